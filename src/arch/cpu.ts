@@ -1,0 +1,107 @@
+/**
+ * The seam between software and the processor, seen from both sides.
+ *
+ * hw/Core and (in a guest) kvm/Vcpu implement Cpu; kernel/Kernel implements Software. A kernel is passive: it runs when it
+ * is run and when it is interrupted, and time passes in three calls only: spend() in ring 0, execute() in ring 3, halt().
+ * Interrupts nest: they are delivered inside those calls, at an instruction boundary, by calling Software.interrupt.
+ *
+ * Not modelled: exceptions other than those a program declares (traps), SMIs, segmentation, rings 1 and 2.
+ */
+import type { Address, Cycles, Nanos } from '../units.ts';
+import type { EventColumn, EventVector } from './events.ts';
+import type { PmuCaps } from './cpuid.ts';
+
+/** Current privilege level: what PERFEVTSEL's USR and OS bits select on. */
+export type Cpl = 0 | 3;
+
+/** What a program asked of the kernel, or made it do, by the instruction that just retired. */
+export type Trap =
+  | { readonly kind: 'syscall'; readonly name: string; readonly args: Readonly<Record<string, number | string>> }
+  | { readonly kind: 'page_fault'; readonly write: boolean };
+
+/** Where a thread is in its program. Advancing it is the only way user time passes; it is its own exact ledger. */
+export interface ExecutionCursor {
+  /** True once the last instruction has retired. */
+  readonly finished: boolean;
+  /** Chooses the columns `advance` may stop on and `counts` follows, in slot order. Slot 0 is always cycles. */
+  arm(columns: readonly EventColumn[]): void;
+  /** Totals since the program's start of the armed columns, by slot. Owned by the cursor; valid until the next call. */
+  readonly counts: Float64Array;
+  /**
+   * Retires instructions up to and including the first one after which an armed total is >= its limit (by slot; Infinity
+   * never fires). Returns the slot that fired (the lowest of several), or -1 if the program ended first. A limit that is
+   * already met returns at once.
+   */
+  advance(limits: Float64Array): number;
+  /** Totals since the start in all columns, written into `into`. */
+  totals(into: EventVector): EventVector;
+  /** Address of the next instruction: what an interrupt pushes. */
+  readonly ip: Address;
+  /** Return addresses of the calls in progress, innermost first, appended to `into`; without `ip`. */
+  callchain(into: Address[]): void;
+  /** The trap of the instruction that retired last, if it was one (the `traps` column fired). */
+  readonly trap: Trap | undefined;
+}
+
+/** RDMSR and WRMSR of PMU registers, as numbers below 2^53. Both throw GeneralProtection for an MSR nobody claims. */
+export interface MsrPort {
+  rdmsr(msr: number): number;
+  wrmsr(msr: number, value: number): void;
+}
+
+/** A stretch of ring-0 code with a symbol: how long one pass takes and what retires meanwhile. */
+export interface Ring0Code {
+  readonly symbol: string;
+  readonly address: Address;
+  readonly size: number;
+}
+
+/** What an interrupt pushed, and how to walk back from it. Valid only during Software.interrupt. */
+export interface Regs {
+  readonly cpl: Cpl;
+  readonly ip: Address;
+  /** The user code that runs or that ring 0 was entered from; none while the CPU idles. */
+  readonly user: ExecutionCursor | undefined;
+  /** Ring-0 frames below `ip`, innermost first; empty at cpl 3. */
+  readonly kernelFrames: readonly Address[];
+}
+
+export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK';
+
+/** Why ring-3 execution returned to the kernel. */
+export type StopReason = 'until' | 'resched' | 'trap' | 'finished';
+
+/** What a kernel sees beneath it. */
+export interface Cpu extends MsrPort {
+  readonly caps: PmuCaps;
+  /** RDPMC: counter `ecx` (bit 30 selects the fixed counters). */
+  rdpmc(ecx: number): number;
+  now(): Cycles;
+  /** sched_clock(). */
+  nanos(): Nanos;
+  /** One pass through the ring-0 function of that name: takes its time, retires its events, may be interrupted. */
+  spend(op: string, times?: number): void;
+  /** Ring-3 work up to `until`, a trap, the end, or the moment Software.needResched() holds after an interrupt. */
+  execute(code: ExecutionCursor, until: Cycles): StopReason;
+  /** HLT: time passes without cycles until an interrupt was served or `until`. */
+  halt(until: Cycles): void;
+  /** Arms the local timer (TSC deadline); Infinity disarms. */
+  setTimer(at: Cycles): void;
+  /** Writes LVTPC, which also clears its mask bit. */
+  setLvtpc(vector: Vector): void;
+  /** CLI and STI, nesting. NMIs do not care. */
+  irqDisable(): void;
+  irqEnable(): void;
+}
+
+/** What a Cpu sees above it. */
+export interface Software {
+  interrupt(vector: Vector, regs: Regs): void;
+  needResched(): boolean;
+}
+
+/** What a thread does when it has the CPU: an execution cursor, a vCPU's KVM_RUN loop, or the perf tool. */
+export interface TaskBody {
+  /** Runs until the time is over, the thread must be rescheduled, blocks or ends. */
+  run(cpu: Cpu, until: Cycles): void;
+}

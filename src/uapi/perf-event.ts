@@ -1,0 +1,318 @@
+/**
+ * Linux's words for perf: include/uapi/linux/perf_event.h, as types and constants. No state.
+ *
+ * Field names are the kernel's. The union of sample_period and sample_freq is kept as the kernel has it: `sample_period`
+ * with `freq` telling which of the two it is. Records carry what the kernel writes; the bytes are perfdata/'s business.
+ */
+import type { Address, Nanos } from '../units.ts';
+
+export const PERF_TYPE = { HARDWARE: 0, SOFTWARE: 1, TRACEPOINT: 2, HW_CACHE: 3, RAW: 4, BREAKPOINT: 5 } as const;
+
+export const PERF_COUNT_HW = {
+  CPU_CYCLES: 0,
+  INSTRUCTIONS: 1,
+  CACHE_REFERENCES: 2,
+  CACHE_MISSES: 3,
+  BRANCH_INSTRUCTIONS: 4,
+  BRANCH_MISSES: 5,
+  BUS_CYCLES: 6,
+  STALLED_CYCLES_FRONTEND: 7,
+  STALLED_CYCLES_BACKEND: 8,
+  REF_CPU_CYCLES: 9,
+} as const;
+
+export const PERF_COUNT_SW = {
+  CPU_CLOCK: 0,
+  TASK_CLOCK: 1,
+  PAGE_FAULTS: 2,
+  CONTEXT_SWITCHES: 3,
+  CPU_MIGRATIONS: 4,
+  PAGE_FAULTS_MIN: 5,
+  PAGE_FAULTS_MAJ: 6,
+  ALIGNMENT_FAULTS: 7,
+  EMULATION_FAULTS: 8,
+  DUMMY: 9,
+  BPF_OUTPUT: 10,
+  CGROUP_SWITCHES: 11,
+} as const;
+
+/** PERF_SAMPLE_*: fields of a sample, in attr.sample_type. */
+export const PERF_SAMPLE = {
+  IP: 1 << 0,
+  TID: 1 << 1,
+  TIME: 1 << 2,
+  ADDR: 1 << 3,
+  READ: 1 << 4,
+  CALLCHAIN: 1 << 5,
+  ID: 1 << 6,
+  CPU: 1 << 7,
+  PERIOD: 1 << 8,
+  STREAM_ID: 1 << 9,
+  RAW: 1 << 10,
+  BRANCH_STACK: 1 << 11,
+  REGS_USER: 1 << 12,
+  STACK_USER: 1 << 13,
+  WEIGHT: 1 << 14,
+  DATA_SRC: 1 << 15,
+  IDENTIFIER: 1 << 16,
+  TRANSACTION: 1 << 17,
+  REGS_INTR: 1 << 18,
+  PHYS_ADDR: 1 << 19,
+  AUX: 1 << 20,
+  CGROUP: 1 << 21,
+  DATA_PAGE_SIZE: 1 << 22,
+  CODE_PAGE_SIZE: 1 << 23,
+  WEIGHT_STRUCT: 1 << 24,
+} as const;
+
+/** PERF_FORMAT_*: what read() returns, in attr.read_format. */
+export const PERF_FORMAT = { TOTAL_TIME_ENABLED: 1, TOTAL_TIME_RUNNING: 2, ID: 4, GROUP: 8, LOST: 16 } as const;
+
+/** PERF_RECORD_*: kernel records below 64, the perf tool's own from 64. */
+export const PERF_RECORD = {
+  MMAP: 1,
+  LOST: 2,
+  COMM: 3,
+  EXIT: 4,
+  THROTTLE: 5,
+  UNTHROTTLE: 6,
+  FORK: 7,
+  READ: 8,
+  SAMPLE: 9,
+  MMAP2: 10,
+  AUX: 11,
+  ITRACE_START: 12,
+  LOST_SAMPLES: 13,
+  SWITCH: 14,
+  SWITCH_CPU_WIDE: 15,
+  NAMESPACES: 16,
+  KSYMBOL: 17,
+  BPF_EVENT: 18,
+  CGROUP: 19,
+  TEXT_POKE: 20,
+  HEADER_ATTR: 64,
+  EVENT_TYPE: 65,
+  TRACING_DATA: 66,
+  BUILD_ID: 67,
+  FINISHED_ROUND: 68,
+  ID_INDEX: 69,
+  AUXTRACE_INFO: 70,
+  AUXTRACE: 71,
+  AUXTRACE_ERROR: 72,
+  THREAD_MAP: 73,
+  CPU_MAP: 74,
+  STAT_CONFIG: 75,
+  STAT: 76,
+  STAT_ROUND: 77,
+  EVENT_UPDATE: 78,
+  TIME_CONV: 79,
+  FEATURE: 80,
+  COMPRESSED: 81,
+  FINISHED_INIT: 82,
+} as const;
+
+/** header.misc: whose code it was (low three bits), and flags. */
+export const PERF_RECORD_MISC = {
+  CPUMODE_MASK: 7,
+  CPUMODE_UNKNOWN: 0,
+  KERNEL: 1,
+  USER: 2,
+  HYPERVISOR: 3,
+  GUEST_KERNEL: 4,
+  GUEST_USER: 5,
+  COMM_EXEC: 1 << 13,
+  MMAP_DATA: 1 << 13,
+  SWITCH_OUT: 1 << 13,
+  EXACT_IP: 1 << 14,
+  SWITCH_OUT_PREEMPT: 1 << 14,
+  MMAP_BUILD_ID: 1 << 14,
+} as const;
+
+/** Markers inside a callchain that say whose addresses follow (enum perf_callchain_context), as signed numbers. */
+export const PERF_CONTEXT = {
+  HV: -32,
+  KERNEL: -128,
+  USER: -512,
+  GUEST: -2048,
+  GUEST_KERNEL: -2176,
+  GUEST_USER: -2560,
+} as const;
+
+/** struct perf_event_attr. Absent flags are 0. */
+export interface PerfEventAttr {
+  /** PERF_TYPE_* or a dynamic PMU's number. */
+  type: number;
+  /** Event code of that type; below 2^53. */
+  config: number;
+  config1?: number;
+  config2?: number;
+  /** Period, or frequency in Hz if `freq`; 0: a counting event. */
+  sample_period: number;
+  freq?: boolean;
+  sample_type: number;
+  read_format: number;
+  disabled?: boolean;
+  inherit?: boolean;
+  pinned?: boolean;
+  exclusive?: boolean;
+  exclude_user?: boolean;
+  exclude_kernel?: boolean;
+  exclude_hv?: boolean;
+  exclude_idle?: boolean;
+  mmap?: boolean;
+  comm?: boolean;
+  inherit_stat?: boolean;
+  enable_on_exec?: boolean;
+  task?: boolean;
+  watermark?: boolean;
+  /** 0 arbitrary skid .. 3 none. */
+  precise_ip?: number;
+  mmap_data?: boolean;
+  sample_id_all?: boolean;
+  exclude_host?: boolean;
+  exclude_guest?: boolean;
+  exclude_callchain_kernel?: boolean;
+  exclude_callchain_user?: boolean;
+  mmap2?: boolean;
+  comm_exec?: boolean;
+  use_clockid?: boolean;
+  context_switch?: boolean;
+  write_backward?: boolean;
+  namespaces?: boolean;
+  ksymbol?: boolean;
+  bpf_event?: boolean;
+  aux_output?: boolean;
+  cgroup?: boolean;
+  text_poke?: boolean;
+  build_id?: boolean;
+  inherit_thread?: boolean;
+  remove_on_exec?: boolean;
+  sigtrap?: boolean;
+  /** wakeup_events, or wakeup_watermark in bytes if `watermark`. */
+  wakeup?: number;
+  bp_type?: number;
+  branch_sample_type?: number;
+  sample_regs_user?: number;
+  sample_stack_user?: number;
+  clockid?: number;
+  sample_regs_intr?: number;
+  aux_watermark?: number;
+  sample_max_stack?: number;
+  aux_sample_size?: number;
+  sig_data?: number;
+}
+
+/** What the kernel appends to its records under sample_id_all, and what a sample may carry too. */
+export interface SampleId {
+  readonly pid: number;
+  readonly tid: number;
+  readonly time: Nanos;
+  readonly id?: number;
+  readonly stream_id?: number;
+  readonly cpu?: number;
+}
+
+export interface SampleRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.SAMPLE;
+  /** PERF_RECORD_MISC cpumode (and EXACT_IP). */
+  readonly misc: number;
+  readonly ip: Address;
+  readonly period: number;
+  readonly addr?: Address;
+  /** With PERF_CONTEXT markers, innermost first, as the file has it. */
+  readonly callchain?: readonly Address[];
+}
+export interface MmapRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.MMAP | typeof PERF_RECORD.MMAP2;
+  readonly misc: number;
+  readonly addr: Address;
+  readonly len: number;
+  readonly pgoff: Address;
+  readonly filename: string;
+  /** MMAP2 only. */
+  readonly maj?: number;
+  readonly min?: number;
+  readonly ino?: number;
+  readonly ino_generation?: number;
+  readonly prot?: number;
+  readonly flags?: number;
+  /** Lower-case hex, instead of maj..ino_generation, if the recording carries ids in the records. */
+  readonly buildId?: string;
+}
+export interface CommRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.COMM;
+  readonly misc: number;
+  readonly comm: string;
+}
+export interface TaskRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.FORK | typeof PERF_RECORD.EXIT;
+  readonly misc: number;
+  readonly ppid: number;
+  readonly ptid: number;
+}
+export interface ThrottleRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.THROTTLE | typeof PERF_RECORD.UNTHROTTLE;
+  readonly misc: number;
+}
+export interface LostRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.LOST | typeof PERF_RECORD.LOST_SAMPLES;
+  readonly misc: number;
+  readonly lost: number;
+}
+export interface SwitchRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.SWITCH | typeof PERF_RECORD.SWITCH_CPU_WIDE;
+  readonly misc: number;
+  readonly next_prev_pid?: number;
+  readonly next_prev_tid?: number;
+}
+/** What the kernel writes into a ring buffer. */
+export type KernelRecord =
+  | SampleRecord
+  | MmapRecord
+  | CommRecord
+  | TaskRecord
+  | ThrottleRecord
+  | LostRecord
+  | SwitchRecord;
+
+/** What the perf tool adds to the stream it writes. */
+export type ToolRecord =
+  | { readonly type: typeof PERF_RECORD.FINISHED_ROUND | typeof PERF_RECORD.FINISHED_INIT }
+  | {
+      readonly type: typeof PERF_RECORD.ID_INDEX;
+      readonly entries: readonly { id: number; idx: number; cpu: number; tid: number }[];
+    }
+  | { readonly type: typeof PERF_RECORD.THREAD_MAP; readonly threads: readonly { pid: number; comm: string }[] }
+  | { readonly type: typeof PERF_RECORD.CPU_MAP; readonly cpus: readonly number[] }
+  | { readonly type: typeof PERF_RECORD.EVENT_UPDATE; readonly id: number; readonly update: EventUpdate }
+  | {
+      readonly type: typeof PERF_RECORD.STAT_CONFIG;
+      readonly aggr_mode: number;
+      readonly interval: number;
+      readonly scale: number;
+    }
+  | {
+      readonly type: typeof PERF_RECORD.STAT;
+      readonly id: number;
+      readonly cpu: number;
+      readonly thread: number;
+      readonly val: number;
+      readonly ena: number;
+      readonly run: number;
+    }
+  | { readonly type: typeof PERF_RECORD.STAT_ROUND; readonly round: number; readonly time: Nanos }
+  | {
+      readonly type: typeof PERF_RECORD.TIME_CONV;
+      readonly time_shift: number;
+      readonly time_mult: number;
+      readonly time_zero: number;
+    };
+
+/** PERF_EVENT_UPDATE__*. */
+export type EventUpdate =
+  | { readonly kind: 'unit'; readonly unit: string }
+  | { readonly kind: 'scale'; readonly scale: number }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'cpus'; readonly cpus: readonly number[] };
+
+export type PerfRecord = KernelRecord | ToolRecord;

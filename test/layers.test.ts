@@ -1,0 +1,118 @@
+/**
+ * The floors of src/ (README there draws them): who may import whom, no circles (type imports included), and no clock,
+ * Math.random or transcendental Math function below cli/, because output is a pure function of its spec.
+ */
+import { expect } from 'chai';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+
+const SRC = 'src';
+
+/** floor -> floors it may import from (besides itself). */
+const BELOW: Record<string, readonly string[]> = {
+  'units.ts': [],
+  sim: ['units.ts'],
+  arch: ['units.ts'],
+  uapi: ['units.ts'],
+  workload: ['units.ts', 'sim', 'arch'],
+  hw: ['units.ts', 'sim', 'arch'],
+  kernel: ['units.ts', 'sim', 'arch', 'uapi'],
+  tool: ['units.ts', 'sim', 'arch', 'uapi', 'kernel'],
+  kvm: ['units.ts', 'sim', 'arch', 'uapi', 'hw', 'kernel'],
+  machine: ['units.ts', 'sim', 'arch', 'uapi', 'workload', 'hw', 'kernel', 'tool', 'kvm'],
+  stats: ['units.ts'],
+  perfdata: ['units.ts', 'arch', 'uapi'],
+  profile: ['units.ts', 'arch', 'uapi', 'stats', 'perfdata'],
+  report: ['units.ts', 'arch', 'uapi', 'stats', 'perfdata', 'profile'],
+  experiment: [
+    'units.ts',
+    'sim',
+    'arch',
+    'uapi',
+    'workload',
+    'hw',
+    'kernel',
+    'tool',
+    'kvm',
+    'machine',
+    'stats',
+    'perfdata',
+    'profile',
+  ],
+  cli: ['units.ts', 'arch', 'uapi', 'workload', 'stats', 'perfdata', 'profile', 'report', 'experiment'],
+};
+
+function files(dir: string): string[] {
+  return readdirSync(dir).flatMap((name) => {
+    const path = join(dir, name);
+    if (statSync(path).isDirectory()) return files(path);
+    return path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+const IMPORT = /^\s*(?:import|export)\b[^;]*?\bfrom\s+'(\.[^']+)'|\bimport\(\s*'(\.[^']+)'\s*\)/gm;
+const source = new Map(files(SRC).map((path) => [path, readFileSync(path, 'utf8')]));
+const graph = new Map(
+  [...source].map(([path, text]) => [
+    path,
+    [...text.matchAll(IMPORT)].map((m) => normalize(join(dirname(path), (m[1] ?? m[2]) as string))),
+  ]),
+);
+const floorOf = (path: string): string => relative(SRC, path).split('/')[0] as string;
+
+describe('layers', () => {
+  it('sees the imports of src/', () => {
+    expect([...graph.values()].flat().length).to.be.greaterThan(20);
+  });
+
+  it('imports point downwards only', () => {
+    const wrong: string[] = [];
+    for (const [path, imports] of graph)
+      for (const to of imports) {
+        const [from, target] = [floorOf(path), floorOf(to)];
+        if (from !== target && !(BELOW[from] ?? []).includes(target)) wrong.push(`${path} -> ${to}`);
+        if (!source.has(to)) wrong.push(`${path} -> ${to} (no such file)`);
+      }
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('a vPMU design knows the contract and the two helpers, not the vCPU', () => {
+    const wrong: string[] = [];
+    for (const [path, imports] of graph) {
+      if (!path.startsWith(join(SRC, 'kvm/vpmu/')) || path.endsWith('index.ts')) continue;
+      for (const to of imports) if (floorOf(to) === 'kvm' && /vcpu\.ts$/.test(to)) wrong.push(`${path} -> ${to}`);
+    }
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('has no circles, types included', () => {
+    const state = new Map<string, 'open' | 'done'>();
+    const circles: string[] = [];
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (state.get(path) === 'done') return;
+      if (state.get(path) === 'open') {
+        circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+        return;
+      }
+      state.set(path, 'open');
+      for (const to of graph.get(path) ?? []) visit(to, [...trail, path]);
+      state.set(path, 'done');
+    };
+    for (const path of graph.keys()) visit(path, []);
+    expect(circles).to.deep.equal([]);
+  });
+
+  it('nothing below cli/ reads a clock, Math.random or an engine-dependent Math function', () => {
+    const banned =
+      /\b(Math\.(random|exp|expm1|log|log2|log10|log1p|pow|sin|cos|tan|cbrt|hypot)|Date\.now|new Date\(\)|performance\.now|process\.hrtime)\b/;
+    const wrong: string[] = [];
+    for (const [path, text] of source) {
+      if (floorOf(path) === 'cli') continue;
+      text.split('\n').forEach((line, i) => {
+        const code = line.replace(/^\s*(\*|\/\/|\/\*).*/, '');
+        if (banned.test(code)) wrong.push(`${path}:${i + 1}: ${line.trim()}`);
+      });
+    }
+    expect(wrong).to.deep.equal([]);
+  });
+});
