@@ -49,19 +49,10 @@ export interface MsrPort {
   wrmsr(msr: number, value: number): void;
 }
 
-/** A stretch of ring-0 code with a symbol: how long one pass takes and what retires meanwhile. */
-export interface Ring0Code {
-  readonly symbol: string;
-  readonly address: Address;
-  readonly size: number;
-}
-
 /** What an interrupt pushed, and how to walk back from it. Valid only during Software.interrupt. */
 export interface Regs {
   readonly cpl: Cpl;
   readonly ip: Address;
-  /** The user code that runs or that ring 0 was entered from; none while the CPU idles. */
-  readonly user: ExecutionCursor | undefined;
   /** Ring-0 frames below `ip`, innermost first; empty at cpl 3. */
   readonly kernelFrames: readonly Address[];
 }
@@ -79,8 +70,11 @@ export interface Cpu extends MsrPort {
   now(): Cycles;
   /** sched_clock(). */
   nanos(): Nanos;
-  /** One pass through the ring-0 function of that name: takes its time, retires its events, may be interrupted. */
-  spend(op: string, times?: number): void;
+  /** So many passes (1 by default) through a ring-0 function, by its index: time, events, interrupts on the way. */
+  spend(fn: number, times?: number): void;
+  /** Enters and leaves a ring-0 function for the sake of call chains: pushes and pops a frame, takes no time. */
+  enter(fn: number): void;
+  leave(): void;
   /** Ring-3 work up to `until`, a trap, the end, or the moment Software.needResched() holds after an interrupt. */
   execute(code: ExecutionCursor, until: Cycles): StopReason;
   /** HLT: time passes without cycles until an interrupt was served or `until`. */
@@ -92,6 +86,8 @@ export interface Cpu extends MsrPort {
   /** CLI and STI, nesting. NMIs do not care. */
   irqDisable(): void;
   irqEnable(): void;
+  /** A self-IPI with the irq_work vector: delivered as soon as interrupts are open. */
+  raiseIrqWork(): void;
 }
 
 /** What a Cpu sees above it. */

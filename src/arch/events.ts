@@ -50,3 +50,69 @@ export const INSTRUCTIONS: EventColumn = COLUMN.instructions;
 export const TRAPS: EventColumn = COLUMN.traps;
 
 export const eventVector = (): EventVector => new Float64Array(NR_EVENTS);
+
+/** Which column a selector counts, and how many counts one unit of the column is. */
+export interface EventSource {
+  readonly column: EventColumn;
+  readonly scale: number;
+}
+
+/** Rates a core needs to turn cycles into the clocks that some events count. */
+export interface EventClocks {
+  readonly coreHz: number;
+  readonly tscHz: number;
+  readonly busHz: number;
+}
+
+/** umask<<8|event of Broadwell -> column, for events that count a column one to one. */
+const BROADWELL: readonly (readonly [code: number, column: EventName])[] = [
+  [0x003c, 'cycles'],
+  [0x00c0, 'instructions'],
+  [0x00c4, 'branches'],
+  [0x00c5, 'branch-misses'],
+  [0x01c4, 'cond-branches'],
+  [0x02c4, 'near-calls'],
+  [0x08c4, 'near-returns'],
+  [0x20c4, 'taken-branches'],
+  [0x81d0, 'L1-dcache-loads'],
+  [0x0151, 'L1-dcache-load-misses'],
+  [0x82d0, 'L1-dcache-stores'],
+  [0x0280, 'L1-icache-load-misses'],
+  [0x4f2e, 'LLC-references'],
+  [0x412e, 'LLC-misses'],
+  [0x0108, 'dTLB-load-misses'],
+  [0x0149, 'dTLB-store-misses'],
+  [0x6085, 'iTLB-loads'],
+  [0x0185, 'iTLB-load-misses'],
+  [0x01c2, 'uops-retired'],
+  [0x019c, 'stalled-cycles-frontend'],
+  [0x01a2, 'stalled-cycles-backend'],
+];
+const SOURCES = new Map<number, EventSource>(
+  BROADWELL.map(([code, name]) => [code, { column: COLUMN[name], scale: 1 }]),
+);
+
+/** MSR_OFFCORE_RSP bits that tell a request that missed the LLC from any (SNB_L3_MISS: no L3 hit response bits). */
+const OFFCORE_RSP_ANY_RESPONSE = 2 ** 16;
+
+/**
+ * What a general-purpose counter with this event code counts; undefined: an event this core does not have, which counts
+ * nothing. `offcoreRsp` is the value of the MSR_OFFCORE_RSP that event 0xb7 (or 0xbb) goes with.
+ */
+export function eventSource(code: number, offcoreRsp: number, clocks: EventClocks): EventSource | undefined {
+  if (code === 0x013c) return { column: CYCLES, scale: clocks.busHz / clocks.coreHz };
+  if (code === 0x01b7 || code === 0x01bb) {
+    if (offcoreRsp === 0) return undefined;
+    const any = Math.floor(offcoreRsp / OFFCORE_RSP_ANY_RESPONSE) % 2 === 1;
+    return { column: any ? COLUMN['LLC-loads'] : COLUMN['LLC-load-misses'], scale: 1 };
+  }
+  return SOURCES.get(code);
+}
+
+/** What the fixed counters count: instructions, core cycles, reference (TSC-rate) cycles. */
+export function fixedEventSource(idx: number, clocks: EventClocks): EventSource | undefined {
+  if (idx === 0) return { column: INSTRUCTIONS, scale: 1 };
+  if (idx === 1) return { column: CYCLES, scale: 1 };
+  if (idx === 2) return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
+  return undefined;
+}

@@ -1,0 +1,85 @@
+/**
+ * MSR numbers of the architectural PMU, the fault for touching one that is not there, and their one decoding.
+ *
+ * SDM volume 4 "Architectural MSRs"; kernel spelling in arch/x86/include/asm/msr-index.h is noted where it differs.
+ * Not modelled: PEBS, DS, LBR and debug-control MSRs.
+ */
+export const MSR = {
+  /** MSR_ARCH_PERFMON_PERFCTR0: legacy alias, a write sign-extends bit 31. */
+  IA32_PMC0: 0xc1,
+  /** MSR_IA32_PMC0: full-width alias, present with IA32_PERF_CAPABILITIES[13]. */
+  IA32_A_PMC0: 0x4c1,
+  /** MSR_ARCH_PERFMON_EVENTSEL0 */
+  IA32_PERFEVTSEL0: 0x186,
+  /** MSR_ARCH_PERFMON_FIXED_CTR0 */
+  IA32_FIXED_CTR0: 0x309,
+  IA32_PERF_CAPABILITIES: 0x345,
+  /** MSR_ARCH_PERFMON_FIXED_CTR_CTRL */
+  IA32_FIXED_CTR_CTRL: 0x38d,
+  /** MSR_CORE_PERF_GLOBAL_STATUS */
+  IA32_PERF_GLOBAL_STATUS: 0x38e,
+  /** MSR_CORE_PERF_GLOBAL_CTRL */
+  IA32_PERF_GLOBAL_CTRL: 0x38f,
+  /** MSR_CORE_PERF_GLOBAL_OVF_CTRL; IA32_PERF_GLOBAL_STATUS_RESET from version 4. */
+  IA32_PERF_GLOBAL_OVF_CTRL: 0x390,
+  /** Version 4 only. */
+  IA32_PERF_GLOBAL_STATUS_SET: 0x391,
+  MSR_OFFCORE_RSP_0: 0x1a6,
+  MSR_OFFCORE_RSP_1: 0x1a7,
+} as const;
+
+/** First index of the fixed counters where counters are numbered in one row (INTEL_PMC_IDX_FIXED). */
+export const PMC_IDX_FIXED = 32;
+/** RDPMC: ECX bit that selects the fixed counters (INTEL_PMC_FIXED_RDPMC_BASE). */
+export const RDPMC_FIXED = 2 ** 30;
+/** Bit i of the global registers as a number: fixed counters start at 2^32, beyond 32-bit operators. */
+export const globalBit = (idx: number): number => 2 ** idx;
+
+/** #GP(0): the MSR does not exist, or the value has reserved bits set. */
+export class GeneralProtection extends Error {
+  readonly msr: number;
+  constructor(msr: number, why: string) {
+    super(`#GP: MSR 0x${msr.toString(16)}: ${why}`);
+    this.name = 'GeneralProtection';
+    this.msr = msr;
+  }
+}
+
+/** A PMU MSR, decoded once for hardware and every vPMU design. */
+export type PmuRegister =
+  | { readonly reg: 'PMC'; readonly idx: number; readonly fullWidth: boolean }
+  | { readonly reg: 'PERFEVTSEL' | 'FIXED_CTR' | 'OFFCORE_RSP'; readonly idx: number }
+  | {
+      readonly reg:
+        | 'FIXED_CTR_CTRL'
+        | 'GLOBAL_STATUS'
+        | 'GLOBAL_CTRL'
+        | 'GLOBAL_OVF_CTRL'
+        | 'GLOBAL_STATUS_SET'
+        | 'PERF_CAPABILITIES';
+    };
+
+/** What a PMU MSR number means; undefined for any other MSR. Whether it exists on a given PMU is that PMU's business. */
+export function decodePmuMsr(msr: number): PmuRegister | undefined {
+  return DECODED.get(msr);
+}
+
+/** No PMU has more counters than this behind contiguous MSRs. */
+const MAX_GP = 8;
+const MAX_FIXED = 4;
+const DECODED = new Map<number, PmuRegister>([
+  [MSR.IA32_FIXED_CTR_CTRL, { reg: 'FIXED_CTR_CTRL' }],
+  [MSR.IA32_PERF_GLOBAL_STATUS, { reg: 'GLOBAL_STATUS' }],
+  [MSR.IA32_PERF_GLOBAL_CTRL, { reg: 'GLOBAL_CTRL' }],
+  [MSR.IA32_PERF_GLOBAL_OVF_CTRL, { reg: 'GLOBAL_OVF_CTRL' }],
+  [MSR.IA32_PERF_GLOBAL_STATUS_SET, { reg: 'GLOBAL_STATUS_SET' }],
+  [MSR.IA32_PERF_CAPABILITIES, { reg: 'PERF_CAPABILITIES' }],
+  [MSR.MSR_OFFCORE_RSP_0, { reg: 'OFFCORE_RSP', idx: 0 }],
+  [MSR.MSR_OFFCORE_RSP_1, { reg: 'OFFCORE_RSP', idx: 1 }],
+]);
+for (let idx = 0; idx < MAX_GP; idx++) {
+  DECODED.set(MSR.IA32_PMC0 + idx, { reg: 'PMC', idx, fullWidth: false });
+  DECODED.set(MSR.IA32_A_PMC0 + idx, { reg: 'PMC', idx, fullWidth: true });
+  DECODED.set(MSR.IA32_PERFEVTSEL0 + idx, { reg: 'PERFEVTSEL', idx });
+}
+for (let idx = 0; idx < MAX_FIXED; idx++) DECODED.set(MSR.IA32_FIXED_CTR0 + idx, { reg: 'FIXED_CTR', idx });

@@ -1,0 +1,322 @@
+/**
+ * One processor core: a clock, a PMU, a local APIC, and code that runs on them in ring 3 (a cursor) or ring 0 (a table of
+ * functions). Time passes here and nowhere else.
+ *
+ * Whatever runs is taken to the nearest of: the end of the allowance, an overflow of a counter that counts at this
+ * privilege level, a timer, a PMI on its way. Interrupts are delivered there, at an instruction boundary, by calling the
+ * software on top; handlers run inside that call, so interrupts nest as the hardware nests them. An overflow reaches the
+ * APIC after a skid (precision of the PMI; rulings of the design call it state-dependent only through the boundary it
+ * waits for): a fixed delay plus an exponential one.
+ *
+ * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
+ * Not modelled: frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
+ */
+import type { Cpu, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
+import type { PmuCaps } from '../arch/cpuid.ts';
+import { CYCLES, NR_EVENTS, type EventClocks } from '../arch/events.ts';
+import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
+import type { Stream } from '../sim/rng.ts';
+import { address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import { LocalApic } from './lapic.ts';
+import { Pmu, type CountingPlan, type Counter } from './pmu.ts';
+
+/** How late a PMI is: `fixed` cycles plus an exponential of mean `mean`, at most `max`. */
+export interface Skid {
+  readonly fixed: number;
+  readonly mean: number;
+  readonly max: number;
+}
+
+export interface CoreSpec {
+  readonly caps: PmuCaps;
+  readonly clocks: EventClocks;
+  readonly ring0: Ring0Table;
+  readonly msrFunctions: MsrFunctions;
+  readonly skid: Skid;
+}
+
+const SUBCYCLES = 64;
+
+export class Core implements Cpu {
+  readonly caps: PmuCaps;
+  readonly pmu: Pmu;
+  readonly lapic = new LocalApic();
+  /** Passes through each ring-0 function so far: with the table, the exact ledger of ring 0. */
+  readonly passes: Float64Array;
+  /** Cycles spent halted. */
+  idle = 0 as Cycles;
+  readonly #spec: CoreSpec;
+  readonly #hz: Hertz;
+  readonly #skidStream: Stream;
+  #software!: Software;
+  #clock = 0 as Cycles;
+  #irqOff = 0;
+  #nmiBlocked = false;
+  readonly #frames: number[] = [];
+
+  /** The user code that runs, while ring 3 runs. */
+  #ring3: ExecutionCursor | undefined;
+  /** What the limits below are armed for. */
+  #armedCode: ExecutionCursor | undefined;
+  #armedColumns: readonly number[] | undefined;
+  #limits = new Float64Array(16);
+  #before = new Float64Array(16);
+
+  constructor(spec: CoreSpec, skid: Stream) {
+    this.#spec = spec;
+    this.caps = spec.caps;
+    this.pmu = new Pmu(spec.caps, spec.clocks);
+    this.#hz = spec.clocks.coreHz as Hertz;
+    this.#skidStream = skid;
+    this.passes = new Float64Array(spec.ring0.length);
+  }
+
+  /** What stands on the core: the host's kernel, or a vCPU while its guest runs. */
+  setSoftware(software: Software): void {
+    this.#software = software;
+  }
+
+  now(): Cycles {
+    return this.#clock;
+  }
+
+  nanos(): Nanos {
+    return toNanos(this.#clock, this.#hz);
+  }
+
+  rdmsr(msr: number): number {
+    this.spend(this.#spec.msrFunctions.rdmsr);
+    return this.pmu.rdmsr(msr);
+  }
+
+  wrmsr(msr: number, value: number): void {
+    this.spend(this.#spec.msrFunctions.wrmsr);
+    this.pmu.wrmsr(msr, value);
+  }
+
+  rdpmc(ecx: number): number {
+    this.spend(this.#spec.msrFunctions.rdpmc);
+    return this.pmu.rdpmc(ecx);
+  }
+
+  setTimer(at: Cycles): void {
+    this.lapic.timerAt = at;
+  }
+
+  /** In x2APIC mode the local APIC's registers are MSRs. */
+  setLvtpc(vector: Vector): void {
+    this.spend(this.#spec.msrFunctions.wrmsr);
+    this.lapic.setLvtpc(vector);
+  }
+
+  irqDisable(): void {
+    this.#irqOff++;
+  }
+
+  irqEnable(): void {
+    this.#irqOff--;
+    this.#serve(undefined, 0);
+  }
+
+  raiseIrqWork(): void {
+    this.lapic.irqWorkPending = true;
+  }
+
+  enter(fn: number): void {
+    this.#frames.push(fn);
+  }
+
+  leave(): void {
+    this.#frames.pop();
+  }
+
+  spend(fn: number, times = 1): void {
+    const f = this.#spec.ring0[fn] as Ring0Function;
+    const { lapic, pmu } = this;
+    for (let i = 0; i < times; i++) {
+      this.passes[fn]! += 1;
+      const plan = pmu.plan(0);
+      const end = (this.#clock + f.cost) as Cycles;
+      if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) this.#clock = end;
+      else this.#spendInSteps(f, plan);
+    }
+    this.#serve(f, f.size);
+  }
+
+  execute(code: ExecutionCursor, until: Cycles): StopReason {
+    const { lapic, pmu } = this;
+    for (;;) {
+      this.#ring3 = code;
+      this.#serve(undefined, 0);
+      if (this.#software.needResched()) return this.#leaveRing3('resched');
+      if (this.#clock >= until) return this.#leaveRing3('until');
+      const plan = pmu.plan(3);
+      if (code !== this.#armedCode || plan.columns !== this.#armedColumns) this.#arm(code, plan);
+      const counts = code.counts;
+      const limits = this.#limits;
+      const before = this.#before;
+      const { columns, counters, slots } = plan;
+      for (let i = 0; i < columns.length; i++) {
+        before[i] = counts[i] as number;
+        limits[i] = Infinity;
+      }
+      const nearest = Math.min(until, lapic.timerAt, lapic.pmiAt);
+      limits[0] = before[0]! + nearest - this.#clock;
+      limits[1] = before[1]! + 1;
+      for (let i = 0; i < counters.length; i++) {
+        const slot = slots[i] as number;
+        const at = before[slot]! + pmu.remaining(counters[i] as Counter);
+        if (at < limits[slot]!) limits[slot] = at;
+      }
+      code.advance(limits);
+      this.#clock = (this.#clock + counts[0]! - before[0]!) as Cycles;
+      for (let i = 0; i < counters.length; i++) {
+        const slot = slots[i] as number;
+        pmu.add(counters[i] as Counter, counts[slot]! - before[slot]!);
+      }
+      if (pmu.pmi) this.#raisePmi();
+      if (counts[1]! > before[1]!) return this.#leaveRing3('trap');
+      if (code.finished) return this.#leaveRing3('finished');
+    }
+  }
+
+  halt(until: Cycles): void {
+    const { lapic } = this;
+    const start = this.#clock;
+    this.#clock = Math.max(start, Math.min(until, lapic.timerAt, lapic.pmiAt)) as Cycles;
+    this.idle = (this.idle + this.#clock - start) as Cycles;
+    this.#serve(undefined, 0);
+  }
+
+  #leaveRing3(reason: StopReason): StopReason {
+    this.#ring3 = undefined;
+    return reason;
+  }
+
+  #arm(code: ExecutionCursor, plan: CountingPlan): void {
+    code.arm(plan.columns);
+    this.#armedCode = code;
+    this.#armedColumns = plan.columns;
+    if (plan.columns.length > this.#limits.length) {
+      this.#limits = new Float64Array(NR_EVENTS);
+      this.#before = new Float64Array(NR_EVENTS);
+    }
+  }
+
+  /** An overflow pulled the PMI line: it reaches the APIC after the skid. */
+  #raisePmi(): void {
+    this.pmu.pmi = false;
+    const { fixed, mean, max } = this.#spec.skid;
+    const skid = Math.min(max, fixed + this.#skidStream.exponential(mean));
+    const at = (this.#clock + Math.round(skid * SUBCYCLES) / SUBCYCLES) as Cycles;
+    if (at < this.lapic.pmiAt) this.lapic.pmiAt = at;
+  }
+
+  /** One pass through a function, stopped where a counter overflows or an interrupt that can be taken arrives. */
+  #spendInSteps(f: Ring0Function, plan: CountingPlan): void {
+    const { pmu, lapic } = this;
+    const { columns, counters, slots } = plan;
+    const total = f.cost;
+    let done = 0;
+    while (done < total) {
+      let step = total - done;
+      if (!this.#nmiBlocked) step = Math.min(step, Math.max(0, lapic.pmiAt - this.#clock));
+      if (this.#irqOff === 0) step = Math.min(step, Math.max(0, lapic.timerAt - this.#clock));
+      for (let i = 0; i < counters.length; i++) {
+        const column = columns[slots[i] as number] as number;
+        const rate = f.events[column]! / total;
+        // Whole events fall where the running share of them passes a whole number: never before `need / rate`.
+        if (rate > 0) step = Math.min(step, Math.max(1 / SUBCYCLES, pmu.remaining(counters[i] as Counter) / rate));
+      }
+      const next = Math.min(total, done + Math.ceil(step * SUBCYCLES) / SUBCYCLES);
+      for (let i = 0; i < counters.length; i++) {
+        const column = columns[slots[i] as number] as number;
+        pmu.add(counters[i] as Counter, retiredBy(f, column, next) - retiredBy(f, column, done));
+      }
+      this.#clock = (this.#clock + next - done) as Cycles;
+      done = next;
+      if (pmu.pmi) this.#raisePmi();
+      if (done < total) {
+        this.#serve(f, Math.floor((f.size * done) / total));
+        // The handler may have reprogrammed the counters of this privilege level.
+        const now = pmu.plan(0);
+        if (now !== plan) return this.#finishUnder(f, done, now);
+      }
+    }
+  }
+
+  /** The rest of a pass after its counting plan changed under it. */
+  #finishUnder(f: Ring0Function, done: number, plan: CountingPlan): void {
+    const rest = f.cost - done;
+    const events = f.events.map((_, column) =>
+      column === CYCLES ? rest : retiredBy(f, column, f.cost) - retiredBy(f, column, done),
+    );
+    const tail: Ring0Function = { ...f, cost: rest as Cycles, events };
+    this.#spendInSteps(tail, plan);
+  }
+
+  /** Delivers what is pending and can be taken; `f` and `offset` say where in ring 0 the core is, if it is there. */
+  #serve(f: Ring0Function | undefined, offset: number): void {
+    const { lapic } = this;
+    for (;;) {
+      if (this.#clock >= lapic.pmiAt || this.#clock >= lapic.timerAt) lapic.latch(this.#clock);
+      if (lapic.nmiPending && !this.#nmiBlocked) {
+        lapic.nmiPending = false;
+        this.#nmiBlocked = true;
+        this.#irqOff++;
+        this.#dispatch('NMI', f, offset);
+        this.#irqOff--;
+        this.#nmiBlocked = false;
+      } else if (this.#irqOff === 0 && lapic.timerPending) {
+        lapic.timerPending = false;
+        this.#irqOff++;
+        this.#dispatch('LOCAL_TIMER', f, offset);
+        this.#irqOff--;
+      } else if (this.#irqOff === 0 && lapic.irqWorkPending) {
+        lapic.irqWorkPending = false;
+        this.#irqOff++;
+        this.#dispatch('IRQ_WORK', f, offset);
+        this.#irqOff--;
+      } else return;
+    }
+  }
+
+  #dispatch(vector: Vector, f: Ring0Function | undefined, offset: number): void {
+    const interrupted = this.#ring3;
+    const regs = this.#regs(f, offset);
+    this.#ring3 = undefined;
+    this.#software.interrupt(vector, regs);
+    this.#ring3 = interrupted;
+  }
+
+  /** Ring 0 without a function at hand is between two of them: the innermost frame stands for it, or the idle loop. */
+  #regs(f: Ring0Function | undefined, offset: number): Regs {
+    if (this.#ring3 !== undefined) return { cpl: 3, ip: this.#ring3.ip, kernelFrames: [] };
+    const frames = this.#frames;
+    const { ring0 } = this.#spec;
+    const returnAddress = (i: number): Address => {
+      const g = ring0[frames[i] as number] as Ring0Function;
+      return address(g.address + (g.size >> 1));
+    };
+    let top = frames.length;
+    const ip =
+      f !== undefined
+        ? address(f.address + Math.min(offset, f.size - 1))
+        : top > 0
+          ? returnAddress(--top)
+          : (ring0[0] as Ring0Function).address;
+    return {
+      cpl: 0,
+      ip,
+      get kernelFrames() {
+        return Array.from({ length: top }, (_, i) => returnAddress(top - 1 - i));
+      },
+    };
+  }
+}
+
+/** What of a column has retired after `x` of the function's cycles: the whole part of its share. */
+function retiredBy(f: Ring0Function, column: number, x: number): number {
+  if (column === CYCLES) return x;
+  return x >= f.cost ? f.events[column]! : Math.floor((f.events[column]! * x) / f.cost);
+}

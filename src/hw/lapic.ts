@@ -1,0 +1,49 @@
+/**
+ * The local APIC as far as a PMU needs one: the LVT performance-monitoring entry, the deadline timer, a self-IPI, and what
+ * of each is pending. A delivered PMI sets the mask bit of LVTPC; software unmasks by writing the entry again.
+ *
+ * SDM volume 3A "Local Vector Table", "TSC-Deadline Mode".
+ * Not modelled: priorities (TPR), other LVT entries, interrupts from outside.
+ */
+import type { Vector } from '../arch/cpu.ts';
+import type { Cycles } from '../units.ts';
+
+const NEVER = Infinity as Cycles;
+
+export class LocalApic {
+  /** When the timer fires. */
+  timerAt = NEVER;
+  /** When a PMI that was raised reaches the APIC. */
+  pmiAt = NEVER;
+  nmiPending = false;
+  timerPending = false;
+  irqWorkPending = false;
+  #lvtpc: Vector = 'NMI';
+  /** LVT entries come out of reset masked. */
+  #lvtpcMasked = true;
+
+  /** Software writes LVTPC: a new vector, and the mask bit cleared. */
+  setLvtpc(vector: Vector): void {
+    this.#lvtpc = vector;
+    this.#lvtpcMasked = false;
+  }
+
+  get lvtpcMasked(): boolean {
+    return this.#lvtpcMasked;
+  }
+
+  /** What was due by `now` becomes pending. A PMI that meets a masked entry is lost. */
+  latch(now: Cycles): void {
+    if (now >= this.pmiAt) {
+      this.pmiAt = NEVER;
+      if (!this.#lvtpcMasked) {
+        this.#lvtpcMasked = true;
+        if (this.#lvtpc === 'NMI') this.nmiPending = true;
+      }
+    }
+    if (now >= this.timerAt) {
+      this.timerAt = NEVER;
+      this.timerPending = true;
+    }
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * The core's performance monitoring unit: general-purpose and fixed counters, selectors, global control and status.
+ *
+ * It knows counters and overflow, and no kernel, no guest and no time: the core tells it what retired, it tells the core
+ * how far it is to the next overflow and whether the PMI line was pulled. Counters keep fractions (a cycle column comes in
+ * 1/64s); reads give whole counts.
+ *
+ * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
+ * Not modelled: PEBS, AnyThread, freezing on PMI, counters shared between hyperthreads, events that only some counters can
+ * count (the driver honours the constraints; this unit counts whatever it is told).
+ */
+import type { Cpl, MsrPort } from '../arch/cpu.ts';
+import type { PmuCaps } from '../arch/cpuid.ts';
+import {
+  CYCLES,
+  TRAPS,
+  eventSource,
+  fixedEventSource,
+  type EventClocks,
+  type EventColumn,
+  type EventSource,
+} from '../arch/events.ts';
+import { GeneralProtection, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
+import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../arch/perfevtsel.ts';
+
+const U32 = 2 ** 32;
+
+export interface Counter {
+  /** Below 2^width; may carry a fraction. */
+  value: number;
+  source: EventSource | undefined;
+  /** Raises a PMI on overflow. */
+  int: boolean;
+  /** Its bit of the global registers: gp half or fixed half. */
+  readonly fixed: boolean;
+  readonly bit: number;
+}
+
+/** Who counts at one privilege level, and from which slot of the columns that must be watched for it. */
+export interface CountingPlan {
+  /** cycles and traps first, then the columns of the counters, each once. Same contents, same array. */
+  readonly columns: readonly EventColumn[];
+  readonly counters: readonly Counter[];
+  /** For each counter, the index of its column in `columns`. */
+  readonly slots: readonly number[];
+}
+
+export class Pmu implements MsrPort {
+  readonly caps: PmuCaps;
+  /** Set by an overflow whose counter asks for an interrupt; the core takes it. */
+  pmi = false;
+  readonly #clocks: EventClocks;
+  readonly #modulus: number;
+  readonly #gp: Counter[];
+  readonly #fixed: Counter[];
+  readonly #evtsel: number[];
+  readonly #offcoreRsp = [0, 0];
+  #fixedCtrl = 0;
+  #ctrlGp = 0;
+  #ctrlFixed = 0;
+  #statusGp = 0;
+  #statusFixed = 0;
+  readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
+  readonly #columnSets = new Map<string, readonly EventColumn[]>();
+
+  constructor(caps: PmuCaps, clocks: EventClocks) {
+    this.caps = caps;
+    this.#clocks = clocks;
+    this.#modulus = 2 ** caps.width;
+    const counter = (fixed: boolean) => (_: unknown, i: number) => ({
+      value: 0,
+      source: undefined,
+      int: false,
+      fixed,
+      bit: 1 << i,
+    });
+    this.#gp = Array.from({ length: caps.nrGp }, counter(false));
+    this.#fixed = Array.from({ length: caps.nrFixed }, counter(true));
+    this.#evtsel = Array.from({ length: caps.nrGp }, () => 0);
+  }
+
+  /** Who counts now at this privilege level; rebuilt only after a control register changed. */
+  plan(cpl: Cpl): CountingPlan {
+    return (this.#plans[cpl === 0 ? 0 : 1] ??= this.#buildPlan(cpl));
+  }
+
+  /** Units of its column until the counter overflows; above 0. */
+  remaining(counter: Counter): number {
+    return (this.#modulus - counter.value) / (counter.source as EventSource).scale;
+  }
+
+  /** A counter hears that `units` of its column happened; wraps, records the overflow and pulls the PMI line. */
+  add(counter: Counter, units: number): void {
+    counter.value += units * (counter.source as EventSource).scale;
+    if (counter.value < this.#modulus) return;
+    counter.value %= this.#modulus;
+    if (counter.fixed) this.#statusFixed |= counter.bit;
+    else this.#statusGp |= counter.bit;
+    if (counter.int) this.pmi = true;
+  }
+
+  /** RDPMC. */
+  rdpmc(ecx: number): number {
+    const fixed = ecx >= RDPMC_FIXED;
+    const counter = fixed ? this.#fixed[ecx - RDPMC_FIXED] : this.#gp[ecx];
+    if (counter === undefined) throw new GeneralProtection(ecx, 'RDPMC of a counter that does not exist');
+    return Math.floor(counter.value);
+  }
+
+  rdmsr(msr: number): number {
+    const r = this.#decode(msr);
+    switch (r.reg) {
+      case 'PMC':
+        return Math.floor((this.#gp[r.idx] as Counter).value);
+      case 'FIXED_CTR':
+        return Math.floor((this.#fixed[r.idx] as Counter).value);
+      case 'PERFEVTSEL':
+        return this.#evtsel[r.idx] as number;
+      case 'OFFCORE_RSP':
+        return this.#offcoreRsp[r.idx] as number;
+      case 'FIXED_CTR_CTRL':
+        return this.#fixedCtrl;
+      case 'GLOBAL_CTRL':
+        return this.#ctrlGp + this.#ctrlFixed * U32;
+      case 'GLOBAL_STATUS':
+        return this.#statusGp + this.#statusFixed * U32;
+      case 'GLOBAL_OVF_CTRL':
+      case 'GLOBAL_STATUS_SET':
+        return 0;
+      case 'PERF_CAPABILITIES':
+        return this.caps.fullWidthWrite ? 1 << 13 : 0;
+    }
+  }
+
+  wrmsr(msr: number, value: number): void {
+    const r = this.#decode(msr);
+    switch (r.reg) {
+      case 'PMC':
+        (this.#gp[r.idx] as Counter).value = r.fullWidth ? this.#checked(msr, value) : this.#signExtend(value);
+        return;
+      case 'FIXED_CTR':
+        (this.#fixed[r.idx] as Counter).value = this.#checked(msr, value);
+        return;
+      case 'PERFEVTSEL':
+        this.#evtsel[r.idx] = value;
+        break;
+      case 'OFFCORE_RSP':
+        this.#offcoreRsp[r.idx] = value;
+        break;
+      case 'FIXED_CTR_CTRL':
+        if (value >= 2 ** (4 * this.caps.nrFixed)) throw new GeneralProtection(msr, 'reserved bits');
+        this.#fixedCtrl = value;
+        break;
+      case 'GLOBAL_CTRL': {
+        const [gp, fixed] = this.#globalBits(msr, value);
+        this.#ctrlGp = gp;
+        this.#ctrlFixed = fixed;
+        break;
+      }
+      case 'GLOBAL_OVF_CTRL': {
+        const [gp, fixed] = this.#globalBits(msr, value);
+        this.#statusGp &= ~gp;
+        this.#statusFixed &= ~fixed;
+        return;
+      }
+      case 'GLOBAL_STATUS_SET': {
+        const [gp, fixed] = this.#globalBits(msr, value);
+        this.#statusGp |= gp;
+        this.#statusFixed |= fixed;
+        return;
+      }
+      case 'GLOBAL_STATUS':
+      case 'PERF_CAPABILITIES':
+        throw new GeneralProtection(msr, 'read-only');
+    }
+    this.#plans[0] = this.#plans[1] = undefined;
+  }
+
+  #decode(msr: number): NonNullable<ReturnType<typeof decodePmuMsr>> {
+    const r = decodePmuMsr(msr);
+    const { nrGp, nrFixed, version, fullWidthWrite } = this.caps;
+    const there =
+      r !== undefined &&
+      (r.reg === 'PMC'
+        ? r.idx < nrGp && (fullWidthWrite || !r.fullWidth)
+        : r.reg === 'PERFEVTSEL'
+          ? r.idx < nrGp
+          : r.reg === 'FIXED_CTR'
+            ? r.idx < nrFixed
+            : r.reg === 'GLOBAL_STATUS_SET'
+              ? version >= 4
+              : true);
+    if (!there) throw new GeneralProtection(msr, 'no such register');
+    return r;
+  }
+
+  #checked(msr: number, value: number): number {
+    if (value < 0 || value >= this.#modulus) throw new GeneralProtection(msr, 'value wider than the counter');
+    return value;
+  }
+
+  /** A write through the legacy alias takes the low 32 bits and sign-extends bit 31 to the counter's width. */
+  #signExtend(value: number): number {
+    const low = value % U32;
+    return low < U32 / 2 ? low : low + this.#modulus - U32;
+  }
+
+  #globalBits(msr: number, value: number): [gp: number, fixed: number] {
+    const gp = value % U32;
+    const fixed = Math.floor(value / U32);
+    if (gp >= 2 ** this.caps.nrGp || fixed >= 2 ** this.caps.nrFixed)
+      throw new GeneralProtection(msr, 'bit of a counter that does not exist');
+    return [gp, fixed];
+  }
+
+  #buildPlan(cpl: Cpl): CountingPlan {
+    const columns: EventColumn[] = [CYCLES, TRAPS];
+    const counters: Counter[] = [];
+    const slots: number[] = [];
+    const counts = (counter: Counter, source: EventSource | undefined, int: boolean): void => {
+      if (source === undefined) return;
+      counter.source = source;
+      counter.int = int;
+      let slot = columns.indexOf(source.column);
+      if (slot < 0) slot = columns.push(source.column) - 1;
+      counters.push(counter);
+      slots.push(slot);
+    };
+    const [usr, fixedUsr] = cpl === 0 ? [EVENTSEL.OS, FIXED_CTRL.OS] : [EVENTSEL.USR, FIXED_CTRL.USR];
+    this.#gp.forEach((counter, i) => {
+      const sel = this.#evtsel[i] as number;
+      if ((this.#ctrlGp & counter.bit) === 0 || (sel & EVENTSEL.ENABLE) === 0 || (sel & usr) === 0) return;
+      const code = eventCode(sel);
+      const rsp = this.#offcoreRsp[(code & EVENTSEL.EVENT) === 0xbb ? 1 : 0] as number;
+      counts(counter, eventSource(code, rsp, this.#clocks), (sel & EVENTSEL.INT) !== 0);
+    });
+    this.#fixed.forEach((counter, i) => {
+      const field = fixedCtrlField(this.#fixedCtrl, i);
+      if ((this.#ctrlFixed & counter.bit) === 0 || (field & fixedUsr) === 0) return;
+      counts(counter, fixedEventSource(i, this.#clocks), (field & FIXED_CTRL.PMI) !== 0);
+    });
+    const key = columns.join();
+    const known = this.#columnSets.get(key);
+    if (known === undefined) this.#columnSets.set(key, columns);
+    return { columns: known ?? columns, counters, slots };
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Alarms in order of (time, order, insertion): the timers of one kernel.
+ *
+ * Ties at one time are named, not accidental: `Order` says which kind goes first (gem5's event priorities are the idea).
+ */
+import type { Cycles } from '../units.ts';
+
+const ORDERS = ['tick', 'timer', 'work'] as const;
+/** What goes first when several alarms are due at the same time. */
+export type Order = (typeof ORDERS)[number];
+
+export interface Alarm {
+  readonly when: Cycles;
+  cancelled: boolean;
+}
+
+interface Entry extends Alarm {
+  readonly rank: number;
+  readonly serial: number;
+  readonly fire: (when: Cycles) => void;
+}
+
+export class EventQueue {
+  readonly #entries: Entry[] = [];
+  #serial = 0;
+
+  /** When the next alarm is due; Infinity if there is none. */
+  get next(): Cycles {
+    this.#drop();
+    return this.#entries[0]?.when ?? (Infinity as Cycles);
+  }
+
+  /** Arms an alarm. One in the past is due at once. */
+  at(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
+    const entry: Entry = { when, cancelled: false, rank: ORDERS.indexOf(order), serial: this.#serial++, fire };
+    let i = this.#entries.length;
+    while (i > 0 && before(entry, this.#entries[i - 1] as Entry)) i--;
+    this.#entries.splice(i, 0, entry);
+    return entry;
+  }
+
+  /** Fires, in order, everything due at `now`, alarms armed meanwhile for that time included. */
+  fireDue(now: () => Cycles): void {
+    while (this.next <= now()) {
+      const entry = this.#entries.shift() as Entry;
+      entry.fire(entry.when);
+    }
+  }
+
+  #drop(): void {
+    while (this.#entries[0]?.cancelled === true) this.#entries.shift();
+  }
+}
+
+const before = (a: Entry, b: Entry): boolean =>
+  a.when !== b.when ? a.when < b.when : a.rank !== b.rank ? a.rank < b.rank : a.serial < b.serial;
