@@ -6,6 +6,7 @@
  * Not modelled: data sections, relocations, dynamic symbols.
  */
 import type { Address } from '../units.ts';
+import type { ExecutionCursor } from './cpu.ts';
 
 export interface DsoSymbol {
   readonly name: string;
@@ -25,4 +26,17 @@ export interface Dso {
   readonly text: Uint8Array;
   /** In ascending order of offset. */
   readonly symbols: readonly DsoSymbol[];
+}
+
+/** An executable: what exec maps at once, what the program maps later, and its code. */
+export interface Executable {
+  /** Base name: the thread's comm. */
+  readonly comm: string;
+  readonly program: Dso;
+  /** The dynamic loader that exec maps along, if the program is dynamically linked. */
+  readonly interpreter: Dso | undefined;
+  /** What mmap system calls of the program map, by the name they give. */
+  readonly libraries: ReadonlyMap<string, Dso>;
+  /** A fresh thread at the entry point. */
+  start(): ExecutionCursor;
 }

@@ -1,0 +1,541 @@
+/**
+ * Linux, as little of it as perf needs: one CPU's tasks, interrupts and clock, with perf's core on top of a Cpu.
+ *
+ * It is written once and booted twice: on hw/Core it is the bare machine's (or the host's) kernel, on a vCPU the guest's. It
+ * is passive: run() lets tasks run until a time, interrupt() is called by the CPU.
+ *
+ * Source: Linux 5.0, the functions named in symbols.ts.
+ * Not modelled: other CPUs' tasks (they exist to be counted), preemption inside the kernel, signals but SIGCHLD, memory.
+ */
+import type { Cpu, ExecutionCursor, Regs, Software, TaskBody, Trap, Vector } from '../arch/cpu.ts';
+import type { Dso, Executable } from '../arch/dso.ts';
+import { EventQueue, type Alarm, type Order } from '../sim/event-queue.ts';
+import { PERF_COUNT_SW, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { cycles, toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import type { KernelConfig } from './config.ts';
+import { PerfContexts } from './perf-context.ts';
+import { is_sampling_event, type PerfEvent } from './perf-event.ts';
+import { PerfOutput } from './perf-output.ts';
+import { SampleRate } from './sampling.ts';
+import { RunQueue } from './sched.ts';
+import type { KernelServices } from './services.ts';
+import { SoftwarePmu } from './sw-pmu.ts';
+import { FN, KERNEL_SYMBOLS, type KernelFunction } from './symbols.ts';
+import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
+import type { Task } from './task.ts';
+import { X86Pmu } from './x86-pmu.ts';
+
+const NSEC_PER_SEC = 1e9;
+const PAGE_SIZE = 4096;
+/** prot and flags of a text mapping, and the device and inode numbers simulated files have. */
+const TEXT_MAPPING = { prot: 5, flags: 2, maj: 0xfd, min: 0, ino_generation: 1 } as const;
+
+export class Kernel implements Software, KernelServices {
+  readonly cpu: Cpu;
+  readonly config: KernelConfig;
+  readonly tick: Cycles;
+  current: Task;
+  readonly log: { readonly time: Nanos; readonly text: string }[] = [];
+  readonly pmu: X86Pmu;
+  readonly swPmu: SoftwarePmu;
+  readonly rate: SampleRate;
+  readonly perf: PerfContexts;
+  readonly output: PerfOutput;
+  /** PMIs served, and context switches made. */
+  nmis = 0;
+  switches = 0;
+
+  readonly #hz: Hertz;
+  readonly #rq: RunQueue;
+  readonly #timers = new EventQueue();
+  readonly #idle: Task;
+  readonly #tasks: Task[] = [];
+  #programmed = Infinity;
+  #tickAlarm: Alarm | undefined;
+  #irqRegs: Regs | undefined;
+  #pickedAt = 0 as Cycles;
+  #nextPid: number;
+
+  constructor(cpu: Cpu, clock: Hertz, config: KernelConfig) {
+    this.cpu = cpu;
+    this.config = config;
+    this.#hz = clock;
+    this.tick = this.cyclesOf(NSEC_PER_SEC / config.hz);
+    this.#rq = new RunQueue((ns) => this.cyclesOf(ns));
+    this.#nextPid = 1000;
+    this.#idle = this.#newTask(0, undefined, 'swapper', { run: () => undefined });
+    this.current = this.#idle;
+    this.output = new PerfOutput(this, (event) => this.#perf_event_wakeup(event));
+    this.rate = new SampleRate(
+      cpu,
+      config,
+      (text) => this.printk(text),
+      (event, enable) => this.output.throttle(event, enable),
+    );
+    const overflow = (event: PerfEvent, regs: Regs): boolean => this.perf_event_overflow(event, regs);
+    this.pmu = new X86Pmu(cpu, overflow);
+    this.swPmu = new SoftwarePmu(this, overflow, () => this.#irqRegs);
+    this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
+  }
+
+  /** Brings the CPU up: PMU reset, LVTPC open, tick running. */
+  boot(): void {
+    if (this.cpu.caps.nrGp > 0) this.pmu.init_hw_perf_events();
+    this.#startTick();
+  }
+
+  cyclesOf(ns: number): Cycles {
+    return toCycles(ns, this.#hz);
+  }
+
+  nanosOf(span: Cycles): Nanos {
+    return toNanos(span, this.#hz);
+  }
+
+  printk(text: string): void {
+    this.log.push({ time: this.cpu.nanos(), text });
+  }
+
+  // --- running -----------------------------------------------------------------------------------------------------
+
+  /** Lets tasks run until a time, or until `stop` holds at a scheduling point. */
+  run(until: Cycles, stop: () => boolean = () => false): void {
+    while (this.cpu.now() < until && !stop()) {
+      if (this.#rq.needResched || this.current.state !== 'running' || this.current === this.#idle) this.#schedule();
+      if (this.current === this.#idle) this.#doIdle(until);
+      else this.current.body.run(this.cpu, until);
+    }
+  }
+
+  needResched(): boolean {
+    return this.#rq.needResched;
+  }
+
+  /** Whether the running task must give way at its next preemption point. */
+  get mustYield(): boolean {
+    return this.#rq.needResched || this.current.state !== 'running';
+  }
+
+  /** True when nothing can ever run again: no task runnable, no timer armed. */
+  get dead(): boolean {
+    return this.current === this.#idle && this.#rq.waiting === 0 && this.#timers.next === Infinity;
+  }
+
+  /** __schedule() */
+  #schedule(): void {
+    const { cpu } = this;
+    const prev = this.current;
+    this.#rq.needResched = false;
+    const waiting = this.#rq.waiting > 0;
+    if (prev === this.#idle && !waiting) return;
+    cpu.irqDisable();
+    cpu.enter(FN.__schedule);
+    cpu.spend(FN.__schedule);
+    if (prev !== this.#idle) {
+      this.#rq.account(prev, cpu.now());
+      if (prev.state === 'running') {
+        prev.nivcsw++;
+        this.#rq.enqueue(prev, false);
+      } else {
+        prev.nvcsw++;
+        cpu.spend(FN.dequeue_task_fair);
+      }
+    }
+    cpu.spend(FN.pick_next_task_fair);
+    const next = this.#rq.pick() ?? this.#idle;
+    if (next !== prev) this.#context_switch(prev, next);
+    next.exec_start = cpu.now();
+    this.#pickedAt = cpu.now();
+    cpu.leave();
+    cpu.irqEnable();
+  }
+
+  #context_switch(prev: Task, next: Task): void {
+    const { cpu } = this;
+    this.switches++;
+    this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, this.#kernelRegs('__schedule'));
+    this.perf.task_sched_out(prev);
+    cpu.spend(FN.switch_mm_irqs_off);
+    cpu.spend(FN.__switch_to);
+    if (prev === this.#idle) this.#startTick();
+    this.current = next;
+    this.perf.task_sched_in(next);
+    cpu.spend(FN.finish_task_switch);
+  }
+
+  /** do_idle(): the tick is stopped while there is nothing to account (NO_HZ_IDLE). */
+  #doIdle(until: Cycles): void {
+    if (this.#tickAlarm !== undefined) {
+      this.#tickAlarm.cancelled = true;
+      this.#tickAlarm = undefined;
+      this.#program();
+    }
+    this.cpu.halt(until);
+  }
+
+  // --- interrupts --------------------------------------------------------------------------------------------------
+
+  interrupt(vector: Vector, regs: Regs): void {
+    switch (vector) {
+      case 'NMI':
+        this.#nmi(regs);
+        return;
+      case 'LOCAL_TIMER':
+        this.#timerInterrupt(regs);
+        return;
+      case 'IRQ_WORK':
+        this.#irqWork();
+    }
+  }
+
+  /** do_nmi() down to perf_event_nmi_handler(), which times the driver with sched_clock(). */
+  #nmi(regs: Regs): void {
+    const { cpu } = this;
+    this.nmis++;
+    cpu.enter(FN.nmi);
+    cpu.spend(FN.nmi);
+    cpu.enter(FN.do_nmi);
+    cpu.spend(FN.do_nmi);
+    cpu.enter(FN.default_do_nmi);
+    cpu.spend(FN.default_do_nmi);
+    cpu.enter(FN.nmi_handle);
+    cpu.spend(FN.nmi_handle);
+    cpu.enter(FN.perf_event_nmi_handler);
+    cpu.spend(FN.perf_event_nmi_handler);
+    const start = cpu.nanos();
+    if (this.pmu.activeEvents > 0) this.pmu.intel_pmu_handle_irq(regs);
+    this.rate.sample_event_took((cpu.nanos() - start) as Nanos);
+    for (let i = 0; i < 5; i++) cpu.leave();
+  }
+
+  /** smp_apic_timer_interrupt(): everything due on the hrtimer queue, the tick among it. */
+  #timerInterrupt(regs: Regs): void {
+    const { cpu } = this;
+    const outer = this.#irqRegs;
+    this.#irqRegs = regs;
+    cpu.enter(FN.apic_timer_interrupt);
+    cpu.spend(FN.apic_timer_interrupt);
+    cpu.enter(FN.smp_apic_timer_interrupt);
+    cpu.spend(FN.smp_apic_timer_interrupt);
+    cpu.spend(FN.irq_enter);
+    cpu.enter(FN.hrtimer_interrupt);
+    cpu.spend(FN.hrtimer_interrupt);
+    cpu.spend(FN.ktime_get_update_offsets_now);
+    cpu.enter(FN.__hrtimer_run_queues);
+    cpu.spend(FN.__hrtimer_run_queues);
+    this.#programmed = Infinity;
+    this.#timers.fireDue(() => cpu.now());
+    cpu.leave();
+    this.#program();
+    cpu.leave();
+    cpu.spend(FN.irq_exit);
+    cpu.leave();
+    cpu.leave();
+    this.#irqRegs = outer;
+  }
+
+  #irqWork(): void {
+    const { cpu } = this;
+    cpu.enter(FN.irq_work_interrupt);
+    cpu.spend(FN.irq_work_interrupt);
+    cpu.enter(FN.smp_irq_work_interrupt);
+    cpu.spend(FN.smp_irq_work_interrupt);
+    cpu.spend(FN.irq_work_run);
+    this.output.runPendingWakeups();
+    cpu.leave();
+    cpu.leave();
+  }
+
+  // --- time --------------------------------------------------------------------------------------------------------
+
+  hrtimer(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
+    const alarm = this.#timers.at(when, order, fire);
+    this.#program();
+    return alarm;
+  }
+
+  /** hrtimer_force_reprogram(): the local timer is written only if the first expiry changed. */
+  #program(): void {
+    const next = this.#timers.next;
+    if (next === this.#programmed) return;
+    this.#programmed = next;
+    this.cpu.spend(FN.lapic_next_deadline);
+    this.cpu.setTimer(next);
+  }
+
+  /** tick_sched_timer(): armed on a fixed grid; a late one is due at once, so ticks are never lost. */
+  #startTick(): void {
+    if (this.#tickAlarm !== undefined) return;
+    const next = cycles((Math.floor(this.cpu.now() / this.tick) + 1) * this.tick);
+    this.#tickAlarm = this.hrtimer(next, 'tick', (when) => this.#tick_sched_timer(when));
+  }
+
+  #tick_sched_timer(when: Cycles): void {
+    const { cpu } = this;
+    const user = this.#irqRegs?.cpl === 3;
+    cpu.enter(FN.tick_sched_timer);
+    cpu.spend(FN.tick_sched_timer);
+    cpu.enter(FN.update_process_times);
+    cpu.spend(FN.update_process_times);
+    cpu.spend(FN.account_process_tick);
+    const task = this.current;
+    if (user) task.utime = cycles(task.utime + this.tick);
+    else task.stime = cycles(task.stime + this.tick);
+    cpu.spend(FN.rcu_check_callbacks);
+    cpu.enter(FN.scheduler_tick);
+    cpu.spend(FN.scheduler_tick);
+    cpu.spend(FN.task_tick_fair);
+    if (task !== this.#idle) {
+      this.#rq.account(task, cpu.now());
+      this.#rq.tick(task, cycles(cpu.now() - this.#pickedAt));
+    }
+    this.perf.task_tick();
+    cpu.spend(FN.trigger_load_balance);
+    cpu.leave();
+    cpu.leave();
+    cpu.leave();
+    this.#tickAlarm = this.#timers.at(cycles(when + this.tick), 'tick', (at) => this.#tick_sched_timer(at));
+  }
+
+  // --- perf --------------------------------------------------------------------------------------------------------
+
+  /** __perf_event_overflow(): accounts, then hands the sample on; true if the event is throttled. */
+  perf_event_overflow(event: PerfEvent, regs: Regs): boolean {
+    if (!is_sampling_event(event)) return false;
+    this.cpu.enter(FN.__perf_event_overflow);
+    this.cpu.spend(FN.__perf_event_overflow);
+    const stop = this.rate.account_interrupt(event, true);
+    event.overflow_handler(event, regs);
+    this.cpu.leave();
+    return stop;
+  }
+
+  #perf_event_wakeup(event: PerfEvent): void {
+    const { rb } = event;
+    if (rb === undefined) return;
+    rb.poll = true;
+    if (rb.waiter !== undefined) this.wake(rb.waiter, 'POLLIN');
+  }
+
+  // --- tasks -------------------------------------------------------------------------------------------------------
+
+  /** A runnable task from outside (init's child): the perf tool, a vCPU thread. */
+  spawn(comm: string, body: TaskBody): Task {
+    const task = this.#newTask(this.#nextPid++, undefined, comm, body);
+    this.#tasks.push(task);
+    this.#rq.enqueue(task, false);
+    return task;
+  }
+
+  /** _do_fork() by the current task; the child is runnable with the parent's name. */
+  fork(body: TaskBody): Task {
+    const { cpu } = this;
+    this.syscall(() => {
+      for (const fn of ['_do_fork', 'copy_process', 'copy_page_range'] as const) cpu.spend(FN[fn]);
+    });
+    const child = this.#newTask(this.#nextPid++, this.current, this.current.comm, body);
+    this.#tasks.push(child);
+    child.vruntime = this.current.vruntime;
+    this.#rq.enqueue(child, false);
+    return child;
+  }
+
+  /** Puts the current task to sleep; whoever wakes it says why. */
+  sleep(): void {
+    this.current.wake_reason = undefined;
+    this.current.state = 'sleeping';
+  }
+
+  wake(task: Task, reason: string): void {
+    task.wake_reason = reason;
+    if (task.state !== 'sleeping') return;
+    const { cpu } = this;
+    cpu.spend(FN.try_to_wake_up);
+    cpu.spend(FN.enqueue_task_fair);
+    task.state = 'running';
+    if (task === this.current) return;
+    this.#rq.enqueue(task, true);
+    if (this.current === this.#idle) this.#rq.needResched = true;
+    else {
+      this.#rq.account(this.current, cpu.now());
+      this.#rq.checkPreempt(this.current, task);
+    }
+  }
+
+  /** A system call of the current task: entry and exit around what it does. */
+  syscall<T>(work: () => T): T {
+    const { cpu } = this;
+    cpu.enter(FN.entry_SYSCALL_64);
+    cpu.spend(FN.entry_SYSCALL_64);
+    cpu.enter(FN.do_syscall_64);
+    cpu.spend(FN.do_syscall_64);
+    const result = work();
+    cpu.leave();
+    cpu.leave();
+    return result;
+  }
+
+  /** execve() by the current task: new image, new name, side-band, and events that waited for it. */
+  execve(executable: Executable): void {
+    const task = this.current;
+    const { cpu } = this;
+    this.syscall(() => {
+      cpu.enter(FN.do_execveat_common);
+      cpu.spend(FN.do_execveat_common);
+      cpu.enter(FN.load_elf_binary);
+      cpu.spend(FN.load_elf_binary);
+      task.comm = executable.comm.slice(0, 15);
+      this.perf.enable_on_exec(task);
+      this.#perf_event_comm(task, true);
+      this.#mmapText(task, executable.program);
+      if (executable.interpreter !== undefined) this.#mmapText(task, executable.interpreter);
+      cpu.leave();
+      cpu.leave();
+    });
+    const cursor = executable.start();
+    task.cursor = cursor;
+    task.body = { run: (_cpu, until) => this.#runProgram(task, cursor, executable, until) };
+  }
+
+  #runProgram(task: Task, cursor: ExecutionCursor, executable: Executable, until: Cycles): void {
+    while (task.state === 'running' && !this.#rq.needResched && this.cpu.now() < until) {
+      const reason = this.cpu.execute(cursor, until);
+      if (reason === 'trap') this.#trap(task, cursor.trap as Trap, executable);
+      else if (reason === 'finished') this.#do_exit(task, 0);
+      else return;
+    }
+  }
+
+  #trap(task: Task, trap: Trap, executable: Executable): void {
+    const { cpu } = this;
+    if (trap.kind === 'page_fault') {
+      cpu.enter(FN.page_fault);
+      cpu.spend(FN.page_fault);
+      task.min_flt++;
+      const regs = { cpl: 3, ip: (task.cursor as ExecutionCursor).ip, kernelFrames: [] } as const;
+      this.swPmu.count(PERF_COUNT_SW.PAGE_FAULTS, 1, regs);
+      for (const fn of PAGE_FAULT_PATH) cpu.spend(FN[fn]);
+      this.swPmu.count(PERF_COUNT_SW.PAGE_FAULTS_MIN, 1, regs);
+      cpu.spend(FN.swapgs_restore_regs_and_return_to_usermode);
+      cpu.leave();
+      return;
+    }
+    const path = SYSCALL_PATHS[trap.name];
+    if (path === undefined) throw new Error(`no such system call: ${trap.name}`);
+    this.syscall(() => {
+      for (const fn of path) cpu.spend(FN[fn]);
+      const { args } = trap;
+      if (trap.name === 'mmap' && typeof args['dso'] === 'string') {
+        const library = executable.libraries.get(args['dso']);
+        if (library !== undefined) this.#mmapText(task, library);
+      } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
+        this.#nanosleep(task, Number(args['ns'] ?? 0));
+      else if (trap.name === 'exit_group') this.#do_exit(task, Number(args['status'] ?? 0));
+    });
+  }
+
+  #nanosleep(task: Task, ns: number): void {
+    this.sleep();
+    this.hrtimer(cycles(this.cpu.now() + this.cyclesOf(ns)), 'timer', () => this.wake(task, 'timeout'));
+  }
+
+  /** do_exit(): the image goes, perf hears of it, the parent gets its SIGCHLD. */
+  #do_exit(task: Task, status: number): void {
+    const { cpu } = this;
+    cpu.enter(FN.do_exit);
+    cpu.spend(FN.do_exit);
+    cpu.spend(FN.unmap_page_range);
+    this.output.sideband(
+      task,
+      this.perf.contextsOf(task),
+      (event) => event.attr.task === true || event.attr.comm === true || event.attr.mmap === true,
+      (_, common) => ({
+        type: PERF_RECORD.EXIT,
+        misc: 0,
+        ...common,
+        ppid: task.parent?.pid ?? 1,
+        ptid: task.parent?.pid ?? 1,
+      }),
+    );
+    this.perf.exit_task(task);
+    task.exit_code = status;
+    task.state = 'dead';
+    task.cursor = undefined;
+    if (task.parent !== undefined) {
+      task.parent.signal_pending = true;
+      this.wake(task.parent, 'SIGCHLD');
+    }
+    cpu.leave();
+  }
+
+  #perf_event_comm(task: Task, exec: boolean): void {
+    this.cpu.spend(FN.perf_event_comm);
+    this.output.sideband(
+      task,
+      this.perf.contextsOf(task),
+      (event) => event.attr.comm === true,
+      (event, common) => ({
+        type: PERF_RECORD.COMM,
+        misc: exec && event.attr.comm_exec === true ? PERF_RECORD_MISC.COMM_EXEC : 0,
+        comm: task.comm,
+        ...common,
+      }),
+    );
+  }
+
+  /** mmap_region() of a text segment and the record perf makes of it. */
+  #mmapText(task: Task, dso: Dso): void {
+    this.cpu.spend(FN.mmap_region);
+    this.cpu.spend(FN.perf_event_mmap);
+    const len = Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE;
+    this.output.sideband(
+      task,
+      this.perf.contextsOf(task),
+      (event) => event.attr.mmap === true,
+      (event, common) => ({
+        type: event.attr.mmap2 === true ? PERF_RECORD.MMAP2 : PERF_RECORD.MMAP,
+        misc: PERF_RECORD_MISC.USER,
+        addr: (dso.base + dso.textOffset) as typeof dso.base,
+        len,
+        pgoff: dso.textOffset as typeof dso.base,
+        filename: dso.path,
+        ...TEXT_MAPPING,
+        ino: inodeOf(dso.path),
+        ...common,
+      }),
+    );
+  }
+
+  #kernelRegs(fn: KernelFunction): Regs {
+    return { cpl: 0, ip: KERNEL_SYMBOLS[FN[fn]]!.address, kernelFrames: [] };
+  }
+
+  #newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody): Task {
+    return {
+      pid,
+      parent,
+      comm,
+      state: 'running',
+      body,
+      cursor: undefined,
+      vruntime: 0 as Cycles,
+      exec_start: 0 as Cycles,
+      sum_exec_runtime: 0 as Cycles,
+      utime: 0 as Cycles,
+      stime: 0 as Cycles,
+      nvcsw: 0,
+      nivcsw: 0,
+      min_flt: 0,
+      exit_code: 0,
+      signal_pending: false,
+      wake_reason: undefined,
+    };
+  }
+}
+
+/** A simulated file's inode number: a hash of its path, so that it is the same everywhere. */
+function inodeOf(path: string): number {
+  let h = 0x811c9dc5;
+  for (const ch of path) h = Math.imul(h ^ ch.charCodeAt(0), 0x01000193);
+  return (h >>> 0) % 4_000_000;
+}

@@ -1,0 +1,440 @@
+/**
+ * Which events are on the PMU now: contexts of tasks and of the CPU, scheduled in and out with the tasks, pinned before
+ * flexible, flexible ones rotated when they do not fit.
+ *
+ * Source: kernel/events/core.c, Linux 5.0: ctx_sched_in/out, group_sched_in/out, perf_event_sched_in, ctx_resched,
+ * perf_event_context_sched_in/out, perf_rotate_context, perf_event_enable_on_exec, perf_event_task_tick.
+ * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, per-event CPU contexts other than
+ * the simulated CPU's.
+ *
+ * Over 300 lines: the state machine is one in the kernel, and reads best in one place.
+ */
+import type { Alarm } from '../sim/event-queue.ts';
+import { cycles, type Cycles } from '../units.ts';
+import {
+  EVENT,
+  PERF_EF,
+  PERF_EVENT_STATE,
+  groupMembers,
+  is_sampling_event,
+  perfEventContext,
+  perf_event_set_state,
+  perf_event_update_time,
+  type PerfEvent,
+  type PerfEventContext,
+  type Pmu,
+} from './perf-event.ts';
+import type { SampleRate } from './sampling.ts';
+import type { KernelServices } from './services.ts';
+import { FN } from './symbols.ts';
+import type { Task } from './task.ts';
+
+type Kind = 'hw' | 'sw';
+const KINDS: readonly Kind[] = ['hw', 'sw'];
+
+/** struct perf_cpu_context, one per kind. */
+interface CpuContext {
+  readonly ctx: PerfEventContext;
+  /** The context of the task on the CPU, if it has events. */
+  task_ctx: PerfEventContext | undefined;
+  mux: Alarm | undefined;
+}
+
+export class PerfContexts {
+  readonly #kernel: KernelServices;
+  readonly #rate: SampleRate;
+  readonly #pmuOf: Readonly<Record<Kind, Pmu>>;
+  readonly #cpuctx: Readonly<Record<Kind, CpuContext>>;
+  /** task->perf_event_ctxp[] */
+  readonly #ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
+  /** perf_event_mux_interval_ms, in cycles: one tick by default. */
+  readonly #muxInterval: Cycles;
+  /** Rotations so far. */
+  rotations = 0;
+
+  constructor(kernel: KernelServices, rate: SampleRate, pmuOf: Readonly<Record<Kind, Pmu>>) {
+    this.#kernel = kernel;
+    this.#rate = rate;
+    this.#pmuOf = pmuOf;
+    this.#muxInterval = kernel.tick;
+    const cpuContext = (kind: Kind): CpuContext => ({
+      ctx: { ...perfEventContext(kind, undefined), is_active: 0 },
+      task_ctx: undefined,
+      mux: undefined,
+    });
+    this.#cpuctx = { hw: cpuContext('hw'), sw: cpuContext('sw') };
+  }
+
+  /** The context an event of that kind goes to, made on first use (find_get_context). */
+  contextFor(kind: Kind, task: Task | undefined): PerfEventContext {
+    if (task === undefined) return this.#cpuctx[kind].ctx;
+    let contexts = this.#ctxp.get(task);
+    if (contexts === undefined) this.#ctxp.set(task, (contexts = {}));
+    return (contexts[kind] ??= perfEventContext(kind, task));
+  }
+
+  /** Contexts whose events hear of what happens on this CPU to a task: its own, and the CPU's. */
+  contextsOf(task: Task): readonly (PerfEventContext | undefined)[] {
+    const own = this.#ctxp.get(task);
+    return [own?.hw, own?.sw, this.#cpuctx.hw.ctx, this.#cpuctx.sw.ctx];
+  }
+
+  /** perf_install_in_context(): adds a fresh event; on a context that is on the CPU, everything is scheduled anew. */
+  install(event: PerfEvent): void {
+    const { ctx } = event;
+    this.#update_context_time(ctx);
+    event.tstamp = ctx.time;
+    if (event.group_leader === event)
+      (event.attr.pinned === true ? ctx.pinned_groups : ctx.flexible_groups).push(event);
+    else event.group_leader.sibling_list.push(event);
+    ctx.nr_events++;
+    if (event.attr.freq === true && is_sampling_event(event)) ctx.nr_freq++;
+    const cpuctx = this.#cpuctx[ctx.kind];
+    const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
+    if (!onCpu || event.state < PERF_EVENT_STATE.INACTIVE) return;
+    if (ctx !== cpuctx.ctx) cpuctx.task_ctx = ctx;
+    this.#ctx_resched(cpuctx, this.#eventType(event, ctx === cpuctx.ctx));
+  }
+
+  /** perf_remove_from_context() */
+  remove(event: PerfEvent): void {
+    const { ctx } = event;
+    this.#update_context_time(ctx);
+    const pmu = this.#pmuOf[ctx.kind];
+    pmu.pmu_disable();
+    if (event.group_leader === event) this.#group_sched_out(event, ctx);
+    else this.#event_sched_out(event, ctx);
+    pmu.pmu_enable();
+    perf_event_set_state(event, PERF_EVENT_STATE.DEAD);
+    const drop = (list: PerfEvent[]): void => {
+      const i = list.indexOf(event);
+      if (i >= 0) list.splice(i, 1);
+    };
+    for (const list of [ctx.pinned_groups, ctx.flexible_groups, ctx.pinned_active, ctx.flexible_active]) drop(list);
+    if (event.group_leader !== event) drop(event.group_leader.sibling_list);
+    ctx.nr_events--;
+    if (event.attr.freq === true && is_sampling_event(event)) ctx.nr_freq--;
+  }
+
+  /** _perf_event_enable() and _perf_event_disable() */
+  enable(event: PerfEvent): void {
+    const { ctx } = event;
+    if (event.state >= PERF_EVENT_STATE.INACTIVE) return;
+    this.#update_context_time(ctx);
+    perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+    if (ctx.is_active !== 0) this.#ctx_resched(this.#cpuctx[ctx.kind], this.#eventType(event, ctx.task === undefined));
+  }
+
+  disable(event: PerfEvent): void {
+    const { ctx } = event;
+    if (event.state < PERF_EVENT_STATE.INACTIVE) return;
+    this.#update_context_time(ctx);
+    const pmu = this.#pmuOf[ctx.kind];
+    pmu.pmu_disable();
+    if (event.group_leader === event) this.#group_sched_out(event, ctx);
+    else this.#event_sched_out(event, ctx);
+    pmu.pmu_enable();
+    perf_event_set_state(event, PERF_EVENT_STATE.OFF);
+  }
+
+  /** perf_event_read(): brings count and times up to now if the event is on this CPU. */
+  read(event: PerfEvent): void {
+    if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
+    if (event.ctx.is_active !== 0) this.#update_context_time(event.ctx);
+    perf_event_update_time(event);
+  }
+
+  /** perf_event_task_sched_out() */
+  task_sched_out(prev: Task): void {
+    for (const kind of KINDS) {
+      const cpuctx = this.#cpuctx[kind];
+      if (cpuctx.task_ctx === undefined || cpuctx.task_ctx.task !== prev) continue;
+      this.#kernel.cpu.spend(FN.__perf_event_task_sched_out);
+      this.#ctx_sched_out(cpuctx.task_ctx, EVENT.ALL | EVENT.TIME);
+      cpuctx.task_ctx = undefined;
+    }
+  }
+
+  /** perf_event_task_sched_in() */
+  task_sched_in(next: Task): void {
+    for (const kind of KINDS) {
+      const ctx = this.#ctxp.get(next)?.[kind];
+      const cpuctx = this.#cpuctx[kind];
+      if (ctx === undefined || ctx.nr_events === 0 || cpuctx.task_ctx === ctx) continue;
+      const pmu = this.#pmuOf[kind];
+      this.#kernel.cpu.spend(FN.__perf_event_task_sched_in);
+      pmu.pmu_disable();
+      if (ctx.pinned_groups.length > 0) this.#ctx_sched_out(cpuctx.ctx, EVENT.FLEXIBLE);
+      cpuctx.task_ctx = ctx;
+      this.#perf_event_sched_in(cpuctx, ctx);
+      pmu.pmu_enable();
+    }
+  }
+
+  /** perf_event_exec(): events that waited for the exec begin. */
+  enable_on_exec(task: Task): void {
+    for (const kind of KINDS) {
+      const ctx = this.#ctxp.get(task)?.[kind];
+      if (ctx === undefined) continue;
+      this.#kernel.cpu.spend(FN.perf_event_exec);
+      this.#update_context_time(ctx);
+      let type = 0;
+      for (const event of this.#events(ctx)) {
+        if (!event.enable_on_exec) continue;
+        event.enable_on_exec = false;
+        if (event.state >= PERF_EVENT_STATE.INACTIVE) continue;
+        perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+        type |= this.#eventType(event, false);
+      }
+      if (type === 0) continue;
+      const cpuctx = this.#cpuctx[kind];
+      cpuctx.task_ctx = ctx;
+      this.#ctx_resched(cpuctx, type);
+    }
+  }
+
+  /** perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. */
+  exit_task(task: Task): void {
+    for (const kind of KINDS) {
+      const ctx = this.#ctxp.get(task)?.[kind];
+      if (ctx === undefined) continue;
+      this.#kernel.cpu.spend(FN.perf_event_exit_task);
+      const cpuctx = this.#cpuctx[kind];
+      if (cpuctx.task_ctx === ctx) {
+        this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME);
+        cpuctx.task_ctx = undefined;
+      }
+      for (const event of this.#events(ctx))
+        if (event.state > PERF_EVENT_STATE.EXIT) event.state = PERF_EVENT_STATE.EXIT;
+    }
+  }
+
+  /** perf_event_task_tick(): frequency feedback and unthrottling, once a tick. */
+  task_tick(): void {
+    const { cpu } = this.#kernel;
+    cpu.enter(FN.perf_event_task_tick);
+    cpu.spend(FN.perf_event_task_tick);
+    const throttled = this.#rate.next_tick();
+    for (const kind of KINDS)
+      for (const ctx of [this.#cpuctx[kind].ctx, this.#cpuctx[kind].task_ctx]) {
+        if (ctx === undefined || ctx.nr_events === 0 || (ctx.nr_freq === 0 && throttled === 0)) continue;
+        cpu.spend(FN.perf_adjust_freq_unthr_context);
+        const pmu = this.#pmuOf[kind];
+        pmu.pmu_disable();
+        for (const event of this.#events(ctx)) {
+          if (event.state !== PERF_EVENT_STATE.ACTIVE || !this.#cpuMatches(event)) continue;
+          this.#rate.adjust_freq_unthr(event);
+        }
+        pmu.pmu_enable();
+      }
+    cpu.leave();
+  }
+
+  /** Every event of a context, leaders before their members. */
+  *#events(ctx: PerfEventContext): Iterable<PerfEvent> {
+    for (const leader of ctx.pinned_groups) yield* groupMembers(leader);
+    for (const leader of ctx.flexible_groups) yield* groupMembers(leader);
+  }
+
+  #eventType(event: PerfEvent, ofCpu: boolean): number {
+    return (event.group_leader.attr.pinned === true ? EVENT.PINNED : EVENT.FLEXIBLE) | (ofCpu ? EVENT.CPU : 0);
+  }
+
+  #cpuMatches(event: PerfEvent): boolean {
+    return event.cpu === -1 || event.cpu === this.#kernel.config.cpu;
+  }
+
+  #update_context_time(ctx: PerfEventContext): void {
+    if ((ctx.is_active & EVENT.TIME) === 0) return;
+    const now = this.#kernel.cpu.nanos();
+    ctx.time += now - ctx.timestamp;
+    ctx.timestamp = now;
+  }
+
+  /** Takes the named classes of a context off the PMU; TIME stops its clock. */
+  #ctx_sched_out(ctx: PerfEventContext, type: number): void {
+    if (ctx.is_active === 0) return;
+    this.#kernel.cpu.spend(FN.ctx_sched_out);
+    this.#update_context_time(ctx);
+    const leaving = ctx.is_active & type;
+    ctx.is_active &= ~type;
+    if ((ctx.is_active & EVENT.ALL) === 0 && (type & EVENT.TIME) !== 0) ctx.is_active = 0;
+    if (ctx.nr_active === 0) return;
+    const pmu = this.#pmuOf[ctx.kind];
+    pmu.pmu_disable();
+    if ((leaving & EVENT.PINNED) !== 0)
+      for (const group of ctx.pinned_active.slice()) this.#group_sched_out(group, ctx);
+    if ((leaving & EVENT.FLEXIBLE) !== 0)
+      for (const group of ctx.flexible_active.slice()) this.#group_sched_out(group, ctx);
+    pmu.pmu_enable();
+  }
+
+  #group_sched_out(leader: PerfEvent, ctx: PerfEventContext): void {
+    if (leader.state !== PERF_EVENT_STATE.ACTIVE) return;
+    const pmu = this.#pmuOf[ctx.kind];
+    pmu.pmu_disable();
+    this.#event_sched_out(leader, ctx);
+    for (const event of leader.sibling_list) this.#event_sched_out(event, ctx);
+    pmu.pmu_enable();
+    for (const active of [ctx.pinned_active, ctx.flexible_active]) {
+      const i = active.indexOf(leader);
+      if (i >= 0) active.splice(i, 1);
+    }
+  }
+
+  #event_sched_out(event: PerfEvent, ctx: PerfEventContext): void {
+    if (event.state !== PERF_EVENT_STATE.ACTIVE) return;
+    this.#kernel.cpu.spend(FN.event_sched_out);
+    event.pmu.del(event);
+    perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+    ctx.nr_active--;
+  }
+
+  /** Puts the named classes of a context on the PMU, and starts its clock. */
+  #ctx_sched_in(cpuctx: CpuContext, ctx: PerfEventContext, type: number): void {
+    const entering = type & EVENT.ALL & ~ctx.is_active;
+    this.#kernel.cpu.spend(FN.ctx_sched_in);
+    if ((ctx.is_active & EVENT.TIME) === 0) {
+      ctx.timestamp = this.#kernel.cpu.nanos();
+      ctx.is_active |= EVENT.TIME;
+    }
+    ctx.is_active |= type & EVENT.ALL;
+    if ((entering & EVENT.PINNED) !== 0) this.#ctx_pinned_sched_in(ctx);
+    if ((entering & EVENT.FLEXIBLE) !== 0) this.#ctx_flexible_sched_in(cpuctx, ctx);
+  }
+
+  /** A pinned group that finds no counter goes to ERROR and stays there until it is enabled again. */
+  #ctx_pinned_sched_in(ctx: PerfEventContext): void {
+    for (const leader of ctx.pinned_groups) {
+      if (leader.state <= PERF_EVENT_STATE.OFF || !this.#cpuMatches(leader)) continue;
+      if (this.#group_sched_in(leader, ctx)) ctx.pinned_active.push(leader);
+      else if (leader.state === PERF_EVENT_STATE.INACTIVE) perf_event_set_state(leader, PERF_EVENT_STATE.ERROR);
+    }
+  }
+
+  /** After the first hardware group that finds no counter, none of the context's later ones is even tried. */
+  #ctx_flexible_sched_in(cpuctx: CpuContext, ctx: PerfEventContext): void {
+    let canAdd = true;
+    for (const leader of ctx.flexible_groups) {
+      if (leader.state <= PERF_EVENT_STATE.OFF || !this.#cpuMatches(leader)) continue;
+      if (!canAdd && leader.pmu.task_ctx_nr === 'hw') continue;
+      if (this.#group_sched_in(leader, ctx)) ctx.flexible_active.push(leader);
+      else {
+        canAdd = false;
+        this.#perf_mux_hrtimer_restart(cpuctx);
+      }
+    }
+  }
+
+  #group_sched_in(leader: PerfEvent, ctx: PerfEventContext): boolean {
+    if (leader.state === PERF_EVENT_STATE.OFF) return true;
+    const pmu = this.#pmuOf[ctx.kind];
+    const { cpu } = this.#kernel;
+    const alone = leader.sibling_list.length === 0;
+    if (alone) return this.#event_sched_in(leader, ctx);
+    cpu.spend(FN.group_sched_in);
+    pmu.start_txn();
+    const members = [...groupMembers(leader)];
+    const placed: PerfEvent[] = [];
+    let ok = true;
+    for (const event of members) {
+      ok = this.#event_sched_in(event, ctx);
+      if (!ok) break;
+      placed.push(event);
+    }
+    if (ok && pmu.commit_txn() === 0) return true;
+    for (const event of placed) this.#event_sched_out(event, ctx);
+    pmu.cancel_txn();
+    return false;
+  }
+
+  #event_sched_in(event: PerfEvent, ctx: PerfEventContext): boolean {
+    if (event.state <= PERF_EVENT_STATE.OFF) return true;
+    const { cpu } = this.#kernel;
+    cpu.spend(FN.event_sched_in);
+    const before = event.state;
+    this.#update_context_time(ctx);
+    perf_event_set_state(event, PERF_EVENT_STATE.ACTIVE);
+    // A throttled event that comes back on a CPU starts afresh; its tick is not over, though.
+    if (event.hw.interrupts === Infinity) this.#rate.unthrottle(event);
+    event.pmu.pmu_disable();
+    if (event.pmu.add(event, PERF_EF.START) !== 0) {
+      perf_event_set_state(event, before);
+      event.pmu.pmu_enable();
+      return false;
+    }
+    ctx.nr_active++;
+    event.pmu.pmu_enable();
+    return true;
+  }
+
+  /** CPU pinned, task pinned, CPU flexible, task flexible. */
+  #perf_event_sched_in(cpuctx: CpuContext, ctx: PerfEventContext | undefined): void {
+    this.#ctx_sched_in(cpuctx, cpuctx.ctx, EVENT.PINNED);
+    if (ctx !== undefined) this.#ctx_sched_in(cpuctx, ctx, EVENT.PINNED);
+    this.#ctx_sched_in(cpuctx, cpuctx.ctx, EVENT.FLEXIBLE);
+    if (ctx !== undefined) this.#ctx_sched_in(cpuctx, ctx, EVENT.FLEXIBLE);
+  }
+
+  #ctx_resched(cpuctx: CpuContext, eventType: number): void {
+    let type = eventType;
+    const ofCpu = (type & EVENT.CPU) !== 0;
+    // Whoever yields to a pinned event is flexible.
+    if ((type & EVENT.PINNED) !== 0) type |= EVENT.FLEXIBLE;
+    const classes = type & EVENT.ALL;
+    const pmu = this.#pmuOf[cpuctx.ctx.kind];
+    pmu.pmu_disable();
+    if (cpuctx.task_ctx !== undefined) this.#ctx_sched_out(cpuctx.task_ctx, classes);
+    if (ofCpu) this.#ctx_sched_out(cpuctx.ctx, classes);
+    else if ((classes & EVENT.PINNED) !== 0) this.#ctx_sched_out(cpuctx.ctx, EVENT.FLEXIBLE);
+    this.#perf_event_sched_in(cpuctx, cpuctx.task_ctx);
+    pmu.pmu_enable();
+  }
+
+  /** The multiplexing timer runs only while something does not fit. */
+  #perf_mux_hrtimer_restart(cpuctx: CpuContext): void {
+    if (cpuctx.mux !== undefined) return;
+    const { cpu } = this.#kernel;
+    cpuctx.mux = this.#kernel.hrtimer(cycles(cpu.now() + this.#muxInterval), 'timer', (when) =>
+      this.#muxFires(cpuctx, when),
+    );
+  }
+
+  /** perf_mux_hrtimer_handler(): rotates, then re-arms on its own grid past the time the rotation ended. */
+  #muxFires(cpuctx: CpuContext, when: Cycles): void {
+    cpuctx.mux = undefined;
+    const { cpu } = this.#kernel;
+    cpu.enter(FN.perf_mux_hrtimer_handler);
+    cpu.spend(FN.perf_mux_hrtimer_handler);
+    const rotated = this.#perf_rotate_context(cpuctx);
+    cpu.leave();
+    if (!rotated) return;
+    const missed = Math.floor((cpu.now() - when) / this.#muxInterval) + 1;
+    const next = cycles(when + missed * this.#muxInterval);
+    cpuctx.mux = this.#kernel.hrtimer(next, 'timer', (at) => this.#muxFires(cpuctx, at));
+  }
+
+  #perf_rotate_context(cpuctx: CpuContext): boolean {
+    const { ctx, task_ctx } = cpuctx;
+    const overfull = (c: PerfEventContext | undefined): boolean =>
+      c !== undefined && c.nr_events > 0 && c.nr_events !== c.nr_active;
+    if (!overfull(ctx) && !overfull(task_ctx)) return false;
+    this.rotations++;
+    const pmu = this.#pmuOf[ctx.kind];
+    pmu.pmu_disable();
+    for (const c of [ctx, task_ctx]) {
+      if (c === undefined) continue;
+      const turn = overfull(c) ? (c.flexible_active[0] ?? c.flexible_groups[0]) : undefined;
+      this.#ctx_sched_out(c, EVENT.FLEXIBLE);
+      moveToEnd(c.flexible_groups, turn);
+    }
+    this.#perf_event_sched_in(cpuctx, task_ctx);
+    pmu.pmu_enable();
+    return true;
+  }
+}
+
+function moveToEnd<T>(list: T[], item: T | undefined): void {
+  const i = item === undefined ? -1 : list.indexOf(item);
+  if (i >= 0) list.push(...list.splice(i, 1));
+}

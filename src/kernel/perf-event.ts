@@ -1,0 +1,167 @@
+/**
+ * struct perf_event, struct hw_perf_event, struct perf_event_context, struct pmu: what perf's core keeps of an event.
+ *
+ * Source: include/linux/perf_event.h and kernel/events/core.c as of Linux 5.0; field names are the kernel's.
+ * Not modelled: inheritance to children (workloads do not fork yet), cgroups, AUX areas, BPF, address filters.
+ */
+import type { Regs } from '../arch/cpu.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import type { Nanos } from '../units.ts';
+import type { RingBuffer } from './ring-buffer.ts';
+import type { Task } from './task.ts';
+
+/** enum perf_event_state. */
+export const PERF_EVENT_STATE = { DEAD: -4, EXIT: -3, ERROR: -2, OFF: -1, INACTIVE: 0, ACTIVE: 1 } as const;
+export type PerfEventState = (typeof PERF_EVENT_STATE)[keyof typeof PERF_EVENT_STATE];
+
+/** PERF_EF_*: flags of pmu.add, start and stop. */
+export const PERF_EF = { START: 1, RELOAD: 2, UPDATE: 4 } as const;
+/** PERF_HES_*: hw.state. */
+export const PERF_HES = { STOPPED: 1, UPTODATE: 2, ARCH: 4 } as const;
+
+/** hw.interrupts of a throttled event (MAX_INTERRUPTS). */
+export const MAX_INTERRUPTS = Infinity;
+
+/** struct hw_perf_event. */
+export interface HwPerfEvent {
+  /** IA32_PERFEVTSELx value without EN, or the event number of a software PMU. */
+  config: number;
+  /** MSR_OFFCORE_RSP value that goes with events 0xb7 and 0xbb (extra_reg). */
+  extra_config: number;
+  /** Counter it sits on; -1: none. Fixed counters start at PMC_IDX_FIXED. */
+  idx: number;
+  last_cpu: number;
+  last_tag: number;
+  config_base: number;
+  event_base: number;
+  event_base_rdpmc: number;
+  /** PERF_HES_* */
+  state: number;
+  prev_count: number;
+  sample_period: number;
+  last_period: number;
+  period_left: number;
+  /** PMIs in this tick; MAX_INTERRUPTS: throttled. */
+  interrupts: number;
+  interrupts_seq: number;
+  freq_time_stamp: Nanos;
+  freq_count_stamp: number;
+}
+
+/** struct pmu: how events of one kind are put on what counts them. Errors are negative errnos. */
+export interface Pmu {
+  readonly name: string;
+  /** Which of a task's contexts its events live in: hardware's can fail to be placed, software's cannot. */
+  readonly task_ctx_nr: 'hw' | 'sw';
+  pmu_enable(): void;
+  pmu_disable(): void;
+  /** 0, or why the event cannot be (-ENOENT: not mine, try the next PMU). */
+  event_init(event: PerfEvent): number;
+  add(event: PerfEvent, flags: number): number;
+  del(event: PerfEvent): void;
+  start(event: PerfEvent, flags: number): void;
+  stop(event: PerfEvent, flags: number): void;
+  read(event: PerfEvent): void;
+  start_txn(): void;
+  commit_txn(): number;
+  cancel_txn(): void;
+}
+
+/** What happens on overflow after accounting: a sample for user space, a callback for in-kernel users (KVM, watchdog). */
+export type OverflowHandler = (event: PerfEvent, regs: Regs) => void;
+
+/** struct perf_event. */
+export interface PerfEvent {
+  readonly id: number;
+  readonly attr: PerfEventAttr;
+  readonly pmu: Pmu;
+  /** Task it follows; undefined: a CPU's event. */
+  readonly task: Task | undefined;
+  /** CPU it is confined to; -1: wherever its task runs. */
+  readonly cpu: number;
+  readonly group_leader: PerfEvent;
+  /** Of a leader. */
+  readonly sibling_list: PerfEvent[];
+  ctx: PerfEventContext;
+  state: PerfEventState;
+  readonly hw: HwPerfEvent;
+  count: number;
+  total_time_enabled: number;
+  total_time_running: number;
+  /** ctx.time at the last change of the times above. */
+  tstamp: number;
+  /** Cleared by the exec that used it. */
+  enable_on_exec: boolean;
+  /** Where its samples go; events of one CPU share one by PERF_EVENT_IOC_SET_OUTPUT. */
+  rb: RingBuffer | undefined;
+  pending_wakeup: boolean;
+  overflow_handler: OverflowHandler;
+  /** The evsel it was opened for; in-kernel users have none. */
+  readonly evsel: Evsel | undefined;
+}
+
+/** is_sampling_event() */
+export const is_sampling_event = (event: PerfEvent): boolean => event.attr.sample_period !== 0;
+
+/** struct perf_event_context: the events of a task, or of a CPU, of one kind. */
+export interface PerfEventContext {
+  readonly kind: 'hw' | 'sw';
+  readonly task: Task | undefined;
+  /** Group leaders in the order they are tried; rotation moves the first active flexible one to the end. */
+  readonly pinned_groups: PerfEvent[];
+  readonly flexible_groups: PerfEvent[];
+  readonly pinned_active: PerfEvent[];
+  readonly flexible_active: PerfEvent[];
+  nr_events: number;
+  nr_active: number;
+  nr_freq: number;
+  /** EVENT_* */
+  is_active: number;
+  /** ns the context was on a CPU with its clock running. */
+  time: number;
+  timestamp: Nanos;
+}
+
+/** EVENT_*: which of a context is scheduled. */
+export const EVENT = { FLEXIBLE: 1, PINNED: 2, TIME: 4, CPU: 8, ALL: 3 } as const;
+
+export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): PerfEventContext => ({
+  kind,
+  task,
+  pinned_groups: [],
+  flexible_groups: [],
+  pinned_active: [],
+  flexible_active: [],
+  nr_events: 0,
+  nr_active: 0,
+  nr_freq: 0,
+  is_active: 0,
+  time: 0,
+  timestamp: 0 as Nanos,
+});
+
+/** perf_event_set_state(): books the time spent in the old state, then changes it. `now` is the context's time. */
+export function perf_event_set_state(event: PerfEvent, state: PerfEventState): void {
+  if (event.state === state) return;
+  perf_event_update_time(event);
+  event.state = state;
+}
+
+/** perf_event_update_time(): enabled while INACTIVE or better, running while ACTIVE, in the context's time. */
+export function perf_event_update_time(event: PerfEvent): void {
+  const now = event.ctx.time;
+  const delta = now - event.tstamp;
+  event.tstamp = now;
+  // __perf_effective_state(): a member is no better off than a leader that is off.
+  const leader = event.group_leader.state;
+  const state = leader <= PERF_EVENT_STATE.OFF ? leader : event.state;
+  if (state >= PERF_EVENT_STATE.INACTIVE) event.total_time_enabled += delta;
+  if (state >= PERF_EVENT_STATE.ACTIVE) event.total_time_running += delta;
+}
+
+/** Leader first, then siblings. */
+export function* groupMembers(leader: PerfEvent): Iterable<PerfEvent> {
+  yield leader;
+  yield* leader.sibling_list;
+}

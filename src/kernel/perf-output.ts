@@ -1,0 +1,147 @@
+/**
+ * What perf's core writes into ring buffers: samples, and the side-band that tells a reader whose addresses they are.
+ *
+ * Source: kernel/events/core.c (perf_event_output_forward, perf_prepare_sample, perf_log_throttle, perf_event_comm,
+ * perf_event_mmap, perf_event_task), Linux 5.0.
+ * Not modelled: register and stack dumps, raw data, branch stacks, data addresses.
+ */
+import type { Regs } from '../arch/cpu.ts';
+import {
+  PERF_CONTEXT,
+  PERF_RECORD,
+  PERF_RECORD_MISC,
+  PERF_SAMPLE,
+  type KernelRecord,
+  type SampleRecord,
+} from '../uapi/perf-event.ts';
+import { address, type Address } from '../units.ts';
+import { groupMembers, type PerfEvent, type PerfEventContext } from './perf-event.ts';
+import type { KernelServices } from './services.ts';
+import { FN } from './symbols.ts';
+import type { Task } from './task.ts';
+
+/** sysctl kernel.perf_event_max_stack */
+const PERF_MAX_STACK_DEPTH = 127;
+
+/** Fields every record of an event carries. */
+type Common = Pick<SampleRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
+
+export class PerfOutput {
+  readonly #kernel: KernelServices;
+  /** A buffer passed its watermark: its reader is to be woken from irq_work. */
+  readonly #pendingWakeups = new Set<PerfEvent>();
+  readonly #onWakeup: (event: PerfEvent) => void;
+
+  constructor(kernel: KernelServices, onWakeup: (event: PerfEvent) => void) {
+    this.#kernel = kernel;
+    this.#onWakeup = onWakeup;
+  }
+
+  /** perf_event_output_forward(): one sample of what the interrupt interrupted. */
+  sample(event: PerfEvent, regs: Regs, addr?: Address): void {
+    const { cpu, current } = this.#kernel;
+    const { attr } = event;
+    cpu.enter(FN.perf_event_output_forward);
+    cpu.spend(FN.perf_event_output_forward);
+    cpu.spend(FN.perf_prepare_sample);
+    const record: SampleRecord = {
+      type: PERF_RECORD.SAMPLE,
+      misc: regs.cpl === 3 ? PERF_RECORD_MISC.USER : PERF_RECORD_MISC.KERNEL,
+      ip: regs.ip,
+      period: event.hw.last_period,
+      ...this.#common(event, current),
+      ...((attr.sample_type & PERF_SAMPLE.CALLCHAIN) === 0 ? undefined : { callchain: this.#callchain(event, regs) }),
+      ...(addr === undefined ? undefined : { addr }),
+    };
+    this.#write(event, record);
+    cpu.leave();
+  }
+
+  /** perf_log_throttle(): THROTTLE, or UNTHROTTLE if `enable`. */
+  throttle(event: PerfEvent, enable: boolean): void {
+    if (event.rb === undefined) return;
+    this.#kernel.cpu.spend(FN.perf_log_throttle);
+    const type = enable ? PERF_RECORD.UNTHROTTLE : PERF_RECORD.THROTTLE;
+    this.#write(event, { type, misc: 0, ...this.#common(event, this.#kernel.current) });
+  }
+
+  /** Side-band of a task: written to every event of its contexts that asked for this kind. */
+  sideband(
+    task: Task,
+    contexts: readonly (PerfEventContext | undefined)[],
+    wanted: (event: PerfEvent) => boolean,
+    make: (event: PerfEvent, common: Common) => KernelRecord,
+  ): void {
+    for (const ctx of contexts) {
+      if (ctx === undefined) continue;
+      for (const leader of [...ctx.pinned_groups, ...ctx.flexible_groups])
+        for (const event of groupMembers(leader)) {
+          const here = event.cpu === -1 || event.cpu === this.#kernel.config.cpu;
+          if (!here || event.state < 0 || event.rb === undefined || !wanted(event)) continue;
+          this.#write(event, make(event, this.#common(event, task)));
+        }
+    }
+  }
+
+  /** irq_work_run(): readers of buffers that passed their watermark are woken. */
+  runPendingWakeups(): void {
+    for (const event of this.#pendingWakeups) {
+      event.pending_wakeup = false;
+      this.#onWakeup(event);
+    }
+    this.#pendingWakeups.clear();
+  }
+
+  #write(event: PerfEvent, record: KernelRecord): void {
+    const { rb } = event;
+    if (rb === undefined) return;
+    const { cpu } = this.#kernel;
+    cpu.spend(FN.perf_output_begin_forward);
+    cpu.spend(FN.perf_output_sample);
+    cpu.spend(FN.perf_output_end);
+    const lostRecord = (lost: number): KernelRecord => ({
+      type: PERF_RECORD.LOST,
+      misc: 0,
+      lost,
+      ...this.#common(event, this.#kernel.current),
+    });
+    if (!rb.write(event.attr, record, lostRecord) || event.pending_wakeup) return;
+    event.pending_wakeup = true;
+    this.#pendingWakeups.add(event);
+    cpu.raiseIrqWork();
+  }
+
+  #common(event: PerfEvent, task: Task): Common {
+    return {
+      pid: task.pid,
+      tid: task.pid,
+      time: this.#kernel.cpu.nanos(),
+      id: event.id,
+      stream_id: event.id,
+      cpu: this.#kernel.config.cpu,
+    };
+  }
+
+  /** get_perf_callchain(): kernel part if the interrupt hit ring 0, user part if there is user code below. */
+  #callchain(event: PerfEvent, regs: Regs): Address[] {
+    const { cpu, current } = this.#kernel;
+    const { attr } = event;
+    const chain: Address[] = [];
+    const max =
+      attr.sample_max_stack !== undefined && attr.sample_max_stack > 0 ? attr.sample_max_stack : PERF_MAX_STACK_DEPTH;
+    cpu.spend(FN.get_perf_callchain);
+    if (regs.cpl === 0 && attr.exclude_callchain_kernel !== true) {
+      cpu.spend(FN.perf_callchain_kernel);
+      chain.push(address(PERF_CONTEXT.KERNEL), regs.ip, ...regs.kernelFrames.slice(0, max - 1));
+    }
+    const user = current.cursor;
+    if (user !== undefined && attr.exclude_callchain_user !== true) {
+      cpu.spend(FN.perf_callchain_user);
+      const callers: Address[] = [];
+      user.callchain(callers);
+      const room = Math.max(0, max - 1 - Math.max(0, chain.length - 1));
+      chain.push(address(PERF_CONTEXT.USER), regs.cpl === 3 ? regs.ip : user.ip, ...callers.slice(0, room));
+    }
+    return chain;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * struct ring_buffer: the memory a perf event shares with user space.
+ *
+ * Space, watermark and loss are counted in the bytes the records take; the records themselves are kept whole and turned
+ * into bytes where a file is written. A reader is woken once per watermark of cumulative bytes, however fast it drains.
+ *
+ * Source: kernel/events/ring_buffer.c (__perf_output_begin, ring_buffer_init).
+ * Not modelled: overwrite (backward) mode, AUX areas, paused buffers.
+ */
+import { PERF_RECORD, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { kernelRecordSize } from '../uapi/record-size.ts';
+import type { Task } from './task.ts';
+
+export class RingBuffer {
+  /** Bytes of data pages. */
+  readonly size: number;
+  /** Bytes written since the last wakeup that cause the next one. */
+  readonly watermark: number;
+  #head = 0;
+  #tail = 0;
+  #wakeup = 0;
+  #lost = 0;
+  #queue: KernelRecord[] = [];
+  /** Total of records that found no room. */
+  lostTotal = 0;
+  /** POLLIN: a watermark was passed since the last poll. */
+  poll = false;
+  /** Who sleeps in poll() on it. */
+  waiter: Task | undefined;
+  #events = 0;
+
+  constructor(size: number, attr: PerfEventAttr) {
+    this.size = size;
+    this.watermark =
+      attr.watermark === true && attr.wakeup !== undefined && attr.wakeup > 0
+        ? Math.min(size, attr.wakeup)
+        : Math.floor(size / 2);
+  }
+
+  /**
+   * perf_output_begin() to perf_output_end(): stores a record, or counts it as lost. `lostRecord` makes the LOST record that
+   * the first write after a loss is preceded by. Returns whether the reader must be woken.
+   */
+  write(attr: PerfEventAttr, record: KernelRecord, lostRecord: (lost: number) => KernelRecord): boolean {
+    const note = this.#lost > 0 ? lostRecord(this.#lost) : undefined;
+    const size = kernelRecordSize(attr, record) + (note === undefined ? 0 : kernelRecordSize(attr, note));
+    if (this.#head + size - this.#tail > this.size) {
+      this.#lost++;
+      this.lostTotal++;
+      return false;
+    }
+    if (note !== undefined) {
+      this.#queue.push(note);
+      this.#lost = 0;
+    }
+    this.#queue.push(record);
+    this.#head += size;
+    if (record.type === PERF_RECORD.SAMPLE && attr.watermark !== true && (attr.wakeup ?? 0) > 0) {
+      this.#events++;
+      if (this.#events >= (attr.wakeup as number)) {
+        this.#events = 0;
+        return true;
+      }
+    }
+    if (this.#head - this.#wakeup <= this.watermark) return false;
+    this.#wakeup += this.watermark;
+    return true;
+  }
+
+  /** Bytes the reader has not taken yet. */
+  get available(): number {
+    return this.#head - this.#tail;
+  }
+
+  /** The reader takes everything there is and moves data_tail up to data_head. */
+  drain(): { records: KernelRecord[]; bytes: number } {
+    const records = this.#queue;
+    const bytes = this.#head - this.#tail;
+    this.#queue = [];
+    this.#tail = this.#head;
+    return { records, bytes };
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * How often to sample: frequency feedback, throttling, and the limits the kernel lowers when its own PMIs take too long.
+ *
+ * - perf_adjust_period(): a low-pass filter on the period, driven at every PMI and every tick; C's integer division.
+ * - __perf_event_account_interrupt(): the first PMI of a tick is never throttled; with a limit of 1 and of 2 a 5.0 kernel
+ *   takes two. 6.3 changed the comparison, 2025's kernels moved it out of the else branch.
+ * - perf_sample_event_took(): a running average over 128 PMIs of the time the NMI handler took, which outlives the run.
+ *
+ * Source: kernel/events/core.c, Linux 5.0 (and 6.3, 6.15 where `release` says so).
+ * Not modelled: whole-group throttling of 6.16.
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import { nanos, type Nanos } from '../units.ts';
+import { atLeast, type KernelConfig } from './config.ts';
+import { MAX_INTERRUPTS, PERF_EF, is_sampling_event, type PerfEvent } from './perf-event.ts';
+import { FN } from './symbols.ts';
+
+const NSEC_PER_SEC = 1e9;
+/** NR_ACCUMULATED_SAMPLES */
+const ACCUMULATED_SAMPLES = 128;
+
+export class SampleRate {
+  /** kernel.perf_event_max_sample_rate, as lowered by now. */
+  sysctl_perf_event_sample_rate: number;
+  max_samples_per_tick: number;
+  /** perf_sample_allowed_ns */
+  sample_allowed_ns: number;
+  /** 128 times the average length of a PMI in ns; a per-CPU variable that no sysctl resets. */
+  running_sample_length: number;
+  /** perf_throttled_seq, perf_throttled_count */
+  throttled_seq = 0;
+  throttled_count = 0;
+  readonly tick_nsec: number;
+  readonly #cpu: Cpu;
+  readonly #config: KernelConfig;
+  readonly #printk: (text: string) => void;
+  readonly #logThrottle: (event: PerfEvent, enable: boolean) => void;
+
+  constructor(
+    cpu: Cpu,
+    config: KernelConfig,
+    printk: (text: string) => void,
+    logThrottle: (event: PerfEvent, enable: boolean) => void,
+  ) {
+    this.#cpu = cpu;
+    this.#config = config;
+    this.#printk = printk;
+    this.#logThrottle = logThrottle;
+    this.tick_nsec = Math.floor(NSEC_PER_SEC / config.hz);
+    this.sysctl_perf_event_sample_rate = config.perf_event_max_sample_rate;
+    this.max_samples_per_tick = Math.ceil(config.perf_event_max_sample_rate / config.hz);
+    const period = Math.floor(NSEC_PER_SEC / config.perf_event_max_sample_rate);
+    this.sample_allowed_ns = Math.floor((period * config.perf_cpu_time_max_percent) / 100);
+    this.running_sample_length = config.running_sample_length;
+  }
+
+  /** __perf_event_account_interrupt(): books a PMI; true if the event must be stopped until the next tick. */
+  account_interrupt(event: PerfEvent, throttle: boolean): boolean {
+    const { hw } = event;
+    this.#cpu.spend(FN.__perf_event_account_interrupt);
+    let throttled = false;
+    const over = (): boolean => {
+      const { max_samples_per_tick: max } = this;
+      return atLeast(this.#config, 6, 3) && !atLeast(this.#config, 6, 15) ? hw.interrupts > max : hw.interrupts >= max;
+    };
+    if (this.throttled_seq !== hw.interrupts_seq) {
+      hw.interrupts_seq = this.throttled_seq;
+      hw.interrupts = 1;
+      throttled = throttle && atLeast(this.#config, 6, 15) && over();
+    } else {
+      hw.interrupts++;
+      throttled = throttle && over();
+    }
+    if (throttled) {
+      this.throttled_count++;
+      hw.interrupts = MAX_INTERRUPTS;
+      this.#logThrottle(event, false);
+    }
+    if (event.attr.freq === true) {
+      const now = this.#cpu.nanos();
+      const delta = now - hw.freq_time_stamp;
+      hw.freq_time_stamp = now;
+      if (delta > 0 && delta < 2 * this.tick_nsec) this.adjust_period(event, delta, hw.last_period, true);
+    }
+    return throttled;
+  }
+
+  /**
+   * perf_adjust_period(): moves the period an eighth of the way to what `count` events in `nsec` call for. A counter armed
+   * for more than eight new periods is re-armed at once (`disable`: it is still running).
+   */
+  adjust_period(event: PerfEvent, nsec: number, count: number, disable: boolean): void {
+    this.#cpu.spend(FN.perf_adjust_period);
+    const { hw } = event;
+    const target = Math.floor((count * NSEC_PER_SEC) / (nsec * event.attr.sample_period));
+    const delta = Math.trunc((target - hw.sample_period + 7) / 8);
+    hw.sample_period = hw.sample_period + delta || 1;
+    if (hw.period_left > 8 * hw.sample_period) {
+      if (disable) event.pmu.stop(event, PERF_EF.UPDATE);
+      hw.period_left = 0;
+      if (disable) event.pmu.start(event, PERF_EF.RELOAD);
+    }
+  }
+
+  /** The tick starts a new allowance. Returns how many events were throttled in the last one. */
+  next_tick(): number {
+    this.throttled_seq++;
+    const throttled = this.throttled_count;
+    this.throttled_count = 0;
+    return throttled;
+  }
+
+  /** Ends a throttled event's stop: a fresh count of PMIs, and the record that says so. */
+  unthrottle(event: PerfEvent): void {
+    event.hw.interrupts = 0;
+    this.#logThrottle(event, true);
+  }
+
+  /** perf_adjust_freq_unthr_context(), for one active event. */
+  adjust_freq_unthr(event: PerfEvent): void {
+    const { hw, pmu } = event;
+    if (hw.interrupts === MAX_INTERRUPTS) {
+      this.unthrottle(event);
+      pmu.start(event, 0);
+    }
+    if (event.attr.freq !== true || !is_sampling_event(event)) return;
+    pmu.stop(event, PERF_EF.UPDATE);
+    const delta = event.count - hw.freq_count_stamp;
+    hw.freq_count_stamp = event.count;
+    if (delta > 0) this.adjust_period(event, this.tick_nsec, delta, false);
+    pmu.start(event, delta > 0 ? PERF_EF.RELOAD : 0);
+  }
+
+  /** perf_sample_event_took(): `sample_len_ns` is what the NMI handler took by its own clock. */
+  sample_event_took(sample_len_ns: Nanos): void {
+    if (this.#config.perf_cpu_time_max_percent === 0) return;
+    this.#cpu.spend(FN.perf_sample_event_took);
+    this.running_sample_length -= Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES);
+    this.running_sample_length += sample_len_ns;
+    let avg = Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES);
+    if (avg <= this.sample_allowed_ns) return;
+    const seen = avg;
+    const allowed = this.sample_allowed_ns;
+    avg += Math.floor(avg / 4);
+    const budget = Math.floor(this.tick_nsec / 100) * this.#config.perf_cpu_time_max_percent;
+    this.max_samples_per_tick = avg < budget ? Math.floor(budget / avg) : 1;
+    this.sample_allowed_ns = avg;
+    this.sysctl_perf_event_sample_rate = this.max_samples_per_tick * this.#config.hz;
+    this.#printk(
+      `perf: interrupt took too long (${seen} > ${allowed}), lowering kernel.perf_event_max_sample_rate to ${this.sysctl_perf_event_sample_rate}`,
+    );
+  }
+
+  /** The average PMI so far, ns. */
+  get averagePmi(): Nanos {
+    return nanos(Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES));
+  }
+}

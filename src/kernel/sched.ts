@@ -1,0 +1,74 @@
+/**
+ * The scheduler: one CPU's run queue under CFS.
+ *
+ * The task with the least virtual run time runs; a tick takes the CPU from one that has had its share while another waits; a
+ * woken task preempts if it is far enough behind.
+ *
+ * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity).
+ * Not modelled: nice levels (all weights equal), other classes, groups, load balancing over CPUs.
+ */
+import { cycles, type Cycles } from '../units.ts';
+import type { Task } from './task.ts';
+
+/** sysctl_sched_latency, sysctl_sched_min_granularity, sysctl_sched_wakeup_granularity as scaled for eight CPUs or more, ns. */
+const LATENCY = 24_000_000;
+const MIN_GRANULARITY = 3_000_000;
+const WAKEUP_GRANULARITY = 4_000_000;
+
+export class RunQueue {
+  readonly #queue: Task[] = [];
+  readonly #latency: Cycles;
+  readonly #minGranularity: Cycles;
+  readonly #wakeupGranularity: Cycles;
+  #minVruntime = 0 as Cycles;
+  /** TIF_NEED_RESCHED of the CPU. */
+  needResched = false;
+
+  constructor(cyclesOf: (ns: number) => Cycles) {
+    this.#latency = cyclesOf(LATENCY);
+    this.#minGranularity = cyclesOf(MIN_GRANULARITY);
+    this.#wakeupGranularity = cyclesOf(WAKEUP_GRANULARITY);
+  }
+
+  /** Runnable tasks that are not on the CPU. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** enqueue_task_fair(): a sleeper is placed no further back than half a latency behind the others. */
+  enqueue(task: Task, wakeup: boolean): void {
+    if (wakeup) task.vruntime = Math.max(task.vruntime, this.#minVruntime - this.#latency / 2) as Cycles;
+    this.#queue.push(task);
+  }
+
+  /** pick_next_task_fair(): the leftmost task leaves the queue for the CPU. */
+  pick(): Task | undefined {
+    let best = 0;
+    for (let i = 1; i < this.#queue.length; i++) if (this.#queue[i]!.vruntime < this.#queue[best]!.vruntime) best = i;
+    const [task] = this.#queue.splice(best, 1);
+    if (task !== undefined) this.#minVruntime = Math.max(this.#minVruntime, task.vruntime) as Cycles;
+    return task;
+  }
+
+  /** update_curr(): books what the running task used. */
+  account(task: Task, now: Cycles): void {
+    const delta = now - task.exec_start;
+    task.exec_start = now;
+    task.sum_exec_runtime = cycles(task.sum_exec_runtime + delta);
+    task.vruntime = cycles(task.vruntime + delta);
+  }
+
+  /** check_preempt_tick(): has the running task had its share while another waits? */
+  tick(current: Task, ranFor: Cycles): void {
+    if (this.#queue.length === 0) return;
+    const slice = Math.max(this.#latency / (this.#queue.length + 1), this.#minGranularity);
+    if (ranFor > slice) this.needResched = true;
+    else if (ranFor >= this.#minGranularity && this.#queue.some((t) => current.vruntime - t.vruntime > slice))
+      this.needResched = true;
+  }
+
+  /** check_preempt_wakeup(): a woken task that is far enough behind takes the CPU. */
+  checkPreempt(current: Task, woken: Task): void {
+    if (current.vruntime - woken.vruntime > this.#wakeupGranularity) this.needResched = true;
+  }
+}

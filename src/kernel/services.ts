@@ -1,0 +1,24 @@
+/**
+ * What every part of the kernel may lean on: the CPU it runs on, its configuration, its clockwork, the task it runs for.
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import type { Alarm, Order } from '../sim/event-queue.ts';
+import type { Cycles } from '../units.ts';
+import type { KernelConfig } from './config.ts';
+import type { Task } from './task.ts';
+
+export interface KernelServices {
+  readonly cpu: Cpu;
+  readonly config: KernelConfig;
+  /** Cycles of one tick. */
+  readonly tick: Cycles;
+  /** The task whose context the CPU is in. */
+  readonly current: Task;
+  /** Arms an hrtimer: `fire` runs in the timer interrupt at or after `when`. */
+  hrtimer(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm;
+  cyclesOf(ns: number): Cycles;
+  /** Appends a line to the kernel log. */
+  printk(text: string): void;
+  /** try_to_wake_up() */
+  wake(task: Task, reason: string): void;
+}

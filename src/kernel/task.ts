@@ -1,0 +1,35 @@
+/**
+ * struct task_struct, as little of it as scheduling, accounting and perf need.
+ * Not modelled: threads of one group sharing a pid, signals other than SIGCHLD, credentials.
+ */
+import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
+import type { Cycles } from '../units.ts';
+
+export type TaskState = 'running' | 'sleeping' | 'dead';
+
+export interface Task {
+  readonly pid: number;
+  readonly parent: Task | undefined;
+  comm: string;
+  state: TaskState;
+  /** What runs when the task has the CPU; replaced by exec. */
+  body: TaskBody;
+  /** Its user code, for call chains and faults; none for the idle task. */
+  cursor: ExecutionCursor | undefined;
+  /** CPU time, as CFS weighs it. */
+  vruntime: Cycles;
+  /** When it was last put on the CPU or accounted. */
+  exec_start: Cycles;
+  sum_exec_runtime: Cycles;
+  /** Time in ring 3 and ring 0 on its behalf. */
+  utime: Cycles;
+  stime: Cycles;
+  nvcsw: number;
+  nivcsw: number;
+  min_flt: number;
+  exit_code: number;
+  /** A SIGCHLD not yet noticed. */
+  signal_pending: boolean;
+  /** Called when a sleeping task is woken, to tell the waiting system call why. */
+  wake_reason: string | undefined;
+}

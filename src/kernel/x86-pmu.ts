@@ -1,0 +1,398 @@
+/**
+ * The x86 PMU driver (struct x86_pmu, struct cpu_hw_events): puts events on counters and serves their interrupts, with
+ * every register access in the order Linux makes it, because under a hypervisor each one is an exit.
+ *
+ * Source: arch/x86/events/core.c and arch/x86/events/intel/core.c, Linux 5.0, for a version 2 or 3 PMU with late
+ * LVTPC acknowledgement (Haswell and later). Functions carry the kernel's names.
+ * Not modelled: PEBS, LBR, BTS, AnyThread, TSX constraints, the hyperthread exclusivity workaround of older cores.
+ *
+ * Over 300 lines because it is one driver whose parts share one state, as in the kernel.
+ */
+import type { Cpu, Regs } from '../arch/cpu.ts';
+import { MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
+import { EVENTSEL, FIXED_CTRL, withFixedCtrlField } from '../arch/perfevtsel.ts';
+import { PERF_TYPE } from '../uapi/perf-event.ts';
+import { EINVAL, ENOENT, EOPNOTSUPP } from './errno.ts';
+import { PERF_EF, PERF_HES, groupMembers, is_sampling_event, type PerfEvent, type Pmu } from './perf-event.ts';
+import { FN } from './symbols.ts';
+import { X86_RAW_EVENT_MASK, eventCodeOf, eventConstraint, limitPeriod } from './x86-events.ts';
+
+/** Overflow of an event: true if it must stop (throttled). */
+export type Overflow = (event: PerfEvent, regs: Regs) => boolean;
+
+const LOOP_LIMIT = 100;
+
+export class X86Pmu implements Pmu {
+  readonly name = 'cpu';
+  readonly task_ctx_nr = 'hw';
+  /** The largest period a counter can be armed for: 2^31-1 through the legacy alias, else half the counter. */
+  readonly max_period: number;
+  /** GLOBAL_CTRL while enabled: every counter; single ones are gated by their own enable bits. */
+  readonly intel_ctrl: number;
+
+  readonly #cpu: Cpu;
+  readonly #overflow: Overflow;
+  readonly #mask: number;
+
+  // struct cpu_hw_events
+  #enabled = false;
+  #disableCount = 0;
+  readonly #events = new Map<number, PerfEvent>();
+  readonly #event_list: PerfEvent[] = [];
+  #assign: number[] = [];
+  readonly #tags = new Map<number, number>();
+  #n_added = 0;
+  #n_txn = 0;
+  #inTxn = false;
+  /** active_events: the handler returns at once when the whole machine has none. */
+  activeEvents = 0;
+
+  constructor(cpu: Cpu, overflow: Overflow) {
+    this.#cpu = cpu;
+    this.#overflow = overflow;
+    const { nrGp, nrFixed, width, fullWidthWrite } = cpu.caps;
+    this.#mask = 2 ** width;
+    this.max_period = fullWidthWrite ? 2 ** (width - 1) - 1 : 2 ** 31 - 1;
+    this.intel_ctrl = globalBit(nrGp) - 1 + (globalBit(nrFixed) - 1) * globalBit(PMC_IDX_FIXED);
+  }
+
+  /** init_hw_perf_events() on this CPU: counters off, LVTPC opened. */
+  init_hw_perf_events(): void {
+    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
+    this.#cpu.setLvtpc('NMI');
+  }
+
+  /** x86_pmu_event_init() and x86_pmu_hw_config(). */
+  event_init(event: PerfEvent): number {
+    const { attr, hw } = event;
+    if (attr.type !== PERF_TYPE.HARDWARE && attr.type !== PERF_TYPE.HW_CACHE && attr.type !== PERF_TYPE.RAW)
+      return -ENOENT;
+    if (this.#cpu.caps.nrGp === 0) return -ENOENT;
+    this.#cpu.spend(FN.x86_pmu_event_init);
+    const code = eventCodeOf(attr.type, attr.config);
+    if (code === undefined) return attr.type === PERF_TYPE.HW_CACHE && attr.config > 0xffffff ? -EINVAL : -ENOENT;
+    if ((attr.precise_ip ?? 0) > 0) return -EOPNOTSUPP;
+    hw.config = EVENTSEL.INT;
+    if (attr.exclude_user !== true) hw.config |= EVENTSEL.USR;
+    if (attr.exclude_kernel !== true) hw.config |= EVENTSEL.OS;
+    hw.config = (hw.config | (code.code & X86_RAW_EVENT_MASK)) >>> 0;
+    hw.extra_config = code.extra || attr.config1 || 0;
+    hw.last_tag = 0;
+    hw.last_cpu = -1;
+    hw.idx = -1;
+    if (!is_sampling_event(event)) {
+      hw.sample_period = this.max_period;
+      hw.last_period = hw.sample_period;
+      hw.period_left = hw.sample_period;
+    }
+    return this.#validateGroup(event);
+  }
+
+  /** validate_group(): could the group, alone on the PMU, be placed? */
+  #validateGroup(event: PerfEvent): number {
+    const group = event.group_leader === event ? [event] : [...groupMembers(event.group_leader), event];
+    const hardware = group.filter((e) => e.pmu === this);
+    return this.#x86_schedule_events(hardware) === undefined ? -EINVAL : 0;
+  }
+
+  /** x86_pmu_disable(), the outermost one. */
+  pmu_disable(): void {
+    if (this.#disableCount++ > 0 || !this.#enabled) return;
+    this.#cpu.spend(FN.x86_pmu_disable);
+    this.#n_added = 0;
+    this.#enabled = false;
+    this.#intel_pmu_disable_all();
+  }
+
+  /** x86_pmu_enable(): moves and starts what changed since the disable, then opens the counters. */
+  pmu_enable(): void {
+    if (--this.#disableCount > 0 || this.#enabled) return;
+    const cpu = this.#cpu;
+    cpu.enter(FN.x86_pmu_enable);
+    cpu.spend(FN.x86_pmu_enable);
+    if (this.#n_added > 0) {
+      const running = this.#event_list.length - this.#n_added;
+      this.#event_list.slice(0, running).forEach((event, i) => {
+        const { hw } = event;
+        if (hw.idx === -1 || this.#matchesAssignment(event, i)) return;
+        if ((hw.state & PERF_HES.STOPPED) !== 0) hw.state |= PERF_HES.ARCH;
+        this.stop(event, PERF_EF.UPDATE);
+      });
+      this.#event_list.forEach((event, i) => {
+        if (!this.#matchesAssignment(event, i)) this.#x86_assign_hw_event(event, i);
+        else if (i < running) return;
+        if ((event.hw.state & PERF_HES.ARCH) === 0) this.start(event, PERF_EF.RELOAD);
+      });
+      this.#n_added = 0;
+      this.#perf_events_lapic_init();
+    }
+    this.#enabled = true;
+    this.#intel_pmu_enable_all();
+    cpu.leave();
+  }
+
+  /** x86_pmu_add(): a place among the counters, or -EAGAIN's cousins; nothing is written to hardware yet. */
+  add(event: PerfEvent, flags: number): number {
+    this.#cpu.spend(FN.x86_pmu_add);
+    const wanted = [...this.#event_list, event];
+    const { nrGp, nrFixed } = this.#cpu.caps;
+    if (wanted.length > nrGp + nrFixed) return -EINVAL;
+    event.hw.state = PERF_HES.UPTODATE | PERF_HES.STOPPED;
+    if ((flags & PERF_EF.START) === 0) event.hw.state |= PERF_HES.ARCH;
+    if (!this.#inTxn) {
+      const assign = this.#x86_schedule_events(wanted);
+      if (assign === undefined) return -EINVAL;
+      this.#assign = assign;
+    }
+    this.#event_list.push(event);
+    this.#n_added++;
+    if (this.#inTxn) this.#n_txn++;
+    return 0;
+  }
+
+  /** x86_pmu_del() */
+  del(event: PerfEvent): void {
+    this.#cpu.spend(FN.x86_pmu_del);
+    // Inside a transaction nothing was started: cancel_txn drops what was collected.
+    if (this.#inTxn) return;
+    this.stop(event, PERF_EF.UPDATE);
+    const i = this.#event_list.indexOf(event);
+    if (i < 0) return;
+    if (i >= this.#event_list.length - this.#n_added) this.#n_added--;
+    this.#event_list.splice(i, 1);
+    this.#assign.splice(i, 1);
+  }
+
+  start_txn(): void {
+    this.pmu_disable();
+    this.#inTxn = true;
+    this.#n_txn = 0;
+  }
+
+  commit_txn(): number {
+    const assign = this.#x86_schedule_events(this.#event_list);
+    if (assign === undefined) return -EINVAL;
+    this.#inTxn = false;
+    this.#assign = assign;
+    this.pmu_enable();
+    return 0;
+  }
+
+  cancel_txn(): void {
+    this.#inTxn = false;
+    this.#event_list.length -= this.#n_txn;
+    this.#n_added -= this.#n_txn;
+    this.pmu_enable();
+  }
+
+  /** x86_pmu_start() */
+  start(event: PerfEvent, flags: number): void {
+    const { hw } = event;
+    if ((hw.state & PERF_HES.STOPPED) === 0 || hw.idx === -1) return;
+    this.#cpu.spend(FN.x86_pmu_start);
+    if ((flags & PERF_EF.RELOAD) !== 0) this.#x86_perf_event_set_period(event);
+    hw.state = 0;
+    this.#events.set(hw.idx, event);
+    this.#intel_pmu_enable_event(event);
+  }
+
+  /** x86_pmu_stop() */
+  stop(event: PerfEvent, flags: number): void {
+    const { hw } = event;
+    if (this.#events.get(hw.idx) === event) {
+      this.#cpu.spend(FN.x86_pmu_stop);
+      this.#events.delete(hw.idx);
+      this.#intel_pmu_disable_event(event);
+      hw.state |= PERF_HES.STOPPED;
+    }
+    if ((flags & PERF_EF.UPDATE) !== 0 && (hw.state & PERF_HES.UPTODATE) === 0) {
+      this.#x86_perf_event_update(event);
+      hw.state |= PERF_HES.UPTODATE;
+    }
+  }
+
+  /** x86_pmu_read() */
+  read(event: PerfEvent): void {
+    this.#x86_perf_event_update(event);
+  }
+
+  /** intel_pmu_handle_irq(): serves every overflow the status register shows; how many there were. */
+  intel_pmu_handle_irq(regs: Regs): number {
+    const cpu = this.#cpu;
+    cpu.enter(FN.intel_pmu_handle_irq);
+    cpu.spend(FN.intel_pmu_handle_irq);
+    const enabled = this.#enabled;
+    this.#enabled = false;
+    this.#intel_pmu_disable_all();
+    let handled = 0;
+    let status = cpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
+    for (let loops = 0; status !== 0;) {
+      cpu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, status);
+      if (++loops > LOOP_LIMIT) break;
+      for (const idx of bitsAscending(status)) {
+        handled++;
+        const event = this.#events.get(idx);
+        if (event === undefined || !this.#intel_pmu_save_and_restart(event)) continue;
+        if (this.#overflow(event, regs)) this.stop(event, 0);
+      }
+      status = cpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
+    }
+    this.#enabled = enabled;
+    if (enabled) this.#intel_pmu_enable_all();
+    cpu.setLvtpc('NMI');
+    cpu.leave();
+    return handled;
+  }
+
+  #intel_pmu_save_and_restart(event: PerfEvent): boolean {
+    this.#x86_perf_event_update(event);
+    return this.#x86_perf_event_set_period(event);
+  }
+
+  #intel_pmu_disable_all(): void {
+    this.#cpu.spend(FN.intel_pmu_disable_all);
+    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
+  }
+
+  #intel_pmu_enable_all(): void {
+    this.#cpu.spend(FN.intel_pmu_enable_all);
+    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl);
+  }
+
+  #intel_pmu_enable_event(event: PerfEvent): void {
+    const { hw } = event;
+    const cpu = this.#cpu;
+    cpu.spend(FN.intel_pmu_enable_event);
+    if (hw.idx >= PMC_IDX_FIXED) {
+      let bits: number = FIXED_CTRL.PMI;
+      if ((hw.config & EVENTSEL.USR) !== 0) bits |= FIXED_CTRL.USR;
+      if ((hw.config & EVENTSEL.OS) !== 0) bits |= FIXED_CTRL.OS;
+      const ctrl = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
+      cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, hw.idx - PMC_IDX_FIXED, bits));
+      return;
+    }
+    if (hw.extra_config !== 0) cpu.wrmsr(MSR.MSR_OFFCORE_RSP_0, hw.extra_config);
+    cpu.wrmsr(hw.config_base, (hw.config | EVENTSEL.ENABLE) >>> 0);
+  }
+
+  #intel_pmu_disable_event(event: PerfEvent): void {
+    const { hw } = event;
+    const cpu = this.#cpu;
+    cpu.spend(FN.intel_pmu_disable_event);
+    if (hw.idx >= PMC_IDX_FIXED) {
+      const ctrl = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
+      cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, hw.idx - PMC_IDX_FIXED, 0));
+    } else cpu.wrmsr(hw.config_base, hw.config);
+  }
+
+  #perf_events_lapic_init(): void {
+    this.#cpu.spend(FN.perf_events_lapic_init);
+    this.#cpu.setLvtpc('NMI');
+  }
+
+  /** x86_perf_event_set_period(): arms the counter for what is left of the period; true if a whole one had elapsed. */
+  #x86_perf_event_set_period(event: PerfEvent): boolean {
+    const { hw } = event;
+    this.#cpu.spend(FN.x86_perf_event_set_period);
+    const period = hw.sample_period;
+    let left = hw.period_left;
+    let due = false;
+    if (left <= -period) {
+      left = period;
+      due = true;
+    } else if (left <= 0) {
+      left += period;
+      due = true;
+    }
+    if (due) {
+      hw.period_left = left;
+      hw.last_period = period;
+    }
+    left = limitPeriod(hw.config, Math.min(Math.max(left, 2), this.max_period));
+    hw.prev_count = -left;
+    this.#cpu.wrmsr(hw.event_base, this.#counterValue(hw.event_base, -left));
+    return due;
+  }
+
+  /** The register value that makes the counter hold `value` modulo its width. */
+  #counterValue(msr: number, value: number): number {
+    return this.#cpu.caps.fullWidthWrite || msr >= MSR.IA32_FIXED_CTR0 ? value + this.#mask : value + 2 ** 32;
+  }
+
+  /** x86_perf_event_update(): what the counter moved since it was last looked at. */
+  #x86_perf_event_update(event: PerfEvent): void {
+    const { hw } = event;
+    if (hw.idx === -1) return;
+    this.#cpu.spend(FN.x86_perf_event_update);
+    const raw = this.#cpu.rdpmc(hw.event_base_rdpmc);
+    const delta = modulo(raw - hw.prev_count, this.#mask);
+    hw.prev_count = raw;
+    event.count += delta;
+    hw.period_left -= delta;
+  }
+
+  #matchesAssignment(event: PerfEvent, i: number): boolean {
+    const { hw } = event;
+    const idx = this.#assign[i] as number;
+    return hw.idx === idx && hw.last_cpu === 0 && hw.last_tag === this.#tags.get(idx);
+  }
+
+  #x86_assign_hw_event(event: PerfEvent, i: number): void {
+    const { hw } = event;
+    const idx = this.#assign[i] as number;
+    hw.idx = idx;
+    hw.last_cpu = 0;
+    hw.last_tag = (this.#tags.get(idx) ?? 0) + 1;
+    this.#tags.set(idx, hw.last_tag);
+    if (idx >= PMC_IDX_FIXED) {
+      hw.config_base = MSR.IA32_FIXED_CTR_CTRL;
+      hw.event_base = MSR.IA32_FIXED_CTR0 + idx - PMC_IDX_FIXED;
+      hw.event_base_rdpmc = RDPMC_FIXED + idx - PMC_IDX_FIXED;
+    } else {
+      hw.config_base = MSR.IA32_PERFEVTSEL0 + idx;
+      hw.event_base = (this.#cpu.caps.fullWidthWrite ? MSR.IA32_A_PMC0 : MSR.IA32_PMC0) + idx;
+      hw.event_base_rdpmc = idx;
+    }
+  }
+
+  /**
+   * x86_schedule_events() and perf_assign_events(): a counter for each event, or undefined. Events keep their counter if
+   * they can; else those with the fewest choices go first, to a fixed counter if they may, else the lowest free one.
+   */
+  #x86_schedule_events(events: readonly PerfEvent[]): number[] | undefined {
+    this.#cpu.spend(FN.x86_schedule_events);
+    const { nrGp, nrFixed } = this.#cpu.caps;
+    const constraints = events.map((e) => eventConstraint(e.hw.config & X86_RAW_EVENT_MASK, nrGp, nrFixed));
+    const kept = new Set<number>();
+    const keep = events.map((e, i) => {
+      const { idx } = e.hw;
+      if (idx === -1 || !constraints[i]!.indices.includes(idx) || kept.has(idx)) return -1;
+      kept.add(idx);
+      return idx;
+    });
+    if (!keep.includes(-1)) return keep;
+    const assign: number[] = Array.from({ length: events.length }, () => -1);
+    const used = new Set<number>();
+    const order = events.map((_, i) => i).toSorted((a, b) => constraints[a]!.weight - constraints[b]!.weight || a - b);
+    for (const i of order) {
+      const idx = constraints[i]!.indices.find((c) => !used.has(c));
+      if (idx === undefined) return undefined;
+      used.add(idx);
+      assign[i] = idx;
+    }
+    return assign;
+  }
+}
+
+const modulo = (a: number, m: number): number => ((a % m) + m) % m;
+
+/** Indices of the set bits, general-purpose counters before fixed ones. */
+function bitsAscending(status: number): number[] {
+  const indices: number[] = [];
+  const collect = (word: number, base: number): void => {
+    for (let bits = word; bits !== 0; bits &= bits - 1) indices.push(base + 31 - Math.clz32(bits & -bits));
+  };
+  collect(status % 2 ** 32, 0);
+  collect(Math.floor(status / 2 ** 32), PMC_IDX_FIXED);
+  return indices;
+}

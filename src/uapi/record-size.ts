@@ -1,0 +1,74 @@
+/**
+ * Bytes a kernel record takes in a ring buffer and in a file, by the attr of the event it belongs to.
+ * Source: the layouts in include/uapi/linux/perf_event.h. perfdata/records.ts writes exactly these sizes.
+ */
+import { PERF_FORMAT, PERF_RECORD, PERF_SAMPLE, type KernelRecord, type PerfEventAttr } from './perf-event.ts';
+
+const HEADER = 8;
+const align8 = (n: number): number => (n + 7) & ~7;
+/** A string with its NUL, padded to 8. */
+const cstr = (s: string): number => align8(new TextEncoder().encode(s).length + 1);
+
+const FIXED_FIELDS = [
+  PERF_SAMPLE.IDENTIFIER,
+  PERF_SAMPLE.IP,
+  PERF_SAMPLE.TID,
+  PERF_SAMPLE.TIME,
+  PERF_SAMPLE.ADDR,
+  PERF_SAMPLE.ID,
+  PERF_SAMPLE.STREAM_ID,
+  PERF_SAMPLE.CPU,
+  PERF_SAMPLE.PERIOD,
+];
+const ID_FIELDS = [
+  PERF_SAMPLE.TID,
+  PERF_SAMPLE.TIME,
+  PERF_SAMPLE.ID,
+  PERF_SAMPLE.STREAM_ID,
+  PERF_SAMPLE.CPU,
+  PERF_SAMPLE.IDENTIFIER,
+];
+const fields = (sample_type: number, of: readonly number[]): number =>
+  of.reduce((n, bit) => ((sample_type & bit) === 0 ? n : n + 8), 0);
+
+/** event->header_size and read_size: a sample without its call chain. */
+export function sampleSize(attr: PerfEventAttr, callchain = 0): number {
+  const t = attr.sample_type;
+  let size = HEADER + fields(t, FIXED_FIELDS);
+  if ((t & PERF_SAMPLE.READ) !== 0) {
+    const { read_format: f } = attr;
+    size += 8 * (1 + [1, 2, 4, 16].filter((bit) => (f & bit) !== 0 && (f & PERF_FORMAT.GROUP) === 0).length);
+  }
+  if ((t & PERF_SAMPLE.CALLCHAIN) !== 0) size += 8 * (1 + callchain);
+  return size;
+}
+
+/** event->id_header_size: the trailer of other records under sample_id_all. */
+export const sampleIdSize = (attr: PerfEventAttr): number =>
+  attr.sample_id_all === true ? fields(attr.sample_type, ID_FIELDS) : 0;
+
+/** Bytes of one record. */
+export function kernelRecordSize(attr: PerfEventAttr, record: KernelRecord): number {
+  switch (record.type) {
+    case PERF_RECORD.SAMPLE:
+      return sampleSize(attr, record.callchain?.length ?? 0);
+    case PERF_RECORD.COMM:
+      return HEADER + 8 + cstr(record.comm) + sampleIdSize(attr);
+    case PERF_RECORD.MMAP:
+      return HEADER + 32 + cstr(record.filename) + sampleIdSize(attr);
+    case PERF_RECORD.MMAP2:
+      return HEADER + 64 + cstr(record.filename) + sampleIdSize(attr);
+    case PERF_RECORD.FORK:
+    case PERF_RECORD.EXIT:
+    case PERF_RECORD.THROTTLE:
+    case PERF_RECORD.UNTHROTTLE:
+      return HEADER + 24 + sampleIdSize(attr);
+    case PERF_RECORD.LOST:
+      return HEADER + 16 + sampleIdSize(attr);
+    case PERF_RECORD.LOST_SAMPLES:
+    case PERF_RECORD.SWITCH_CPU_WIDE:
+      return HEADER + 8 + sampleIdSize(attr);
+    case PERF_RECORD.SWITCH:
+      return HEADER + sampleIdSize(attr);
+  }
+}
