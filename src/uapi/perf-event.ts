@@ -4,7 +4,7 @@
  * Field names are the kernel's. The union of sample_period and sample_freq is kept as the kernel has it: `sample_period`
  * with `freq` telling which of the two it is. Records carry what the kernel writes; the bytes are perfdata/'s business.
  */
-import type { Address, Nanos } from '../units.ts';
+import type { Address, Nanos, u64 } from '../units.ts';
 
 export const PERF_TYPE = { HARDWARE: 0, SOFTWARE: 1, TRACEPOINT: 2, HW_CACHE: 3, RAW: 4, BREAKPOINT: 5 } as const;
 
@@ -212,6 +212,34 @@ export interface SampleId {
   readonly cpu?: number;
 }
 
+/** struct read_format: one value, or under PERF_FORMAT_GROUP those of the whole group, leader first. */
+export interface ReadFormat {
+  readonly time_enabled?: number;
+  readonly time_running?: number;
+  readonly values: readonly { readonly value: number; readonly id?: number; readonly lost?: number }[];
+}
+/** struct perf_branch_entry, its bit fields taken apart. */
+export interface BranchEntry {
+  readonly from: Address;
+  readonly to: Address;
+  readonly mispred: boolean;
+  readonly predicted: boolean;
+  readonly in_tx: boolean;
+  readonly abort: boolean;
+  /** Core cycles since the previous entry; 0 where the hardware does not tell. */
+  readonly cycles: number;
+  /** PERF_BR_*; 0 unless branch_sample_type has TYPE_SAVE. */
+  readonly branch_type: number;
+  readonly spec?: number;
+  readonly new_type?: number;
+  readonly priv?: number;
+}
+/** The registers that attr.sample_regs_* selects, lowest bit first; none if abi is 0. */
+export interface RegsDump {
+  /** PERF_SAMPLE_REGS_ABI_*: 0 none, 1 32-bit, 2 64-bit. */
+  readonly abi: number;
+  readonly regs: readonly u64[];
+}
 export interface SampleRecord extends SampleId {
   readonly type: typeof PERF_RECORD.SAMPLE;
   /** PERF_RECORD_MISC cpumode (and EXACT_IP). */
@@ -219,8 +247,26 @@ export interface SampleRecord extends SampleId {
   readonly ip: Address;
   readonly period: number;
   readonly addr?: Address;
+  readonly read?: ReadFormat;
   /** With PERF_CONTEXT markers, innermost first, as the file has it. */
   readonly callchain?: readonly Address[];
+  readonly raw?: Uint8Array;
+  /** Newest branch first; `hw_idx` only if branch_sample_type has HW_INDEX. */
+  readonly branch_stack?: { readonly hw_idx?: number; readonly entries: readonly BranchEntry[] };
+  readonly regs_user?: RegsDump;
+  readonly stack_user?: { readonly data: Uint8Array; readonly dyn_size: number };
+  /** PERF_SAMPLE_WEIGHT, or var1_dw of WEIGHT_STRUCT. */
+  readonly weight?: number;
+  readonly var2_w?: number;
+  readonly var3_w?: number;
+  readonly data_src?: number;
+  readonly transaction?: number;
+  readonly regs_intr?: RegsDump;
+  readonly phys_addr?: number;
+  readonly cgroup?: number;
+  readonly data_page_size?: number;
+  readonly code_page_size?: number;
+  readonly aux?: Uint8Array;
 }
 export interface MmapRecord extends SampleId {
   readonly type: typeof PERF_RECORD.MMAP | typeof PERF_RECORD.MMAP2;

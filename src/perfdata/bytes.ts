@@ -1,0 +1,159 @@
+/**
+ * Little-endian bytes, read and written at a cursor.
+ *
+ * 64-bit fields are numbers: exact below 2^53, and for every canonical address as a signed number (units.ts); they are
+ * moved as two 32-bit halves, because a bigint access costs ten times as much. Fields where all 64 bits matter
+ * (registers) have their own bigint methods.
+ *
+ * Not modelled: big-endian files.
+ */
+import { address, type Address } from '../units.ts';
+
+const TWO32 = 0x1_0000_0000;
+
+/** The next multiple of `to` (a power of two) at or above n. */
+export const align = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+/** Thrown by ByteReader when a field would pass the end. */
+export class OutOfBounds extends Error {}
+
+/** Reads fields of one record, section or file image; never passes `end`. */
+export class ByteReader {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  pos: number;
+  end: number;
+
+  constructor(bytes: Uint8Array, pos = 0, end: number = bytes.length) {
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.pos = pos;
+    this.end = end;
+  }
+
+  get left(): number {
+    return this.end - this.pos;
+  }
+  /** Passes over n bytes and returns where they start. */
+  skip(n: number): number {
+    const at = this.pos;
+    if (!(n >= 0 && at + n <= this.end)) throw new OutOfBounds(`${n} bytes at ${at} pass the end at ${this.end}`);
+    this.pos = at + n;
+    return at;
+  }
+  u8(): number {
+    return this.view.getUint8(this.skip(1));
+  }
+  u16(): number {
+    return this.view.getUint16(this.skip(2), true);
+  }
+  u32(): number {
+    return this.view.getUint32(this.skip(4), true);
+  }
+  s32(): number {
+    return this.view.getInt32(this.skip(4), true);
+  }
+  /** Unsigned; rounded to a double above 2^53. */
+  u64(): number {
+    return getU64(this.view, this.skip(8));
+  }
+  /** Signed; exact for canonical addresses. */
+  address(): Address {
+    const at = this.skip(8);
+    return address(this.view.getInt32(at + 4, true) * TWO32 + this.view.getUint32(at, true));
+  }
+  bigU64(): bigint {
+    return this.view.getBigUint64(this.skip(8), true);
+  }
+  f64(): number {
+    return this.view.getFloat64(this.skip(8), true);
+  }
+  /** A copy of n bytes. */
+  take(n: number): Uint8Array {
+    const at = this.skip(n);
+    return new Uint8Array(this.bytes.subarray(at, at + n));
+  }
+  /** A string in a field of n bytes: up to the first NUL, or all of it. */
+  string(n: number): string {
+    const at = this.skip(n);
+    const nul = this.bytes.indexOf(0, at);
+    return this.bytes.toString('utf8', at, nul >= 0 && nul < at + n ? nul : at + n);
+  }
+}
+
+/** Unsigned 64-bit value at an offset, as a number. */
+export const getU64 = (view: DataView, at: number): number =>
+  view.getUint32(at + 4, true) * TWO32 + view.getUint32(at, true);
+
+/** Appends fields to a buffer that grows. The bytes written so far are `taken()`. */
+export class ByteWriter {
+  bytes: Buffer;
+  view: DataView;
+  pos = 0;
+
+  constructor(capacity = 4096) {
+    this.bytes = Buffer.alloc(capacity);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, capacity);
+  }
+
+  /** Makes room for n more bytes. */
+  reserve(n: number): void {
+    if (this.pos + n <= this.bytes.length) return;
+    const bytes = Buffer.alloc(Math.max(this.bytes.length * 2, this.pos + n));
+    this.bytes.copy(bytes, 0, 0, this.pos);
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+  /** Claims n bytes and returns where they start. */
+  private claim(n: number): number {
+    const at = this.pos;
+    if (at + n > this.bytes.length) this.reserve(n);
+    this.pos = at + n;
+    return at;
+  }
+  u8(v: number): void {
+    this.view.setUint8(this.claim(1), v);
+  }
+  u16(v: number): void {
+    this.view.setUint16(this.claim(2), v, true);
+  }
+  u32(v: number): void {
+    this.view.setUint32(this.claim(4), v, true);
+  }
+  /** A signed or unsigned 64-bit value. */
+  u64(v: number): void {
+    const at = this.claim(8);
+    this.view.setUint32(at, v, true);
+    this.view.setUint32(at + 4, Math.floor(v / TWO32), true);
+  }
+  bigU64(v: bigint): void {
+    this.view.setBigUint64(this.claim(8), v, true);
+  }
+  f64(v: number): void {
+    this.view.setFloat64(this.claim(8), v, true);
+  }
+  put(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.claim(bytes.length));
+  }
+  zeros(n: number): void {
+    const at = this.claim(n);
+    this.bytes.fill(0, at, at + n);
+  }
+  /** Zeros up to a multiple of `to`, counted from `start`. */
+  pad(to: number, start = 0): void {
+    this.zeros(align(this.pos - start, to) - (this.pos - start));
+  }
+  /** A string in a field of n bytes, cut if it is longer, NUL-filled. */
+  string(s: string, n: number): void {
+    const at = this.claim(n);
+    const length = this.bytes.write(s, at, n, 'utf8');
+    this.bytes.fill(0, at + length, at + n);
+  }
+  /** The written bytes; a view, valid until the next write. */
+  taken(): Buffer {
+    return this.bytes.subarray(0, this.pos);
+  }
+}
+
+/** Bytes of a NUL-terminated string padded to a multiple of 8, as records hold names. */
+export const nameSize = (s: string): number => align(Buffer.byteLength(s) + 1, 8);

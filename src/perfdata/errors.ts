@@ -1,0 +1,82 @@
+/**
+ * What can go wrong with a file, as one sentence each: the system's words for a refusal (strerror), and perf's or our own
+ * for content that is not a recording.
+ */
+
+/** glibc's strerror() for what open, read, write and rename answer. */
+const STRERROR: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EBUSY: 'Device or resource busy',
+  EDQUOT: 'Disk quota exceeded',
+  EEXIST: 'File exists',
+  EFBIG: 'File too large',
+  EIO: 'Input/output error',
+  EISDIR: 'Is a directory',
+  ELOOP: 'Too many levels of symbolic links',
+  EMFILE: 'Too many open files',
+  ENAMETOOLONG: 'File name too long',
+  ENOENT: 'No such file or directory',
+  ENOSPC: 'No space left on device',
+  ENOTDIR: 'Not a directory',
+  ENOTEMPTY: 'Directory not empty',
+  ENXIO: 'No such device or address',
+  EPERM: 'Operation not permitted',
+  EPIPE: 'Broken pipe',
+  EROFS: 'Read-only file system',
+  ETXTBSY: 'Text file busy',
+  EXDEV: 'Invalid cross-device link',
+};
+
+/** The code of a failed system call ("ENOSPC"), or undefined if the error is none. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** "No space left on device": the text of a failed system call, as the C library words it. */
+export function strerror(error: unknown): string {
+  const code = errnoOf(error);
+  return (code && STRERROR[code]) ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** A file could not be opened, read or written. `message` is the whole sentence. */
+export class PerfDataIoError extends Error {
+  readonly path: string;
+  /** errno's name, e.g. "ENOSPC". */
+  readonly code: string;
+  /** The system's words. */
+  readonly reason: string;
+
+  constructor(doing: string, path: string, cause: unknown) {
+    const reason = strerror(cause);
+    super(`failed to ${doing} ${path}: ${reason}`, { cause });
+    this.name = 'PerfDataIoError';
+    this.path = path;
+    this.code = errnoOf(cause) ?? '';
+    this.reason = reason;
+  }
+}
+
+/** The content of a file is not, or not all, a recording. `message` is the whole sentence. */
+export class PerfDataFormatError extends Error {
+  readonly path: string;
+  /** Byte in the file (or pipe) where reading stopped; undefined if the file is none of ours from the start. */
+  readonly offset: number | undefined;
+
+  constructor(path: string, message: string, offset?: number) {
+    super(message);
+    this.name = 'PerfDataFormatError';
+    this.path = path;
+    this.offset = offset;
+  }
+}
+
+/** Runs a system call on a file; a failure becomes a PerfDataIoError. */
+export function attempt<T>(doing: string, path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    throw new PerfDataIoError(doing, path, error);
+  }
+}

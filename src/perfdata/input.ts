@@ -1,0 +1,66 @@
+/**
+ * Where recordings are read from: a file, which can be read at any offset, or a pipe, which cannot.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { attempt, errnoOf } from './errors.ts';
+
+const STDIN = 0;
+const RETRY_MS = 5;
+
+/** Waits a little for a non-blocking descriptor (a terminal or socket another process set so). */
+export function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+}
+
+export class Input {
+  readonly path: string;
+  /** False for pipes, sockets and terminals: reads go on where the last one ended. */
+  readonly seekable: boolean;
+  /** Bytes of the file; Infinity for what is not seekable. */
+  readonly size: number;
+  private fd: number | undefined;
+
+  /** Opens `path`; "-" is standard input. Throws PerfDataIoError. */
+  constructor(path: string) {
+    this.path = path;
+    const fd = path === '-' ? STDIN : attempt('open', path, () => openSync(path, 'r'));
+    this.fd = fd;
+    const stat = attempt('open', path, () => fstatSync(fd));
+    this.seekable = stat.isFile() || stat.isBlockDevice();
+    this.size = stat.isFile() ? stat.size : Infinity;
+  }
+
+  close(): void {
+    if (this.fd !== undefined && this.fd !== STDIN) closeSync(this.fd);
+    this.fd = undefined;
+  }
+
+  /** Reads up to n bytes, fewer only at the end; from `position` or, without one, from where the last such read ended. */
+  read(n: number, position?: number): Uint8Array {
+    const bytes = new Uint8Array(n);
+    let got = 0;
+    while (got < n) {
+      const more = this.readInto(bytes.subarray(got), position === undefined ? undefined : position + got);
+      if (more === 0) break;
+      got += more;
+    }
+    return bytes.subarray(0, got);
+  }
+
+  /** One read(2) or pread(2); 0 at the end. */
+  readInto(into: Uint8Array, position?: number): number {
+    const { fd } = this;
+    if (fd === undefined) throw new Error(`${this.path} is closed`);
+    return attempt('read', this.path, () => {
+      for (;;)
+        try {
+          return readSync(fd, into, 0, into.length, position ?? null);
+        } catch (error) {
+          const code = errnoOf(error);
+          if (code === 'EOF') return 0;
+          if (code !== 'EAGAIN') throw error;
+          pause();
+        }
+    });
+  }
+}

@@ -1,0 +1,369 @@
+/**
+ * Reads a recording: gperf's own or real perf's, from a file or a pipe, in time order and constant memory.
+ *
+ * The memory held is two rounds of the recorder (sorter.ts), however long the file. Records that the tool wrote (types from
+ * 64 on) and those without a time come at their place in the file; the others as soon as their round is complete, as
+ * perf's session delivers them.
+ * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
+ */
+import type { Nanos } from '../units.ts';
+import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
+import { PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type EventUpdate, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
+import { ByteReader, OutOfBounds } from './bytes.ts';
+import { PerfDataFormatError } from './errors.ts';
+import { eventName } from './event-name.ts';
+import { decodeBuildId, decodeFeatures, type FeatureView } from './features.ts';
+import {
+  decodeFileHeader,
+  FILE_HEADER_SIZE,
+  MAGIC,
+  PIPE_HEADER_SIZE,
+  type FileHeader,
+  type FileSection,
+} from './header.ts';
+import { Input } from './input.ts';
+import { RecordStream, type Chunk } from './record-stream.ts';
+import { PERF_RECORD_USER_TYPE_START, RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
+import { OrderedEvents } from './sorter.ts';
+import { isToolRecord } from './tool-records.ts';
+
+export type { FileRecord, OpaqueRecord } from './records.ts';
+
+/** A record and the event it belongs to; tool records have none. */
+export interface Delivered {
+  readonly record: FileRecord;
+  readonly evsel: Evsel | undefined;
+  /** Offset of the record in the file. */
+  readonly offset: number;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const PERF_RECORD_COMPRESSED2 = 83;
+const ATTR_SECTION_SIZE = 16;
+const INCOMPATIBLE = 'incompatible file format (rerun with -v to learn more)';
+
+/** Types that open a pipe and describe it; the first other one begins the data. */
+const PRELUDE: ReadonlySet<number> = new Set([
+  PERF_RECORD.HEADER_ATTR,
+  PERF_RECORD.EVENT_TYPE,
+  PERF_RECORD.TRACING_DATA,
+  PERF_RECORD.BUILD_ID,
+  PERF_RECORD.FEATURE,
+  PERF_RECORD.ID_INDEX,
+]);
+
+/**
+ * Opens a recording; "-" is standard input. Throws PerfDataIoError if it cannot be read, PerfDataFormatError if it is not a
+ * recording (with perf's words). Damage behind the header is only reported by `records()`, after what could be read.
+ */
+export const openPerfData = (path: string): Session => new Session(path);
+
+/** An open recording. `evlist`, `env` and `buildIds` are known at once; a pipe may rename events while it is read. */
+export class Session {
+  readonly path: string;
+  /** True for a pipe's format, wherever it is stored. */
+  readonly isPipe: boolean;
+  /** Absent for a pipe. */
+  readonly header: FileHeader | undefined;
+  /** Payloads of all features, by bit, understood or not. */
+  readonly features = new Map<number, Uint8Array>();
+  /** Set by `records()`: events that came too late for their place in time. */
+  unordered = 0;
+  private readonly input: Input;
+  private readonly events: Writable<Evsel>[] = [];
+  private readonly ids: BuildId[] = [];
+  private view: FeatureView = { env: {}, buildIds: [], eventDesc: [], groups: [] };
+  /** What is wrong with the header's sections; told at the end of `records()`. */
+  private damage: { readonly what: string; readonly offset: number } | undefined;
+  private pipe: RecordStream | undefined;
+  /** Records of a pipe that were read to learn its events. */
+  private readonly prelude: { readonly chunk: Chunk; readonly place: number; readonly type: number }[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+    this.input = new Input(path);
+    try {
+      const size = this.checkMagic();
+      this.isPipe = size === PIPE_HEADER_SIZE;
+      if (this.isPipe) this.openPipe();
+      else this.header = this.openFile();
+    } catch (error) {
+      this.input.close();
+      throw error;
+    }
+  }
+
+  get evlist(): readonly Evsel[] {
+    return this.events;
+  }
+  get env(): PerfEnv {
+    return this.view.env;
+  }
+  get buildIds(): readonly BuildId[] {
+    return this.isPipe ? this.ids : this.view.buildIds;
+  }
+  /** SAMPLE_TIME. */
+  get sampleTime(): { readonly first: Nanos; readonly last: Nanos } | undefined {
+    return this.view.sampleTime;
+  }
+  /** What gperf stored of its own setup; absent in real perf's files. */
+  get spec(): string | undefined {
+    return this.view.spec;
+  }
+
+  close(): void {
+    this.input.close();
+  }
+
+  /** Reads magic and header size, and returns the latter. */
+  private checkMagic(): number {
+    const start = this.input.read(PIPE_HEADER_SIZE);
+    if (start.length === 0) throw new PerfDataFormatError(this.path, `zero-sized data (${this.path}), nothing to do!`);
+    const magic = Buffer.from(start.subarray(0, 8)).toString('latin1');
+    if (magic === 'ELIFREP2' || magic === '2ELIFREP')
+      throw new PerfDataFormatError(
+        this.path,
+        `${this.path} was recorded on a big-endian machine, which gperf does not read`,
+      );
+    if (magic !== MAGIC || start.length < PIPE_HEADER_SIZE) throw new PerfDataFormatError(this.path, INCOMPATIBLE);
+    const size = new ByteReader(start, 8).u64();
+    if (size !== PIPE_HEADER_SIZE && (size < FILE_HEADER_SIZE || !this.input.seekable))
+      throw new PerfDataFormatError(this.path, INCOMPATIBLE);
+    return size;
+  }
+
+  private openFile(): FileHeader {
+    const bytes = this.input.read(FILE_HEADER_SIZE, 0);
+    if (bytes.length < FILE_HEADER_SIZE) throw new PerfDataFormatError(this.path, INCOMPATIBLE);
+    const header = decodeFileHeader(bytes);
+    const attrSize = header.attr_size - ATTR_SECTION_SIZE;
+    if (attrSize < PERF_ATTR_SIZE_VER0 || attrSize > 4096) throw new PerfDataFormatError(this.path, INCOMPATIBLE);
+    const attrs = new ByteReader(this.section(header.attrs, 'attrs'));
+    while (attrs.left >= header.attr_size) {
+      const attr = decodeAttr(attrs, attrSize);
+      const ids = this.section({ offset: attrs.u64(), size: attrs.u64() }, 'event ids');
+      this.addEvent(attr, ids);
+    }
+    if (this.events.length === 0)
+      throw new PerfDataFormatError(this.path, `${this.path} is truncated: it has no events`, header.attrs.offset);
+    this.readFeatures(header);
+    return header;
+  }
+
+  /** The bytes of a section, as many as the file has. */
+  private section({ offset, size }: FileSection, what: string): Uint8Array {
+    const end = this.input.size;
+    if (offset + size > end) this.damage ??= { what: `its ${what} end at ${offset + size}`, offset: end };
+    return this.input.read(Math.max(0, Math.min(size, end - offset)), offset);
+  }
+
+  private readFeatures(header: FileHeader): void {
+    // An unfinished recording has neither a data size nor features.
+    if (header.data.size === 0) return;
+    const at = header.data.offset + header.data.size;
+    const table = new ByteReader(this.section({ offset: at, size: 16 * header.features.length }, 'feature table'));
+    for (const bit of header.features) {
+      if (table.left < 16) break;
+      this.features.set(bit, this.section({ offset: table.u64(), size: table.u64() }, 'features'));
+    }
+    this.useFeatures();
+  }
+
+  private addEvent(attr: PerfEventAttr, ids: Uint8Array): void {
+    const r = new ByteReader(ids);
+    const clock =
+      attr.type === PERF_TYPE.SOFTWARE &&
+      (attr.config === PERF_COUNT_SW.CPU_CLOCK || attr.config === PERF_COUNT_SW.TASK_CLOCK);
+    this.events.push({
+      name: eventName(attr),
+      attr,
+      leader: this.events.length,
+      unit: clock ? 'msec' : '',
+      scale: clock ? 1e-6 : 1,
+      ids: Array.from({ length: Math.floor(r.left / 8) }, () => r.u64()),
+    });
+  }
+
+  private useFeatures(): void {
+    this.view = decodeFeatures(this.features, (bit) => {
+      this.damage ??= { what: `feature ${bit} does not decode`, offset: this.header?.data.offset ?? 0 };
+    });
+    this.view.eventDesc.forEach(({ name }, i) => {
+      const evsel = this.events[i];
+      if (evsel) evsel.name = name;
+    });
+    for (const { name, leader, members } of this.view.groups)
+      for (let i = leader; i < leader + members; i++) {
+        const evsel = this.events[i];
+        if (!evsel) continue;
+        evsel.leader = leader;
+        if (i === leader) evsel.groupName = name;
+      }
+  }
+
+  private openPipe(): void {
+    const stream = new RecordStream((into) => this.input.readInto(into), PIPE_HEADER_SIZE, Infinity);
+    this.pipe = stream;
+    while (stream.advance()) {
+      this.prelude.push({ chunk: stream.chunk, place: stream.place, type: stream.type });
+      if (!PRELUDE.has(stream.type)) break;
+      this.absorb(stream);
+    }
+    if (this.events.length === 0) throw new PerfDataFormatError(this.path, `${this.path} has no events`, stream.place);
+    this.useFeatures();
+  }
+
+  /** Takes a record in that describes the recording. */
+  private absorb(stream: RecordStream): void {
+    const { bytes } = stream.chunk.reader;
+    const at = stream.place - stream.chunk.offset;
+    const r = new ByteReader(bytes, at + RECORD_HEADER_SIZE, at + stream.size);
+    try {
+      if (stream.type === PERF_RECORD.HEADER_ATTR) {
+        const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(r.pos + 4, true));
+        const attr = decodeAttr(r, size);
+        this.addEvent(attr, r.take(r.left));
+      } else if (stream.type === PERF_RECORD.FEATURE) this.features.set(r.u64(), r.take(r.left));
+      else if (stream.type === PERF_RECORD.BUILD_ID) this.ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
+    } catch (error) {
+      if (!(error instanceof OutOfBounds)) throw error;
+      throw this.corrupt(stream.place, error.message);
+    }
+  }
+
+  private update(id: number, update: EventUpdate): void {
+    const evsel = this.events.find((e) => e.ids.includes(id));
+    if (!evsel) return;
+    if (update.kind === 'unit') evsel.unit = update.unit;
+    else if (update.kind === 'scale') evsel.scale = update.scale;
+    else if (update.kind === 'name') evsel.name = update.name;
+  }
+
+  private corrupt(offset: number, what: string): PerfDataFormatError {
+    return new PerfDataFormatError(
+      this.path,
+      `${this.path} is corrupt at offset 0x${offset.toString(16)}: ${what}`,
+      offset,
+    );
+  }
+
+  /**
+   * All records. A file can be read again from the start, a pipe only once. At damage, what was read up to there comes
+   * first; then a PerfDataFormatError with the offset is thrown.
+   */
+  *records(): Generator<Delivered, void, undefined> {
+    const { header } = this;
+    const stream = header ? this.dataStream(header) : this.takePipe();
+    const codec = new RecordCodec(this.events);
+    const ordered = this.events.every((e) => e.attr.sample_id_all);
+    const queue = new OrderedEvents();
+    /** Chunks that hold waiting records, ascending. */
+    const chunks: Chunk[] = [];
+
+    const deliver = (place: number): Delivered => {
+      let i = chunks.length - 1;
+      while (i > 0 && chunks[i]!.offset > place) i--;
+      return this.decode(codec, chunks[i]!, place);
+    };
+    const forget = (): void => {
+      const oldest = queue.oldestPlace;
+      while (chunks.length > 1 && chunks[1]!.offset <= oldest) chunks.shift();
+    };
+
+    let fault: PerfDataFormatError | undefined;
+    for (const { chunk, place, type } of this.walk(stream)) {
+      if (chunk !== chunks.at(-1)) chunks.push(chunk);
+      if (type < PERF_RECORD_USER_TYPE_START && ordered) {
+        const { reader } = chunk;
+        const at = place - chunk.offset;
+        let time: number;
+        try {
+          time = codec.peekTime(reader.view, at, type, reader.view.getUint16(at + 6, true));
+        } catch (error) {
+          fault = this.asFault(error, place);
+          break;
+        }
+        if (time !== 0) {
+          queue.push(time, place);
+          continue;
+        }
+      } else if (type === PERF_RECORD.FINISHED_ROUND) {
+        for (const ready of queue.round()) yield deliver(ready);
+        forget();
+      } else if (type === PERF_RECORD.COMPRESSED || type === PERF_RECORD_COMPRESSED2) {
+        fault = new PerfDataFormatError(
+          this.path,
+          `${this.path} holds compressed records (perf record -z), which gperf does not read; record without -z`,
+          place,
+        );
+        break;
+      }
+      yield this.decode(codec, chunk, place);
+    }
+    for (const ready of queue.flush()) yield deliver(ready);
+    this.unordered = queue.unordered;
+    fault ??= this.faultOf(stream);
+    if (fault) throw fault;
+  }
+
+  /** The records of a pipe's opening, then those of the stream. */
+  private *walk(stream: RecordStream): Generator<{ chunk: Chunk; place: number; type: number }, void, undefined> {
+    yield* this.prelude;
+    while (stream.advance()) yield stream;
+  }
+
+  private dataStream(header: FileHeader): RecordStream {
+    const { offset, size } = header.data;
+    let position = offset;
+    const source = (into: Uint8Array): number => {
+      const got = this.input.readInto(into, position);
+      position += got;
+      return got;
+    };
+    return new RecordStream(source, offset, size || Infinity);
+  }
+
+  private takePipe(): RecordStream {
+    const { pipe } = this;
+    if (!pipe) throw new Error('a pipe can be read once only');
+    this.pipe = undefined;
+    return pipe;
+  }
+
+  private decode(codec: RecordCodec, chunk: Chunk, place: number): Delivered {
+    chunk.reader.pos = place - chunk.offset;
+    let record: FileRecord;
+    try {
+      record = codec.decode(chunk.reader);
+    } catch (error) {
+      throw this.asFault(error, place);
+    }
+    if (record.type === PERF_RECORD.EVENT_UPDATE) this.update(record.id, record.update);
+    if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START)
+      return { record, evsel: undefined, offset: place };
+    return { record, evsel: codec.evselOf(record), offset: place };
+  }
+
+  private asFault(error: unknown, place: number): PerfDataFormatError {
+    if (error instanceof OutOfBounds) return this.corrupt(place, error.message);
+    throw error;
+  }
+
+  /** What to say of a recording whose records have all been delivered. */
+  private faultOf(stream: RecordStream): PerfDataFormatError | undefined {
+    const { fault } = stream;
+    if (fault && fault.what !== 'truncated') return this.corrupt(fault.offset, fault.what);
+    const truncated = (offset: number, why: string): PerfDataFormatError =>
+      new PerfDataFormatError(
+        this.path,
+        `${this.path} is truncated at offset 0x${offset.toString(16)}: ${why}`,
+        offset,
+      );
+    if (this.header?.data.size === 0)
+      return truncated(stream.place, "its data size field is 0; was 'perf record' properly terminated?");
+    if (fault) return truncated(fault.offset, this.header ? 'its data goes on' : 'a record goes on');
+    return this.damage && truncated(this.damage.offset, this.damage.what);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Walks the records of a file's data section or of a pipe, chunk by chunk, without decoding them.
+ *
+ * A chunk holds whole records and stays valid as long as someone keeps it: the sorter keeps places, the reader the chunks
+ * that hold them. A record cut by the end of a chunk moves to the next one.
+ */
+import { PERF_RECORD } from '../uapi/perf-event.ts';
+import { ByteReader } from './bytes.ts';
+import { RECORD_HEADER_SIZE } from './records.ts';
+
+export const CHUNK_SIZE = 1 << 18;
+/** More than the longest record, so that a chunk always holds one. */
+const MIN_ROOM = 1 << 17;
+
+/** Fills a buffer with what comes next, as far as there is any; returns how many bytes. */
+export type Source = (into: Uint8Array) => number;
+
+export interface Chunk {
+  /** Offset in the file of the first byte. */
+  readonly offset: number;
+  readonly reader: ByteReader;
+}
+
+/** Why a stream ended early. */
+export interface Fault {
+  readonly offset: number;
+  readonly what: string;
+}
+
+/** Bytes that follow the record itself: AUX area data and a pipe's tracing data stand outside of the records. */
+function trailingBytes(view: DataView, at: number, type: number, size: number): number {
+  if (type === PERF_RECORD.AUXTRACE && size >= 16)
+    return view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 0x1_0000_0000;
+  if (type === PERF_RECORD.TRACING_DATA && size >= 12) return Math.ceil(view.getUint32(at + 8, true) / 8) * 8;
+  return 0;
+}
+
+/** A cursor over records: after `advance()` returned true, the fields describe the current one. */
+export class RecordStream {
+  type = 0;
+  size = 0;
+  /** Offset in the file of the current record. */
+  place: number;
+  chunk: Chunk;
+  /** Set when `advance` returned false before the end. */
+  fault: Fault | undefined;
+  private readonly source: Source;
+  /** Bytes of the section not yet asked of the source. */
+  private remaining: number;
+  /** Position in the chunk behind the current record. */
+  private next = 0;
+  /** Bytes behind the current record that belong to none. */
+  private trailing = 0;
+
+  /** Records from `offset` on: `length` bytes of them, or Infinity for as many as there are. */
+  constructor(source: Source, offset: number, length: number) {
+    this.source = source;
+    this.place = offset;
+    this.remaining = length;
+    this.chunk = { offset, reader: new ByteReader(new Uint8Array()) };
+  }
+
+  /** Moves to the next record; false at the end or at a fault. */
+  advance(): boolean {
+    if (this.fault) return false;
+    if (this.trailing > 0) this.pass();
+    if (this.available() < RECORD_HEADER_SIZE && !this.fill()) return this.atEnd();
+    this.place = this.chunk.offset + this.next;
+    this.type = this.chunk.reader.view.getUint32(this.next, true);
+    this.size = this.chunk.reader.view.getUint16(this.next + 6, true);
+    if (this.size < RECORD_HEADER_SIZE || this.type === 0)
+      return this.fail(`no record: type ${this.type}, size ${this.size}`);
+    if (this.available() < this.size) {
+      this.fill();
+      if (this.available() < this.size) return this.fail('truncated');
+    }
+    this.trailing = trailingBytes(this.chunk.reader.view, this.next, this.type, this.size);
+    this.next += this.size;
+    return true;
+  }
+
+  private available(): number {
+    return this.chunk.reader.end - this.next;
+  }
+
+  private fail(what: string): false {
+    this.fault = { offset: this.chunk.offset + this.next, what };
+    return false;
+  }
+
+  private atEnd(): false {
+    const missing = this.remaining > 0 && this.remaining < Infinity;
+    return this.available() > 0 || missing ? this.fail('truncated') : false;
+  }
+
+  /** Starts a new chunk with the unread rest of this one; false if no further header came of it. */
+  private fill(): boolean {
+    const { reader } = this.chunk;
+    const rest = reader.bytes.subarray(this.next, reader.end);
+    const bytes = Buffer.allocUnsafeSlow(Math.max(CHUNK_SIZE, rest.length + MIN_ROOM));
+    bytes.set(rest);
+    let filled = rest.length;
+    while (filled < bytes.length && this.remaining > 0) {
+      const got = this.source(bytes.subarray(filled, filled + Math.min(bytes.length - filled, this.remaining)));
+      if (got === 0) break;
+      filled += got;
+      this.remaining -= got;
+    }
+    this.chunk = { offset: this.chunk.offset + this.next, reader: new ByteReader(bytes, 0, filled) };
+    this.next = 0;
+    return filled >= RECORD_HEADER_SIZE;
+  }
+
+  /** Passes over the trailing bytes, which may span chunks. */
+  private pass(): void {
+    while (this.trailing > this.available()) {
+      this.trailing -= this.available();
+      this.next = this.chunk.reader.end;
+      if (!this.fill() && this.available() === 0) break;
+    }
+    this.next += Math.min(this.trailing, this.available());
+    this.trailing = 0;
+  }
+}
