@@ -1,0 +1,26 @@
+/** An event between its spec and its attr: what the parser knows and evsel__config() still needs. No state. */
+import type { Evsel } from './evsel.ts';
+
+/** struct evsel_config_term: what an event's own terms say against the command line's options. */
+export interface EventTerms {
+  period?: number;
+  freq?: number;
+  callgraph?: boolean;
+  inherit?: boolean;
+  time?: boolean;
+  max_stack?: number;
+}
+
+/** An evsel with the parts of its request that no attr field holds. `attr` has exclusions, precision and config only. */
+export interface ParsedEvent extends Evsel {
+  /** P: the highest precision the machine grants; the opener tries 3, 2, 1, 0. */
+  readonly precise_max: boolean;
+  /** S: samples carry the values of the whole group. */
+  readonly sample_read: boolean;
+  /** W: if the group does not fit, its members stand alone. */
+  readonly weak_group: boolean;
+  readonly terms: Readonly<EventTerms>;
+}
+
+/** An event while it can still change: a group's modifier is applied on top of its own. */
+export type EventDraft = { -readonly [K in keyof ParsedEvent]: ParsedEvent[K] };
