@@ -1,0 +1,123 @@
+/**
+ * struct callchain_root: call chains of one histogram entry in a radix tree, each node a run of frames that chains have
+ * in common, weighed by period.
+ *
+ * Source: tools/perf/util/callchain.c. Order of equal weights: perf keeps siblings by falling dso and function address
+ * and sorts them stably; dsos compare by their place in memory there, by order of creation here.
+ * Not modelled: chains made of branch records; keys other than function.
+ */
+import type { Frame } from './machine.ts';
+
+/** struct callchain_node. */
+export interface CallchainNode {
+  frames: Frame[];
+  parent: CallchainNode | undefined;
+  /** By the key of their first frame. */
+  children: Map<number, CallchainNode>;
+  /** Weight and number of chains that end here. */
+  hit: number;
+  count: number;
+  /** Weight and number of those that end below. */
+  childrenHit: number;
+  childrenCount: number;
+}
+
+export const cumulHits = (node: CallchainNode): number => node.hit + node.childrenHit;
+export const cumulCounts = (node: CallchainNode): number => node.count + node.childrenCount;
+
+const newNode = (parent: CallchainNode | undefined, frames: Frame[], hit: number, count: number): CallchainNode => ({
+  frames,
+  parent,
+  children: new Map(),
+  hit,
+  count,
+  childrenHit: 0,
+  childrenCount: 0,
+});
+
+export class CallchainRoot {
+  readonly node = newNode(undefined, [], 0, 0);
+  /** Length of the longest chain. */
+  maxDepth = 0;
+
+  /** callchain_append(): adds frames[from..] with a weight. */
+  append(frames: readonly Frame[], from: number, period: number): void {
+    if (from >= frames.length) return;
+    this.maxDepth = Math.max(this.maxDepth, frames.length - from);
+    let node = this.node;
+    for (let at = from; ;) {
+      node.childrenHit += period;
+      node.childrenCount++;
+      const first = frames[at]!;
+      const child = node.children.get(first.key);
+      if (!child) {
+        node.children.set(first.key, newNode(node, frames.slice(at), period, 1));
+        return;
+      }
+      let same = 0;
+      while (at < frames.length && child.frames[same]?.key === frames[at]?.key) {
+        same++;
+        at++;
+      }
+      if (same < child.frames.length) {
+        split(child, same);
+        if (at < frames.length) {
+          child.children.set(frames[at]!.key, newNode(child, frames.slice(at), period, 1));
+          child.childrenHit += period;
+          child.childrenCount++;
+        } else {
+          child.hit = period;
+          child.count = 1;
+        }
+        return;
+      }
+      if (at === frames.length) {
+        child.hit += period;
+        child.count++;
+        return;
+      }
+      node = child;
+    }
+  }
+}
+
+/** Cuts a node after `keep` frames: the rest, with its chains and children, becomes its only child. */
+function split(node: CallchainNode, keep: number): void {
+  const rest = newNode(node, node.frames.slice(keep), node.hit, node.count);
+  rest.childrenHit = node.childrenHit;
+  rest.childrenCount = node.childrenCount;
+  rest.children = node.children;
+  for (const child of rest.children.values()) child.parent = rest;
+  node.frames = node.frames.slice(0, keep);
+  node.children = new Map([[rest.frames[0]!.key, rest]]);
+  node.childrenHit = cumulHits(rest);
+  node.childrenCount = cumulCounts(rest);
+  node.hit = node.count = 0;
+}
+
+const falling = (a: Frame, b: Frame): number => {
+  const dso = (b.map?.dso.index ?? -1) - (a.map?.dso.index ?? -1);
+  if (dso) return dso;
+  return a.sym && b.sym ? b.sym.start - a.sym.start : b.ip - a.ip;
+};
+
+/** Children in the order in which perf's input tree holds them. */
+const inOrder = (node: CallchainNode): CallchainNode[] =>
+  [...node.children.values()].toSorted((a, b) => falling(a.frames[0]!, b.frames[0]!));
+
+/** sort_chain_graph_*(): children that weigh at least minHit, heaviest first. */
+export const graphChildren = (node: CallchainNode, minHit: number): CallchainNode[] =>
+  inOrder(node)
+    .filter((child) => cumulHits(child) >= minHit)
+    .toSorted((a, b) => cumulHits(b) - cumulHits(a));
+
+/** sort_chain_flat(): every node where chains end, if their weight is at least minHit, heaviest first. */
+export function flatChains(root: CallchainNode, minHit: number): CallchainNode[] {
+  const ends: CallchainNode[] = [];
+  const visit = (node: CallchainNode): void => {
+    for (const child of inOrder(node)) visit(child);
+    if (node.hit && node.hit >= minHit) ends.push(node);
+  };
+  visit(root);
+  return ends.toSorted((a, b) => b.hit - a.hit);
+}

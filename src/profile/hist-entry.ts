@@ -1,0 +1,61 @@
+/**
+ * struct hist_entry: one line of a report, before it is text.
+ */
+import { CallchainRoot } from './callchain.ts';
+import type { Sym } from './dso.ts';
+import type { Location, Thread } from './machine.ts';
+import type { DsoMap } from './maps.ts';
+
+/** struct he_stat. */
+export interface HistStat {
+  period: number;
+  periodSys: number;
+  periodUs: number;
+  nrEvents: number;
+}
+
+/** struct hist_entry: one line. */
+export interface HistEntry {
+  /** Of the first sample; `comm` is its name then. */
+  readonly thread: Thread;
+  readonly comm: string;
+  readonly map: DsoMap | undefined;
+  readonly sym: Sym | undefined;
+  /** Address in the dso, or as sampled if there is none. */
+  readonly ip: number;
+  readonly level: string;
+  readonly cpu: number;
+  /** The outermost function of the chain that matches --parent. */
+  readonly parent: Sym | undefined;
+  /** HIST_FILTER bits. */
+  readonly filtered: number;
+  /** Samples in the line itself. */
+  readonly stat: HistStat;
+  /** Samples in it or in what it called; with `cumulate`. */
+  readonly statAcc: HistStat;
+  readonly callchain: CallchainRoot;
+  /** The same line of the other members of the event's group, by their index in the group. */
+  readonly pairs: Map<number, HistEntry>;
+}
+
+export const noStat = (): HistStat => ({ period: 0, periodSys: 0, periodUs: 0, nrEvents: 0 });
+
+/** A line with nothing in it yet, for a sample at `al`. */
+export function newEntry(al: Location, cpu: number, parent: Sym | undefined): HistEntry {
+  const { thread, comm, map, sym, addr: ip, level, filtered } = al;
+  return {
+    thread,
+    comm,
+    map,
+    sym,
+    ip,
+    level,
+    cpu,
+    parent,
+    filtered,
+    stat: noStat(),
+    statAcc: noStat(),
+    callchain: new CallchainRoot(),
+    pairs: new Map(),
+  };
+}

@@ -1,0 +1,239 @@
+/**
+ * struct machine: the tasks of a recording and what they had mapped, replayed record by record, and from that the
+ * function behind an address.
+ *
+ * A thread is known by its tid; threads of one process share its address space; a fork copies it; exec replaces the comm
+ * and maps the new program over the old one. The kernel is one address space for all.
+ *
+ * Source: tools/perf/util/machine.c, thread.c, event.c; measured on perf 6.1.
+ * Not modelled: guests as machines of their own (their samples are seen and filtered, as perf does without --guest),
+ * bpf programs and other symbols announced at run time, DWARF unwinding, inlined frames.
+ */
+import type { FileRecord } from '../perfdata/reader.ts';
+import type { BuildId } from '../uapi/evsel.ts';
+import type { MmapRecord, SampleRecord, TaskRecord } from '../uapi/perf-event.ts';
+import { PERF_CONTEXT, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import type { Address } from '../units.ts';
+import { type Dso, Dsos, moduleName, type Sym, type SymbolSource } from './dso.ts';
+import { type DsoMap, mapIp, Maps } from './maps.ts';
+
+/** HIST_FILTER__*: why an entry is counted in the totals but not shown. */
+export const HIST_FILTER = { DSO: 1, THREAD: 2, PARENT: 4, SYMBOL: 8, GUEST: 16 } as const;
+
+/** struct thread. */
+export interface Thread {
+  readonly pid: number;
+  readonly tid: number;
+  ppid: number;
+  /** As of the record read last. */
+  comm: string;
+  /** False while it is the stand-in ":tid". */
+  commSet: boolean;
+  maps: Maps;
+}
+
+/** struct addr_location: what is known of an address. */
+export interface Location {
+  readonly thread: Thread;
+  /** The thread's comm when the sample was taken. */
+  readonly comm: string;
+  cpumode: number;
+  /** '.' user, 'k' kernel, 'H' neither or unknown. */
+  level: string;
+  map: DsoMap | undefined;
+  sym: Sym | undefined;
+  /** In the dso's address space if there is a map, else as sampled. */
+  addr: number;
+  filtered: number;
+}
+
+/** One entry of a resolved call chain. */
+export interface Frame {
+  /** Equal for equal functions; for equal addresses where no symbol is known. */
+  readonly key: number;
+  readonly ip: Address;
+  readonly map: DsoMap | undefined;
+  readonly sym: Sym | undefined;
+  readonly kernel: boolean;
+}
+
+/** Everything below is no address but a PERF_CONTEXT marker. */
+const PERF_CONTEXT_MAX = -4095;
+const KERNEL_NAME = '[kernel.kallsyms]';
+/** Anonymous memory and memory that no file backs: its code, if any, is a JIT's. */
+const ANON = /^(\/\/anon|\/dev\/zero|\/anon_hugepage|\/memfd:)/;
+const NO_DSO = /^(\[stack|\/SYSV|\[heap\])/;
+const PROT_EXEC = 4;
+/** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
+export const PERF_MAX_STACK_DEPTH = 127;
+
+export const cpumodeOf = (misc: number): number => misc & PERF_RECORD_MISC.CPUMODE_MASK;
+const isGuest = (cpumode: number): boolean =>
+  cpumode === PERF_RECORD_MISC.GUEST_KERNEL || cpumode === PERF_RECORD_MISC.GUEST_USER;
+
+export class Machine {
+  readonly kernelMaps = new Maps();
+  readonly threads = new Map<number, Thread>();
+  readonly #dsos = new Dsos();
+  readonly #source: SymbolSource;
+  readonly #frameKeys = new Map<Sym | string, number>();
+
+  /** `buildIds`: the recording's BUILD_ID table, which knows its dsos before the first mapping is read. */
+  constructor(source: SymbolSource, buildIds: readonly BuildId[] = []) {
+    this.#source = source;
+    for (const { filename, buildId, misc } of buildIds) {
+      const kernel = cpumodeOf(misc) === PERF_RECORD_MISC.KERNEL;
+      if (isGuest(cpumodeOf(misc))) continue;
+      if (kernel && filename !== KERNEL_NAME) {
+        const name = filename.startsWith('/') ? moduleName(filename) : filename;
+        this.#dsos.find(name, { buildId, kernel, shortName: name });
+      } else this.#dsos.find(filename, { buildId, kernel });
+    }
+    Object.assign(this.thread(0, 0), { comm: 'swapper', commSet: true });
+  }
+
+  /** machine__findnew_thread(): a tid never heard of is called ":tid". */
+  thread(pid: number, tid: number): Thread {
+    const known = this.threads.get(tid);
+    if (known) return known;
+    const maps = pid === tid || pid === -1 ? new Maps() : this.thread(pid, pid).maps;
+    const thread: Thread = { pid, tid, ppid: -1, comm: `:${tid}`, commSet: false, maps };
+    this.threads.set(tid, thread);
+    return thread;
+  }
+
+  /** Takes a record's effect on tasks and mappings; samples and the rest have none. */
+  process(record: FileRecord): void {
+    const { type } = record;
+    if (type === PERF_RECORD.FORK) this.#fork(record);
+    else if (type === PERF_RECORD.COMM || type === PERF_RECORD.MMAP || type === PERF_RECORD.MMAP2) {
+      const mode = cpumodeOf(record.misc);
+      if (isGuest(mode)) return;
+      if (type === PERF_RECORD.COMM) {
+        Object.assign(this.thread(record.pid, record.tid), { comm: record.comm, commSet: true });
+      } else if (mode === PERF_RECORD_MISC.KERNEL) this.#mapKernel(record);
+      else this.#mapUser(record);
+    }
+  }
+
+  #fork({ pid, tid, ppid, ptid, misc }: TaskRecord): void {
+    let parent = this.thread(ppid, ptid);
+    if (parent.pid !== ppid) {
+      this.threads.delete(ptid);
+      parent = this.thread(ppid, ptid);
+    }
+    this.threads.delete(tid);
+    const thread = this.thread(pid, tid);
+    thread.ppid = ptid;
+    if (parent.commSet) Object.assign(thread, { comm: parent.comm, commSet: true });
+    // Records that perf itself writes about running tasks do not copy mappings: the kernel did not fork here.
+    const synthesized = (misc & PERF_RECORD_MISC.COMM_EXEC) !== 0;
+    if (pid !== parent.pid && !synthesized) thread.maps = parent.maps.clone();
+  }
+
+  #mapUser(record: MmapRecord): void {
+    const { addr: start, len, filename, prot = PROT_EXEC } = record;
+    const nameless = ANON.test(filename) || NO_DSO.test(filename);
+    const name = nameless && prot & PROT_EXEC ? `/tmp/perf-${record.pid}.map` : filename;
+    const vdso = filename === '[vdso]';
+    const fileId =
+      record.buildId === undefined && record.ino
+        ? `${record.maj}:${record.min}:${record.ino}:${record.ino_generation}`
+        : undefined;
+    const dso = this.#dsos.find(name, {
+      ...(fileId && { fileId }),
+      ...(record.buildId && { buildId: record.buildId }),
+    });
+    const pgoff = vdso ? 0 : record.pgoff;
+    this.thread(record.pid, record.tid).maps.insert({ start, end: start + len, pgoff, dso, identity: nameless, prot });
+  }
+
+  #mapKernel(record: MmapRecord): void {
+    const { addr: start, len, filename: name } = record;
+    const isKernel = name.startsWith(KERNEL_NAME.slice(0, -1));
+    const shown = isKernel ? KERNEL_NAME : name.startsWith('/') ? moduleName(name) : name;
+    const dso = this.#dsos.find(shown, {
+      kernel: true,
+      shortName: shown,
+      ...(record.buildId && { buildId: record.buildId }),
+    });
+    // "Be a bit paranoid": a recording made without access to kernel addresses has an empty kernel mapping.
+    const end = isKernel && start === 0 && len === 0 ? -1 : start + len;
+    this.kernelMaps.insert({ start, end, pgoff: record.pgoff, dso, identity: isKernel, prot: PROT_EXEC });
+  }
+
+  /** thread__find_map() and map__find_symbol(). */
+  locate(thread: Thread, cpumode: number, ip: Address): Location {
+    const at: Location = {
+      thread,
+      comm: thread.comm,
+      cpumode,
+      level: 'H',
+      map: undefined,
+      sym: undefined,
+      addr: ip,
+      filtered: 0,
+    };
+    if (cpumode === PERF_RECORD_MISC.KERNEL) {
+      at.level = 'k';
+      at.map = this.#kernelMap(ip);
+    } else if (cpumode === PERF_RECORD_MISC.USER) {
+      at.level = '.';
+      at.map = thread.maps.find(ip);
+    } else if (isGuest(cpumode)) at.filtered |= HIST_FILTER.GUEST;
+    if (at.map) {
+      at.addr = mapIp(at.map, ip);
+      at.sym = this.#table(at.map.dso)?.find(at.addr);
+    }
+    return at;
+  }
+
+  /** machine__resolve(): who was sampled, and where. */
+  resolve(sample: SampleRecord): Location {
+    return this.locate(this.thread(sample.pid, sample.tid), cpumodeOf(sample.misc), sample.ip);
+  }
+
+  /**
+   * thread__resolve_callchain(): the frames of a sample, innermost first (ORDER_CALLEE) or outermost first. Addresses
+   * before the first marker count as user's; a marker that nobody knows makes the whole chain worthless.
+   */
+  resolveChain(sample: SampleRecord, order: 'callee' | 'caller', maxStack = PERF_MAX_STACK_DEPTH): Frame[] {
+    const { callchain } = sample;
+    if (!callchain) return [];
+    const thread = this.thread(sample.pid, sample.tid);
+    const entries: { mode: number; ip: Address }[] = [];
+    let mode: number = PERF_RECORD_MISC.USER;
+    for (const ip of callchain) {
+      if (ip >= 0 || ip < PERF_CONTEXT_MAX) entries.push({ mode, ip });
+      else if (ip === PERF_CONTEXT.HV) mode = PERF_RECORD_MISC.HYPERVISOR;
+      else if (ip === PERF_CONTEXT.KERNEL) mode = PERF_RECORD_MISC.KERNEL;
+      else if (ip === PERF_CONTEXT.USER) mode = PERF_RECORD_MISC.USER;
+      else return [];
+    }
+    if (order === 'caller') entries.reverse();
+    return entries.slice(0, maxStack).map((entry) => this.#frame(thread, entry.mode, entry.ip));
+  }
+
+  #frame(thread: Thread, mode: number, ip: Address): Frame {
+    const { map, sym } = this.locate(thread, mode, ip);
+    const identity = sym ?? `${map?.dso.index ?? -1}:${ip}`;
+    let key = this.#frameKeys.get(identity);
+    if (key === undefined) this.#frameKeys.set(identity, (key = this.#frameKeys.size));
+    return { key, ip, map, sym, kernel: mode === PERF_RECORD_MISC.KERNEL };
+  }
+
+  /** Once the kernel's symbols are known its mapping is what they span, as in dso__load_kernel_sym(). */
+  #kernelMap(ip: Address): DsoMap | undefined {
+    const map = this.kernelMaps.find(ip);
+    if (map && map.dso.table === undefined) {
+      const range = this.#table(map.dso)?.range;
+      if (range) this.kernelMaps.replace(map, { ...map, ...range });
+    }
+    return map;
+  }
+
+  #table(dso: Dso): ReturnType<SymbolSource> {
+    if (dso.table === undefined) dso.table = this.#source(dso) ?? null;
+    return dso.table ?? undefined;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * struct perf_session: a recording read through once, with tasks and mappings kept up to date, so that whoever looks at
+ * a record sees the machine as it was then.
+ */
+import type { Delivered, FileRecord } from '../perfdata/reader.ts';
+import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
+import type { SampleRecord } from '../uapi/perf-event.ts';
+import { PERF_RECORD } from '../uapi/perf-event.ts';
+import type { SymbolSource } from './dso.ts';
+import { Machine } from './machine.ts';
+
+/** What reports need of an opened recording; perfdata's Session is one. */
+export interface Recording {
+  readonly evlist: readonly Evsel[];
+  readonly env: PerfEnv;
+  readonly buildIds: readonly BuildId[];
+  /** Records in order of time; a file's may be asked for more than once. */
+  records(): Iterable<Pick<Delivered, 'record' | 'evsel'>>;
+}
+
+/** A record with the event it belongs to (index in the evlist) and the machine after it. */
+export interface Replayed<R extends FileRecord = FileRecord> {
+  readonly record: R;
+  readonly evsel: number;
+  readonly machine: Machine;
+}
+
+export const isSample = (replayed: Replayed): replayed is Replayed<SampleRecord> =>
+  replayed.record.type === PERF_RECORD.SAMPLE;
+
+/** Reads the recording through. */
+export function* replay(recording: Recording, symbols: SymbolSource): Generator<Replayed> {
+  const machine = new Machine(symbols, recording.buildIds);
+  const index = new Map(recording.evlist.map((evsel, i) => [evsel, i]));
+  for (const { record, evsel } of recording.records()) {
+    machine.process(record);
+    yield { record, evsel: (evsel && index.get(evsel)) ?? 0, machine };
+  }
+}

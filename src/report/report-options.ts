@@ -1,0 +1,182 @@
+/**
+ * What perf report was asked for: --sort, -F and -g as perf parses them.
+ *
+ * Keys may be abbreviated to any prefix; the first that fits in perf's order of keys wins. A leading + adds to the default.
+ * Source: tools/perf/util/sort.c, callchain.c; measured on perf 6.1.
+ */
+import { SORT_KEYS, type SortKey } from '../profile/sort.ts';
+import type { CallGraphOptions } from './callgraph.ts';
+import { HPP_NAMES, type HppName } from './report-columns.ts';
+
+export interface ReportOptions {
+  /** --sort. */
+  readonly sort?: string;
+  /** -F. */
+  readonly fields?: string;
+  /** -n. */
+  readonly showNrSamples?: boolean;
+  readonly showTotalPeriod?: boolean;
+  readonly showCpuUtilization?: boolean;
+  /** -q: lines only. */
+  readonly quiet?: boolean;
+  /** -v: paths, addresses and where symbols came from. */
+  readonly verbose?: boolean;
+  /** -t. */
+  readonly fieldSeparator?: string;
+  /** --percent-limit. */
+  readonly percentLimit?: number;
+  /** -w. */
+  readonly columnWidths?: readonly number[];
+  /** -g: its argument, "" for none. */
+  readonly callGraph?: string;
+  /** -G: callers first. */
+  readonly inverted?: boolean;
+  /** --[no-]children; default: on if there are call chains. */
+  readonly children?: boolean;
+  /** --[no-]group; default on. */
+  readonly group?: boolean;
+  readonly hierarchy?: boolean;
+  readonly hideUnresolved?: boolean;
+  readonly maxStack?: number;
+  /** -p: an extended regular expression. */
+  readonly parent?: string;
+  /** -x: hide what has no parent. */
+  readonly excludeOther?: boolean;
+  /** -c, -d, -S. */
+  readonly comms?: readonly string[];
+  readonly dsos?: readonly string[];
+  readonly symbols?: readonly string[];
+  /** Lines of --header, already made; absent: perf's hint that there is one. */
+  readonly header?: readonly string[];
+}
+
+/** An option that cannot be honoured: the message says which and why. */
+export class ReportError extends Error {}
+
+export type Field = { readonly hpp: HppName } | { readonly key: SortKey };
+export const sameField = (a: Field, b: Field): boolean =>
+  'hpp' in a ? 'hpp' in b && a.hpp === b.hpp : 'key' in b && a.key === b.key;
+
+/** Every key of perf 6.1, in the order in which prefixes are tried. */
+const PERF_KEYS =
+  'pid comm dso symbol parent cpu socket srcline srcfile local_weight weight transaction trace symbol_size dso_size cgroup cgroup_id ipc_null time code_page_size local_ins_lat ins_lat local_p_stage_cyc p_stage_cyc addr'.split(
+    ' ',
+  );
+const PERF_BRANCH_KEYS =
+  'dso_from dso_to symbol_from symbol_to mispredict abort in_tx cycles srcline_from srcline_to ipc_lbr addr_from addr_to'.split(
+    ' ',
+  );
+const PERF_MEMORY_KEYS =
+  'symbol_daddr dso_daddr locked tlb mem snoop dcacheline symbol_iaddr phys_daddr data_page_size blocked'.split(' ');
+
+function parseField(token: string, option: string): Field {
+  const fits = (name: string): boolean => name.startsWith(token.toLowerCase());
+  const known = PERF_KEYS.find(fits);
+  const key = Object.values(SORT_KEYS).find(({ name }) => name === known);
+  if (key) return { key };
+  if (known !== undefined) throw new ReportError(`gperf does not model the --${option} key "${known}".`);
+  const hpp = HPP_NAMES.find(fits);
+  if (hpp !== undefined) return { hpp };
+  const exotic = [...PERF_BRANCH_KEYS, ...PERF_MEMORY_KEYS].find(fits);
+  if (exotic !== undefined)
+    throw new ReportError(`gperf does not model the --${option} key "${exotic}": no branch stacks, no memory samples.`);
+  throw new ReportError(`Unknown --${option} key: \`${token}'`);
+}
+
+function parseFields(list: string, option: string): Field[] {
+  const fields: Field[] = [];
+  for (const token of list.split(/[, ]+/)) {
+    if (!token) continue;
+    const field = parseField(token, option);
+    if (!fields.some((known) => sameField(known, field))) fields.push(field);
+  }
+  return fields;
+}
+
+const prepend = (name: HppName, fields: readonly Field[]): Field[] =>
+  fields.some((field) => 'hpp' in field && field.hpp === name) ? [...fields] : [{ hpp: name }, ...fields];
+const append = (fields: readonly Field[], more: readonly Field[]): Field[] => [
+  ...fields,
+  ...more.filter((field) => !fields.some((known) => sameField(known, field))),
+];
+
+export interface FieldPlan {
+  /** Columns from left to right. */
+  readonly output: readonly Field[];
+  /** What decides the order of lines, strongest first. */
+  readonly sort: readonly Field[];
+  /** The first key of --sort is the symbol: graphs need not repeat it. */
+  readonly symbolFirst: boolean;
+  /** Children are counted: wanted, and -F has a column for them. */
+  readonly cumulate: boolean;
+}
+
+const DEFAULT_SORT = 'comm,dso,symbol';
+
+/** setup_sorting(): columns and order. */
+export function planFields(options: ReportOptions, wantsChildren: boolean): FieldPlan {
+  const { sort: given, fields: asked } = options;
+  const strict = asked !== undefined && !asked.startsWith('+');
+  let keys = given ?? DEFAULT_SORT;
+  if (keys.startsWith('+')) keys = `${DEFAULT_SORT},${keys.slice(1)}`;
+  let sort = strict && given === undefined ? [] : parseFields(keys, 'sort');
+  if (options.parent !== undefined) sort = append(sort, [{ key: SORT_KEYS.parent }]);
+  const wanted = asked === undefined ? [] : parseFields(asked.replace(/^\+/, ''), 'fields');
+  const cumulate =
+    wantsChildren && (!strict || [...wanted, ...sort].some((f) => 'hpp' in f && f.hpp === 'overhead_children'));
+  let output: Field[] = [];
+  if (strict) output = wanted;
+  else {
+    sort = prepend('overhead', sort);
+    if (cumulate) sort = prepend('overhead_children', sort);
+    const numbers: HppName[] = [...(cumulate ? (['overhead_children'] as const) : []), 'overhead'];
+    if (options.showCpuUtilization) numbers.push('overhead_sys', 'overhead_us');
+    if (options.showNrSamples) numbers.push('sample');
+    if (options.showTotalPeriod) numbers.push('period');
+    output = append(
+      numbers.map((hpp) => ({ hpp })),
+      wanted,
+    );
+  }
+  output = append(output, sort);
+  sort = append(sort, output);
+  if (!sort.length) throw new ReportError("Invalid --fields key: `+'");
+  return { output, sort, symbolFirst: asked === undefined && (given ?? '').startsWith('sym'), cumulate };
+}
+
+export interface CallGraphPlan extends Pick<CallGraphOptions, 'mode' | 'value' | 'minPercent' | 'printLimit'> {
+  readonly enabled: boolean;
+  /** Given by the user, or undefined: callee, or caller when children are counted. */
+  readonly order: 'caller' | 'callee' | undefined;
+}
+
+const MODES = ['graph', 'flat', 'fractal', 'folded'] as const;
+const ORDERS = ['caller', 'callee'] as const;
+const VALUES = ['percent', 'period', 'count'] as const;
+
+/** parse_callchain_report_opt(): print type, threshold, print limit, order, key and value in any order. */
+export function planCallGraph(arg: string | undefined, percentLimit: number | undefined): CallGraphPlan {
+  let mode: CallGraphPlan['mode'] = 'graph';
+  let value: CallGraphPlan['value'] = 'percent';
+  let order: CallGraphPlan['order'];
+  let [enabled, minPercent, printLimit, sawThreshold] = [true, percentLimit ?? 0.5, 0, false];
+  for (const token of (arg ?? '').split(',')) {
+    if (!token) continue;
+    const of = <T extends string>(names: readonly T[]): T | undefined => names.find((name) => name.startsWith(token));
+    if ('none'.startsWith(token)) {
+      enabled = false;
+      break;
+    }
+    const [newMode, newOrder, newValue] = [of(MODES), of(ORDERS), of(VALUES)];
+    if (newMode) mode = newMode;
+    else if (newOrder) order = newOrder;
+    else if ('function'.startsWith(token)) continue;
+    else if ('address'.startsWith(token) || 'srcline'.startsWith(token) || 'branch'.startsWith(token))
+      throw new ReportError(`gperf does not model --call-graph ${token}: chains are compared by function.`);
+    else if (newValue) value = newValue;
+    else if (!/^[0-9.]/.test(token)) throw new ReportError(`Unknown --call-graph option value: ${token}`);
+    else if (!sawThreshold) [minPercent, sawThreshold] = [Number.parseFloat(token), true];
+    else printLimit = Number.parseInt(token, 10);
+  }
+  return { enabled, mode, value, order, minPercent, printLimit };
+}

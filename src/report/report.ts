@@ -1,0 +1,239 @@
+/**
+ * perf report --stdio: where the time went, as a table, byte for byte as perf 6.1 prints it when stdout is no terminal.
+ *
+ * One block for each event, or for each group of events with a column for every member. The one line that differs is the
+ * closing tip: perf draws one at random, gperf has its own.
+ *
+ * Source: tools/perf/builtin-report.c, ui/stdio/hist.c; measured on perf 6.1.
+ * Not modelled: branch and memory modes, --time, srcline keys, inlined frames (as perf report --no-inline), colours.
+ */
+import type { Sym, SymbolSource } from '../profile/dso.ts';
+import type { HistEntry } from '../profile/hist-entry.ts';
+import { Hists } from '../profile/hist.ts';
+import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
+import { isSample, type Recording, replay } from '../profile/session.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_RECORD, PERF_SAMPLE } from '../uapi/perf-event.ts';
+import { type CallGraphOptions, callGraphLines } from './callgraph.ts';
+import { type Block, type Column, type ColumnStyle, hppColumn, keyColumn } from './report-columns.ts';
+import { type Field, planCallGraph, planFields, ReportError, type ReportOptions, sameField } from './report-options.ts';
+import { abbreviated, percentOf } from './table.ts';
+
+const HEADER_HINT = '# To display the perf.data header info, please use --header/--header-only options.';
+const TIP = 'Compare a recording with the exact truth: gperf compare perf.data --truth';
+
+interface Plan {
+  readonly options: ReportOptions;
+  readonly output: readonly Field[];
+  readonly sort: readonly Field[];
+  readonly style: ColumnStyle;
+  /** Undefined: no graphs. */
+  readonly graph: Omit<CallGraphOptions, 'skipFirst'> | undefined;
+  readonly order: 'caller' | 'callee';
+  readonly skipFirst: boolean;
+  /** Filters of one value, which make their column superfluous. */
+  readonly elided: ReadonlyMap<string, string>;
+}
+
+const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
+
+function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
+  const chains = evlist.some(hasChains);
+  const call = planCallGraph(options.callGraph, options.percentLimit);
+  if (!chains && options.callGraph !== undefined && call.enabled)
+    throw new ReportError(
+      "Selected -g or --branch-history.\nBut no callchain or branch data.\nDid you call 'perf record' without -g or -b?",
+    );
+  const wantsChildren = chains && options.children !== false;
+  const { output, sort, symbolFirst, cumulate } = planFields(options, wantsChildren);
+  if (!chains && sort.some((field) => 'key' in field && field.key.name === 'parent'))
+    throw new ReportError("Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?");
+  const style: ColumnStyle = {
+    separator: options.fieldSeparator,
+    verbose: options.verbose ?? false,
+    cumulate,
+    dsoFiltered: options.dsos !== undefined,
+    userWidths: options.columnWidths !== undefined,
+  };
+  const { enabled, mode, value, minPercent, printLimit } = call;
+  const graph = { mode, value, minPercent, printLimit, cumulate, separator: options.fieldSeparator ?? ';' };
+  return {
+    options,
+    output,
+    sort,
+    style,
+    graph: chains && enabled ? graph : undefined,
+    order: options.inverted ? 'caller' : (call.order ?? (wantsChildren ? 'caller' : 'callee')),
+    skipFirst: symbolFirst,
+    elided: elidedKeys(sort, options),
+  };
+}
+
+/** sort__setup_elide(). Every key elided would leave nothing to show: then none is. */
+function elidedKeys(sort: readonly Field[], { comms, dsos, symbols }: ReportOptions): Map<string, string> {
+  const filters = { comm: comms, dso: dsos, symbol: symbols };
+  const elided = new Map<string, string>();
+  for (const [name, values] of Object.entries(filters)) if (values?.length === 1) elided.set(name, values[0]!);
+  const keys = sort.filter((field) => 'key' in field);
+  return keys.every(({ key }) => elided.has(key.name)) ? new Map() : elided;
+}
+
+/** machine__resolve()'s filters. */
+function filterOf(al: Location, { comms, dsos, symbols }: ReportOptions): number {
+  let filtered = al.filtered;
+  if (comms && !comms.includes(al.comm)) filtered |= HIST_FILTER.THREAD;
+  const dso = al.map?.dso;
+  if (dsos && !(dso && (dsos.includes(dso.shortName) || dsos.includes(dso.name)))) filtered |= HIST_FILTER.DSO;
+  if (symbols && !(al.sym && symbols.includes(al.sym.name))) filtered |= HIST_FILTER.SYMBOL;
+  return filtered;
+}
+
+interface Gathered {
+  readonly hists: readonly Hists[];
+  readonly totalLostSamples: number;
+}
+
+function gather(recording: Recording, symbols: SymbolSource, plan: Plan): Gathered {
+  const { options, order, sort, graph, style } = plan;
+  const keys = sort.flatMap((field) => ('key' in field ? [field.key] : []));
+  const { cumulate } = style;
+  const wantsParent = keys.some(({ name }) => name === 'parent');
+  const pattern = new RegExp(options.parent ?? '^sys_|^do_page_fault');
+  const hists = recording.evlist.map(
+    (evsel) => new Hists({ keys, cumulate, useCallchain: graph !== undefined && hasChains(evsel) }),
+  );
+  let totalLostSamples = 0;
+  for (const replayed of replay(recording, symbols)) {
+    const { record, machine, evsel } = replayed;
+    if (record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += record.lost;
+    if (!isSample(replayed)) continue;
+    const sample = replayed.record;
+    const al = machine.resolve(sample);
+    if (options.hideUnresolved && !al.sym) continue;
+    al.filtered = filterOf(al, options);
+    let chain: Frame[] = [];
+    let parent: Sym | undefined;
+    if (graph || cumulate || wantsParent) {
+      chain = machine.resolveChain(sample, order, options.maxStack);
+      if (options.hideUnresolved) chain = chain.filter((frame) => frame.sym);
+      if (wantsParent) parent = chain.find((frame) => frame.sym && pattern.test(frame.sym.name))?.sym;
+    }
+    if (options.excludeOther && !parent) al.filtered |= HIST_FILTER.PARENT;
+    hists[evsel]?.add(al, sample, chain, parent);
+  }
+  return { hists, totalLostSamples };
+}
+
+/** Lines of the report, without their newlines. */
+export function* reportStdio(recording: Recording, symbols: SymbolSource, options: ReportOptions): Generator<string> {
+  const { evlist } = recording;
+  const plan = makePlan(evlist, options);
+  const { quiet } = options;
+  if (!quiet) {
+    if (options.header) yield* options.header;
+    else yield* [HEADER_HINT, '#'];
+    for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
+  }
+  const { hists, totalLostSamples } = gather(recording, symbols, plan);
+  if (!quiet) yield* ['#', `# Total Lost Samples: ${totalLostSamples}`, '#'];
+  for (const [index, evsel] of evlist.entries()) {
+    const members = [...evlist.keys()].filter((member) => evlist[member]?.leader === index);
+    const shown = options.group === false ? [index] : members;
+    if (!shown.length || !hists[index]?.nrSamples) continue;
+    yield* blockLines(
+      shown.map((member) => hists[member]!),
+      plan,
+      evsel,
+      members.map((member) => evlist[member]?.name ?? ''),
+    );
+    yield* ['', ''];
+  }
+  if (!quiet) yield* ['#', `# (Tip: ${TIP})`, '#'];
+}
+
+function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, names: readonly string[]): Generator<string> {
+  const { options, style } = plan;
+  const hists = group[0]!;
+  const block: Block = { totals: group.map((member) => member.totalPeriod), members: group.length };
+  for (const [i, member] of group.entries()) if (i > 0) hists.link(member, i);
+  const columns = plan.output.map((field) => makeColumn(field, plan));
+  if (style.userWidths)
+    for (const [i, column] of columns.entries()) {
+      const width = options.columnWidths?.[i];
+      if (width) column.userWidth = width;
+    }
+  const lines = sorted(hists, plan, columns, block).filter((he) => !he.filtered);
+  for (const he of lines) for (const column of columns) column.measure(he);
+  const shown = columns.filter((column) => !column.elided);
+
+  if (!options.quiet) {
+    yield* headingLines(group, names, evsel);
+    yield* titleLines(shown, block, style);
+  }
+  const total = block.totals[0] ?? 0;
+  for (const he of lines) {
+    const period = style.cumulate ? he.statAcc.period : he.stat.period;
+    if (percentOf(period, total) < (options.percentLimit ?? 0)) continue;
+    yield entryLine(he, columns, block, style);
+    if (plan.graph && hasChains(evsel)) yield* callGraphLines(he, total, { ...plan.graph, skipFirst: plan.skipFirst });
+  }
+}
+
+function makeColumn(field: Field, { style, elided }: Plan): Column {
+  if ('hpp' in field) return hppColumn(field.hpp, style);
+  return keyColumn(field.key, elided.has(field.key.name), style);
+}
+
+/** hists__output_resort(). */
+function sorted(hists: Hists, plan: Plan, columns: readonly Column[], block: Block): HistEntry[] {
+  const order = plan.sort.map((field) => columns[plan.output.findIndex((other) => sameField(other, field))]!);
+  return hists.collated().toSorted((a, b) => {
+    for (const column of order) {
+      if (column.elided) continue;
+      let result = column.order(a, b, block);
+      if (!result && column.name === 'overhead_children' && plan.style.cumulate) result = callerFirst(a, b, plan);
+      if (result) return result;
+    }
+    return 0;
+  });
+}
+
+/** Of lines with equal weight the caller stands above the callee: its chains are longer, or shorter seen from below. */
+function callerFirst(a: HistEntry, b: HistEntry, { graph, order }: Plan): number {
+  if (a.thread !== b.thread || !graph) return 0;
+  const deeper = b.callchain.maxDepth - a.callchain.maxDepth;
+  return order === 'caller' ? deeper : -deeper;
+}
+
+/** hists__fprintf_nr_sample_events(). */
+function* headingLines(
+  group: readonly Hists[],
+  names: readonly string[],
+  { name, groupName }: Evsel,
+): Generator<string> {
+  const samples = group.reduce((sum, hists) => sum + hists.nrSamples, 0);
+  const events = group.reduce((sum, hists) => sum + hists.totalPeriod, 0);
+  const grouped = group.length > 1;
+  const title = grouped ? `${groupName || 'anon group'} { ${names.join(', ')} }` : name;
+  yield `# Samples: ${abbreviated(samples)} of event${names.length > 1 ? 's' : ''} '${title}'`;
+  yield `# Event count (approx.): ${events}`;
+  yield '#';
+}
+
+function* titleLines(shown: readonly Column[], block: Block, { separator }: ColumnStyle): Generator<string> {
+  yield `# ${shown.map((column) => column.header(block)).join(separator ?? '  ')}`;
+  if (separator !== undefined) return;
+  yield `# ${shown.map((column) => '.'.repeat(column.width(block))).join('  ')}`;
+  yield '#';
+}
+
+/** hist_entry__snprintf(): every cell but the last is filled to the width of its column. */
+function entryLine(he: HistEntry, columns: readonly Column[], block: Block, { separator }: ColumnStyle): string {
+  const last = columns.length - 1;
+  const cells = columns.flatMap((column, i) => {
+    if (column.elided) return [];
+    const text = column.text(he, block);
+    return [i === last ? text : text.padEnd(column.width(block))];
+  });
+  return separator === undefined ? cells.map((text) => `  ${text}`).join('') : cells.join(separator);
+}

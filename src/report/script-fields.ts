@@ -1,0 +1,157 @@
+/**
+ * Which fields perf script prints: -F, per type of event, as perf parses and checks it.
+ *
+ * "-F a,b" replaces the list, "+a,-b" changes the default, "sw:a,b" speaks of software events only. Fields that a recording
+ * lacks vanish from the default silently and are an error when asked for.
+ * Source: tools/perf/builtin-script.c, measured on perf 6.1.
+ */
+import { PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { ReportError } from './report-options.ts';
+
+/** Fields that gperf prints. */
+const FIELDS = [
+  'comm',
+  'tid',
+  'pid',
+  'time',
+  'cpu',
+  'event',
+  'ip',
+  'sym',
+  'dso',
+  'addr',
+  'symoff',
+  'period',
+  'flags',
+  'weight',
+  'misc',
+  'phys_addr',
+] as const;
+export type ScriptField = (typeof FIELDS)[number];
+
+/** Those of perf that it does not. */
+const NOT_MODELLED =
+  'trace srcline iregs uregs brstack brstacksym data_src bpf-output brstackinsn brstackinsnlen brstackoff callindent insn insnlen synth metric srccode ipc tod data_page_size code_page_size ins_lat'.split(
+    ' ',
+  );
+
+const TYPES = ['hw', 'sw', 'trace', 'raw', 'hw-cache', 'break', 'synth'] as const;
+type TypeName = (typeof TYPES)[number];
+const TYPE_TEXT: Readonly<Record<TypeName, string>> = {
+  hw: 'hardware',
+  sw: 'software',
+  trace: 'tracepoint',
+  raw: 'raw',
+  'hw-cache': 'hardware-cache',
+  break: 'breakpoint',
+  synth: 'synth',
+};
+
+function typeOf({ attr }: Evsel): TypeName {
+  switch (attr.type) {
+    case PERF_TYPE.HARDWARE:
+      return 'hw';
+    case PERF_TYPE.SOFTWARE:
+      return 'sw';
+    case PERF_TYPE.TRACEPOINT:
+      return 'trace';
+    case PERF_TYPE.HW_CACHE:
+      return 'hw-cache';
+    case PERF_TYPE.BREAKPOINT:
+      return 'break';
+    default:
+      return 'raw';
+  }
+}
+
+const DEFAULT: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event', 'ip', 'sym', 'symoff', 'dso', 'period'];
+const DEFAULT_TRACE: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event'];
+
+interface Asked {
+  readonly fields: Set<ScriptField>;
+  /** Fields the user named; missing ones are an error. */
+  readonly byUser: Set<ScriptField>;
+}
+
+function parseField(name: string): ScriptField {
+  const field = FIELDS.find((known) => known === name);
+  if (field) return field;
+  if (NOT_MODELLED.includes(name)) throw new ReportError(`gperf does not model the field "${name}" of perf script.`);
+  throw new ReportError('Invalid field requested.');
+}
+
+/** parse_output_fields(). */
+function parse(arg: string | undefined): Map<TypeName, Asked> {
+  const asked = new Map<TypeName, Asked>(
+    TYPES.map((type) => [type, { fields: new Set(type === 'trace' ? DEFAULT_TRACE : DEFAULT), byUser: new Set() }]),
+  );
+  if (arg === undefined) return asked;
+  const colon = /^([a-z-]+):(.*)$/.exec(arg);
+  const types = colon ? TYPES.filter((type) => type === colon[1]) : TYPES;
+  if (!types.length) throw new ReportError(`Invalid event type in field string.`);
+  const tokens = (colon?.[2] ?? arg).split(',').filter(Boolean);
+  const signed = tokens.filter((token) => /^[+-]/.test(token));
+  if (signed.length && signed.length < tokens.length && !/^[+-]/.test(tokens[0] ?? ''))
+    throw new ReportError('Cannot mix +-field with overridden fields');
+  let sign = '';
+  for (const type of types) if (!signed.length) asked.get(type)?.fields.clear();
+  for (const token of tokens) {
+    if (/^[+-]/.test(token)) sign = token.slice(0, 1);
+    const field = parseField(token.replace(/^[+-]/, ''));
+    for (const type of types) {
+      const { fields, byUser } = asked.get(type)!;
+      if (sign === '-') fields.delete(field);
+      else {
+        fields.add(field);
+        byUser.add(field);
+      }
+    }
+  }
+  return asked;
+}
+
+/** Fields that need something of a sample: bit, perf's name of it. */
+const NEEDS: readonly (readonly [ScriptField, number, string])[] = [
+  ['ip', PERF_SAMPLE.IP, 'IP'],
+  ['addr', PERF_SAMPLE.ADDR, 'ADDR'],
+  ['weight', PERF_SAMPLE.WEIGHT | PERF_SAMPLE.WEIGHT_STRUCT, 'WEIGHT'],
+  ['pid', PERF_SAMPLE.TID, 'TID'],
+  ['tid', PERF_SAMPLE.TID, 'TID'],
+  ['time', PERF_SAMPLE.TIME, 'TIME'],
+  ['cpu', PERF_SAMPLE.CPU, 'CPU'],
+  ['phys_addr', PERF_SAMPLE.PHYS_ADDR, 'PHYS_ADDR'],
+];
+
+/** evsel__check_attr(): what can be printed of one event. */
+function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
+  for (const [field, bits, text] of NEEDS) {
+    if (!fields.has(field) || evsel.attr.sample_type & bits) continue;
+    if (byUser.has(field))
+      throw new ReportError(
+        `Samples for '${evsel.name}' event do not have ${text} attribute set. Cannot print '${field}' field.`,
+      );
+    fields.delete(field);
+  }
+  const located = fields.has('ip') || fields.has('addr');
+  if (fields.has('sym') && !(evsel.attr.sample_type & (PERF_SAMPLE.IP | PERF_SAMPLE.ADDR)))
+    throw new ReportError(
+      'Display of symbols requested but neither sample IP nor sample address\navailable. Hence, no addresses to convert to symbols.',
+    );
+  if (fields.has('symoff') && !fields.has('sym'))
+    throw new ReportError('Display of offsets requested but symbol is notselected.');
+  if (fields.has('dso') && !located && !(evsel.attr.sample_type & (PERF_SAMPLE.IP | PERF_SAMPLE.ADDR)))
+    throw new ReportError('Display of DSO requested but no address to convert.');
+  return fields;
+}
+
+/** The fields to print of each event of the list. Events of one type share them, and one that lacks a field takes it away. */
+export function scriptFields(evlist: readonly Evsel[], arg: string | undefined): ReadonlySet<ScriptField>[] {
+  const asked = parse(arg);
+  for (const type of TYPES) {
+    const { fields, byUser } = asked.get(type)!;
+    const invalid = type === 'trace' || !byUser.size;
+    if (!invalid && fields.size === 0) throw new ReportError(`No fields requested for ${TYPE_TEXT[type]} type.`);
+  }
+  return evlist.map((evsel) => check(evsel, asked.get(typeOf(evsel))!));
+}

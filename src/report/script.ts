@@ -1,0 +1,265 @@
+/**
+ * perf script: one line a sample, or a block if it has a call chain, byte for byte as perf 6.1 prints it. FlameGraph and
+ * speedscope read this.
+ *
+ * Lines come as the recording is read; nothing of it is kept. In a chain perf 6.1 prints user addresses as the file knows
+ * them (offset in the dso), kernel addresses as they are; a sample without a chain is printed as sampled.
+ *
+ * Source: tools/perf/builtin-script.c, util/evsel_fprintf.c, util/event.c; measured on perf 6.1.
+ * Not modelled: -D, scripting engines, branch stacks, registers, instructions, source lines, tracepoint fields, --time.
+ */
+import type { Sym, SymbolSource } from '../profile/dso.ts';
+import type { Frame, Location, Machine, Thread } from '../profile/machine.ts';
+import { type DsoMap, mapIp } from '../profile/maps.ts';
+import { isSample, type Recording, replay } from '../profile/session.ts';
+import type { FileRecord } from '../perfdata/reader.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import {
+  type KernelRecord,
+  type MmapRecord,
+  PERF_RECORD,
+  PERF_RECORD_MISC,
+  PERF_SAMPLE,
+  type SampleId,
+  type SampleRecord,
+  type SwitchRecord,
+} from '../uapi/perf-event.ts';
+import { address } from '../units.ts';
+import { type ScriptField, scriptFields } from './script-fields.ts';
+import { hex } from './table.ts';
+
+export interface ScriptOptions {
+  /** -F. */
+  readonly fields?: string;
+  /** --ns: nanoseconds instead of microseconds. */
+  readonly ns?: boolean;
+  /** Times since the first line, or since the line before. */
+  readonly reltime?: boolean;
+  readonly deltatime?: boolean;
+  /** -G: no call chains. */
+  readonly hideCallGraph?: boolean;
+  readonly maxStack?: number;
+  readonly showMmapEvents?: boolean;
+  readonly showTaskEvents?: boolean;
+  readonly showSwitchEvents?: boolean;
+  readonly showLostEvents?: boolean;
+  /** --comms, --dsos, -S, --pid, --tid. */
+  readonly comms?: readonly string[];
+  readonly dsos?: readonly string[];
+  readonly symbols?: readonly string[];
+  readonly pids?: readonly number[];
+  readonly tids?: readonly number[];
+  /** Lines of --header, already made. */
+  readonly header?: readonly string[];
+}
+
+type SideBand = Exclude<KernelRecord, SampleRecord>;
+
+const NSEC_PER_SEC = 1e9;
+
+/** Lines of the script, without their newlines. */
+export function* scriptLines(recording: Recording, symbols: SymbolSource, options: ScriptOptions): Generator<string> {
+  if (options.header) yield* options.header;
+  const script = new Script(recording.evlist, options);
+  for (const replayed of replay(recording, symbols)) {
+    const { record, evsel, machine } = replayed;
+    if (isSample(replayed)) {
+      yield* script.sample(replayed.record, evsel, machine);
+      continue;
+    }
+    const text = sideBandText(record, options);
+    if (text !== undefined) yield script.sideBand(text.record, evsel, machine, text.line);
+  }
+}
+
+class Script {
+  readonly #evlist: readonly Evsel[];
+  readonly #options: ScriptOptions;
+  readonly #fields: readonly ReadonlySet<ScriptField>[];
+  readonly #chains: boolean;
+  readonly #nameWidth: number;
+  /** Of the first line, and of the line before. */
+  #initialTime: number | undefined;
+  #previousTime: number | undefined;
+
+  constructor(evlist: readonly Evsel[], options: ScriptOptions) {
+    this.#evlist = evlist;
+    this.#options = options;
+    this.#fields = scriptFields(evlist, options.fields);
+    this.#chains = !options.hideCallGraph && evlist.some(hasChains);
+    this.#nameWidth = Math.max(0, ...evlist.map(({ name }) => name.length));
+  }
+
+  *sample(sample: SampleRecord, index: number, machine: Machine): Generator<string> {
+    const evsel = this.#evlist[index]!;
+    const fields = this.#fields[index]!;
+    const al = machine.resolve(sample);
+    if (this.#filtered(sample, al)) return;
+    let line = this.#start(sample, al.thread, index, sample.misc & PERF_RECORD_MISC.CPUMODE_MASK);
+    if (fields.has('period')) line += `${String(sample.period).padStart(10)} `;
+    if (fields.has('event')) line += `${evsel.name.padStart(this.#nameWidth)}: `;
+    if (fields.has('flags')) line += `  ${' '.repeat(21)} `;
+    if (fields.has('addr')) line += addrText(sample, al.thread, machine, fields);
+    if (fields.has('weight')) line += ` ${String(sample.weight ?? 0).padStart(16)}`;
+    if (!fields.has('ip')) {
+      yield line + physText(sample, fields);
+      return;
+    }
+    if (!this.#chains || !sample.callchain) {
+      yield `${line} ${ipText(sample.ip, al, fields)}${physText(sample, fields)}`;
+      return;
+    }
+    yield line;
+    for (const frame of machine.resolveChain(sample, 'callee', this.#options.maxStack))
+      yield `\t${frameText(frame, fields)}`;
+    yield physText(sample, fields);
+  }
+
+  /** A record that is no sample: the same columns, then what it says. */
+  sideBand(record: SideBand, index: number, machine: Machine, text: string): string {
+    const id = trailerOf(record);
+    const thread = machine.thread(record.pid, record.tid);
+    return this.#start(id, thread, index, record.misc & PERF_RECORD_MISC.CPUMODE_MASK) + text;
+  }
+
+  /** perf_sample__fprintf_start(): who, where and when. */
+  #start(sample: SampleId, thread: Thread, index: number, cpumode: number): string {
+    const fields = this.#fields[index]!;
+    let line = '';
+    if (fields.has('comm')) {
+      const plain = fields.has('ip') && this.#chains && hasChains(this.#evlist[index]!);
+      line += `${plain ? thread.comm : thread.comm.padStart(16)} `;
+    }
+    const pid = String(sample.pid).padStart(5);
+    if (fields.has('pid') && fields.has('tid')) line += `${pid}/${String(sample.tid).padEnd(5)} `;
+    else if (fields.has('pid')) line += `${pid} `;
+    else if (fields.has('tid')) line += `${String(sample.tid).padStart(5)} `;
+    if (fields.has('cpu')) line += `[${String(sample.cpu ?? 0).padStart(3, '0')}] `;
+    if (fields.has('misc')) line += `${(MISC[cpumode] ?? '').padEnd(5)} `;
+    if (fields.has('time')) line += `${this.#time(sample.time)}: `;
+    return line;
+  }
+
+  #time(time: number): string {
+    let shown = time;
+    if (this.#options.reltime) {
+      this.#initialTime ??= time;
+      shown = time - this.#initialTime;
+    } else if (this.#options.deltatime) {
+      shown = this.#previousTime === undefined ? 0 : time - this.#previousTime;
+      this.#previousTime = time;
+    }
+    const seconds = Math.floor(shown / NSEC_PER_SEC);
+    const ns = shown - seconds * NSEC_PER_SEC;
+    if (this.#options.ns) return `${String(seconds).padStart(5)}.${String(ns).padStart(9, '0')}`;
+    return `${seconds}.${String(Math.floor(ns / 1000)).padStart(6, '0')}`.padStart(12);
+  }
+
+  #filtered(sample: SampleRecord, al: Location): boolean {
+    const { comms, dsos, symbols, pids, tids } = this.#options;
+    const dso = al.map?.dso;
+    return (
+      al.filtered !== 0 ||
+      (comms !== undefined && !comms.includes(al.comm)) ||
+      (pids !== undefined && !pids.includes(sample.pid)) ||
+      (tids !== undefined && !tids.includes(sample.tid)) ||
+      (dsos !== undefined && !(dso && (dsos.includes(dso.shortName) || dsos.includes(dso.name)))) ||
+      (symbols !== undefined && !(al.sym && symbols.includes(al.sym.name)))
+    );
+  }
+}
+
+const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
+
+/** The letter of a sample's cpumode: kernel, user, hypervisor, guest's kernel and user. */
+const MISC = ['', 'K', 'U', 'H', 'G', 'g'];
+
+/** The sample_id of a record: the tool leaves it empty in records it makes up (time 0), and a task forks as its parent. */
+function trailerOf(record: SideBand): SampleId {
+  if (record.time === 0) return { ...record, pid: 0, tid: 0 };
+  if (record.type === PERF_RECORD.FORK) return { ...record, pid: record.ppid, tid: record.ptid };
+  return record;
+}
+
+const ip16 = (ip: number): string => hex(ip).padStart(16);
+const dsoText = (map: DsoMap | undefined, fields: ReadonlySet<ScriptField>): string =>
+  fields.has('dso') ? ` (${map?.dso.name ?? '[unknown]'})` : '';
+
+function symText(
+  sym: Sym | undefined,
+  addr: number,
+  map: DsoMap | undefined,
+  fields: ReadonlySet<ScriptField>,
+): string {
+  if (!fields.has('sym')) return '';
+  if (!sym) return ' [unknown]';
+  if (!fields.has('symoff')) return ` ${sym.name}`;
+  const offset = addr < sym.end ? addr - sym.start : addr - (map?.start ?? 0) - sym.start;
+  return ` ${sym.name}+0x${hex(offset)}`;
+}
+
+const ipText = (ip: number, al: Location, fields: ReadonlySet<ScriptField>): string =>
+  ip16(ip) + symText(al.sym, al.addr, al.map, fields) + dsoText(al.map, fields);
+
+function frameText({ ip, map, sym }: Frame, fields: ReadonlySet<ScriptField>): string {
+  const addr = map ? mapIp(map, ip) : ip;
+  const shown = map && !map.dso.kernel ? addr : ip;
+  return ip16(shown) + symText(sym, addr, map, fields) + dsoText(map, fields);
+}
+
+/** perf_sample__fprintf_addr(): where a sample's data was, and, if it is code, in which function. */
+function addrText(sample: SampleRecord, thread: Thread, machine: Machine, fields: ReadonlySet<ScriptField>): string {
+  const addr = sample.addr ?? address(0);
+  const al = machine.locate(thread, sample.misc & PERF_RECORD_MISC.CPUMODE_MASK, addr);
+  return ip16(addr) + symText(al.sym, al.addr, al.map, fields) + dsoText(al.map, fields);
+}
+
+const physText = (sample: SampleRecord, fields: ReadonlySet<ScriptField>): string =>
+  fields.has('phys_addr') ? hex(sample.phys_addr ?? 0).padStart(16) : '';
+
+/** The text of a record that is no sample, if it was asked for. */
+function sideBandText(
+  record: FileRecord,
+  options: ScriptOptions,
+): { readonly record: SideBand; readonly line: string } | undefined {
+  const { type } = record;
+  if (type === PERF_RECORD.MMAP || type === PERF_RECORD.MMAP2)
+    return options.showMmapEvents ? { record, line: mmapText(record) } : undefined;
+  if (type === PERF_RECORD.SWITCH || type === PERF_RECORD.SWITCH_CPU_WIDE)
+    return options.showSwitchEvents ? { record, line: switchText(record) } : undefined;
+  if (type === PERF_RECORD.LOST)
+    return options.showLostEvents ? { record, line: `PERF_RECORD_LOST lost ${record.lost}` } : undefined;
+  if (!options.showTaskEvents) return undefined;
+  if (type === PERF_RECORD.COMM) {
+    const exec = record.misc & PERF_RECORD_MISC.COMM_EXEC ? ' exec' : '';
+    return { record, line: `PERF_RECORD_COMM${exec}: ${record.comm}:${record.pid}/${record.tid}` };
+  }
+  if (type !== PERF_RECORD.FORK && type !== PERF_RECORD.EXIT) return undefined;
+  const { pid, tid, ppid, ptid } = record;
+  const name = type === PERF_RECORD.FORK ? 'FORK' : 'EXIT';
+  return { record, line: `PERF_RECORD_${name}(${pid}:${tid}):(${ppid}:${ptid})` };
+}
+
+const plainHex = (n: number): string => (n === 0 ? '0' : `0x${hex(n)}`);
+const byte = (n: number | undefined): string => (n ?? 0).toString(16).padStart(2, '0');
+
+function mmapText(record: MmapRecord): string {
+  const { pid, tid, addr, len, pgoff, filename, misc, prot = 0, flags = 0 } = record;
+  const range = `${pid}/${tid}: [${plainHex(addr)}(${plainHex(len)}) @ ${plainHex(pgoff)}`;
+  if (record.type === PERF_RECORD.MMAP)
+    return `PERF_RECORD_MMAP ${range}]: ${misc & PERF_RECORD_MISC.MMAP_DATA ? 'r' : 'x'} ${filename}`;
+  const { maj, min, ino = 0, ino_generation = 0, buildId } = record;
+  const file = buildId === undefined ? `${byte(maj)}:${byte(min)} ${ino} ${ino_generation}` : `<${buildId}>`;
+  const bits = `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}${flags & 1 ? 's' : 'p'}`;
+  return `PERF_RECORD_MMAP2 ${range} ${file}]: ${bits} ${filename}`;
+}
+
+function switchText(record: SwitchRecord): string {
+  const out = (record.misc & PERF_RECORD_MISC.SWITCH_OUT) !== 0;
+  const preempt = (record.misc & PERF_RECORD_MISC.SWITCH_OUT_PREEMPT) !== 0;
+  const inOut = !out ? 'IN         ' : preempt ? 'OUT preempt' : 'OUT        ';
+  if (record.type === PERF_RECORD.SWITCH) return `PERF_RECORD_SWITCH ${inOut}`;
+  const pid = String(record.next_prev_pid ?? 0).padStart(5);
+  const tid = String(record.next_prev_tid ?? 0).padEnd(5);
+  return `PERF_RECORD_SWITCH_CPU_WIDE ${inOut}  ${out ? 'next' : 'prev'} pid/tid: ${pid}/${tid}`;
+}
