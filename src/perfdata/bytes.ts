@@ -104,7 +104,7 @@ export class ByteWriter {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
-  /** Claims n bytes and returns where they start. */
+  /** Claims n bytes and returns where they start; may replace `bytes` and `view`. */
   private claim(n: number): number {
     const at = this.pos;
     if (at + n > this.bytes.length) this.reserve(n);
@@ -112,13 +112,16 @@ export class ByteWriter {
     return at;
   }
   u8(v: number): void {
-    this.view.setUint8(this.claim(1), v);
+    const at = this.claim(1);
+    this.view.setUint8(at, v);
   }
   u16(v: number): void {
-    this.view.setUint16(this.claim(2), v, true);
+    const at = this.claim(2);
+    this.view.setUint16(at, v, true);
   }
   u32(v: number): void {
-    this.view.setUint32(this.claim(4), v, true);
+    const at = this.claim(4);
+    this.view.setUint32(at, v, true);
   }
   /** A signed or unsigned 64-bit value. */
   u64(v: number): void {
@@ -127,13 +130,16 @@ export class ByteWriter {
     this.view.setUint32(at + 4, Math.floor(v / TWO32), true);
   }
   bigU64(v: bigint): void {
-    this.view.setBigUint64(this.claim(8), v, true);
+    const at = this.claim(8);
+    this.view.setBigUint64(at, v, true);
   }
   f64(v: number): void {
-    this.view.setFloat64(this.claim(8), v, true);
+    const at = this.claim(8);
+    this.view.setFloat64(at, v, true);
   }
   put(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.claim(bytes.length));
+    const at = this.claim(bytes.length);
+    this.bytes.set(bytes, at);
   }
   zeros(n: number): void {
     const at = this.claim(n);

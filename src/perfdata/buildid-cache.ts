@@ -1,0 +1,171 @@
+/**
+ * The build-id cache: where perf record keeps copies of what it sampled and perf report looks for symbols first.
+ *
+ *   DIR/<absolute path>/<hex>/elf                 a file
+ *   DIR/[kernel.kallsyms]/<hex>/kallsyms          the kernel's symbols
+ *   DIR/.build-id/<2 hex digits>/<the others>     -> ../../<absolute path>/<hex>
+ *
+ * DIR is $HOME/.debug unless told otherwise (perf --buildid-dir). Others write here too, so nothing that exists is ever
+ * replaced or removed: equal content is left alone, other content is reported. Files appear whole or not at all. What goes
+ * wrong comes back as a reason: a recording is worth keeping without its symbols.
+ * Not modelled: vdso and probes entries, compressed copies.
+ */
+import {
+  closeSync,
+  fchmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { ElfError, withElf } from './elf-read.ts';
+import { errnoOf, PerfDataIoError, strerror } from './errors.ts';
+import { createBeside } from './sink.ts';
+
+/** The path that stands for the kernel. */
+export const KERNEL_KALLSYMS = '[kernel.kallsyms]';
+const ENTRY_MODE = 0o755;
+
+/** What goes into the cache. */
+export interface CacheEntry {
+  /** Absolute path of the file in the recorded system, or KERNEL_KALLSYMS. */
+  readonly path: string;
+  /** Lower-case hex. */
+  readonly buildId: string;
+  readonly content: Uint8Array;
+}
+
+export type Stored =
+  /** `file` is the copy; `fresh` unless it was there before. */
+  | { readonly ok: true; readonly file: string; readonly fresh: boolean }
+  /** One sentence. */
+  | { readonly ok: false; readonly reason: string };
+
+/** A file with symbols, and perf's letter for where it came from. */
+export interface SymbolFile {
+  readonly file: string;
+  readonly kind: 'elf' | 'kallsyms';
+  /** 'B' build-id cache, 'd' the file at its own path. */
+  readonly origin: 'B' | 'd';
+}
+
+/** perf's default place; undefined without a HOME. */
+export const defaultCacheDir = (env: Readonly<Record<string, string | undefined>> = process.env): string | undefined =>
+  env['HOME'] ? join(env['HOME'], '.debug') : undefined;
+
+/** Stores a copy; `dir` undefined means that there is no place for it. Never throws for what the file system answers. */
+export function storeInCache(dir: string | undefined, entry: CacheEntry): Stored {
+  const { path, buildId, content } = entry;
+  const refuse = (reason: string): Stored => ({ ok: false, reason: `${path}: ${reason}` });
+  if (dir === undefined) return refuse('no build-id cache, HOME is not set');
+  if (!/^([0-9a-f]{2}){2,20}$/.test(buildId)) return refuse(`"${buildId}" is no build-id`);
+  const isKernel = path === KERNEL_KALLSYMS;
+  if (!isKernel && !(path.startsWith('/') && normalize(path) === path)) return refuse('no absolute path');
+
+  const inside = isKernel ? `/${path}` : path;
+  const file = join(dir, inside, buildId, isKernel ? 'kallsyms' : 'elf');
+  const link = linkOf(dir, buildId);
+  const target = `../..${inside}/${buildId}`;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(dirname(link), { recursive: true });
+    const fresh = createWhole(file, content);
+    if (!fresh && !Buffer.from(content).equals(readFileSync(file)))
+      return refuse(`${file} exists with other content and was left as it is`);
+    const existing = createLink(link, target);
+    if (existing !== target && !lookupInCache(dir, buildId))
+      return refuse(`${link} exists, leads to ${existing}, and was left as it is`);
+    return { ok: true, file, fresh };
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === undefined) throw error;
+    return refuse(`cannot write to the build-id cache ${dir}: ${strerror(error)}`);
+  }
+}
+
+/** The cached copy of a build-id. */
+export function lookupInCache(dir: string | undefined, buildId: string): SymbolFile | undefined {
+  if (dir === undefined || buildId.length < 4) return undefined;
+  const link = linkOf(dir, buildId);
+  for (const [name, kind] of [
+    ['elf', 'elf'],
+    ['kallsyms', 'kallsyms'],
+  ] as const) {
+    const file = join(link, name);
+    if (isFile(file)) return { file, kind, origin: 'B' };
+  }
+  // perf before 4.3 linked to the file itself.
+  return isFile(link) ? { file: link, kind: 'elf', origin: 'B' } : undefined;
+}
+
+/**
+ * Where to read the symbols of a mapped file: the cached copy of its build-id, else the file at its path (below `symfs`), if
+ * that is an ELF file with the same build-id or none is known.
+ */
+export function findSymbolFile(
+  path: string,
+  buildId: string | undefined,
+  { dir, symfs = '' }: { readonly dir?: string | undefined; readonly symfs?: string } = {},
+): SymbolFile | undefined {
+  const cached = buildId === undefined ? undefined : lookupInCache(dir, buildId);
+  if (cached || !path.startsWith('/')) return cached;
+  const file = join(symfs, path);
+  if (!isFile(file)) return undefined;
+  try {
+    const found = withElf(file, (elf) => elf.buildId);
+    return buildId === undefined || found === buildId ? { file, kind: 'elf', origin: 'd' } : undefined;
+  } catch (error) {
+    if (error instanceof ElfError || error instanceof PerfDataIoError) return undefined;
+    throw error;
+  }
+}
+
+const linkOf = (dir: string, buildId: string): string => join(dir, '.build-id', buildId.slice(0, 2), buildId.slice(2));
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Creates a file with its content at once, unless there is one; returns whether it did. */
+function createWhole(path: string, content: Uint8Array): boolean {
+  if (lstatSync(path, { throwIfNoEntry: false })) return false;
+  const { fd, name } = createBeside(path);
+  try {
+    try {
+      let done = 0;
+      while (done < content.length) done += writeSync(fd, content, done);
+      fchmodSync(fd, ENTRY_MODE);
+    } finally {
+      closeSync(fd);
+    }
+    // Unlike rename(), link() leaves alone what another process put there meanwhile.
+    linkSync(name, path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    unlinkSync(name);
+  }
+}
+
+/** Creates a symbolic link unless there is something; returns where it leads. */
+function createLink(link: string, target: string): string {
+  try {
+    symlinkSync(target, link);
+    return target;
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    return lstatSync(link).isSymbolicLink() ? readlinkSync(link) : link;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Which files the samples of a recording fell into: perf stores the build-ids of those only.
+ *
+ * Follows MMAP, FORK and exec as perf's machine does, by the process alone.
+ * Not modelled: unmapping, a thread with maps of its own, addresses of callchains.
+ */
+import {
+  PERF_RECORD,
+  PERF_RECORD_MISC,
+  type CommRecord,
+  type MmapRecord,
+  type PerfRecord,
+  type SampleRecord,
+  type TaskRecord,
+} from '../uapi/perf-event.ts';
+
+interface Mapping {
+  readonly start: number;
+  readonly end: number;
+  readonly filename: string;
+}
+
+/** Feed it the records of a recording in their order. */
+export class DsoHits {
+  readonly filenames = new Set<string>();
+  /** By process; the latest mapping comes last and hides older ones. */
+  private readonly maps = new Map<number, Mapping[]>();
+  /** The mapping that the last sample of `pid` hit: most samples hit the same again. */
+  private last: Mapping | undefined;
+  private pid = -1;
+
+  sideBand(record: PerfRecord): void {
+    if (record.type === PERF_RECORD.MMAP || record.type === PERF_RECORD.MMAP2) this.mmap(record);
+    else if (record.type === PERF_RECORD.FORK) this.fork(record);
+    else if (record.type === PERF_RECORD.COMM) this.comm(record);
+  }
+
+  private mmap({ pid, addr, len, filename }: MmapRecord): void {
+    const list = this.maps.get(pid) ?? [];
+    list.push({ start: addr, end: addr + len, filename });
+    this.maps.set(pid, list);
+    this.last = undefined;
+  }
+
+  private fork({ pid, ppid }: TaskRecord): void {
+    const parent = this.maps.get(ppid);
+    if (pid !== ppid && parent) this.maps.set(pid, [...parent]);
+    this.last = undefined;
+  }
+
+  private comm({ pid, misc }: CommRecord): void {
+    if (misc & PERF_RECORD_MISC.COMM_EXEC) this.maps.delete(pid);
+    this.last = undefined;
+  }
+
+  sample({ pid, ip }: SampleRecord): void {
+    if (pid === this.pid && this.last && ip >= this.last.start && ip < this.last.end) return;
+    const hit = this.maps.get(pid)?.findLast(({ start, end }) => ip >= start && ip < end);
+    if (!hit) return;
+    this.pid = pid;
+    this.last = hit;
+    this.filenames.add(hit.filename);
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Writes a recording while it is made: records go out as they come, and what is known only at the end (the size of the data,
+ * the features) follows them.
+ *
+ * A file: header, ids, attrs, data, feature table, payloads; then the header once more with the sizes. A pipe: header, one
+ * HEADER_ATTR per event, FEATURE records and their end mark, the events' names, build-ids, data. The order and the bytes are
+ * perf 6.1's; equal input gives equal bytes.
+ * Not modelled: compression (-z), several output files (--switch-output, --threads).
+ */
+import { nanos } from '../units.ts';
+import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
+import { PERF_RECORD, type PerfRecord } from '../uapi/perf-event.ts';
+import { encodeAttr, PERF_ATTR_SIZE } from './attr.ts';
+import { ByteWriter } from './bytes.ts';
+import { DsoHits } from './dso-hits.ts';
+import { encodeBuildId, encodeFeatures, type FeatureSource } from './features.ts';
+import { encodeFileHeader, encodePipeHeader, FILE_HEADER_SIZE, HEADER, type FileSection } from './header.ts';
+import { RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
+import type { Sink } from './sink.ts';
+
+const FLUSH_SIZE = 1 << 18;
+/** An attr entry is the attr and the section of its ids. */
+const ATTR_ENTRY_SIZE = PERF_ATTR_SIZE + 16;
+/** HEADER_LAST_FEATURE of perf 6.1: a FEATURE record with this bit ends the features of a pipe. */
+const HEADER_LAST_FEATURE = 32;
+const MAX_RECORD_SIZE = 0xffff;
+
+export interface WriterOptions {
+  readonly env: PerfEnv;
+  /**
+   * Build-ids of the kernel and of every file that may be mapped. A file stores those that a sample fell into (and names in
+   * brackets, like the kernel's, always); a pipe all of them, since nothing is known yet.
+   */
+  readonly buildIds?: readonly BuildId[];
+  /** How gperf was set up, as text; real perf passes over it. Kept only along with env.cmdline. */
+  readonly spec?: string;
+  /** A perf stat recording. */
+  readonly stat?: boolean;
+  /** Payloads of further features, by bit, stored as they are. */
+  readonly features?: ReadonlyMap<number, Uint8Array>;
+}
+
+/** What perf record's closing line tells. */
+export interface Written {
+  /** Where the data ends, (data.offset + data.size): what perf calls the size of the recording. 0 for a pipe, like perf. */
+  readonly dataEnd: number;
+  readonly samples: number;
+}
+
+export class PerfDataWriter {
+  private readonly sink: Sink;
+  private readonly evlist: readonly Evsel[];
+  private readonly options: WriterOptions;
+  private readonly codec: RecordCodec;
+  private readonly out = new ByteWriter(FLUSH_SIZE + MAX_RECORD_SIZE);
+  private readonly hits = new DsoHits();
+  private readonly attrs: FileSection;
+  private dataOffset = 0;
+  /** Bytes handed to the sink. */
+  private flushed = 0;
+  private samples = 0;
+  private first = Infinity;
+  private last = 0;
+  private open = true;
+
+  /** Writes the opening of a recording of `evlist` to the sink. Any failure aborts the sink and throws PerfDataIoError. */
+  constructor(sink: Sink, evlist: readonly Evsel[], options: WriterOptions) {
+    this.sink = sink;
+    this.evlist = evlist;
+    this.options = options;
+    this.codec = new RecordCodec(evlist);
+    const ids = evlist.reduce((n, evsel) => n + evsel.ids.length, 0) * 8;
+    this.attrs = { offset: FILE_HEADER_SIZE + ids, size: evlist.length * ATTR_ENTRY_SIZE };
+    this.guard(() => {
+      if (sink.isPipe) this.openPipe();
+      else this.openFile();
+      this.dataOffset = this.out.pos;
+    });
+  }
+
+  /** Bytes of the recording so far, headers included. */
+  get size(): number {
+    return this.flushed + this.out.pos;
+  }
+
+  /** Appends records, in the order given. Throws PerfDataIoError, after which the recording is gone. */
+  write(records: readonly FileRecord[]): void {
+    this.guard(() => {
+      for (const record of records) {
+        this.codec.encode(this.out, record);
+        if (record.type === PERF_RECORD.SAMPLE) {
+          this.samples++;
+          if (record.time < this.first) this.first = record.time;
+          if (record.time > this.last) this.last = record.time;
+          this.hits.sample(record);
+        } else if (!('payload' in record)) this.hits.sideBand(record);
+        if (this.out.pos >= FLUSH_SIZE) this.flush();
+      }
+    });
+  }
+
+  /** Completes the recording and puts it in its place. */
+  finish(): Written {
+    return this.guard(() => {
+      const dataEnd = this.sink.isPipe ? 0 : this.size;
+      if (this.sink.isPipe) this.flush();
+      else this.closeFile(dataEnd);
+      this.open = false;
+      this.sink.commit();
+      return { dataEnd, samples: this.samples };
+    });
+  }
+
+  /** Gives the recording up; a file leaves no trace. */
+  abort(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.sink.abort();
+  }
+
+  private guard<T>(work: () => T): T {
+    if (!this.open) throw new Error('the recording is closed');
+    try {
+      return work();
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  private flush(): void {
+    this.sink.write(this.out.taken());
+    this.flushed += this.out.pos;
+    this.out.pos = 0;
+  }
+
+  private openFile(): void {
+    const { out, evlist } = this;
+    out.put(this.fileHeader(0, []));
+    const sections: FileSection[] = [];
+    for (const { ids } of evlist) {
+      sections.push({ offset: out.pos, size: ids.length * 8 });
+      for (const id of ids) out.u64(id);
+    }
+    evlist.forEach(({ attr }, i) => {
+      encodeAttr(out, attr);
+      out.u64(sections[i]!.offset);
+      out.u64(sections[i]!.size);
+    });
+  }
+
+  /** The header of a file with so much data; 0 marks it as unfinished. */
+  private fileHeader(dataSize: number, features: readonly number[]): Uint8Array {
+    const data = { offset: this.attrs.offset + this.attrs.size, size: dataSize };
+    return encodeFileHeader({ size: FILE_HEADER_SIZE, attr_size: ATTR_ENTRY_SIZE, attrs: this.attrs, data, features });
+  }
+
+  private closeFile(dataEnd: number): void {
+    const features = this.features();
+    let offset = dataEnd + 16 * features.size;
+    for (const { length } of features.values()) {
+      this.out.u64(offset);
+      this.out.u64(length);
+      offset += length;
+    }
+    for (const payload of features.values()) this.out.put(payload);
+    this.flush();
+    this.sink.patch(this.fileHeader(dataEnd - this.dataOffset, [...features.keys()]), 0);
+  }
+
+  private features(): Map<number, Uint8Array> {
+    const { env, buildIds = [], spec, stat } = this.options;
+    const { isPipe } = this.sink;
+    const source: FeatureSource = {
+      evlist: this.evlist,
+      env,
+      ...(!isPipe && {
+        buildIds: buildIds.filter((b) => b.filename.startsWith('[') || this.hits.filenames.has(b.filename)),
+      }),
+      ...(this.samples > 0 && { sampleTime: { first: nanos(this.first), last: nanos(this.last) } }),
+      ...(spec !== undefined && { spec }),
+      ...(stat !== undefined && { stat }),
+    };
+    const all = new Map([...encodeFeatures(source), ...(this.options.features ?? [])]);
+    return new Map([...all].toSorted(([a], [b]) => a - b));
+  }
+
+  private openPipe(): void {
+    const { out, evlist } = this;
+    out.put(encodePipeHeader());
+    for (const { attr, ids } of evlist)
+      this.record(PERF_RECORD.HEADER_ATTR, () => {
+        encodeAttr(out, attr);
+        for (const id of ids) out.u64(id);
+      });
+    for (const [bit, payload] of this.features()) {
+      // perf reads the entries of this one behind the record, and swallows what follows.
+      if (bit === HEADER.BUILD_ID) continue;
+      this.record(PERF_RECORD.FEATURE, () => {
+        out.u64(bit);
+        out.put(payload);
+      });
+    }
+    this.record(PERF_RECORD.FEATURE, () => out.u64(HEADER_LAST_FEATURE));
+    for (const { ids, name } of evlist)
+      if (ids[0] !== undefined)
+        this.codec.encode(out, {
+          type: PERF_RECORD.EVENT_UPDATE,
+          id: ids[0],
+          update: { kind: 'name', name },
+        } satisfies PerfRecord);
+    for (const entry of this.options.buildIds ?? []) encodeBuildId(out, entry, true);
+  }
+
+  private record(type: number, payload: () => void): void {
+    const { out } = this;
+    const start = out.pos;
+    out.u32(type);
+    out.u16(0);
+    out.u16(0);
+    payload();
+    const size = out.pos - start;
+    if (size > MAX_RECORD_SIZE) throw new RangeError(`a record of ${size - RECORD_HEADER_SIZE} bytes of payload`);
+    out.view.setUint16(start + 6, size, true);
+  }
+}
