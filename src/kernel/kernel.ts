@@ -27,6 +27,8 @@ import { X86Pmu } from './x86-pmu.ts';
 
 const NSEC_PER_SEC = 1e9;
 const PAGE_SIZE = 4096;
+/** What a shell makes of a death by signal. */
+const SIGNAL_STATUS = 128;
 /** prot and flags of a text mapping, and the device and inode numbers simulated files have. */
 const TEXT_MAPPING = { prot: 5, flags: 2, maj: 0xfd, min: 0, ino_generation: 1 } as const;
 
@@ -319,6 +321,11 @@ export class Kernel implements Software, KernelServices {
 
   // --- tasks -------------------------------------------------------------------------------------------------------
 
+  /** The living task of that parent, if it has one. */
+  childOf(parent: Task): Task | undefined {
+    return this.#tasks.find((t) => t.parent === parent && t.state !== 'dead');
+  }
+
   /** A runnable task from outside (init's child): the perf tool, a vCPU thread. */
   spawn(comm: string, body: TaskBody): Task {
     const task = this.#newTask(this.#nextPid++, undefined, comm, body);
@@ -349,6 +356,8 @@ export class Kernel implements Software, KernelServices {
   wake(task: Task, reason: string): void {
     task.wake_reason = reason;
     if (task.state !== 'sleeping') return;
+    if (task.timer !== undefined) task.timer.cancelled = true;
+    task.timer = undefined;
     const { cpu } = this;
     cpu.spend(FN.try_to_wake_up);
     cpu.spend(FN.enqueue_task_fair);
@@ -399,9 +408,13 @@ export class Kernel implements Software, KernelServices {
 
   #runProgram(task: Task, cursor: ExecutionCursor, executable: Executable, until: Cycles): void {
     while (task.state === 'running' && !this.#rq.needResched && this.cpu.now() < until) {
+      if (task.fatal_signal !== 0) {
+        this.do_exit(task, SIGNAL_STATUS + task.fatal_signal);
+        return;
+      }
       const reason = this.cpu.execute(cursor, until);
       if (reason === 'trap') this.#trap(task, cursor.trap as Trap, executable);
-      else if (reason === 'finished') this.#do_exit(task, 0);
+      else if (reason === 'finished') this.do_exit(task, 0);
       else return;
     }
   }
@@ -430,17 +443,32 @@ export class Kernel implements Software, KernelServices {
         if (library !== undefined) this.#mmapText(task, library);
       } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
         this.#nanosleep(task, Number(args['ns'] ?? 0));
-      else if (trap.name === 'exit_group') this.#do_exit(task, Number(args['status'] ?? 0));
+      else if (trap.name === 'exit_group') this.do_exit(task, Number(args['status'] ?? 0));
+    });
+  }
+
+  /** nanosleep() of the current task: it sleeps until the timer or a signal wakes it. */
+  nanosleep(ns: number): void {
+    this.syscall(() => {
+      this.cpu.spend(FN.do_nanosleep);
+      this.#nanosleep(this.current, ns);
     });
   }
 
   #nanosleep(task: Task, ns: number): void {
     this.sleep();
-    this.hrtimer(cycles(this.cpu.now() + this.cyclesOf(ns)), 'timer', () => this.wake(task, 'timeout'));
+    const when = cycles(this.cpu.now() + this.cyclesOf(ns));
+    task.timer = this.hrtimer(when, 'timer', () => this.wake(task, 'timeout'));
+  }
+
+  /** A signal from outside that ends the task as soon as it returns to ring 3 (^C at the terminal is SIGINT). */
+  kill(task: Task, signal: number): void {
+    task.fatal_signal = signal;
+    this.wake(task, 'signal');
   }
 
   /** do_exit(): the image goes, perf hears of it, the parent gets its SIGCHLD. */
-  #do_exit(task: Task, status: number): void {
+  do_exit(task: Task, status: number): void {
     const { cpu } = this;
     cpu.enter(FN.do_exit);
     cpu.spend(FN.do_exit);
@@ -528,7 +556,9 @@ export class Kernel implements Software, KernelServices {
       min_flt: 0,
       exit_code: 0,
       signal_pending: false,
+      fatal_signal: 0,
       wake_reason: undefined,
+      timer: undefined,
     };
   }
 }

@@ -402,13 +402,15 @@ export class PerfContexts {
 
   /** perf_mux_hrtimer_handler(): rotates, then re-arms on its own grid past the time the rotation ended. */
   #muxFires(cpuctx: CpuContext, when: Cycles): void {
-    cpuctx.mux = undefined;
     const { cpu } = this.#kernel;
     cpu.enter(FN.perf_mux_hrtimer_handler);
     cpu.spend(FN.perf_mux_hrtimer_handler);
     const rotated = this.#perf_rotate_context(cpuctx);
     cpu.leave();
-    if (!rotated) return;
+    if (!rotated) {
+      cpuctx.mux = undefined;
+      return;
+    }
     const missed = Math.floor((cpu.now() - when) / this.#muxInterval) + 1;
     const next = cycles(when + missed * this.#muxInterval);
     cpuctx.mux = this.#kernel.hrtimer(next, 'timer', (at) => this.#muxFires(cpuctx, at));

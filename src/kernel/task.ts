@@ -3,6 +3,7 @@
  * Not modelled: threads of one group sharing a pid, signals other than SIGCHLD, credentials.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
+import type { Alarm } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
 
 export type TaskState = 'running' | 'sleeping' | 'dead';
@@ -30,6 +31,10 @@ export interface Task {
   exit_code: number;
   /** A SIGCHLD not yet noticed. */
   signal_pending: boolean;
+  /** A signal that will end it; 0: none. */
+  fatal_signal: number;
   /** Called when a sleeping task is woken, to tell the waiting system call why. */
   wake_reason: string | undefined;
+  /** The timer that ends its sleep. */
+  timer: Alarm | undefined;
 }

@@ -1,0 +1,123 @@
+/**
+ * One run of the perf tool on a simulated machine: (spec, job) to results, the same for the same inputs on any machine and
+ * any day.
+ *
+ * A run starts from the average PMI length that a warm-up of the same command left on the CPU (the kernel's per-CPU
+ * average outlives a perf run), unless the spec says the machine is fresh.
+ */
+import type { Executable } from '../arch/dso.ts';
+import { bootMachine, type Machine } from '../machine/machine.ts';
+import type { MachineSpec } from '../machine/spec.ts';
+import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
+import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
+import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
+import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
+
+/** Lets the caller breathe: called every so often with the simulated time; false asks to end the workload (^C). */
+export type Breathe = (simulated: Nanos) => Promise<boolean>;
+
+export interface RunOptions {
+  /** Which repetition: draws come from the path "run=k". */
+  readonly run?: number;
+  readonly breathe?: Breathe;
+}
+
+export interface KernelLogLine {
+  readonly time: Nanos;
+  readonly text: string;
+}
+
+/** What is known of the machine after a run, besides the tool's own outcome. */
+export interface MachineReport {
+  readonly kernelLog: readonly KernelLogLine[];
+  /** Average length of a PMI by the kernel's own clock, ns. */
+  readonly averagePmi: Nanos;
+  readonly pmis: number;
+  readonly contextSwitches: number;
+  /** Time from boot to the end of the tool. */
+  readonly simulated: Nanos;
+  /** The workload was ended by a signal from outside. */
+  readonly interrupted: boolean;
+}
+
+/** How much is simulated between two breaths, ns. */
+const BREATH = 20_000_000;
+const SIGINT = 2;
+/** PMIs after which the 128-deep running average of a warm-up has settled, and the longest warm-up, ns. */
+const SETTLED_PMIS = 1024;
+const LONGEST_WARM_UP = 1_000_000_000;
+
+/** perf stat of a workload. */
+export async function runStat(
+  spec: MachineSpec,
+  job: StatJob,
+  options: RunOptions = {},
+): Promise<StatOutcome & MachineReport> {
+  let outcome: StatOutcome | undefined;
+  const program = (tool: ToolTask): ToolProgram => perfStat(tool, job, (o) => (outcome = o));
+  const quiet = (tool: ToolTask): ToolProgram =>
+    perfStat(tool, { evlist: job.evlist, executable: job.executable }, () => undefined);
+  const report = await run(spec, program, quiet, options);
+  if (outcome === undefined) throw new Error('perf stat did not finish');
+  return { ...outcome, ...report };
+}
+
+/** perf record of a workload; records go to `sink` while it runs. */
+export async function runRecord(
+  spec: MachineSpec,
+  job: RecordJob,
+  sink: RecordSink,
+  options: RunOptions = {},
+): Promise<RecordOutcome & MachineReport> {
+  let outcome: RecordOutcome | undefined;
+  const program = (tool: ToolTask): ToolProgram => perfRecord(tool, job, sink, (o) => (outcome = o));
+  const nowhere: RecordSink = { opened: () => undefined, write: () => 0 };
+  const quiet = (tool: ToolTask): ToolProgram => perfRecord(tool, job, nowhere, () => undefined);
+  const report = await run(spec, program, quiet, options);
+  if (outcome === undefined) throw new Error('perf record did not finish');
+  return { ...outcome, ...report };
+}
+
+async function run(
+  spec: MachineSpec,
+  program: (tool: ToolTask) => ToolProgram,
+  warmUp: (tool: ToolTask) => ToolProgram,
+  options: RunOptions,
+): Promise<MachineReport> {
+  const path = `run=${options.run ?? 0}`;
+  const left = spec.values['host.fresh'] ? 0 : settledAverage(spec, warmUp);
+  const machine = bootMachine(spec, path, left);
+  const { kernel, core } = machine;
+  const tool = new ToolTask(kernel, program);
+  const breath = kernel.cyclesOf(BREATH);
+  let interrupted = false;
+  while (tool.status === undefined) {
+    kernel.run(cycles(core.now() + breath), () => tool.status !== undefined);
+    if (kernel.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
+    if (options.breathe === undefined || (await options.breathe(core.nanos())) || interrupted) continue;
+    interrupted = true;
+    const workload = kernel.childOf(tool.task);
+    if (workload !== undefined) kernel.kill(workload, SIGINT);
+  }
+  return {
+    kernelLog: kernel.log,
+    averagePmi: kernel.rate.averagePmi,
+    pmis: kernel.nmis,
+    contextSwitches: kernel.switches,
+    simulated: core.nanos(),
+    interrupted,
+  };
+}
+
+/** What a run of the same command would have left in running_sample_length. */
+function settledAverage(spec: MachineSpec, program: (tool: ToolTask) => ToolProgram): number {
+  const { kernel }: Machine = bootMachine(spec, 'warm-up', 0);
+  const tool = new ToolTask(kernel, program);
+  kernel.run(kernel.cyclesOf(LONGEST_WARM_UP), () => tool.status !== undefined || kernel.nmis >= SETTLED_PMIS);
+  return kernel.rate.running_sample_length;
+}
+
+/** The executable's user time alone, for callers that print it: cycles at the spec's clock. */
+export const userTime = (spec: MachineSpec, cyclesOfWork: number): Nanos =>
+  nanos(toNanos(cycles(cyclesOfWork), hertz(spec.values['core.clock'])));
+export type { Executable };

@@ -1,0 +1,202 @@
+/**
+ * What one pass through each of the kernel's functions costs: the table that turns a machine's latencies and these
+ * figures into Cpu.spend's times. Only single functions have a cost here; what a PMI, a tick or a context switch takes is
+ * their sum, and comes out.
+ *
+ * Figures are ns at the core clock of broadwell-ep with warm caches, for the function itself without its callees:
+ * of the order that perf annotate and ftrace's function graph show on such machines, entry and exit with page-table
+ * isolation. Not one of them is fitted to an outcome. Functions around an MSR access cost next to nothing; the access is
+ * the machine's latency.
+ * Not modelled: cold caches after a sleep, contention.
+ */
+import { COLUMN, NR_EVENTS, type EventVector } from '../arch/events.ts';
+import type { MsrFunctions, Ring0Table } from '../arch/ring0.ts';
+import { FN, KERNEL_SYMBOLS, type KernelFunction } from '../kernel/symbols.ts';
+import { toCycles, type Cycles, type Hertz } from '../units.ts';
+import type { MachinePreset } from './keys.ts';
+
+const COSTS: Readonly<Record<KernelFunction, number>> = {
+  intel_idle: 1000,
+  entry_SYSCALL_64: 140,
+  nmi: 180,
+  apic_timer_interrupt: 170,
+  irq_work_interrupt: 170,
+  page_fault: 200,
+  swapgs_restore_regs_and_return_to_usermode: 60,
+  do_syscall_64: 30,
+  exit_to_usermode_loop: 40,
+  do_nmi: 30,
+  default_do_nmi: 25,
+  nmi_handle: 40,
+  smp_apic_timer_interrupt: 40,
+  smp_irq_work_interrupt: 30,
+  native_write_msr: 0,
+  native_read_msr: 0,
+  native_read_pmc: 0,
+  lapic_next_deadline: 110,
+  __switch_to: 120,
+  switch_mm_irqs_off: 180,
+  __do_page_fault: 90,
+  clear_page_erms: 110,
+  copy_user_enhanced_fast_string: 60,
+  perf_event_nmi_handler: 30,
+  intel_pmu_handle_irq: 70,
+  intel_pmu_enable_all: 12,
+  intel_pmu_disable_all: 8,
+  intel_pmu_enable_event: 20,
+  intel_pmu_disable_event: 18,
+  x86_pmu_enable: 35,
+  x86_pmu_disable: 10,
+  x86_pmu_add: 45,
+  x86_pmu_del: 40,
+  x86_pmu_start: 20,
+  x86_pmu_stop: 18,
+  x86_pmu_event_init: 250,
+  x86_schedule_events: 90,
+  x86_perf_event_update: 25,
+  x86_perf_event_set_period: 30,
+  perf_events_lapic_init: 8,
+  perf_callchain_kernel: 150,
+  perf_callchain_user: 250,
+  irq_enter: 25,
+  irq_exit: 60,
+  irq_work_run: 40,
+  do_idle: 80,
+  hrtimer_interrupt: 70,
+  __hrtimer_run_queues: 60,
+  ktime_get_update_offsets_now: 35,
+  tick_sched_timer: 50,
+  update_process_times: 30,
+  account_process_tick: 40,
+  rcu_check_callbacks: 60,
+  scheduler_tick: 80,
+  task_tick_fair: 110,
+  trigger_load_balance: 40,
+  __schedule: 180,
+  pick_next_task_fair: 120,
+  finish_task_switch: 70,
+  try_to_wake_up: 180,
+  enqueue_task_fair: 150,
+  dequeue_task_fair: 130,
+  do_nanosleep: 250,
+  _do_fork: 400,
+  copy_process: 18000,
+  do_exit: 8000,
+  do_wait: 200,
+  __perf_event_task_sched_out: 50,
+  __perf_event_task_sched_in: 50,
+  ctx_sched_out: 45,
+  ctx_sched_in: 45,
+  group_sched_in: 40,
+  event_sched_in: 55,
+  event_sched_out: 45,
+  perf_event_task_tick: 40,
+  perf_adjust_freq_unthr_context: 60,
+  perf_adjust_period: 35,
+  perf_mux_hrtimer_handler: 80,
+  perf_event_exec: 200,
+  perf_event_comm: 120,
+  perf_event_mmap: 250,
+  perf_event_exit_task: 300,
+  perf_event_alloc: 900,
+  __do_sys_perf_event_open: 900,
+  perf_mmap: 9000,
+  perf_ioctl: 120,
+  perf_read: 150,
+  perf_poll: 25,
+  __perf_event_overflow: 35,
+  __perf_event_account_interrupt: 30,
+  perf_event_output_forward: 30,
+  perf_prepare_sample: 60,
+  perf_output_sample: 90,
+  perf_output_begin_forward: 60,
+  perf_output_end: 25,
+  perf_log_throttle: 40,
+  perf_sample_event_took: 15,
+  perf_swevent_hrtimer: 60,
+  perf_swevent_event: 25,
+  get_perf_callchain: 40,
+  handle_mm_fault: 60,
+  __handle_mm_fault: 260,
+  mmap_region: 900,
+  unmap_page_range: 12000,
+  copy_page_range: 25000,
+  ksys_mmap_pgoff: 250,
+  __x64_sys_brk: 400,
+  __x64_sys_mprotect: 60,
+  do_sys_open: 900,
+  vfs_read: 300,
+  vfs_statx: 500,
+  vfs_write: 200,
+  generic_perform_write: 350,
+  ext4_file_write_iter: 450,
+  pipe_read: 250,
+  pipe_write: 300,
+  do_sys_poll: 300,
+  do_execveat_common: 60000,
+  load_elf_binary: 40000,
+};
+
+/** What kernel code retires per cycle of its own time; columns not named do not happen there. */
+const PER_CYCLE: Readonly<Partial<Record<keyof typeof COLUMN, number>>> = {
+  instructions: 0.8,
+  'uops-retired': 1,
+  branches: 0.16,
+  'branch-misses': 0.002,
+  'cond-branches': 0.11,
+  'near-calls': 0.014,
+  'near-returns': 0.014,
+  'taken-branches': 0.09,
+  'L1-dcache-loads': 0.24,
+  'L1-dcache-load-misses': 0.006,
+  'L1-dcache-stores': 0.12,
+  'L1-icache-load-misses': 0.006,
+  'LLC-references': 0.002,
+  'LLC-misses': 0.0002,
+  'LLC-loads': 0.001,
+  'LLC-load-misses': 0.0001,
+  'dTLB-load-misses': 0.0006,
+  'dTLB-store-misses': 0.0002,
+  'iTLB-loads': 0.0005,
+  'iTLB-load-misses': 0.0002,
+  'stalled-cycles-frontend': 0.25,
+  'stalled-cycles-backend': 0.3,
+};
+
+/** The functions that stand for a machine's own slow instructions, with its latencies. */
+export function ring0Table(preset: MachinePreset, clock: Hertz): Ring0Table {
+  const { wrmsr, rdmsr, rdpmc } = preset.latencies;
+  const machine: Partial<Record<KernelFunction, number>> = {
+    native_write_msr: wrmsr,
+    native_read_msr: rdmsr,
+    native_read_pmc: rdpmc,
+  };
+  return KERNEL_SYMBOLS.map((symbol, index) => {
+    const cost = toCycles(machine[symbol.name] ?? COSTS[symbol.name], clock);
+    return {
+      index,
+      name: symbol.name,
+      address: symbol.address,
+      size: symbol.size,
+      cost,
+      events: eventsOf(index, cost),
+    };
+  });
+}
+
+export const MSR_FUNCTIONS: MsrFunctions = {
+  rdmsr: FN.native_read_msr,
+  wrmsr: FN.native_write_msr,
+  rdpmc: FN.native_read_pmc,
+};
+
+/** Whole events of one pass; the share of one that is left over falls to every k-th function, so that rates hold over many. */
+function eventsOf(index: number, cost: Cycles): EventVector {
+  const events = new Float64Array(NR_EVENTS);
+  events[COLUMN.cycles] = cost;
+  for (const [name, rate] of Object.entries(PER_CYCLE)) {
+    const column = COLUMN[name as keyof typeof COLUMN];
+    events[column] = Math.floor(cost * rate + ((index * 0.618034 + column * 0.381966) % 1));
+  }
+  return events;
+}

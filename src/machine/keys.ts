@@ -1,0 +1,82 @@
+/** Every key of a machine's spec, with unit, meaning and range; and what a preset says of a machine. */
+type Kind = 'number' | 'string' | 'boolean';
+export interface KeyInfo {
+  readonly kind: Kind;
+  readonly unit: string;
+  readonly about: string;
+  /** Why a value cannot be; undefined: it can. */
+  readonly check?: (value: number | string) => string | undefined;
+}
+
+const between =
+  (low: number, high: number, whole = true) =>
+  (value: number | string): string | undefined =>
+    typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value))
+      ? undefined
+      : `must be ${whole ? 'a whole number' : 'a number'} from ${low} to ${high}`;
+const matches =
+  (pattern: RegExp, what: string) =>
+  (value: number | string): string | undefined =>
+    pattern.test(String(value)) ? undefined : `must be ${what}`;
+
+const number = (unit: string, about: string, check: NonNullable<KeyInfo['check']>): KeyInfo & { kind: 'number' } => ({
+  kind: 'number',
+  unit,
+  about,
+  check,
+});
+const text = (about: string, check: NonNullable<KeyInfo['check']>): KeyInfo & { kind: 'string' } => ({
+  kind: 'string',
+  unit: '',
+  about,
+  check,
+});
+const flag = (about: string): KeyInfo & { kind: 'boolean' } => ({ kind: 'boolean', unit: 'on|off', about });
+
+/** Every key there is. */
+export const SPEC_KEYS = {
+  'core.clock': number('Hz', 'core clock while code runs', between(1e8, 1e10)),
+  'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', between(1e8, 1e10)),
+  'core.bus': number('Hz', 'bus clock, what bus-cycles counts at', between(1e6, 1e9)),
+  'pmu.version': number('', 'architectural performance monitoring version', between(1, 5)),
+  'pmu.gp': number('counters', 'general-purpose counters of a thread', between(0, 8)),
+  'pmu.fixed': number('counters', 'fixed counters', between(0, 4)),
+  'pmu.width': number('bits', 'counter width', between(32, 52)),
+  'pmu.full_width_write': flag('counters can be written at full width'),
+  'skid.fixed': number('cycles', 'least delay from an overflow to its interrupt', between(0, 1e6, false)),
+  'skid.mean': number('cycles', 'mean of the exponential delay on top', between(0, 1e6, false)),
+  'skid.max': number('cycles', 'longest delay', between(0, 1e7, false)),
+  'host.kernel': text('Linux version of the host', matches(/^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0')),
+  'host.hz': number('Hz', "the host kernel's tick", between(100, 1000)),
+  'host.cpus': number('CPUs', 'possible CPUs; one is simulated, all are counted', between(1, 8192)),
+  'host.watchdog': flag("the host's NMI watchdog, a pinned cycles event"),
+  'host.libc': text("glibc version of the host's libc and ld.so", matches(/^\d+\.\d+$/, 'a version like 2.17')),
+  'host.paranoid': number('', 'kernel.perf_event_paranoid of the host', between(-1, 4)),
+  'host.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
+  'host.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
+  'host.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
+  'host.fresh': flag('start with no average PMI length from earlier runs'),
+  'host.memory': number('kB', 'memory of the host, for the header only', between(1, 1e12)),
+} as const;
+
+export type SpecKey = keyof typeof SPEC_KEYS;
+type ValueOf<K extends Kind> = K extends 'number' ? number : K extends 'string' ? string : boolean;
+export type SpecValues = { readonly [K in SpecKey]: ValueOf<(typeof SPEC_KEYS)[K]['kind']> };
+
+export interface MachinePreset {
+  readonly name: string;
+  readonly about: string;
+  readonly identity: {
+    readonly cpu_desc: string;
+    readonly cpuid: string;
+    readonly sockets: number;
+    readonly coresPerSocket: number;
+    readonly threadsPerCore: number;
+  };
+  readonly values: SpecValues;
+  /** Instructions that take their time in ring 0, ns. */
+  readonly latencies: { readonly wrmsr: number; readonly rdmsr: number; readonly rdpmc: number };
+}
+
+export const printValue = (value: number | string | boolean): string =>
+  typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);

@@ -1,0 +1,82 @@
+/**
+ * The spec of a simulated machine: a preset, and single values changed by --set, a file or the environment.
+ * A wrong key or value is answered with what it may be.
+ */
+import { SPEC_KEYS, printValue, type KeyInfo, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
+import { broadwellEp } from './presets/broadwell-ep.ts';
+
+/** A machine ready to be assembled: what a run is a pure function of, with workload, command and seed. */
+export interface MachineSpec {
+  readonly preset: MachinePreset;
+  readonly values: SpecValues;
+  readonly vpmu: string;
+  readonly seed: string;
+}
+
+export const MACHINES: readonly MachinePreset[] = [broadwellEp];
+
+/** A spec that cannot be: what is wrong with which key, and the key that may have been meant. */
+export class SpecError extends Error {
+  readonly key: string;
+  readonly known: readonly string[];
+  constructor(key: string, why: string, known: readonly string[] = []) {
+    super(why);
+    this.name = 'SpecError';
+    this.key = key;
+    this.known = known;
+  }
+}
+
+/** Where workloads can run: the names --vpmu takes. */
+export const VPMUS: readonly { readonly name: string; readonly about: string; readonly source: string }[] = [
+  {
+    name: 'host',
+    about: 'bare metal: no hypervisor between perf and the PMU',
+    source: 'Linux 5.0 on the machine itself',
+  },
+];
+
+/** Puts a spec together; `sets` are KEY=VALUE in order. Throws SpecError. */
+export function machineSpec(machine: string, vpmu: string, seed: string, sets: readonly string[]): MachineSpec {
+  const preset = MACHINES.find((m) => m.name === machine);
+  if (preset === undefined)
+    throw new SpecError(
+      machine,
+      `no such machine: ${machine}`,
+      MACHINES.map((m) => m.name),
+    );
+  if (!VPMUS.some((v) => v.name === vpmu))
+    throw new SpecError(
+      vpmu,
+      `no such vPMU design: ${vpmu}`,
+      VPMUS.map((v) => v.name),
+    );
+  const values: Record<string, number | string | boolean> = { ...preset.values };
+  for (const set of sets) {
+    const [, key = '', raw = ''] = /^([^=]*)=(.*)$/s.exec(set) ?? [undefined, set, ''];
+    if (!(key in SPEC_KEYS)) throw new SpecError(key, `no such spec key: ${key}`, Object.keys(SPEC_KEYS));
+    if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
+    values[key] = parseValue(key as SpecKey, raw);
+  }
+  return { preset, values: values as unknown as SpecValues, vpmu, seed };
+}
+
+function parseValue(key: SpecKey, raw: string): number | string | boolean {
+  const info: KeyInfo = SPEC_KEYS[key];
+  if (info.kind === 'boolean') {
+    if (['on', 'true', '1', 'yes'].includes(raw)) return true;
+    if (['off', 'false', '0', 'no'].includes(raw)) return false;
+    throw new SpecError(key, `${key}=${raw}: must be on or off`);
+  }
+  const value = info.kind === 'number' ? (raw.trim() === '' ? NaN : Number(raw)) : raw;
+  const wrong = info.check?.(value);
+  if (wrong !== undefined) throw new SpecError(key, `${key}=${raw}: ${wrong}`);
+  return value;
+}
+
+/** What a spec differs in from its preset, as --set arguments: how a recording says which machine it came from. */
+export function changedValues(spec: MachineSpec): string[] {
+  return (Object.keys(SPEC_KEYS) as SpecKey[])
+    .filter((key) => spec.values[key] !== spec.preset.values[key])
+    .map((key) => `${key}=${printValue(spec.values[key])}`);
+}

@@ -1,0 +1,229 @@
+/**
+ * perf record: opens sampling events on a child, per CPU, maps their buffers, lets the child go, and drains until it ends.
+ *
+ * Source: tools/perf/builtin-record.c (__cmd_record, record__mmap_read_evlist, record__synthesize), 6.1.
+ * Not modelled: -p, -t, snapshots, switch-output, compression, AUX.
+ */
+import type { Executable } from '../arch/dso.ts';
+import { EACCES, EOPNOTSUPP } from '../kernel/errno.ts';
+import type { PerfEvent } from '../kernel/perf-event.ts';
+import type { RingBuffer } from '../kernel/ring-buffer.ts';
+import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
+import { userOnly } from '../uapi/event-modifiers.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_RECORD, PERF_RECORD_MISC, type PerfEventAttr, type PerfRecord } from '../uapi/perf-event.ts';
+import { nanos, type Nanos } from '../units.ts';
+import type { ToolProgram, ToolTask } from './tool-task.ts';
+
+export interface RecordJob {
+  readonly evlist: readonly Evsel[];
+  readonly executable: Executable;
+  /** -m: data pages of each buffer; by default what perf_event_mlock_kb allows. */
+  readonly mmapPages?: number;
+}
+
+/** Where records go while the workload runs, in the order perf would write them. */
+export interface RecordSink {
+  /** Events as opened, with ids: before the first record. */
+  opened(evlist: readonly Evsel[]): void;
+  /** Returns the bytes they took in the file. */
+  write(records: readonly PerfRecord[]): number;
+}
+
+export interface RecordOutcome {
+  /** Times poll() returned. */
+  readonly waking: number;
+  readonly samples: number;
+  readonly lost: number;
+  readonly throttled: number;
+  readonly status: number;
+  readonly pid: number;
+  /** Time of the first and last sample. */
+  readonly sampleTime: readonly [first: Nanos, last: Nanos] | undefined;
+  /** Wall time of the workload, go to end. */
+  readonly elapsed: Nanos;
+}
+
+/** perf_event_open refused: perf's message depends on the event and the errno. */
+export class OpenError extends Error {
+  readonly evsel: Evsel;
+  readonly errno: number;
+  constructor(evsel: Evsel, errno: number) {
+    super(`${evsel.name}: perf_event_open failed with errno ${errno}`);
+    this.name = 'OpenError';
+    this.evsel = evsel;
+    this.errno = errno;
+  }
+}
+
+const PAGE_SIZE = 4096;
+/** A record's size field is 16 bits: an ID_INDEX longer than that is continued in another. */
+const ID_INDEX_ENTRIES = 2046;
+
+/** The tool's program; `done` hears the outcome. */
+export function* perfRecord(
+  tool: ToolTask,
+  job: RecordJob,
+  sink: RecordSink,
+  done: (outcome: RecordOutcome) => void,
+): ToolProgram {
+  const { sys, kernel } = tool;
+  const { cpu: here, nrCpus } = kernel.config;
+  yield* tool.user('cmd_record', 600_000);
+  const workload = tool.forkWorkload(job.executable);
+  const { child } = workload;
+
+  const opened = openAll(tool, job.evlist, child);
+  yield* tool.user('evlist__open', 1_000 * opened.length * nrCpus);
+  const evlist = opened.map(({ evsel, events }) => ({ ...evsel, ids: events.map((e) => e.id) }));
+  const buffers = mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
+  yield* tool.user('evlist__mmap', 1_000 * buffers.length);
+  sink.opened(evlist);
+
+  const counts = { samples: 0, lost: 0, throttled: 0 };
+  let first: Nanos | undefined;
+  let last = nanos(0);
+  const emit = (records: readonly PerfRecord[]): void => {
+    for (const r of records) {
+      if (r.type === PERF_RECORD.SAMPLE) {
+        counts.samples++;
+        first ??= r.time;
+        last = r.time;
+      } else if (r.type === PERF_RECORD.LOST) counts.lost += r.lost;
+      else if (r.type === PERF_RECORD.THROTTLE) counts.throttled++;
+    }
+    const bytes = sink.write(records);
+    if (bytes > 0) sys.write(bytes);
+  };
+  emit(synthesized(evlist, child.pid, kernel.config.nrCpus, here));
+  yield* tool.user('perf_event__synthesize_threads', 150_000);
+
+  const start = kernel.cpu.nanos();
+  workload.go();
+  let waking = 0;
+  let end = start;
+  for (let ended = false; ;) {
+    yield* tool.user('record__mmap_read_evlist', 2_000 + 50 * buffers.length);
+    const drained: PerfRecord[] = [];
+    let bytes = 0;
+    for (const rb of buffers) {
+      const part = rb.drain();
+      drained.push(...part.records);
+      bytes += part.bytes;
+    }
+    if (bytes > 0) {
+      yield* tool.user('perf_mmap__push', bytes / 8);
+      drained.push({ type: PERF_RECORD.FINISHED_ROUND });
+      emit(drained);
+    } else if (ended) break;
+    if (ended) continue;
+    while (!sys.poll(buffers)) yield;
+    waking++;
+    if (child.state === 'dead') {
+      ended = true;
+      end = kernel.cpu.nanos();
+    }
+  }
+  for (const { events } of opened) for (const event of events) sys.close(event);
+  done({
+    waking,
+    ...counts,
+    status: child.exit_code,
+    pid: child.pid,
+    sampleTime: first === undefined ? undefined : [first, last],
+    elapsed: nanos(end - start),
+  });
+  return child.exit_code;
+}
+
+interface Opened {
+  readonly evsel: Evsel;
+  /** One per CPU, in CPU order. */
+  readonly events: readonly PerfEvent[];
+}
+
+/** evlist__open() with perf's fall-backs: less precision, no ring 0. */
+function openAll(tool: ToolTask, evlist: readonly Evsel[], child: RecordChild): Opened[] {
+  const { sys } = tool;
+  const { nrCpus } = tool.kernel.config;
+  const opened: Opened[] = [];
+  for (const [i, wanted] of evlist.entries()) {
+    let evsel = wanted;
+    const events: PerfEvent[] = [];
+    for (let cpu = 0; cpu < nrCpus; cpu++) {
+      const group_leader = evsel.leader === i ? undefined : opened[evsel.leader]?.events[cpu];
+      for (;;) {
+        const event = sys.perf_event_open(evsel, evsel.attr, { task: child, cpu, group_leader });
+        if (typeof event !== 'number') {
+          events.push(event);
+          break;
+        }
+        const weaker = fallback(evsel, -event);
+        if (weaker === undefined) throw new OpenError(evsel, -event);
+        evsel = weaker;
+      }
+    }
+    opened.push({ evsel, events });
+  }
+  return opened;
+}
+type RecordChild = ReturnType<ToolTask['forkWorkload']>['child'];
+
+/** evsel__fallback() and evsel__precise_ip_fallback(): the next thing to ask for, or undefined. */
+function fallback(evsel: Evsel, errno: number): Evsel | undefined {
+  const { attr } = evsel;
+  const precise = attr.precise_ip ?? 0;
+  if (errno === EOPNOTSUPP && precise > 0) return { ...evsel, attr: { ...attr, precise_ip: precise - 1 } };
+  return errno === EACCES ? userOnly(evsel) : undefined;
+}
+
+/** One buffer per CPU, owned by the first event, shared by the others. */
+function mapAll(tool: ToolTask, opened: readonly Opened[], pages: number): RingBuffer[] {
+  const { sys } = tool;
+  const [leader, ...others] = opened;
+  if (leader === undefined) return [];
+  const buffers = leader.events.map((event) => sys.mmap(event, pages));
+  for (const { events } of others) events.forEach((event, cpu) => sys.setOutput(event, buffers[cpu] as RingBuffer));
+  return buffers;
+}
+
+/** perf_event_mlock_kb less the control page, rounded down to a power of two of pages. */
+function defaultPages(mlockKb: number): number {
+  let pages = 1;
+  while (pages * 2 * PAGE_SIZE <= mlockKb * 1024 - PAGE_SIZE) pages *= 2;
+  return pages;
+}
+
+/** record__synthesize(): what a reader must know before the kernel's first record. */
+function synthesized(evlist: readonly Evsel[], pid: number, nrCpus: number, here: number): PerfRecord[] {
+  const records: PerfRecord[] = [];
+  const index = evlist.flatMap((evsel) =>
+    evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu: cpu === here ? here : cpu, tid: pid })),
+  );
+  for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
+    records.push({ type: PERF_RECORD.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
+  for (const { unit, scale, ids } of evlist) {
+    if (unit === '') continue;
+    const id = ids[0] as number;
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
+  }
+  const base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
+  const kernel = (attr: PerfEventAttr): boolean => attr.exclude_kernel !== true;
+  if (evlist.some(({ attr }) => kernel(attr)))
+    records.push({
+      ...base,
+      type: PERF_RECORD.MMAP,
+      misc: PERF_RECORD_MISC.KERNEL,
+      pid: -1,
+      addr: KERNEL_TEXT,
+      len: KERNEL_TEXT_SIZE,
+      pgoff: KERNEL_TEXT,
+      filename: '[kernel.kallsyms]_text',
+    });
+  records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
+  records.push({ type: PERF_RECORD.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
+  records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: 'perf-exec' });
+  records.push({ type: PERF_RECORD.FINISHED_INIT });
+  return records;
+}

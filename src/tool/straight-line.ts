@@ -1,0 +1,84 @@
+/**
+ * An execution cursor over a stretch of straight code: so many cycles at a fixed rate of everything else, from the first
+ * to the last byte of one function. What the perf tool's own user code is to the machine.
+ * Not modelled: branches within it, calls.
+ */
+import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
+import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../arch/events.ts';
+import { address, type Address, type Cycles } from '../units.ts';
+
+const SUBCYCLES = 64;
+
+/** Events per cycle of plain C code; columns not named do not happen. */
+const RATES = new Float64Array(NR_EVENTS);
+RATES[COLUMN.cycles] = 1;
+RATES[COLUMN.instructions] = 1.25;
+RATES[COLUMN['uops-retired']] = 1.5;
+RATES[COLUMN.branches] = 0.25;
+RATES[COLUMN['cond-branches']] = 0.1875;
+RATES[COLUMN['L1-dcache-loads']] = 0.375;
+RATES[COLUMN['L1-dcache-stores']] = 0.125;
+
+export class StraightLine implements ExecutionCursor {
+  finished = false;
+  readonly trap: Trap | undefined = undefined;
+  counts = new Float64Array(NR_EVENTS);
+  #columns: readonly EventColumn[] = [];
+  #done = 0;
+  readonly #length: number;
+  readonly #at: { readonly address: Address; readonly size: number };
+
+  constructor(at: { readonly address: Address; readonly size: number }, length: Cycles) {
+    this.#at = at;
+    this.#length = length;
+  }
+
+  arm(columns: readonly EventColumn[]): void {
+    this.#columns = columns;
+    this.#refresh();
+  }
+
+  advance(limits: Float64Array): number {
+    let stop = this.#length;
+    let fired = -1;
+    this.#columns.forEach((column, slot) => {
+      const rate = RATES[column]!;
+      if (rate === 0) return;
+      // Whole events: a column reaches its limit where its share passes the next whole number.
+      const at = Math.max(
+        this.#done,
+        Math.ceil((Math.ceil(limits[slot]! * SUBCYCLES) / SUBCYCLES / rate) * SUBCYCLES) / SUBCYCLES,
+      );
+      if (at < stop) {
+        stop = at;
+        fired = slot;
+      }
+    });
+    this.#done = stop;
+    this.finished = fired < 0;
+    this.#refresh();
+    return fired;
+  }
+
+  totals(into: EventVector): EventVector {
+    for (let column = 0; column < NR_EVENTS; column++) into[column] = this.#total(column);
+    return into;
+  }
+
+  get ip(): Address {
+    const { address: start, size } = this.#at;
+    return address(start + Math.min(size - 1, Math.floor((size * this.#done) / this.#length)));
+  }
+
+  callchain(): void {}
+
+  #total(column: EventColumn): number {
+    return column === CYCLES ? this.#done : Math.floor(this.#done * RATES[column]!);
+  }
+
+  #refresh(): void {
+    this.#columns.forEach((column, slot) => {
+      this.counts[slot] = this.#total(column);
+    });
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The perf tool as a task of the kernel: its program is a generator that makes system calls, spends user time, and yields
+ * wherever it may be preempted or sleeps.
+ */
+import type { Cpu, TaskBody } from '../arch/cpu.ts';
+import type { Executable } from '../arch/dso.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { PerfSyscalls } from '../kernel/perf-syscalls.ts';
+import type { Task } from '../kernel/task.ts';
+import { cycles, type Cycles } from '../units.ts';
+import { perfFunction, type PerfFunction } from './perf-binary.ts';
+import { StraightLine } from './straight-line.ts';
+
+/** Yields when it must give way or sleeps; returns its exit status. */
+export type ToolProgram = Generator<void, number, void>;
+
+export class ToolTask implements TaskBody {
+  readonly kernel: Kernel;
+  readonly sys: PerfSyscalls;
+  readonly task: Task;
+  /** Set when the program has returned. */
+  status: number | undefined;
+  readonly #program: ToolProgram;
+  #until = 0 as Cycles;
+
+  constructor(kernel: Kernel, program: (tool: ToolTask) => ToolProgram) {
+    this.kernel = kernel;
+    this.sys = new PerfSyscalls(kernel);
+    this.task = kernel.spawn('perf', this);
+    this.#program = program(this);
+  }
+
+  run(_cpu: Cpu, until: Cycles): void {
+    this.#until = until;
+    while (!this.kernel.mustYield && this.kernel.cpu.now() < until) {
+      const step = this.#program.next();
+      if (step.done !== true) continue;
+      this.status = step.value;
+      this.kernel.do_exit(this.task, step.value);
+      return;
+    }
+  }
+
+  /** User time of the tool in one of its functions. */
+  *user(fn: PerfFunction, ns: number): Generator<void, void, void> {
+    const { kernel } = this;
+    const code = new StraightLine(perfFunction(fn), kernel.cyclesOf(ns));
+    this.task.cursor = code;
+    while (!code.finished) {
+      kernel.cpu.execute(code, this.#until);
+      if (!code.finished) yield;
+    }
+  }
+
+  /** fork() of the workload: a child that waits for the go, then execs. */
+  forkWorkload(executable: Executable): { readonly child: Task; go(): void } {
+    const { kernel } = this;
+    let released = false;
+    const body: TaskBody = {
+      run: (): void => {
+        if (released) kernel.execve(executable);
+        else kernel.sleep();
+      },
+    };
+    const child = kernel.fork(body);
+    child.comm = 'perf-exec';
+    return {
+      child,
+      go: (): void => {
+        released = true;
+        kernel.syscall(() => kernel.wake(child, 'POLLIN'));
+      },
+    };
+  }
+
+  /** A time span of the simulated machine's clock. */
+  cyclesOf(ns: number): Cycles {
+    return cycles(this.kernel.cyclesOf(ns));
+  }
+}
