@@ -61,6 +61,8 @@ export class Pmu implements MsrPort {
   #statusGp = 0;
   #statusFixed = 0;
   readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
+  /** Plans already built for the present selectors, by global control: software toggles that register twice a PMI. */
+  readonly #known: readonly [Map<number, CountingPlan>, Map<number, CountingPlan>] = [new Map(), new Map()];
   readonly #columnSets = new Map<string, readonly EventColumn[]>();
 
   constructor(caps: PmuCaps, clocks: EventClocks) {
@@ -81,7 +83,8 @@ export class Pmu implements MsrPort {
 
   /** Who counts now at this privilege level; rebuilt only after a control register changed. */
   plan(cpl: Cpl): CountingPlan {
-    return (this.#plans[cpl === 0 ? 0 : 1] ??= this.#buildPlan(cpl));
+    const ring = cpl === 0 ? 0 : 1;
+    return (this.#plans[ring] ??= this.#findPlan(cpl, this.#known[ring]));
   }
 
   /** Units of its column until the counter overflows; above 0. */
@@ -151,29 +154,29 @@ export class Pmu implements MsrPort {
         if (value >= 2 ** (4 * this.caps.nrFixed)) throw new GeneralProtection(msr, 'reserved bits');
         this.#fixedCtrl = value;
         break;
-      case 'GLOBAL_CTRL': {
-        const [gp, fixed] = this.#globalBits(msr, value);
-        this.#ctrlGp = gp;
-        this.#ctrlFixed = fixed;
-        break;
-      }
-      case 'GLOBAL_OVF_CTRL': {
-        const [gp, fixed] = this.#globalBits(msr, value);
-        this.#statusGp &= ~gp;
-        this.#statusFixed &= ~fixed;
+      case 'GLOBAL_CTRL':
+        this.#checkGlobal(msr, value);
+        this.#ctrlGp = value % U32;
+        this.#ctrlFixed = Math.floor(value / U32);
+        this.#plans[0] = this.#plans[1] = undefined;
         return;
-      }
-      case 'GLOBAL_STATUS_SET': {
-        const [gp, fixed] = this.#globalBits(msr, value);
-        this.#statusGp |= gp;
-        this.#statusFixed |= fixed;
+      case 'GLOBAL_OVF_CTRL':
+        this.#checkGlobal(msr, value);
+        this.#statusGp &= ~(value % U32);
+        this.#statusFixed &= ~Math.floor(value / U32);
         return;
-      }
+      case 'GLOBAL_STATUS_SET':
+        this.#checkGlobal(msr, value);
+        this.#statusGp |= value % U32;
+        this.#statusFixed |= Math.floor(value / U32);
+        return;
       case 'GLOBAL_STATUS':
       case 'PERF_CAPABILITIES':
         throw new GeneralProtection(msr, 'read-only');
     }
     this.#plans[0] = this.#plans[1] = undefined;
+    this.#known[0].clear();
+    this.#known[1].clear();
   }
 
   #decode(msr: number): NonNullable<ReturnType<typeof decodePmuMsr>> {
@@ -205,12 +208,16 @@ export class Pmu implements MsrPort {
     return low < U32 / 2 ? low : low + this.#modulus - U32;
   }
 
-  #globalBits(msr: number, value: number): [gp: number, fixed: number] {
-    const gp = value % U32;
-    const fixed = Math.floor(value / U32);
-    if (gp >= 2 ** this.caps.nrGp || fixed >= 2 ** this.caps.nrFixed)
+  #checkGlobal(msr: number, value: number): void {
+    if (value % U32 >= 2 ** this.caps.nrGp || value >= U32 * 2 ** this.caps.nrFixed)
       throw new GeneralProtection(msr, 'bit of a counter that does not exist');
-    return [gp, fixed];
+  }
+
+  #findPlan(cpl: Cpl, known: Map<number, CountingPlan>): CountingPlan {
+    const key = this.#ctrlGp + this.#ctrlFixed * U32;
+    let plan = known.get(key);
+    if (plan === undefined) known.set(key, (plan = this.#buildPlan(cpl)));
+    return plan;
   }
 
   #buildPlan(cpl: Cpl): CountingPlan {

@@ -204,8 +204,7 @@ export class PerfContexts {
         this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME);
         cpuctx.task_ctx = undefined;
       }
-      for (const event of this.#events(ctx))
-        if (event.state > PERF_EVENT_STATE.EXIT) event.state = PERF_EVENT_STATE.EXIT;
+      for (const event of this.#events(ctx)) perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
     }
   }
 

@@ -23,6 +23,8 @@ import type { Task } from './task.ts';
 /** sysctl kernel.perf_event_max_stack */
 const PERF_MAX_STACK_DEPTH = 127;
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Fields every record of an event carries. */
 type Common = Pick<SampleRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
 
@@ -44,15 +46,20 @@ export class PerfOutput {
     cpu.enter(FN.perf_event_output_forward);
     cpu.spend(FN.perf_event_output_forward);
     cpu.spend(FN.perf_prepare_sample);
-    const record: SampleRecord = {
+    const record: Mutable<SampleRecord> = {
       type: PERF_RECORD.SAMPLE,
       misc: regs.cpl === 3 ? PERF_RECORD_MISC.USER : PERF_RECORD_MISC.KERNEL,
       ip: regs.ip,
       period: event.hw.last_period,
-      ...this.#common(event, current),
-      ...((attr.sample_type & PERF_SAMPLE.CALLCHAIN) === 0 ? undefined : { callchain: this.#callchain(event, regs) }),
-      ...(addr === undefined ? undefined : { addr }),
+      pid: current.pid,
+      tid: current.pid,
+      time: cpu.nanos(),
+      id: event.id,
+      stream_id: event.id,
+      cpu: this.#kernel.config.cpu,
     };
+    if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
+    if (addr !== undefined) record.addr = addr;
     this.#write(event, record);
     cpu.leave();
   }
@@ -99,13 +106,11 @@ export class PerfOutput {
     cpu.spend(FN.perf_output_begin_forward);
     cpu.spend(FN.perf_output_sample);
     cpu.spend(FN.perf_output_end);
-    const lostRecord = (lost: number): KernelRecord => ({
-      type: PERF_RECORD.LOST,
-      misc: 0,
-      lost,
-      ...this.#common(event, this.#kernel.current),
-    });
-    if (!rb.write(event.attr, record, lostRecord) || event.pending_wakeup) return;
+    const note: KernelRecord | undefined =
+      rb.lost > 0
+        ? { type: PERF_RECORD.LOST, misc: 0, lost: rb.lost, ...this.#common(event, this.#kernel.current) }
+        : undefined;
+    if (!rb.write(event.attr, record, note) || event.pending_wakeup) return;
     event.pending_wakeup = true;
     this.#pendingWakeups.add(event);
     cpu.raiseIrqWork();

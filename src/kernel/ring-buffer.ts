@@ -37,12 +37,16 @@ export class RingBuffer {
         : Math.floor(size / 2);
   }
 
+  /** Records that found no room since the last one that did: the next write is preceded by a LOST record. */
+  get lost(): number {
+    return this.#lost;
+  }
+
   /**
-   * perf_output_begin() to perf_output_end(): stores a record, or counts it as lost. `lostRecord` makes the LOST record that
-   * the first write after a loss is preceded by. Returns whether the reader must be woken.
+   * perf_output_begin() to perf_output_end(): stores a record, or counts it as lost. `note` is the LOST record that is due if
+   * `lost` is above 0. Returns whether the reader must be woken.
    */
-  write(attr: PerfEventAttr, record: KernelRecord, lostRecord: (lost: number) => KernelRecord): boolean {
-    const note = this.#lost > 0 ? lostRecord(this.#lost) : undefined;
+  write(attr: PerfEventAttr, record: KernelRecord, note: KernelRecord | undefined): boolean {
     const size = kernelRecordSize(attr, record) + (note === undefined ? 0 : kernelRecordSize(attr, note));
     if (this.#head + size - this.#tail > this.size) {
       this.#lost++;

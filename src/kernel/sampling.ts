@@ -33,6 +33,8 @@ export class SampleRate {
   readonly tick_nsec: number;
   readonly #cpu: Cpu;
   readonly #config: KernelConfig;
+  /** How the limit is compared: from 6.3 only more than it throttles; from 6.15 the first PMI of a tick counts, too. */
+  readonly #rule: 'second on' | 'above' | 'first too';
   readonly #printk: (text: string) => void;
   readonly #logThrottle: (event: PerfEvent, enable: boolean) => void;
 
@@ -52,6 +54,7 @@ export class SampleRate {
     const period = Math.floor(NSEC_PER_SEC / config.perf_event_max_sample_rate);
     this.sample_allowed_ns = Math.floor((period * config.perf_cpu_time_max_percent) / 100);
     this.running_sample_length = config.running_sample_length;
+    this.#rule = atLeast(config, 6, 15) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
   }
 
   /** __perf_event_account_interrupt(): books a PMI; true if the event must be stopped until the next tick. */
@@ -59,17 +62,14 @@ export class SampleRate {
     const { hw } = event;
     this.#cpu.spend(FN.__perf_event_account_interrupt);
     let throttled = false;
-    const over = (): boolean => {
-      const { max_samples_per_tick: max } = this;
-      return atLeast(this.#config, 6, 3) && !atLeast(this.#config, 6, 15) ? hw.interrupts > max : hw.interrupts >= max;
-    };
     if (this.throttled_seq !== hw.interrupts_seq) {
       hw.interrupts_seq = this.throttled_seq;
       hw.interrupts = 1;
-      throttled = throttle && atLeast(this.#config, 6, 15) && over();
+      throttled = throttle && this.#rule === 'first too' && hw.interrupts >= this.max_samples_per_tick;
     } else {
       hw.interrupts++;
-      throttled = throttle && over();
+      const { max_samples_per_tick: max } = this;
+      throttled = throttle && (this.#rule === 'above' ? hw.interrupts > max : hw.interrupts >= max);
     }
     if (throttled) {
       this.throttled_count++;

@@ -28,8 +28,11 @@ const ID_FIELDS = [
   PERF_SAMPLE.CPU,
   PERF_SAMPLE.IDENTIFIER,
 ];
-const fields = (sample_type: number, of: readonly number[]): number =>
-  of.reduce((n, bit) => ((sample_type & bit) === 0 ? n : n + 8), 0);
+function fields(sample_type: number, of: readonly number[]): number {
+  let size = 0;
+  for (const bit of of) if ((sample_type & bit) !== 0) size += 8;
+  return size;
+}
 
 /** event->header_size and read_size: a sample without its call chain. */
 export function sampleSize(attr: PerfEventAttr, callchain = 0): number {
