@@ -1,0 +1,107 @@
+/**
+ * Building a Program in TypeScript: one function per kind of node, in the order one would write C.
+ *
+ *     export default program({
+ *       name: 'hot', about: 'one hot loop',
+ *       functions: [func('main', [loop(1e9, [op('load', { misses: { l1: 0.01 } }), ops(3, 'alu')])])],
+ *     });
+ *
+ * A YAML file is parsed into calls of these functions, so both ways give the same image. Nothing is checked here: compile
+ * (and parse, with positions) reports every fault at once.
+ * Not modelled: what program.ts does not model.
+ */
+import type {
+  Block,
+  Branch,
+  Call,
+  DsoSpec,
+  Fault,
+  FetchRates,
+  FunctionSpec,
+  Instruction,
+  Jump,
+  Loop,
+  MissRates,
+  Node,
+  Op,
+  Param,
+  Program,
+  Quantity,
+  Seq,
+  Syscall,
+} from './program.ts';
+export type * from './program.ts';
+
+/** Fields that are set, without the undefined ones: optional fields are absent, never undefined. */
+function given<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined)) as T;
+}
+
+export type InstructionOptions = Omit<Instruction, 'op'>;
+/** One instruction. */
+export const op = (name: Op, options: InstructionOptions = {}): Block => ops(1, name, options);
+/** The same instruction `count` times, at addresses of their own. */
+export const ops = (count: number, name: Op, options: InstructionOptions = {}): Block => ({
+  kind: 'block',
+  instructions: Array.from({ length: count }, () => given<Instruction>({ op: name, ...options })),
+});
+export const block = (...instructions: readonly Instruction[]): Block => ({ kind: 'block', instructions });
+export const seq = (...body: readonly Node[]): Seq => ({ kind: 'seq', body });
+export const loop = (times: Quantity, body: readonly Node[], options: Pick<Loop, 'mispredict' | 'cycles'> = {}): Loop =>
+  given<Loop>({ kind: 'loop', times, body, ...options });
+export const branch = (
+  p: Branch['p'],
+  then: readonly Node[],
+  otherwise: readonly Node[] = [],
+  options: Pick<Branch, 'mispredict' | 'cycles'> = {},
+): Branch =>
+  // oxlint-disable-next-line no-thenable -- an arm, not a promise
+  given<Branch>({ kind: 'branch', p, then, else: otherwise, ...options });
+export const call = (target: string, options: Pick<Call, 'cycles'> = {}): Call =>
+  given<Call>({ kind: 'call', target, ...options });
+export const jump = (target: string, options: Pick<Jump, 'cycles' | 'mispredict'> = {}): Jump =>
+  given<Jump>({ kind: 'jump', target, ...options });
+export const syscall = (name: string, args: Syscall['args'] = {}, options: Pick<Syscall, 'cycles'> = {}): Syscall =>
+  given<Syscall>({ kind: 'syscall', name, args, ...options });
+export const fault = (access: 'read' | 'write', options: Pick<Fault, 'cycles'> = {}): Fault =>
+  given<Fault>({ kind: 'fault', write: access === 'write', ...options });
+
+export interface FunctionOptions {
+  readonly dso?: string;
+  readonly symbol?: string;
+  readonly fetch?: FetchRates;
+}
+/** A function; without `dso` it belongs to the program's own. */
+export const func = (name: string, body: readonly Node[], options: FunctionOptions = {}): FunctionSpec =>
+  given<FunctionSpec>({ name, body, dso: options.dso ?? PROGRAM_DSO, symbol: options.symbol, fetch: options.fetch });
+
+/** The key of the DSO that every program has. */
+export const PROGRAM_DSO = 'program';
+/** Where Linux maps a position-independent executable when addresses are not randomised. */
+const PROGRAM_BASE = 0x555555554000;
+
+export interface ProgramOptions {
+  readonly name: string;
+  readonly about: string;
+  readonly functions: readonly FunctionSpec[];
+  /** Default: `main`. */
+  readonly entry?: string;
+  readonly params?: readonly Param[];
+  readonly misses?: Readonly<Record<string, MissRates>>;
+  /** Others than the program's own, which is /usr/local/bin/NAME unless given here. */
+  readonly dsos?: readonly DsoSpec[];
+}
+export function program(o: ProgramOptions): Program {
+  const own = o.dsos?.some((d) => d.name === PROGRAM_DSO)
+    ? []
+    : [{ name: PROGRAM_DSO, path: `/usr/local/bin/${o.name}`, base: PROGRAM_BASE }];
+  return {
+    name: o.name,
+    about: o.about,
+    entry: o.entry ?? 'main',
+    params: o.params ?? [],
+    misses: o.misses ?? {},
+    dsos: [...own, ...(o.dsos ?? [])],
+    functions: o.functions,
+  };
+}

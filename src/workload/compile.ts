@@ -1,0 +1,442 @@
+/**
+ * Program -> image: lays the code out, inlines calls into a context tree, and gathers what is random into classes.
+ *
+ * Entries are numbered in the order in which the tree meets them; that order is part of the seed contract.
+ * Not modelled: sharing of contexts: a function called from many places costs a copy of its nodes for each, and a program
+ * whose contexts exceed the budget is refused.
+ */
+import { eventVector, NR_EVENTS } from '../arch/events.ts';
+import type { EventVector } from '../arch/events.ts';
+import { checkProgram } from './check.ts';
+import { Cursor } from './cursor.ts';
+import { WorkloadError } from './fault.ts';
+import { BLOCK, BRANCH, LOOP, SEQ } from './image.ts';
+import type { Image, Tables } from './image.ts';
+import { address } from '../units.ts';
+import { addEvents } from './instructions.ts';
+import { layout } from './layout.ts';
+import type { Flow, Layout, Step } from './layout.ts';
+import type { Program, Site } from './program.ts';
+import type { Scope } from './quantity.ts';
+
+/** Nodes a context tree may have: memory is about 400 bytes a node. */
+const MAX_NODES = 400_000;
+/** Instances in a block: what a stop inside it has to walk. */
+const MAX_BLOCK = 32;
+/** Joint probability up to which alike outcomes share a class. */
+const MAX_CLASS_P = 1 / 16;
+
+type Condition =
+  | { readonly loop: number; readonly trip: number }
+  | { readonly entry: number; readonly happens: boolean };
+/** Where the walk is: the conditions under which this code runs, outermost first, and the enclosing loop and call. */
+interface Place {
+  readonly path: readonly Condition[];
+  /** Identifies the last condition: outcomes of one region may share a class. */
+  readonly region: number;
+  readonly frame: number;
+  readonly call: number;
+}
+
+interface Entry {
+  readonly path: readonly Condition[];
+  p: number;
+  readonly every: number;
+  readonly decides: number;
+  weight: EventVector;
+  readonly slots: { readonly instruction: number; readonly p: number }[];
+}
+
+interface NodeDraft {
+  readonly kind: number;
+  readonly frame: number;
+  readonly call: number;
+  readonly children: number[];
+  trip: number;
+  site: number;
+  s0: number;
+  s1: number;
+  inst0: number;
+  instCount: number;
+  plain: EventVector;
+  /** Own entries with slots inside: entry -> [lo, hi] of slot numbers. */
+  readonly own: Map<number, [number, number]>;
+  readonly nested: [number, number][];
+  readonly periodic: number[];
+}
+
+class TreeBuilder {
+  readonly nodes: NodeDraft[] = [];
+  readonly entries: Entry[] = [];
+  readonly instId: number[] = [];
+  readonly instNode: number[] = [];
+  readonly instVector: number[] = [];
+  readonly effects: (readonly [entry: number, slot: number])[][] = [];
+  readonly calls: { readonly outer: number; readonly ret: number }[] = [];
+  readonly vectors: EventVector[] = [];
+  private readonly vectorIndex = new Map<string, number>();
+  private readonly classes = new Map<string, number>();
+  private regions = 0;
+  private readonly code: Layout;
+  private readonly program: Program;
+
+  constructor(code: Layout, program: Program) {
+    this.code = code;
+    this.program = program;
+    const top: Place = { path: [], region: 0, frame: -1, call: -1 };
+    this.loop(1, [{ kind: 'call', func: code.entry, by: -1 }], top);
+  }
+
+  private node(kind: number, place: Place): [number, NodeDraft] {
+    const draft: NodeDraft = {
+      kind,
+      frame: place.frame,
+      call: place.call,
+      children: [],
+      trip: 0,
+      site: -1,
+      s0: 0,
+      s1: 0,
+      inst0: 0,
+      instCount: 0,
+      plain: eventVector(),
+      own: new Map(),
+      nested: [],
+      periodic: [],
+    };
+    this.nodes.push(draft);
+    if (this.nodes.length > MAX_NODES)
+      throw new WorkloadError([
+        {
+          file: this.program.name,
+          message: `calls expand into more than ${MAX_NODES} contexts; share or shorten them`,
+        },
+      ]);
+    return [this.nodes.length - 1, draft];
+  }
+
+  private loop(trip: number, body: readonly Flow[], place: Place): number {
+    const [id, draft] = this.node(LOOP, place);
+    draft.trip = trip;
+    draft.s0 = this.entries.length;
+    const inside: Place = { ...place, path: [...place.path, { loop: id, trip }], region: ++this.regions, frame: id };
+    const child = this.seq(body, inside);
+    draft.children.push(child);
+    draft.s1 = this.entries.length;
+    draft.plain = this.nodes[child]!.plain.map((x) => x * trip);
+    if (draft.s1 > draft.s0) draft.nested.push([draft.s0, draft.s1]);
+    draft.periodic.push(...this.nodes[child]!.periodic);
+    return id;
+  }
+
+  /** A sequence; what follows an exit in it is left out. */
+  private seq(flow: readonly Flow[], place: Place): number {
+    const [id, draft] = this.node(SEQ, place);
+    const add = (child: number): void => {
+      const c = this.nodes[child]!;
+      draft.children.push(child);
+      c.plain.forEach((x, e) => (draft.plain[e] = draft.plain[e]! + x));
+      for (const [entry, [lo, hi]] of c.own) {
+        const mine = draft.own.get(entry);
+        draft.own.set(entry, mine ? [Math.min(mine[0], lo), Math.max(mine[1], hi)] : [lo, hi]);
+      }
+      draft.nested.push(...c.nested);
+      draft.periodic.push(...c.periodic);
+    };
+    let steps: Step[] = [];
+    const flush = (): void => {
+      for (let i = 0; i < steps.length; i += MAX_BLOCK) add(this.block(steps.slice(i, i + MAX_BLOCK), place));
+      steps = [];
+    };
+    for (const item of flow) {
+      if (item.kind === 'step') {
+        steps.push(item);
+        continue;
+      }
+      flush();
+      if (item.kind === 'exit') break;
+      if (item.kind === 'loop') add(this.loop(item.times, item.body, place));
+      else if (item.kind === 'branch') add(this.branch(item, place));
+      else {
+        add(this.call(item.func, item.by, place));
+        if (this.neverReturns(item.func)) break;
+      }
+    }
+    flush();
+    return id;
+  }
+
+  private readonly ends = new Map<number, boolean>();
+  private neverReturns(func: number): boolean {
+    let known = this.ends.get(func);
+    if (known === undefined) {
+      known = this.code.flows[func]!.some((f) => f.kind === 'exit' || (f.kind === 'call' && this.neverReturns(f.func)));
+      this.ends.set(func, known);
+    }
+    return known;
+  }
+
+  private call(func: number, by: number, place: Place): number {
+    let call = place.call;
+    if (by >= 0) {
+      const i = this.code.instructions[by]!;
+      call = this.calls.push({ outer: place.call, ret: i.address + i.length }) - 1;
+    }
+    return this.seq(this.code.flows[func]!, { ...place, call });
+  }
+
+  private branch(b: Extract<Flow, { kind: 'branch' }>, place: Place): number {
+    const [id, draft] = this.node(BRANCH, place);
+    const jcc = b.sites.map((site) => this.outcome(site, b.jcc, place));
+    const entry =
+      this.entries.push({
+        path: place.path,
+        p: b.p,
+        every: b.every,
+        decides: id,
+        weight: eventVector(),
+        slots: [{ instruction: b.jcc, p: b.p }],
+      }) - 1;
+    draft.site = entry;
+    draft.own.set(entry, [0, 1]);
+    if (b.every > 0) draft.periodic.push(entry);
+    const arms = [true, false].map((happens) => {
+      const path = [...place.path, { entry, happens }];
+      const flow = happens ? b.then : b.else;
+      const arm = this.seq(flow, { ...place, path, region: ++this.regions });
+      draft.children.push(arm);
+      // Both arms begin with the conditional jump, whose own outcomes do not depend on where it goes.
+      const first = this.nodes[arm]!;
+      const block = this.nodes[first.children[0]!]!;
+      this.effects[block.inst0] = [...jcc, ...this.effects[block.inst0]!];
+      for (const [e, slot] of jcc) for (const n of [first, block]) widen(n.own, e, slot);
+      for (const [e, [lo, hi]] of first.own) {
+        widen(draft.own, e, lo);
+        widen(draft.own, e, hi - 1);
+      }
+      draft.nested.push(...first.nested);
+      draft.periodic.push(...first.periodic);
+      return first;
+    });
+    const [then, otherwise] = arms as [NodeDraft, NodeDraft];
+    draft.plain = otherwise.plain.slice();
+    this.entries[entry]!.weight = then.plain.map((x, e) => x - otherwise.plain[e]!);
+    return id;
+  }
+
+  private block(steps: readonly Step[], place: Place): number {
+    const [id, draft] = this.node(BLOCK, place);
+    draft.inst0 = this.instId.length;
+    draft.instCount = steps.length;
+    for (const step of steps) {
+      this.instId.push(step.id);
+      this.instNode.push(id);
+      this.instVector.push(this.vector(step.retires));
+      step.retires.forEach((x, e) => (draft.plain[e] = draft.plain[e]! + x));
+      const effects = step.sites.map((site) => this.outcome(site, step.id, place));
+      this.effects.push(effects);
+      for (const [e, slot] of effects) widen(draft.own, e, slot);
+    }
+    return id;
+  }
+
+  private vector(v: EventVector): number {
+    const key = v.join();
+    let i = this.vectorIndex.get(key);
+    if (i === undefined) {
+      i = this.vectors.push(v) - 1;
+      this.vectorIndex.set(key, i);
+    }
+    return i;
+  }
+
+  /** Finds room in a class for an outcome of this region, or opens one: [entry, slot number]. */
+  private outcome(site: Site, instruction: number, place: Place): readonly [number, number] {
+    const weight = addEvents(eventVector(), site.events);
+    const key = `${place.region}:${weight.join()}`;
+    let e = this.classes.get(key);
+    if (e === undefined || this.entries[e]!.p + site.p > MAX_CLASS_P) {
+      e = this.entries.push({ path: place.path, p: 0, every: 0, decides: -1, weight, slots: [] }) - 1;
+      this.classes.set(key, e);
+    }
+    const entry = this.entries[e]!;
+    entry.p += site.p;
+    return [e, entry.slots.push({ instruction, p: site.p }) - 1];
+  }
+}
+
+/** Extends the slots of an entry that are inside a node by one; kept as lo < slot + 1 <= hi. */
+function widen(own: Map<number, [number, number]>, entry: number, slot: number): void {
+  const mine = own.get(entry);
+  own.set(entry, mine ? [Math.min(mine[0], slot), Math.max(mine[1], slot + 1)] : [slot, slot + 1]);
+}
+
+/** Start offsets of rows of varying length, with the end of the last. */
+function starts(rows: readonly { readonly length: number }[]): Int32Array {
+  const out = new Int32Array(rows.length + 1);
+  rows.forEach((r, i) => (out[i + 1] = out[i]! + r.length));
+  return out;
+}
+const matrix = (rows: readonly EventVector[]): Float64Array => {
+  const out = new Float64Array(rows.length * NR_EVENTS);
+  rows.forEach((r, i) => out.set(r, i * NR_EVENTS));
+  return out;
+};
+const ints = (xs: readonly number[]): Int32Array => Int32Array.from(xs);
+const doubles = (xs: readonly number[]): Float64Array => Float64Array.from(xs);
+
+/** How an entry depends on others inside a loop: see Tables.relParent. */
+function relation(entry: Entry, loop: number): { parent: number; not: boolean; times: number } {
+  const from = entry.path.findIndex((c) => 'loop' in c && c.loop === loop) + 1;
+  let times = 1;
+  for (let i = entry.path.length - 1; i >= from; i--) {
+    const c = entry.path[i]!;
+    if ('entry' in c) return { parent: c.entry, not: !c.happens, times };
+    times *= c.trip;
+  }
+  return { parent: -1, not: false, times };
+}
+
+function setBit(bits: Int32Array, i: number): void {
+  bits[i >> 5] = bits[i >> 5]! | (1 << (i & 31));
+}
+
+function flatten(t: TreeBuilder): Tables {
+  const { nodes, entries } = t;
+  const children = nodes.map((n) => n.children);
+  const own = nodes.map((n) => [...n.own].toSorted((a, b) => a[0] - b[0]));
+  const slots = entries.map((e) => e.slots);
+  const sparse = entries.map((e) => [...e.weight].flatMap((v, column) => (v === 0 ? [] : [{ column, v }])));
+
+  const rel0 = new Int32Array(nodes.length).fill(-1);
+  const relParent: number[] = [];
+  const relElse: number[] = [];
+  const relTimes: number[] = [];
+  const words = new Int32Array(nodes.length);
+  const word0 = new Int32Array(nodes.length).fill(-1);
+  const multi: number[] = [];
+  const forced: number[] = [];
+  nodes.forEach((node, id) => {
+    if (node.kind !== LOOP) return;
+    const count = node.s1 - node.s0;
+    rel0[id] = relParent.length;
+    words[id] = (count + 31) >> 5;
+    word0[id] = multi.length;
+    const multiBits = new Int32Array(words[id]!);
+    const forcedBits = new Int32Array(words[id]!);
+    for (let e = node.s0; e < node.s1; e++) {
+      const entry = entries[e]!;
+      const { parent, not, times } = relation(entry, id);
+      relParent.push(parent < 0 ? -1 : parent - node.s0);
+      relElse.push(not ? 1 : 0);
+      relTimes.push(times);
+      if (entry.slots.length > 1 && nearestLoop(entry) === id) setBit(multiBits, e - node.s0);
+      // What is tried when another entry does not happen needs that one's trials, also when its count is zero.
+      if (not) setBit(forcedBits, parent - node.s0);
+      if (entry.every > 0) setBit(forcedBits, e - node.s0);
+    }
+    multi.push(...multiBits);
+    forced.push(...forcedBits);
+  });
+  const first = new Int32Array(nodes.length);
+  for (let id = nodes.length - 1; id >= 0; id--) {
+    const n = nodes[id]!;
+    first[id] = n.kind === BLOCK ? n.inst0 : first[n.children[0]!]!;
+  }
+  return {
+    nodes: nodes.length,
+    kind: Uint8Array.from(nodes, (n) => n.kind),
+    child0: starts(children),
+    childCount: ints(children.map((c) => c.length)),
+    children: ints(children.flat()),
+    trip: doubles(nodes.map((n) => n.trip)),
+    site: ints(nodes.map((n) => n.site)),
+    s0: ints(nodes.map((n) => n.s0)),
+    s1: ints(nodes.map((n) => n.s1)),
+    frame: ints(nodes.map((n) => n.frame)),
+    first,
+    call: ints(nodes.map((n) => n.call)),
+    plain: matrix(nodes.map((n) => n.plain)),
+    inst0: ints(nodes.map((n) => n.inst0)),
+    instCount: ints(nodes.map((n) => n.instCount)),
+    instId: ints(t.instId),
+    instNode: ints(t.instNode),
+    instVector: ints(t.instVector),
+    vectors: matrix(t.vectors),
+    nrVectors: t.vectors.length,
+    effect0: starts(t.effects),
+    effectEntry: ints(t.effects.flat().map(([e]) => e)),
+    effectSlot: ints(t.effects.flat().map(([, slot]) => slot)),
+    entries: entries.length,
+    p: doubles(entries.map((e) => e.p)),
+    every: ints(entries.map((e) => e.every)),
+    decides: ints(entries.map((e) => e.decides)),
+    weight: matrix(entries.map((e) => e.weight)),
+    weight0: starts(sparse),
+    weightColumn: ints(sparse.flat().map((w) => w.column)),
+    weightValue: doubles(sparse.flat().map((w) => w.v)),
+    slot0: starts(slots),
+    slotInstruction: ints(slots.flat().map((s) => s.instruction)),
+    slotP: doubles(slots.flat().map((s) => s.p)),
+    rel0,
+    relParent: ints(relParent),
+    relElse: Uint8Array.from(relElse),
+    relTimes: doubles(relTimes),
+    own0: starts(own),
+    ownEntry: ints(own.flat().map(([e]) => e)),
+    ownLo: ints(own.flat().map(([, [lo]]) => lo)),
+    ownHi: ints(own.flat().map(([, [, hi]]) => hi)),
+    nested0: starts(nodes.map((n) => n.nested)),
+    nestedFrom: ints(nodes.flatMap((n) => n.nested.map(([from]) => from))),
+    nestedTo: ints(nodes.flatMap((n) => n.nested.map(([, to]) => to))),
+    periodic0: starts(nodes.map((n) => n.periodic)),
+    periodicEntry: ints(nodes.flatMap((n) => n.periodic)),
+    callOuter: ints(t.calls.map((c) => c.outer)),
+    callReturn: doubles(t.calls.map((c) => c.ret)),
+    words,
+    word0,
+    multi: ints(multi),
+    forced: ints(forced),
+    maxWords: Math.max(1, ...words),
+  };
+}
+
+function nearestLoop(entry: Entry): number {
+  for (let i = entry.path.length - 1; i >= 0; i--) {
+    const c = entry.path[i]!;
+    if ('loop' in c) return c.loop;
+  }
+  return 0;
+}
+
+/** An image that can be run. */
+export interface Executable extends Image {
+  /** The program before its first instruction; what it will do is a function of the image and the seed. */
+  start(seed: string | readonly [number, number]): Cursor;
+}
+
+/** Values of a program's parameters by name; what is not given has its default. */
+export type Params = Readonly<Record<string, number | string>>;
+
+/** Compiles a program. Throws a WorkloadError that lists every fault in it. */
+export function compile(program: Program, params: Params = {}): Executable {
+  const scope: Scope = {
+    libc: '2.17',
+    ...Object.fromEntries(program.params.map((p) => [p.name, p.default])),
+    ...params,
+  };
+  const faults = checkProgram(program, scope);
+  if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
+  const code = layout(program, scope);
+  const tables = flatten(new TreeBuilder(code, program));
+  const entry = code.instructions[tables.instId[0]!]!;
+  const image: Image = {
+    comm: program.name,
+    about: program.about,
+    entry: address(entry.address),
+    dsos: code.dsos,
+    layout: code,
+    tables,
+  };
+  return { ...image, start: (seed) => new Cursor(image, seed) };
+}

@@ -1,0 +1,941 @@
+/**
+ * Executes a compiled program without walking it: the lazily expanded execution tree.
+ *
+ * The state of any range of loop iterations is (n, how often each entry happens in it). Ranges that end before the next
+ * limit are skipped in one step, the one that does not is split: the counts of its left part are hypergeometric draws, the
+ * right part is what remains. Draws come from keys of the range, so what executes does not depend on where it was stopped.
+ * Ranges of up to CHUNK iterations are drawn one iteration after the other; a range in which nothing random happens is
+ * divided by arithmetic. What is pending is a stack in program order: RANGE and CHUNK (iterations of a loop), SEQ (rest of
+ * a sequence), BLOCK (rest of a block). Counts of an entry e are found at arena[base + e].
+ *
+ * Cost of a stop: about log2(iterations since the last one) splits, whatever the size of the program's loops.
+ * One file, and long, because the draws must be inlined into split(): a call that passes doubles allocates (V8 boxes
+ * them), and the generator's state must live in registers. The plain forms of the draws are in samplers.ts.
+ * Not modelled: populations of 2^53; more than one thread.
+ */
+import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
+import { NR_EVENTS } from '../arch/events.ts';
+import type { EventColumn, EventVector } from '../arch/events.ts';
+import { address } from '../units.ts';
+import type { Address } from '../units.ts';
+import { Identities } from './identities.ts';
+import { BLOCK as NODE_BLOCK, BRANCH, LOOP } from './image.ts';
+import type { Armed, Image, Tables } from './image.ts';
+import type { StaticInstruction } from './layout.ts';
+import { truthByInstruction, truthBySymbol } from './ledger.ts';
+import type { Books, InstructionTruth, SymbolTruth, Truth } from './ledger.ts';
+import { binomial, drawFolded, keyOfText, mixed, mixKey, rng, seedRng } from './samplers.ts';
+
+const RANGE = 0;
+const CHUNK = 1;
+const SEQ = 2;
+const BLOCK = 3;
+
+/** Ranges of up to so many iterations are drawn iteration by iteration. Part of the seed contract. */
+export const CHUNK_MAX = 16;
+
+/** Tags of derived keys. Iterations of a chunk follow UNIT; loops in an iteration follow NEST. Part of the contract. */
+export const LEFT = 0;
+export const RIGHT = 1;
+export const DRAWS = 2;
+export const UNIT = 8;
+export const NEST = 64;
+
+const TWO32 = 4294967296;
+const DEPTH = 64;
+
+/** Column-dependent tables, made once for each armed set of an image. */
+function prepare(t: Tables, columns: readonly EventColumn[]): Armed {
+  const select = (from: Float64Array, rows: number): Float64Array => {
+    const n = columns.length;
+    const out = new Float64Array(rows * n);
+    for (let i = 0; i < rows; i++) for (let a = 0; a < n; a++) out[i * n + a] = from[i * NR_EVENTS + columns[a]!]!;
+    return out;
+  };
+  return {
+    columns,
+    plain: select(t.plain, t.nodes),
+    weight: select(t.weight, t.entries),
+    vectors: select(t.vectors, t.nrVectors),
+  };
+}
+
+const prepared = new WeakMap<Tables, Map<string, Armed>>();
+
+export class Cursor implements ExecutionCursor, Books, Truth {
+  private readonly image: Image;
+  private readonly t: Tables;
+  private readonly key0: number;
+  private readonly key1: number;
+  /** Occurrences of each entry in the whole run. */
+  private readonly rootCounts: Float64Array;
+  private readonly identities: Identities;
+
+  /** Pending pieces, the next to run on top. */
+  private sp = 0;
+  private depth = DEPTH;
+  private eKind = new Uint8Array(DEPTH);
+  private eNode = new Int32Array(DEPTH);
+  /** Next child of a SEQ, next instance of a BLOCK, iterations done of a CHUNK. */
+  private eIdx = new Int32Array(DEPTH);
+  private eBase = new Int32Array(DEPTH);
+  /** Arena top when the piece is done. */
+  private eTop = new Int32Array(DEPTH);
+  private eK0 = new Int32Array(DEPTH);
+  private eK1 = new Int32Array(DEPTH);
+  /** Generator of a CHUNK. */
+  private eR0 = new Int32Array(DEPTH);
+  private eR1 = new Int32Array(DEPTH);
+  /** Version of the armed set that eTotal was computed for. */
+  private eVersion = new Int32Array(DEPTH);
+  private eN = new Float64Array(DEPTH);
+  /** Armed totals of a RANGE or CHUNK; stride is the number of armed columns. */
+  private eTotal = new Float64Array(DEPTH * NR_EVENTS);
+  /** Which entries of a RANGE or CHUNK have a count; stride is maxWords. */
+  private eMask: Int32Array;
+  private arena: Float64Array;
+  private arenaTop = 0;
+
+  /** Trials of each entry of the range being split, and of its left part. */
+  private readonly trialsAll: Float64Array;
+  private readonly trialsLeft: Float64Array;
+  /** Entries that happened in the iteration of a chunk, and how often each entry did. */
+  private readonly happened: Int32Array;
+  private readonly inUnit: Float64Array;
+
+  /** Armed columns, their totals and tables. */
+  private armed: Armed;
+  private version = 1;
+  private readonly current = new Float64Array(NR_EVENTS);
+  counts: Float64Array;
+  private readonly item = new Float64Array(NR_EVENTS);
+
+  /** What has retired: executions of nodes as a whole and of single instances, occurrences of entries. */
+  private readonly wholes: Float64Array;
+  private readonly singles: Float64Array;
+  private readonly occurred: Float64Array;
+  /** Of those, what is not in `sums` yet, and which are concerned. */
+  private readonly newWholes: Float64Array;
+  private readonly newSingles: Float64Array;
+  private readonly newOccurred: Float64Array;
+  private readonly dirtyWholes: Int32Array;
+  private readonly dirtySingles: Int32Array;
+  private readonly dirtyOccurred: Int32Array;
+  private nrDirtyWholes = 0;
+  private nrDirtySingles = 0;
+  /** Totals in all columns, as far as folded. */
+  private readonly sums = new Float64Array(NR_EVENTS);
+  /** Executions of periodic branches so far, by entry. */
+  private readonly executed: Float64Array;
+  /** The instance that retired last, or -1. */
+  private last = -1;
+
+  /** Starts the program of an image with a seed: a text, or the two halves of a key. */
+  constructor(image: Image, seed: string | readonly [number, number]) {
+    const t = image.tables;
+    this.image = image;
+    this.t = t;
+    if (typeof seed === 'string') keyOfText(seed);
+    else mixed.set(seed);
+    this.key0 = mixed[0]!;
+    this.key1 = mixed[1]!;
+    this.eMask = new Int32Array(DEPTH * t.maxWords);
+    this.arena = new Float64Array(Math.max(1024, t.entries * 32));
+    this.trialsAll = new Float64Array(t.entries);
+    this.trialsLeft = new Float64Array(t.entries);
+    this.happened = new Int32Array(t.entries);
+    this.inUnit = new Float64Array(t.entries);
+    this.wholes = new Float64Array(t.nodes);
+    this.singles = new Float64Array(t.instId.length);
+    this.occurred = new Float64Array(t.entries);
+    this.newWholes = new Float64Array(t.nodes);
+    this.newSingles = new Float64Array(t.instId.length);
+    this.newOccurred = new Float64Array(t.entries);
+    this.dirtyWholes = new Int32Array(t.nodes);
+    this.dirtySingles = new Int32Array(t.instId.length);
+    this.dirtyOccurred = new Int32Array((t.entries + 31) >> 5);
+    this.executed = new Float64Array(t.entries);
+    this.armed = this.prepared([0]);
+    this.counts = this.current.subarray(0, 1);
+    this.rootCounts = this.drawRoot();
+    this.identities = new Identities(t, this.key0, this.key1, this.rootCounts);
+    this.arena.set(this.rootCounts);
+    this.arenaTop = t.entries;
+    this.push(RANGE, 0, 1, this.key0, this.key1, 0, 0);
+    this.initMask(0, 0, 0);
+  }
+
+  /** How often everything happens in the whole run: binomial draws, each given what it depends on. */
+  private drawRoot(): Float64Array {
+    const t = this.t;
+    const counts = new Float64Array(t.entries);
+    const trials = new Float64Array(t.entries);
+    mixKey(this.key0, this.key1, DRAWS);
+    seedRng(mixed[0]!, mixed[1]!);
+    for (let e = 0; e < t.entries; e++) {
+      const r = t.rel0[0]! + e;
+      const parent = t.relParent[r]!;
+      const condition = parent < 0 ? 1 : t.relElse[r] === 0 ? counts[parent]! : trials[parent]! - counts[parent]!;
+      const n = condition * t.relTimes[r]!;
+      trials[e] = n;
+      counts[e] = t.every[e]! > 0 ? Math.floor(n / t.every[e]!) : binomial(n, t.p[e]!);
+    }
+    return counts;
+  }
+
+  private prepared(columns: readonly EventColumn[]): Armed {
+    let sets = prepared.get(this.t);
+    if (!sets) prepared.set(this.t, (sets = new Map<string, Armed>()));
+    const key = columns.join();
+    let armed = sets.get(key);
+    if (!armed) sets.set(key, (armed = prepare(this.t, [...columns])));
+    return armed;
+  }
+
+  get finished(): boolean {
+    return this.sp === 0;
+  }
+
+  arm(columns: readonly EventColumn[]): void {
+    const armed = this.prepared(columns);
+    if (armed === this.armed) return;
+    this.armed = armed;
+    this.fold();
+    const n = columns.length;
+    for (let a = 0; a < n; a++) this.current[a] = this.sums[columns[a]!]!;
+    this.counts = this.current.subarray(0, n);
+    this.version++;
+  }
+
+  totals(into: EventVector): EventVector {
+    this.fold();
+    into.set(this.sums);
+    return into;
+  }
+
+  get ip(): Address {
+    const q = this.next();
+    if (q >= 0) return address(this.instruction(q).address);
+    // After the end there is no next instruction; the address after the last one is where it would be.
+    const i = this.instruction(this.last);
+    return address(i.address + i.length);
+  }
+
+  callchain(into: Address[]): void {
+    const q = this.next();
+    if (q < 0) return;
+    const t = this.t;
+    for (let c = t.call[t.instNode[q]!]!; c >= 0; c = t.callOuter[c]!) into.push(address(t.callReturn[c]!));
+  }
+
+  get trap(): Trap | undefined {
+    return this.last < 0 ? undefined : this.instruction(this.last).trap;
+  }
+
+  private instruction(q: number): StaticInstruction {
+    return this.image.layout.instructions[this.t.instId[q]!]!;
+  }
+
+  /** The instance that executes next, or -1. Settled pieces are gone, so the top entry has it. */
+  private next(): number {
+    const top = this.sp - 1;
+    if (top < 0) return -1;
+    const t = this.t;
+    const node = this.eNode[top]!;
+    const kind = this.eKind[top]!;
+    if (kind === BLOCK) return t.inst0[node]! + this.eIdx[top]!;
+    return t.first[kind === SEQ ? t.children[t.child0[node]! + this.eIdx[top]!]! : node]!;
+  }
+
+  advance(limits: Float64Array): number {
+    const cur = this.current;
+    const n = this.armed.columns.length;
+    for (let a = 0; a < n; a++) if (cur[a]! >= limits[a]!) return a;
+    while (this.sp > 0) {
+      const top = this.sp - 1;
+      const kind = this.eKind[top]!;
+      if (kind === SEQ) {
+        this.walkSeq(top, limits);
+      } else if (kind === BLOCK) {
+        const fired = this.walkBlock(top, limits);
+        if (fired >= 0) {
+          this.settle();
+          return fired;
+        }
+      } else {
+        if (this.eVersion[top] !== this.version) this.rangeTotals(top);
+        let crosses = false;
+        for (let a = 0; a < n; a++) if (cur[a]! + this.eTotal[top * n + a]! >= limits[a]!) crosses = true;
+        if (!crosses) this.consumeRange(top);
+        else if (this.isUniform(top)) this.divide(top, limits);
+        else if (kind === CHUNK) this.stepChunk(top, limits);
+        else if (this.eN[top] === 1) this.unfold(top);
+        else if (this.eN[top]! <= CHUNK_MAX) this.stepChunk(top, limits);
+        else this.split(top);
+      }
+    }
+    this.last = lastOf(this.t, 0);
+    return -1;
+  }
+
+  /** Drops sequences that have nothing left, so that the top of the stack holds the next instruction. */
+  private settle(): void {
+    while (this.sp > 0) {
+      const top = this.sp - 1;
+      if (this.eKind[top] !== SEQ || this.eIdx[top]! < this.t.childCount[this.eNode[top]!]!) return;
+      this.pop(top);
+    }
+  }
+
+  private push(kind: number, node: number, n: number, k0: number, k1: number, base: number, top: number): number {
+    const i = this.sp++;
+    if (i >= this.depth) this.deepen();
+    this.eKind[i] = kind;
+    this.eNode[i] = node;
+    this.eIdx[i] = 0;
+    this.eN[i] = n;
+    this.eK0[i] = k0;
+    this.eK1[i] = k1;
+    this.eBase[i] = base;
+    this.eTop[i] = top;
+    this.eVersion[i] = 0;
+    return i;
+  }
+
+  private pop(top: number): void {
+    this.arenaTop = this.eTop[top]!;
+    this.sp = top;
+  }
+
+  private deepen(): void {
+    const wider = <T extends Uint8Array | Int32Array | Float64Array>(old: T, stride = 1): T => {
+      const out = new (old.constructor as new (n: number) => T)(this.depth * 2 * stride);
+      out.set(old);
+      return out;
+    };
+    this.eKind = wider(this.eKind);
+    this.eNode = wider(this.eNode);
+    this.eIdx = wider(this.eIdx);
+    this.eBase = wider(this.eBase);
+    this.eTop = wider(this.eTop);
+    this.eK0 = wider(this.eK0);
+    this.eK1 = wider(this.eK1);
+    this.eR0 = wider(this.eR0);
+    this.eR1 = wider(this.eR1);
+    this.eVersion = wider(this.eVersion);
+    this.eN = wider(this.eN);
+    this.eTotal = wider(this.eTotal, NR_EVENTS);
+    this.eMask = wider(this.eMask, this.t.maxWords);
+    this.depth *= 2;
+  }
+
+  /** Room for `n` more counts; returns where they begin. */
+  private reserve(n: number): number {
+    const at = this.arenaTop;
+    if (at + n > this.arena.length) {
+      const wider = new Float64Array(this.arena.length * 2 + n);
+      wider.set(this.arena);
+      this.arena = wider;
+    }
+    this.arenaTop = at + n;
+    return at;
+  }
+
+  private initMask(top: number, node: number, base: number): void {
+    const t = this.t;
+    const m = top * t.maxWords;
+    for (let w = 0; w < t.words[node]!; w++) {
+      const from = t.s0[node]! + (w << 5);
+      const to = Math.min(t.s1[node]!, from + 32);
+      let bits = 0;
+      for (let e = from; e < to; e++) if (this.arena[base + e] !== 0) bits |= 1 << (e - from);
+      this.eMask[m + w] = bits;
+    }
+  }
+
+  private isUniform(top: number): boolean {
+    const t = this.t;
+    const m = top * t.maxWords;
+    for (let w = t.words[this.eNode[top]!]! - 1; w >= 0; w--) if (this.eMask[m + w] !== 0) return false;
+    return true;
+  }
+
+  private rangeTotals(top: number): void {
+    const t = this.t;
+    const { plain, weight, columns } = this.armed;
+    const na = columns.length;
+    const node = this.eNode[top]!;
+    const n = this.eN[top]!;
+    const at = top * na;
+    const body = t.children[t.child0[node]!]! * na;
+    for (let a = 0; a < na; a++) this.eTotal[at + a] = n * plain[body + a]!;
+    const m = top * t.maxWords;
+    for (let w = 0; w < t.words[node]!; w++) {
+      for (let bits = this.eMask[m + w]!; bits !== 0; bits &= bits - 1) {
+        const e = t.s0[node]! + (w << 5) + 31 - Math.clz32(bits & -bits);
+        const c = this.arena[this.eBase[top]! + e]!;
+        for (let a = 0; a < na; a++) this.eTotal[at + a] = this.eTotal[at + a]! + c * weight[e * na + a]!;
+      }
+    }
+    this.eVersion[top] = this.version;
+  }
+
+  /** A whole range retires. */
+  private consumeRange(top: number): void {
+    const t = this.t;
+    const na = this.armed.columns.length;
+    const node = this.eNode[top]!;
+    const s0 = t.s0[node]!;
+    const base = this.eBase[top]!;
+    const m = top * t.maxWords;
+    for (let a = 0; a < na; a++) this.current[a] = this.current[a]! + this.eTotal[top * na + a]!;
+    this.countExecutions(node, node, this.eN[top]!, base);
+    for (let w = 0; w < t.words[node]!; w++) {
+      for (let bits = this.eMask[m + w]!; bits !== 0; bits &= bits - 1) {
+        const e = s0 + (w << 5) + 31 - Math.clz32(bits & -bits);
+        this.occur(e, this.arena[base + e]!);
+      }
+    }
+    this.retireWhole(t.children[t.child0[node]!]!, this.eN[top]!);
+    this.pop(top);
+  }
+
+  private occur(e: number, n: number): void {
+    this.newOccurred[e] = this.newOccurred[e]! + n;
+    this.dirtyOccurred[e >> 5] = this.dirtyOccurred[e >> 5]! | (1 << (e & 31));
+  }
+
+  private retireWhole(node: number, n: number): void {
+    if (this.newWholes[node] === 0) this.dirtyWholes[this.nrDirtyWholes++] = node;
+    this.newWholes[node] = this.newWholes[node]! + n;
+  }
+
+  /** Periodic branches count their executions: those inside `node`, which runs n times in the loop `frame`. */
+  private countExecutions(node: number, frame: number, n: number, base: number): void {
+    const t = this.t;
+    for (let j = t.periodic0[node]!; j < t.periodic0[node + 1]!; j++) {
+      const e = t.periodicEntry[j]!;
+      this.executed[e] = this.executed[e]! + this.trials(e, node, frame, n, base);
+    }
+  }
+
+  private trials(e: number, node: number, frame: number, n: number, base: number): number {
+    const t = this.t;
+    const s0 = t.s0[frame]!;
+    const r = t.rel0[frame]! + e - s0;
+    const parent = t.relParent[r]!;
+    // A condition outside `node` holds, or this would not be running.
+    if (parent < 0 || t.decides[s0 + parent]! < node) return n * t.relTimes[r]!;
+    const happens = this.arena[base + s0 + parent]!;
+    const runs = t.relElse[r] === 0 ? happens : this.trials(s0 + parent, node, frame, n, base) - happens;
+    return runs * t.relTimes[r]!;
+  }
+
+  /** A range of one iteration becomes its body; classes learn which slot it was. */
+  private unfold(top: number): void {
+    const t = this.t;
+    const node = this.eNode[top]!;
+    this.identify(node, this.eBase[top]!, top * t.maxWords);
+    this.eKind[top] = SEQ;
+    this.eNode[top] = t.children[t.child0[node]!]!;
+    this.eIdx[top] = 0;
+  }
+
+  /** In one iteration, a class that happens has its slot number + 1 in place of its count. */
+  private identify(node: number, base: number, mask: number): void {
+    const t = this.t;
+    for (let w = 0; w < t.words[node]!; w++) {
+      for (let bits = this.eMask[mask + w]! & t.multi[t.word0[node]! + w]!; bits !== 0; bits &= bits - 1) {
+        const e = t.s0[node]! + (w << 5) + 31 - Math.clz32(bits & -bits);
+        this.arena[base + e] = 1 + this.identities.slot(e, this.occurred[e]! + this.newOccurred[e]!);
+      }
+    }
+  }
+
+  /** Nothing random happens in this range: whole iterations before the limit are a division, then comes one to walk. */
+  private divide(top: number, limits: Float64Array): void {
+    const t = this.t;
+    const cur = this.current;
+    const { plain, columns } = this.armed;
+    const na = columns.length;
+    const node = this.eNode[top]!;
+    const body = t.children[t.child0[node]!]!;
+    const base = this.eBase[top]!;
+    const n = this.eN[top]!;
+    let skip = n - 1;
+    for (let a = 0; a < na; a++) {
+      const each = plain[body * na + a]!;
+      if (each === 0) continue;
+      // The quotient may be rounded up; it is never too small by more than the iteration that is walked anyway.
+      skip = Math.min(skip, Math.floor((limits[a]! - cur[a]!) / each));
+      while (skip > 0 && cur[a]! + skip * each >= limits[a]!) skip--;
+    }
+    if (skip > 0) {
+      for (let a = 0; a < na; a++) {
+        const d = skip * plain[body * na + a]!;
+        cur[a] = cur[a]! + d;
+        this.eTotal[top * na + a] = this.eTotal[top * na + a]! - d;
+      }
+      this.countExecutions(node, node, skip, base);
+      this.retireWhole(body, skip);
+    }
+    if (skip === n - 1) {
+      this.eN[top] = 1;
+      this.unfold(top);
+      return;
+    }
+    this.eN[top] = n - skip - 1;
+    for (let a = 0; a < na; a++) this.eTotal[top * na + a] = this.eTotal[top * na + a]! - plain[body * na + a]!;
+    // Its counts are all zero and so are those of any loop in it: keys are never used, the zeros can be shared.
+    this.push(SEQ, body, 1, 0, 0, base, this.arenaTop);
+  }
+
+  /** Runs the iterations of a short range one by one, up to the one that crosses a limit. */
+  private stepChunk(top: number, limits: Float64Array): void {
+    const t = this.t;
+    const { plain, weight, columns } = this.armed;
+    const na = columns.length;
+    const { eMask, arena, inUnit, happened, trialsAll, trialsLeft, current: cur, item, eTotal } = this;
+    const node = this.eNode[top]!;
+    const s0 = t.s0[node]!;
+    const off = this.eBase[top]! + s0;
+    const nw = t.words[node]!;
+    const mask = top * t.maxWords;
+    const word0 = t.word0[node]!;
+    const rel0 = t.rel0[node]!;
+    const body = t.children[t.child0[node]!]!;
+    const hasPeriodic = t.periodic0[node + 1]! > t.periodic0[node]!;
+    const k0 = this.eK0[top]!;
+    const k1 = this.eK1[top]!;
+    if (this.eKind[top] === RANGE) {
+      this.eKind[top] = CHUNK;
+      this.eIdx[top] = 0;
+      mixKey(k0, k1, DRAWS);
+      seedRng(mixed[0]!, mixed[1]!);
+    } else {
+      rng[0] = this.eR0[top]!;
+      rng[1] = this.eR1[top]!;
+    }
+    let q0 = rng[0]!;
+    let q1 = rng[1]!;
+    let n = this.eN[top]!;
+    let done = this.eIdx[top]!;
+    for (;;) {
+      if (n === 1) {
+        // What remains is the last iteration's.
+        mixKey(k0, k1, UNIT + done);
+        this.eK0[top] = mixed[0]!;
+        this.eK1[top] = mixed[1]!;
+        this.eN[top] = 1;
+        this.unfold(top);
+        return;
+      }
+      let nh = 0;
+      let left = 0;
+      for (let a = 0; a < na; a++) item[a] = plain[body * na + a]!;
+      for (let w = 0; w < nw; w++) {
+        const present = eMask[mask + w]!;
+        let remain = present;
+        for (let bits = present | t.forced[word0 + w]!; bits !== 0; bits &= bits - 1) {
+          const bit = bits & -bits;
+          const i = (w << 5) + 31 - Math.clz32(bit);
+          const r = rel0 + i;
+          const parent = t.relParent[r]!;
+          let M = t.relTimes[r]!;
+          let ML = M;
+          if (parent < 0) {
+            M *= n;
+          } else if (t.relElse[r] === 0) {
+            M *= arena[off + parent]! + inUnit[parent]!;
+            ML *= inUnit[parent]!;
+          } else {
+            M *= trialsAll[parent]! - arena[off + parent]! - inUnit[parent]!;
+            ML *= trialsLeft[parent]! - inUnit[parent]!;
+          }
+          trialsAll[i] = M;
+          trialsLeft[i] = ML;
+          if ((present & bit) === 0) continue;
+          const c = arena[off + i]!;
+          let x = 0;
+          if (ML === 0) x = 0;
+          else if (c === M) x = ML;
+          else if (ML === M) x = c;
+          else if (t.every[s0 + i] !== 0) {
+            const period = t.every[s0 + i]!;
+            const before = this.executed[s0 + i]!;
+            x = Math.floor((before + ML) / period) - Math.floor(before / period);
+          } else if (ML === 1) {
+            let u = Math.imul(q0, 0x9e3779bb);
+            u = (u << 5) | (u >>> 27);
+            u = Math.imul(u, 5);
+            q1 ^= q0;
+            q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
+            q1 = (q1 << 13) | (q1 >>> 19);
+            x = (u >>> 0) * M < c * TWO32 ? 1 : 0;
+          } else {
+            rng[0] = q0;
+            rng[1] = q1;
+            x = hypergeometricOf(M, c, ML);
+            q0 = rng[0]!;
+            q1 = rng[1]!;
+          }
+          if (x === 0) continue;
+          inUnit[i] = x;
+          happened[nh++] = i;
+          arena[off + i] = c - x;
+          if (c === x) remain ^= bit;
+          const wa = (s0 + i) * na;
+          for (let a = 0; a < na; a++) item[a] = item[a]! + x * weight[wa + a]!;
+        }
+        eMask[mask + w] = remain;
+        left |= remain;
+      }
+      let crosses = false;
+      for (let a = 0; a < na; a++) {
+        eTotal[top * na + a] = eTotal[top * na + a]! - item[a]!;
+        if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      }
+      n--;
+      if (crosses) {
+        this.eN[top] = n;
+        this.eIdx[top] = done + 1;
+        this.eR0[top] = q0;
+        this.eR1[top] = q1;
+        mixKey(k0, k1, UNIT + done);
+        this.pushUnit(node, body, nh, mixed[0]!, mixed[1]!);
+        return;
+      }
+      for (let a = 0; a < na; a++) cur[a] = cur[a]! + item[a]!;
+      for (let h = 0; h < nh; h++) {
+        const i = happened[h]!;
+        this.occur(s0 + i, inUnit[i]!);
+        inUnit[i] = 0;
+      }
+      if (hasPeriodic) {
+        for (let j = t.periodic0[node]!; j < t.periodic0[node + 1]!; j++) {
+          const e = t.periodicEntry[j]!;
+          this.executed[e] = this.executed[e]! + trialsLeft[e - s0]!;
+        }
+      }
+      this.retireWhole(body, 1);
+      done++;
+      if (left === 0) {
+        // The rest is uniform; advance divides it. Its draws are over, so it may be a plain range again.
+        this.eKind[top] = RANGE;
+        this.eN[top] = n;
+        return;
+      }
+    }
+  }
+
+  /** One iteration, drawn into inUnit and happened, becomes the next piece to run. */
+  private pushUnit(node: number, body: number, nh: number, k0: number, k1: number): void {
+    const t = this.t;
+    const s0 = t.s0[node]!;
+    const size = t.s1[node]! - s0;
+    const before = this.arenaTop;
+    const lo = this.reserve(size);
+    this.arena.fill(0, lo, lo + size);
+    const unit = this.push(SEQ, body, 1, k0, k1, lo - s0, before);
+    const mask = unit * t.maxWords;
+    for (let w = 0; w < t.words[node]!; w++) this.eMask[mask + w] = 0;
+    for (let h = 0; h < nh; h++) {
+      const i = this.happened[h]!;
+      this.arena[lo + i] = this.inUnit[i]!;
+      this.inUnit[i] = 0;
+      this.eMask[mask + (i >> 5)] = this.eMask[mask + (i >> 5)]! | (1 << (i & 31));
+    }
+    this.identify(node, lo - s0, mask);
+  }
+
+  /** Splits a range: the left part, the largest power of two below n, is pushed; the entry becomes the right part. */
+  private split(top: number): void {
+    const t = this.t;
+    const node = this.eNode[top]!;
+    const n = this.eN[top]!;
+    const s0 = t.s0[node]!;
+    const size = t.s1[node]! - s0;
+    const { plain, weight, columns } = this.armed;
+    const na = columns.length;
+    let nL = n < 1073741825 ? 1 << (31 - Math.clz32(n - 1)) : 1073741824;
+    while (nL * 2 < n) nL *= 2;
+    const k0 = this.eK0[top]!;
+    const k1 = this.eK1[top]!;
+    const before = this.arenaTop;
+    const lo = this.reserve(size);
+    mixKey(k0, k1, LEFT);
+    const left = this.push(RANGE, node, nL, mixed[0]!, mixed[1]!, lo - s0, before);
+    mixKey(k0, k1, RIGHT);
+    this.eK0[top] = mixed[0]!;
+    this.eK1[top] = mixed[1]!;
+    mixKey(k0, k1, DRAWS);
+    let q0 = mixed[0]!;
+    let q1 = mixed[1]!;
+    if ((q0 | q1) === 0) q1 = 0x5bd1e995;
+    const { arena, eMask, eTotal, trialsAll, trialsLeft } = this;
+    const { relParent, relElse, relTimes, forced, every } = t;
+    arena.fill(0, lo, lo + size);
+    const off = this.eBase[top]! + s0;
+    const rel0 = t.rel0[node]!;
+    const word0 = t.word0[node]!;
+    const nw = t.words[node]!;
+    const mask = top * t.maxWords;
+    const maskL = left * t.maxWords;
+    const tot = top * na;
+    const totL = left * na;
+    const body = t.children[t.child0[node]!]! * na;
+    for (let a = 0; a < na; a++) eTotal[totL + a] = nL * plain[body + a]!;
+    for (let w = 0; w < nw; w++) {
+      const present = eMask[mask + w]!;
+      let inRight = present;
+      let inLeft = 0;
+      for (let bits = present | forced[word0 + w]!; bits !== 0; bits &= bits - 1) {
+        const bit = bits & -bits;
+        const i = (w << 5) + 31 - Math.clz32(bit);
+        const r = rel0 + i;
+        const parent = relParent[r]!;
+        let M = relTimes[r]!;
+        let ML = M;
+        if (parent < 0) {
+          M *= n;
+          ML *= nL;
+        } else if (relElse[r] === 0) {
+          M *= arena[off + parent]! + arena[lo + parent]!;
+          ML *= arena[lo + parent]!;
+        } else {
+          M *= trialsAll[parent]! - arena[off + parent]! - arena[lo + parent]!;
+          ML *= trialsLeft[parent]! - arena[lo + parent]!;
+        }
+        trialsAll[i] = M;
+        trialsLeft[i] = ML;
+        if ((present & bit) === 0) continue;
+        const c = arena[off + i]!;
+        let x = 0;
+        if (ML === 0) x = 0;
+        else if (c === M) x = ML;
+        else if (ML === M) x = c;
+        else if (every[s0 + i] !== 0) {
+          const period = every[s0 + i]!;
+          const executed = this.executed[s0 + i]!;
+          x = Math.floor((executed + ML) / period) - Math.floor(executed / period);
+        } else {
+          const flipC = c + c > M;
+          const flipL = ML + ML > M;
+          const C = flipC ? M - c : c;
+          const D = flipL ? M - ML : ML;
+          const a = C < D ? C : D;
+          const b = C < D ? D : C;
+          if (a === 1) {
+            let u = Math.imul(q0, 0x9e3779bb);
+            u = (u << 5) | (u >>> 27);
+            u = Math.imul(u, 5);
+            q1 ^= q0;
+            q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
+            q1 = (q1 << 13) | (q1 >>> 19);
+            x = (u >>> 0) * M < b * TWO32 ? 1 : 0;
+          } else {
+            rng[0] = q0;
+            rng[1] = q1;
+            x = drawFolded(M, a, b);
+            q0 = rng[0]!;
+            q1 = rng[1]!;
+          }
+          if (flipL) x = C - x;
+          if (flipC) x = ML - x;
+        }
+        if (x === 0) continue;
+        arena[lo + i] = x;
+        arena[off + i] = c - x;
+        inLeft |= bit;
+        if (c === x) inRight ^= bit;
+        const wa = (s0 + i) * na;
+        for (let a = 0; a < na; a++) eTotal[totL + a] = eTotal[totL + a]! + x * weight[wa + a]!;
+      }
+      eMask[mask + w] = inRight;
+      eMask[maskL + w] = inLeft;
+    }
+    this.eN[top] = n - nL;
+    this.eVersion[left] = this.version;
+    for (let a = 0; a < na; a++) eTotal[tot + a] = eTotal[tot + a]! - eTotal[totL + a]!;
+  }
+
+  /** Retires items of a sequence up to the one that crosses a limit, and opens that one. */
+  private walkSeq(top: number, limits: Float64Array): void {
+    const t = this.t;
+    const { plain, weight, columns } = this.armed;
+    const na = columns.length;
+    const { current: cur, item, arena } = this;
+    const node = this.eNode[top]!;
+    const base = this.eBase[top]!;
+    const child0 = t.child0[node]!;
+    const count = t.childCount[node]!;
+    for (let ix = this.eIdx[top]!; ix < count; ix++) {
+      let v = t.children[child0 + ix]!;
+      let branch = -1;
+      if (t.kind[v] === BRANCH) {
+        branch = t.site[v]!;
+        v = t.children[t.child0[v]! + (arena[base + branch] !== 0 ? 0 : 1)]!;
+      }
+      for (let a = 0; a < na; a++) item[a] = plain[v * na + a]!;
+      for (let j = t.own0[v]!; j < t.own0[v + 1]!; j++) {
+        const e = t.ownEntry[j]!;
+        const x = arena[base + e]!;
+        if (x > t.ownLo[j]! && x <= t.ownHi[j]!) for (let a = 0; a < na; a++) item[a] = item[a]! + weight[e * na + a]!;
+      }
+      for (let j = t.nested0[v]!; j < t.nested0[v + 1]!; j++) {
+        for (let e = t.nestedFrom[j]!; e < t.nestedTo[j]!; e++) {
+          const c = arena[base + e]!;
+          if (c !== 0) for (let a = 0; a < na; a++) item[a] = item[a]! + c * weight[e * na + a]!;
+        }
+      }
+      let crosses = false;
+      for (let a = 0; a < na; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      if (crosses) {
+        this.eIdx[top] = ix + 1;
+        if (branch >= 0 && t.every[branch]! > 0) this.executed[branch] = this.executed[branch]! + 1;
+        this.open(top, v, base);
+        return;
+      }
+      for (let a = 0; a < na; a++) cur[a] = cur[a]! + item[a]!;
+      this.retireItem(v, base);
+      if (branch >= 0 && t.every[branch]! > 0) this.executed[branch] = this.executed[branch]! + 1;
+    }
+    this.pop(top);
+  }
+
+  /** An item of a sequence retires as a whole. */
+  private retireItem(v: number, base: number): void {
+    const t = this.t;
+    const { arena } = this;
+    if (t.periodic0[v + 1]! > t.periodic0[v]!) this.countExecutions(v, t.frame[v]!, 1, base);
+    for (let j = t.own0[v]!; j < t.own0[v + 1]!; j++) {
+      const x = arena[base + t.ownEntry[j]!]!;
+      if (x > t.ownLo[j]! && x <= t.ownHi[j]!) this.occur(t.ownEntry[j]!, 1);
+    }
+    for (let j = t.nested0[v]!; j < t.nested0[v + 1]!; j++) {
+      for (let e = t.nestedFrom[j]!; e < t.nestedTo[j]!; e++) {
+        const c = arena[base + e]!;
+        if (c !== 0) this.occur(e, c);
+      }
+    }
+    this.retireWhole(v, 1);
+  }
+
+  /** An item of a sequence becomes the next piece to run. */
+  private open(top: number, v: number, base: number): void {
+    const t = this.t;
+    const kind = t.kind[v]!;
+    if (kind === NODE_BLOCK) {
+      this.push(BLOCK, v, 1, 0, 0, base, this.arenaTop);
+    } else if (kind === LOOP) {
+      mixKey(this.eK0[top]!, this.eK1[top]!, NEST + v);
+      const range = this.push(RANGE, v, t.trip[v]!, mixed[0]!, mixed[1]!, base, this.arenaTop);
+      this.initMask(range, v, base);
+    } else {
+      this.push(SEQ, v, 1, this.eK0[top]!, this.eK1[top]!, base, this.arenaTop);
+    }
+  }
+
+  /** Retires instructions up to the first that reaches a limit; the slot that fired, or -1 if none did. */
+  private walkBlock(top: number, limits: Float64Array): number {
+    const t = this.t;
+    const { weight, vectors, columns } = this.armed;
+    const na = columns.length;
+    const { current: cur, arena } = this;
+    const node = this.eNode[top]!;
+    const base = this.eBase[top]!;
+    const end = t.inst0[node]! + t.instCount[node]!;
+    let q = t.inst0[node]! + this.eIdx[top]!;
+    let fired = -1;
+    while (q < end && fired < 0) {
+      const v = t.instVector[q]! * na;
+      for (let a = 0; a < na; a++) cur[a] = cur[a]! + vectors[v + a]!;
+      for (let j = t.effect0[q]!; j < t.effect0[q + 1]!; j++) {
+        const e = t.effectEntry[j]!;
+        if (arena[base + e] !== t.effectSlot[j]! + 1) continue;
+        this.occur(e, 1);
+        for (let a = 0; a < na; a++) cur[a] = cur[a]! + weight[e * na + a]!;
+      }
+      if (this.newSingles[q] === 0) this.dirtySingles[this.nrDirtySingles++] = q;
+      this.newSingles[q] = this.newSingles[q]! + 1;
+      for (let a = na - 1; a >= 0; a--) if (cur[a]! >= limits[a]!) fired = a;
+      q++;
+    }
+    this.last = q - 1;
+    this.eIdx[top] = q - t.inst0[node]!;
+    if (q === end) this.pop(top);
+    return fired;
+  }
+
+  /** Brings `sums` up to date. */
+  private fold(): void {
+    const t = this.t;
+    const { sums } = this;
+    for (let i = 0; i < this.nrDirtyWholes; i++) {
+      const v = this.dirtyWholes[i]!;
+      const n = this.newWholes[v]!;
+      this.newWholes[v] = 0;
+      this.wholes[v] = this.wholes[v]! + n;
+      for (let c = 0; c < NR_EVENTS; c++) sums[c] = sums[c]! + n * t.plain[v * NR_EVENTS + c]!;
+    }
+    this.nrDirtyWholes = 0;
+    for (let i = 0; i < this.nrDirtySingles; i++) {
+      const q = this.dirtySingles[i]!;
+      const n = this.newSingles[q]!;
+      this.newSingles[q] = 0;
+      this.singles[q] = this.singles[q]! + n;
+      const v = t.instVector[q]! * NR_EVENTS;
+      for (let c = 0; c < NR_EVENTS; c++) sums[c] = sums[c]! + n * t.vectors[v + c]!;
+    }
+    this.nrDirtySingles = 0;
+    for (let w = 0; w < this.dirtyOccurred.length; w++) {
+      for (let bits = this.dirtyOccurred[w]!; bits !== 0; bits &= bits - 1) {
+        const e = (w << 5) + 31 - Math.clz32(bits & -bits);
+        const n = this.newOccurred[e]!;
+        this.newOccurred[e] = 0;
+        this.occurred[e] = this.occurred[e]! + n;
+        for (let j = t.weight0[e]!; j < t.weight0[e + 1]!; j++)
+          sums[t.weightColumn[j]!] = sums[t.weightColumn[j]!]! + n * t.weightValue[j]!;
+      }
+      this.dirtyOccurred[w] = 0;
+    }
+  }
+
+  truth(): SymbolTruth[] {
+    return truthBySymbol(this.image, this);
+  }
+
+  truthByInstruction(): InstructionTruth[] {
+    return truthByInstruction(this.image, this);
+  }
+
+  retired(): { readonly wholes: Float64Array; readonly singles: Float64Array; readonly occurred: Float64Array } {
+    this.fold();
+    return { wholes: this.wholes, singles: this.singles, occurred: this.occurred };
+  }
+
+  shares(entry: number): Float64Array {
+    this.fold();
+    return this.identities.shares(entry, this.occurred[entry]!);
+  }
+}
+
+/** Instance that executes last in a node. */
+function lastOf(t: Tables, v: number): number {
+  for (;;) {
+    const count = t.childCount[v]!;
+    if (count === 0) return t.inst0[v]! + t.instCount[v]! - 1;
+    v = t.children[t.child0[v]! + count - 1]!;
+  }
+}
+
+/** drawFolded with the folding: the form of samplers.hypergeometric without its call. */
+function hypergeometricOf(M: number, c: number, L: number): number {
+  const flipC = c + c > M;
+  const flipL = L + L > M;
+  const C = flipC ? M - c : c;
+  const D = flipL ? M - L : L;
+  let x = C < D ? drawFolded(M, C, D) : drawFolded(M, D, C);
+  if (flipL) x = C - x;
+  return flipC ? L - x : x;
+}

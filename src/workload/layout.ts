@@ -1,0 +1,468 @@
+/**
+ * From a program to machine code: every instruction gets bytes, an address and a symbol, and control flow the instructions
+ * that a compiler would have written for it.
+ *
+ *     loop    xor %ebx,%ebx; jmp test; top: BODY; add $1,%ebx; test: cmp $n,%ebx; jl top       (gcc -O0's shape of a for)
+ *     branch  jcc else; THEN; [jmp end;] else: [ELSE; end:]                                      (taken = not THEN)
+ *     call    call callee, or call *slot(%rip) into another DSO, or through a stub of this DSO that only jumps there
+ *     jump    jmp callee, or jmp *slot(%rip)                                                     (a stub NAME@plt is one)
+ *     syscall mov $nr,%eax; syscall
+ *     function ...; ret, unless its last node never returns
+ *
+ * The code is plausible, not runnable: registers are chosen in rotation, and memory operands point nowhere.
+ * Not modelled: relocations, unwind tables, data; pointers that indirect jumps read lie beyond the text.
+ */
+import { COND, REG } from '../arch/encode.ts';
+import * as x86 from '../arch/encode.ts';
+import type { Trap } from '../arch/cpu.ts';
+import type { Dso, DsoSymbol } from '../arch/dso.ts';
+import type { EventVector } from '../arch/events.ts';
+import { address } from '../units.ts';
+import { fetchSites, loadSites, mispredictSites, retires, storeSites, TAKEN } from './instructions.ts';
+import { EXITS } from './program.ts';
+import type { Branch, FunctionSpec, Instruction, Loop, MissRates, Node, Op, Program, Site } from './program.ts';
+import { interpolate, toNumber } from './quantity.ts';
+import type { Scope } from './quantity.ts';
+import { SYSCALLS } from './syscalls.ts';
+
+/** One instruction of the text. */
+export interface StaticInstruction {
+  /** Index of its function. */
+  readonly func: number;
+  readonly address: number;
+  readonly length: number;
+  readonly trap: Trap | undefined;
+}
+
+/** One execution of an instruction: which, what it retires, what may go wrong. */
+export interface Step {
+  readonly kind: 'step';
+  readonly id: number;
+  readonly retires: EventVector;
+  readonly sites: readonly Site[];
+}
+/** What executes, in order: the program without syntax. */
+export type Flow =
+  | Step
+  | { readonly kind: 'loop'; readonly times: number; readonly body: readonly Flow[] }
+  | {
+      readonly kind: 'branch';
+      readonly p: number;
+      /** Period of an exactly periodic branch, or 0. */
+      readonly every: number;
+      /** The conditional jump; both arms begin with its step, and its sites happen whichever way it goes. */
+      readonly jcc: number;
+      readonly sites: readonly Site[];
+      readonly then: readonly Flow[];
+      readonly else: readonly Flow[];
+    }
+  /** `by` is the call instruction, or -1 for a tail jump, which leaves no return address. */
+  | { readonly kind: 'call'; readonly func: number; readonly by: number }
+  /** Nothing after this executes. */
+  | { readonly kind: 'exit' };
+
+export interface Layout {
+  readonly dsos: readonly Dso[];
+  readonly instructions: readonly StaticInstruction[];
+  readonly functions: readonly { readonly name: string; readonly symbol: string; readonly dso: number }[];
+  /** By function. */
+  readonly flows: readonly (readonly Flow[])[];
+  readonly entry: number;
+}
+
+const TEXT_OFFSET = 0x1000;
+const PAGE = 0x1000;
+const ALIGN = 16;
+
+/** A place in a function's code: before its instruction of that index. */
+interface Label {
+  at: number;
+}
+/** An instruction before its displacements are known. */
+interface Draft {
+  readonly trap: Trap | undefined;
+  readonly bytes?: number[];
+  readonly jump?: { readonly cond: number | undefined; readonly to: Label };
+  readonly transfer?: { readonly call: boolean; readonly func: number; readonly viaSlot: boolean };
+  length: number;
+}
+
+/** Counters of nested loops: callee-saved, as a compiler would choose. */
+const COUNTERS = [REG.rbx, REG.r12, REG.r13, REG.r14, REG.r15] as const;
+const SCRATCH = [REG.rax, REG.rdx, REG.rcx, REG.rsi, REG.r8, REG.rdi, REG.r9, REG.r10, REG.r11] as const;
+const ALU_OPS = ['add', 'sub', 'xor', 'and', 'or'] as const;
+/** Signed and unsigned comparisons that compiled conditions are made of, by rotation. */
+const CONDITIONS = [COND.e, COND.ne, COND.le, COND.g, COND.ge, COND.s, COND.be, COND.a] as const;
+
+/** Writes the code of one function and the flow through it. */
+class FunctionWriter {
+  readonly drafts: Draft[] = [];
+  private readonly program: Program;
+  private readonly scope: Scope;
+  private readonly functionIndex: ReadonlyMap<string, number>;
+  private readonly spec: FunctionSpec;
+  private readonly firstId: number;
+  /** Varies registers and operands from place to place, the same in every run. */
+  private dice: number;
+  private depth = 0;
+  private accumulator: number = REG.rax;
+
+  constructor(
+    program: Program,
+    scope: Scope,
+    functionIndex: ReadonlyMap<string, number>,
+    spec: FunctionSpec,
+    firstId: number,
+  ) {
+    this.program = program;
+    this.scope = scope;
+    this.functionIndex = functionIndex;
+    this.spec = spec;
+    this.firstId = firstId;
+    this.dice = [...spec.name].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193), 0x811c9dc5);
+  }
+
+  write(): Flow[] {
+    const flow: Flow[] = [];
+    this.nodes(this.spec.body, flow);
+    if (!this.endsWithoutReturn(this.spec.body)) flow.push(this.step(x86.ret(), retires('ret')));
+    const fetch = fetchSites(this.spec.fetch ?? {});
+    const first = flow[0]!;
+    if (fetch.length > 0 && (first.kind === 'step' || first.kind === 'branch'))
+      flow[0] = { ...first, sites: [...fetch, ...first.sites] };
+    return flow;
+  }
+
+  private endsWithoutReturn(body: readonly Node[]): boolean {
+    const last = body.at(-1);
+    if (last === undefined) return false;
+    if (last.kind === 'seq') return this.endsWithoutReturn(last.body);
+    return last.kind === 'jump' || (last.kind === 'syscall' && EXITS.has(last.name));
+  }
+
+  private roll(n: number): number {
+    this.dice = (Math.imul(this.dice, 1664525) + 1013904223) | 0;
+    return (this.dice >>> 12) % n;
+  }
+  private scratch(): number {
+    return SCRATCH[this.roll(SCRATCH.length)]!;
+  }
+  /** A stack slot below the frame pointer. */
+  private slot(): number {
+    return -8 * (1 + this.roll(12));
+  }
+
+  private emit(draft: Omit<Draft, 'trap'>, trap?: Trap): number {
+    this.drafts.push({ trap, ...draft });
+    return this.firstId + this.drafts.length - 1;
+  }
+  private step(bytes: number[], events: EventVector, sites: readonly Site[] = [], trap?: Trap): Step {
+    return { kind: 'step', id: this.emit({ bytes, length: bytes.length }, trap), retires: events, sites };
+  }
+  private jump(to: Label, cond?: number): number {
+    return this.emit({ jump: { cond, to }, length: 2 });
+  }
+  private label(): Label {
+    return { at: this.drafts.length };
+  }
+
+  private nodes(body: readonly Node[], flow: Flow[]): void {
+    body.forEach((node, i) => {
+      const next = body[i + 1];
+      switch (node.kind) {
+        case 'block':
+          node.instructions.forEach((instruction, j) => {
+            const setsFlags = next?.kind === 'branch' && j === node.instructions.length - 1;
+            flow.push(this.instruction(instruction, setsFlags));
+          });
+          break;
+        case 'seq':
+          this.nodes(node.body, flow);
+          break;
+        case 'loop':
+          this.loop(node, flow);
+          break;
+        case 'branch':
+          this.branch(node, flow);
+          break;
+        case 'call':
+        case 'jump':
+          this.transfer(node, flow);
+          break;
+        case 'syscall': {
+          const number = SYSCALLS[node.name]!;
+          flow.push(this.step(x86.movImm(REG.rax, number), retires('mov')));
+          const trap: Trap = { kind: 'syscall', name: node.name, args: this.args(node.args) };
+          flow.push(this.step(x86.syscall(), retires('syscall', node.cycles), [], trap));
+          if (EXITS.has(node.name)) flow.push({ kind: 'exit' });
+          break;
+        }
+        case 'fault': {
+          const bytes = node.write
+            ? x86.store64(REG.rdi, 8 * this.roll(16), this.accumulator)
+            : x86.load64(this.pick(), REG.rsi, 8 * this.roll(16));
+          const events = retires(node.write ? 'fault_store' : 'fault_load', node.cycles);
+          flow.push(this.step(bytes, events, [], { kind: 'page_fault', write: node.write }));
+          break;
+        }
+      }
+    });
+  }
+
+  private args(args: Readonly<Record<string, number | string>>): Record<string, number | string> {
+    const out: Record<string, number | string> = {};
+    for (const [key, value] of Object.entries(args)) {
+      const v = typeof value === 'string' ? interpolate(value, this.scope) : value;
+      const dso = key === 'dso' ? this.program.dsos.find((d) => d.name === v) : undefined;
+      out[key] = dso ? String(interpolate(dso.path, this.scope)) : v;
+    }
+    return out;
+  }
+
+  private loop(node: Loop, flow: Flow[]): void {
+    const times = Math.round(toNumber(node.times, this.scope));
+    const counter = COUNTERS[this.depth % COUNTERS.length]!;
+    const test: Label = { at: 0 };
+    flow.push(this.step(x86.aluRegReg('xor', counter, counter), retires('alu')));
+    flow.push({ kind: 'step', id: this.jump(test), retires: retires('jmp', 0.5), sites: [] });
+    const top = this.label();
+    const body: Flow[] = [];
+    this.depth++;
+    this.nodes(node.body, body);
+    this.depth--;
+    body.push(this.step(x86.aluRegImm('add', counter, 1), retires('alu')));
+    test.at = this.drafts.length;
+    const compare = this.step(
+      times < 0x80000000 ? x86.cmpImm32(counter, times) : x86.aluRegReg64('cmp', counter, REG.r11),
+      retires('cmp'),
+    );
+    const jcc = this.jump(top, COND.l);
+    const again: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles, TAKEN), sites: [] };
+    const exit: Step = {
+      kind: 'step',
+      id: jcc,
+      retires: retires('jcc', node.cycles),
+      sites: mispredictSites(node.mispredict),
+    };
+    if (times > 0) flow.push({ kind: 'loop', times, body: [compare, again, ...body] });
+    flow.push(compare, exit);
+  }
+
+  private branch(node: Branch, flow: Flow[]): void {
+    const otherwise: Label = { at: 0 };
+    const end: Label = { at: 0 };
+    const jcc = this.jump(otherwise, CONDITIONS[this.roll(CONDITIONS.length)]);
+    const stays: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles), sites: [] };
+    const takes: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles, TAKEN), sites: [] };
+    const then: Flow[] = [stays];
+    this.nodes(node.then, then);
+    if (node.else.length > 0 && !this.endsWithoutReturn(node.then))
+      then.push({ kind: 'step', id: this.jump(end), retires: retires('jmp'), sites: [] });
+    otherwise.at = this.drafts.length;
+    const other: Flow[] = [takes];
+    this.nodes(node.else, other);
+    end.at = this.drafts.length;
+    const every = typeof node.p === 'number' ? 0 : node.p.every;
+    flow.push({
+      kind: 'branch',
+      p: typeof node.p === 'number' ? node.p : 1 / node.p.every,
+      every,
+      jcc,
+      sites: mispredictSites(node.mispredict),
+      // oxlint-disable-next-line no-thenable -- an arm, not a promise
+      then,
+      else: other,
+    });
+  }
+
+  private transfer(node: Extract<Node, { kind: 'call' | 'jump' }>, flow: Flow[]): void {
+    const call = node.kind === 'call';
+    let func = this.functionIndex.get(node.target)!;
+    const target = this.program.functions[func]!;
+    let viaSlot = target.dso !== this.spec.dso;
+    if (viaSlot && call) {
+      const stub = this.program.functions.findIndex((f) => f.dso === this.spec.dso && isStubFor(f, node.target));
+      if (stub >= 0) {
+        func = stub;
+        viaSlot = false;
+      }
+    }
+    const id = this.emit({ transfer: { call, func, viaSlot }, length: viaSlot ? 6 : 5 });
+    const sites = call ? [] : mispredictSites(node.mispredict);
+    const op = call ? (viaSlot ? 'call_got' : 'call') : viaSlot ? 'jmp_got' : 'jmp';
+    flow.push(
+      { kind: 'step', id, retires: retires(op, node.cycles), sites },
+      { kind: 'call', func, by: call ? id : -1 },
+    );
+    if (call) this.accumulator = REG.rax;
+  }
+
+  private pick(): number {
+    this.accumulator = this.scratch();
+    return this.accumulator;
+  }
+
+  private rates(misses: string | MissRates | undefined): MissRates {
+    return typeof misses === 'string' ? (this.program.misses[misses] as MissRates) : (misses ?? {});
+  }
+
+  private instruction(i: Instruction, setsFlags: boolean): Step {
+    const rates = this.rates(i.misses);
+    const sites = i.op === 'store' || i.op === 'push' ? storeSites(rates) : isLoad(i.op) ? loadSites(rates) : [];
+    return this.step(this.encode(i.op, setsFlags), retires(i.op, i.cycles, i.events), [...sites, ...(i.sites ?? [])]);
+  }
+
+  private encode(op: Op, setsFlags: boolean): number[] {
+    const acc = this.accumulator;
+    switch (op) {
+      case 'nop':
+        return x86.nops(1);
+      case 'alu': {
+        if (setsFlags) return x86.aluRegReg('test', acc, acc);
+        const operation = ALU_OPS[this.roll(ALU_OPS.length)]!;
+        if (this.roll(3) === 0)
+          return x86.shiftImm(([4, 5, 7] as const)[this.roll(3)] as 4 | 5 | 7, acc, 1 + this.roll(31));
+        if (this.roll(3) === 0) return x86.aluRegImm(operation, acc, 1 + this.roll(100));
+        return x86.aluRegReg(operation, acc, this.scratch());
+      }
+      case 'mov':
+        return x86.aluRegReg('mov', this.pick(), acc);
+      case 'lea':
+        return x86.lea64(this.pick(), acc, 1 + this.roll(100));
+      case 'cmp':
+        return this.roll(2) === 0
+          ? x86.aluRegImm('cmp', acc, this.roll(100))
+          : x86.aluRegReg('cmp', acc, this.scratch());
+      case 'mul':
+        return x86.imul(acc, this.scratch());
+      case 'div':
+        return x86.idiv(REG.rcx);
+      case 'sqrt':
+        return x86.sqrtsd(this.roll(8), this.roll(8));
+      case 'fadd':
+        return x86.addsd(this.roll(8), this.roll(8));
+      case 'load':
+        return this.roll(3) === 0
+          ? x86.load64(this.pick(), acc, 8 * this.roll(12))
+          : x86.load(this.pick(), REG.rbp, this.slot());
+      case 'store':
+        return this.roll(3) === 0 ? x86.store64(REG.rbp, this.slot(), acc) : x86.store(REG.rbp, this.slot(), acc);
+      case 'push':
+        return x86.push(this.drafts.length === 0 ? REG.rbp : COUNTERS[this.roll(COUNTERS.length)]!);
+      case 'pop':
+        return x86.pop(COUNTERS[this.roll(COUNTERS.length)]!);
+      case 'leave':
+        return x86.leave();
+      case 'atomic':
+        return x86.lockXadd(REG.rdi, 8 * this.roll(8), acc);
+      case 'pause':
+        return x86.pause();
+    }
+  }
+}
+
+/** Ops whose `misses` are those of a load. */
+const isLoad = (op: Op): boolean => op === 'load' || op === 'pop' || op === 'leave' || op === 'atomic';
+
+/** A stub does nothing but jump to its target. */
+const isStubFor = (f: FunctionSpec, target: string): boolean =>
+  f.body.length === 1 && f.body[0]?.kind === 'jump' && f.body[0].target === target;
+
+/** Short forms first; those that do not reach grow, until all reach. */
+function relax(drafts: readonly Draft[]): number[] {
+  for (;;) {
+    const starts = [0];
+    for (const d of drafts) starts.push(starts.at(-1)! + d.length);
+    let grew = false;
+    drafts.forEach((d, i) => {
+      if (!d.jump || d.length !== 2) return;
+      const rel = starts[d.jump.to.at]! - starts[i + 1]!;
+      if (rel < -128 || rel > 127) {
+        d.length = d.jump.cond === undefined ? 5 : 6;
+        grew = true;
+      }
+    });
+    if (!grew) return starts;
+  }
+}
+
+interface Placed {
+  readonly drafts: readonly Draft[];
+  readonly starts: readonly number[];
+  offset: number;
+}
+
+export function layout(program: Program, scope: Scope): Layout {
+  const functionIndex = new Map(program.functions.map((f, i) => [f.name, i]));
+  const dsoIndex = new Map(program.dsos.map((d, i) => [d.name, i]));
+  const flows: Flow[][] = [];
+  const placed: Placed[] = [];
+  let ids = 0;
+  const ends = program.dsos.map(() => TEXT_OFFSET);
+  for (const spec of program.functions) {
+    const writer = new FunctionWriter(program, scope, functionIndex, spec, ids);
+    flows.push(writer.write());
+    ids += writer.drafts.length;
+    const starts = relax(writer.drafts);
+    const dso = dsoIndex.get(spec.dso)!;
+    const offset = Math.ceil(ends[dso]! / ALIGN) * ALIGN;
+    placed.push({ drafts: writer.drafts, starts, offset });
+    ends[dso] = offset + starts.at(-1)!;
+  }
+
+  const dsos = program.dsos.map((d, i): Dso => {
+    const text = new Uint8Array(ends[i]! - TEXT_OFFSET);
+    const symbols: DsoSymbol[] = [];
+    let slots = 0;
+    let filled = TEXT_OFFSET;
+    /** Pointers of indirect jumps start on the page after the text. */
+    const firstSlot = Math.ceil(ends[i]! / PAGE) * PAGE;
+    program.functions.forEach((f, fi) => {
+      if (dsoIndex.get(f.dso) !== i) return;
+      const { drafts, starts, offset } = placed[fi]!;
+      text.set(x86.nops(offset - filled), filled - TEXT_OFFSET);
+      filled = offset + starts.at(-1)!;
+      symbols.push({ name: f.symbol ?? f.name, offset, size: starts.at(-1)! });
+      drafts.forEach((draft, k) => {
+        const end = offset + starts[k + 1]!;
+        text.set(encoded(draft, end, offset, starts), offset + starts[k]! - TEXT_OFFSET);
+      });
+    });
+    function encoded(draft: Draft, end: number, offset: number, starts: readonly number[]): number[] {
+      if (draft.jump) {
+        const rel = offset + starts[draft.jump.to.at]! - end;
+        const { cond } = draft.jump;
+        if (cond === undefined) return draft.length === 2 ? x86.jmpShort(rel) : x86.jmpNear(rel);
+        return draft.length === 2 ? x86.jccShort(cond, rel) : x86.jccNear(cond, rel);
+      }
+      if (draft.transfer) {
+        const { call, func, viaSlot } = draft.transfer;
+        if (viaSlot) return (call ? x86.callIndirect : x86.jmpIndirect)(firstSlot + 8 * slots++ - end);
+        return (call ? x86.callNear : x86.jmpNear)(placed[func]!.offset - end);
+      }
+      return draft.bytes as number[];
+    }
+    return {
+      path: String(interpolate(d.path, scope)),
+      base: address(d.base),
+      textOffset: TEXT_OFFSET,
+      text,
+      symbols: symbols.toSorted((a, b) => a.offset - b.offset),
+    };
+  });
+
+  const instructions = placed.flatMap(({ drafts, starts, offset }, func) => {
+    const spec = program.functions[func]!;
+    const base = program.dsos[dsoIndex.get(spec.dso)!]!.base;
+    return drafts.map((draft, k): StaticInstruction => {
+      const at = base + offset + starts[k]!;
+      return { func, address: at, length: draft.length, trap: draft.trap };
+    });
+  });
+  const functions = program.functions.map((f) => ({
+    name: f.name,
+    symbol: f.symbol ?? f.name,
+    dso: dsoIndex.get(f.dso)!,
+  }));
+  return { dsos, instructions, functions, flows, entry: functionIndex.get(program.entry)! };
+}

@@ -1,0 +1,126 @@
+/**
+ * Ground truth: what really retired, by symbol and by instruction, in every column, up to where a cursor stands.
+ *
+ * Nothing is sampled and nothing is counted twice: the cursor's own books (how often each context ran, how often each
+ * outcome happened) are pushed down the context tree. Values are multiples of 1/64, so the sums equal the cursor's totals
+ * to the last bit.
+ */
+import { eventVector, NR_EVENTS } from '../arch/events.ts';
+import type { EventVector } from '../arch/events.ts';
+import { BLOCK, BRANCH, LOOP } from './image.ts';
+import type { Image, Tables } from './image.ts';
+
+/** What a cursor knows about its past. */
+export interface Books {
+  /** Executions of nodes as wholes and of single instances, and occurrences of entries. */
+  retired(): { readonly wholes: Float64Array; readonly singles: Float64Array; readonly occurred: Float64Array };
+  /** How the occurrences of an entry are shared among its slots. */
+  shares(entry: number): Float64Array;
+}
+
+/** What a symbol retired. */
+export interface SymbolTruth {
+  /** Index into the image's dsos. */
+  readonly dso: number;
+  readonly symbol: string;
+  readonly totals: EventVector;
+}
+
+/** What one instruction retired. */
+export interface InstructionTruth extends SymbolTruth {
+  readonly address: number;
+  readonly length: number;
+  /** Times it was executed. */
+  readonly executions: number;
+}
+
+/** Executions of every node of the context tree so far, whole ones and those on the way in a larger whole. */
+function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Float64Array {
+  const n = wholes.slice();
+  for (let v = 0; v < t.nodes; v++) {
+    const times = n[v]!;
+    if (times === 0 || t.kind[v] === BLOCK) continue;
+    const child0 = t.child0[v]!;
+    if (t.kind[v] === BRANCH) {
+      const happened = occurred[t.site[v]!]!;
+      n[t.children[child0]!] = n[t.children[child0]!]! + happened;
+      n[t.children[child0 + 1]!] = n[t.children[child0 + 1]!]! + times - happened;
+      continue;
+    }
+    const each = t.kind[v] === LOOP ? times * t.trip[v]! : times;
+    for (let i = 0; i < t.childCount[v]!; i++) {
+      const child = t.children[child0 + i]!;
+      n[child] = n[child]! + each;
+    }
+  }
+  return n;
+}
+
+/** Adds up what retired under keys that `keyOf` gives to static instructions. */
+function book(
+  image: Image,
+  books: Books,
+  keys: number,
+  keyOf: (instruction: number) => number,
+): { readonly totals: Float64Array; readonly executions: Float64Array } {
+  const t = image.tables;
+  const { wholes, singles, occurred } = books.retired();
+  const runs = executions(t, wholes, occurred);
+  const totals = new Float64Array(keys * NR_EVENTS);
+  const times = new Float64Array(keys);
+  for (let q = 0; q < t.instId.length; q++) {
+    const n = runs[t.instNode[q]!]! + singles[q]!;
+    if (n === 0) continue;
+    const key = keyOf(t.instId[q]!);
+    times[key] = times[key]! + n;
+    const v = t.instVector[q]! * NR_EVENTS;
+    for (let c = 0; c < NR_EVENTS; c++) {
+      const at = key * NR_EVENTS + c;
+      totals[at] = totals[at]! + n * t.vectors[v + c]!;
+    }
+  }
+  for (let e = 0; e < t.entries; e++) {
+    if (occurred[e] === 0 || t.decides[e]! >= 0) continue;
+    books.shares(e).forEach((n, slot) => {
+      const key = keyOf(t.slotInstruction[t.slot0[e]! + slot]!);
+      for (let j = t.weight0[e]!; j < t.weight0[e + 1]!; j++) {
+        const at = key * NR_EVENTS + t.weightColumn[j]!;
+        totals[at] = totals[at]! + n * t.weightValue[j]!;
+      }
+    });
+  }
+  return { totals, executions: times };
+}
+
+/** A cursor's ledger, as the floors above see it. */
+export interface Truth {
+  /** What each symbol retired so far, in the order of the program's functions; symbols that did not run are absent. */
+  truth(): SymbolTruth[];
+  /** What each instruction retired so far, by address within its DSO; instructions that did not run are absent. */
+  truthByInstruction(): InstructionTruth[];
+}
+
+/** What each symbol retired so far, in the order of the program's functions; symbols that did not run are absent. */
+export function truthBySymbol(image: Image, books: Books): SymbolTruth[] {
+  const { functions, instructions } = image.layout;
+  const booked = book(image, books, functions.length, (i) => instructions[i]!.func);
+  return functions.flatMap((f, i) => {
+    const totals = eventVector();
+    totals.set(booked.totals.subarray(i * NR_EVENTS, (i + 1) * NR_EVENTS));
+    return booked.executions[i] === 0 ? [] : [{ dso: f.dso, symbol: f.symbol, totals }];
+  });
+}
+
+/** What each instruction retired so far, by address within its DSO; instructions that did not run are absent. */
+export function truthByInstruction(image: Image, books: Books): InstructionTruth[] {
+  const { functions, instructions } = image.layout;
+  const booked = book(image, books, instructions.length, (i) => i);
+  return instructions.flatMap((instruction, i) => {
+    if (booked.executions[i] === 0) return [];
+    const f = functions[instruction.func]!;
+    const totals = eventVector();
+    totals.set(booked.totals.subarray(i * NR_EVENTS, (i + 1) * NR_EVENTS));
+    const { address, length } = instruction;
+    return [{ dso: f.dso, symbol: f.symbol, totals, address, length, executions: booked.executions[i]! }];
+  });
+}

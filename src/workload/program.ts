@@ -1,0 +1,168 @@
+/**
+ * A program as data: what YAML files say and the builder builds, before it has addresses.
+ *
+ * A program is a set of functions in DSOs; a function is a sequence of instructions, loops, branches, calls and traps. What
+ * is random about it is written as probabilities: which way a branch goes, which access misses, what is mispredicted.
+ * Control flow adds the instructions that a compiler would (jumps, compares, calls, returns): layout.ts says which.
+ *
+ * Quantities may be `${...}` expressions over the program's parameters; they are evaluated when it is compiled.
+ * Not modelled: data flow (a branch does not know what was loaded), recursion, indirect calls, threads.
+ */
+import type { EventName } from '../arch/events.ts';
+
+/** Ops a program can name. */
+export const OPS = [
+  'nop',
+  'alu',
+  'mov',
+  'lea',
+  'cmp',
+  'mul',
+  'div',
+  'sqrt',
+  'fadd',
+  'load',
+  'store',
+  'push',
+  'pop',
+  'leave',
+  'atomic',
+  'pause',
+] as const;
+export type Op = (typeof OPS)[number];
+
+/** A number, or a text with `${expression}` parts that becomes one when parameters are known. */
+export type Quantity = number | string;
+
+/** Extra events of an instruction, by column. */
+export type Events = Readonly<Partial<Record<EventName, number>>>;
+
+/** How often a data access misses. Absent rates are 0. */
+export interface MissRates {
+  /** Of accesses, the share that misses L1. */
+  readonly l1?: number;
+  /** Of L1 misses, the share that misses L2. */
+  readonly l2?: number;
+  /** Of L2 misses, the share that misses the last-level cache. */
+  readonly llc?: number;
+  /** Of accesses, the share whose translation needs a page walk. */
+  readonly tlb?: number;
+}
+
+/** How often entering a function misses on the instruction side. Absent rates are 0. */
+export interface FetchRates extends MissRates {
+  /** Of entries, the share that misses the first-level iTLB but hits the second. */
+  readonly stlb?: number;
+}
+
+/** Something that happens on a share of an instruction's executions, each independently of the last. */
+export interface Site {
+  readonly p: number;
+  readonly events: Events;
+}
+
+export interface Instruction {
+  readonly op: Op;
+  /** Cycles each execution takes when nothing misses: a multiple of 1/64. Default: the op's. */
+  readonly cycles?: number;
+  /** Miss rates of a load or store: a profile of the program's `misses`, or rates. */
+  readonly misses?: string | MissRates;
+  readonly events?: Events;
+  readonly sites?: readonly Site[];
+}
+
+export interface Block {
+  readonly kind: 'block';
+  readonly instructions: readonly Instruction[];
+}
+export interface Seq {
+  readonly kind: 'seq';
+  readonly body: readonly Node[];
+}
+/** A counted loop, tested at the top. */
+export interface Loop {
+  readonly kind: 'loop';
+  readonly times: Quantity;
+  readonly body: readonly Node[];
+  /** Share of loop exits that are mispredicted. */
+  readonly mispredict?: number;
+  /** Cycles of the closing jump. */
+  readonly cycles?: number;
+}
+/** An if: runs `then` with probability p (or on exactly every N-th execution in its context), else `else`. */
+export interface Branch {
+  readonly kind: 'branch';
+  readonly p: number | { readonly every: number };
+  readonly then: readonly Node[];
+  readonly else: readonly Node[];
+  readonly mispredict?: number;
+  /** Cycles of the conditional jump. */
+  readonly cycles?: number;
+}
+export interface Call {
+  readonly kind: 'call';
+  readonly target: string;
+  readonly cycles?: number;
+}
+/** A tail jump: the function continues in another and never comes back. Ends its function. */
+export interface Jump {
+  readonly kind: 'jump';
+  readonly target: string;
+  readonly cycles?: number;
+  readonly mispredict?: number;
+}
+/** A system call. `exit` and `exit_group` end the program; an argument `dso` names one of the program's DSOs. */
+export interface Syscall {
+  readonly kind: 'syscall';
+  readonly name: string;
+  readonly args: Readonly<Record<string, Quantity>>;
+  readonly cycles?: number;
+}
+/** A memory access that page-faults. */
+export interface Fault {
+  readonly kind: 'fault';
+  readonly write: boolean;
+  readonly cycles?: number;
+}
+export type Node = Block | Seq | Loop | Branch | Call | Jump | Syscall | Fault;
+
+export interface FunctionSpec {
+  readonly name: string;
+  /** The name in the symbol table, where several DSOs have one of that name; `name` otherwise. */
+  readonly symbol?: string;
+  /** A key of the program's `dsos`. */
+  readonly dso: string;
+  readonly body: readonly Node[];
+  /** Instruction-side misses on entry. */
+  readonly fetch?: FetchRates;
+}
+
+export interface DsoSpec {
+  readonly name: string;
+  /** Where the simulated system keeps it; may hold `${libc}`. */
+  readonly path: string;
+  /** Where offset 0 is mapped: a multiple of the page size. */
+  readonly base: number;
+}
+
+export interface Param {
+  readonly name: string;
+  readonly about: string;
+  readonly default: number | string;
+}
+
+export interface Program {
+  /** The command's name: what comm shows. */
+  readonly name: string;
+  readonly about: string;
+  readonly entry: string;
+  /** Positional arguments of the workload, in order. `libc` is known besides: the libc version of the machine. */
+  readonly params: readonly Param[];
+  readonly misses: Readonly<Record<string, MissRates>>;
+  /** In the order they were mapped; the first is the program itself. */
+  readonly dsos: readonly DsoSpec[];
+  readonly functions: readonly FunctionSpec[];
+}
+
+/** System calls that end the program. */
+export const EXITS: ReadonlySet<string> = new Set(['exit', 'exit_group']);

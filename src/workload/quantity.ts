@@ -1,0 +1,79 @@
+/**
+ * `${...}` expressions over a program's parameters: + - * / and parentheses, enough to say "so many iterations a second".
+ */
+export type Scope = Readonly<Record<string, number | string>>;
+
+/** A fault in an expression or a name that it does not know; the message is for the workload's author. */
+export class QuantityError extends Error {
+  override readonly name = 'QuantityError';
+  /** The unknown parameter, if that was the fault. */
+  readonly unknown: string | undefined;
+  constructor(message: string, unknown?: string) {
+    super(message);
+    this.unknown = unknown;
+  }
+}
+
+const TOKEN = /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/()]))/y;
+
+function evaluate(source: string, scope: Scope): number | string {
+  const tokens: (number | string)[] = [];
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < source.trimEnd().length) {
+    const at = TOKEN.lastIndex;
+    const m = TOKEN.exec(source);
+    if (!m) throw new QuantityError(`cannot read "${source.slice(at).trim()}" in \${${source}}`);
+    tokens.push(m[1] !== undefined ? Number(m[1]) : ((m[2] ?? m[3]) as string));
+  }
+  // A name alone may stand for a text; arithmetic wants numbers.
+  if (tokens.length === 1 && typeof tokens[0] === 'string') return lookUp(tokens[0], scope);
+  let next = 0;
+  const factor = (): number => {
+    const t = tokens[next++];
+    if (typeof t === 'number') return t;
+    if (t === '-') return -factor();
+    if (t === '(') {
+      const v = sum();
+      if (tokens[next++] !== ')') throw new QuantityError(`missing ")" in \${${source}}`);
+      return v;
+    }
+    if (t === undefined || !/^\w/.test(t)) throw new QuantityError(`\${${source}} is not an expression`);
+    const v = lookUp(t, scope);
+    if (typeof v !== 'number') throw new QuantityError(`${t} is "${v}", not a number, in \${${source}}`);
+    return v;
+  };
+  const product = (): number => {
+    let v = factor();
+    while (tokens[next] === '*' || tokens[next] === '/') v = tokens[next++] === '*' ? v * factor() : v / factor();
+    return v;
+  };
+  const sum = (): number => {
+    let v = product();
+    while (tokens[next] === '+' || tokens[next] === '-') v = tokens[next++] === '+' ? v + product() : v - product();
+    return v;
+  };
+  const v = sum();
+  if (next < tokens.length) throw new QuantityError(`\${${source}} is not an expression`);
+  return v;
+}
+
+function lookUp(name: string, scope: Scope): number | string {
+  const v = Object.hasOwn(scope, name) ? scope[name] : undefined;
+  if (v === undefined) throw new QuantityError(`unknown parameter "${name}"`, name);
+  return v;
+}
+
+/** The text with its `${...}` parts replaced; a text that is one such part alone keeps its value's type. */
+export function interpolate(text: string, scope: Scope): number | string {
+  const whole = /^\$\{([^}]*)\}$/.exec(text);
+  if (whole) return evaluate(whole[1] as string, scope);
+  return text.replace(/\$\{([^}]*)\}/g, (_, source: string) => String(evaluate(source, scope)));
+}
+
+/** The value of a quantity that must be a number. */
+export function toNumber(quantity: number | string, scope: Scope): number {
+  const v = typeof quantity === 'number' ? quantity : interpolate(quantity, scope);
+  if (typeof v !== 'number' || !Number.isFinite(v))
+    throw new QuantityError(`${JSON.stringify(quantity)} is not a number`);
+  return v;
+}
