@@ -43,6 +43,8 @@ export class Kernel implements Software, KernelServices {
   readonly rate: SampleRate;
   readonly perf: PerfContexts;
   readonly output: PerfOutput;
+  /** Id of the next perf event (perf_event_id). */
+  nextEventId = 1;
   /** PMIs served, and context switches made. */
   nmis = 0;
   switches = 0;

@@ -8,26 +8,18 @@
 import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import type { StatCount } from '../uapi/results.ts';
-import { EACCES, EINVAL, ENOENT } from './errno.ts';
+import { EACCES, EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { PERF_EVENT_STATE, type OverflowHandler, type PerfEvent } from './perf-event.ts';
+import { perf_event_alloc, perf_event_release_kernel, type OpenTarget } from './kernel-counter.ts';
+import type { PerfEvent } from './perf-event.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
 
-export interface OpenTarget {
-  /** The task to follow; undefined: everything on `cpu`. */
-  readonly task: Task | undefined;
-  /** -1: wherever the task runs. */
-  readonly cpu: number;
-  readonly group_leader: PerfEvent | undefined;
-}
-
 export class PerfSyscalls {
   readonly #kernel: Kernel;
-  #nextId = 1;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -42,75 +34,8 @@ export class PerfSyscalls {
       const { perf_event_paranoid: paranoid } = kernel.config;
       if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
       if (paranoid > 0 && target.task === undefined) return -EACCES;
-      return this.perf_event_alloc(evsel, attr, target, (event, regs) => kernel.output.sample(event, regs));
+      return perf_event_alloc(kernel, evsel, attr, target, (event, regs) => kernel.output.sample(event, regs));
     });
-  }
-
-  /** perf_event_alloc() and perf_install_in_context(), shared with in-kernel users. */
-  perf_event_alloc(
-    evsel: Evsel | undefined,
-    wanted: PerfEventAttr,
-    target: OpenTarget,
-    overflow_handler: OverflowHandler,
-  ): PerfEvent | number {
-    const kernel = this.#kernel;
-    kernel.cpu.spend(FN.perf_event_alloc);
-    const attr = { ...wanted };
-    const { group_leader } = target;
-    for (const pmu of [kernel.pmu, kernel.swPmu]) {
-      const sampling = attr.sample_period !== 0;
-      const period = attr.freq === true ? 1 : attr.sample_period;
-      const event = {
-        id: this.#nextId,
-        attr,
-        pmu,
-        task: target.task,
-        cpu: target.cpu,
-        sibling_list: [],
-        state: attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE,
-        hw: {
-          config: 0,
-          extra_config: 0,
-          idx: -1,
-          last_cpu: -1,
-          last_tag: 0,
-          config_base: 0,
-          event_base: 0,
-          event_base_rdpmc: 0,
-          state: 0,
-          prev_count: 0,
-          sample_period: period,
-          last_period: period,
-          period_left: sampling ? period : 0,
-          interrupts: 0,
-          interrupts_seq: -1,
-          freq_time_stamp: kernel.cpu.nanos(),
-          freq_count_stamp: 0,
-        },
-        count: 0,
-        total_time_enabled: 0,
-        total_time_running: 0,
-        tstamp: 0,
-        enable_on_exec: attr.enable_on_exec === true,
-        rb: undefined,
-        pending_wakeup: false,
-        overflow_handler,
-        evsel,
-      } as unknown as PerfEvent;
-      (event as { group_leader: PerfEvent }).group_leader = group_leader ?? event;
-      const error = pmu.event_init(event);
-      if (error === -ENOENT) continue;
-      if (error !== 0) return error;
-      this.#nextId++;
-      // A software event may join a hardware group; a hardware event takes a software group along with it.
-      const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
-      if (group_leader !== undefined && group_leader.ctx.kind !== kind) this.#moveGroup(group_leader, kind);
-      event.ctx = kernel.perf.contextFor(kind, target.task);
-      if (pmu === kernel.pmu) kernel.pmu.activeEvents++;
-      kernel.perf.install(event);
-      return event;
-    }
-    return -ENOENT;
   }
 
   /** mmap() of so many data pages. */
@@ -151,13 +76,7 @@ export class PerfSyscalls {
 
   close(event: PerfEvent): void {
     const kernel = this.#kernel;
-    kernel.syscall(() => this.perf_event_release(event));
-  }
-
-  /** perf_event_release_kernel() */
-  perf_event_release(event: PerfEvent): void {
-    this.#kernel.perf.remove(event);
-    if (event.pmu === this.#kernel.pmu) this.#kernel.pmu.activeEvents--;
+    kernel.syscall(() => perf_event_release_kernel(kernel, event));
   }
 
   /** poll() on ring buffers: true if one has passed its watermark or a signal came; else the caller now sleeps. */
@@ -208,17 +127,6 @@ export class PerfSyscalls {
     kernel.syscall(() => {
       kernel.cpu.spend(FN.perf_ioctl);
       work();
-    });
-  }
-
-  #moveGroup(leader: PerfEvent, kind: 'hw' | 'sw'): void {
-    const members = [leader, ...leader.sibling_list];
-    const states = members.map((m) => m.state);
-    for (const member of members.toReversed()) this.#kernel.perf.remove(member);
-    members.forEach((member, i) => {
-      member.state = states[i] as PerfEvent['state'];
-      member.ctx = this.#kernel.perf.contextFor(kind, member.task);
-      this.#kernel.perf.install(member);
     });
   }
 }

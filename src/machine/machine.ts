@@ -5,6 +5,7 @@
 import { Core } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { KernelConfig } from '../kernel/config.ts';
+import { startWatchdog } from '../kernel/watchdog.ts';
 import { stream } from '../sim/rng.ts';
 import { hertz } from '../units.ts';
 import { MSR_FUNCTIONS, ring0Table } from './costs.ts';
@@ -54,5 +55,6 @@ export function bootMachine(spec: MachineSpec, path: string, running_sample_leng
   const kernel = new Kernel(core, clock, config);
   core.setSoftware(kernel);
   kernel.boot();
+  if (config.nmi_watchdog) startWatchdog(kernel, hertz(v['core.tsc']));
   return { spec, core, kernel };
 }

@@ -1,0 +1,115 @@
+/**
+ * Making and ending events: what perf_event_open(2) and in-kernel users (the watchdog, KVM) share.
+ *
+ * Source: kernel/events/core.c (perf_event_alloc, perf_event_create_kernel_counter, perf_event_release_kernel), Linux 5.0.
+ * Not modelled: memory, references, the RCU grace period after which an event is freed.
+ */
+import type { Evsel } from '../uapi/evsel.ts';
+import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import { ENOENT } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import { PERF_EVENT_STATE, type OverflowHandler, type PerfEvent } from './perf-event.ts';
+import { FN } from './symbols.ts';
+import type { Task } from './task.ts';
+
+export interface OpenTarget {
+  /** The task to follow; undefined: everything on `cpu`. */
+  readonly task: Task | undefined;
+  /** -1: wherever the task runs. */
+  readonly cpu: number;
+  readonly group_leader: PerfEvent | undefined;
+}
+
+/** perf_event_alloc() and perf_install_in_context(): the event, or a negative errno. */
+export function perf_event_alloc(
+  kernel: Kernel,
+  evsel: Evsel | undefined,
+  wanted: PerfEventAttr,
+  target: OpenTarget,
+  overflow_handler: OverflowHandler,
+): PerfEvent | number {
+  kernel.cpu.spend(FN.perf_event_alloc);
+  const attr = { ...wanted };
+  const { group_leader } = target;
+  for (const pmu of [kernel.pmu, kernel.swPmu]) {
+    const sampling = attr.sample_period !== 0;
+    const period = attr.freq === true ? 1 : attr.sample_period;
+    const event = {
+      id: kernel.nextEventId,
+      attr,
+      pmu,
+      task: target.task,
+      cpu: target.cpu,
+      sibling_list: [],
+      state: attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE,
+      hw: {
+        config: 0,
+        extra_config: 0,
+        idx: -1,
+        last_cpu: -1,
+        last_tag: 0,
+        config_base: 0,
+        event_base: 0,
+        event_base_rdpmc: 0,
+        state: 0,
+        prev_count: 0,
+        sample_period: period,
+        last_period: period,
+        period_left: sampling ? period : 0,
+        interrupts: 0,
+        interrupts_seq: -1,
+        freq_time_stamp: kernel.cpu.nanos(),
+        freq_count_stamp: 0,
+      },
+      count: 0,
+      total_time_enabled: 0,
+      total_time_running: 0,
+      tstamp: 0,
+      enable_on_exec: attr.enable_on_exec === true,
+      rb: undefined,
+      pending_wakeup: false,
+      overflow_handler,
+      evsel,
+    } as unknown as PerfEvent;
+    (event as { group_leader: PerfEvent }).group_leader = group_leader ?? event;
+    const error = pmu.event_init(event);
+    if (error === -ENOENT) continue;
+    if (error !== 0) return error;
+    kernel.nextEventId++;
+    // A software event may join a hardware group; a hardware event takes a software group along with it.
+    const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
+    if (group_leader !== undefined && group_leader.ctx.kind !== kind) moveGroup(kernel, group_leader, kind);
+    event.ctx = kernel.perf.contextFor(kind, target.task);
+    if (pmu === kernel.pmu) kernel.pmu.activeEvents++;
+    kernel.perf.install(event);
+    return event;
+  }
+  return -ENOENT;
+}
+
+/** An event of the kernel's own, whose overflows call `handler`. */
+export function perf_event_create_kernel_counter(
+  kernel: Kernel,
+  attr: PerfEventAttr,
+  target: Omit<OpenTarget, 'group_leader'>,
+  handler: OverflowHandler,
+): PerfEvent | number {
+  return perf_event_alloc(kernel, undefined, attr, { ...target, group_leader: undefined }, handler);
+}
+
+/** The event leaves its context and is gone. */
+export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): void {
+  kernel.perf.remove(event);
+  if (event.pmu === kernel.pmu) kernel.pmu.activeEvents--;
+}
+
+function moveGroup(kernel: Kernel, leader: PerfEvent, kind: 'hw' | 'sw'): void {
+  const members = [leader, ...leader.sibling_list];
+  const states = members.map((m) => m.state);
+  for (const member of members.toReversed()) kernel.perf.remove(member);
+  members.forEach((member, i) => {
+    member.state = states[i] as PerfEvent['state'];
+    member.ctx = kernel.perf.contextFor(kind, member.task);
+    kernel.perf.install(member);
+  });
+}
