@@ -61,8 +61,8 @@ export interface Frame {
 const PERF_CONTEXT_MAX = -4095;
 const KERNEL_NAME = '[kernel.kallsyms]';
 /** Anonymous memory and memory that no file backs: its code, if any, is a JIT's. */
-const ANON = /^(\/\/anon|\/dev\/zero|\/anon_hugepage|\/memfd:)/;
-const NO_DSO = /^(\[stack|\/SYSV|\[heap\])/;
+const ANON = /^(\/\/anon$|\/dev\/zero|\/anon_hugepage)/;
+const NO_DSO = /^(\[stack|\/SYSV|\[heap\]$)/;
 const PROT_EXEC = 4;
 /** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
 export const PERF_MAX_STACK_DEPTH = 127;

@@ -11,6 +11,7 @@ import { Machine } from './machine.ts';
 
 /** What reports need of an opened recording; perfdata's Session is one. */
 export interface Recording {
+  readonly path?: string;
   readonly evlist: readonly Evsel[];
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];

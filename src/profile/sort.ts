@@ -7,9 +7,11 @@
  * Source: tools/perf/util/sort.c; measured on perf 6.1.
  * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, trace and raw fields.
  */
+import type { Dso } from './dso.ts';
 import type { HistEntry } from './hist-entry.ts';
 
-export type SortName = 'pid' | 'comm' | 'dso' | 'symbol' | 'parent' | 'cpu';
+export const SORT_NAMES = ['pid', 'comm', 'dso', 'symbol', 'parent', 'cpu'] as const;
+export type SortName = (typeof SORT_NAMES)[number];
 
 export interface SortKey {
   readonly name: SortName;
@@ -26,15 +28,6 @@ function missingLast(a: unknown, b: unknown): number | undefined {
 }
 
 const byComm = (a: HistEntry, b: HistEntry): number => compare(a.comm, b.comm);
-const byDso = (a: HistEntry, b: HistEntry): number => {
-  const [left, right] = [a.map?.dso, b.map?.dso];
-  return missingLast(left, right) ?? compare(left!.shortName, right!.shortName);
-};
-/** Symbols of different files are different, by the name of the file; those without a name by address. */
-const bySymbolAddress = (a: HistEntry, b: HistEntry): number => {
-  if (!a.sym && !b.sym) return a.ip - b.ip;
-  return byDso(a, b) || (missingLast(a.sym, b.sym) ?? (a.sym!.start - b.sym!.start || a.sym!.end - b.sym!.end));
-};
 const bySymbolName = (a: HistEntry, b: HistEntry): number =>
   missingLast(a.sym, b.sym) ?? compare(a.sym!.name, b.sym!.name);
 const byParentName = (a: HistEntry, b: HistEntry): number =>
@@ -42,16 +35,29 @@ const byParentName = (a: HistEntry, b: HistEntry): number =>
 const byTid = (a: HistEntry, b: HistEntry): number => a.thread.tid - b.thread.tid;
 const byCpu = (a: HistEntry, b: HistEntry): number => a.cpu - b.cpu;
 
-export const SORT_KEYS: Readonly<Record<SortName, SortKey>> = {
-  pid: { name: 'pid', identity: (he) => he.thread.tid, collate: byTid, order: byTid },
-  comm: { name: 'comm', identity: (he) => he.comm, collate: byComm, order: byComm },
-  dso: { name: 'dso', identity: (he) => he.map?.dso.shortName ?? '', collate: byDso, order: byDso },
-  symbol: {
-    name: 'symbol',
-    identity: ({ sym, map, ip }) => (sym ? `${map?.dso.shortName}\0${sym.start}\0${sym.end}` : ip),
-    collate: bySymbolAddress,
-    order: bySymbolName,
-  },
-  parent: { name: 'parent', identity: (he) => he.parent?.name ?? '', collate: byParentName, order: byParentName },
-  cpu: { name: 'cpu', identity: (he) => he.cpu, collate: byCpu, order: byCpu },
-};
+/** All keys. Under -v files are told apart by path, else by base name. */
+export function sortKeys(verbose: boolean): Readonly<Record<SortName, SortKey>> {
+  const file = (dso: Dso): string => (verbose ? dso.name : dso.shortName);
+  const byDso = (a: HistEntry, b: HistEntry): number => {
+    const [left, right] = [a.map?.dso, b.map?.dso];
+    return missingLast(left, right) ?? compare(file(left!), file(right!));
+  };
+  /** Symbols of different files are different, by the name of the file; those without a name by address. */
+  const bySymbolAddress = (a: HistEntry, b: HistEntry): number => {
+    if (!a.sym && !b.sym) return a.ip - b.ip;
+    return byDso(a, b) || (missingLast(a.sym, b.sym) ?? (a.sym!.start - b.sym!.start || a.sym!.end - b.sym!.end));
+  };
+  return {
+    pid: { name: 'pid', identity: (he) => he.thread.tid, collate: byTid, order: byTid },
+    comm: { name: 'comm', identity: (he) => he.comm, collate: byComm, order: byComm },
+    dso: { name: 'dso', identity: ({ map }) => (map ? file(map.dso) : ''), collate: byDso, order: byDso },
+    symbol: {
+      name: 'symbol',
+      identity: ({ sym, map, ip }) => (sym ? `${map ? file(map.dso) : ''}\0${sym.start}\0${sym.end}` : ip),
+      collate: bySymbolAddress,
+      order: bySymbolName,
+    },
+    parent: { name: 'parent', identity: (he) => he.parent?.name ?? '', collate: byParentName, order: byParentName },
+    cpu: { name: 'cpu', identity: (he) => he.cpu, collate: byCpu, order: byCpu },
+  };
+}

@@ -33,6 +33,8 @@ export interface ColumnStyle {
   readonly separator: string | undefined;
   readonly verbose: boolean;
   readonly cumulate: boolean;
+  /** -F lists all columns, under their own names. */
+  readonly strict: boolean;
   /** A lone --dso filter: the column need not be wide enough for addresses. */
   readonly dsoFiltered: boolean;
   /** -w given: likewise. */
@@ -79,7 +81,7 @@ const members = (he: HistEntry, block: Block): (HistEntry | undefined)[] =>
 
 export function hppColumn(name: HppName, style: ColumnStyle): Column {
   const { length, percent, value } = HPP[name];
-  const title = name === 'overhead' && style.cumulate ? 'Self' : HPP[name].title;
+  const title = name === 'overhead' && style.cumulate && !style.strict ? 'Self' : HPP[name].title;
   const children = name === 'overhead_children';
   const statOf = (he: HistEntry | undefined): number => {
     if (!he) return 0;
@@ -91,7 +93,7 @@ export function hppColumn(name: HppName, style: ColumnStyle): Column {
     elided: false,
     measure() {},
     width(block) {
-      return this.userWidth ?? Math.max(title.length, length, block.members > 1 ? block.members * length : 0);
+      return Math.max(title.length, this.userWidth ?? length, block.members > 1 ? block.members * length : 0);
     },
     header(block) {
       return title.padStart(this.width(block));
@@ -109,6 +111,8 @@ export function hppColumn(name: HppName, style: ColumnStyle): Column {
         .join('');
     },
     order(a, b, block) {
+      // Children are compared by the leader's share alone.
+      if (children) return statOf(b) - statOf(a);
       const [left, right] = [members(a, block), members(b, block)];
       for (const [i, he] of left.entries()) {
         const order = statOf(right[i]) - statOf(he);
@@ -137,7 +141,7 @@ const KEYS: Readonly<Record<SortName, KeyColumn>> = {
   pid: {
     title: '    Pid:Command',
     length: (he) => he.thread.comm.length + 'Pid:    '.length,
-    text: (he, width) => `${String(he.thread.tid).padStart(7)}:${cell(he.comm, Math.max(width, 8) - 8)}`,
+    text: (he, width) => `${String(he.thread.tid).padStart(7)}:${cell(he.thread.comm, Math.max(width, 8) - 8)}`,
   },
   comm: { title: 'Command', length: (he) => he.thread.comm.length, text: (he, width) => cell(he.comm, width) },
   dso: {

@@ -4,7 +4,7 @@
  * Keys may be abbreviated to any prefix; the first that fits in perf's order of keys wins. A leading + adds to the default.
  * Source: tools/perf/util/sort.c, callchain.c; measured on perf 6.1.
  */
-import { SORT_KEYS, type SortKey } from '../profile/sort.ts';
+import { SORT_NAMES, type SortName } from '../profile/sort.ts';
 import type { CallGraphOptions } from './callgraph.ts';
 import { HPP_NAMES, type HppName } from './report-columns.ts';
 
@@ -53,7 +53,7 @@ export interface ReportOptions {
 /** An option that cannot be honoured: the message says which and why. */
 export class ReportError extends Error {}
 
-export type Field = { readonly hpp: HppName } | { readonly key: SortKey };
+export type Field = { readonly hpp: HppName } | { readonly key: SortName };
 export const sameField = (a: Field, b: Field): boolean =>
   'hpp' in a ? 'hpp' in b && a.hpp === b.hpp : 'key' in b && a.key === b.key;
 
@@ -72,7 +72,7 @@ const PERF_MEMORY_KEYS =
 function parseField(token: string, option: string): Field {
   const fits = (name: string): boolean => name.startsWith(token.toLowerCase());
   const known = PERF_KEYS.find(fits);
-  const key = Object.values(SORT_KEYS).find(({ name }) => name === known);
+  const key = SORT_NAMES.find((name) => name === known);
   if (key) return { key };
   if (known !== undefined) throw new ReportError(`gperf does not model the --${option} key "${known}".`);
   const hpp = HPP_NAMES.find(fits);
@@ -107,8 +107,8 @@ export interface FieldPlan {
   readonly sort: readonly Field[];
   /** The first key of --sort is the symbol: graphs need not repeat it. */
   readonly symbolFirst: boolean;
-  /** Children are counted: wanted, and -F has a column for them. */
-  readonly cumulate: boolean;
+  /** -F lists all columns, under their own names. */
+  readonly strict: boolean;
 }
 
 const DEFAULT_SORT = 'comm,dso,symbol';
@@ -120,16 +120,14 @@ export function planFields(options: ReportOptions, wantsChildren: boolean): Fiel
   let keys = given ?? DEFAULT_SORT;
   if (keys.startsWith('+')) keys = `${DEFAULT_SORT},${keys.slice(1)}`;
   let sort = strict && given === undefined ? [] : parseFields(keys, 'sort');
-  if (options.parent !== undefined) sort = append(sort, [{ key: SORT_KEYS.parent }]);
+  if (options.parent !== undefined) sort = append(sort, [{ key: 'parent' }]);
   const wanted = asked === undefined ? [] : parseFields(asked.replace(/^\+/, ''), 'fields');
-  const cumulate =
-    wantsChildren && (!strict || [...wanted, ...sort].some((f) => 'hpp' in f && f.hpp === 'overhead_children'));
   let output: Field[] = [];
   if (strict) output = wanted;
   else {
     sort = prepend('overhead', sort);
-    if (cumulate) sort = prepend('overhead_children', sort);
-    const numbers: HppName[] = [...(cumulate ? (['overhead_children'] as const) : []), 'overhead'];
+    if (wantsChildren) sort = prepend('overhead_children', sort);
+    const numbers: HppName[] = [...(wantsChildren ? (['overhead_children'] as const) : []), 'overhead'];
     if (options.showCpuUtilization) numbers.push('overhead_sys', 'overhead_us');
     if (options.showNrSamples) numbers.push('sample');
     if (options.showTotalPeriod) numbers.push('period');
@@ -141,7 +139,7 @@ export function planFields(options: ReportOptions, wantsChildren: boolean): Fiel
   output = append(output, sort);
   sort = append(sort, output);
   if (!sort.length) throw new ReportError("Invalid --fields key: `+'");
-  return { output, sort, symbolFirst: asked === undefined && (given ?? '').startsWith('sym'), cumulate };
+  return { output, sort, symbolFirst: asked === undefined && (given ?? '').startsWith('sym'), strict };
 }
 
 export interface CallGraphPlan extends Pick<CallGraphOptions, 'mode' | 'value' | 'minPercent' | 'printLimit'> {

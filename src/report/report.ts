@@ -11,6 +11,8 @@ import type { Sym, SymbolSource } from '../profile/dso.ts';
 import type { HistEntry } from '../profile/hist-entry.ts';
 import { Hists } from '../profile/hist.ts';
 import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
+import { sortKeys } from '../profile/sort.ts';
+import { treeSorted } from '../profile/rbtree.ts';
 import { isSample, type Recording, replay } from '../profile/session.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE } from '../uapi/perf-event.ts';
@@ -45,13 +47,15 @@ function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
       "Selected -g or --branch-history.\nBut no callchain or branch data.\nDid you call 'perf record' without -g or -b?",
     );
   const wantsChildren = chains && options.children !== false;
-  const { output, sort, symbolFirst, cumulate } = planFields(options, wantsChildren);
-  if (!chains && sort.some((field) => 'key' in field && field.key.name === 'parent'))
+  const { output, sort, symbolFirst, strict } = planFields(options, wantsChildren);
+  const cumulate = wantsChildren;
+  if (!chains && sort.some((field) => 'key' in field && field.key === 'parent'))
     throw new ReportError("Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?");
   const style: ColumnStyle = {
     separator: options.fieldSeparator,
     verbose: options.verbose ?? false,
     cumulate,
+    strict,
     dsoFiltered: options.dsos !== undefined,
     userWidths: options.columnWidths !== undefined,
   };
@@ -69,13 +73,14 @@ function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
   };
 }
 
-/** sort__setup_elide(). Every key elided would leave nothing to show: then none is. */
+/** sort__setup_elide(). */
 function elidedKeys(sort: readonly Field[], { comms, dsos, symbols }: ReportOptions): Map<string, string> {
   const filters = { comm: comms, dso: dsos, symbol: symbols };
   const elided = new Map<string, string>();
-  for (const [name, values] of Object.entries(filters)) if (values?.length === 1) elided.set(name, values[0]!);
-  const keys = sort.filter((field) => 'key' in field);
-  return keys.every(({ key }) => elided.has(key.name)) ? new Map() : elided;
+  const keys = sort.flatMap((field) => ('key' in field ? [field.key] : []));
+  for (const [name, values] of Object.entries(filters))
+    if (values?.length === 1 && keys.some((key) => key === name)) elided.set(name, values[0]!);
+  return elided;
 }
 
 /** machine__resolve()'s filters. */
@@ -95,7 +100,8 @@ interface Gathered {
 
 function gather(recording: Recording, symbols: SymbolSource, plan: Plan): Gathered {
   const { options, order, sort, graph, style } = plan;
-  const keys = sort.flatMap((field) => ('key' in field ? [field.key] : []));
+  const known = sortKeys(style.verbose);
+  const keys = sort.flatMap((field) => ('key' in field ? [known[field.key]] : []));
   const { cumulate } = style;
   const wantsParent = keys.some(({ name }) => name === 'parent');
   const pattern = new RegExp(options.parent ?? '^sys_|^do_page_fault');
@@ -135,23 +141,48 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
     for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
   }
   const { hists, totalLostSamples } = gather(recording, symbols, plan);
+  if (!hists.some(({ nrSamples }) => nrSamples))
+    throw new ReportError(`The ${recording.path ?? 'perf.data'} data has no samples!`);
   if (!quiet) yield* ['#', `# Total Lost Samples: ${totalLostSamples}`, '#'];
-  for (const [index, evsel] of evlist.entries()) {
-    const members = [...evlist.keys()].filter((member) => evlist[member]?.leader === index);
-    const shown = options.group === false ? [index] : members;
-    if (!shown.length || !hists[index]?.nrSamples) continue;
-    yield* blockLines(
-      shown.map((member) => hists[member]!),
-      plan,
-      evsel,
-      members.map((member) => evlist[member]?.name ?? ''),
-    );
+  for (const block of blocksOf(evlist, options)) {
+    const group = block.shown.map((member) => hists[member]!);
+    if (!group[0]?.nrSamples) continue;
+    yield* blockLines(group, plan, evlist[block.leader]!, headline(evlist, block));
     yield* ['', ''];
   }
   if (!quiet) yield* ['#', `# (Tip: ${TIP})`, '#'];
 }
 
-function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, names: readonly string[]): Generator<string> {
+interface EventBlock {
+  readonly leader: number;
+  /** Events with a column. */
+  readonly shown: readonly number[];
+  /** Events in the group. */
+  readonly members: readonly number[];
+  /** A group made by --group, not by the recording. */
+  readonly forced: boolean;
+}
+
+/** Which events are printed together. --group, but --no-group too, groups all events of a recording without groups. */
+function blocksOf(evlist: readonly Evsel[], { group }: ReportOptions): EventBlock[] {
+  const forced = group !== undefined && evlist.every(({ leader }, index) => leader === index);
+  const all = [...evlist.keys()];
+  return all.flatMap((leader) => {
+    const members = forced ? (leader === 0 ? all : []) : all.filter((index) => evlist[index]?.leader === leader);
+    if (group === false) return [{ leader, shown: [leader], members, forced }];
+    return members.length ? [{ leader, shown: members, members, forced }] : [];
+  });
+}
+
+/** The events of a block as its heading names them. */
+function headline(evlist: readonly Evsel[], { leader, shown, members, forced }: EventBlock): string {
+  const plural = members.length > 1 ? 's' : '';
+  let names = shown.map((index) => evlist[index]?.name).join(', ');
+  if (shown.length > 1 && !forced) names = `${evlist[leader]!.groupName || 'anon group'} { ${names} }`;
+  return `event${plural} '${names}'`;
+}
+
+function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: string): Generator<string> {
   const { options, style } = plan;
   const hists = group[0]!;
   const block: Block = { totals: group.map((member) => member.totalPeriod), members: group.length };
@@ -167,7 +198,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, names: r
   const shown = columns.filter((column) => !column.elided);
 
   if (!options.quiet) {
-    yield* headingLines(group, names, evsel);
+    yield* headingLines(group, events);
     yield* titleLines(shown, block, style);
   }
   const total = block.totals[0] ?? 0;
@@ -179,22 +210,24 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, names: r
   }
 }
 
-function makeColumn(field: Field, { style, elided }: Plan): Column {
+function makeColumn(field: Field, { style, elided, sort }: Plan): Column {
   if ('hpp' in field) return hppColumn(field.hpp, style);
-  return keyColumn(field.key, elided.has(field.key.name), style);
+  // If every key were elided nothing would be left to show: then none is.
+  const some = sort.some((other) => 'key' in other && !elided.has(other.key));
+  return keyColumn(sortKeys(style.verbose)[field.key], some && elided.has(field.key), style);
 }
 
 /** hists__output_resort(). */
 function sorted(hists: Hists, plan: Plan, columns: readonly Column[], block: Block): HistEntry[] {
   const order = plan.sort.map((field) => columns[plan.output.findIndex((other) => sameField(other, field))]!);
-  return hists.collated().toSorted((a, b) => {
+  return treeSorted(hists.collated(), (a, b) => {
     for (const column of order) {
       if (column.elided) continue;
       let result = column.order(a, b, block);
       if (!result && column.name === 'overhead_children' && plan.style.cumulate) result = callerFirst(a, b, plan);
-      if (result) return result;
+      if (result) return result < 0;
     }
-    return 0;
+    return false;
   });
 }
 
@@ -206,17 +239,11 @@ function callerFirst(a: HistEntry, b: HistEntry, { graph, order }: Plan): number
 }
 
 /** hists__fprintf_nr_sample_events(). */
-function* headingLines(
-  group: readonly Hists[],
-  names: readonly string[],
-  { name, groupName }: Evsel,
-): Generator<string> {
+function* headingLines(group: readonly Hists[], events: string): Generator<string> {
   const samples = group.reduce((sum, hists) => sum + hists.nrSamples, 0);
-  const events = group.reduce((sum, hists) => sum + hists.totalPeriod, 0);
-  const grouped = group.length > 1;
-  const title = grouped ? `${groupName || 'anon group'} { ${names.join(', ')} }` : name;
-  yield `# Samples: ${abbreviated(samples)} of event${names.length > 1 ? 's' : ''} '${title}'`;
-  yield `# Event count (approx.): ${events}`;
+  const period = group.reduce((sum, hists) => sum + hists.totalPeriod, 0);
+  yield `# Samples: ${abbreviated(samples)} of ${events}`;
+  yield `# Event count (approx.): ${period}`;
   yield '#';
 }
 

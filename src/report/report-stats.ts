@@ -1,0 +1,74 @@
+/**
+ * perf report --stats, --tasks and --mmaps: what is in a recording rather than where time went.
+ *
+ * Source: tools/perf/builtin-report.c, util/hist.c; measured on perf 6.1.
+ * Not modelled: types of records that gperf's reader passes over as one.
+ */
+import type { SymbolSource } from '../profile/dso.ts';
+import type { Machine, Thread } from '../profile/machine.ts';
+import { type Recording, replay } from '../profile/session.ts';
+import { PERF_RECORD } from '../uapi/perf-event.ts';
+import { fixed, hex, percentOf } from './table.ts';
+
+const line = (name: string, count: number): string => `${name.padStart(16)} events: ${String(count).padStart(10)}`;
+
+/** Lines of --stats: records by type, then samples by event. */
+export function* reportStats(recording: Recording, symbols: SymbolSource): Generator<string> {
+  const counts = new Map<number, number>();
+  const samples = recording.evlist.map(() => 0);
+  let total = 0;
+  for (const { record, evsel } of replay(recording, symbols)) {
+    total++;
+    counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
+    if (record.type === PERF_RECORD.SAMPLE) samples[evsel] = (samples[evsel] ?? 0) + 1;
+  }
+  yield* ['', 'Aggregated stats:', line('TOTAL', total)];
+  for (const [name, type] of Object.entries(PERF_RECORD)) {
+    const count = counts.get(type);
+    if (count) yield `${line(name, count)}  (${fixed(percentOf(count, total), 1).padStart(4)}%)`;
+  }
+  for (const [index, { name }] of recording.evlist.entries())
+    if (samples[index]) yield* [`${name} stats:`, line('SAMPLE', samples[index])];
+}
+
+/** Lines of --tasks, or of --mmaps: tasks as a tree, with what each process has mapped. */
+export function* reportTasks(recording: Recording, symbols: SymbolSource, showMmaps: boolean): Generator<string> {
+  let machine: Machine | undefined;
+  for (const replayed of replay(recording, symbols)) ({ machine } = replayed);
+  yield '#      pid      tid     ppid  comm';
+  if (!machine) return;
+  const threads = [...machine.threads.values()].toSorted((a, b) => bucket(a) - bucket(b) || a.tid - b.tid);
+  const roots: Thread[] = [];
+  const children = new Map<Thread, Thread[]>();
+  const listed = new Set<Thread>();
+  // As perf does: a task is listed under its parent, then the parent under its own, before the next task's turn.
+  for (const thread of threads)
+    for (let task: Thread | undefined = thread; task && !listed.has(task);) {
+      listed.add(task);
+      const parent: Thread | undefined = machine.threads.get(task.ppid);
+      if (!parent) roots.push(task);
+      else children.set(parent, [...(children.get(parent) ?? []), task]);
+      task = parent;
+    }
+  const branch = function* (thread: Thread, depth: number): Generator<string> {
+    yield `  ${column(thread.pid)} ${column(thread.tid)} ${column(thread.ppid)} |${' '.repeat(depth)}${thread.comm}`;
+    if (showMmaps) yield* mmapLines(thread, depth);
+    for (const child of children.get(thread) ?? []) yield* branch(child, depth + 1);
+  };
+  for (const root of roots) yield* branch(root, 0);
+}
+
+/** perf walks its hash table of threads, so that siblings come by tid modulo its size. */
+const THREADS_TABLE_SIZE = 256;
+const bucket = ({ tid }: Thread): number => tid & (THREADS_TABLE_SIZE - 1);
+const column = (n: number): string => String(n).padStart(8);
+/** Addresses above the user's half are negative here, and last in memory. */
+const unsigned = (a: number, b: number): number => Number(a < 0) - Number(b < 0) || a - b;
+
+function* mmapLines({ maps }: Thread, depth: number): Generator<string> {
+  for (const { start, end, pgoff, dso, prot } of [...maps].toSorted((a, b) => unsigned(a.start, b.start))) {
+    const bits = `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}p`;
+    const inode = dso.fileId?.split(':')[2] ?? '0';
+    yield `${' '.repeat(32 + depth)}${hex(start)}-${hex(end)} ${bits} ${hex(pgoff).padStart(8, '0')} ${inode} ${dso.name}`;
+  }
+}
