@@ -5,13 +5,12 @@
  * A run starts from the average PMI length that a warm-up of the same command left on the CPU (the kernel's per-CPU
  * average outlives a perf run), unless the spec says the machine is fresh.
  */
-import type { Executable } from '../arch/dso.ts';
 import { bootMachine, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
-import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
+import { cycles, type Nanos } from '../units.ts';
 
 /** Lets the caller breathe: called every so often with the simulated time; false asks to end the workload (^C). */
 export type Breathe = (simulated: Nanos) => Promise<boolean>;
@@ -116,8 +115,3 @@ function settledAverage(spec: MachineSpec, program: (tool: ToolTask) => ToolProg
   kernel.run(kernel.cyclesOf(LONGEST_WARM_UP), () => tool.status !== undefined || kernel.nmis >= SETTLED_PMIS);
   return kernel.rate.running_sample_length;
 }
-
-/** The executable's user time alone, for callers that print it: cycles at the spec's clock. */
-export const userTime = (spec: MachineSpec, cyclesOfWork: number): Nanos =>
-  nanos(toNanos(cycles(cyclesOfWork), hertz(spec.values['core.clock'])));
-export type { Executable };

@@ -435,17 +435,15 @@ export class Kernel implements Software, KernelServices {
       cpu.leave();
       return;
     }
-    const path = SYSCALL_PATHS[trap.name];
-    if (path === undefined) throw new Error(`no such system call: ${trap.name}`);
     this.syscall(() => {
-      for (const fn of path) cpu.spend(FN[fn]);
+      for (const fn of SYSCALL_PATHS[trap.name] ?? []) cpu.spend(FN[fn]);
       const { args } = trap;
       if (trap.name === 'mmap' && typeof args['dso'] === 'string') {
         const library = executable.libraries.get(args['dso']);
         if (library !== undefined) this.#mmapText(task, library);
       } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
         this.#nanosleep(task, Number(args['ns'] ?? 0));
-      else if (trap.name === 'exit_group') this.do_exit(task, Number(args['status'] ?? 0));
+      else if (trap.name === 'exit_group' || trap.name === 'exit') this.do_exit(task, Number(args['status'] ?? 0));
     });
   }
 

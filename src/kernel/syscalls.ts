@@ -5,22 +5,24 @@
  */
 import type { KernelFunction } from './symbols.ts';
 
-/** Functions one call visits, in order, within do_syscall_64. */
-export const SYSCALL_PATHS: Readonly<Record<string, readonly KernelFunction[]>> = {
+/** Functions one call visits, in order, within do_syscall_64; a call that is not here only enters and leaves. */
+export const SYSCALL_PATHS: Readonly<Partial<Record<string, readonly KernelFunction[]>>> = {
   access: ['vfs_statx'],
-  arch_prctl: [],
   brk: ['__x64_sys_brk'],
-  close: [],
   clock_nanosleep: ['do_nanosleep'],
-  exit_group: [],
   fstat: ['vfs_statx'],
   mmap: ['ksys_mmap_pgoff', 'mmap_region'],
   mprotect: ['__x64_sys_mprotect', 'mmap_region'],
   munmap: ['unmap_page_range'],
   nanosleep: ['do_nanosleep'],
+  newfstatat: ['vfs_statx'],
+  open: ['do_sys_open'],
   openat: ['do_sys_open'],
+  pread64: ['vfs_read', 'copy_user_enhanced_fast_string'],
   read: ['vfs_read', 'copy_user_enhanced_fast_string'],
+  stat: ['vfs_statx'],
   write: ['vfs_write', 'copy_user_enhanced_fast_string'],
+  writev: ['vfs_write', 'copy_user_enhanced_fast_string'],
 };
 
 /** Functions a minor fault visits. */

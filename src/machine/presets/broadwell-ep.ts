@@ -14,7 +14,7 @@ export const broadwellEp: MachinePreset = {
   about: "2 x Intel Xeon E5-2699 v4 (22 cores, hyperthreads on): the letter's host",
   identity: {
     cpu_desc: 'Intel(R) Xeon(R) CPU E5-2699 v4 @ 2.20GHz',
-    cpuid: 'GenuineIntel-6-4F-1',
+    cpuid: 'GenuineIntel,6,79,1',
     sockets: 2,
     coresPerSocket: 22,
     threadsPerCore: 2,

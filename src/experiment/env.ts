@@ -1,0 +1,65 @@
+/**
+ * What a recording says of the machine it was made on: perf_env out of a machine's spec. Nothing of the machine that runs
+ * gperf is in it.
+ */
+import type { MachineSpec } from '../machine/spec.ts';
+import type { PerfEnv } from '../uapi/evsel.ts';
+import { GPERF_VERSION } from './version.ts';
+
+/** `cmdline` is what was typed, machine options included, so that it makes the recording again. */
+export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv {
+  const { identity } = spec.preset;
+  const { values: v } = spec;
+  const cpus = v['host.cpus'];
+  return {
+    hostname: 'gperf',
+    os_release: v['host.kernel'],
+    version: `gperf-${GPERF_VERSION}`,
+    arch: 'x86_64',
+    nr_cpus_avail: cpus,
+    nr_cpus_online: cpus,
+    cpu_desc: identity.cpu_desc,
+    cpuid: identity.cpuid,
+    total_mem: v['host.memory'],
+    cmdline,
+    pmu_mappings: [
+      { type: 4, name: 'cpu' },
+      { type: 1, name: 'software' },
+    ],
+    cpu_topology: topology(cpus, identity.sockets, identity.threadsPerCore),
+  };
+}
+
+/** Linux numbers the first threads of all cores, socket by socket, then the second ones. */
+function topology(cpus: number, sockets: number, threads: number): NonNullable<PerfEnv['cpu_topology']> {
+  const cores = Math.max(1, Math.ceil(cpus / threads));
+  const perSocket = Math.max(1, Math.ceil(cores / sockets));
+  const all = Array.from({ length: cpus }, (_, cpu) => ({
+    cpu,
+    core: cpu % cores,
+    socket: Math.floor((cpu % cores) / perSocket),
+  }));
+  const list = (of: readonly { cpu: number }[]): string => ranges(of.map(({ cpu }) => cpu));
+  const distinct = (key: 'core' | 'socket'): string[] => [
+    ...new Set(all.map((c) => list(all.filter((other) => other[key] === c[key])))),
+  ];
+  const core_siblings = distinct('socket');
+  return {
+    core_siblings,
+    die_siblings: core_siblings,
+    thread_siblings: distinct('core'),
+    cpus: all.map(({ core, socket }) => ({ core_id: core % perSocket, socket_id: socket, die_id: 0 })),
+  };
+}
+
+/** "0-21,44-65" */
+function ranges(cpus: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < cpus.length;) {
+    let j = i;
+    while (cpus[j + 1] === cpus[j]! + 1) j++;
+    parts.push(i === j ? String(cpus[i]) : `${cpus[i]}-${cpus[j]}`);
+    i = j + 1;
+  }
+  return parts.join(',');
+}

@@ -1,0 +1,81 @@
+/**
+ * A workload as the machine's kernel runs it, and as a recording describes it: compiled for the machine's libc, started
+ * from the seed, its DSOs as ELF files with build ids.
+ */
+import { createHash } from 'node:crypto';
+import type { Dso, Executable } from '../arch/dso.ts';
+import { kallsyms } from '../kernel/symbols.ts';
+import type { MachineSpec } from '../machine/spec.ts';
+import { encodeElf } from '../perfdata/elf.ts';
+import { KERNEL_KALLSYMS, storeInCache, type Stored } from '../perfdata/buildid-cache.ts';
+import { PERF_BINARY } from '../tool/perf-binary.ts';
+import type { BuildId } from '../uapi/evsel.ts';
+import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { compile, type Executable as Image, type Params } from '../workload/compile.ts';
+import type { Program } from '../workload/program.ts';
+
+/** A compiled workload. */
+export interface Workload {
+  readonly program: Program;
+  readonly image: Image;
+}
+
+/** Compiles a program for the machine it will run on. Throws WorkloadError. */
+export function prepareWorkload(program: Program, spec: MachineSpec, params: Params): Workload {
+  return { program, image: compile(program, { libc: spec.values['host.libc'], ...params }) };
+}
+
+/** The seed of the workload's own draws: the same under every design, so that all observe one execution. */
+export const workloadSeed = (spec: MachineSpec, run: number): string => `${spec.seed}/run=${run}/program`;
+
+/** What exec loads. */
+export function executable({ program, image }: Workload, seed: string): Executable {
+  const [main, ...others] = image.dsos;
+  if (main === undefined) throw new Error(`${program.name} has no text`);
+  const holdsEntry = (dso: Dso): boolean => {
+    const offset = image.entry - dso.base;
+    return offset >= dso.textOffset && offset < dso.textOffset + dso.text.length;
+  };
+  return {
+    comm: image.comm,
+    program: main,
+    interpreter: others.find(holdsEntry),
+    libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as Dso])),
+    start: () => image.start(seed),
+  };
+}
+
+/** A file real perf will want to read symbols from. */
+interface SymbolFileEntry {
+  readonly path: string;
+  readonly buildId: string;
+  readonly content: Uint8Array;
+}
+
+/** Every file a recording of the workload may map, the kernel and the perf tool included, with content and build id. */
+export function symbolFiles({ image }: Workload): readonly SymbolFileEntry[] {
+  const elves = [...image.dsos, PERF_BINARY].map((dso) => {
+    const { bytes, buildId } = encodeElf(dso);
+    return { path: dso.path, buildId, content: bytes };
+  });
+  const text = new TextEncoder().encode(kallsyms());
+  return [...elves, { path: KERNEL_KALLSYMS, buildId: createHash('sha1').update(text).digest('hex'), content: text }];
+}
+
+/** The BUILD_ID feature's entries for them. */
+export const buildIdsOf = (files: readonly SymbolFileEntry[]): BuildId[] =>
+  files.map(({ path, buildId }) => ({
+    pid: -1,
+    misc: path === KERNEL_KALLSYMS ? PERF_RECORD_MISC.KERNEL : PERF_RECORD_MISC.USER,
+    buildId,
+    filename: path,
+  }));
+
+/** Puts them where real perf looks; returns the sentences about what could not be stored. */
+export function storeSymbols(dir: string | undefined, files: readonly SymbolFileEntry[]): string[] {
+  const failed = (s: Stored): s is Extract<Stored, { ok: false }> => !s.ok;
+  return files
+    .map((file) => storeInCache(dir, file))
+    .filter(failed)
+    .map((s) => s.reason);
+}

@@ -1,0 +1,95 @@
+/**
+ * `gperf stat` without its words: a workload counted on a simulated machine, as often as asked, and the perf.data file that
+ * stat record writes of it.
+ */
+import type { MachineSpec } from '../machine/spec.ts';
+import { PerfDataWriter } from '../perfdata/writer.ts';
+import type { Sink } from '../perfdata/sink.ts';
+import type { StatJob } from '../tool/perf-stat.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_RECORD, type PerfRecord } from '../uapi/perf-event.ts';
+import type { StatCount, StatResult, StatRun } from '../uapi/results.ts';
+import type { Nanos } from '../units.ts';
+import { perfEnv } from './env.ts';
+import { executable, workloadSeed, type Workload } from './executable.ts';
+import { runStat, type Breathe, type MachineReport } from './run.ts';
+import { specText } from './spec-text.ts';
+
+export interface StatRequest {
+  readonly spec: MachineSpec;
+  readonly workload: Workload;
+  readonly evlist: readonly Evsel[];
+  /** -r */
+  readonly repeat: number;
+  readonly interval?: NonNullable<StatJob['interval']>;
+  readonly breathe?: Breathe;
+}
+
+export interface Counted extends StatResult {
+  /** Of the last run. */
+  readonly report: MachineReport;
+  /** pid of the workload in the last run. */
+  readonly pid: number;
+}
+
+/** Counts; run k of a repetition draws from the path run=k, and run 0 is the single run. */
+export async function countWorkload(request: StatRequest): Promise<Counted> {
+  const { spec, workload } = request;
+  const runs: StatRun[] = [];
+  for (let run = 0; ; run++) {
+    const job = {
+      evlist: request.evlist,
+      executable: executable(workload, workloadSeed(spec, run)),
+      ...(request.interval === undefined ? {} : { interval: request.interval }),
+    };
+    const options = { run, ...(request.breathe === undefined ? {} : { breathe: request.breathe }) };
+    const outcome = await runStat(spec, job, options);
+    runs.push(outcome.run);
+    if (run + 1 < request.repeat && !outcome.interrupted) continue;
+    return { evlist: outcome.evlist, runs, report: outcome, pid: outcome.pid };
+  }
+}
+
+/** One reading of all counters, cumulative. */
+export interface Reading {
+  readonly time: Nanos;
+  readonly counts: readonly StatCount[];
+  readonly final: boolean;
+}
+
+/** PERF_STAT_ROUND_TYPE__* */
+const ROUND = { INTERVAL: 0, FINAL: 1 } as const;
+/** aggr_mode of a workload's counts. */
+const AGGR_GLOBAL = 1;
+
+/** What `perf stat record` writes: the events that were counted, and every reading. Puts the file in its place. */
+export function writeStatFile(
+  sink: Sink,
+  spec: MachineSpec,
+  cmdline: readonly string[],
+  evlist: readonly Evsel[],
+  pid: number,
+  intervalMs: number,
+  readings: readonly Reading[],
+): void {
+  const withIds = evlist.map((evsel, i) => ({ ...evsel, ids: [i + 1] }));
+  const writer = new PerfDataWriter(sink, withIds, { env: perfEnv(spec, cmdline), spec: specText(spec), stat: true });
+  const records: PerfRecord[] = [];
+  for (const { unit, scale, ids } of withIds) {
+    if (unit === '') continue;
+    const id = ids[0] as number;
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
+  }
+  records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
+  records.push({ type: PERF_RECORD.CPU_MAP, cpus: [-1] });
+  records.push({ type: PERF_RECORD.STAT_CONFIG, aggr_mode: AGGR_GLOBAL, interval: intervalMs, scale: 1 });
+  for (const { time, counts, final } of readings) {
+    counts.forEach(({ val, ena, run, supported }, i) => {
+      if (supported) records.push({ type: PERF_RECORD.STAT, id: i + 1, cpu: -1, thread: 0, val, ena, run });
+    });
+    records.push({ type: PERF_RECORD.STAT_ROUND, round: final ? ROUND.FINAL : ROUND.INTERVAL, time });
+  }
+  writer.write(records);
+  writer.finish();
+}
