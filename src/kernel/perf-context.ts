@@ -82,16 +82,16 @@ export class PerfContexts {
   /** perf_install_in_context(): adds a fresh event; on a context that is on the CPU, everything is scheduled anew. */
   install(event: PerfEvent): void {
     const { ctx } = event;
-    this.#update_context_time(ctx);
+    const cpuctx = this.#cpuctx[ctx.kind];
+    const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
+    if (onCpu) this.#ctx_sched_out(ctx, EVENT.TIME);
     event.tstamp = ctx.time;
     if (event.group_leader === event)
       (event.attr.pinned === true ? ctx.pinned_groups : ctx.flexible_groups).push(event);
     else event.group_leader.sibling_list.push(event);
     ctx.nr_events++;
     if (event.attr.freq === true && is_sampling_event(event)) ctx.nr_freq++;
-    const cpuctx = this.#cpuctx[ctx.kind];
-    const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
-    if (!onCpu || event.state < PERF_EVENT_STATE.INACTIVE) return;
+    if (!onCpu) return;
     if (ctx !== cpuctx.ctx) cpuctx.task_ctx = ctx;
     this.#ctx_resched(cpuctx, this.#eventType(event, ctx === cpuctx.ctx));
   }
@@ -120,9 +120,10 @@ export class PerfContexts {
   enable(event: PerfEvent): void {
     const { ctx } = event;
     if (event.state >= PERF_EVENT_STATE.INACTIVE) return;
-    this.#update_context_time(ctx);
+    const active = ctx.is_active !== 0;
+    this.#ctx_sched_out(ctx, EVENT.TIME);
     perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
-    if (ctx.is_active !== 0) this.#ctx_resched(this.#cpuctx[ctx.kind], this.#eventType(event, ctx.task === undefined));
+    if (active) this.#ctx_resched(this.#cpuctx[ctx.kind], this.#eventType(event, ctx.task === undefined));
   }
 
   disable(event: PerfEvent): void {
@@ -177,7 +178,7 @@ export class PerfContexts {
       const ctx = this.#ctxp.get(task)?.[kind];
       if (ctx === undefined) continue;
       this.#kernel.cpu.spend(FN.perf_event_exec);
-      this.#update_context_time(ctx);
+      this.#ctx_sched_out(ctx, EVENT.TIME);
       let type = 0;
       for (const event of this.#events(ctx)) {
         if (!event.enable_on_exec) continue;
@@ -186,10 +187,10 @@ export class PerfContexts {
         perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
         type |= this.#eventType(event, false);
       }
-      if (type === 0) continue;
       const cpuctx = this.#cpuctx[kind];
       cpuctx.task_ctx = ctx;
-      this.#ctx_resched(cpuctx, type);
+      if (type === 0) this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
+      else this.#ctx_resched(cpuctx, type);
     }
   }
 
@@ -257,7 +258,7 @@ export class PerfContexts {
     this.#update_context_time(ctx);
     const leaving = ctx.is_active & type;
     ctx.is_active &= ~type;
-    if ((ctx.is_active & EVENT.ALL) === 0 && (type & EVENT.TIME) !== 0) ctx.is_active = 0;
+    if ((ctx.is_active & EVENT.ALL) === 0) ctx.is_active = 0;
     if (ctx.nr_active === 0) return;
     const pmu = this.#pmuOf[ctx.kind];
     pmu.pmu_disable();
@@ -352,7 +353,6 @@ export class PerfContexts {
     const { cpu } = this.#kernel;
     cpu.spend(FN.event_sched_in);
     const before = event.state;
-    this.#update_context_time(ctx);
     perf_event_set_state(event, PERF_EVENT_STATE.ACTIVE);
     // A throttled event that comes back on a CPU starts afresh; its tick is not over, though.
     if (event.hw.interrupts === Infinity) this.#rate.unthrottle(event);
