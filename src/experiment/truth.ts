@@ -1,0 +1,59 @@
+/**
+ * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample between.
+ */
+import { eventSource, type EventClocks } from '../arch/events.ts';
+import { eventVector, CYCLES } from '../arch/events.ts';
+import { eventCodeOf } from '../kernel/x86-events.ts';
+import type { MachineSpec } from '../machine/spec.ts';
+import { profileKey, type Profile } from '../profile/profile.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
+import { workloadSeed, type Workload } from './executable.ts';
+
+/** An event that no program retires, so that there is no truth of it. */
+export class NoTruthError extends Error {
+  constructor(name: string) {
+    super(`there is no ground truth for '${name}': programs retire hardware events only`);
+    this.name = 'NoTruthError';
+  }
+}
+
+/** The exact profile of a workload's run for each event. Throws NoTruthError. */
+export function groundTruth(spec: MachineSpec, workload: Workload, evlist: readonly Evsel[], run = 0): Profile[] {
+  const sources = evlist.map((evsel) => sourceOf(evsel, spec));
+  const { image } = workload;
+  const cursor = image.start(workloadSeed(spec, run));
+  cursor.arm([CYCLES]);
+  cursor.advance(new Float64Array([Infinity]));
+  const symbols = cursor.truth();
+  const totals = cursor.totals(eventVector());
+  return evlist.map((evsel, i) => {
+    const { column, scale } = sources[i]!;
+    const weights = new Map<string, number>();
+    let sum = 0;
+    for (const { dso, symbol, totals: retired } of symbols) {
+      const path = image.dsos[dso]!.path;
+      const key = profileKey({ comm: image.comm, dso: path.slice(path.lastIndexOf('/') + 1), symbol });
+      weights.set(key, (weights.get(key) ?? 0) + retired[column]! * scale);
+      sum += retired[column]!;
+    }
+    if (sum !== totals[column])
+      throw new Error(`the ledger of '${evsel.name}' does not add up: ${sum} of ${totals[column]}`);
+    return { event: evsel.name, label: 'truth', samples: Infinity, lost: 0, throttled: 0, weights };
+  });
+}
+
+function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {
+  const { attr, name } = evsel;
+  const { values: v } = spec;
+  const clocks: EventClocks = { coreHz: v['core.clock'], tscHz: v['core.tsc'], busHz: v['core.bus'] };
+  if (attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.REF_CPU_CYCLES)
+    return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
+  const code = [PERF_TYPE.HARDWARE, PERF_TYPE.HW_CACHE, PERF_TYPE.RAW].includes(attr.type as 0)
+    ? eventCodeOf(attr.type, attr.config)
+    : undefined;
+  const source =
+    code === undefined ? undefined : eventSource(code.code & 0xffff, code.extra || attr.config1 || 0, clocks);
+  if (source === undefined) throw new NoTruthError(name);
+  return source;
+}

@@ -1,0 +1,61 @@
+/**
+ * Ground truth in perf report's layout: the same columns and order, with exact counts beside the shares.
+ * The counts of the rows add up to the total to the last digit; nothing is hidden below a limit.
+ */
+import { parseProfileKey, totalWeight, type Profile } from '../profile/profile.ts';
+import { fixed, percentOf } from './table.ts';
+
+export interface TruthOptions {
+  /** -q: rows only. */
+  readonly quiet?: boolean;
+  /** The workload as typed, for the heading. */
+  readonly workload: string;
+}
+
+/** Lines of the exact profiles, a block for each event. */
+export function* truthLines(profiles: readonly Profile[], o: TruthOptions): Generator<string> {
+  for (const profile of profiles) {
+    const total = totalWeight(profile);
+    const rows = [...profile.weights]
+      .filter(([, weight]) => weight > 0)
+      .map(([key, weight]) => ({ ...parseProfileKey(key), weight }))
+      .toSorted((a, b) => b.weight - a.weight || (a.symbol < b.symbol ? -1 : 1));
+    const width = (title: string, of: (row: (typeof rows)[number]) => string): number =>
+      Math.max(title.length, ...rows.map((row) => of(row).length));
+    const widths = {
+      count: width('Count', (r) => exact(r.weight)),
+      comm: width('Command', (r) => r.comm),
+      dso: width('Shared Object', (r) => r.dso),
+      symbol: width('Symbol', (r) => `[.] ${r.symbol}`),
+    };
+    const cells = (a: string, count: string, comm: string, dso: string, symbol: string): string =>
+      `  ${[a, count, comm.padEnd(widths.comm), dso.padEnd(widths.dso), symbol].join('  ')}`;
+    if (o.quiet !== true) {
+      yield `# Exact profile of '${o.workload}': every instruction counted, nothing sampled.`;
+      yield '#';
+      yield `# Event '${profile.event}'`;
+      yield `# Event count: ${exact(total)}`;
+      yield '#';
+      const head = cells(
+        'Overhead',
+        'Count'.padStart(widths.count),
+        'Command',
+        'Shared Object',
+        'Symbol'.padEnd(widths.symbol),
+      );
+      yield `#${head.slice(1)}`;
+      const dots = Object.values(widths).map((w) => '.'.repeat(w));
+      yield `# ${['........', ...dots].join('  ')}`;
+      yield '#';
+    }
+    for (const { comm, dso, symbol, weight } of rows) {
+      const share = `${fixed(percentOf(weight, total), 2)}%`.padStart(8);
+      yield cells(share, exact(weight).padStart(widths.count), comm, dso, `[.] ${symbol}`);
+    }
+    yield '';
+    yield '';
+  }
+}
+
+/** A count without rounding: cycles come in sixty-fourths. */
+const exact = (count: number): string => (Number.isInteger(count) ? String(count) : String(Number(count.toFixed(6))));
