@@ -67,9 +67,9 @@ export const fault = (access: 'read' | 'write', options: Pick<Fault, 'cycles'> =
   given<Fault>({ kind: 'fault', write: access === 'write', ...options });
 
 export interface FunctionOptions {
-  readonly dso?: string;
-  readonly symbol?: string;
-  readonly fetch?: FetchRates;
+  readonly dso?: string | undefined;
+  readonly symbol?: string | undefined;
+  readonly fetch?: FetchRates | undefined;
 }
 /** A function; without `dso` it belongs to the program's own. */
 export const func = (name: string, body: readonly Node[], options: FunctionOptions = {}): FunctionSpec =>
@@ -86,6 +86,8 @@ export interface ProgramOptions {
   readonly functions: readonly FunctionSpec[];
   /** Default: `main`. */
   readonly entry?: string;
+  /** Key of the DSO that exec maps along. */
+  readonly interpreter?: string | undefined;
   readonly params?: readonly Param[];
   readonly misses?: Readonly<Record<string, MissRates>>;
   /** Others than the program's own, which is /usr/local/bin/NAME unless given here. */
@@ -99,6 +101,7 @@ export function program(o: ProgramOptions): Program {
     name: o.name,
     about: o.about,
     entry: o.entry ?? 'main',
+    ...(o.interpreter === undefined ? {} : { interpreter: o.interpreter }),
     params: o.params ?? [],
     misses: o.misses ?? {},
     dsos: [...own, ...(o.dsos ?? [])],

@@ -6,7 +6,7 @@
  */
 import { EVENT_COLUMNS } from '../arch/events.ts';
 import { didYouMean } from './fault.ts';
-import { OPS } from './program.ts';
+import { EXITS, OPS } from './program.ts';
 import type { Events, FetchRates, FunctionSpec, Instruction, MissRates, Node, Program, Quantity } from './program.ts';
 import { interpolate, QuantityError, toNumber } from './quantity.ts';
 import type { Scope } from './quantity.ts';
@@ -49,6 +49,12 @@ class Check {
       if (d.base % 0x1000 !== 0) this.fault(d, 'base', `base of ${d.name} is not a multiple of the page size`);
       this.quantity(d, 'path', () => interpolate(d.path, this.scope));
     }
+    if (program.interpreter !== undefined && !dsos.includes(program.interpreter))
+      this.fault(
+        program,
+        'interpreter',
+        `there is no dso "${program.interpreter}"${didYouMean(program.interpreter, dsos)}`,
+      );
     for (const m of Object.values(program.misses)) this.rates(m);
     const seen = new Set<string>();
     for (const f of program.functions) {
@@ -157,6 +163,8 @@ class Check {
           );
         for (const [key, v] of Object.entries(node.args)) {
           if (typeof v === 'string') this.quantity(node.args, key, () => interpolate(v, this.scope));
+          if (key === 'dso' && !this.program.dsos.some((d) => d.name === v))
+            this.fault(node.args, key, `there is no dso "${v}"${didYouMean(String(v), this.program.dsos.map((d) => d.name))}`);
         }
         this.cycles(node, 'cycles', node.cycles);
         return;
@@ -195,7 +203,7 @@ class Check {
   /** An exit is only understood where it always happens: the rest of the program is then not built at all. */
   private noWayOut(body: readonly Node[], where: string): void {
     for (const node of body) {
-      if (node.kind === 'syscall' && (node.name === 'exit' || node.name === 'exit_group'))
+      if (node.kind === 'syscall' && EXITS.has(node.name))
         this.fault(node, 'syscall', `${node.name} inside ${where} is not modelled; end the program after it`);
       if (node.kind === 'jump') this.fault(node, 'jump', `a jump inside ${where} is not modelled; call the function`);
       if (node.kind === 'seq') this.noWayOut(node.body, where);
@@ -212,7 +220,7 @@ class Check {
     const any = (body: readonly Node[]): boolean =>
       body.some((n) => {
         if (n.kind === 'seq') return any(n.body);
-        if (n.kind === 'syscall') return n.name === 'exit' || n.name === 'exit_group';
+        if (n.kind === 'syscall') return EXITS.has(n.name);
         if (n.kind !== 'call' && n.kind !== 'jump') return false;
         const target = this.functions.get(n.target);
         return target !== undefined && this.exits(target, visiting);

@@ -7,6 +7,7 @@
  */
 import { eventVector, NR_EVENTS } from '../arch/events.ts';
 import type { EventVector } from '../arch/events.ts';
+import type { Executable } from '../arch/dso.ts';
 import { checkProgram } from './check.ts';
 import { Cursor } from './cursor.ts';
 import { WorkloadError } from './fault.ts';
@@ -410,16 +411,18 @@ function nearestLoop(entry: Entry): number {
 }
 
 /** An image that can be run. */
-export interface Executable extends Image {
+export interface CompiledProgram extends Image {
   /** The program before its first instruction; what it will do is a function of the image and the seed. */
   start(seed: string | readonly [number, number]): Cursor;
+  /** What exec needs; every thread it starts executes the same, that of the seed. */
+  executable(seed: string | readonly [number, number]): Executable;
 }
 
 /** Values of a program's parameters by name; what is not given has its default. */
 export type Params = Readonly<Record<string, number | string>>;
 
 /** Compiles a program. Throws a WorkloadError that lists every fault in it. */
-export function compile(program: Program, params: Params = {}): Executable {
+export function compile(program: Program, params: Params = {}): CompiledProgram {
   const scope: Scope = {
     libc: '2.17',
     ...Object.fromEntries(program.params.map((p) => [p.name, p.default])),
@@ -438,5 +441,17 @@ export function compile(program: Program, params: Params = {}): Executable {
     layout: code,
     tables,
   };
-  return { ...image, start: (seed) => new Cursor(image, seed) };
+  const start = (seed: string | readonly [number, number]): Cursor => new Cursor(image, seed);
+  const byName = new Map(program.dsos.map((d, i) => [d.name, code.dsos[i]!]));
+  return {
+    ...image,
+    start,
+    executable: (seed) => ({
+      comm: program.name,
+      program: code.dsos[0]!,
+      interpreter: byName.get(program.interpreter ?? ''),
+      libraries: byName,
+      start: () => start(seed),
+    }),
+  };
 }

@@ -20,7 +20,7 @@ import type { EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
 import { fetchSites, loadSites, mispredictSites, retires, storeSites, TAKEN } from './instructions.ts';
 import { EXITS } from './program.ts';
-import type { Branch, FunctionSpec, Instruction, Loop, MissRates, Node, Op, Program, Site } from './program.ts';
+import type { Branch, FunctionSpec, Instruction, Loop, MissRates, Node, Op, Program, Quantity, Site } from './program.ts';
 import { interpolate, toNumber } from './quantity.ts';
 import type { Scope } from './quantity.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -209,14 +209,10 @@ class FunctionWriter {
     });
   }
 
-  private args(args: Readonly<Record<string, number | string>>): Record<string, number | string> {
-    const out: Record<string, number | string> = {};
-    for (const [key, value] of Object.entries(args)) {
-      const v = typeof value === 'string' ? interpolate(value, this.scope) : value;
-      const dso = key === 'dso' ? this.program.dsos.find((d) => d.name === v) : undefined;
-      out[key] = dso ? String(interpolate(dso.path, this.scope)) : v;
-    }
-    return out;
+  private args(args: Readonly<Record<string, Quantity>>): Record<string, number | string> {
+    return Object.fromEntries(
+      Object.entries(args).map(([key, v]) => [key, typeof v === 'string' ? interpolate(v, this.scope) : v]),
+    );
   }
 
   private loop(node: Loop, flow: Flow[]): void {

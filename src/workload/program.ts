@@ -111,7 +111,7 @@ export interface Jump {
   readonly cycles?: number;
   readonly mispredict?: number;
 }
-/** A system call. `exit` and `exit_group` end the program; an argument `dso` names one of the program's DSOs. */
+/** A system call. `exit_group` ends the program; `mmap` with an argument `dso` maps the DSO of that key. */
 export interface Syscall {
   readonly kind: 'syscall';
   readonly name: string;
@@ -156,6 +156,8 @@ export interface Program {
   readonly name: string;
   readonly about: string;
   readonly entry: string;
+  /** Key of the DSO that exec maps along with the program, if it is dynamically linked. */
+  readonly interpreter?: string;
   /** Positional arguments of the workload, in order. `libc` is known besides: the libc version of the machine. */
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;
@@ -165,4 +167,4 @@ export interface Program {
 }
 
 /** System calls that end the program. */
-export const EXITS: ReadonlySet<string> = new Set(['exit', 'exit_group']);
+export const EXITS: ReadonlySet<string> = new Set(['exit_group']);

@@ -1,0 +1,422 @@
+/**
+ * Workload files: YAML -> Program, through the same functions that build one in code.
+ *
+ * Everything that is wrong is reported at once, each fault with file, line, column, the line itself and the likely word.
+ * A faulty item is replaced by a no-op, so that one mistake is not reported as three.
+ * Not modelled: YAML tags and merge keys; anchors and aliases work.
+ */
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Document, LineCounter, Node as YamlNode } from 'yaml';
+import type { ZodType } from 'zod';
+import { branch, call, fault, func, jump, loop, op, ops, program, seq, syscall } from './build.ts';
+import { checkProgram } from './check.ts';
+import { didYouMean, WorkloadError } from './fault.ts';
+import type { WorkloadFault } from './fault.ts';
+import { OPS } from './program.ts';
+import type {
+  Branch, DsoSpec, Events, FunctionSpec, MissRates, Node, Op, Param, Program, Quantity, Site, Syscall,
+} from './program.ts';
+
+type Schema = typeof import('./schema.ts');
+type Yaml = typeof import('yaml');
+
+/** A node of some file, for messages. */
+interface Place {
+  readonly source: Source;
+  readonly node: YamlNode | null | undefined;
+}
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly doc: Document;
+  readonly lines: LineCounter;
+}
+/** What a file contributes to a program. */
+interface Part {
+  readonly about: string;
+  readonly entry: string | undefined;
+  readonly interpreter: string | undefined;
+  readonly params: readonly Param[];
+  readonly misses: Readonly<Record<string, MissRates>>;
+  readonly dsos: readonly DsoSpec[];
+  readonly functions: readonly FunctionSpec[];
+}
+
+/** Keys of items, as their schemas leave them; which of them are there depends on the item. */
+interface ItemShape {
+  readonly loop: Quantity;
+  readonly branch: Branch['p'];
+  readonly call: string;
+  readonly jump: string;
+  readonly syscall: string;
+  readonly args?: Syscall['args'];
+  readonly fault: 'read' | 'write';
+  readonly cycles?: number;
+  readonly mispredict?: number;
+  readonly misses?: string | MissRates;
+  readonly events?: Events;
+  readonly sites?: readonly Site[];
+}
+/** The keys of a file that are plain values. */
+interface FileShape {
+  readonly about: string;
+  readonly entry?: string;
+  readonly interpreter?: string;
+}
+
+const NO_OP = op('nop');
+
+class Parser {
+  readonly faults: WorkloadFault[] = [];
+  /** Where the objects of the program came from. */
+  private readonly places = new WeakMap<object, Place>();
+  private readonly yaml: Yaml;
+  private readonly schema: Schema;
+  private readonly itemSchemas: Readonly<Record<string, ZodType>>;
+  private readonly includeDir: string;
+  private readonly included = new Set<string>();
+
+  constructor(yaml: Yaml, schema: Schema, includeDir: string, any: ZodType) {
+    this.yaml = yaml;
+    this.schema = schema;
+    this.includeDir = includeDir;
+    this.itemSchemas = schema.heads(any);
+  }
+
+  async program(name: string, file: string, text: string, any: ZodType): Promise<Program> {
+    const part = await this.file(file, text, any);
+    const made = program({
+      name,
+      about: part.about,
+      entry: part.entry ?? 'main',
+      interpreter: part.interpreter,
+      params: part.params,
+      misses: part.misses,
+      dsos: part.dsos,
+      functions: part.functions,
+    });
+    this.places.set(made, this.places.get(part) as Place);
+    for (const f of checkProgram(made, { libc: '2.17', ...Object.fromEntries(part.params.map((p) => [p.name, p.default])) }))
+      this.report(this.places.get(f.about), f.key, f.message);
+    if (this.faults.length > 0) throw new WorkloadError(inOrder(this.faults));
+    return made;
+  }
+
+  private async file(file: string, text: string, any: ZodType): Promise<Part> {
+    const lines = new this.yaml.LineCounter();
+    const doc = this.yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const source: Source = { file, text, doc, lines };
+    for (const e of doc.errors) this.reportAt(source, e.pos[0], e.message);
+    if (doc.errors.length > 0) throw new WorkloadError(inOrder(this.faults));
+    const top: Place = { source, node: doc.contents };
+    const { file: schema } = this.schema;
+    const data = this.shape<FileShape>(schema(any), top);
+    const misses: Record<string, MissRates> = {};
+    const dsos: DsoSpec[] = [];
+    const params: Param[] = [];
+    const functions: FunctionSpec[] = [];
+    this.entries(top, 'misses', (name, at) => {
+      const value = this.shape<MissRates>(this.schema.rates, at);
+      misses[name] = this.placed(value ?? {}, at);
+    });
+    this.entries(top, 'dsos', (name, at) => {
+      const value = this.shape<Omit<DsoSpec, 'name'>>(this.schema.dso, at);
+      if (value) dsos.push(this.placed({ name, ...value }, at));
+    });
+    this.entries(top, 'params', (name, at) => {
+      const value = this.shape<Omit<Param, 'name'>>(this.schema.param, at);
+      if (value) params.push(this.placed({ name, ...value }, at));
+    });
+    this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at, any)));
+    let part: Part = {
+      about: data?.about ?? '',
+      entry: data?.entry,
+      interpreter: data?.interpreter,
+      params,
+      misses,
+      dsos,
+      functions,
+    };
+    for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at, any));
+    this.places.set(part, top);
+    return part;
+  }
+
+  private async include(at: Place, any: ZodType): Promise<Part | undefined> {
+    const name = String(this.value(at));
+    const path = /[/\\]|\.ya?ml$/.test(name)
+      ? join(dirname(at.source.file), name)
+      : join(this.includeDir, `${name}.yaml`);
+    if (this.included.has(path)) return undefined;
+    this.included.add(path);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch {
+      this.report(at, undefined, `cannot read the included file ${path}`);
+      return undefined;
+    }
+    return this.file(path, text, any);
+  }
+
+  private func(name: string, at: Place, any: ZodType): FunctionSpec {
+    const bodyOnly = this.yaml.isSeq(at.node);
+    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.schema.functionSpec(any), at) ?? {});
+    const bodyAt = bodyOnly ? at : this.child(at, 'body');
+    const fetch = value.fetch ? this.placed(value.fetch, this.child(at, 'fetch')) : undefined;
+    const spec = func(name, bodyAt ? this.body(bodyAt) : [], { dso: value.dso, symbol: value.symbol, fetch });
+    return this.placed(spec, at);
+  }
+
+  private body(at: Place): Node[] {
+    if (!this.yaml.isSeq(at.node)) {
+      this.report(at, undefined, `expected a list of instructions, got ${this.describe(at)}`);
+      return [NO_OP];
+    }
+    return at.node.items.map((node) => this.item(this.resolve({ source: at.source, node: node as YamlNode })));
+  }
+
+  private item(at: Place): Node {
+    const names = Object.keys(this.itemSchemas);
+    if (this.yaml.isScalar(at.node)) {
+      const name = String(at.node.value);
+      if ((OPS as readonly string[]).includes(name)) return this.placed(op(name as Op), at);
+      const hint = names.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS);
+      this.report(at, undefined, `"${name}" is not an instruction${hint}`);
+      return NO_OP;
+    }
+    if (!this.yaml.isMap(at.node)) {
+      this.report(at, undefined, `expected an instruction, got ${this.describe(at)}`);
+      return NO_OP;
+    }
+    const keys = at.node.items.map((pair) => String((pair.key as { value?: unknown }).value));
+    const head = keys.find((k) => names.includes(k));
+    if (head === undefined) {
+      const near = keys.map((k) => didYouMean(k, names));
+      const i = Math.max(0, near.findIndex((hint) => hint !== ''));
+      this.report(at, keys[i], `"${keys[i] ?? ''}" is not an instruction or a kind of item${near[i] ?? ''}`);
+      return NO_OP;
+    }
+    const value = this.shape<ItemShape>(this.itemSchemas[head]!, at);
+    return value ? this.made(head, value, at) : NO_OP;
+  }
+
+  /** The node of an item whose shape is right. */
+  private made(head: string, value: ItemShape, at: Place): Node {
+    const { cycles, mispredict } = value;
+    const options = {
+      ...(cycles === undefined ? {} : { cycles }),
+      ...(mispredict === undefined ? {} : { mispredict }),
+    };
+    const inner = (key: string): Node[] => {
+      const bodyAt = this.child(at, key);
+      return bodyAt ? this.body(bodyAt) : [];
+    };
+    switch (head) {
+      case 'loop':
+        return this.placed(loop(value.loop, inner('body'), options), at);
+      case 'branch':
+        return this.placed(branch(value.branch, inner('then'), inner('else'), options), at);
+      case 'call':
+        return this.placed(call(value.call, options), at);
+      case 'jump':
+        return this.placed(jump(value.jump, options), at);
+      case 'syscall': {
+        const args = this.placed(value.args ?? {}, this.child(at, 'args') ?? at);
+        return this.placed(syscall(value.syscall, args, options), at);
+      }
+      case 'fault':
+        return this.placed(fault(value.fault, options), at);
+      case 'seq':
+        return this.placed(seq(...inner('seq')), at);
+      default: {
+        const { misses, events, sites } = value;
+        if (typeof misses === 'object') this.placed(misses, this.child(at, 'misses'));
+        if (events) this.placed(events, this.child(at, 'events'));
+        sites?.forEach((site, i) => {
+          const sitesAt = this.child(at, 'sites');
+          const siteAt = sitesAt && this.child(sitesAt, i);
+          this.placed(site, siteAt);
+          this.placed(site.events, siteAt && this.child(siteAt, 'events'));
+        });
+        const given = Object.entries({ misses, events, sites }).filter(([, v]) => v !== undefined);
+        const times = (value as unknown as Record<string, number>)[head]!;
+        const made = ops(times, head as Op, { ...options, ...Object.fromEntries(given) });
+        for (const i of made.instructions) this.placed(i, at);
+        return made;
+      }
+    }
+  }
+
+  private placed<T extends object>(made: T, at: Place | undefined): T {
+    if (at) this.places.set(made, at);
+    return made;
+  }
+
+  /** Checks a node against a schema; its plain value if it holds, else reports why not. */
+  private shape<T>(schema: ZodType, at: Place): T | undefined {
+    const value = this.value(at);
+    const result = schema.safeParse(value);
+    if (result.success) return value as T;
+    const known = Object.keys((schema as { shape?: object }).shape ?? {});
+    let fatal = false;
+    for (const issue of result.error.issues) {
+      const place = issue.path.reduce<Place | undefined>((p, key) => p && this.child(p, key as string | number), at);
+      const key = issue.path.at(-1);
+      if (issue.code === 'unrecognized_keys') {
+        const inner = issue.path.length === 0 ? known : keysAt(schema, issue.path as (string | number)[]);
+        for (const k of issue.keys) this.report(place, k, `unknown key "${k}"${didYouMean(k, inner)}`);
+        continue;
+      }
+      fatal = true;
+      if (place === undefined || (issue.code === 'invalid_type' && issue.input === undefined && this.isMissing(at, issue.path)))
+        this.report(at, undefined, `${String(key)} is missing`);
+      else this.report(place, undefined, `${issue.path.length === 0 ? '' : `${String(key)}: `}${this.complaint(issue, place)}`);
+    }
+    return fatal || typeof value !== 'object' ? undefined : (value as T);
+  }
+
+  private isMissing(at: Place, path: readonly PropertyKey[]): boolean {
+    let place: Place | undefined = at;
+    for (const key of path) place = place && this.child(place, key as string | number);
+    return place === undefined;
+  }
+
+  private complaint(issue: { code: string; message: string }, place: Place): string {
+    const detail = issue as { expected?: string; minimum?: number; maximum?: number; values?: readonly unknown[] };
+    const got = this.describe(place);
+    switch (issue.code) {
+      case 'invalid_type':
+        return `expected ${detail.expected === 'object' || detail.expected === 'record' ? 'a mapping' : `a ${detail.expected}`}, got ${got}`;
+      case 'too_small':
+        return `${got} is less than ${detail.minimum}`;
+      case 'too_big':
+        return `${got} is more than ${detail.maximum}`;
+      case 'invalid_value': {
+        const words = (detail.values ?? []).map(String);
+        return `expected ${words.join(' or ')}, got ${got}${didYouMean(String(this.value(place)), words)}`;
+      }
+      case 'invalid_union':
+        return `${got} does not fit here`;
+      default:
+        return issue.message;
+    }
+  }
+
+  private describe(at: Place): string {
+    const value = this.value(at);
+    if (value === null || value === undefined) return 'nothing';
+    if (Array.isArray(value)) return 'a list';
+    if (typeof value === 'object') return 'a mapping';
+    return typeof value === 'string' ? `"${value}"` : String(value);
+  }
+
+  private value(at: Place): unknown {
+    return at.node ? at.node.toJS(at.source.doc) : undefined;
+  }
+
+  private resolve(at: Place): Place {
+    return this.yaml.isAlias(at.node) ? { source: at.source, node: at.node.resolve(at.source.doc) } : at;
+  }
+
+  private child(at: Place, key: string | number): Place | undefined {
+    const { node } = this.resolve(at);
+    const collection = this.yaml.isCollection(node) ? node : undefined;
+    const found = collection?.get(key, true) as YamlNode | undefined;
+    return found === undefined ? undefined : this.resolve({ source: at.source, node: found });
+  }
+
+  /** Values of a mapping under a key of the file, in order. */
+  private entries(at: Place, key: string, each: (name: string, at: Place) => void): void {
+    const map = this.child(at, key)?.node;
+    if (!this.yaml.isMap(map)) return;
+    for (const pair of map.items) {
+      const name = String((pair.key as { value?: unknown }).value);
+      each(name, this.resolve({ source: at.source, node: pair.value as YamlNode | null }));
+    }
+  }
+
+  /** A list under a key, or the one value that stands for a list of one. */
+  private listOf(at: Place, key: string): Place[] {
+    const found = this.child(at, key);
+    if (!found) return [];
+    if (!this.yaml.isSeq(found.node)) return [found];
+    return found.node.items.map((node) => this.resolve({ source: at.source, node: node as YamlNode }));
+  }
+
+  /** Reports a fault at a node, or at a key of it. */
+  private report(at: Place | undefined, key: string | undefined, message: string): void {
+    if (!at) {
+      this.faults.push({ file: 'workload', message });
+      return;
+    }
+    const map = this.resolve(at).node;
+    const pair =
+      key !== undefined && this.yaml.isMap(map)
+        ? map.items.find((p) => (p.key as { value?: unknown }).value === key)
+        : undefined;
+    const node = (pair?.key ?? at.node) as YamlNode | null | undefined;
+    this.reportAt(at.source, node?.range?.[0] ?? 0, message, node?.range?.[1]);
+  }
+
+  private reportAt(source: Source, offset: number, message: string, end?: number): void {
+    const { line, col } = source.lines.linePos(offset);
+    const duplicate = this.faults.some(
+      (f) => f.file === source.file && f.line === line && f.column === col && f.message === message,
+    );
+    if (!duplicate)
+      this.faults.push({ file: source.file, line, column: col, message, frame: frame(source.text, line, col, end, offset) });
+  }
+}
+
+/** The keys that the schema of an inner mapping knows. */
+function keysAt(schema: ZodType, path: readonly (string | number)[]): string[] {
+  let at: unknown = schema;
+  for (const key of path) {
+    at = (at as { shape?: Record<string, unknown> }).shape?.[key] ?? (at as { element?: unknown }).element;
+    while ((at as { unwrap?: () => unknown } | undefined)?.unwrap && !(at as { shape?: object }).shape)
+      at = (at as { unwrap: () => unknown }).unwrap();
+  }
+  return Object.keys((at as { shape?: object } | undefined)?.shape ?? {});
+}
+
+/** The line of a fault, with carets under what is meant. */
+function frame(text: string, line: number, column: number, end: number | undefined, offset: number): string {
+  const content = text.split('\n')[line - 1] ?? '';
+  const width = Math.max(1, Math.min((end ?? offset + 1) - offset, content.length - column + 1));
+  const gutter = String(line);
+  return `${gutter} | ${content}\n${' '.repeat(gutter.length)} | ${' '.repeat(column - 1)}${'^'.repeat(width)}`;
+}
+
+const inOrder = (faults: readonly WorkloadFault[]): WorkloadFault[] =>
+  faults.toSorted(
+    (a, b) => a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
+
+/** A file with what it includes: its own come first. */
+function merge(own: Part, other: Part | undefined): Part {
+  if (!other) return own;
+  return {
+    about: own.about,
+    entry: own.entry ?? other.entry,
+    interpreter: own.interpreter ?? other.interpreter,
+    params: [...own.params, ...other.params],
+    misses: { ...other.misses, ...own.misses },
+    dsos: [...own.dsos, ...other.dsos.filter((d) => !own.dsos.some((mine) => mine.name === d.name))],
+    functions: [...own.functions, ...other.functions],
+  };
+}
+
+/** Where included files without a path are looked for, unless told. */
+export interface ParseOptions {
+  readonly includeDir: string;
+}
+
+/** Parses a workload file. Throws a WorkloadError that lists every fault. */
+export async function parseText(file: string, text: string, options: ParseOptions): Promise<Program> {
+  const [yaml, schema, { z }] = await Promise.all([import('yaml'), import('./schema.ts'), import('zod')]);
+  const any = z.unknown();
+  const name = basename(file).replace(/\.ya?ml$/, '');
+  return new Parser(yaml, schema, options.includeDir, any).program(name, file, text, any);
+}

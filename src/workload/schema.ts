@@ -1,0 +1,129 @@
+/**
+ * The shape of a workload file. parse.ts checks files against it, and workloads/schema.json, generated from it, lets
+ * editors complete and check them while they are written.
+ *
+ * Loaded only when a file is parsed: importing zod costs more than running a small workload.
+ * Not modelled here: what needs the whole program (names, recursion); check.ts does that.
+ */
+import { z } from 'zod';
+import { EVENT_COLUMNS } from '../arch/events.ts';
+import { OPS } from './program.ts';
+
+const probability = z.number().min(0).max(1);
+const cycles = z.number().min(0).describe('Cycles of one execution: a multiple of 1/64.');
+const mispredict = probability.describe('Share of executions that are mispredicted.');
+const count = z.number().int().min(1);
+const quantity = z
+  .union([z.number(), z.string()])
+  .describe('A number, or a text with ${...} expressions over the parameters and ${libc}.');
+
+const missRates = {
+  l1: probability.optional().describe('Share of accesses that miss L1.'),
+  l2: probability.optional().describe('Share of L1 misses that miss L2.'),
+  llc: probability.optional().describe('Share of L2 misses that miss the last-level cache.'),
+  tlb: probability.optional().describe('Share of accesses whose translation needs a page walk.'),
+};
+export const rates = z.strictObject(missRates);
+export const fetchRates = z.strictObject({
+  ...missRates,
+  stlb: probability.optional().describe('Share of entries that miss the first-level iTLB but hit the second.'),
+});
+
+export const events = z
+  .strictObject(Object.fromEntries(EVENT_COLUMNS.map((name) => [name, z.number().min(0).optional()])))
+  .describe('Events of each execution beyond those of the instruction itself.');
+export const site = z.strictObject({ p: probability, events });
+
+const instructionOptions = {
+  cycles: cycles.optional(),
+  misses: z.union([z.string(), rates]).optional().describe('Rates of data misses, or the name of a profile of `misses`.'),
+  events: events.optional(),
+  sites: z.array(site).optional().describe('What else happens on a share of executions.'),
+};
+
+/** The forms of an item of a body, by the key that names each. `item` is what a nested body holds. */
+export const heads = (item: z.ZodType) => {
+  const body = z.array(item);
+  const instructions = Object.fromEntries(
+    OPS.map((name) => [
+      name,
+      z.strictObject({ [name]: count.describe(`So many ${name} instructions.`), ...instructionOptions }),
+    ]),
+  );
+  return {
+    ...instructions,
+    loop: z.strictObject({
+      loop: quantity.describe('Iterations.'),
+      body,
+      mispredict: mispredict.optional(),
+      cycles: cycles.optional(),
+    }),
+    branch: z.strictObject({
+      branch: z
+        .union([probability, z.strictObject({ every: count })])
+        .describe('Probability of the `then` part, or {every: N} for exactly each N-th time.'),
+      then: body,
+      else: body.optional(),
+      mispredict: mispredict.optional(),
+      cycles: cycles.optional(),
+    }),
+    call: z.strictObject({ call: z.string().describe('A function.'), cycles: cycles.optional() }),
+    jump: z.strictObject({
+      jump: z.string().describe('A function that is continued in; ends this one.'),
+      cycles: cycles.optional(),
+      mispredict: mispredict.optional(),
+    }),
+    syscall: z.strictObject({
+      syscall: z.string().describe('A system call. exit_group ends the program.'),
+      args: z.record(z.string(), quantity).optional().describe('What the simulated kernel is told, e.g. {ns: 1000}.'),
+      cycles: cycles.optional(),
+    }),
+    fault: z.strictObject({
+      fault: z.enum(['read', 'write']).describe('An access that page-faults.'),
+      cycles: cycles.optional(),
+    }),
+    seq: z.strictObject({ seq: body.describe('Items in a row: for YAML anchors.') }),
+  } satisfies Record<string, z.ZodType>;
+};
+
+const head = (item: z.ZodType): z.ZodType =>
+  z.union([z.enum(OPS).describe('One instruction.'), ...Object.values(heads(item))]);
+/** An item with everything in it. */
+const item: z.ZodType = z.lazy(() => head(item)).meta({ id: 'item' });
+
+export const functionSpec = (body: z.ZodType) =>
+  z.strictObject({
+    dso: z.string().optional().describe('A key of `dsos`; the program itself if absent.'),
+    symbol: z.string().optional().describe('Name in the symbol table, if another DSO has a function of the same name.'),
+    fetch: fetchRates.optional().describe('Instruction-side misses on entry.'),
+    body,
+  });
+
+export const dso = z.strictObject({
+  path: z.string().describe('Where the simulated system keeps it; may hold ${libc}.'),
+  base: z.number().int().min(0).describe('Where offset 0 is mapped: a multiple of the page size.'),
+});
+export const param = z.strictObject({
+  default: z.union([z.number(), z.string()]),
+  about: z.string(),
+});
+
+/** A file; `fn` is what a function may be. */
+export const file = (fn: z.ZodType) =>
+  z.strictObject({
+    about: z.string().min(1).describe('What the program is good for, in one line. Shown by `gperf list workload`.'),
+    include: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe('Files whose functions, dsos and miss profiles are added: a built-in name (glibc) or a path.'),
+    entry: z.string().optional().describe('Function that runs first. Default: that of an included file, or main.'),
+    interpreter: z.string().optional().describe('Key of the DSO that exec maps along with the program.'),
+    params: z.record(z.string(), param).optional().describe('Arguments of the workload, in order.'),
+    misses: z.record(z.string(), rates).optional().describe('Named profiles of data misses.'),
+    dsos: z.record(z.string(), dso).optional(),
+    functions: z.record(z.string(), fn),
+  });
+
+/** JSON Schema of workload files. */
+export const jsonSchema = (): object =>
+  z.toJSONSchema(file(z.union([functionSpec(z.array(item)), z.array(item)])), { io: 'input' });
