@@ -164,7 +164,14 @@ class Check {
         for (const [key, v] of Object.entries(node.args)) {
           if (typeof v === 'string') this.quantity(node.args, key, () => interpolate(v, this.scope));
           if (key === 'dso' && !this.program.dsos.some((d) => d.name === v))
-            this.fault(node.args, key, `there is no dso "${v}"${didYouMean(String(v), this.program.dsos.map((d) => d.name))}`);
+            this.fault(
+              node.args,
+              key,
+              `there is no dso "${v}"${didYouMean(
+                String(v),
+                this.program.dsos.map((d) => d.name),
+              )}`,
+            );
         }
         this.cycles(node, 'cycles', node.cycles);
         return;

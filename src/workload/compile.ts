@@ -15,6 +15,7 @@ import { BLOCK, BRANCH, LOOP, SEQ } from './image.ts';
 import type { Image, Tables } from './image.ts';
 import { address } from '../units.ts';
 import { addEvents } from './instructions.ts';
+import { scopeOf } from './program.ts';
 import { layout } from './layout.ts';
 import type { Flow, Layout, Step } from './layout.ts';
 import type { Program, Site } from './program.ts';
@@ -418,16 +419,9 @@ export interface CompiledProgram extends Image {
   executable(seed: string | readonly [number, number]): Executable;
 }
 
-/** Values of a program's parameters by name; what is not given has its default. */
-export type Params = Readonly<Record<string, number | string>>;
-
-/** Compiles a program. Throws a WorkloadError that lists every fault in it. */
-export function compile(program: Program, params: Params = {}): CompiledProgram {
-  const scope: Scope = {
-    libc: '2.17',
-    ...Object.fromEntries(program.params.map((p) => [p.name, p.default])),
-    ...params,
-  };
+/** Compiles a program for parameters that differ from their defaults. Throws a WorkloadError that lists every fault in it. */
+export function compile(program: Program, params: Scope = {}): CompiledProgram {
+  const scope = { ...scopeOf(program), ...params };
   const faults = checkProgram(program, scope);
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
   const code = layout(program, scope);

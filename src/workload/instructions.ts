@@ -88,7 +88,7 @@ export function retires(op: Op | ControlOp, cycles?: number, extra?: Events): Ev
     ...events,
     cycles: c,
     instructions: 1,
-    'stalled-cycles-backend': c > 1 ? Math.ceil(c) - 1 : 0,
+    'stalled-cycles-backend': Math.max(0, Math.round(c - 1)),
   });
   return extra ? addEvents(v, extra) : v;
 }

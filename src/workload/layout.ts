@@ -20,7 +20,18 @@ import type { EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
 import { fetchSites, loadSites, mispredictSites, retires, storeSites, TAKEN } from './instructions.ts';
 import { EXITS } from './program.ts';
-import type { Branch, FunctionSpec, Instruction, Loop, MissRates, Node, Op, Program, Quantity, Site } from './program.ts';
+import type {
+  Branch,
+  FunctionSpec,
+  Instruction,
+  Loop,
+  MissRates,
+  Node,
+  Op,
+  Program,
+  Quantity,
+  Site,
+} from './program.ts';
 import { interpolate, toNumber } from './quantity.ts';
 import type { Scope } from './quantity.ts';
 import { SYSCALLS } from './syscalls.ts';

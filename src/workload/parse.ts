@@ -13,9 +13,20 @@ import { branch, call, fault, func, jump, loop, op, ops, program, seq, syscall }
 import { checkProgram } from './check.ts';
 import { didYouMean, WorkloadError } from './fault.ts';
 import type { WorkloadFault } from './fault.ts';
-import { OPS } from './program.ts';
+import { OPS, scopeOf } from './program.ts';
 import type {
-  Branch, DsoSpec, Events, FunctionSpec, MissRates, Node, Op, Param, Program, Quantity, Site, Syscall,
+  Branch,
+  DsoSpec,
+  Events,
+  FunctionSpec,
+  MissRates,
+  Node,
+  Op,
+  Param,
+  Program,
+  Quantity,
+  Site,
+  Syscall,
 } from './program.ts';
 
 type Schema = typeof import('./schema.ts');
@@ -97,8 +108,7 @@ class Parser {
       functions: part.functions,
     });
     this.places.set(made, this.places.get(part) as Place);
-    for (const f of checkProgram(made, { libc: '2.17', ...Object.fromEntries(part.params.map((p) => [p.name, p.default])) }))
-      this.report(this.places.get(f.about), f.key, f.message);
+    for (const f of checkProgram(made, scopeOf(made))) this.report(this.places.get(f.about), f.key, f.message);
     if (this.faults.length > 0) throw new WorkloadError(inOrder(this.faults));
     return made;
   }
@@ -194,7 +204,10 @@ class Parser {
     const head = keys.find((k) => names.includes(k));
     if (head === undefined) {
       const near = keys.map((k) => didYouMean(k, names));
-      const i = Math.max(0, near.findIndex((hint) => hint !== ''));
+      const i = Math.max(
+        0,
+        near.findIndex((hint) => hint !== ''),
+      );
       this.report(at, keys[i], `"${keys[i] ?? ''}" is not an instruction or a kind of item${near[i] ?? ''}`);
       return NO_OP;
     }
@@ -270,9 +283,17 @@ class Parser {
         continue;
       }
       fatal = true;
-      if (place === undefined || (issue.code === 'invalid_type' && issue.input === undefined && this.isMissing(at, issue.path)))
+      if (
+        place === undefined ||
+        (issue.code === 'invalid_type' && issue.input === undefined && this.isMissing(at, issue.path))
+      )
         this.report(at, undefined, `${String(key)} is missing`);
-      else this.report(place, undefined, `${issue.path.length === 0 ? '' : `${String(key)}: `}${this.complaint(issue, place)}`);
+      else
+        this.report(
+          place,
+          undefined,
+          `${issue.path.length === 0 ? '' : `${String(key)}: `}${this.complaint(issue, place)}`,
+        );
     }
     return fatal || typeof value !== 'object' ? undefined : (value as T);
   }
@@ -366,7 +387,13 @@ class Parser {
       (f) => f.file === source.file && f.line === line && f.column === col && f.message === message,
     );
     if (!duplicate)
-      this.faults.push({ file: source.file, line, column: col, message, frame: frame(source.text, line, col, end, offset) });
+      this.faults.push({
+        file: source.file,
+        line,
+        column: col,
+        message,
+        frame: frame(source.text, line, col, end, offset),
+      });
   }
 }
 

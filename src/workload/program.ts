@@ -158,13 +158,22 @@ export interface Program {
   readonly entry: string;
   /** Key of the DSO that exec maps along with the program, if it is dynamically linked. */
   readonly interpreter?: string;
-  /** Positional arguments of the workload, in order. `libc` is known besides: the libc version of the machine. */
+  /** Positional arguments of the workload, in order. Known besides: `libc`, the machine's libc version, and `hz`, its core clock. */
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;
   /** In the order they were mapped; the first is the program itself. */
   readonly dsos: readonly DsoSpec[];
   readonly functions: readonly FunctionSpec[];
 }
+
+/** What a program may ask of the machine it runs on, and what it is told if nobody says. */
+const MACHINE = { libc: '2.17', hz: 2.8e9 };
+
+/** Values of all parameters of a program, at their defaults. */
+export const scopeOf = (program: Program): Readonly<Record<string, number | string>> => ({
+  ...MACHINE,
+  ...Object.fromEntries(program.params.map((p) => [p.name, p.default])),
+});
 
 /** System calls that end the program. */
 export const EXITS: ReadonlySet<string> = new Set(['exit_group']);

@@ -76,14 +76,19 @@ async function find(name: string): Promise<string> {
   // perf users type ./ftest; what matters is that nothing else of that name is here.
   const bare = basename(name);
   if (names.includes(bare) && (bare === name || !(await firstBytes(name)))) return join(WORKLOADS, `${bare}.yaml`);
-  throw failed(name, `there is no such workload${didYouMean(bare, names)}; \`gperf list workload\` shows the built-in ones`);
+  throw failed(
+    name,
+    `there is no such workload${didYouMean(bare, names)}; \`gperf list workload\` shows the built-in ones`,
+  );
 }
 
 /** A program with its parameters set from the command line. */
 export function withArguments(program: Program, args: readonly string[]): Program {
   if (args.length > program.params.length) {
     const takes =
-      program.params.length === 0 ? 'takes no arguments' : `takes ${program.params.map((p) => `[${p.name}]`).join(' ')}`;
+      program.params.length === 0
+        ? 'takes no arguments'
+        : `takes ${program.params.map((p) => `[${p.name}]`).join(' ')}`;
     throw failed(program.name, `${takes}, got "${args.join(' ')}"`);
   }
   const params = program.params.map((p, i): Param => {

@@ -36,7 +36,10 @@ export const site = z.strictObject({ p: probability, events });
 
 const instructionOptions = {
   cycles: cycles.optional(),
-  misses: z.union([z.string(), rates]).optional().describe('Rates of data misses, or the name of a profile of `misses`.'),
+  misses: z
+    .union([z.string(), rates])
+    .optional()
+    .describe('Rates of data misses, or the name of a profile of `misses`.'),
   events: events.optional(),
   sites: z.array(site).optional().describe('What else happens on a share of executions.'),
 };
@@ -103,10 +106,7 @@ export const dso = z.strictObject({
   path: z.string().describe('Where the simulated system keeps it; may hold ${libc}.'),
   base: z.number().int().min(0).describe('Where offset 0 is mapped: a multiple of the page size.'),
 });
-export const param = z.strictObject({
-  default: z.union([z.number(), z.string()]),
-  about: z.string(),
-});
+export const param = z.strictObject({ default: z.union([z.number(), z.string()]), about: z.string() });
 
 /** A file; `fn` is what a function may be. */
 export const file = (fn: z.ZodType) =>
