@@ -86,8 +86,6 @@ export interface ProgramOptions {
   readonly functions: readonly FunctionSpec[];
   /** Default: `main`. */
   readonly entry?: string;
-  /** Key of the DSO that exec maps along. */
-  readonly interpreter?: string | undefined;
   readonly params?: readonly Param[];
   readonly misses?: Readonly<Record<string, MissRates>>;
   /** Others than the program's own, which is /usr/local/bin/NAME unless given here. */
@@ -101,7 +99,6 @@ export function program(o: ProgramOptions): Program {
     name: o.name,
     about: o.about,
     entry: o.entry ?? 'main',
-    ...(o.interpreter === undefined ? {} : { interpreter: o.interpreter }),
     params: o.params ?? [],
     misses: o.misses ?? {},
     dsos: [...own, ...(o.dsos ?? [])],

@@ -49,12 +49,6 @@ class Check {
       if (d.base % 0x1000 !== 0) this.fault(d, 'base', `base of ${d.name} is not a multiple of the page size`);
       this.quantity(d, 'path', () => interpolate(d.path, this.scope));
     }
-    if (program.interpreter !== undefined && !dsos.includes(program.interpreter))
-      this.fault(
-        program,
-        'interpreter',
-        `there is no dso "${program.interpreter}"${didYouMean(program.interpreter, dsos)}`,
-      );
     for (const m of Object.values(program.misses)) this.rates(m);
     const seen = new Set<string>();
     for (const f of program.functions) {

@@ -7,7 +7,6 @@
  */
 import { eventVector, NR_EVENTS } from '../arch/events.ts';
 import type { EventVector } from '../arch/events.ts';
-import type { Executable } from '../arch/dso.ts';
 import { checkProgram } from './check.ts';
 import { Cursor } from './cursor.ts';
 import { WorkloadError } from './fault.ts';
@@ -19,7 +18,6 @@ import { scopeOf } from './program.ts';
 import { layout } from './layout.ts';
 import type { Flow, Layout, Step } from './layout.ts';
 import type { Program, Site } from './program.ts';
-import type { Scope } from './quantity.ts';
 
 /** Nodes a context tree may have: memory is about 400 bytes a node. */
 const MAX_NODES = 400_000;
@@ -411,16 +409,17 @@ function nearestLoop(entry: Entry): number {
   return 0;
 }
 
+/** Values of a program's parameters, and of what it knows of its machine, by name; what is not given has its default. */
+export type Params = Readonly<Record<string, number | string>>;
+
 /** An image that can be run. */
-export interface CompiledProgram extends Image {
+export interface Executable extends Image {
   /** The program before its first instruction; what it will do is a function of the image and the seed. */
   start(seed: string | readonly [number, number]): Cursor;
-  /** What exec needs; every thread it starts executes the same, that of the seed. */
-  executable(seed: string | readonly [number, number]): Executable;
 }
 
 /** Compiles a program for parameters that differ from their defaults. Throws a WorkloadError that lists every fault in it. */
-export function compile(program: Program, params: Scope = {}): CompiledProgram {
+export function compile(program: Program, params: Params = {}): Executable {
   const scope = { ...scopeOf(program), ...params };
   const faults = checkProgram(program, scope);
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
@@ -435,17 +434,5 @@ export function compile(program: Program, params: Scope = {}): CompiledProgram {
     layout: code,
     tables,
   };
-  const start = (seed: string | readonly [number, number]): Cursor => new Cursor(image, seed);
-  const byName = new Map(program.dsos.map((d, i) => [d.name, code.dsos[i]!]));
-  return {
-    ...image,
-    start,
-    executable: (seed) => ({
-      comm: program.name,
-      program: code.dsos[0]!,
-      interpreter: byName.get(program.interpreter ?? ''),
-      libraries: byName,
-      start: () => start(seed),
-    }),
-  };
+  return { ...image, start: (seed) => new Cursor(image, seed) };
 }

@@ -130,7 +130,10 @@ class FunctionWriter {
     this.functionIndex = functionIndex;
     this.spec = spec;
     this.firstId = firstId;
-    this.dice = [...spec.name].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193), 0x811c9dc5);
+    this.dice = Array.from(spec.name, (c) => c.charCodeAt(0)).reduce(
+      (h, c) => Math.imul(h ^ c, 0x01000193),
+      0x811c9dc5,
+    );
   }
 
   write(): Flow[] {

@@ -47,7 +47,6 @@ interface Source {
 interface Part {
   readonly about: string;
   readonly entry: string | undefined;
-  readonly interpreter: string | undefined;
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;
   readonly dsos: readonly DsoSpec[];
@@ -73,7 +72,6 @@ interface ItemShape {
 interface FileShape {
   readonly about: string;
   readonly entry?: string;
-  readonly interpreter?: string;
 }
 
 const NO_OP = op('nop');
@@ -101,7 +99,6 @@ class Parser {
       name,
       about: part.about,
       entry: part.entry ?? 'main',
-      interpreter: part.interpreter,
       params: part.params,
       misses: part.misses,
       dsos: part.dsos,
@@ -139,15 +136,7 @@ class Parser {
       if (value) params.push(this.placed({ name, ...value }, at));
     });
     this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at, any)));
-    let part: Part = {
-      about: data?.about ?? '',
-      entry: data?.entry,
-      interpreter: data?.interpreter,
-      params,
-      misses,
-      dsos,
-      functions,
-    };
+    let part: Part = { about: data?.about ?? '', entry: data?.entry, params, misses, dsos, functions };
     for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at, any));
     this.places.set(part, top);
     return part;
@@ -427,7 +416,6 @@ function merge(own: Part, other: Part | undefined): Part {
   return {
     about: own.about,
     entry: own.entry ?? other.entry,
-    interpreter: own.interpreter ?? other.interpreter,
     params: [...own.params, ...other.params],
     misses: { ...other.misses, ...own.misses },
     dsos: [...own.dsos, ...other.dsos.filter((d) => !own.dsos.some((mine) => mine.name === d.name))],

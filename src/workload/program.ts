@@ -155,9 +155,8 @@ export interface Program {
   /** The command's name: what comm shows. */
   readonly name: string;
   readonly about: string;
+  /** Function that runs first; exec maps its DSO along with the program's, as it does a dynamic loader. */
   readonly entry: string;
-  /** Key of the DSO that exec maps along with the program, if it is dynamically linked. */
-  readonly interpreter?: string;
   /** Positional arguments of the workload, in order. Known besides: `libc`, the machine's libc version, and `hz`, its core clock. */
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;

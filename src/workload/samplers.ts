@@ -48,8 +48,8 @@ export function mixKey(k0: number, k1: number, tag: number): void {
 export function keyOfText(text: string): void {
   mixed[0] = 0x243f6a88;
   mixed[1] = 0x85a308d3;
-  for (let i = 0; i < text.length; i++) mixKey(mixed[0]!, mixed[1]!, text.charCodeAt(i));
-  mixKey(mixed[0]!, mixed[1]!, 0x10000 + text.length);
+  for (let i = 0; i < text.length; i++) mixKey(mixed[0], mixed[1], text.charCodeAt(i));
+  mixKey(mixed[0], mixed[1], 0x10000 + text.length);
 }
 
 /** State of the generator that the functions below draw from. */

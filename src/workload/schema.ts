@@ -65,6 +65,7 @@ export const heads = (item: z.ZodType) => {
       branch: z
         .union([probability, z.strictObject({ every: count })])
         .describe('Probability of the `then` part, or {every: N} for exactly each N-th time.'),
+      // oxlint-disable-next-line no-thenable -- a key of the file, not a promise
       then: body,
       else: body.optional(),
       mispredict: mispredict.optional(),
@@ -117,7 +118,6 @@ export const file = (fn: z.ZodType) =>
       .optional()
       .describe('Files whose functions, dsos and miss profiles are added: a built-in name (glibc) or a path.'),
     entry: z.string().optional().describe('Function that runs first. Default: that of an included file, or main.'),
-    interpreter: z.string().optional().describe('Key of the DSO that exec maps along with the program.'),
     params: z.record(z.string(), param).optional().describe('Arguments of the workload, in order.'),
     misses: z.record(z.string(), rates).optional().describe('Named profiles of data misses.'),
     dsos: z.record(z.string(), dso).optional(),

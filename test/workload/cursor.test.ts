@@ -5,7 +5,7 @@ import type { Address } from '../../src/units.ts';
 import { expand } from '../../src/workload/brute.ts';
 import type { Trace } from '../../src/workload/brute.ts';
 import { compile } from '../../src/workload/compile.ts';
-import type { CompiledProgram } from '../../src/workload/compile.ts';
+import type { Executable } from '../../src/workload/compile.ts';
 import type { Cursor } from '../../src/workload/cursor.ts';
 import { Dice, randomProgram } from './programs.ts';
 
@@ -13,12 +13,12 @@ import { Dice, randomProgram } from './programs.ts';
 class Witness {
   /** Stops compared. */
   stops = 0;
-  private readonly image: CompiledProgram;
+  private readonly image: Executable;
   private readonly trace: Trace;
   private readonly totals = eventVector();
   private readonly frames: Address[] = [];
 
-  constructor(image: CompiledProgram, trace: Trace) {
+  constructor(image: Executable, trace: Trace) {
     this.image = image;
     this.trace = trace;
   }
@@ -51,7 +51,7 @@ class Witness {
 }
 
 /** Runs one execution in every way and compares each stop; returns how many there were. */
-function check(image: CompiledProgram, seed: string, dice: Dice, runs: number): number {
+function check(image: Executable, seed: string, dice: Dice, runs: number): number {
   const trace = expand(image, seed);
   const witness = new Witness(image, trace);
   const { instances, running } = trace;
@@ -93,7 +93,7 @@ function check(image: CompiledProgram, seed: string, dice: Dice, runs: number): 
 }
 
 /** The ledger against a plain sum over the trace. */
-function checkTruth(image: CompiledProgram, cursor: Cursor, trace: Trace, upTo: number): void {
+function checkTruth(image: Executable, cursor: Cursor, trace: Trace, upTo: number): void {
   const { tables: t, layout } = image;
   const expected = new Map<number, Float64Array>();
   for (let i = 0; i < upTo; i++) {
