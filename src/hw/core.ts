@@ -4,9 +4,11 @@
  *
  * Whatever runs is taken to the nearest of: the end of the allowance, an overflow of a counter that counts at this
  * privilege level, a timer, a PMI on its way. Interrupts are delivered there, at an instruction boundary, by calling the
- * software on top; handlers run inside that call, so interrupts nest as the hardware nests them. An overflow reaches the
- * APIC after a skid (precision of the PMI; rulings of the design call it state-dependent only through the boundary it
- * waits for): a fixed delay plus an exponential one.
+ * software on top; handlers run inside that call, so interrupts nest as the hardware nests them.
+ *
+ * An overflow reaches the APIC after a skid: a fixed delay plus an exponential one, from the moment the counter wrapped
+ * (inside an instruction, if it counts cycles). The interrupt is then taken when the instruction in flight retires, and
+ * reports the next one, as Intel's cores do: time spent in an instruction shows at its successor.
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
  * Not modelled: frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
@@ -207,8 +209,8 @@ export class Core implements Cpu {
   #raisePmi(): void {
     this.pmu.pmi = false;
     const { fixed, mean, max } = this.#spec.skid;
-    const skid = Math.min(max, fixed + this.#skidStream.exponential(mean));
-    const at = (this.#clock + Math.round(skid * SUBCYCLES) / SUBCYCLES) as Cycles;
+    const skid = Math.min(max, fixed + this.#skidStream.exponential(mean)) - this.pmu.pmiAge;
+    const at = (this.#clock + Math.max(0, Math.round(skid * SUBCYCLES) / SUBCYCLES)) as Cycles;
     if (at < this.lapic.pmiAt) this.lapic.pmiAt = at;
   }
 

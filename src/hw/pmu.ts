@@ -49,6 +49,8 @@ export class Pmu implements MsrPort {
   readonly caps: PmuCaps;
   /** Set by an overflow whose counter asks for an interrupt; the core takes it. */
   pmi = false;
+  /** Cycles since that overflow: a clock passes its limit inside an instruction, other events when one retires. */
+  pmiAge = 0;
   readonly #clocks: EventClocks;
   readonly #modulus: number;
   readonly #gp: Counter[];
@@ -99,7 +101,11 @@ export class Pmu implements MsrPort {
     counter.value %= this.#modulus;
     if (counter.fixed) this.#statusFixed |= counter.bit;
     else this.#statusGp |= counter.bit;
-    if (counter.int) this.pmi = true;
+    if (!counter.int) return;
+    const { column, scale } = counter.source as EventSource;
+    const age = column === CYCLES ? counter.value / scale : 0;
+    this.pmiAge = this.pmi ? Math.max(this.pmiAge, age) : age;
+    this.pmi = true;
   }
 
   /** RDPMC. */
