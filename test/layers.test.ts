@@ -11,8 +11,8 @@ const SRC = 'src';
 /** floor -> floors it may import from (besides itself). */
 const BELOW: Record<string, readonly string[]> = {
   'units.ts': [],
-  sim: ['units.ts'],
   arch: ['units.ts'],
+  sim: ['units.ts', 'arch'],
   uapi: ['units.ts'],
   workload: ['units.ts', 'sim', 'arch'],
   hw: ['units.ts', 'sim', 'arch'],
