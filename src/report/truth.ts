@@ -18,7 +18,10 @@ export function* truthLines(profiles: readonly Profile[], o: TruthOptions): Gene
     const total = totalWeight(profile);
     const rows = [...profile.weights]
       .filter(([, weight]) => weight > 0)
-      .map(([key, weight]) => ({ ...parseProfileKey(key), weight }))
+      .map(([key, weight]) => {
+        const { comm, dso, symbol } = parseProfileKey(key);
+        return { comm, dso, symbol, weight };
+      })
       .toSorted((a, b) => b.weight - a.weight || (a.symbol < b.symbol ? -1 : 1));
     const width = (title: string, of: (row: (typeof rows)[number]) => string): number =>
       Math.max(title.length, ...rows.map((row) => of(row).length));

@@ -56,7 +56,7 @@ interface Bench {
   readonly kernel: Kernel;
   readonly task: Kernel['current'];
   /** Registers touched while `work` ran. */
-  touched(work: () => void): string[];
+  readonly touched: (work: () => void) => string[];
 }
 
 /** A task that runs straight code with these events on it. */
