@@ -8,7 +8,7 @@
  * DIR is $HOME/.debug unless told otherwise (perf --buildid-dir). Others write here too, so nothing that exists is ever
  * replaced or removed: equal content is left alone, other content is reported. Files appear whole or not at all. What goes
  * wrong comes back as a reason: a recording is worth keeping without its symbols.
- * Not modelled: vdso and probes entries, compressed copies.
+ * Not modelled: writing vdso and probes entries, compressed copies.
  */
 import {
   closeSync,
@@ -73,8 +73,8 @@ export function storeInCache(dir: string | undefined, entry: CacheEntry): Stored
   const link = linkOf(dir, buildId);
   const target = `../..${inside}/${buildId}`;
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    mkdirSync(dirname(link), { recursive: true });
+    makeDirectory(dirname(file));
+    makeDirectory(dirname(link));
     const fresh = createWhole(file, content);
     if (!fresh && !Buffer.from(content).equals(readFileSync(file)))
       return refuse(`${file} exists with other content and was left as it is`);
@@ -96,6 +96,7 @@ export function lookupInCache(dir: string | undefined, buildId: string): SymbolF
   for (const [name, kind] of [
     ['elf', 'elf'],
     ['kallsyms', 'kallsyms'],
+    ['vdso', 'elf'],
   ] as const) {
     const file = join(link, name);
     if (isFile(file)) return { file, kind, origin: 'B' };
@@ -133,6 +134,17 @@ function isFile(path: string): boolean {
     return statSync(path).isFile();
   } catch {
     return false;
+  }
+}
+
+/** mkdir -p. (Node's own never ends where the system refuses with ENOENT, as /proc does.) */
+function makeDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
   }
 }
 

@@ -3,8 +3,7 @@
  *
  * Symbol addresses are given as file offsets (through the PT_LOAD that holds them), because that is what a mapping's
  * `address - start + pgoff` yields, whatever address the file was linked at. Only the parts asked for are read.
- * Not modelled: 32-bit and big-endian files, compressed sections, separate debug files (.gnu_debuglink), more than 65279
- * sections, demangling.
+ * Not modelled: 32-bit and big-endian files, compressed sections, more than 65279 sections, demangling.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ByteReader, OutOfBounds } from './bytes.ts';
@@ -114,7 +113,7 @@ export class ElfImage {
     // An object file or a stripped image may have sections only.
     if (notes.length === 0) notes.push(...this.sections.filter((s) => s.type === SHT_NOTE).map((s) => this.content(s)));
     for (const note of notes) {
-      const id = guard('notes', () => buildIdIn(new ByteReader(note)));
+      const id = buildIdInNotes(note);
       if (id) return id;
     }
     return undefined;
@@ -138,12 +137,24 @@ export class ElfImage {
     return p ? offset - p.offset + p.vaddr : offset;
   }
 
-  /** Functions, objects and labels of .symtab and .dynsym, and the PLT entries as "name@plt"; in no order, with doubles. */
-  symbols(): ElfSymbol[] {
-    return guard('symbols', () => [...this.table('.symtab'), ...this.table('.dynsym'), ...this.plt()]);
+  /** Whether the file has a .symtab; a stripped one has not. */
+  get hasSymtab(): boolean {
+    return this.section('.symtab') !== undefined;
   }
 
-  private table(name: string): ElfSymbol[] {
+  /**
+   * Functions, objects and labels of .symtab and .dynsym, and the PLT entries as "name@plt"; in no order, with doubles.
+   * `debug` is the separate debug file of a stripped one: it lends its .symtab, whose addresses are this file's.
+   */
+  symbols(debug?: ElfImage): ElfSymbol[] {
+    return guard('symbols', () => [
+      ...(debug ?? this).table('.symtab', this),
+      ...this.table('.dynsym', this),
+      ...this.plt(),
+    ]);
+  }
+
+  private table(name: string, runtime: ElfImage): ElfSymbol[] {
     const table = this.section(name);
     const names = new ByteReader(this.content(table && this.sections[table.link]));
     const r = new ByteReader(this.content(table));
@@ -151,7 +162,7 @@ export class ElfImage {
     while (r.left >= SYM_SIZE) {
       const [nameOffset, info, other, shndx, value, size] = [r.u32(), r.u8(), r.u8(), r.u16(), r.address(), r.u64()];
       if (nameOffset === 0 || !symbolizes(info & 15, other & 3, shndx)) continue;
-      symbols.push({ name: stringAt(names, nameOffset), offset: this.fileOffset(value), size, binding: info >>> 4 });
+      symbols.push({ name: stringAt(names, nameOffset), offset: runtime.fileOffset(value), size, binding: info >>> 4 });
     }
     return symbols;
   }
@@ -186,6 +197,7 @@ export function withElf<T>(path: string, use: (elf: ElfImage) => T): T {
     return use(
       new ElfImage((offset, size) => {
         const bytes = new Uint8Array(Math.max(0, Math.min(size, end - offset)));
+        if (bytes.length === 0) return bytes;
         const got = attempt('read', path, () => readSync(fd, bytes, 0, bytes.length, offset));
         return bytes.subarray(0, got);
       }),
@@ -243,6 +255,10 @@ function symbolizes(type: number, visibility: number, shndx: number): boolean {
   if (type === STT_FUNC || type === STT_GNU_IFUNC || type === STT_OBJECT) return true;
   return type === STT_NOTYPE && shndx !== SHN_ABS && visibility !== STV_HIDDEN && visibility !== STV_INTERNAL;
 }
+
+/** The GNU build-id among the notes of a section, segment or /sys/kernel/notes. */
+export const buildIdInNotes = (notes: Uint8Array): string | undefined =>
+  guard('notes', () => buildIdIn(new ByteReader(notes)));
 
 function buildIdIn(r: ByteReader): string | undefined {
   while (r.left >= 12) {

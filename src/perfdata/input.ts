@@ -51,6 +51,8 @@ export class Input {
   readInto(into: Uint8Array, position?: number): number {
     const { fd } = this;
     if (fd === undefined) throw new Error(`${this.path} is closed`);
+    // Damaged files point anywhere, even where the system call cannot.
+    if (into.length === 0 || (position ?? 0) >= this.size) return 0;
     return attempt('read', this.path, () => {
       for (;;)
         try {

@@ -7,12 +7,13 @@
  * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
  */
 import type { Nanos } from '../units.ts';
+import { eventName } from '../uapi/event-names.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
 import { PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type EventUpdate, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { ByteReader, OutOfBounds } from './bytes.ts';
 import { PerfDataFormatError } from './errors.ts';
-import { eventName } from './event-name.ts';
+
 import { decodeBuildId, decodeFeatures, type FeatureView } from './features.ts';
 import {
   decodeFileHeader,

@@ -50,7 +50,8 @@ export function openSink(path: string): Sink {
   return new FileSink(path);
 }
 
-const statOf = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
+const statOf = (path: string): Stats | undefined =>
+  attempt('open', path, () => statSync(path, { throwIfNoEntry: false }));
 
 /** The error that the system would give. */
 const errno = (code: string): Error => Object.assign(new Error(code), { code, syscall: 'open' });

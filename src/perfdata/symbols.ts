@@ -1,8 +1,9 @@
 /**
  * Which symbol an address belongs to, as perf decides it.
  *
- * Of several symbols at one address perf keeps one: a size beats none, then not weak, then global, then fewer leading
- * underscores, then the longer name. A symbol without a size reaches to the next one. In an ELF file addresses are file
+ * A symbol without a size reaches to the next one in the list. Of several symbols at one address perf keeps one: a size beats
+ * none (so of kallsyms, which knows no sizes, the last one), then not weak, then global, then fewer leading underscores, then
+ * the longer name. In an ELF file addresses are file
  * offsets (elf-read.ts), in kallsyms they are the kernel's.
  * Source: choose_best_symbol(), symbols__fixup_end() in tools/perf/util/symbol.c.
  * Not modelled: demangling; kernel modules as files of their own (their symbols say which module).
@@ -33,7 +34,7 @@ export class SymbolTable {
 
   /** Symbols in any order, doubles included; those without a size have end = start. */
   constructor(symbols: readonly Symbol[]) {
-    this.symbols = extend(withoutDoubles(symbols.toSorted((a, b) => a.start - b.start)));
+    this.symbols = withoutDoubles(extend(symbols.toSorted((a, b) => a.start - b.start)));
     this.reach = new Float64Array(this.symbols.length);
     let furthest = -Infinity;
     this.symbols.forEach(({ end }, i) => {
@@ -55,8 +56,8 @@ export class SymbolTable {
     return undefined;
   }
 
-  /** The first symbol of that name. */
-  find(name: string): Symbol | undefined {
+  /** The symbol of that name with the lowest address. */
+  named(name: string): Symbol | undefined {
     return this.symbols.find((symbol) => symbol.name === name);
   }
 }
