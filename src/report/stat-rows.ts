@@ -88,6 +88,12 @@ export function sumOfCpus(counts: readonly StatCount[]): StatReading {
   return { ...total, supported };
 }
 
+/** --no-scale: the counts as they were read. */
+export function unscaled(part: StatPart): StatPart {
+  const raw = ({ val, ena, run, supported }: StatReading): StatReading => ({ val, ena, run, supported, scaled: val });
+  return { ...part, runs: part.runs.map((counts) => counts.map(raw)) };
+}
+
 /** What was counted between two readings. */
 export function since(before: readonly StatCount[] | undefined, now: readonly StatCount[]): StatCount[] {
   return now.map(({ val, ena, run, supported }, i) => {

@@ -5,9 +5,10 @@
  * means (see stat-rows.ts), and --metric-only names its columns in every mode.
  * Not modelled: cgroups, --iostat, --topdown.
  */
-import type { StatResult } from '../uapi/results.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import type { StatCount, StatResult } from '../uapi/results.ts';
 import type { Metric } from './stat-metrics.ts';
-import { meanAndError, statRows, withToolEvents } from './stat-rows.ts';
+import { meanAndError, statRows, unscaled, withToolEvents } from './stat-rows.ts';
 import type { Aggregate, StatPart, StatRow } from './stat-rows.ts';
 import { fixed, percentOf } from './table.ts';
 
@@ -27,12 +28,14 @@ export interface StatTextOptions {
 
 export interface StatReportOptions extends StatTextOptions {
   readonly target: StatTarget;
-  /** -n: no event lines. */
+  /** -n: nothing was counted unless asked for by -e, and no blank line is left for it. */
   readonly nullRun?: boolean;
   /** --table: each repetition's time. */
   readonly table?: boolean;
   /** The kernel's NMI watchdog holds a counter: events that did not fit get perf's advice. */
   readonly nmiWatchdog?: boolean;
+  /** False (--no-scale): counts of multiplexed events are printed as they were read. */
+  readonly scale?: boolean;
   /** -A, --per-core, ...: the aggregates instead of the sums. */
   readonly parts?: readonly StatPart[];
 }
@@ -231,21 +234,28 @@ function targetText(target: StatTarget): string {
 }
 
 /** The rows of a result: sums over everything, or the given aggregates. */
-export function resultRows(result: StatResult, parts?: readonly StatPart[]): StatRow[] {
+export function resultRows(result: StatResult, o: Pick<StatReportOptions, 'parts' | 'scale'> = {}): StatRow[] {
   const wall = meanAndError(result.runs.map((run) => run.elapsed)).mean;
-  const sums: StatPart[] = [{ runs: result.runs.map((run) => withToolEvents(result.evlist, run)) }];
-  return statRows(result.evlist, parts ?? sums, wall);
+  const parts: readonly StatPart[] = o.parts ?? [
+    { runs: result.runs.map((run) => withToolEvents(result.evlist, run)) },
+  ];
+  const read = o.scale === false ? parts.map(unscaled) : parts;
+  return statRows(result.evlist, read, wall);
 }
 
 /** The whole report of a finished perf stat, from its first blank line to its last. */
 export function statText(result: StatResult, o: StatReportOptions): string {
   const { length } = result.runs;
-  const rows = o.nullRun ? [] : resultRows(result, o.parts);
+  const rows = resultRows(result, o);
   const repeated = length > 1 ? ` (${length} runs)` : '';
   const lines = rows.length === 0 ? '' : statLines(rows, o, length);
   const hint = o.nmiWatchdog === true && rows.some((row) => row.supported && !row.counted);
   return `\n Performance counter stats for ${targetText(o.target)}${repeated}:\n\n${lines}${footer(result, o, hint)}`;
 }
+
+/** What -v prints first: the values that were read, by event. */
+export const rawCounts = (evlist: readonly Evsel[], counts: readonly StatCount[]): string =>
+  counts.map(({ val, ena, run }, i) => `${evlist[i]!.name}: ${val} ${ena} ${run}\n`).join('');
 
 /** What -o writes before the report. `date` is in ctime's form. */
 export const startedOn = (date: string): string => `# started on ${date}\n\n`;

@@ -12,6 +12,7 @@ import {
   bigNumber,
   intervalHeader,
   intervalStamp,
+  rawCounts,
   resultRows,
   startedOn,
   statLines,
@@ -100,7 +101,7 @@ describe('perf stat', () => {
       }));
       const evlist = parseEventList(f.events, 'stat');
       const counted: StatResult = { evlist, runs: [run(sums, f.elapsed)] };
-      const rows = resultRows(counted, parts);
+      const rows = resultRows(counted, { parts });
       const target = { kind: 'command', argv: ['x'] } as const;
       expect(withoutRusage(statText(counted, { target, bigNum: true, parts }))).to.equal(f.text);
       expect(statCsv(rows, ',', { runs: 1 })).to.equal(f.csv);
@@ -146,7 +147,7 @@ describe('perf stat', () => {
 
   it('lists the repetitions with --table', () => {
     const runs = [2_128_000, 1_138_000, 1_161_000].map((ns) => run([], ns));
-    expect(statText(result('cycles', ...runs), { target: command, table: true, nullRun: true })).to.equal(
+    expect(statText({ evlist: [], runs }, { target: command, table: true, nullRun: true })).to.equal(
       [
         '',
         " Performance counter stats for './ftest 300000' (3 runs):",
@@ -169,9 +170,13 @@ describe('perf stat', () => {
     expect(statText(counted, { target: command })).to.contain(' 1.000000000 +- 0.000000000 seconds time elapsed\n');
   });
 
-  it('prints no event lines for a null run', () => {
-    const text = statText(result('cycles', run([], 1_406_267)), { target: command, nullRun: true });
-    expect(text).to.match(/300000':\n\n {7}0\.001406267 seconds time elapsed\n/);
+  it('leaves no room for events in a null run', () => {
+    const nothing: StatResult = { evlist: [], runs: [run([], 1_406_267)] };
+    expect(statText(nothing, { target: command, nullRun: true })).to.match(
+      /300000':\n\n {7}0\.001406267 seconds time elapsed\n/,
+    );
+    const asked = result('cs', run([full(3)], 1_406_267));
+    expect(statText(asked, { target: command, nullRun: true })).to.match(/ cs *\n {7}0\.001406267 seconds/);
   });
 
   it("gives perf's advice when a watchdog holds a counter", () => {
@@ -218,6 +223,14 @@ describe('perf stat', () => {
     );
     expect(statCsv(rows, ',', { runs: 1 })).to.contain('ftest-17024,65094888,,cycles,');
     expect(statJson(rows, { runs: 1 })).to.match(/^\{"thread" : "ftest-17024", "counter-value" : "65094888\.000000"/);
+  });
+
+  it('prints raw counts on request', () => {
+    const counted = result('cycles', run([count([100, 10, 5])], 1e9));
+    expect(resultRows(counted).map((row) => row.value)).to.deep.equal([200]);
+    expect(resultRows(counted, { scale: false }).map((row) => row.value)).to.deep.equal([100]);
+    expect(statText(counted, { target: command, scale: false })).to.match(/ {15}100 {6}cycles .*\(50\.00%\)\n/);
+    expect(rawCounts(counted.evlist, counted.runs[0]!.counts)).to.equal('cycles: 100 10 5\n');
   });
 
   it('takes tool events from the run', () => {

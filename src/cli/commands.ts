@@ -1,0 +1,82 @@
+/**
+ * Which commands there are. A command's own module is builtin-NAME.ts, loaded when it is run; its option table is loaded
+ * for help.
+ */
+import type { CommandTable } from './options/option.ts';
+import type { Terminal } from './term.ts';
+
+/** What main settles before a command runs. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** False: --no-pager. */
+  readonly pager: boolean;
+  /** --buildid-dir. */
+  readonly buildIdDir?: string;
+}
+
+/** What builtin-NAME.ts exports: takes the words after the command, gives the exit code. */
+export interface Builtin {
+  run(argv: readonly string[], context: CommandContext): Promise<number>;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly table?: () => Promise<CommandTable>;
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'evlist',
+    summary: 'List the events of a recording',
+    table: async () => (await import('./options/evlist.ts')).EVLIST,
+  },
+  {
+    name: 'list',
+    summary: 'List events, machines, vPMU designs, workloads and spec keys',
+    table: async () => (await import('./options/list.ts')).LIST,
+  },
+  {
+    name: 'record',
+    summary: 'Run a workload and record its profile into perf.data',
+    table: async () => (await import('./options/record.ts')).RECORD,
+  },
+  {
+    name: 'report',
+    summary: 'Display the profile in a perf.data file',
+    table: async () => (await import('./options/report.ts')).REPORT,
+  },
+  {
+    name: 'script',
+    summary: 'Display every sample of a perf.data file',
+    table: async () => (await import('./options/script.ts')).SCRIPT,
+  },
+  {
+    name: 'stat',
+    summary: 'Run a workload and count its events',
+    table: async () => (await import('./options/stat.ts')).STAT,
+  },
+  {
+    name: 'truth',
+    summary: 'Display the exact profile and counts of a workload',
+    table: async () => (await import('./options/truth.ts')).TRUTH,
+  },
+  { name: 'help', summary: 'Explain a command' },
+  { name: 'version', summary: 'Print the version of gperf' },
+];
+
+/** perf's commands that have no counterpart in a simulated machine. */
+export const UNMODELLED_COMMANDS: readonly string[] = (
+  'annotate archive bench buildid-cache buildid-list c2c config daemon data diff ftrace inject iostat kallsyms kmem kvm ' +
+  'kwork lock mem probe sched test timechart top trace'
+).split(' ');
+
+/** Loads the module of a command. */
+export async function loadBuiltin(name: string): Promise<Builtin> {
+  const module: unknown = await import(new URL(`./builtin-${name}.js`, import.meta.url).href);
+  if (!isBuiltin(module)) throw new Error(`builtin-${name}.ts exports no run()`);
+  return module;
+}
+
+const isBuiltin = (module: unknown): module is Builtin =>
+  typeof module === 'object' && module !== null && 'run' in module && typeof module.run === 'function';

@@ -1,0 +1,98 @@
+/**
+ * How gperf says no: perf's words and exit codes, no stack traces.
+ *
+ * UsageError: the command line is wrong; message, then usage; 129. InputError: a file, workload or machine is wrong; 255
+ * unless told. Anything else is a bug: one line that says so, and the stack with GPERF_DEBUG.
+ */
+import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+
+export const EXIT = { OK: 0, BARE: 1, LIVE_LOCK: 3, USAGE: 129, INPUT: 255 } as const;
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  /** Printed below the message; '' for none. */
+  readonly usage: string;
+  readonly exitCode: number;
+
+  constructor(message: string, usage = '', exitCode: number = EXIT.USAGE) {
+    super(message);
+    this.usage = usage;
+    this.exitCode = exitCode;
+  }
+}
+
+export class InputError extends Error {
+  override readonly name = 'InputError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.INPUT) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Help that was asked for: not an error, but an end. */
+export class HelpRequest extends Error {
+  override readonly name = 'HelpRequest';
+  readonly text: string;
+  /** -h: perf's usage goes to stderr with 129; --help: to stdout with 0. */
+  readonly exitCode: number;
+
+  constructor(text: string, exitCode: number) {
+    super('help');
+    this.text = text;
+    this.exitCode = exitCode;
+  }
+}
+
+type ErrorClass = abstract new (...args: never[]) => Error;
+
+/**
+ * Runs what may throw errors of a lower floor that are the user's to mend; those become InputErrors with their message.
+ * Event syntax errors become UsageErrors: `usage` is printed below.
+ */
+export async function blamingInput<T>(
+  work: () => T | Promise<T>,
+  classes: readonly ErrorClass[],
+  usage = '',
+  exitCode: number = EXIT.INPUT,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof EventSyntaxError) throw eventError(error, usage);
+    if (error instanceof Error && classes.some((c) => error instanceof c))
+      throw new InputError(error.message, exitCode);
+    throw error;
+  }
+}
+
+/** perf's report of a wrong -e: caret, hint, where the list of events is, and the option's usage. */
+export function eventError(error: EventSyntaxError, usage: string, columns = 80): UsageError {
+  return new UsageError(`${error.format(columns)}\nRun 'gperf list' for a list of valid events`, usage);
+}
+
+export interface Streams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+/** Prints what went wrong and returns the exit code. */
+export function reportError(error: unknown, { stdout, stderr }: Streams, env: NodeJS.ProcessEnv): number {
+  if (error instanceof HelpRequest) {
+    (error.exitCode === EXIT.OK ? stdout : stderr).write(error.text);
+    return error.exitCode;
+  }
+  const debug = env['GPERF_DEBUG'] !== undefined && env['GPERF_DEBUG'] !== '';
+  if (error instanceof UsageError || error instanceof InputError) {
+    stderr.write(`${error.message}\n`);
+    if (error instanceof UsageError) stderr.write(error.usage);
+    if (debug) stderr.write(`${error.stack ?? ''}\n`);
+    return error.exitCode;
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  stderr.write(`gperf: internal error: ${what}\n`);
+  if (debug) stderr.write(`${(error instanceof Error && error.stack) || ''}\n`);
+  else stderr.write('This is a fault of gperf. Set GPERF_DEBUG=1 to see where it happened.\n');
+  return EXIT.INPUT;
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+/**
+ * gperf COMMAND [options] ...: finds the command and runs it. Nothing heavy is imported here: --version must be quick.
+ */
+import v8 from 'node:v8';
+import { GPERF_VERSION } from '../experiment/version.ts';
+import { nearest } from '../uapi/nearest.ts';
+import { COMMANDS, loadBuiltin, UNMODELLED_COMMANDS } from './commands.ts';
+import type { CommandContext } from './commands.ts';
+import { EXIT, HelpRequest, reportError, UsageError } from './errors.ts';
+
+const USAGE = '\n Usage: gperf [--version] [--help] [OPTIONS] COMMAND [ARGS]\n';
+
+function overview(): string {
+  const rows = COMMANDS.map(({ name, summary }) => `   ${name.padEnd(15)} ${summary}\n`);
+  return (
+    `\n usage: gperf [--version] [--help] [OPTIONS] COMMAND [ARGS]\n\n Commands of gperf, a perf over a simulated machine:\n` +
+    `${rows.join('')}\n See 'gperf help COMMAND' for more information on a specific command.\n\n`
+  );
+}
+
+const write = (text: string, code: number = EXIT.OK): number => {
+  process.stdout.write(text);
+  return code;
+};
+
+/** Text of `gperf help COMMAND`; with `words`, of the options that have to do with them. */
+async function help(name: string, words: readonly string[] = []): Promise<string> {
+  const command = COMMANDS.find((c) => c.name === name);
+  if (command === undefined) throw notACommand(name);
+  if (command.table === undefined) return overview();
+  const { commandHelp } = await import('./help.ts');
+  return commandHelp(await command.table(), words);
+}
+
+function notACommand(name: string): UsageError {
+  if (UNMODELLED_COMMANDS.includes(name)) return new UsageError(`gperf does not model 'perf ${name}'.`);
+  const close = nearest(
+    name,
+    COMMANDS.map((command) => command.name),
+  );
+  const hint = close === undefined ? '' : `\n\nDid you mean this?\n\t${close}`;
+  return new UsageError(`gperf: '${name}' is not a gperf-command. See 'gperf --help'.${hint}`, '', EXIT.BARE);
+}
+
+interface GlobalOptions {
+  pager: boolean;
+  buildIdDir?: string;
+}
+
+/** Options before the command word; returns how many words they took, or a command they amount to. */
+function globalOptions(argv: readonly string[], into: GlobalOptions): { next: number; command?: string } {
+  let at = 0;
+  for (; argv[at]?.startsWith('-'); at++) {
+    const option = argv[at]!;
+    if (option === '--version' || option === '-v') return { next: at + 1, command: 'version' };
+    if (option === '--help' || option === '-h') return { next: at + 1, command: 'help' };
+    if (option === '--no-pager') into.pager = false;
+    else if (option === '-p' || option === '--paginate') into.pager = true;
+    else if (option === '--list-cmds') return { next: at + 1, command: option };
+    else if (option === '--buildid-dir') {
+      const dir = argv[++at];
+      if (dir === undefined) throw new UsageError('No directory given for --buildid-dir.', USAGE);
+      into.buildIdDir = dir;
+    } else if (option.startsWith('--buildid-dir=')) into.buildIdDir = option.slice('--buildid-dir='.length);
+    else throw new UsageError(`Unknown option: ${option}`, USAGE);
+  }
+  return { next: at };
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options: GlobalOptions = { pager: true };
+  const { next, command } = globalOptions(argv, options);
+  const name = command ?? argv[next];
+  const args = argv.slice(command === undefined ? next + 1 : next);
+  if (name === undefined) return write(overview(), EXIT.BARE);
+  if (name === 'version') return write(`gperf version ${GPERF_VERSION}\n`);
+  if (name === '--list-cmds') return write(`${COMMANDS.map((c) => c.name).join(' ')} \n`);
+  if (name === 'help') return write(args[0] === undefined ? overview() : await help(args[0]));
+  if (!COMMANDS.some((c) => c.name === name)) throw notACommand(name);
+  // Help about a command does not need the command.
+  if (args[0] === '--help') return write(await help(name));
+  if (args[0] === '-h') throw new HelpRequest(await help(name, args.slice(1)), EXIT.USAGE);
+  // The engine runs faster without on-stack replacement; V8 hears of it only before the code is loaded.
+  v8.setFlagsFromString('--no-use-osr');
+  const { stdout, stderr, env } = process;
+  const context: CommandContext = { terminal: { stdout, stderr, env }, ...options };
+  return (await loadBuiltin(name)).run(args, context);
+}
+
+// `gperf script | head`: whoever reads has seen enough.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+}
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = reportError(error, process, process.env);
+}

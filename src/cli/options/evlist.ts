@@ -1,0 +1,25 @@
+/** perf evlist's options. */
+import { refuse } from './option.ts';
+import type { CommandTable, OptionSpec } from './option.ts';
+
+const OPTIONS = [
+  {
+    name: 'input',
+    short: 'i',
+    kind: 'text',
+    arg: 'file',
+    help: 'input file (default: perf.data; - is standard input)',
+  },
+  { name: 'freq', short: 'F', kind: 'flag', help: 'show frequency or period' },
+  { name: 'verbose', short: 'v', kind: 'count', help: 'show every field of the attr' },
+  { name: 'group', short: 'g', kind: 'flag', help: 'show groups in braces' },
+  { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+] as const satisfies readonly OptionSpec[];
+
+export const EVLIST: CommandTable<typeof OPTIONS> = {
+  name: 'evlist',
+  usage: ['[<options>]'],
+  options: OPTIONS,
+  refused: refuse('tracepoints', 'trace-fields'),
+  stopAtNonOption: false,
+};

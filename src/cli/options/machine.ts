@@ -1,0 +1,56 @@
+/** Options of every command that simulates: which machine, where the workload runs on it, and the root of chance. */
+import type { OptionSpec } from './option.ts';
+
+export const MACHINE_OPTIONS = [
+  {
+    name: 'vpmu',
+    kind: 'text',
+    arg: 'design',
+    help: "where the workload runs: host, or a guest's PMU design (see 'gperf list vpmu')",
+    env: 'GPERF_VPMU',
+    own: true,
+  },
+  {
+    name: 'machine',
+    kind: 'text',
+    arg: 'name or file',
+    help: "machine preset or spec file (see 'gperf list machine')",
+    env: 'GPERF_MACHINE',
+    own: true,
+  },
+  {
+    name: 'set',
+    kind: 'list',
+    arg: 'key=value',
+    help: "one value of the machine's spec; may repeat (see 'gperf list spec')",
+    env: 'GPERF_SET',
+    own: true,
+  },
+  { name: 'vcpus', kind: 'unsigned', arg: 'n', help: 'vCPUs of the guest', own: true },
+  {
+    name: 'workers',
+    kind: 'text',
+    arg: 'n or auto',
+    help: 'threads that simulate the vCPUs; the result is the same with any number',
+    own: true,
+  },
+  { name: 'seed', kind: 'text', arg: 'text', help: 'root of all random streams', env: 'GPERF_SEED', own: true },
+] as const satisfies readonly OptionSpec[];
+
+/** Colours of anything printed. */
+export const COLOR_OPTION = {
+  name: 'color',
+  kind: 'text',
+  arg: 'when',
+  choices: ['auto', 'always', 'never'],
+  help: 'colours: auto, always or never',
+  own: true,
+} as const satisfies OptionSpec;
+
+/** A printed table, written to files too. */
+export const EXPORT_OPTIONS = [
+  { name: 'export-json', kind: 'text', arg: 'file', help: 'write the table as JSON as well', own: true },
+  { name: 'export-markdown', kind: 'text', arg: 'file', help: 'write the table as Markdown as well', own: true },
+  { name: 'export-csv', kind: 'text', arg: 'file', help: 'write the table as CSV as well', own: true },
+  { name: 'export-html', kind: 'text', arg: 'file', help: 'write the table as a web page as well', own: true },
+] as const satisfies readonly OptionSpec[];

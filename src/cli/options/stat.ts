@@ -1,0 +1,97 @@
+/** perf stat's options. */
+import { COLOR_OPTION, MACHINE_OPTIONS } from './machine.ts';
+import { refuse } from './option.ts';
+import type { CommandTable, OptionSpec } from './option.ts';
+
+const OPTIONS = [
+  { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },
+  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children" },
+  { name: 'group', short: 'g', kind: 'flag', help: 'put all events into one group' },
+  { name: 'scale', kind: 'flag', help: 'extrapolate counts of multiplexed events; --no-scale prints them raw' },
+  { name: 'verbose', short: 'v', kind: 'count', help: 'tell more: raw counts, and how to reproduce the run' },
+  {
+    name: 'repeat',
+    short: 'r',
+    kind: 'integer',
+    arg: 'n',
+    help: 'run n times and print means with their spread (at most 100)',
+  },
+  { name: 'table', kind: 'flag', help: "show each repetition's time (with -r)" },
+  { name: 'null', short: 'n', kind: 'flag', help: 'count nothing, only measure the time' },
+  { name: 'detailed', short: 'd', kind: 'count', help: 'add cache events; -dd and -ddd add more' },
+  { name: 'big-num', short: 'B', kind: 'flag', help: 'separate thousands' },
+  {
+    name: 'field-separator',
+    short: 'x',
+    kind: 'text',
+    arg: 'separator',
+    help: 'print for programs, with this between fields',
+  },
+  { name: 'json-output', short: 'j', kind: 'flag', help: 'print a JSON object for each event' },
+  { name: 'output', short: 'o', kind: 'text', arg: 'file', help: 'write the counts to a file', conflicts: ['log-fd'] },
+  { name: 'append', kind: 'flag', help: 'add to the file of -o' },
+  { name: 'log-fd', kind: 'integer', arg: 'n', help: 'write the counts to this file descriptor' },
+  { name: 'interval-print', short: 'I', kind: 'unsigned', arg: 'n', help: 'print what was counted every n ms' },
+  { name: 'interval-count', kind: 'integer', arg: 'n', help: 'stop printing after n intervals (with -I)' },
+  { name: 'timeout', kind: 'unsigned', arg: 'n', help: 'end the workload after n ms (at least 10)' },
+  { name: 'metric-only', kind: 'flag', help: 'print metrics without the counts behind them' },
+  { name: 'all-kernel', kind: 'flag', help: 'count in the kernel only' },
+  { name: 'all-user', kind: 'flag', help: 'count in user space only' },
+  { name: 'summary', kind: 'flag', help: 'print totals after the intervals (with -I)' },
+  { name: 'no-csv-summary', kind: 'flag', help: "leave out the word 'summary' (with -x and --summary)" },
+  { name: 'quiet', kind: 'flag', help: 'print nothing' },
+  COLOR_OPTION,
+  ...MACHINE_OPTIONS,
+] as const satisfies readonly OptionSpec[];
+
+export const STAT: CommandTable<typeof OPTIONS> = {
+  name: 'stat',
+  usage: [
+    '[<options>] <workload> [<args>]',
+    'record [-o <file>] [<options>] <workload> [<args>]',
+    'report [-i <file>]',
+  ],
+  options: OPTIONS,
+  refused: [
+    ...refuse('hardware transactions', 'T:transaction'),
+    ...refuse('event filters', 'filter'),
+    ...refuse('attaching to running processes', 'p:pid', 't:tid'),
+    ...refuse('counting a whole system', 'a:all-cpus', 'C:cpu'),
+    ...refuse(
+      'counting by CPU, core or thread',
+      'A:no-aggr',
+      'per-socket',
+      'per-die',
+      'per-core',
+      'per-thread',
+      'per-node',
+      'percore-show-thread',
+    ),
+    ...refuse('file systems', 'S:sync'),
+    ...refuse('events that are merged', 'no-merge', 'hybrid-merge'),
+    ...refuse('cgroups', 'G:cgroup', 'for-each-cgroup'),
+    ...refuse('commands around the measured one', 'pre', 'post'),
+    ...refuse('a screen to clear', 'interval-clear'),
+    ...refuse('a delayed start', 'D:delay'),
+    ...refuse('metric groups', 'M:metrics', 'metric-no-group', 'metric-no-merge'),
+    ...refuse('top-down analysis', 'topdown', 'td-level'),
+    ...refuse('system management interrupts', 'smi-cost'),
+    ...refuse('hybrid processors', 'cputype'),
+    ...refuse('control descriptors', 'control'),
+    ...refuse('uncore PMUs', 'iostat'),
+  ],
+  stopAtNonOption: true,
+};
+
+const REPORT_OPTIONS = [
+  { name: 'input', short: 'i', kind: 'text', arg: 'file', help: 'file of gperf stat record (default: perf.data)' },
+] as const satisfies readonly OptionSpec[];
+
+/** Options behind the word "report"; those of stat stand before it. */
+export const STAT_REPORT: CommandTable<typeof REPORT_OPTIONS> = {
+  name: 'stat report',
+  usage: ['[<options>]'],
+  options: REPORT_OPTIONS,
+  refused: refuse('counting by CPU or core', 'A:no-aggr', 'per-socket', 'per-die', 'per-core', 'per-node'),
+  stopAtNonOption: false,
+};

@@ -1,0 +1,64 @@
+/**
+ * What the terminal is like: colours per stream, width, locale, and a progress bar that only a person sees.
+ *
+ * Colours: --color, then NO_COLOR (any value), FORCE_COLOR (not 0), then whether the stream is a terminal that is not
+ * dumb. A bar is drawn on a stderr that is a terminal outside CI, and is gone when its work is done.
+ */
+
+export type ColorChoice = 'auto' | 'always' | 'never';
+
+/** A stream as far as it matters here: process.stdout, process.stderr or a test's. */
+export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** Ends in silence or with what its reporter says. */
+export interface Progress {
+  /** How far the work is, 0 to 1, and a word about it. */
+  update(fraction: number, note?: string): void;
+  done(): void;
+}
+
+const SILENT: Progress = { update: () => undefined, done: () => undefined };
+const DEFAULT_COLUMNS = 80;
+
+const isSet = (value: string | undefined): value is string => value !== undefined && value !== '';
+
+export interface Terminal {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Whether to colour what goes to a stream. */
+export function wantsColor(stream: Output, env: NodeJS.ProcessEnv, choice: ColorChoice = 'auto'): boolean {
+  if (choice !== 'auto') return choice === 'always';
+  if (isSet(env['NO_COLOR'])) return false;
+  if (isSet(env['FORCE_COLOR'])) return env['FORCE_COLOR'] !== '0';
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+/** Width of a stream's terminal; 80 for anything else. */
+export const columnsOf = (stream: Output): number =>
+  stream.isTTY ? (stream.columns ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
+
+/** Whether numbers of the locale have separators at the thousands, as perf's -B would print them. */
+export function localeGroups(env: NodeJS.ProcessEnv): boolean {
+  const locale = [env['LC_ALL'], env['LC_NUMERIC'], env['LANG']].find(isSet);
+  return locale !== undefined && !/^(C|POSIX)(\.|$)/.test(locale);
+}
+
+/** A bar on stderr for work that takes a while. */
+export async function progress({ stderr, env }: Terminal, label: string): Promise<Progress> {
+  if (stderr.isTTY !== true || isSet(env['CI']) || env['TERM'] === 'dumb') return SILENT;
+  const { SingleBar } = await import('cli-progress');
+  const bar = new SingleBar({
+    format: `${label} [{bar}] {percentage}% {note}`,
+    barCompleteChar: '#',
+    barIncompleteChar: '.',
+    barsize: 30,
+    clearOnComplete: true,
+    hideCursor: true,
+    stream: stderr,
+  });
+  bar.start(1, 0, { note: '' });
+  return { update: (fraction, note = '') => bar.update(Math.min(1, fraction), { note }), done: () => bar.stop() };
+}

@@ -1,0 +1,42 @@
+/** Values of options whose text means more than a number or a word. */
+import { UsageError } from './errors.ts';
+
+/** -F: Hz, or the most the machine allows. perf takes what is no number for 0, and stops. */
+export function parseFreq(text: string): number | 'max' {
+  if (text === 'max') return 'max';
+  const freq = /^\d+$/.test(text) ? Number(text) : 0;
+  if (freq === 0) throw new UsageError('frequency and count are zero, aborting', '', 234);
+  return freq;
+}
+
+/** --call-graph: frame pointers are what there is. */
+export function parseCallGraph(text: string, usage: string): 'fp' {
+  const mode = text.split(',')[0];
+  if (mode === 'fp') return 'fp';
+  if (mode === 'dwarf' || mode === 'lbr') throw new UsageError(`gperf does not model --call-graph ${mode}.`);
+  throw new UsageError(`callchain: Unknown --call-graph option value: ${text}\n`, usage);
+}
+
+const PAGE_SIZE = 4096;
+const MULTIPLES: Readonly<Record<string, number>> = { '': PAGE_SIZE, B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** -m: pages of the buffer, a power of two; `note` is what perf says if it had to round. */
+export function parseMmapPages(text: string, usage: string): { pages: number; note?: string } {
+  if (text.includes(',')) throw new UsageError('gperf does not model AUX area tracing (-m PAGES,PAGES).');
+  const [, digits, unit] = /^(\d+)([BKMG]?)$/.exec(text) ?? [];
+  const wanted = Math.ceil((Number(digits ?? 0) * MULTIPLES[unit ?? '']!) / PAGE_SIZE);
+  let pages = 1;
+  while (pages < wanted) pages *= 2;
+  if (wanted === 0 || pages > 2 ** 20) throw new UsageError('Invalid argument for --mmap_pages/-m\n', usage);
+  if (pages === wanted) return { pages };
+  const bytes = pages * PAGE_SIZE;
+  const size = bytes < 2 ** 20 ? `${bytes / 2 ** 10}K` : `${bytes / 2 ** 20}M`;
+  return { pages, note: `rounding mmap pages size to ${size} (${pages} pages)` };
+}
+
+/** -x and -t: a backslash and a t are a tab. */
+export const parseSeparator = (text: string): string => (text === String.raw`\t` ? '\t' : text);
+
+/** A comma list of words. */
+export const parseWords = (text: string | undefined): readonly string[] | undefined =>
+  text?.split(',').filter((word) => word !== '');
