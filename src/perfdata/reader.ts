@@ -1,7 +1,7 @@
 /**
  * Reads a recording: gperf's own or real perf's, from a file or a pipe, in time order and constant memory.
  *
- * The memory held is two rounds of the recorder (sorter.ts), however long the file. Records that the tool wrote (types from
+ * The memory held is two rounds of the recorder (sorter.ts), however long the file; one without rounds is held whole. Records that the tool wrote (types from
  * 64 on) and those without a time come at their place in the file; the others as soon as their round is complete, as
  * perf's session delivers them.
  * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
@@ -18,6 +18,7 @@ import { decodeBuildId, decodeFeatures, type FeatureView } from './features.ts';
 import {
   decodeFileHeader,
   FILE_HEADER_SIZE,
+  HEADER,
   MAGIC,
   PIPE_HEADER_SIZE,
   type FileHeader,
@@ -226,8 +227,11 @@ export class Session {
         const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(r.pos + 4, true));
         const attr = decodeAttr(r, size);
         this.addEvent(attr, r.take(r.left));
-      } else if (stream.type === PERF_RECORD.FEATURE) this.features.set(r.u64(), r.take(r.left));
-      else if (stream.type === PERF_RECORD.BUILD_ID) this.ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
+      } else if (stream.type === PERF_RECORD.FEATURE) {
+        const [bit, payload] = [r.u64(), r.take(r.left)];
+        // Behind the last one perf puts the number of the bits it knows, without a payload.
+        if (payload.length > 0 || bit <= HEADER.PMU_CAPS) this.features.set(bit, payload);
+      } else if (stream.type === PERF_RECORD.BUILD_ID) this.ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
     } catch (error) {
       if (!(error instanceof OutOfBounds)) throw error;
       throw this.corrupt(stream.place, error.message);

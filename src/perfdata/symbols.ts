@@ -83,12 +83,6 @@ export function kallsymsSymbols(text: string): SymbolTable {
   return new SymbolTable(symbols);
 }
 
-/** The text of a kallsyms file whose symbols are all global functions, in the order given. */
-export const kallsymsText = (symbols: readonly { readonly symbol: string; readonly address: Address }[]): string =>
-  symbols
-    .map(({ symbol, address }) => `${BigInt.asUintN(64, BigInt(address)).toString(16).padStart(16, '0')} T ${symbol}\n`)
-    .join('');
-
 /** Keeps the best of the symbols that start at the same address. `sorted` is in ascending order. */
 function withoutDoubles(sorted: readonly Symbol[]): Symbol[] {
   const kept: Symbol[] = [];

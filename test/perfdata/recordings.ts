@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Dso } from '../../src/arch/dso.ts';
 import { encodeElf } from '../../src/perfdata/elf.ts';
-import { kallsymsText } from '../../src/perfdata/symbols.ts';
-import { address, nanos, type Address, type Nanos } from '../../src/units.ts';
+import { address, addressToU64, nanos, type Address, type Nanos } from '../../src/units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../../src/uapi/evsel.ts';
 import {
   PERF_COUNT_HW,
@@ -44,7 +43,9 @@ export const KERNEL_TEXT = address(-0x7f000000);
 const KERNEL_SYMBOLS = ['_text', 'native_write_msr', 'intel_pmu_enable_all', 'schedule', 'do_syscall_64', '_etext'].map(
   (symbol, i) => ({ symbol, address: address(KERNEL_TEXT + i * CODE_SIZE) }),
 );
-export const KALLSYMS = kallsymsText(KERNEL_SYMBOLS);
+export const KALLSYMS = KERNEL_SYMBOLS.map(
+  ({ symbol, address: a }) => `${addressToU64(a).toString(16)} T ${symbol}\n`,
+).join('');
 export const KERNEL_BUILD_ID = createHash('sha1').update(KALLSYMS).digest('hex');
 
 /** Run-time address of an instruction of ftest, or of the kernel. */
