@@ -133,6 +133,9 @@ function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
       );
     fields.delete(field);
   }
+  // Counts have no place: what would tell it is not in the default.
+  if (!(evsel.attr.sample_type & (PERF_SAMPLE.IP | PERF_SAMPLE.ADDR)))
+    for (const field of ['sym', 'symoff', 'dso'] as const) if (!byUser.has(field)) fields.delete(field);
   const located = fields.has('ip') || fields.has('addr');
   if (fields.has('sym') && !(evsel.attr.sample_type & (PERF_SAMPLE.IP | PERF_SAMPLE.ADDR)))
     throw new ReportError(

@@ -26,6 +26,7 @@ import {
 } from '../uapi/perf-event.ts';
 import { address } from '../units.ts';
 import { type ScriptField, scriptFields } from './script-fields.ts';
+import { StatTable } from './script-stat.ts';
 import { hex } from './table.ts';
 
 export interface ScriptOptions {
@@ -61,12 +62,14 @@ const NSEC_PER_SEC = 1e9;
 export function* scriptLines(recording: Recording, symbols: SymbolSource, options: ScriptOptions): Generator<string> {
   if (options.header) yield* options.header;
   const script = new Script(recording.evlist, options);
+  const stat = new StatTable(recording.evlist);
   for (const replayed of replay(recording, symbols)) {
     const { record, evsel, machine } = replayed;
     if (isSample(replayed)) {
       yield* script.sample(replayed.record, evsel, machine);
       continue;
     }
+    yield* stat.process(record);
     const text = sideBandText(record, options);
     if (text !== undefined) yield script.sideBand(text.record, evsel, machine, text.line);
   }

@@ -1,0 +1,71 @@
+/**
+ * perf script of a perf stat recording: every count of every round.
+ *
+ * The file holds counts since the start. Recorded CPU by CPU (-A), what is printed is what each round added, scaled for the
+ * time on a counter; recorded as one sum, it is the count as it is.
+ * Source: tools/perf/builtin-script.c (__process_stat), measured on perf 6.1.
+ */
+import type { FileRecord } from '../perfdata/reader.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_RECORD } from '../uapi/perf-event.ts';
+
+const TITLES = ['VAL', 'ENA', 'RUN', 'TIME'];
+const row = (cpu: string | number, thread: string | number, values: readonly (string | number)[], name: string): string =>
+  [String(cpu).padStart(3), String(thread).padStart(8), ...values.map((v) => String(v).padStart(15)), name].join(' ');
+
+/** STAT_CONFIG's aggr_mode of a plain perf stat. */
+const AGGR_GLOBAL = 1;
+
+interface Count {
+  readonly cpu: number;
+  readonly thread: number;
+  readonly values: readonly number[];
+}
+
+export class StatTable {
+  readonly #evlist: readonly Evsel[];
+  /** Pids of the thread map, by index. */
+  #pids: readonly number[] = [];
+  /** Of the round that is being read, by event, then by CPU and thread. */
+  readonly #counts: readonly Map<string, Count>[];
+  readonly #previous: readonly Map<string, Count>[];
+  #titled = false;
+  #aggr_mode: number = AGGR_GLOBAL;
+
+  constructor(evlist: readonly Evsel[]) {
+    this.#evlist = evlist;
+    this.#counts = evlist.map(() => new Map());
+    this.#previous = evlist.map(() => new Map());
+  }
+
+  /** Takes a record in; the end of a round gives its lines. */
+  *process(record: FileRecord): Generator<string> {
+    if (record.type === PERF_RECORD.THREAD_MAP) this.#pids = record.threads.map(({ pid }) => pid);
+    else if (record.type === PERF_RECORD.STAT_CONFIG) this.#aggr_mode = record.aggr_mode;
+    else if (record.type === PERF_RECORD.STAT) {
+      const { id, cpu, thread, val, ena, run } = record;
+      const index = this.#evlist.findIndex(({ ids }) => ids.includes(id));
+      this.#counts[index]?.set(`${thread}:${cpu}`, { cpu, thread, values: [val, ena, run] });
+    } else if (record.type === PERF_RECORD.STAT_ROUND) yield* this.#round(record.time);
+  }
+
+  *#round(time: number): Generator<string> {
+    if (!this.#titled) yield row('CPU', 'THREAD', TITLES, 'EVENT');
+    this.#titled = true;
+    for (const [index, counts] of this.#counts.entries()) {
+      const previous = this.#previous[index]!;
+      for (const [key, { cpu, thread, values }] of counts) {
+        const shown = this.#aggr_mode === AGGR_GLOBAL ? values : added(values, previous.get(key)?.values);
+        yield row(cpu, this.#pids[thread] ?? -1, [...shown, time], this.#evlist[index]!.name);
+        previous.set(key, { cpu, thread, values });
+      }
+    }
+  }
+}
+
+/** evsel__compute_deltas() and perf_counts_values__scale(). */
+function added(values: readonly number[], before: readonly number[] = []): number[] {
+  const [val = 0, ena = 0, run = 0] = values.map((value, i) => value - (before[i] ?? 0));
+  if (run === 0) return [0, ena, run];
+  return [run < ena ? Math.floor((val * ena) / run) : val, ena, run];
+}
