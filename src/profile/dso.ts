@@ -16,7 +16,7 @@ export interface Sym {
 }
 
 /** The symbols of one dso. */
-export interface SymbolTable {
+export interface DsoSymbols {
   /** The symbol that covers a file offset (kernel: an address). */
   find(at: number): Sym | undefined;
   /** perf's letter for where they came from, shown by -v: B build-id cache, D the system's file, k kallsyms … */
@@ -26,7 +26,7 @@ export interface SymbolTable {
 }
 
 /** Finds the symbols of a dso; undefined: there are none to be had. */
-export type SymbolSource = (dso: Dso) => SymbolTable | undefined;
+export type SymbolSource = (dso: Dso) => DsoSymbols | undefined;
 
 export interface Dso {
   /** As perf script prints it: the path, or a name in brackets. */
@@ -38,9 +38,11 @@ export interface Dso {
   readonly index: number;
   /** maj:min:ino:gen of the file, if the recording knows; two files of one name are two dsos. */
   fileId: string | undefined;
+  /** Kernel only: a symbol and where it was while recording; tells how far the kernel has moved since. */
+  reference: { readonly name: string; readonly address: number } | undefined;
   buildId: string | undefined;
   /** Undefined: not asked for yet; null: none found. */
-  table: SymbolTable | null | undefined;
+  table: DsoSymbols | null | undefined;
 }
 
 /** The name in perf report's "Shared Object" column. */
@@ -80,6 +82,7 @@ export class Dsos {
       kernel: id.kernel ?? false,
       index: this.#created++,
       fileId: id.fileId,
+      reference: undefined,
       buildId: id.buildId ?? list[0]?.buildId,
       table: undefined,
     };

@@ -157,6 +157,7 @@ export class Machine {
       shortName: shown,
       ...(record.buildId && { buildId: record.buildId }),
     });
+    if (isKernel && record.pgoff !== 0) dso.reference = { name: name.slice(KERNEL_NAME.length), address: record.pgoff };
     // "Be a bit paranoid": a recording made without access to kernel addresses has an empty kernel mapping.
     const end = isKernel && start === 0 && len === 0 ? -1 : start + len;
     this.kernelMaps.insert({ start, end, pgoff: record.pgoff, dso, identity: isKernel, prot: PROT_EXEC });

@@ -16,19 +16,25 @@ const line = (name: string, count: number): string => `${name.padStart(16)} even
 export function* reportStats(recording: Recording, symbols: SymbolSource): Generator<string> {
   const counts = new Map<number, number>();
   const samples = recording.evlist.map(() => 0);
+  const lost = recording.evlist.map(() => 0);
   let total = 0;
   for (const { record, evsel } of replay(recording, symbols)) {
     total++;
     counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
-    if (record.type === PERF_RECORD.SAMPLE) samples[evsel] = (samples[evsel] ?? 0) + 1;
+    if (record.type === PERF_RECORD.SAMPLE) samples[evsel]!++;
+    if (record.type === PERF_RECORD.LOST_SAMPLES) lost[evsel]! += record.lost;
   }
   yield* ['', 'Aggregated stats:', line('TOTAL', total)];
   for (const [name, type] of Object.entries(PERF_RECORD)) {
     const count = counts.get(type);
     if (count) yield `${line(name, count)}  (${fixed(percentOf(count, total), 1).padStart(4)}%)`;
   }
-  for (const [index, { name }] of recording.evlist.entries())
-    if (samples[index]) yield* [`${name} stats:`, line('SAMPLE', samples[index])];
+  for (const [index, { name }] of recording.evlist.entries()) {
+    if (!samples[index] && !lost[index]) continue;
+    yield `${name} stats:`;
+    if (samples[index]) yield line('SAMPLE', samples[index]);
+    if (lost[index]) yield line('LOST_SAMPLES', lost[index]);
+  }
 }
 
 /** Lines of --tasks, or of --mmaps: tasks as a tree, with what each process has mapped. */

@@ -24,6 +24,9 @@ import { abbreviated, percentOf } from './table.ts';
 const HEADER_HINT = '# To display the perf.data header info, please use --header/--header-only options.';
 const TIP = 'Compare a recording with the exact truth: gperf compare perf.data --truth';
 
+/** perf's default_parent_pattern. */
+const DEFAULT_PARENT = '^sys_|^do_page_fault';
+
 interface Plan {
   readonly options: ReportOptions;
   readonly output: readonly Field[];
@@ -33,6 +36,8 @@ interface Plan {
   readonly graph: Omit<CallGraphOptions, 'skipFirst'> | undefined;
   readonly order: 'caller' | 'callee';
   readonly skipFirst: boolean;
+  /** Functions that count as parents. */
+  readonly pattern: RegExp;
   /** Filters of one value, which make their column superfluous. */
   readonly elided: ReadonlyMap<string, string>;
 }
@@ -69,8 +74,17 @@ function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
     graph: chains && enabled ? graph : undefined,
     order: options.inverted ? 'caller' : (call.order ?? (wantsChildren ? 'caller' : 'callee')),
     skipFirst: symbolFirst,
+    pattern: parentPattern(options.parent ?? DEFAULT_PARENT),
     elided: elidedKeys(sort, options),
   };
+}
+
+function parentPattern(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch {
+    throw new ReportError(`Invalid regex: ${pattern}`);
+  }
 }
 
 /** sort__setup_elide(). */
@@ -99,12 +113,11 @@ interface Gathered {
 }
 
 function gather(recording: Recording, symbols: SymbolSource, plan: Plan): Gathered {
-  const { options, order, sort, graph, style } = plan;
+  const { options, order, sort, graph, style, pattern } = plan;
   const known = sortKeys(style.verbose);
   const keys = sort.flatMap((field) => ('key' in field ? [known[field.key]] : []));
   const { cumulate } = style;
   const wantsParent = keys.some(({ name }) => name === 'parent');
-  const pattern = new RegExp(options.parent ?? '^sys_|^do_page_fault');
   const hists = recording.evlist.map(
     (evsel) => new Hists({ keys, cumulate, useCallchain: graph !== undefined && hasChains(evsel) }),
   );
@@ -138,8 +151,8 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
   if (!quiet) {
     if (options.header) yield* options.header;
     else yield* [HEADER_HINT, '#'];
-    for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
   }
+  for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
   const { hists, totalLostSamples } = gather(recording, symbols, plan);
   if (!hists.some(({ nrSamples }) => nrSamples))
     throw new ReportError(`The ${recording.path ?? 'perf.data'} data has no samples!`);

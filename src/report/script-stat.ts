@@ -10,7 +10,12 @@ import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 
 const TITLES = ['VAL', 'ENA', 'RUN', 'TIME'];
-const row = (cpu: string | number, thread: string | number, values: readonly (string | number)[], name: string): string =>
+const row = (
+  cpu: string | number,
+  thread: string | number,
+  values: readonly (string | number)[],
+  name: string,
+): string =>
   [String(cpu).padStart(3), String(thread).padStart(8), ...values.map((v) => String(v).padStart(15)), name].join(' ');
 
 /** STAT_CONFIG's aggr_mode of a plain perf stat. */

@@ -81,9 +81,9 @@ class Script {
   readonly #fields: readonly ReadonlySet<ScriptField>[];
   readonly #chains: boolean;
   readonly #nameWidth: number;
-  /** Of the first line, and of the line before. */
-  #initialTime: number | undefined;
-  #previousTime: number | undefined;
+  /** Of the first line that has a time, and of the line before. */
+  #initialTime = 0;
+  #previousTime = 0;
 
   constructor(evlist: readonly Evsel[], options: ScriptOptions) {
     this.#evlist = evlist;
@@ -146,10 +146,10 @@ class Script {
   #time(time: number): string {
     let shown = time;
     if (this.#options.reltime) {
-      this.#initialTime ??= time;
+      this.#initialTime ||= time;
       shown = time - this.#initialTime;
     } else if (this.#options.deltatime) {
-      shown = this.#previousTime === undefined ? 0 : time - this.#previousTime;
+      shown = this.#previousTime === 0 ? 0 : time - this.#previousTime;
       this.#previousTime = time;
     }
     const seconds = Math.floor(shown / NSEC_PER_SEC);

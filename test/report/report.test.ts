@@ -1,93 +1,96 @@
 import { expect } from 'chai';
+import type { Recording } from '../../src/profile/session.ts';
 import { reportStdio } from '../../src/report/report.ts';
-import type { ReportOptions } from '../../src/report/report-options.ts';
-import { at, CHAINS, evsel, recording, type Shot, shots, symbols } from './synthetic.ts';
+import { ReportError, type ReportOptions } from '../../src/report/report-options.ts';
+import { scriptLines } from '../../src/report/script.ts';
+import type { Evsel } from '../../src/uapi/evsel.ts';
+import type { PerfRecord } from '../../src/uapi/perf-event.ts';
+import { event, prologue, S, samples } from '../perfdata/recordings.ts';
 
-const report = (list: readonly Shot[], options: ReportOptions = {}, sample_type?: number): string[] => [
-  ...reportStdio(recording([evsel('cycles', 0, {}, sample_type)], shots(list)), symbols, options),
+const FLAT = event('cycles', 0, S.IP | S.TID | S.TIME | S.PERIOD);
+
+const recording = (evsel: Evsel, records: Iterable<PerfRecord>): Recording => ({
+  path: 'a.data',
+  evlist: [evsel],
+  env: {},
+  buildIds: [],
+  *records() {
+    for (const record of records) yield { record, evsel };
+  },
+});
+const CHAINS = event('cycles', 0, S.IP | S.TID | S.TIME | S.PERIOD | S.CALLCHAIN);
+const report = (options: ReportOptions, evsel = FLAT, records: readonly PerfRecord[] = samples(10)): string[] => [
+  ...reportStdio(recording(evsel, [...prologue(), ...records]), () => undefined, options),
 ];
 
-const FLAT_SHOTS: readonly Shot[] = [
-  ...Array.from({ length: 20 }, () => ({ ip: at.ftest(0x1310) })),
-  ...Array.from({ length: 5 }, () => ({ ip: at.kernel(0x110) })),
-  { ip: at.ftest(0x1110) },
-  { ip: at.ftest(0x1210) },
-  { ip: at.ftest(0x1020) },
-  { ip: at.libc(0x2101) },
-  { ip: at.libc(0x2f00) },
-  { ip: 0x123 },
-  { ip: at.kernel(0x2f0), tid: 101 },
+describe('perf report', () => {
+  it('shows addresses where there are no symbols', () => {
+    expect(report({ quiet: true, sort: 'dso,sym' }).slice(0, 2)).to.deep.equal([
+      '    20.00%  ftest              [.] 0x0000000000001088',
+      '    10.00%  [kernel.kallsyms]  [k] 0xffffffff81000044',
+    ]);
+  });
+
+  const refused: readonly (readonly [ReportOptions, string])[] = [
+    [{ sort: 'bogus' }, "Unknown --sort key: `bogus'"],
+    [{ fields: 'overhead,nonsense' }, "Unknown --fields key: `nonsense'"],
+    [{ sort: 'srcline' }, 'gperf does not model the --sort key "srcline".'],
+    [{ sort: 'mispredict' }, 'gperf does not model the --sort key "mispredict": no branch stacks, no memory samples.'],
+    [{ sort: 'parent' }, "Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?"],
+    [{ callGraph: '' }, 'Selected -g or --branch-history.'],
+    [{ callGraph: 'address' }, 'gperf does not model --call-graph address: chains are compared by function.'],
+    [{ callGraph: 'sideways' }, 'Unknown --call-graph option value: sideways'],
+  ];
+  for (const [options, message] of refused)
+    it(`refuses ${JSON.stringify(options)}`, () => {
+      expect(() => report(options)).to.throw(ReportError, message);
+    });
+
+  it('refuses a regular expression that is none', () => {
+    expect(() => report({ parent: '(' }, CHAINS)).to.throw(ReportError, 'Invalid regex: (');
+  });
+
+  it('says that a recording has no samples', () => {
+    expect(() => report({}, FLAT, [])).to.throw(ReportError, 'The a.data data has no samples!');
+  });
+
+  it('abbreviates keys as perf does', () => {
+    expect(report({ sort: 'co,ds', quiet: true })).to.deep.equal(report({ sort: 'comm,dso', quiet: true }));
+  });
+});
+
+const script = (fields: string): string[] => [
+  ...scriptLines(recording(FLAT, [...prologue(), ...samples(1)]), () => undefined, { fields }),
 ];
 
-describe('perf report --stdio', () => {
-  it('prints one line a symbol, ties by name, halves rounded to even', () => {
-    expect(report(FLAT_SHOTS)).to.deep.equal([
-      '# To display the perf.data header info, please use --header/--header-only options.',
-      '#',
-      '#',
-      '# Total Lost Samples: 0',
-      '#',
-      "# Samples: 32  of event 'cycles'",
-      '# Event count (approx.): 32000',
-      '#',
-      '# Overhead  Command  Shared Object      Symbol                ',
-      '# ........  .......  .................  ......................',
-      '#',
-      '    62.50%  ftest    ftest              [.] qux',
-      '    15.62%  ftest    [kernel.kallsyms]  [k] do_syscall_64',
-      '     3.12%  :101     [kernel.kallsyms]  [k] schedule',
-      '     3.12%  ftest    ftest              [.] bar',
-      '     3.12%  ftest    ftest              [.] foo',
-      '     3.12%  ftest    ftest              [.] main',
-      '     3.12%  ftest    libc-2.27.so       [.] random',
-      '     3.12%  ftest    libc-2.27.so       [.] 0x0000000000002f00',
-      '     3.12%  ftest    [unknown]          [.] 0x0000000000000123',
-      '',
-      '',
-      '#',
-      '# (Tip: Compare a recording with the exact truth: gperf compare perf.data --truth)',
-      '#',
-    ]);
-  });
+describe('perf script', () => {
+  const refused: readonly (readonly [string, string])[] = [
+    ['bogus', 'Invalid field requested.'],
+    ['comm,cpu', "Samples for 'cycles' event do not have CPU attribute set. Cannot print 'cpu' field."],
+    ['ip,symoff', 'Display of offsets requested but symbol is notselected.'],
+    ['comm,+time', 'Cannot mix +-field with overridden fields'],
+    ['brstack', 'gperf does not model the field "brstack" of perf script.'],
+    ['xy:comm', 'Invalid event type in field string.'],
+  ];
+  for (const [fields, message] of refused)
+    it(`refuses -F ${fields}`, () => {
+      expect(() => script(fields)).to.throw(ReportError, message);
+    });
 
-  it('prints only lines under -q, and counts under -n', () => {
-    const shown = report(FLAT_SHOTS, { quiet: true, showNrSamples: true, showTotalPeriod: true, sort: 'dso' });
-    expect(shown).to.deep.equal([
-      '    71.88%            23         23000  ftest            ',
-      '    18.75%             6          6000  [kernel.kallsyms]',
-      '     6.25%             2          2000  libc-2.27.so     ',
-      '     3.12%             1          1000  [unknown]        ',
-      '',
-      '',
-    ]);
-  });
-
-  it('draws who called whom', () => {
-    const shown = report(
-      [
-        { ip: at.ftest(0x1310), chain: [at.ftest(0x1310), at.ftest(0x1110), at.ftest(0x1020)], period: 3000 },
-        { ip: at.ftest(0x1310), chain: [at.ftest(0x1310), at.ftest(0x1210), at.ftest(0x1020)] },
-      ],
-      { quiet: true, children: false },
-      CHAINS,
-    );
-    expect(shown).to.deep.equal([
-      '   100.00%  ftest    ftest          [.] qux',
-      '            |',
-      '            ---qux',
-      '               |          ',
-      '               |--75.00%--foo',
-      '               |          main',
-      '               |          ',
-      '                --25.00%--bar',
-      '                          main',
-      '',
-      '',
-      '',
-    ]);
-  });
-
-  it('names a key it does not know', () => {
-    expect(() => report(FLAT_SHOTS, { sort: 'bogus' })).to.throw("Unknown --sort key: `bogus'");
+  it('prints while it reads, and keeps nothing', () => {
+    let read = 0;
+    const endless = function* (): Generator<PerfRecord> {
+      yield* prologue();
+      for (;;) {
+        read++;
+        yield* samples(1);
+      }
+    };
+    let printed = 0;
+    for (const line of scriptLines(recording(FLAT, endless()), () => undefined, {})) {
+      expect(line).to.match(/^ {11}ftest {2}4242/);
+      if (++printed === 100) break;
+    }
+    expect(read).to.equal(100);
   });
 });
