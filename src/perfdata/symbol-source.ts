@@ -30,6 +30,8 @@ export interface SymbolPlaces {
 export interface LoadedSymbols {
   /** The symbol at an offset of the file, or at an address of the kernel. */
   find(at: number): Symbol | undefined;
+  /** Kernel only: the symbol of that name. */
+  named?(name: string): Symbol | undefined;
   /** perf's letter: B build-id cache, b separate debug file, d the file itself, k kallsyms. */
   readonly origin: string;
   /** Kernel only: from the first symbol to the end of the last. */
@@ -70,7 +72,12 @@ export function loadKernelSymbols(buildId: string | undefined, places: SymbolPla
   const [first, last] = [table?.symbols[0], table?.symbols.at(-1)];
   if (!table || !first || !last) return undefined;
   const origin = file === cached?.file ? cached.origin : 'k';
-  return { find: (at) => table.lookup(at), origin, range: { start: first.start, end: last.end } };
+  return {
+    find: (at) => table.lookup(at),
+    named: (name) => table.named(name),
+    origin,
+    range: { start: first.start, end: last.end },
+  };
 }
 
 const runningBuildId = (): string | undefined => orNone(() => buildIdInNotes(readFileSync('/sys/kernel/notes')));

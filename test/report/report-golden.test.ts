@@ -51,7 +51,7 @@ const comparable = (text: string): string =>
 describe('reports of recordings made by hand', () => {
   const dir = scratch();
   const cacheDir = dir.file('debug');
-  const symbols = fileSymbols({ cacheDir });
+  const symbols = fileSymbols({ dir: cacheDir });
   const paths = new Map<string, string>();
 
   before(() => {

@@ -63,7 +63,7 @@ const TEXTS: readonly Text[] = [
   { args: 'report --stdio --no-inline', of: ALL, report: {} },
   {
     args: 'report --stdio --no-inline -v -n -s dso,sym',
-    of: ['flat', 'tasks'],
+    of: ['flat', 'chains'],
     report: { verbose: true, showNrSamples: true, sort: 'dso,sym' },
   },
   { args: 'report --stdio --no-inline --no-children', of: WITH_CHAINS, report: { children: false } },
@@ -111,8 +111,7 @@ describe('reports of real recordings', function () {
   const known = new Map<string, DsoSymbols | undefined>();
   const symbols: SymbolSource = (dso) => {
     const key = `${dso.name} ${dso.buildId}`;
-    if (!known.has(key))
-      known.set(key, fileSymbols({ cacheDir: join(dir.path, '.debug'), debugDir: '/usr/lib/debug' })(dso));
+    if (!known.has(key)) known.set(key, fileSymbols({ dir: join(dir.path, '.debug') })(dso));
     return known.get(key);
   };
 
