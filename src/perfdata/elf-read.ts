@@ -251,9 +251,9 @@ function stringAt(table: ByteReader, offset: number): string {
 
 /** What perf takes for a symbol: a defined function, object or visible label. */
 function symbolizes(type: number, visibility: number, shndx: number): boolean {
-  if (shndx === SHN_UNDEF) return false;
+  if (shndx === SHN_UNDEF || shndx === SHN_ABS) return false;
   if (type === STT_FUNC || type === STT_GNU_IFUNC || type === STT_OBJECT) return true;
-  return type === STT_NOTYPE && shndx !== SHN_ABS && visibility !== STV_HIDDEN && visibility !== STV_INTERNAL;
+  return type === STT_NOTYPE && visibility !== STV_HIDDEN && visibility !== STV_INTERNAL;
 }
 
 /** The GNU build-id among the notes of a section, segment or /sys/kernel/notes. */
