@@ -87,6 +87,23 @@ export function parseArgs<const O extends readonly OptionSpec[]>(
   return { options: Object.fromEntries(typed) as OptionValues<O>, rest };
 }
 
+/**
+ * The same for commands like stat, whose first word may be one of `subcommands`: options count before and behind it.
+ * @throws UsageError, HelpRequest
+ */
+export function parseSubcommand<const O extends readonly OptionSpec[], const W extends string>(
+  table: CommandTable<O>,
+  subcommands: readonly W[],
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): ParsedArgs<O> & { readonly subcommand?: W } {
+  const { rest } = lex(table, argv);
+  const before = argv.slice(0, argv.length - rest.length);
+  const subcommand = before.at(-1) === '--' ? undefined : subcommands.find((word) => word === rest[0]);
+  if (subcommand === undefined) return parseArgs(table, argv, env);
+  return { ...parseArgs(table, [...before, ...rest.slice(1)], env), subcommand };
+}
+
 function valueOf(kind: OptionSpec['kind'], value: unknown): unknown {
   if (kind === 'count') return value ?? 0;
   if (kind === 'list') return value ?? [];

@@ -89,10 +89,11 @@ export function sumOfCpus(counts: readonly StatCount[]): StatReading {
 }
 
 /** --no-scale: the counts as they were read. */
-export function unscaled(part: StatPart): StatPart {
-  const raw = ({ val, ena, run, supported }: StatReading): StatReading => ({ val, ena, run, supported, scaled: val });
-  return { ...part, runs: part.runs.map((counts) => counts.map(raw)) };
-}
+export const unscaled = (part: StatPart): StatPart => ({
+  ...part,
+  runs: part.runs.map((counts) => counts.map(asRead)),
+});
+const asRead = ({ val, ena, run, supported }: StatReading): StatReading => ({ val, ena, run, supported, scaled: val });
 
 /** What was counted between two readings. */
 export function since(before: readonly StatCount[] | undefined, now: readonly StatCount[]): StatCount[] {

@@ -7,6 +7,21 @@ import type { Output } from '../../src/cli/term.ts';
 const stream = (isTTY: boolean, columns?: number): Output =>
   Object.assign(new PassThrough(), { isTTY, ...(columns !== undefined && { columns }) });
 
+/** What a progress bar writes to such a stderr. */
+const written = async (isTTY: boolean, env: NodeJS.ProcessEnv): Promise<string> => {
+  let text = '';
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done): void {
+      text += chunk.toString();
+      done();
+    },
+  });
+  const bar = await progress({ stdout: stream(false), stderr: Object.assign(sink, { isTTY }), env }, 'ftest');
+  bar.update(0.5, 'half');
+  bar.done();
+  return text;
+};
+
 describe('terminal', () => {
   it('colours by option, NO_COLOR, FORCE_COLOR and the stream, in this order', () => {
     const [tty, pipe] = [stream(true), stream(false)];
@@ -37,19 +52,6 @@ describe('terminal', () => {
   });
 
   it('draws a bar for a person and nothing for a program', async () => {
-    const written = async (isTTY: boolean, env: NodeJS.ProcessEnv): Promise<string> => {
-      let text = '';
-      const sink = new Writable({
-        write(chunk: Buffer, _encoding, done): void {
-          text += chunk.toString();
-          done();
-        },
-      });
-      const bar = await progress({ stdout: stream(false), stderr: Object.assign(sink, { isTTY }), env }, 'ftest');
-      bar.update(0.5, 'half');
-      bar.done();
-      return text;
-    };
     expect(await written(false, {})).to.equal('');
     expect(await written(true, { CI: 'true' })).to.equal('');
     expect(await written(true, { TERM: 'dumb' })).to.equal('');
