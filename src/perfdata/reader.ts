@@ -4,16 +4,17 @@
  * The memory held is two rounds of the recorder (sorter.ts), however long the file; one without rounds is held whole. Records that the tool wrote (types from
  * 64 on) and those without a time come at their place in the file; the others as soon as their round is complete, as
  * perf's session delivers them.
+ * Opening, reading and the account of damage share one file's state, hence the length.
  * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
  */
 import type { Nanos } from '../units.ts';
-import { eventName } from '../uapi/event-names.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
-import { PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type EventUpdate, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { ByteReader, OutOfBounds } from './bytes.ts';
 import { PerfDataFormatError } from './errors.ts';
 
+import { Evlist } from './evlist.ts';
 import { decodeBuildId, decodeFeatures, type FeatureView } from './features.ts';
 import {
   decodeFileHeader,
@@ -39,8 +40,6 @@ export interface Delivered {
   /** Offset of the record in the file. */
   readonly offset: number;
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const PERF_RECORD_COMPRESSED2 = 83;
 const ATTR_SECTION_SIZE = 16;
@@ -74,7 +73,7 @@ export class Session {
   /** Set by `records()`: events that came too late for their place in time. */
   unordered = 0;
   private readonly input: Input;
-  private readonly events: Writable<Evsel>[] = [];
+  private readonly events = new Evlist();
   private readonly ids: BuildId[] = [];
   private view: FeatureView = { env: {}, buildIds: [], eventDesc: [], groups: [] };
   /** What is wrong with the header's sections; told at the end of `records()`. */
@@ -98,7 +97,7 @@ export class Session {
   }
 
   get evlist(): readonly Evsel[] {
-    return this.events;
+    return this.events.events;
   }
   get env(): PerfEnv {
     return this.view.env;
@@ -124,7 +123,7 @@ export class Session {
     const start = this.input.read(PIPE_HEADER_SIZE);
     if (start.length === 0) throw new PerfDataFormatError(this.path, `zero-sized data (${this.path}), nothing to do!`);
     const magic = Buffer.from(start.subarray(0, 8)).toString('latin1');
-    if (magic === 'ELIFREP2' || magic === '2ELIFREP')
+    if (magic === '2ELIFREP')
       throw new PerfDataFormatError(
         this.path,
         `${this.path} was recorded on a big-endian machine, which gperf does not read`,
@@ -146,9 +145,9 @@ export class Session {
     while (attrs.left >= header.attr_size) {
       const attr = decodeAttr(attrs, attrSize);
       const ids = this.section({ offset: attrs.u64(), size: attrs.u64() }, 'event ids');
-      this.addEvent(attr, ids);
+      this.events.add(attr, ids);
     }
-    if (this.events.length === 0)
+    if (this.evlist.length === 0)
       throw new PerfDataFormatError(this.path, `${this.path} is truncated: it has no events`, header.attrs.offset);
     this.readFeatures(header);
     return header;
@@ -173,36 +172,11 @@ export class Session {
     this.useFeatures();
   }
 
-  private addEvent(attr: PerfEventAttr, ids: Uint8Array): void {
-    const r = new ByteReader(ids);
-    const clock =
-      attr.type === PERF_TYPE.SOFTWARE &&
-      (attr.config === PERF_COUNT_SW.CPU_CLOCK || attr.config === PERF_COUNT_SW.TASK_CLOCK);
-    this.events.push({
-      name: eventName(attr),
-      attr,
-      leader: this.events.length,
-      unit: clock ? 'msec' : '',
-      scale: clock ? 1e-6 : 1,
-      ids: Array.from({ length: Math.floor(r.left / 8) }, () => r.u64()),
-    });
-  }
-
   private useFeatures(): void {
     this.view = decodeFeatures(this.features, (bit) => {
       this.damage ??= { what: `feature ${bit} does not decode`, offset: this.header?.data.offset ?? 0 };
     });
-    this.view.eventDesc.forEach(({ name }, i) => {
-      const evsel = this.events[i];
-      if (evsel) evsel.name = name;
-    });
-    for (const { name, leader, members } of this.view.groups)
-      for (let i = leader; i < leader + members; i++) {
-        const evsel = this.events[i];
-        if (!evsel) continue;
-        evsel.leader = leader;
-        if (i === leader) evsel.groupName = name;
-      }
+    this.events.describe(this.view);
   }
 
   private openPipe(): void {
@@ -213,7 +187,7 @@ export class Session {
       if (!PRELUDE.has(stream.type)) break;
       this.absorb(stream);
     }
-    if (this.events.length === 0) throw new PerfDataFormatError(this.path, `${this.path} has no events`, stream.place);
+    if (this.evlist.length === 0) throw new PerfDataFormatError(this.path, `${this.path} has no events`, stream.place);
     this.useFeatures();
   }
 
@@ -226,7 +200,7 @@ export class Session {
       if (stream.type === PERF_RECORD.HEADER_ATTR) {
         const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(r.pos + 4, true));
         const attr = decodeAttr(r, size);
-        this.addEvent(attr, r.take(r.left));
+        this.events.add(attr, r.take(r.left));
       } else if (stream.type === PERF_RECORD.FEATURE) {
         const [bit, payload] = [r.u64(), r.take(r.left)];
         // Behind the last one perf puts the number of the bits it knows, without a payload.
@@ -236,14 +210,6 @@ export class Session {
       if (!(error instanceof OutOfBounds)) throw error;
       throw this.corrupt(stream.place, error.message);
     }
-  }
-
-  private update(id: number, update: EventUpdate): void {
-    const evsel = this.events.find((e) => e.ids.includes(id));
-    if (!evsel) return;
-    if (update.kind === 'unit') evsel.unit = update.unit;
-    else if (update.kind === 'scale') evsel.scale = update.scale;
-    else if (update.kind === 'name') evsel.name = update.name;
   }
 
   private corrupt(offset: number, what: string): PerfDataFormatError {
@@ -261,8 +227,8 @@ export class Session {
   *records(): Generator<Delivered, void, undefined> {
     const { header } = this;
     const stream = header ? this.dataStream(header) : this.takePipe();
-    const codec = new RecordCodec(this.events);
-    const ordered = this.events.every((e) => e.attr.sample_id_all);
+    const codec = new RecordCodec(this.evlist);
+    const ordered = this.evlist.every((e) => e.attr.sample_id_all);
     const queue = new OrderedEvents();
     /** Chunks that hold waiting records, ascending. */
     const chunks: Chunk[] = [];
@@ -345,7 +311,7 @@ export class Session {
     } catch (error) {
       throw this.asFault(error, place);
     }
-    if (record.type === PERF_RECORD.EVENT_UPDATE) this.update(record.id, record.update);
+    if (record.type === PERF_RECORD.EVENT_UPDATE) this.events.update(record.id, record.update);
     if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START)
       return { record, evsel: undefined, offset: place };
     return { record, evsel: codec.evselOf(record), offset: place };

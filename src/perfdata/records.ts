@@ -15,7 +15,8 @@
  *   SAMPLE and the sample_id behind all others: sample.ts;  types from 64 on: tool-records.ts
  *
  * Types without a structure of their own here (KSYMBOL, BPF_EVENT, NAMESPACES, AUXTRACE, …) keep their payload as bytes, so
- * that nothing of a foreign file is lost and newer kernels' records pass.
+ * that nothing of a foreign file is lost and newer kernels' records pass. Each type's two directions stay in one file, hence
+ * its length.
  * Source: include/uapi/linux/perf_event.h.
  */
 import { nanos, type Nanos } from '../units.ts';

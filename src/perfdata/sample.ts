@@ -12,6 +12,7 @@
  *   sample_id: { u32 pid, tid } TID  { u64 time } TIME  { u64 id } ID  { u64 stream_id } STREAM_ID  { u32 cpu, res } CPU
  *              { u64 id } IDENTIFIER
  *
+ * Each field's two directions stay in one file, hence its length.
  * Source: include/uapi/linux/perf_event.h, perf_output_sample() in kernel/events/core.c.
  * Not modelled: sample_regs masks above 2^53 (XMM registers); branch counters (6.8).
  */

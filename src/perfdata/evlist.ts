@@ -1,0 +1,60 @@
+/**
+ * struct evlist while it is read: events begin as attrs with ids, and learn their names, groups and units from features and
+ * EVENT_UPDATE records.
+ */
+import { eventName } from '../uapi/event-names.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_COUNT_SW, PERF_TYPE, type EventUpdate, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { ByteReader } from './bytes.ts';
+import type { FeatureView } from './features.ts';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** perf counts these two in ns and prints them in msec. */
+const isClock = ({ type, config }: PerfEventAttr): boolean =>
+  type === PERF_TYPE.SOFTWARE && (config === PERF_COUNT_SW.CPU_CLOCK || config === PERF_COUNT_SW.TASK_CLOCK);
+
+export class Evlist {
+  private readonly list: Writable<Evsel>[] = [];
+
+  /** The events, the same objects for good: what is learned later shows in them. */
+  get events(): readonly Evsel[] {
+    return this.list;
+  }
+
+  /** Appends an event; `ids` are u64s. */
+  add(attr: PerfEventAttr, ids: Uint8Array): void {
+    const r = new ByteReader(ids);
+    const clock = isClock(attr);
+    this.list.push({
+      name: eventName(attr),
+      attr,
+      leader: this.list.length,
+      unit: clock ? 'msec' : '',
+      scale: clock ? 1e-6 : 1,
+      ids: Array.from({ length: Math.floor(r.left / 8) }, () => r.u64()),
+    });
+  }
+
+  /** Takes names and groups over from EVENT_DESC and GROUP_DESC, which go by position. */
+  describe({ eventDesc, groups }: FeatureView): void {
+    eventDesc.forEach(({ name }, i) => {
+      const evsel = this.list[i];
+      if (evsel) evsel.name = name;
+    });
+    for (const { name, leader, members } of groups)
+      this.list.slice(leader, leader + members).forEach((evsel, i) => {
+        evsel.leader = leader;
+        if (i === 0) evsel.groupName = name;
+      });
+  }
+
+  /** EVENT_UPDATE; an id that nobody has is passed over. */
+  update(id: number, update: EventUpdate): void {
+    const evsel = this.list.find((e) => e.ids.includes(id));
+    if (!evsel) return;
+    if (update.kind === 'unit') evsel.unit = update.unit;
+    else if (update.kind === 'scale') evsel.scale = update.scale;
+    else if (update.kind === 'name') evsel.name = update.name;
+  }
+}
