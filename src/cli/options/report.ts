@@ -70,7 +70,8 @@ export const REPORT: CommandTable<typeof OPTIONS> = {
   options: OPTIONS,
   refused: [
     ...refuse('raw dumps', 'D:dump-raw-trace', 'raw-trace', 'pretty', 'disable-order'),
-    ...refuse('kernel images', 'k:vmlinux', 'ignore-vmlinux', 'kallsyms', 'm:modules', 'demangle', 'demangle-kernel'),
+    ...refuse('kernel images', 'k:vmlinux', 'ignore-vmlinux', 'kallsyms', 'm:modules'),
+    ...refuse('mangled names', 'demangle', 'demangle-kernel'),
     ...refuse('counts of single threads in recordings', 'T:threads'),
     ...refuse('a full-screen report', 'tui', 'samples'),
     ...refuse('this filter', 'ignore-callees', 'pid', 'tid', 'symbol-filter', 'C:cpu', 'socket-filter', 'time'),
