@@ -5,6 +5,8 @@
  * dumb. A bar is drawn on a stderr that is a terminal outside CI, and is gone when its work is done.
  */
 
+import type { SingleBar } from 'cli-progress';
+
 export type ColorChoice = 'auto' | 'always' | 'never';
 
 /** A stream as far as it matters here: process.stdout, process.stderr or a test's. */
@@ -17,7 +19,6 @@ export interface Progress {
   done(): void;
 }
 
-const SILENT: Progress = { update: () => undefined, done: () => undefined };
 const DEFAULT_COLUMNS = 80;
 
 const isSet = (value: string | undefined): value is string => value !== undefined && value !== '';
@@ -46,19 +47,34 @@ export function localeGroups(env: NodeJS.ProcessEnv): boolean {
   return locale !== undefined && !/^(C|POSIX)(\.|$)/.test(locale);
 }
 
+/** A line on stderr for work whose end is not known: a label and a changing word. */
+export async function spinner(
+  terminal: Terminal,
+  label: string,
+): Promise<{ update(note: string): void; done(): void }> {
+  const bar = await draw(terminal, `${label}: {note}`);
+  return { update: (note) => bar?.update(0, { note }), done: () => bar?.stop() };
+}
+
 /** A bar on stderr for work that takes a while. */
-export async function progress({ stderr, env }: Terminal, label: string): Promise<Progress> {
-  if (stderr.isTTY !== true || isSet(env['CI']) || env['TERM'] === 'dumb') return SILENT;
+export async function progress(terminal: Terminal, label: string): Promise<Progress> {
+  const bar = await draw(terminal, `${label} [{bar}] {percentage}% {note}`);
+  return { update: (fraction, note = '') => bar?.update(Math.min(1, fraction), { note }), done: () => bar?.stop() };
+}
+
+/** Starts a cli-progress line where a person sees it, and only there. */
+async function draw({ stderr, env }: Terminal, format: string): Promise<SingleBar | undefined> {
+  if (stderr.isTTY !== true || isSet(env['CI']) || env['TERM'] === 'dumb') return undefined;
   const { SingleBar } = await import('cli-progress');
   const bar = new SingleBar({
-    format: `${label} [{bar}] {percentage}% {note}`,
+    format,
     barCompleteChar: '#',
     barIncompleteChar: '.',
     barsize: 30,
     clearOnComplete: true,
     hideCursor: true,
-    stream: stderr,
+    stream: process.stderr,
   });
   bar.start(1, 0, { note: '' });
-  return { update: (fraction, note = '') => bar.update(Math.min(1, fraction), { note }), done: () => bar.stop() };
+  return bar;
 }

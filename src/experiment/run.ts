@@ -12,6 +12,8 @@ import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
 import { cycles, type Nanos } from '../units.ts';
 
+export { OpenError } from '../tool/perf-record.ts';
+
 /** Lets the caller breathe: called every so often with the simulated time; false asks to end the workload (^C). */
 export type Breathe = (simulated: Nanos) => Promise<boolean>;
 

@@ -3,13 +3,14 @@
  * stat record writes of it.
  */
 import type { MachineSpec } from '../machine/spec.ts';
+import { openPerfData } from '../perfdata/reader.ts';
 import { PerfDataWriter } from '../perfdata/writer.ts';
 import type { Sink } from '../perfdata/sink.ts';
 import type { StatJob } from '../tool/perf-stat.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD, type PerfRecord } from '../uapi/perf-event.ts';
 import type { StatCount, StatResult, StatRun } from '../uapi/results.ts';
-import type { Nanos } from '../units.ts';
+import { nanos, type Nanos } from '../units.ts';
 import { perfEnv } from './env.ts';
 import { executable, workloadSeed, type Workload } from './executable.ts';
 import { runStat, type Breathe, type MachineReport } from './run.ts';
@@ -22,6 +23,8 @@ export interface StatRequest {
   /** -r */
   readonly repeat: number;
   readonly interval?: NonNullable<StatJob['interval']>;
+  /** --timeout, ns of simulated time after which the workload is ended. */
+  readonly timeout?: number;
   readonly breathe?: Breathe;
 }
 
@@ -41,6 +44,7 @@ export async function countWorkload(request: StatRequest): Promise<Counted> {
       evlist: request.evlist,
       executable: executable(workload, workloadSeed(spec, run)),
       ...(request.interval === undefined ? {} : { interval: request.interval }),
+      ...(request.timeout === undefined ? {} : { timeout: request.timeout }),
     };
     const options = { run, ...(request.breathe === undefined ? {} : { breathe: request.breathe }) };
     const outcome = await runStat(spec, job, options);
@@ -92,4 +96,34 @@ export function writeStatFile(
   }
   writer.write(records);
   writer.finish();
+}
+
+/** What `perf stat report` prints of a file that stat record wrote: ours or real perf's. Throws what the reader throws. */
+export function readStatFile(path: string): { result: StatResult; cmdline: readonly string[] } {
+  const session = openPerfData(path);
+  try {
+    const { evlist, env } = session;
+    const none = { val: 0, ena: 0, run: 0, supported: false };
+    const byId = new Map(evlist.flatMap(({ ids }, i) => ids.map((id) => [id, i] as const)));
+    const counts = evlist.map(() => ({ ...none }));
+    let elapsed = nanos(0);
+    for (const { record } of session.records()) {
+      if ('payload' in record) continue;
+      if (record.type === PERF_RECORD.STAT_ROUND) {
+        elapsed = record.time;
+        if (record.round === ROUND.INTERVAL) counts.forEach((count) => Object.assign(count, none));
+      } else if (record.type === PERF_RECORD.STAT) {
+        const count = counts[byId.get(record.id) ?? -1];
+        if (count === undefined) continue;
+        count.val += record.val;
+        count.ena += record.ena;
+        count.run += record.run;
+        count.supported = true;
+      }
+    }
+    const run = { counts, elapsed, user: nanos(0), sys: nanos(0), status: 0 };
+    return { result: { evlist, runs: [run] }, cmdline: env.cmdline ?? [] };
+  } finally {
+    session.close();
+  }
 }

@@ -15,6 +15,8 @@ import { fixed, percentOf } from './table.ts';
 /** What the counters watched; the header says it. */
 export type StatTarget =
   | { readonly kind: 'command'; readonly argv: readonly string[] }
+  /** A file of stat record, which does not keep user and system time. */
+  | { readonly kind: 'recording'; readonly argv: readonly string[] }
   | { readonly kind: 'system' }
   | { readonly kind: 'cpus' | 'pid' | 'tid'; readonly list: string };
 
@@ -227,7 +229,7 @@ function individualRuns(seconds: readonly number[], mean: number, digits: number
 }
 
 function targetText(target: StatTarget): string {
-  if (target.kind === 'command') return `'${target.argv.join(' ')}'`;
+  if (target.kind === 'command' || target.kind === 'recording') return `'${target.argv.join(' ')}'`;
   if (target.kind === 'system') return "'system wide'";
   if (target.kind === 'cpus') return `'CPU(s) ${target.list}'`;
   return `${target.kind === 'pid' ? 'process' : 'thread'} id '${target.list}'`;

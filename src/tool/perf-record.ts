@@ -5,13 +5,22 @@
  * Not modelled: -p, -t, snapshots, switch-output, compression, AUX.
  */
 import type { Executable } from '../arch/dso.ts';
-import { EACCES, EOPNOTSUPP } from '../kernel/errno.ts';
+import { EACCES, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
 import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
 import { userOnly } from '../uapi/event-modifiers.ts';
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_RECORD, PERF_RECORD_MISC, type PerfEventAttr, type PerfRecord } from '../uapi/perf-event.ts';
+import { eventName } from '../uapi/event-names.ts';
+import {
+  PERF_COUNT_HW,
+  PERF_COUNT_SW,
+  PERF_RECORD,
+  PERF_RECORD_MISC,
+  PERF_TYPE,
+  type PerfEventAttr,
+  type PerfRecord,
+} from '../uapi/perf-event.ts';
 import { nanos, type Nanos } from '../units.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
 
@@ -172,6 +181,10 @@ type RecordChild = ReturnType<ToolTask['forkWorkload']>['child'];
 /** evsel__fallback() and evsel__precise_ip_fallback(): the next thing to ask for, or undefined. */
 function fallback(evsel: Evsel, errno: number): Evsel | undefined {
   const { attr } = evsel;
+  if (errno === ENOENT && attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.CPU_CYCLES) {
+    const clock = { ...attr, type: PERF_TYPE.SOFTWARE, config: PERF_COUNT_SW.CPU_CLOCK };
+    return { ...evsel, attr: clock, name: eventName(clock), unit: 'msec', scale: 1e-6 };
+  }
   const precise = attr.precise_ip ?? 0;
   if (errno === EOPNOTSUPP && precise > 0) return { ...evsel, attr: { ...attr, precise_ip: precise - 1 } };
   return errno === EACCES ? userOnly(evsel) : undefined;

@@ -10,16 +10,19 @@ import type { PerfEvent } from '../kernel/perf-event.ts';
 import { userOnly } from '../uapi/event-modifiers.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import type { StatCount, StatRun } from '../uapi/results.ts';
-import { nanos, type Nanos } from '../units.ts';
+import { cycles, nanos, type Nanos } from '../units.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
 
 export interface StatJob {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
   /** -I: ns between intermediate readings, and who hears them (cumulative counts). */
+  /** --timeout: ns after which the workload is ended. */
+  readonly timeout?: number;
   readonly interval?: { readonly ns: number; readonly report: (time: Nanos, counts: readonly StatCount[]) => void };
 }
 
+const SIGTERM = 15;
 const NOT_SUPPORTED: StatCount = { val: 0, ena: 0, run: 0, supported: false };
 
 /** What came of the events: names gain ":u" where a paranoid kernel refuses ring 0. */
@@ -56,6 +59,8 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
   }
   const start = kernel.cpu.nanos();
   workload.go();
+  if (job.timeout !== undefined)
+    kernel.hrtimer(cycles(kernel.cpu.now() + kernel.cyclesOf(job.timeout)), 'timer', () => kernel.kill(child, SIGTERM));
   if (job.interval !== undefined)
     yield* intervals(tool, child, job.interval, start, () =>
       events.map((e) => (e === undefined ? NOT_SUPPORTED : sys.read(e))),

@@ -1,0 +1,145 @@
+/** gperf record: perf's messages around a recording that is made by simulation. */
+import { fstatSync } from 'node:fs';
+import { recordWorkload, type Recorded } from '../experiment/record.ts';
+import type { MachineSpec } from '../experiment/setup.ts';
+import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
+import { openSink } from '../perfdata/sink.ts';
+import { OpenError } from '../experiment/run.ts';
+import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
+import { groupAll, parseEventList } from '../uapi/parse-events.ts';
+import type { ParsedEvent } from '../uapi/parsed-event.ts';
+import { parseArgs } from './args.ts';
+import type { CommandContext } from './commands.ts';
+import { InputError, UsageError, eventError } from './errors.ts';
+import { commandHelp, optionUsage } from './help.ts';
+import { openFailure } from './open-failure.ts';
+import { RECORD } from './options/record.ts';
+import { INTERRUPTED, Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
+import { parseCallGraph, parseFreq, parseMmapPages } from './values.ts';
+
+const MIB = 2 ** 20;
+const USAGE_ERROR = 234;
+const DEFAULT_OUTPUT = 'perf.data';
+
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  const { options: o, rest } = parseArgs(RECORD, argv, context.terminal.env);
+  const say = (text: string): void => {
+    if (o.quiet !== true) process.stderr.write(text);
+  };
+  const spec = await machineOf(o);
+  const evlist = events(o, spec, say);
+  const workload = await workloadOf(rest, spec, commandHelp(RECORD));
+  const pages =
+    o['mmap-pages'] === undefined ? undefined : parseMmapPages(o['mmap-pages'], optionUsage(RECORD, 'mmap-pages'));
+  if (pages?.note !== undefined) say(`${pages.note}\n`);
+  if (o['dry-run'] === true) return 0;
+
+  const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
+  const cmdline = commandLine(['record'], argv, spec, context);
+  const watch = await Watch.start(context, 'record');
+  let recorded: Recorded;
+  try {
+    recorded = await withFileErrors(async () =>
+      recordWorkload({
+        spec,
+        workload,
+        evlist,
+        cmdline,
+        sink: openSink(output),
+        cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
+        noCache: o['no-buildid-cache'] === true || o['no-buildid'] === true,
+        noBuildId: o['no-buildid'] === true,
+        breathe: watch.breathe,
+        ...(pages === undefined ? {} : { mmapPages: pages.pages }),
+      }),
+    );
+  } catch (error) {
+    if (error instanceof OpenError) throw new InputError(openFailure(error));
+    throw error;
+  } finally {
+    watch.stop();
+  }
+  say(closing(recorded, output, o['no-buildid'] === true));
+  if (o.verbose > 0) {
+    for (const { time, text } of recorded.kernelLog)
+      say(`# kernel: [${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`);
+    say(`# reproduce: ${cmdline.map(shellWord).join(' ')}\n`);
+  }
+  for (const reason of recorded.symbolTrouble) say(`# symbols: ${reason}\n`);
+  return recorded.interrupted ? INTERRUPTED : recorded.status;
+}
+
+type Options = ReturnType<typeof parseArgs<typeof RECORD.options>>['options'];
+
+/** The attrs to open: -e with its modifiers, -F or -c, and what shapes them. */
+function events(o: Options, spec: MachineSpec, say: (text: string) => void): ParsedEvent[] {
+  let parsed: ParsedEvent[];
+  try {
+    parsed = o.event.length === 0 ? recordDefaultEvents() : parseEventList(o.event, 'record');
+  } catch (error) {
+    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(RECORD, 'event'));
+    throw error;
+  }
+  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', USAGE_ERROR);
+  const callgraph =
+    o['call-graph'] === undefined
+      ? o.g === true
+      : parseCallGraph(o['call-graph'], optionUsage(RECORD, 'call-graph')) === 'fp';
+  const flag = (name: keyof Options): boolean => o[name] === true;
+  return recordAttrs(o.group === true ? groupAll(parsed) : parsed, {
+    callgraph,
+    ...(o.freq === undefined ? {} : { freq: frequency(o.freq, spec, flag('strict-freq'), say) }),
+    ...(o.count === undefined ? {} : { period: o.count }),
+    inherit: !flag('no-inherit'),
+    all_user: flag('all-user'),
+    all_kernel: flag('all-kernel'),
+    kernel_callchains: flag('kernel-callchains'),
+    user_callchains: flag('user-callchains'),
+    sample_cpu: flag('sample-cpu'),
+    sample_identifier: flag('sample-identifier'),
+    no_samples: flag('no-samples'),
+    no_buffering: flag('no-buffering'),
+    running_time: flag('running-time'),
+    switch_events: flag('switch-events'),
+    build_id_mmap: flag('buildid-mmap'),
+    bpf_event: o['no-bpf-event'] !== true,
+  });
+}
+
+/** record_opts__config_freq(): -F against the kernel's limit. */
+function frequency(text: string, spec: MachineSpec, strict: boolean, say: (text: string) => void): number {
+  const limit = spec.values['host.max_sample_rate'];
+  const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+  const freq = parseFreq(text);
+  if (freq === 'max') {
+    say(`info: Using a maximum frequency rate of ${grouped(limit)} Hz\n`);
+    return limit;
+  }
+  if (freq <= limit) return freq;
+  const raise = `       The limit can be raised via /proc/sys/kernel/perf_event_max_sample_rate.\n`;
+  const lowered = `       The kernel will lower it when perf's interrupts take too long.\n`;
+  if (strict)
+    throw new InputError(
+      `error: Maximum frequency rate (${grouped(limit)} Hz) exceeded.\n${raise}${lowered}`.trimEnd(),
+      USAGE_ERROR,
+    );
+  say(
+    `warning: Maximum frequency rate (${grouped(limit)} Hz) exceeded, throttling from ${grouped(freq)} Hz to ${grouped(limit)} Hz.\n` +
+      `${raise.replace('  ', '    ')}${lowered.replace('  ', '    ')}` +
+      `         Use --strict-freq to disable this throttling, refusing to record.\n`,
+  );
+  return limit;
+}
+
+/** perf's last words on a recording. */
+function closing({ waking, written, lost, samples }: Recorded, output: string, noBuildId: boolean): string {
+  const chunks =
+    lost > 0 ? `Warning:\nProcessed ${samples} events and lost ${lost} chunks!\n\nCheck IO/CPU overload!\n\n` : '';
+  const size = (written.dataEnd / MIB).toFixed(3);
+  const counted = written.samples > 0 && output !== '-' && !noBuildId ? ` (${written.samples} samples)` : '';
+  return (
+    `[ perf record: Woken up ${waking} times to write data ]\n${chunks}` +
+    `[ perf record: Captured and wrote ${size} MB ${output}${counted} ]\n`
+  );
+}

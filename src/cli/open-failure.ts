@@ -1,0 +1,24 @@
+/** perf's words for an event that perf_event_open refused (evsel__open_strerror). */
+import type { OpenError } from '../experiment/run.ts';
+
+const EACCES = 13;
+const EINVAL = 22;
+const EOPNOTSUPP = 95;
+const ENOENT = 2;
+
+export function openFailure({ evsel, errno }: OpenError): string {
+  const { name, attr } = evsel;
+  if (errno === EACCES)
+    return (
+      'Error:\nAccess to performance monitoring and observability operations is limited.\n' +
+      `The simulated kernel's perf_event_paranoid setting does not allow ${name}: use --set host.paranoid=-1, or ${name}:u.`
+    );
+  if (errno === EOPNOTSUPP && (attr.precise_ip ?? 0) > 0)
+    return `Error:\n${name}: PMU Hardware doesn't support sampling at precise level ${attr.precise_ip}; gperf does not model PEBS. Try without 'p'.`;
+  if (errno === EOPNOTSUPP && attr.sample_period !== 0)
+    return `Error:\n${name}: PMU Hardware doesn't support sampling/overflow-interrupts. Try 'gperf stat'`;
+  if (errno === ENOENT) return `Error:\nThe ${name} event is not supported.`;
+  if (errno === EINVAL)
+    return `Error:\nThe perf_event_open() syscall returned with 22 (Invalid argument) for event (${name}): there are too few counters for its group, or its options do not go together.`;
+  return `Error:\nThe perf_event_open() syscall returned with ${errno} for event (${name}).`;
+}

@@ -1,0 +1,70 @@
+/** Opening a recording to print it: where perf looks for the file and its symbols, and perf's words when it is not there. */
+import { fstatSync, statSync } from 'node:fs';
+import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
+import { PerfDataIoError } from '../perfdata/errors.ts';
+import { openPerfData, type Session } from '../perfdata/reader.ts';
+import type { SymbolSource } from '../profile/dso.ts';
+import { fileSymbols } from '../profile/symbolize.ts';
+import type { CommandContext } from './commands.ts';
+import { InputError } from './errors.ts';
+import { withFileErrors } from './simulation.ts';
+
+const DEFAULT_INPUT = 'perf.data';
+
+export interface Opened {
+  readonly session: Session;
+  readonly symbols: SymbolSource;
+  /** When the file was last changed, as ctime() words it. */
+  readonly capturedOn: string;
+}
+
+/** Opens -i FILE, standard input if it is a pipe and no file is named, or perf.data. */
+export async function openRecording(
+  input: string | undefined,
+  symfs: string | undefined,
+  context: CommandContext,
+): Promise<Opened> {
+  const path = input ?? (fstatSync(0).isFIFO() ? '-' : DEFAULT_INPUT);
+  const session = await withFileErrors(() => {
+    try {
+      return openPerfData(path);
+    } catch (error) {
+      if (error instanceof PerfDataIoError && error.code === 'ENOENT')
+        throw new InputError(
+          `failed to open ${path}: ${error.reason}${input === undefined ? "  (try 'gperf record' first)" : ''}`,
+        );
+      throw error;
+    }
+  });
+  const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
+  const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
+  const changed = path === '-' ? new Date(0) : statSync(path).ctime;
+  return { session, symbols, capturedOn: ctime(changed) };
+}
+
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** "%a %b %e %T %Y" in local time. */
+function ctime(date: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = String(date.getDate()).padStart(2);
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+  return `${DAYS[date.getDay()]} ${MONTHS[date.getMonth()]} ${day} ${time} ${date.getFullYear()}`;
+}
+
+/** Lines a write; a full pipe is waited for, so that memory stays small. */
+const BATCH = 512;
+
+/** Prints lines to standard output as they come. */
+export async function printLines(lines: Iterable<string>): Promise<void> {
+  let batch: string[] = [];
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    const text = `${batch.join('\n')}\n`;
+    batch = [];
+    if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+  };
+  for (const line of lines) if (batch.push(line) >= BATCH) await flush();
+  await flush();
+}

@@ -1,0 +1,121 @@
+/**
+ * What the command line may ask for: a machine put together from names, files and KEY=VALUE, and the lists of what there is.
+ */
+import { readFileSync } from 'node:fs';
+import { eventCodeOf } from '../kernel/x86-events.ts';
+import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
+import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
+import { nearest } from '../uapi/nearest.ts';
+import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
+
+export type { MachineSpec } from '../machine/spec.ts';
+
+export const DEFAULTS = { machine: 'broadwell-ep', vpmu: 'host', seed: 'gperf' } as const;
+
+export interface SetUp {
+  /** A preset's name, or a YAML file. */
+  readonly machine?: string | undefined;
+  readonly vpmu?: string | undefined;
+  readonly seed?: string | undefined;
+  readonly sets: readonly string[];
+}
+
+/** A machine that cannot be set up; `message` is the whole sentence, nearest valid word included. */
+export class SetUpError extends Error {
+  override readonly name = 'SetUpError';
+}
+
+/** Puts the machine together. Throws SetUpError. */
+export async function setUpMachine({
+  machine = DEFAULTS.machine,
+  vpmu = DEFAULTS.vpmu,
+  seed = DEFAULTS.seed,
+  sets,
+}: SetUp): Promise<MachineSpec> {
+  const file = /\.ya?ml$/.test(machine) ? await specFile(machine) : undefined;
+  try {
+    return machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets]);
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    throw new SetUpError(withHint(error.message, error.key, error.known));
+  }
+}
+
+function withHint(message: string, word: string, known: readonly string[]): string {
+  if (known.length === 0) return message;
+  const near = nearest(word, known);
+  return near === undefined ? `${message} (there is ${known.join(', ')})` : `${message} (did you mean ${near}?)`;
+}
+
+/** A machine file: `machine: PRESET`, then spec keys, nested or dotted. Faults carry file:line:column. */
+async function specFile(path: string): Promise<{ machine: string; sets: string[] }> {
+  const { LineCounter, isMap, isScalar, parseDocument } = await import('yaml');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new SetUpError(`cannot read the machine file ${path}`);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const [syntax] = document.errors;
+  if (syntax !== undefined) throw new SetUpError(`${at(syntax.pos[0])}: ${syntax.message.split('\n')[0]}`);
+  let machine: string = DEFAULTS.machine;
+  const sets: string[] = [];
+  const walk = (node: unknown, prefix: string): void => {
+    if (!isMap(node)) throw new SetUpError(`${path}: a machine file is a map of spec keys`);
+    for (const { key, value } of node.items) {
+      if (!isScalar(key)) throw new SetUpError(`${path}: a key must be a word`);
+      const name = prefix + String(key.value);
+      const place = at(key.range?.[0] ?? 0);
+      if (isMap(value)) {
+        walk(value, `${name}.`);
+        continue;
+      }
+      if (!isScalar(value)) throw new SetUpError(`${place}: ${name} needs a value`);
+      const raw = typeof value.value === 'boolean' ? printValue(value.value) : String(value.source ?? value.value);
+      if (name === 'machine') machine = raw;
+      else if (!(name in SPEC_KEYS))
+        throw new SetUpError(withHint(`${place}: no such spec key: ${name}`, name, Object.keys(SPEC_KEYS)));
+      else {
+        try {
+          machineSpec(DEFAULTS.machine, DEFAULTS.vpmu, DEFAULTS.seed, [`${name}=${raw}`]);
+        } catch (error) {
+          if (error instanceof SpecError) throw new SetUpError(`${at(value.range?.[0] ?? 0)}: ${error.message}`);
+          throw error;
+        }
+        sets.push(`${name}=${raw}`);
+      }
+    }
+  };
+  walk(document.contents, '');
+  return { machine, sets };
+}
+
+/** One row of a list: a name, a word about what kind it is, a sentence. */
+export interface CatalogueRow {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+}
+
+export const catalogue = {
+  vpmu: (): CatalogueRow[] => VPMUS.map(({ name, about, source }) => ({ name, label: source, description: about })),
+  machine: (): CatalogueRow[] =>
+    MACHINES.map(({ name, about, identity }) => ({ name, label: identity.cpu_desc, description: about })),
+  spec: (spec: MachineSpec): CatalogueRow[] =>
+    (Object.keys(SPEC_KEYS) as SpecKey[]).map((key) => {
+      const { unit, about } = SPEC_KEYS[key];
+      return { name: `${key}=${printValue(spec.values[key])}`, label: unit, description: about };
+    }),
+};
+
+/** Whether perf_event_open would take an event on the machine. */
+export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {
+  if (type === PERF_TYPE.SOFTWARE) return config <= PERF_COUNT_SW.CGROUP_SWITCHES;
+  return spec.values['pmu.gp'] > 0 && eventCodeOf(type, config) !== undefined;
+}
