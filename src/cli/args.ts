@@ -27,13 +27,18 @@ const LITERAL = {
   'short-option-groups': false,
 };
 
+/** yargs takes quotes off values that begin and end with them; what begins with a mark keeps its own. */
+const MARK = '=';
+const unmarked = (value: unknown): unknown => (typeof value === 'string' ? value.slice(MARK.length) : value);
+
 const YARGS_TYPE = {
   flag: 'boolean',
   count: 'count',
   text: 'string',
   integer: 'string',
   unsigned: 'string',
-  list: 'array',
+  // An array option of yargs loses empty values; repeated strings become arrays by themselves.
+  list: 'string',
 } as const;
 
 /** Values of environment variables, as tokens in front of the given ones. */
@@ -64,7 +69,12 @@ export function parseArgs<const O extends readonly OptionSpec[]>(
 ): ParsedArgs<O> {
   const { tokens, rest } = lex(table, argv);
   const { options } = table;
-  const parser = yargs([...fromEnvironment(table, tokens, env), ...tokens])
+  const valued = new Set<string>(options.filter((o) => o.kind !== 'flag' && o.kind !== 'count').map((o) => o.name));
+  const marked = [...fromEnvironment(table, tokens, env), ...tokens].map((token) => {
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(token) ?? [];
+    return name !== undefined && valued.has(name) ? `--${name}=${MARK}${value ?? ''}` : token;
+  });
+  const parser = yargs(marked)
     .parserConfiguration(LITERAL)
     .options(Object.fromEntries(options.map((o) => [o.name, { type: YARGS_TYPE[o.kind] }])))
     .strict()
@@ -105,8 +115,9 @@ export function parseSubcommand<const O extends readonly OptionSpec[], const W e
 }
 
 function valueOf(kind: OptionSpec['kind'], value: unknown): unknown {
+  if (kind === 'flag') return value;
   if (kind === 'count') return value ?? 0;
-  if (kind === 'list') return value ?? [];
-  const isNumber = kind === 'integer' || kind === 'unsigned';
-  return isNumber && value !== undefined ? Number(value) : value;
+  if (kind === 'list') return value === undefined ? [] : [value].flat().map(unmarked);
+  const text = unmarked(value);
+  return kind === 'text' || text === undefined ? text : Number(text);
 }
