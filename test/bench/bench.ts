@@ -1,0 +1,118 @@
+/**
+ * `npm run bench`: how fast gperf is, as ratios measured in one run, each in processes of its own.
+ *
+ * - simulated seconds per wall second of `gperf record` on ftest at 4 kHz and at 50 kHz, with microseconds per sample;
+ * - cost of a stop against the number of iterations of the program, 10^6 to 5*10^10;
+ * - peak memory of the recordings;
+ * - `gperf --version` against a bare start of node.
+ * Minima of several runs, because machines are shared. Nothing here is asserted by the tests.
+ */
+import { spawnSync } from 'node:child_process';
+
+const MAIN = new URL('../../src/cli/main.js', import.meta.url).pathname;
+const SELF = new URL(import.meta.url).pathname;
+const ROUNDS = 5;
+const STOPS = 20_000;
+const PERIOD = 550_000;
+
+interface Measured {
+  readonly wall: number;
+  readonly samples: number;
+  readonly simulated: number;
+  readonly rss: number;
+}
+
+/** One recording in this process, measured from inside. */
+async function measureRecording(freq: number): Promise<Measured> {
+  const { recordWorkload } = await import('../../src/experiment/record.ts');
+  const { prepareWorkload } = await import('../../src/experiment/executable.ts');
+  const { setUpMachine } = await import('../../src/experiment/setup.ts');
+  const { openSink } = await import('../../src/perfdata/sink.ts');
+  const { recordAttrs } = await import('../../src/uapi/evsel-config.ts');
+  const { parseEventList } = await import('../../src/uapi/parse-events.ts');
+  const { loadWorkload } = await import('../../src/workload/registry.ts');
+  const spec = await setUpMachine({ sets: [] });
+  const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});
+  const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq });
+  const start = performance.now();
+  const sink = openSink('/dev/null');
+  const recorded = await recordWorkload({ spec, workload, evlist, cmdline: ['gperf'], sink, cacheDir: undefined });
+  const wall = (performance.now() - start) / 1000;
+  const rss = process.resourceUsage().maxRSS / 1024;
+  return { wall, samples: recorded.samples, simulated: recorded.elapsed / 1e9, rss };
+}
+
+/** Microseconds a stop costs in a loop of that many iterations, at one period for all sizes. */
+async function measureStops(iterations: number): Promise<number> {
+  const { block, branch, func, loop, op, program } = await import('../../src/workload/build.ts');
+  const { compile } = await import('../../src/workload/compile.ts');
+  const { CYCLES, TRAPS } = await import('../../src/arch/events.ts');
+  const body = [
+    block({ op: 'load' }, { op: 'alu' }),
+    branch(0.25, [op('alu')], [], { mispredict: 0.02 }),
+    branch(0.5, [op('store')], [op('alu')], { mispredict: 0.01 }),
+  ];
+  const main = func('main', [loop(iterations, body)]);
+  const image = compile(program({ name: 'stops', about: 'cost of a stop', functions: [main] }));
+  const run = (stops: number): number => {
+    let done = 0;
+    for (let seed = 0; done < stops; seed++) {
+      const cursor = image.start(`bench ${seed}`);
+      cursor.arm([CYCLES, TRAPS]);
+      const limits = new Float64Array([0, Infinity]);
+      for (; done < stops && !cursor.finished; done++) {
+        limits[0] = cursor.counts[0]! + PERIOD;
+        cursor.advance(limits);
+      }
+    }
+    return done;
+  };
+  run(STOPS);
+  const start = performance.now();
+  const stops = run(STOPS);
+  return ((performance.now() - start) * 1000) / stops;
+}
+
+function child<T>(...args: string[]): T {
+  const { stdout, status, stderr } = spawnSync(process.execPath, ['--no-use-osr', SELF, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`bench ${args.join(' ')} failed: ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+
+function wallOf(command: readonly string[]): number {
+  const start = performance.now();
+  spawnSync(process.execPath, command, { stdio: 'ignore' });
+  return performance.now() - start;
+}
+
+const repeat = <T>(n: number, work: () => T): T[] => Array.from({ length: n }, work);
+
+function main(): void {
+  for (const [freq, rounds] of [
+    [4000, ROUNDS],
+    [50_000, 3],
+  ] as const) {
+    const runs = repeat(rounds, () => child<Measured>('record', String(freq)));
+    const { wall, samples, simulated, rss } = runs.reduce((a, b) => (b.wall < a.wall ? b : a));
+    console.log(
+      `record ftest -F ${freq}: ${(simulated / wall).toFixed(1)} simulated seconds per second, ` +
+        `${((wall * 1e6) / samples).toFixed(1)} us/sample (${samples} samples), peak memory ${rss.toFixed(0)} MB`,
+    );
+  }
+  const sizes = [1e6, 1e7, 1e8, 1e9, 5e10];
+  const costs = sizes.map((n) => Math.min(...repeat(ROUNDS, () => child<number>('stops', String(n)))));
+  sizes.forEach((n, i) => {
+    const ratio = (costs[i]! / costs[2]!).toFixed(2);
+    console.log(
+      `a stop in a loop of ${n.toExponential(0)} iterations: ${ratio} of one in 1e+8 (${costs[i]!.toFixed(2)} us)`,
+    );
+  });
+  const pairs = repeat(15, () => ({ bare: wallOf(['-e', '']), version: wallOf([MAIN, '--version']) }));
+  const ratio = Math.min(...pairs.map((p) => p.version)) / Math.min(...pairs.map((p) => p.bare));
+  console.log(`gperf --version: ${ratio.toFixed(2)} bare node starts`);
+}
+
+const [what, argument] = process.argv.slice(2);
+if (what === 'record') console.log(JSON.stringify(await measureRecording(Number(argument))));
+else if (what === 'stops') console.log(JSON.stringify(await measureStops(Number(argument))));
+else main();

@@ -1,0 +1,37 @@
+/**
+ * Output shown in the README is generated: every `$ gperf` command in a console block is run, and what follows it must be
+ * what it prints. UPDATE=1 rewrites the README instead.
+ */
+import { expect } from 'chai';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const MAIN = resolve('dist/src/cli/main.js');
+const BLOCK = /```console\n\$ (?<command>[^\n]*)\n(?<output>[^]*?)```/g;
+
+describe('README', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'gperf-readme-'));
+  before(() => symlinkSync(resolve('workloads'), join(directory, 'workloads')));
+  after(() => rmSync(directory, { recursive: true }));
+
+  /** What a terminal would show: standard error and output of these commands never interleave. */
+  function printed(command: string): string {
+    const args = command.split(' ').slice(1);
+    const { PATH } = process.env;
+    const env = { PATH, HOME: directory, LC_ALL: 'C.UTF-8' };
+    const { stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: directory, env, encoding: 'utf8' });
+    return `${stderr}${stdout}`.replace(/[ \t]+$/gm, '').replace(/^\n+|\n+$/g, '');
+  }
+
+  it('shows what its commands print', () => {
+    const text = readFileSync('README.md', 'utf8');
+    const generated = text.replace(BLOCK, (block, command: string) => {
+      if (!command.startsWith('gperf ')) return block;
+      return `\`\`\`console\n$ ${command}\n${printed(command)}\n\`\`\``;
+    });
+    if (process.env['UPDATE'] === '1') writeFileSync('README.md', generated);
+    else expect(text).to.equal(generated);
+  }).timeout(60_000);
+});
