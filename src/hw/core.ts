@@ -185,7 +185,7 @@ export class Core implements Cpu {
   halt(until: Cycles): void {
     const { lapic } = this;
     const start = this.#clock;
-    this.#clock = Math.max(start, Math.min(until, lapic.timerAt, lapic.pmiAt)) as Cycles;
+    if (!lapic.pending) this.#clock = Math.max(start, Math.min(until, lapic.timerAt, lapic.pmiAt)) as Cycles;
     this.idle = (this.idle + this.#clock - start) as Cycles;
     this.#serve(undefined, 0);
   }
@@ -247,13 +247,20 @@ export class Core implements Cpu {
     }
   }
 
-  /** The rest of a pass after its counting plan changed under it. */
+  /** The rest of a pass after its counting plan changed under it, as a function of its own from there on. */
   #finishUnder(f: Ring0Function, done: number, plan: CountingPlan): void {
     const rest = f.cost - done;
+    const offset = Math.floor((f.size * done) / f.cost);
     const events = f.events.map((_, column) =>
       column === CYCLES ? rest : retiredBy(f, column, f.cost) - retiredBy(f, column, done),
     );
-    const tail: Ring0Function = { ...f, cost: rest as Cycles, events };
+    const tail: Ring0Function = {
+      ...f,
+      address: address(f.address + offset),
+      size: f.size - offset,
+      cost: rest as Cycles,
+      events,
+    };
     this.#spendInSteps(tail, plan);
   }
 
@@ -301,6 +308,8 @@ export class Core implements Cpu {
       return address(g.address + (g.size >> 1));
     };
     let top = frames.length;
+    // The function that runs is no caller of itself.
+    if (f !== undefined && frames[top - 1] === f.index) top--;
     const ip =
       f !== undefined
         ? address(f.address + Math.min(offset, f.size - 1))

@@ -32,6 +32,11 @@ export class LocalApic {
     return this.#lvtpcMasked;
   }
 
+  /** Whether anything waits for the core to take it. */
+  get pending(): boolean {
+    return this.nmiPending || this.timerPending || this.irqWorkPending;
+  }
+
   /** What was due by `now` becomes pending. A PMI that meets a masked entry is lost. */
   latch(now: Cycles): void {
     if (now >= this.pmiAt) {

@@ -26,7 +26,10 @@ import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../arch/perfevt
 const U32 = 2 ** 32;
 
 export interface Counter {
-  /** Below 2^width; may carry a fraction. */
+  /**
+   * From -2^(width-1) to below 2^(width-1), may carry a fraction: an armed counter is a small negative number, so that a
+   * double has bits left for 64ths.
+   */
   value: number;
   source: EventSource | undefined;
   /** Raises a PMI on overflow. */
@@ -91,14 +94,19 @@ export class Pmu implements MsrPort {
 
   /** Units of its column until the counter overflows; above 0. */
   remaining(counter: Counter): number {
-    return (this.#modulus - counter.value) / (counter.source as EventSource).scale;
+    const { value } = counter;
+    return (value < 0 ? -value : this.#modulus - value) / (counter.source as EventSource).scale;
   }
 
   /** A counter hears that `units` of its column happened; wraps, records the overflow and pulls the PMI line. */
   add(counter: Counter, units: number): void {
+    const before = counter.value;
     counter.value += units * (counter.source as EventSource).scale;
-    if (counter.value < this.#modulus) return;
-    counter.value %= this.#modulus;
+    if (before >= 0) {
+      if (counter.value >= this.#modulus / 2) counter.value -= this.#modulus;
+      return;
+    }
+    if (counter.value < 0) return;
     if (counter.fixed) this.#statusFixed |= counter.bit;
     else this.#statusGp |= counter.bit;
     if (!counter.int) return;
@@ -113,16 +121,16 @@ export class Pmu implements MsrPort {
     const fixed = ecx >= RDPMC_FIXED;
     const counter = fixed ? this.#fixed[ecx - RDPMC_FIXED] : this.#gp[ecx];
     if (counter === undefined) throw new GeneralProtection(ecx, 'RDPMC of a counter that does not exist');
-    return Math.floor(counter.value);
+    return this.#read(counter);
   }
 
   rdmsr(msr: number): number {
     const r = this.#decode(msr);
     switch (r.reg) {
       case 'PMC':
-        return Math.floor((this.#gp[r.idx] as Counter).value);
+        return this.#read(this.#gp[r.idx] as Counter);
       case 'FIXED_CTR':
-        return Math.floor((this.#fixed[r.idx] as Counter).value);
+        return this.#read(this.#fixed[r.idx] as Counter);
       case 'PERFEVTSEL':
         return this.#evtsel[r.idx] as number;
       case 'OFFCORE_RSP':
@@ -145,7 +153,7 @@ export class Pmu implements MsrPort {
     const r = this.#decode(msr);
     switch (r.reg) {
       case 'PMC':
-        (this.#gp[r.idx] as Counter).value = r.fullWidth ? this.#checked(msr, value) : this.#signExtend(value);
+        (this.#gp[r.idx] as Counter).value = r.fullWidth ? this.#checked(msr, value) : signExtend(value);
         return;
       case 'FIXED_CTR':
         (this.#fixed[r.idx] as Counter).value = this.#checked(msr, value);
@@ -203,15 +211,15 @@ export class Pmu implements MsrPort {
     return r;
   }
 
-  #checked(msr: number, value: number): number {
-    if (value < 0 || value >= this.#modulus) throw new GeneralProtection(msr, 'value wider than the counter');
-    return value;
+  /** Whole counts, modulo the counter's width. */
+  #read(counter: Counter): number {
+    const whole = Math.floor(counter.value);
+    return whole < 0 ? whole + this.#modulus : whole;
   }
 
-  /** A write through the legacy alias takes the low 32 bits and sign-extends bit 31 to the counter's width. */
-  #signExtend(value: number): number {
-    const low = value % U32;
-    return low < U32 / 2 ? low : low + this.#modulus - U32;
+  #checked(msr: number, value: number): number {
+    if (value < 0 || value >= this.#modulus) throw new GeneralProtection(msr, 'value wider than the counter');
+    return value < this.#modulus / 2 ? value : value - this.#modulus;
   }
 
   #checkGlobal(msr: number, value: number): void {
@@ -257,4 +265,10 @@ export class Pmu implements MsrPort {
     if (known === undefined) this.#columnSets.set(key, columns);
     return { columns: known ?? columns, counters, slots };
   }
+}
+
+/** A write through the legacy alias takes the low 32 bits and sign-extends bit 31 to the counter's width. */
+function signExtend(value: number): number {
+  const low = value % U32;
+  return low < U32 / 2 ? low : low - U32;
 }

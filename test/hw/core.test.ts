@@ -1,0 +1,374 @@
+/** The core: when interrupts arrive, where they say they hit, what nests in what, and that not one event goes astray. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
+import { MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
+import { EVENTSEL, FIXED_CTRL } from '../../src/arch/perfevtsel.ts';
+import type { Core } from '../../src/hw/core.ts';
+import { perfFunction } from '../../src/tool/perf-binary.ts';
+import { StraightLine } from '../../src/tool/straight-line.ts';
+import { cycles } from '../../src/units.ts';
+import { F, RING0, at, bareCore, inside } from './bare-core.ts';
+
+const FULL = 2 ** 48;
+const CODE = { cycles: 0x3c, instructions: 0xc0, branches: 0xc4, 'L1-dcache-loads': 0x81d0 } as const;
+type Event = keyof typeof CODE;
+
+/** Programs general-purpose counter `i` behind the core's back: registers change, no time passes. */
+function program(core: Core, i: number, event: Event, ring: 'USR' | 'OS', period?: number): void {
+  core.pmu.wrmsr(MSR.IA32_A_PMC0 + i, period === undefined ? 0 : FULL - period);
+  const int = period === undefined ? 0 : EVENTSEL.INT;
+  core.pmu.wrmsr(MSR.IA32_PERFEVTSEL0 + i, (CODE[event] | EVENTSEL[ring] | EVENTSEL.ENABLE | int) >>> 0);
+  core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0x70000000f);
+}
+/** What a handler does at least: acknowledge, and open LVTPC again. */
+function acknowledge(core: Core): void {
+  core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, core.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS));
+  core.lapic.setLvtpc('NMI');
+}
+const userCode = (length: number): StraightLine => new StraightLine(perfFunction('main'), cycles(length));
+
+describe('hw/core', () => {
+  describe('ring 3', () => {
+    it('runs to its allowance, and says why it stopped', () => {
+      const { core, script } = bareCore();
+      const code = userCode(5000);
+      expect(core.execute(code, cycles(1200))).to.equal('until');
+      expect(core.now()).to.equal(1200);
+      script.resched = true;
+      expect(core.execute(code, cycles(1500))).to.equal('resched');
+      script.resched = false;
+      expect(core.execute(code, cycles(1e9))).to.equal('finished');
+      expect(core.now()).to.equal(5000);
+    });
+
+    it('is interrupted by an overflow, the skid later', () => {
+      const { core, script } = bareCore({ fixed: 25, mean: 0, max: 100 });
+      program(core, 0, 'cycles', 'USR', 1000);
+      const code = userCode(10_000);
+      core.execute(code, cycles(5000));
+      expect(script.seen).to.have.length(1);
+      expect(script.seen[0]).to.include({ vector: 'NMI', when: 1025, cpl: 3 });
+      const { address: start, size } = perfFunction('main');
+      expect(script.seen[0]!.ip).to.equal(start + Math.floor((size * 1025) / 10_000));
+      expect(core.pmu.rdpmc(0), 'the counter keeps counting').to.equal(4000);
+    });
+
+    it('draws skids from fixed to max', () => {
+      const { core, script } = bareCore({ fixed: 20, mean: 20, max: 90 });
+      script.on.NMI = () => {
+        core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
+        acknowledge(core);
+      };
+      program(core, 0, 'cycles', 'USR', 1000);
+      core.execute(userCode(1e7), cycles(1e7));
+      const skids = script.seen.map((s, i) => s.when - (script.seen[i - 1]?.when ?? 0) - 1000);
+      expect(Math.min(...skids)).to.be.within(20, 21);
+      expect(Math.max(...skids)).to.equal(90);
+      const mean = skids.reduce((a, b) => a + b) / skids.length;
+      expect(mean).to.be.within(38.5, 40);
+    });
+
+    it('stops for the timer, runs the handler in ring 0, and goes on', () => {
+      const { core, script } = bareCore();
+      script.on.LOCAL_TIMER = () => core.spend(F.handler);
+      core.setTimer(cycles(700));
+      core.execute(userCode(10_000), cycles(3000));
+      expect(script.seen).to.deep.equal([
+        { vector: 'LOCAL_TIMER', when: 700, cpl: 3, ip: script.seen[0]!.ip, frames: [] },
+      ]);
+      expect(core.now()).to.equal(3000);
+    });
+
+    it('lets handlers count nothing on a user counter', () => {
+      const { core, script } = bareCore();
+      program(core, 0, 'instructions', 'USR');
+      script.on.LOCAL_TIMER = () => {
+        core.spend(F.long, 5);
+        core.setTimer(cycles(core.now() + 999));
+      };
+      core.setTimer(cycles(10));
+      const code = userCode(100_000);
+      core.execute(code, cycles(1e9));
+      expect(script.seen.length).to.be.greaterThan(90);
+      expect(core.pmu.rdpmc(0)).to.equal(code.totals(eventVector())[COLUMN.instructions]);
+    });
+  });
+
+  describe('ring 0', () => {
+    it('is stopped by an overflow at the offset where it happens', () => {
+      const { core, script } = bareCore();
+      program(core, 0, 'cycles', 'OS', 2500);
+      core.spend(F.long);
+      expect(script.seen).to.deep.equal([{ vector: 'NMI', when: 2500, cpl: 0, ip: at(F.long, 250), frames: [] }]);
+      expect(core.now()).to.equal(10_000);
+    });
+
+    it('finds whole events where their running share passes a whole number', () => {
+      const { core, script } = bareCore();
+      program(core, 0, 'L1-dcache-loads', 'OS', 2);
+      core.spend(F.long);
+      // Three loads in 10000 cycles: the second is there after 6666.67, rounded up to 1/64.
+      expect(script.seen[0]!.when).to.be.within(6666.66, 6666.69);
+    });
+
+    it('goes on where it was, also when the handler reprogrammed its counters', () => {
+      const { core, script } = bareCore();
+      script.on.NMI = () => {
+        acknowledge(core);
+        program(core, 0, script.seen.length % 2 === 0 ? 'cycles' : 'instructions', 'OS', 2000);
+      };
+      program(core, 0, 'cycles', 'OS', 2000);
+      core.spend(F.long);
+      // 2000 cycles, then 2000 instructions at 0.8 a cycle, in turn.
+      expect(script.seen.map((s) => s.ip)).to.deep.equal([200, 450, 650, 900].map((offset) => at(F.long, offset)));
+      expect(core.now()).to.equal(10_000);
+    });
+
+    it('shows its callers, and itself only once', () => {
+      const { core, script } = bareCore();
+      core.enter(F.idle);
+      core.enter(F.long);
+      program(core, 0, 'cycles', 'OS', 2500);
+      core.spend(F.long);
+      expect(script.seen[0]).to.deep.include({ ip: at(F.long, 250), frames: [inside(F.idle)] });
+      core.spend(F.tiny);
+      script.seen.length = 0;
+      core.setTimer(cycles(core.now() + 1));
+      core.spend(F.tiny);
+      expect(script.seen[0]!.frames).to.deep.equal([inside(F.long), inside(F.idle)]);
+    });
+
+    it('nests an NMI inside a timer handler', () => {
+      const { core, script } = bareCore();
+      script.on.LOCAL_TIMER = () => {
+        core.enter(F.handler);
+        core.spend(F.long);
+        core.leave();
+      };
+      core.setTimer(cycles(100));
+      program(core, 0, 'cycles', 'OS', 5000);
+      core.execute(userCode(10_000), cycles(1000));
+      expect(script.seen.map((s) => s.vector)).to.deep.equal(['LOCAL_TIMER', 'NMI']);
+      expect(script.seen[1]).to.deep.include({ when: 5100, cpl: 0, ip: at(F.long, 500), frames: [inside(F.handler)] });
+    });
+
+    it('defers timers while interrupts are off, not NMIs', () => {
+      const { core, script } = bareCore();
+      program(core, 0, 'cycles', 'OS', 4000);
+      core.setTimer(cycles(1000));
+      core.irqDisable();
+      core.irqDisable();
+      core.spend(F.long);
+      expect(script.seen.map((s) => [s.vector, s.when])).to.deep.equal([['NMI', 4000]]);
+      core.irqEnable();
+      expect(script.seen).to.have.length(1);
+      core.irqEnable();
+      expect(script.seen.map((s) => [s.vector, s.when])).to.deep.equal([
+        ['NMI', 4000],
+        ['LOCAL_TIMER', 10_000],
+      ]);
+    });
+
+    it('keeps timers and irq_work out of handlers, and serves them after', () => {
+      const { core, script } = bareCore();
+      script.on.LOCAL_TIMER = () => {
+        if (script.seen.length > 1) return;
+        core.raiseIrqWork();
+        core.setTimer(cycles(core.now() + 100));
+        core.spend(F.long);
+        expect(script.seen).to.have.length(1);
+      };
+      core.setTimer(cycles(50));
+      core.spend(F.long);
+      expect(script.seen.map((s) => [s.vector, s.when])).to.deep.equal([
+        ['LOCAL_TIMER', 50],
+        ['LOCAL_TIMER', 10_050],
+        ['IRQ_WORK', 10_050],
+      ]);
+      expect(core.now()).to.equal(20_000);
+    });
+  });
+
+  describe('NMIs', () => {
+    it('do not nest: one that comes inside the handler waits for its end', () => {
+      const { core, script } = bareCore();
+      script.on.NMI = () => {
+        acknowledge(core);
+        core.spend(F.long);
+        if (script.seen.length === 1) program(core, 0, 'cycles', 'OS', 1000);
+        core.spend(F.long);
+        if (script.seen.length === 1) expect(core.lapic.nmiPending).to.equal(true);
+        core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
+      };
+      program(core, 0, 'cycles', 'OS', 5000);
+      core.spend(F.long);
+      expect(script.seen.map((s) => s.when)).to.deep.equal([5000, 25_000]);
+      // The second one hits at the same instruction as the first: nothing ran between the two.
+      expect(script.seen[1]!.ip).to.equal(script.seen[0]!.ip);
+    });
+
+    it('LVTPC masks itself on delivery: a PMI before it is written again is lost', () => {
+      const { core, script } = bareCore();
+      script.on.NMI = () => core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
+      program(core, 0, 'cycles', 'USR', 1000);
+      const code = userCode(1e5);
+      core.execute(code, cycles(10_000));
+      expect(script.seen).to.have.length(1);
+      expect(core.lapic.lvtpcMasked).to.equal(true);
+      core.setLvtpc('NMI');
+      core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
+      core.execute(code, cycles(20_000));
+      expect(script.seen).to.have.length(2);
+    });
+
+    it('LVTPC comes out of reset masked', () => {
+      const { core, script } = bareCore();
+      core.lapic.latch(cycles(0));
+      const fresh = new (core.lapic.constructor as new () => typeof core.lapic)();
+      fresh.pmiAt = cycles(1);
+      fresh.latch(cycles(1));
+      expect([fresh.lvtpcMasked, fresh.nmiPending]).to.deep.equal([true, false]);
+      expect(script.seen).to.have.length(0);
+    });
+  });
+
+  describe('halt', () => {
+    it('passes time without cycles until the timer or its end', () => {
+      const { core, script } = bareCore();
+      program(core, 0, 'cycles', 'OS');
+      core.pmu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, FIXED_CTRL.OS << 8);
+      core.setTimer(cycles(5000));
+      core.halt(cycles(1e6));
+      expect([core.now(), core.idle]).to.deep.equal([5000, 5000]);
+      expect(script.seen).to.deep.equal([{ vector: 'LOCAL_TIMER', when: 5000, cpl: 0, ip: at(F.idle, 0), frames: [] }]);
+      core.halt(cycles(8000));
+      expect(core.now()).to.equal(8000);
+      expect([core.pmu.rdpmc(0), core.pmu.rdpmc(RDPMC_FIXED + 2)]).to.deep.equal([0, 0]);
+    });
+
+    it('serves what was pending before it sleeps', () => {
+      const { core, script } = bareCore();
+      core.raiseIrqWork();
+      core.halt(cycles(1e6));
+      expect(script.seen.map((s) => [s.vector, s.when])).to.deep.equal([['IRQ_WORK', 0]]);
+    });
+  });
+
+  describe('the books', () => {
+    const EVENTS = ['cycles', 'instructions', 'branches', 'L1-dcache-loads'] as const satisfies readonly Event[];
+    const passesTimesEvents = (core: Core, event: EventName): number =>
+      RING0.reduce((sum, f) => sum + core.passes[f.index]! * f.events[COLUMN[event]]!, 0);
+
+    it('ring-0 counts add up to passes times events, wherever counters stopped them', () => {
+      const step = fc.record({
+        f: fc.constantFrom(F.long, F.handler, F.tiny, F.odd),
+        times: fc.integer({ min: 1, max: 3 }),
+      });
+      fc.assert(
+        fc.property(
+          fc.array(step, { minLength: 1, maxLength: 12 }),
+          fc.array(fc.tuple(fc.constantFrom(...EVENTS), fc.integer({ min: 1, max: 4000 })), {
+            minLength: 1,
+            maxLength: 4,
+          }),
+          fc.integer({ min: 300, max: 20_000 }),
+          fc.nat(),
+          (steps, counters, timer, seed) => {
+            const { core, script } = bareCore({ fixed: 3, mean: 11, max: 60 }, String(seed));
+            const total = counters.map(() => 0);
+            const start = counters.map(([, period]) => FULL - period);
+            const harvest = (i: number): void => {
+              const value = core.pmu.rdpmc(i);
+              total[i]! += value - start[i]! + (value < start[i]! ? FULL : 0);
+            };
+            // Cycles come in 64ths, which a read drops: a counter of cycles is never written, the others always.
+            script.on.NMI = () => {
+              core.spend(F.tiny);
+              counters.forEach(([event, period], i) => {
+                if (event === 'cycles') return;
+                harvest(i);
+                core.pmu.wrmsr(MSR.IA32_A_PMC0 + i, (start[i] = FULL - 1 - ((period * script.seen.length) % 4999)));
+              });
+              acknowledge(core);
+            };
+            script.on.LOCAL_TIMER = () => {
+              core.spend(F.odd);
+              core.setTimer(cycles(core.now() + timer));
+            };
+            core.setTimer(cycles(timer));
+            counters.forEach(([event, period], i) => program(core, i, event, 'OS', period));
+            for (const { f, times } of steps) core.spend(f, times);
+            counters.forEach(([event], i) => {
+              harvest(i);
+              expect(total[i], event).to.equal(Math.floor(passesTimesEvents(core, event)));
+            });
+          },
+        ),
+        { numRuns: 150 },
+      );
+    });
+
+    it('counters near their overflow keep the 64ths of cycles', () => {
+      const { core } = bareCore();
+      program(core, 0, 'cycles', 'USR', 2 ** 40);
+      const code = userCode(1e6);
+      // An odd number of 64ths each time.
+      for (let i = 1; i <= 6400; i++) core.execute(code, cycles(i * (10 + 1 / 64)));
+      expect(core.pmu.rdpmc(0)).to.equal(FULL - 2 ** 40 + 64_100);
+    });
+
+    it("instructions:u is the cursor's total, whatever interrupts", () => {
+      const period = fc.integer({ min: 40, max: 3000 });
+      fc.assert(
+        fc.property(fc.array(period, { minLength: 1, maxLength: 20 }), period, period, (periods, timer, second) => {
+          const { core, script } = bareCore({ fixed: 5, mean: 20, max: 100 });
+          let counted = 0;
+          let start = FULL - periods[0]!;
+          script.on.NMI = () => {
+            core.spend(F.handler);
+            counted += core.pmu.rdpmc(0) - start + (core.pmu.rdpmc(0) < start ? FULL : 0);
+            start = FULL - periods[script.seen.length % periods.length]!;
+            core.pmu.wrmsr(MSR.IA32_A_PMC0, start);
+            acknowledge(core);
+          };
+          script.on.LOCAL_TIMER = () => {
+            core.spend(F.long);
+            core.setTimer(cycles(core.now() + timer));
+          };
+          core.setTimer(cycles(timer));
+          program(core, 0, 'instructions', 'USR', periods[0]);
+          program(core, 1, 'branches', 'USR', second);
+          program(core, 2, 'instructions', 'OS', second);
+          core.pmu.wrmsr(MSR.IA32_A_PMC0, start);
+          const code = userCode(40_000);
+          core.execute(code, cycles(1e9));
+          counted += core.pmu.rdpmc(0) - start + (core.pmu.rdpmc(0) < start ? FULL : 0);
+          expect(counted).to.equal(code.totals(eventVector())[COLUMN.instructions]);
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it('time is what ring 3, ring 0 and halts took', () => {
+      const { core, script } = bareCore({ fixed: 5, mean: 20, max: 100 });
+      script.on.NMI = () => {
+        core.spend(F.odd);
+        core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1777);
+        acknowledge(core);
+      };
+      script.on.LOCAL_TIMER = () => {
+        core.spend(F.handler);
+        core.setTimer(cycles(core.now() + 12_345));
+      };
+      core.setTimer(cycles(5));
+      program(core, 0, 'cycles', 'USR', 999);
+      const code = userCode(1e6);
+      core.execute(code, cycles(400_000));
+      core.halt(cycles(500_000));
+      core.spend(F.long, 3);
+      const ring0 = RING0.reduce((sum, f) => sum + core.passes[f.index]! * f.cost, 0);
+      expect(core.now()).to.equal(code.totals(eventVector())[COLUMN.cycles]! + ring0 + core.idle);
+    });
+  });
+});
