@@ -18,7 +18,7 @@ export interface Stream {
 
 /** Opens the stream of that path under a root seed. */
 export function stream(seed: string, path: string): Stream {
-  const key = createHash('sha256').update(`${seed}/${path}`).digest('hex').slice(0, 32);
+  const key = createHash('sha256').update(`${seed}\0${path}`).digest('hex').slice(0, 32);
   const prng = seedrandom.alea(key);
   return { uniform: () => prng.quick(), exponential: (mean) => -mean * log(1 - prng.quick()) };
 }
