@@ -3,7 +3,7 @@
  */
 import { CallchainRoot } from './callchain.ts';
 import type { Sym } from './dso.ts';
-import type { Location, Thread } from './machine.ts';
+import type { Thread } from './machine.ts';
 import type { DsoMap } from './maps.ts';
 
 /** struct he_stat. */
@@ -14,8 +14,8 @@ export interface HistStat {
   nrEvents: number;
 }
 
-/** struct hist_entry: one line. */
-export interface HistEntry {
+/** What sort keys look at: where and in which task a sample fell. */
+export interface HistPlace {
   /** Of the first sample; `comm` is its name then. */
   readonly thread: Thread;
   readonly comm: string;
@@ -29,6 +29,10 @@ export interface HistEntry {
   readonly parent: Sym | undefined;
   /** HIST_FILTER bits. */
   readonly filtered: number;
+}
+
+/** struct hist_entry: one line. */
+export interface HistEntry extends HistPlace {
   /** Samples in the line itself. */
   readonly stat: HistStat;
   /** Samples in it or in what it called; with `cumulate`. */
@@ -38,24 +42,13 @@ export interface HistEntry {
   readonly pairs: Map<number, HistEntry>;
 }
 
-export const noStat = (): HistStat => ({ period: 0, periodSys: 0, periodUs: 0, nrEvents: 0 });
+const noStat = (): HistStat => ({ period: 0, periodSys: 0, periodUs: 0, nrEvents: 0 });
 
-/** A line with nothing in it yet, for a sample at `al`. */
-export function newEntry(al: Location, cpu: number, parent: Sym | undefined): HistEntry {
-  const { thread, comm, map, sym, addr: ip, level, filtered } = al;
-  return {
-    thread,
-    comm,
-    map,
-    sym,
-    ip,
-    level,
-    cpu,
-    parent,
-    filtered,
-    stat: noStat(),
-    statAcc: noStat(),
-    callchain: new CallchainRoot(),
-    pairs: new Map(),
-  };
-}
+/** A line with nothing in it yet. */
+export const newEntry = (place: HistPlace): HistEntry => ({
+  ...place,
+  stat: noStat(),
+  statAcc: noStat(),
+  callchain: new CallchainRoot(),
+  pairs: new Map(),
+});

@@ -9,9 +9,8 @@
  */
 import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
-import { CallchainRoot } from './callchain.ts';
 import type { Sym } from './dso.ts';
-import { type HistEntry, type HistStat, newEntry, noStat } from './hist-entry.ts';
+import { type HistEntry, type HistPlace, type HistStat, newEntry } from './hist-entry.ts';
 import type { Frame, Location } from './machine.ts';
 import type { SortKey } from './sort.ts';
 
@@ -72,17 +71,17 @@ export class Hists {
   }
 
   #entry(al: Location, sample: SampleRecord, parent: Sym | undefined): HistEntry {
-    const he = newEntry(al, sample.cpu ?? -1, parent);
-    const identity = this.#identity(he);
-    const known = this.entries.get(identity);
-    if (known) return known;
-    this.entries.set(identity, he);
+    const { thread, comm, map, sym, addr: ip, level, filtered } = al;
+    const place = { thread, comm, map, sym, ip, level, cpu: sample.cpu ?? -1, parent, filtered };
+    const identity = this.#identity(place);
+    let he = this.entries.get(identity);
+    if (!he) this.entries.set(identity, (he = newEntry(place)));
     return he;
   }
 
-  #identity(he: HistEntry): string {
+  #identity(place: HistPlace): string {
     let identity = '';
-    for (const key of this.#options.keys) identity += `${key.identity(he)}\0`;
+    for (const key of this.#options.keys) identity += `${key.identity(place)}\0`;
     return identity;
   }
 
@@ -90,10 +89,7 @@ export class Hists {
   link(member: Hists, index: number): void {
     for (const [identity, other] of member.entries) {
       let he = this.entries.get(identity);
-      if (!he) {
-        he = { ...other, stat: noStat(), statAcc: noStat(), callchain: new CallchainRoot(), pairs: new Map() };
-        this.entries.set(identity, he);
-      }
+      if (!he) this.entries.set(identity, (he = newEntry(other)));
       he.pairs.set(index, other);
     }
   }

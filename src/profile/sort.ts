@@ -7,15 +7,16 @@
  * Source: tools/perf/util/sort.c; measured on perf 6.1.
  * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, trace and raw fields.
  */
-import type { Dso } from './dso.ts';
-import type { HistEntry } from './hist-entry.ts';
+import type { Dso, Sym } from './dso.ts';
+import type { HistEntry, HistPlace } from './hist-entry.ts';
+import type { DsoMap } from './maps.ts';
 
 export const SORT_NAMES = ['pid', 'comm', 'dso', 'symbol', 'parent', 'cpu'] as const;
 export type SortName = (typeof SORT_NAMES)[number];
 
 export interface SortKey {
   readonly name: SortName;
-  readonly identity: (he: HistEntry) => string | number;
+  readonly identity: (place: HistPlace) => string | number;
   readonly collate: (a: HistEntry, b: HistEntry) => number;
   readonly order: (a: HistEntry, b: HistEntry) => number;
 }
@@ -47,13 +48,20 @@ export function sortKeys(verbose: boolean): Readonly<Record<SortName, SortKey>> 
     if (!a.sym && !b.sym) return a.ip - b.ip;
     return byDso(a, b) || (missingLast(a.sym, b.sym) ?? (a.sym!.start - b.sym!.start || a.sym!.end - b.sym!.end));
   };
+  const identities = new Map<Sym, string>();
+  const symbolIdentity = (sym: Sym, map: DsoMap | undefined): string => {
+    let identity = identities.get(sym);
+    if (identity === undefined)
+      identities.set(sym, (identity = `${map ? file(map.dso) : ''}\0${sym.start}\0${sym.end}`));
+    return identity;
+  };
   return {
     pid: { name: 'pid', identity: (he) => he.thread.tid, collate: byTid, order: byTid },
     comm: { name: 'comm', identity: (he) => he.comm, collate: byComm, order: byComm },
     dso: { name: 'dso', identity: ({ map }) => (map ? file(map.dso) : ''), collate: byDso, order: byDso },
     symbol: {
       name: 'symbol',
-      identity: ({ sym, map, ip }) => (sym ? `${map ? file(map.dso) : ''}\0${sym.start}\0${sym.end}` : ip),
+      identity: ({ sym, map, ip }) => (sym ? symbolIdentity(sym, map) : ip),
       collate: bySymbolAddress,
       order: bySymbolName,
     },

@@ -19,6 +19,7 @@ import { PERF_RECORD, PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { type CallGraphOptions, callGraphLines } from './callgraph.ts';
 import { type Block, type Column, type ColumnStyle, hppColumn, keyColumn } from './report-columns.ts';
 import { type Field, planCallGraph, planFields, ReportError, type ReportOptions, sameField } from './report-options.ts';
+import { hierarchyLines, hierarchyTitle } from './report-hierarchy.ts';
 import { abbreviated, percentOf } from './table.ts';
 
 const HEADER_HINT = '# To display the perf.data header info, please use --header/--header-only options.';
@@ -51,9 +52,11 @@ function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
     throw new ReportError(
       "Selected -g or --branch-history.\nBut no callchain or branch data.\nDid you call 'perf record' without -g or -b?",
     );
+  if (options.hierarchy && options.fields !== undefined)
+    throw new ReportError('--hierarchy and --fields options cannot be used together');
   const wantsChildren = chains && options.children !== false;
-  const { output, sort, symbolFirst, strict } = planFields(options, wantsChildren);
-  const cumulate = wantsChildren;
+  const cumulate = wantsChildren && !options.hierarchy;
+  const { output, sort, symbolFirst, strict } = planFields(options, cumulate);
   if (!chains && sort.some((field) => 'key' in field && field.key === 'parent'))
     throw new ReportError("Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?");
   const style: ColumnStyle = {
@@ -206,34 +209,44 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
       const width = options.columnWidths?.[i];
       if (width) column.userWidth = width;
     }
-  const lines = sorted(hists, plan, columns, block).filter((he) => !he.filtered);
-  for (const he of lines) for (const column of columns) column.measure(he);
+  const all = hists.collated();
+  const entries = all.filter((he) => !he.filtered);
+  for (const he of entries) for (const column of columns) column.measure(he);
   const shown = columns.filter((column) => !column.elided);
-
-  if (!options.quiet) {
-    yield* headingLines(group, events);
-    yield* titleLines(shown, block, style);
-  }
   const total = block.totals[0] ?? 0;
-  for (const he of lines) {
+  const limit = options.percentLimit ?? 0;
+  const sort = (list: readonly HistEntry[]): HistEntry[] => sorted(list, plan, columns, block);
+  const graph = (he: HistEntry): string[] =>
+    plan.graph && hasChains(evsel) ? callGraphLines(he, total, { ...plan.graph, skipFirst: plan.skipFirst }) : [];
+
+  if (!options.quiet) yield* headingLines(group, events);
+  if (options.hierarchy) {
+    const numbers = shown.filter(({ key }) => !key);
+    const hierarchy = { numbers, keys: shown.filter(({ key }) => key), block, style, limit, graph, sort };
+    if (!options.quiet) yield* hierarchyTitle(hierarchy);
+    yield* hierarchyLines(all, hierarchy);
+    return;
+  }
+  if (!options.quiet) yield* titleLines(shown, block, style);
+  for (const he of sort(entries)) {
     const period = style.cumulate ? he.statAcc.period : he.stat.period;
-    if (percentOf(period, total) < (options.percentLimit ?? 0)) continue;
+    if (percentOf(period, total) < limit) continue;
     yield entryLine(he, columns, block, style);
-    if (plan.graph && hasChains(evsel)) yield* callGraphLines(he, total, { ...plan.graph, skipFirst: plan.skipFirst });
+    yield* graph(he);
   }
 }
 
-function makeColumn(field: Field, { style, elided, sort }: Plan): Column {
+function makeColumn(field: Field, { style, elided, sort, options }: Plan): Column {
   if ('hpp' in field) return hppColumn(field.hpp, style);
-  // If every key were elided nothing would be left to show: then none is.
-  const some = sort.some((other) => 'key' in other && !elided.has(other.key));
+  // If every key were elided nothing would be left to show: then none is. A hierarchy shows all its levels.
+  const some = !options.hierarchy && sort.some((other) => 'key' in other && !elided.has(other.key));
   return keyColumn(sortKeys(style.verbose)[field.key], some && elided.has(field.key), style);
 }
 
 /** hists__output_resort(). */
-function sorted(hists: Hists, plan: Plan, columns: readonly Column[], block: Block): HistEntry[] {
+function sorted(entries: readonly HistEntry[], plan: Plan, columns: readonly Column[], block: Block): HistEntry[] {
   const order = plan.sort.map((field) => columns[plan.output.findIndex((other) => sameField(other, field))]!);
-  return treeSorted(hists.collated(), (a, b) => {
+  return treeSorted(entries, (a, b) => {
     for (const column of order) {
       if (column.elided) continue;
       let result = column.order(a, b, block);
