@@ -102,7 +102,6 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
     no_buffering: flag('no-buffering'),
     running_time: flag('running-time'),
     switch_events: flag('switch-events'),
-    build_id_mmap: flag('buildid-mmap'),
     bpf_event: o['no-bpf-event'] !== true,
   });
 }

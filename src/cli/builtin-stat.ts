@@ -8,6 +8,7 @@ import {
   INTERVALS_PER_HEADER,
   intervalHeader,
   intervalStamp,
+  rawCounts,
   resultRows,
   startedOn,
   statLines,
@@ -22,7 +23,7 @@ import type { Evsel } from '../uapi/evsel.ts';
 import { statAttrs, statDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import type { StatResult } from '../uapi/results.ts';
-import { parseArgs } from './args.ts';
+import { parseArgs, parseSubcommand } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
@@ -40,18 +41,13 @@ const MOST_REPEATS = 100;
 type Options = ReturnType<typeof parseArgs<typeof STAT.options>>['options'];
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const outer = parseArgs(STAT, argv, context.terminal.env);
-  const [word, ...words] = outer.rest;
-  if (word === 'report') return report(words, outer.options, context);
-  if (word !== 'record') return count(argv, outer.options, outer.rest, context, undefined);
-  const inner = parseArgs(STAT, [...argv.slice(0, argv.length - outer.rest.length), ...words], context.terminal.env);
-  return count(
-    argv,
-    { ...inner.options, output: outer.options.output },
-    inner.rest,
-    context,
-    inner.options.output ?? DEFAULT_FILE,
-  );
+  const { env } = context.terminal;
+  const plain = parseArgs(STAT, argv, env);
+  if (plain.rest[0] === 'report') return report(plain.rest.slice(1), plain.options, context);
+  const { options, rest, subcommand } = parseSubcommand(STAT, ['record'], argv, env);
+  if (subcommand === undefined) return count(argv, options, rest, context, undefined);
+  // The -o of stat record is the file of the counts; the text goes to stderr.
+  return count(argv, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
 }
 
 /** Runs the workload and prints; `file` is where stat record stores the counts. */
@@ -108,6 +104,7 @@ async function count(
   } finally {
     watch.stop();
   }
+  if (o.verbose > 0) process.stderr.write(rawCounts(counted.evlist, counted.runs.at(-1)!.counts));
   out.close();
   if (sink !== undefined)
     await withFileErrors(() =>

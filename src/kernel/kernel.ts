@@ -29,6 +29,12 @@ const NSEC_PER_SEC = 1e9;
 const PAGE_SIZE = 4096;
 /** What a shell makes of a death by signal. */
 const SIGNAL_STATUS = 128;
+/** misc of the records of a context switch. */
+const SWITCHED = {
+  in: 0,
+  out: PERF_RECORD_MISC.SWITCH_OUT,
+  preempted: PERF_RECORD_MISC.SWITCH_OUT | PERF_RECORD_MISC.SWITCH_OUT_PREEMPT,
+} as const;
 /** prot and flags of a text mapping, and the device and inode numbers simulated files have. */
 const TEXT_MAPPING = { prot: 5, flags: 2, maj: 0xfd, min: 0, ino_generation: 1 } as const;
 
@@ -158,13 +164,29 @@ export class Kernel implements Software, KernelServices {
     const { cpu } = this;
     this.switches++;
     this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, this.#kernelRegs('__schedule'));
+    this.#perf_event_switch(prev, next, prev.state === 'running' ? SWITCHED.preempted : SWITCHED.out);
     this.perf.task_sched_out(prev);
     cpu.spend(FN.switch_mm_irqs_off);
     cpu.spend(FN.__switch_to);
     if (prev === this.#idle) this.#startTick();
     this.current = next;
     this.perf.task_sched_in(next);
+    this.#perf_event_switch(next, prev, SWITCHED.in);
     cpu.spend(FN.finish_task_switch);
+  }
+
+  /** perf_event_switch(): a task's own events are told that it went or came, a CPU's events also to whom and from whom. */
+  #perf_event_switch(task: Task, other: Task, misc: number): void {
+    if (task === this.#idle) return;
+    this.output.sideband(
+      task,
+      this.perf.contextsOf(task),
+      (event) => event.attr.context_switch === true,
+      (event, common) =>
+        event.task === undefined
+          ? { type: PERF_RECORD.SWITCH_CPU_WIDE, misc, next_prev_pid: other.pid, next_prev_tid: other.pid, ...common }
+          : { type: PERF_RECORD.SWITCH, misc, ...common },
+    );
   }
 
   /** do_idle(): the tick is stopped while there is nothing to account (NO_HZ_IDLE). */

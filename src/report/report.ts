@@ -23,7 +23,7 @@ import { hierarchyLines, hierarchyTitle } from './report-hierarchy.ts';
 import { abbreviated, percentOf } from './table.ts';
 
 const HEADER_HINT = '# To display the perf.data header info, please use --header/--header-only options.';
-const TIP = 'Compare a recording with the exact truth: gperf compare perf.data --truth';
+const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD';
 
 /** perf's default_parent_pattern. */
 const DEFAULT_PARENT = '^sys_|^do_page_fault';

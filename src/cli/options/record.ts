@@ -56,7 +56,6 @@ const OPTIONS = [
   { name: 'all-user', kind: 'flag', help: 'sample in user space only' },
   { name: 'kernel-callchains', kind: 'flag', help: 'record the kernel part of call chains only' },
   { name: 'user-callchains', kind: 'flag', help: 'record the user part of call chains only' },
-  { name: 'buildid-mmap', kind: 'flag', help: 'write build ids into mmap records' },
   { name: 'timestamp-boundary', kind: 'flag', help: 'record the time of the first and last sample (always done)' },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
   COLOR_OPTION,
@@ -88,6 +87,7 @@ export const RECORD: CommandTable<typeof OPTIONS> = {
     ...refuse('a slow /proc', 'proc-map-timeout'),
     ...refuse('BPF programs', 'clang-path', 'clang-opt', 'off-cpu'),
     ...refuse('build ids of files without samples', 'buildid-all'),
+    ...refuse('build ids in mmap records', 'buildid-mmap'),
     ...refuse(
       'more than one output file',
       'timestamp-filename',
