@@ -65,6 +65,10 @@ export class Pmu implements MsrPort {
   #ctrlFixed = 0;
   #statusGp = 0;
   #statusFixed = 0;
+  #low = 0;
+  #high = 0;
+  readonly #gpLimit: number;
+  readonly #fixedLimit: number;
   readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
   /** Plans already built for the present selectors, by global control: software toggles that register twice a PMI. */
   readonly #known: readonly [Map<number, CountingPlan>, Map<number, CountingPlan>] = [new Map(), new Map()];
@@ -74,6 +78,8 @@ export class Pmu implements MsrPort {
     this.caps = caps;
     this.#clocks = clocks;
     this.#modulus = 2 ** caps.width;
+    this.#gpLimit = 2 ** caps.nrGp;
+    this.#fixedLimit = 2 ** caps.nrFixed;
     const counter = (fixed: boolean) => (_: unknown, i: number) => ({
       value: 0,
       source: undefined,
@@ -169,20 +175,20 @@ export class Pmu implements MsrPort {
         this.#fixedCtrl = value;
         break;
       case 'GLOBAL_CTRL':
-        this.#checkGlobal(msr, value);
-        this.#ctrlGp = value % U32;
-        this.#ctrlFixed = Math.floor(value / U32);
+        this.#split(msr, value);
+        this.#ctrlGp = this.#low;
+        this.#ctrlFixed = this.#high;
         this.#plans[0] = this.#plans[1] = undefined;
         return;
       case 'GLOBAL_OVF_CTRL':
-        this.#checkGlobal(msr, value);
-        this.#statusGp &= ~(value % U32);
-        this.#statusFixed &= ~Math.floor(value / U32);
+        this.#split(msr, value);
+        this.#statusGp &= ~this.#low;
+        this.#statusFixed &= ~this.#high;
         return;
       case 'GLOBAL_STATUS_SET':
-        this.#checkGlobal(msr, value);
-        this.#statusGp |= value % U32;
-        this.#statusFixed |= Math.floor(value / U32);
+        this.#split(msr, value);
+        this.#statusGp |= this.#low;
+        this.#statusFixed |= this.#high;
         return;
       case 'GLOBAL_STATUS':
       case 'PERF_CAPABILITIES':
@@ -222,8 +228,11 @@ export class Pmu implements MsrPort {
     return value < this.#modulus / 2 ? value : value - this.#modulus;
   }
 
-  #checkGlobal(msr: number, value: number): void {
-    if (value % U32 >= 2 ** this.caps.nrGp || value >= U32 * 2 ** this.caps.nrFixed)
+  /** The halves of a global register's value, left in #low and #high. (Not a pair, not %: both are slow on this path.) */
+  #split(msr: number, value: number): void {
+    this.#high = Math.floor(value / U32);
+    this.#low = value - this.#high * U32;
+    if (this.#low >= this.#gpLimit || this.#high >= this.#fixedLimit)
       throw new GeneralProtection(msr, 'bit of a counter that does not exist');
   }
 

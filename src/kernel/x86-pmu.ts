@@ -384,7 +384,8 @@ export class X86Pmu implements Pmu {
   }
 }
 
-const modulo = (a: number, m: number): number => ((a % m) + m) % m;
+/** a modulo m, for a within [-m, 2m). */
+const modulo = (a: number, m: number): number => (a < 0 ? a + m : a >= m ? a - m : a);
 
 /** Indices of the set bits, general-purpose counters before fixed ones. */
 function bitsAscending(status: number): number[] {
@@ -392,7 +393,8 @@ function bitsAscending(status: number): number[] {
   const collect = (word: number, base: number): void => {
     for (let bits = word; bits !== 0; bits &= bits - 1) indices.push(base + 31 - Math.clz32(bits & -bits));
   };
-  collect(status % 2 ** 32, 0);
-  collect(Math.floor(status / 2 ** 32), PMC_IDX_FIXED);
+  const high = Math.floor(status / 2 ** 32);
+  collect(status - high * 2 ** 32, 0);
+  collect(high, PMC_IDX_FIXED);
   return indices;
 }
