@@ -5,8 +5,10 @@ import { PerfDataIoError } from '../perfdata/errors.ts';
 import { openPerfData, type Session } from '../perfdata/reader.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
+import { headerLines } from '../report/header.ts';
+import { ReportError } from '../report/report-options.ts';
 import type { CommandContext } from './commands.ts';
-import { InputError } from './errors.ts';
+import { InputError, UsageError } from './errors.ts';
 import { withFileErrors } from './simulation.ts';
 
 const DEFAULT_INPUT = 'perf.data';
@@ -41,6 +43,46 @@ export async function openRecording(
   const changed = path === '-' ? new Date(0) : statSync(path).ctime;
   return { session, symbols, capturedOn: ctime(changed) };
 }
+
+/** What report and script have in common. */
+interface PrintOptions {
+  readonly input: string | undefined;
+  readonly symfs: string | undefined;
+  readonly header: boolean | undefined;
+  readonly 'header-only': boolean | undefined;
+  readonly 'show-info': boolean | undefined;
+}
+
+/**
+ * Opens a recording and prints what `lines` makes of it, or only its header; `usage` is shown with an option that cannot be
+ * honoured. Returns the exit code.
+ */
+export async function printRecording(
+  o: PrintOptions,
+  context: CommandContext,
+  usage: string,
+  lines: (opened: Opened, header: { readonly header?: readonly string[] }) => Iterable<string>,
+): Promise<number> {
+  const opened = await openRecording(o.input, o.symfs, context);
+  const { session, capturedOn } = opened;
+  try {
+    await withFileErrors(() => {
+      const wanted = o.header === true || o['header-only'] === true;
+      const header = wanted ? [...headerLines(session, { capturedOn, full: o['show-info'] === true })] : [];
+      return printLines(o['header-only'] === true ? header : lines(opened, wanted ? { header } : {}));
+    });
+  } catch (error) {
+    if (error instanceof ReportError) throw new UsageError(error.message, usage);
+    throw error;
+  } finally {
+    session.close();
+  }
+  return 0;
+}
+
+/** Options as a report takes them: what was not given is absent. */
+export const given = <T extends object>(options: { [K in keyof T]: T[K] | undefined }): T =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
