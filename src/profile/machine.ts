@@ -9,7 +9,8 @@
  * Not modelled: guests as machines of their own (their samples are seen and filtered, as perf does without --guest),
  * bpf programs and other symbols announced at run time, DWARF unwinding, inlined frames.
  */
-import type { FileRecord } from '../perfdata/reader.ts';
+import { ByteReader } from '../perfdata/bytes.ts';
+import type { FileRecord, OpaqueRecord } from '../perfdata/reader.ts';
 import type { BuildId } from '../uapi/evsel.ts';
 import type { MmapRecord, SampleRecord, TaskRecord } from '../uapi/perf-event.ts';
 import { PERF_CONTEXT, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
@@ -64,12 +65,24 @@ const KERNEL_NAME = '[kernel.kallsyms]';
 const ANON = /^(\/\/anon$|\/dev\/zero|\/anon_hugepage)/;
 const NO_DSO = /^(\[stack|\/SYSV|\[heap\]$)/;
 const PROT_EXEC = 4;
+const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
 /** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
 export const PERF_MAX_STACK_DEPTH = 127;
 
 export const cpumodeOf = (misc: number): number => misc & PERF_RECORD_MISC.CPUMODE_MASK;
 const isGuest = (cpumode: number): boolean =>
   cpumode === PERF_RECORD_MISC.GUEST_KERNEL || cpumode === PERF_RECORD_MISC.GUEST_USER;
+
+const BUILD_ID_SIZE = 20;
+/** Bytes of such a record between its header and its file name. */
+const BUILD_ID_FIXED = 28;
+/** struct perf_record_header_build_id behind its header: s32 pid; u8 id[20], size, pad[3]; char filename[]. */
+function buildIdOf({ payload, misc }: OpaqueRecord): Pick<BuildId, 'filename' | 'buildId' | 'misc'> {
+  const r = new ByteReader(payload, 4);
+  const [id, size] = [r.take(BUILD_ID_SIZE), r.u32() & 0xff];
+  const known = misc & PERF_RECORD_MISC_BUILD_ID_SIZE ? Math.min(size, BUILD_ID_SIZE) : BUILD_ID_SIZE;
+  return { misc, buildId: Buffer.from(id.subarray(0, known)).toString('hex'), filename: r.string(r.left) };
+}
 
 export class Machine {
   readonly kernelMaps = new Maps();
@@ -81,15 +94,17 @@ export class Machine {
   /** `buildIds`: the recording's BUILD_ID table, which knows its dsos before the first mapping is read. */
   constructor(source: SymbolSource, buildIds: readonly BuildId[] = []) {
     this.#source = source;
-    for (const { filename, buildId, misc } of buildIds) {
-      const kernel = cpumodeOf(misc) === PERF_RECORD_MISC.KERNEL;
-      if (isGuest(cpumodeOf(misc))) continue;
-      if (kernel && filename !== KERNEL_NAME) {
-        const name = filename.startsWith('/') ? moduleName(filename) : filename;
-        this.#dsos.find(name, { buildId, kernel, shortName: name });
-      } else this.#dsos.find(filename, { buildId, kernel });
-    }
+    for (const entry of buildIds) this.#addBuildId(entry);
     Object.assign(this.thread(0, 0), { comm: 'swapper', commSet: true });
+  }
+
+  #addBuildId({ filename, buildId, misc }: Pick<BuildId, 'filename' | 'buildId' | 'misc'>): void {
+    const mode = cpumodeOf(misc);
+    if (isGuest(mode)) return;
+    const kernel = mode === PERF_RECORD_MISC.KERNEL;
+    const isModule = kernel && filename !== KERNEL_NAME;
+    const name = isModule && filename.startsWith('/') ? moduleName(filename) : filename;
+    this.#dsos.find(name, { buildId, kernel, ...(isModule && { shortName: name }) });
   }
 
   /** machine__findnew_thread(): a tid never heard of is called ":tid". */
@@ -106,6 +121,8 @@ export class Machine {
   process(record: FileRecord): void {
     const { type } = record;
     if (type === PERF_RECORD.FORK) this.#fork(record);
+    else if (type === PERF_RECORD.BUILD_ID && record.payload.length > BUILD_ID_FIXED)
+      this.#addBuildId(buildIdOf(record));
     else if (type === PERF_RECORD.COMM || type === PERF_RECORD.MMAP || type === PERF_RECORD.MMAP2) {
       const mode = cpumodeOf(record.misc);
       if (isGuest(mode)) return;

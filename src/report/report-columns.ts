@@ -44,8 +44,8 @@ export interface ColumnStyle {
 export interface Column {
   readonly name: HppName | SortName;
   readonly title: string;
-  /** A sort key, not a number. */
-  readonly key: boolean;
+  /** Undefined for a number. */
+  readonly key: SortKey | undefined;
   /** Not shown: every line has the same value. */
   readonly elided: boolean;
   /** From -w. */
@@ -92,7 +92,7 @@ export function hppColumn(name: HppName, style: ColumnStyle): Column {
   return {
     name,
     title,
-    key: false,
+    key: undefined,
     elided: false,
     measure() {},
     width(block) {
@@ -186,7 +186,7 @@ export function keyColumn(key: SortKey, elided: boolean, style: ColumnStyle): Co
   return {
     name: key.name,
     title,
-    key: true,
+    key,
     elided,
     measure(he) {
       widest = Math.max(widest, length(he, style));

@@ -2,7 +2,7 @@
  * perf report --hierarchy: lines of the first sort key, each with those of the next key below it.
  *
  * Source: tools/perf/ui/stdio/hist.c (hist_entry__hierarchy_fprintf), util/hist.c; measured on perf 6.1.
- * Not modelled: the width perf gives columns when filters hide lines of call chains; several keys in one level (--sort '{dso,sym}').
+ * Not modelled: the widths perf gives columns when a filter hides lines; several keys in one level (--sort '{dso,sym}').
  */
 import type { HistEntry } from '../profile/hist-entry.ts';
 import type { Block, Column, ColumnStyle } from './report-columns.ts';
@@ -32,12 +32,29 @@ export interface Hierarchy {
   readonly sort: (entries: HistEntry[]) => HistEntry[];
 }
 
-/** The lines of an event, given those of its flat report in perf's input order. What a filter hides still counts above. */
-export function* hierarchyLines(entries: readonly HistEntry[], hierarchy: Hierarchy): Generator<string> {
-  for (const level of gather(entries, hierarchy, 0)) yield* levelLines(level, 0, hierarchy);
+/**
+ * The lines of an event, heading first unless `quiet`, given those of its flat report in perf's input order. What a filter
+ * hides still counts in the lines above it, and those make room for what they show.
+ */
+export function* hierarchyLines(
+  entries: readonly HistEntry[],
+  hierarchy: Hierarchy,
+  quiet: boolean,
+): Generator<string> {
+  const levels = gather(entries, hierarchy, 0);
+  measure(levels, hierarchy);
+  if (!quiet) yield* titleLines(hierarchy);
+  for (const level of levels) yield* levelLines(level, 0, hierarchy);
 }
 
-export function* hierarchyTitle({ numbers, keys, block, style }: Hierarchy): Generator<string> {
+function measure(levels: readonly Level[], hierarchy: Hierarchy): void {
+  for (const { entry, below } of levels) {
+    if (below.length || !entry.filtered) for (const column of hierarchy.keys) column.measure(entry);
+    measure(below, hierarchy);
+  }
+}
+
+function* titleLines({ numbers, keys, block, style }: Hierarchy): Generator<string> {
   const separator = style.separator ?? '  ';
   const indent = style.separator === undefined ? (keys.length - 1) * INDENT : 0;
   const titles = keys.map(({ title }) => title.trim()).join(' / ');
@@ -52,10 +69,12 @@ export function* hierarchyTitle({ numbers, keys, block, style }: Hierarchy): Gen
 function gather(entries: readonly HistEntry[], hierarchy: Hierarchy, depth: number): Level[] {
   const column = hierarchy.keys[depth];
   if (!column) return [];
-  const groups = new Map<string, HistEntry[]>();
+  const groups = new Map<string | number | undefined, HistEntry[]>();
   for (const entry of entries) {
-    const text = column.text(entry, hierarchy.block);
-    groups.set(text, [...(groups.get(text) ?? []), entry]);
+    const identity = column.key?.identity(entry);
+    const group = groups.get(identity);
+    if (group) group.push(entry);
+    else groups.set(identity, [entry]);
   }
   const leaf = depth === hierarchy.keys.length - 1;
   const levels = new Map<HistEntry, Level>();

@@ -7,146 +7,28 @@
  * Source: tools/perf/builtin-report.c, ui/stdio/hist.c; measured on perf 6.1.
  * Not modelled: branch and memory modes, --time, srcline keys, inlined frames (as perf report --no-inline), colours.
  */
-import type { Sym, SymbolSource } from '../profile/dso.ts';
+import type { SymbolSource } from '../profile/dso.ts';
 import type { HistEntry } from '../profile/hist-entry.ts';
-import { Hists } from '../profile/hist.ts';
-import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
-import { sortKeys } from '../profile/sort.ts';
+import type { Hists } from '../profile/hist.ts';
 import { treeSorted } from '../profile/rbtree.ts';
-import { isSample, type Recording, replay } from '../profile/session.ts';
+import type { Recording } from '../profile/session.ts';
+import { sortKeys } from '../profile/sort.ts';
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_RECORD, PERF_SAMPLE } from '../uapi/perf-event.ts';
-import { type CallGraphOptions, callGraphLines } from './callgraph.ts';
+import { callGraphLines } from './callgraph.ts';
 import { type Block, type Column, type ColumnStyle, hppColumn, keyColumn } from './report-columns.ts';
-import { type Field, planCallGraph, planFields, ReportError, type ReportOptions, sameField } from './report-options.ts';
-import { hierarchyLines, hierarchyTitle } from './report-hierarchy.ts';
+import { gather } from './report-gather.ts';
+import { hierarchyLines } from './report-hierarchy.ts';
+import { type Field, ReportError, type ReportOptions, sameField } from './report-options.ts';
+import { hasChains, makePlan, type Plan } from './report-plan.ts';
 import { abbreviated, percentOf } from './table.ts';
 
 const HEADER_HINT = '# To display the perf.data header info, please use --header/--header-only options.';
 const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD';
 
-/** perf's default_parent_pattern. */
-const DEFAULT_PARENT = '^sys_|^do_page_fault';
-
-interface Plan {
-  readonly options: ReportOptions;
-  readonly output: readonly Field[];
-  readonly sort: readonly Field[];
-  readonly style: ColumnStyle;
-  /** Undefined: no graphs. */
-  readonly graph: Omit<CallGraphOptions, 'skipFirst'> | undefined;
-  readonly order: 'caller' | 'callee';
-  readonly skipFirst: boolean;
-  /** Functions that count as parents. */
-  readonly pattern: RegExp;
-  /** Filters of one value, which make their column superfluous. */
-  readonly elided: ReadonlyMap<string, string>;
-}
-
-const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
-
-function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
-  const chains = evlist.some(hasChains);
-  const call = planCallGraph(options.callGraph, options.percentLimit);
-  if (!chains && options.callGraph !== undefined && call.enabled)
-    throw new ReportError(
-      "Selected -g or --branch-history.\nBut no callchain or branch data.\nDid you call 'perf record' without -g or -b?",
-    );
-  if (options.hierarchy && options.fields !== undefined)
-    throw new ReportError('--hierarchy and --fields options cannot be used together');
-  const wantsChildren = chains && options.children !== false;
-  const cumulate = wantsChildren && !options.hierarchy;
-  const { output, sort, symbolFirst, strict } = planFields(options, cumulate);
-  if (!chains && sort.some((field) => 'key' in field && field.key === 'parent'))
-    throw new ReportError("Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?");
-  const style: ColumnStyle = {
-    separator: options.fieldSeparator,
-    verbose: options.verbose ?? false,
-    cumulate,
-    strict,
-    dsoFiltered: options.dsos !== undefined,
-    userWidths: options.columnWidths !== undefined,
-  };
-  const { enabled, mode, value, minPercent, printLimit } = call;
-  const graph = { mode, value, minPercent, printLimit, cumulate, separator: options.fieldSeparator ?? ';' };
-  return {
-    options,
-    output,
-    sort,
-    style,
-    graph: chains && enabled ? graph : undefined,
-    order: options.inverted ? 'caller' : (call.order ?? (wantsChildren ? 'caller' : 'callee')),
-    skipFirst: symbolFirst,
-    pattern: parentPattern(options.parent ?? DEFAULT_PARENT),
-    elided: elidedKeys(sort, options),
-  };
-}
-
-function parentPattern(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern);
-  } catch {
-    throw new ReportError(`Invalid regex: ${pattern}`);
-  }
-}
-
-/** sort__setup_elide(). */
-function elidedKeys(sort: readonly Field[], { comms, dsos, symbols }: ReportOptions): Map<string, string> {
-  const filters = { comm: comms, dso: dsos, symbol: symbols };
-  const elided = new Map<string, string>();
-  const keys = sort.flatMap((field) => ('key' in field ? [field.key] : []));
-  for (const [name, values] of Object.entries(filters))
-    if (values?.length === 1 && keys.some((key) => key === name)) elided.set(name, values[0]!);
-  return elided;
-}
-
-/** machine__resolve()'s filters. */
-function filterOf(al: Location, { comms, dsos, symbols }: ReportOptions): number {
-  let filtered = al.filtered;
-  if (comms && !comms.includes(al.comm)) filtered |= HIST_FILTER.THREAD;
-  const dso = al.map?.dso;
-  if (dsos && !(dso && (dsos.includes(dso.shortName) || dsos.includes(dso.name)))) filtered |= HIST_FILTER.DSO;
-  if (symbols && !(al.sym && symbols.includes(al.sym.name))) filtered |= HIST_FILTER.SYMBOL;
-  return filtered;
-}
-
-interface Gathered {
-  readonly hists: readonly Hists[];
-  readonly totalLostSamples: number;
-}
-
-function gather(recording: Recording, symbols: SymbolSource, plan: Plan): Gathered {
-  const { options, order, sort, graph, style, pattern } = plan;
-  const known = sortKeys(style.verbose);
-  const keys = sort.flatMap((field) => ('key' in field ? [known[field.key]] : []));
-  const { cumulate } = style;
-  const wantsParent = keys.some(({ name }) => name === 'parent');
-  const hists = recording.evlist.map(
-    (evsel) => new Hists({ keys, cumulate, useCallchain: graph !== undefined && hasChains(evsel) }),
-  );
-  let totalLostSamples = 0;
-  for (const replayed of replay(recording, symbols)) {
-    const { record, machine, evsel } = replayed;
-    if (record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += record.lost;
-    if (!isSample(replayed)) continue;
-    const sample = replayed.record;
-    const al = machine.resolve(sample);
-    if (options.hideUnresolved && !al.sym) continue;
-    al.filtered = filterOf(al, options);
-    let chain: Frame[] = [];
-    let parent: Sym | undefined;
-    if (graph || cumulate || wantsParent) {
-      chain = machine.resolveChain(sample, order, options.maxStack);
-      if (options.hideUnresolved) chain = chain.filter((frame) => frame.sym);
-      if (wantsParent) parent = chain.find((frame) => frame.sym && pattern.test(frame.sym.name))?.sym;
-    }
-    if (options.excludeOther && !parent) al.filtered |= HIST_FILTER.PARENT;
-    hists[evsel]?.add(al, sample, chain, parent);
-  }
-  return { hists, totalLostSamples };
-}
-
-/** Lines of the report, without their newlines. */
+/**
+ * Lines of the report, without their newlines. Of a damaged recording what could be read is reported before the reader's
+ * error is thrown. Throws ReportError for what cannot be done.
+ */
 export function* reportStdio(recording: Recording, symbols: SymbolSource, options: ReportOptions): Generator<string> {
   const { evlist } = recording;
   const plan = makePlan(evlist, options);
@@ -156,7 +38,8 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
     else yield* [HEADER_HINT, '#'];
   }
   for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
-  const { hists, totalLostSamples } = gather(recording, symbols, plan);
+  const { hists, totalLostSamples, fault } = gather(recording, symbols, plan);
+  if (fault !== undefined && !hists.some(({ nrSamples }) => nrSamples)) throw fault;
   if (!hists.some(({ nrSamples }) => nrSamples))
     throw new ReportError(`The ${recording.path ?? 'perf.data'} data has no samples!`);
   if (!quiet) yield* ['#', `# Total Lost Samples: ${totalLostSamples}`, '#'];
@@ -167,6 +50,7 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
     yield* ['', ''];
   }
   if (!quiet) yield* ['#', `# (Tip: ${TIP})`, '#'];
+  if (fault !== undefined) throw fault;
 }
 
 interface EventBlock {
@@ -211,7 +95,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
     }
   const all = hists.collated();
   const entries = all.filter((he) => !he.filtered);
-  for (const he of entries) for (const column of columns) column.measure(he);
+  if (!options.hierarchy) for (const he of entries) for (const column of columns) column.measure(he);
   const shown = columns.filter((column) => !column.elided);
   const total = block.totals[0] ?? 0;
   const limit = options.percentLimit ?? 0;
@@ -223,8 +107,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   if (options.hierarchy) {
     const numbers = shown.filter(({ key }) => !key);
     const hierarchy = { numbers, keys: shown.filter(({ key }) => key), block, style, limit, graph, sort };
-    if (!options.quiet) yield* hierarchyTitle(hierarchy);
-    yield* hierarchyLines(all, hierarchy);
+    yield* hierarchyLines(all, hierarchy, options.quiet ?? false);
     return;
   }
   if (!options.quiet) yield* titleLines(shown, block, style);

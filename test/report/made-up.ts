@@ -35,6 +35,8 @@ export interface MadeUp {
   readonly evlist: readonly Evsel[];
   readonly records: readonly PerfRecord[];
   readonly stat?: boolean;
+  /** Stored as perf record writes into a pipe. */
+  readonly pipe?: boolean;
   readonly judged: readonly Judged[];
 }
 
@@ -314,4 +316,17 @@ const stat: MadeUp = {
   judged: [script(''), { command: 'evlist', args: ['-v'], options: { verbose: true } }],
 };
 
-export const MADE_UP: Readonly<Record<string, MadeUp>> = { flat, chains, events, grouped, wide, stat };
+/** The two events as they come out of a pipe. */
+const pipe: MadeUp = {
+  pipe: true,
+  evlist: [event('cycles', 0, IDS | S.ID), event('instructions', 1, IDS | S.ID)],
+  records: twice,
+  judged: [
+    report('-s sym', { sort: 'sym' }),
+    script('-F event,ip,sym', { fields: 'event,ip,sym' }),
+    { command: 'evlist', args: ['-v'], options: { verbose: true } },
+    { command: 'header', args: [], options: {} },
+  ],
+};
+
+export const MADE_UP: Readonly<Record<string, MadeUp>> = { flat, chains, events, grouped, wide, stat, pipe };

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { KERNEL_KALLSYMS, storeInCache } from '../../src/perfdata/buildid-cache.ts';
 import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
-import { openSink } from '../../src/perfdata/sink.ts';
+import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import type { SymbolSource } from '../../src/profile/dso.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
@@ -57,11 +57,13 @@ describe('reports of recordings made by hand', () => {
   before(() => {
     storeInCache(cacheDir, { path: FTEST.path, buildId: FTEST_ELF.buildId, content: FTEST_ELF.bytes });
     storeInCache(cacheDir, { path: KERNEL_KALLSYMS, buildId: KERNEL_BUILD_ID, content: Buffer.from(KALLSYMS) });
-    for (const [name, { evlist, records, stat }] of Object.entries(MADE_UP)) {
+    for (const [name, { evlist, records, stat, pipe }] of Object.entries(MADE_UP)) {
       const path = dir.file(`${name}.data`);
-      const writer = new PerfDataWriter(openSink(path), evlist, { env: ENV, buildIds: BUILD_IDS, stat: stat ?? false });
+      const sink = new MemorySink(pipe ? 'pipe' : 'file');
+      const writer = new PerfDataWriter(sink, evlist, { env: ENV, buildIds: BUILD_IDS, stat: stat ?? false });
       writer.write(records);
       writer.finish();
+      writeFileSync(path, sink.bytes);
       paths.set(name, path);
     }
   });

@@ -54,6 +54,17 @@ describe('perf report', () => {
     expect(() => report({}, FLAT, [])).to.throw(ReportError, 'The a.data data has no samples!');
   });
 
+  it('reports what could be read of a damaged recording, then throws', () => {
+    const damaged = function* (): Generator<PerfRecord> {
+      yield* prologue();
+      yield* samples(10);
+      throw new Error('truncated');
+    };
+    const lines = reportStdio(recording(FLAT, damaged()), () => undefined, { sort: 'comm', quiet: true });
+    expect(lines.next().value).to.equal('   100.00%  ftest  ');
+    expect(() => [...lines]).to.throw('truncated');
+  });
+
   it('abbreviates keys as perf does', () => {
     expect(report({ sort: 'co,ds', quiet: true })).to.deep.equal(report({ sort: 'comm,dso', quiet: true }));
   });

@@ -1,0 +1,69 @@
+/**
+ * The samples of a recording, gathered into lines by event.
+ *
+ * Source: tools/perf/builtin-report.c (process_sample_event), util/event.c (machine__resolve); measured on perf 6.1.
+ * Not modelled: --time, --socket-filter, --addr-range.
+ */
+import type { Sym, SymbolSource } from '../profile/dso.ts';
+import { Hists } from '../profile/hist.ts';
+import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
+import { isSample, type Recording, type Replayed, replay } from '../profile/session.ts';
+import { sortKeys } from '../profile/sort.ts';
+import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
+import type { ReportOptions } from './report-options.ts';
+import { hasChains, type Plan } from './report-plan.ts';
+
+/** machine__resolve()'s filters. */
+function filterOf(al: Location, { comms, dsos, symbols }: ReportOptions): number {
+  let filtered = al.filtered;
+  if (comms && !comms.includes(al.comm)) filtered |= HIST_FILTER.THREAD;
+  const dso = al.map?.dso;
+  if (dsos && !(dso && (dsos.includes(dso.shortName) || dsos.includes(dso.name)))) filtered |= HIST_FILTER.DSO;
+  if (symbols && !(al.sym && symbols.includes(al.sym.name))) filtered |= HIST_FILTER.SYMBOL;
+  return filtered;
+}
+
+export interface Gathered {
+  /** Lines by event. */
+  readonly hists: readonly Hists[];
+  readonly totalLostSamples: number;
+  /** What stopped the reading; everything before it is in. */
+  readonly fault: unknown;
+}
+
+/** Reads the recording through. */
+export function gather(recording: Recording, symbols: SymbolSource, plan: Plan): Gathered {
+  const { options, order, sort, graph, style, pattern } = plan;
+  const known = sortKeys(style.verbose);
+  const keys = sort.flatMap((field) => ('key' in field ? [known[field.key]] : []));
+  const { cumulate } = style;
+  const wantsParent = keys.some(({ name }) => name === 'parent');
+  const hists = recording.evlist.map(
+    (evsel) => new Hists({ keys, cumulate, useCallchain: graph !== undefined && hasChains(evsel) }),
+  );
+  const take = ({ record: sample, machine, evsel }: Replayed<SampleRecord>): void => {
+    const al = machine.resolve(sample);
+    if (options.hideUnresolved && !al.sym) return;
+    al.filtered = filterOf(al, options);
+    let chain: Frame[] = [];
+    let parent: Sym | undefined;
+    if (graph || cumulate || wantsParent) {
+      chain = machine.resolveChain(sample, order, options.maxStack);
+      if (options.hideUnresolved) chain = chain.filter((frame) => frame.sym);
+      if (wantsParent) parent = chain.find((frame) => frame.sym && pattern.test(frame.sym.name))?.sym;
+    }
+    if (options.excludeOther && !parent) al.filtered |= HIST_FILTER.PARENT;
+    hists[evsel]?.add(al, sample, chain, parent);
+  };
+  let totalLostSamples = 0;
+  let fault: unknown;
+  try {
+    for (const replayed of replay(recording, symbols)) {
+      if (replayed.record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += replayed.record.lost;
+      if (isSample(replayed)) take(replayed);
+    }
+  } catch (error) {
+    fault = error;
+  }
+  return { hists, totalLostSamples, fault };
+}
