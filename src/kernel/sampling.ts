@@ -23,7 +23,7 @@ export class SampleRate {
   /** kernel.perf_event_max_sample_rate, as lowered by now. */
   sysctl_perf_event_sample_rate: number;
   max_samples_per_tick: number;
-  /** perf_sample_allowed_ns */
+  /** perf_sample_allowed_ns; 0: dynamic throttling is off (at 0 and at 100 %). */
   sample_allowed_ns: number;
   /** 128 times the average length of a PMI in ns; a per-CPU variable that no sysctl resets. */
   running_sample_length: number;
@@ -48,11 +48,12 @@ export class SampleRate {
     this.#config = config;
     this.#printk = printk;
     this.#logThrottle = logThrottle;
-    this.tick_nsec = Math.floor(NSEC_PER_SEC / config.hz);
+    this.tick_nsec = Math.floor((NSEC_PER_SEC + config.hz / 2) / config.hz);
     this.sysctl_perf_event_sample_rate = config.perf_event_max_sample_rate;
     this.max_samples_per_tick = Math.ceil(config.perf_event_max_sample_rate / config.hz);
     const period = Math.floor(NSEC_PER_SEC / config.perf_event_max_sample_rate);
-    this.sample_allowed_ns = Math.floor((period * config.perf_cpu_time_max_percent) / 100);
+    const percent = config.perf_cpu_time_max_percent;
+    this.sample_allowed_ns = percent === 0 || percent === 100 ? 0 : Math.max(1, Math.floor((period * percent) / 100));
     this.running_sample_length = config.running_sample_length;
     this.#rule = atLeast(config, 6, 15) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
   }
@@ -92,7 +93,7 @@ export class SampleRate {
   adjust_period(event: PerfEvent, nsec: number, count: number, disable: boolean): void {
     this.#cpu.spend(FN.perf_adjust_period);
     const { hw } = event;
-    const target = Math.floor((count * NSEC_PER_SEC) / (nsec * event.attr.sample_period));
+    const target = quotient(count * NSEC_PER_SEC, nsec * event.attr.sample_period);
     const delta = Math.trunc((target - hw.sample_period + 7) / 8);
     hw.sample_period = hw.sample_period + delta || 1;
     if (hw.period_left > 8 * hw.sample_period) {
@@ -133,7 +134,7 @@ export class SampleRate {
 
   /** perf_sample_event_took(): `sample_len_ns` is what the NMI handler took by its own clock. */
   sample_event_took(sample_len_ns: Nanos): void {
-    if (this.#config.perf_cpu_time_max_percent === 0) return;
+    if (this.sample_allowed_ns === 0) return;
     this.#cpu.spend(FN.perf_sample_event_took);
     this.running_sample_length -= Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES);
     this.running_sample_length += sample_len_ns;
@@ -156,3 +157,6 @@ export class SampleRate {
     return nanos(Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES));
   }
 }
+
+/** Integer division of whole numbers whose double quotient may round up to the next whole number. */
+const quotient = (a: number, b: number): number => Math.round((a - (a % b)) / b);

@@ -1,0 +1,88 @@
+/** A kernel on a core, and tasks for it that do as a test says. */
+import { Core, type CoreSpec } from '../../src/hw/core.ts';
+import type { KernelConfig } from '../../src/kernel/config.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { PerfEvent } from '../../src/kernel/perf-event.ts';
+import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
+import type { Task } from '../../src/kernel/task.ts';
+import { MSR_FUNCTIONS, ring0Table } from '../../src/machine/costs.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
+import { stream } from '../../src/sim/rng.ts';
+import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
+import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
+import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { cycles, hertz } from '../../src/units.ts';
+
+export const CLOCK = hertz(2.8e9);
+export const MS = 1_000_000;
+export const CONFIG: KernelConfig = {
+  release: '5.0.0',
+  hz: 250,
+  nrCpus: 1,
+  cpu: 0,
+  perf_event_max_sample_rate: 100_000,
+  perf_cpu_time_max_percent: 25,
+  perf_event_paranoid: -1,
+  perf_event_mlock_kb: 516,
+  nmi_watchdog: false,
+  running_sample_length: 0,
+};
+export const BROADWELL: CoreSpec = {
+  caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
+  clocks: { coreHz: CLOCK, tscHz: 2.2e9, busHz: 1e8 },
+  ring0: ring0Table(broadwellEp, CLOCK),
+  msrFunctions: MSR_FUNCTIONS,
+  skid: { fixed: 20, mean: 20, max: 200 },
+};
+
+/** What perf_event_open is asked for, one event for each name. */
+export interface OpenOptions {
+  readonly attr?: Partial<PerfEventAttr>;
+  readonly cpu?: number;
+  /** All in one group, led by the first. */
+  readonly group?: boolean;
+}
+
+export class Bench {
+  readonly core: Core;
+  readonly kernel: Kernel;
+  readonly sys: PerfSyscalls;
+
+  constructor(config: Partial<KernelConfig> = {}, spec: Partial<CoreSpec> = {}, makeCore = Core) {
+    this.core = new makeCore({ ...BROADWELL, ...spec }, stream('test', 'skid'));
+    this.kernel = new Kernel(this.core, CLOCK, { ...CONFIG, ...config });
+    this.core.setSoftware(this.kernel);
+    this.kernel.boot();
+    this.sys = new PerfSyscalls(this.kernel);
+  }
+
+  /** A task that does what the generator says; `tool.user('main', ns)` is user time. */
+  task(program: (tool: ToolTask) => ToolProgram): Task {
+    return new ToolTask(this.kernel, program).task;
+  }
+
+  /** A task that computes for ever. */
+  spinner(): Task {
+    return this.task(function* (tool) {
+      for (;;) yield* tool.user('main', 1e12);
+    });
+  }
+
+  /** Opens a counter for each event; throws at the first that is refused. */
+  open(events: string, task: Task | undefined, options: OpenOptions = {}): PerfEvent[] {
+    const opened: PerfEvent[] = [];
+    for (const evsel of parseEventList([events], 'stat')) {
+      const attr: PerfEventAttr = { ...evsel.attr, sample_type: 7, read_format: 3, ...options.attr };
+      const group_leader = options.group === true ? opened[0] : undefined;
+      const event = this.sys.perf_event_open(evsel, attr, { task, cpu: options.cpu ?? -1, group_leader });
+      if (typeof event === 'number') throw new Error(`${evsel.name}: errno ${-event}`);
+      opened.push(event);
+    }
+    return opened;
+  }
+
+  /** Lets so many nanoseconds pass. */
+  pass(ns: number): void {
+    this.kernel.run(cycles(this.core.now() + this.kernel.cyclesOf(ns)));
+  }
+}

@@ -1,0 +1,235 @@
+/** Frequency feedback, throttling and the limits that long PMIs lower: figures, not feelings. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Cpu } from '../../src/arch/cpu.ts';
+import type { PerfEvent } from '../../src/kernel/perf-event.ts';
+import { SampleRate } from '../../src/kernel/sampling.ts';
+import { nanos, type Nanos } from '../../src/units.ts';
+import { CONFIG } from './machine.ts';
+
+/** A clock that stands where a test puts it, and the parts of an event that sampling touches. */
+class Desk {
+  now = 0;
+  readonly log: string[] = [];
+  readonly throttles: boolean[] = [];
+  readonly driver: string[] = [];
+  readonly rate: SampleRate;
+  readonly event: PerfEvent;
+
+  constructor(config: Partial<typeof CONFIG> = {}, attr: Partial<PerfEvent['attr']> = {}) {
+    const cpu = { spend: () => undefined, nanos: () => nanos(this.now) } as unknown as Cpu;
+    this.rate = new SampleRate(
+      cpu,
+      { ...CONFIG, ...config },
+      (text) => this.log.push(text),
+      (_, enable) => this.throttles.push(enable),
+    );
+    const pmu = {
+      stop: (_: PerfEvent, flags: number) => this.driver.push(`stop ${flags}`),
+      start: (_: PerfEvent, flags: number) => this.driver.push(`start ${flags}`),
+    };
+    const hw = {
+      sample_period: 1,
+      last_period: 1,
+      period_left: 0,
+      interrupts: 0,
+      interrupts_seq: -1,
+      freq_time_stamp: 0,
+      freq_count_stamp: 0,
+    };
+    this.event = { attr: { sample_period: 4000, freq: true, ...attr }, hw, pmu, count: 0 } as unknown as PerfEvent;
+  }
+
+  /** A machine whose PMIs have always taken so long takes one more. */
+  took(avg: number): this {
+    this.rate.running_sample_length = 128 * avg;
+    this.rate.sample_event_took(avg as Nanos);
+    return this;
+  }
+
+  /** PMIs until the event is throttled. */
+  allowance(): number {
+    for (let n = 1; ; n++) if (this.rate.account_interrupt(this.event, true)) return n;
+  }
+}
+
+describe('kernel/sampling', () => {
+  describe('perf_sample_event_took', () => {
+    const vectors = [
+      { avg: 2507, hz: 1000, max: 79, rate: 79_000 },
+      { avg: 484_426, hz: 250, max: 1, rate: 250 },
+      { avg: 400_000, hz: 250, max: 2, rate: 500 },
+      { avg: 400_001, hz: 250, max: 1, rate: 250 },
+      { avg: 8800, hz: 250, max: 90, rate: 22_500 },
+      { avg: 3_500_000, hz: 250, max: 1, rate: 250 },
+    ];
+    for (const { avg, hz, max, rate } of vectors)
+      it(`an average of ${avg} ns at ${hz} Hz leaves ${max} samples a tick`, () => {
+        const { rate: limits, log } = new Desk({ hz }).took(avg);
+        expect(limits.max_samples_per_tick).to.equal(max);
+        expect(limits.sysctl_perf_event_sample_rate).to.equal(rate);
+        expect(log).to.deep.equal([
+          `perf: interrupt took too long (${avg} > 2500), lowering kernel.perf_event_max_sample_rate to ${rate}`,
+        ]);
+      });
+
+    it('says nothing up to the allowance: 25 % of the period at the highest rate', () => {
+      const { rate, log } = new Desk().took(2500);
+      expect(log).to.deep.equal([]);
+      expect([rate.max_samples_per_tick, rate.sysctl_perf_event_sample_rate]).to.deep.equal([400, 100_000]);
+    });
+
+    it('allows a quarter more than it saw before it complains again', () => {
+      const desk = new Desk().took(8000);
+      desk.took(10_000);
+      expect(desk.log).to.have.length(1);
+      desk.took(10_001);
+      expect(desk.log[1]).to.contain('(10001 > 10000)');
+    });
+
+    it('lowers in steps while the average over 128 PMIs grows', () => {
+      const { rate, log } = new Desk();
+      for (let n = 0; n < 2000; n++) rate.sample_event_took(1_000_000 as Nanos);
+      const steps = log.map((line) => /\((\d+) > (\d+)\)/.exec(line)!.slice(1).map(Number) as [number, number]);
+      // The first PMI alone makes an average of 7812 ns.
+      expect(steps[0]).to.deep.equal([7812, 2500]);
+      steps.slice(1).forEach(([, allowed], i) => expect(allowed).to.equal(Math.floor(steps[i]![0] * 1.25)));
+      expect(rate.averagePmi).to.be.within(999_000, 1_000_000);
+      expect(rate.max_samples_per_tick).to.equal(1);
+    });
+
+    it('is off at 0 % and at 100 %', () => {
+      for (const percent of [0, 100]) {
+        const { rate, log } = new Desk({ perf_cpu_time_max_percent: percent }).took(5_000_000);
+        expect(log).to.deep.equal([]);
+        expect(rate.max_samples_per_tick).to.equal(400);
+      }
+    });
+  });
+
+  describe('__perf_event_account_interrupt', () => {
+    const rules = [
+      { release: '5.0.0', taken: [2, 2, 3] },
+      { release: '6.2.0', taken: [2, 2, 3] },
+      { release: '6.3.0', taken: [2, 3, 4] },
+      { release: '6.15.0', taken: [1, 2, 3] },
+    ];
+    for (const { release, taken } of rules)
+      it(`${release} takes ${taken.join(', ')} samples a tick at limits of 1, 2, 3`, () => {
+        for (const [i, expected] of taken.entries()) {
+          const desk = new Desk({ release, perf_event_max_sample_rate: 250 * (i + 1) });
+          expect(desk.allowance(), `limit ${i + 1}`).to.equal(expected);
+          expect(desk.throttles).to.deep.equal([false]);
+          expect(desk.rate.next_tick()).to.equal(1);
+          desk.rate.adjust_freq_unthr(desk.event);
+          expect(desk.throttles).to.deep.equal([false, true]);
+          expect(desk.allowance(), 'the next tick').to.equal(expected);
+        }
+      });
+
+    it('an event that comes back within its tick is throttled by its next PMI if the limit is 1', () => {
+      const desk = new Desk({ perf_event_max_sample_rate: 250 });
+      desk.allowance();
+      desk.rate.unthrottle(desk.event);
+      expect(desk.allowance()).to.equal(1);
+    });
+
+    it('does not throttle who asks not to be', () => {
+      const desk = new Desk({ perf_event_max_sample_rate: 250 });
+      for (let i = 0; i < 10; i++) expect(desk.rate.account_interrupt(desk.event, false)).to.equal(false);
+    });
+
+    it('feeds a frequency back only if the last PMI is less than two ticks ago', () => {
+      const moved = (dt: number): boolean => {
+        const desk = new Desk();
+        Object.assign(desk.event.hw, { sample_period: 1000, last_period: 1e6 });
+        desk.now = dt;
+        desk.rate.account_interrupt(desk.event, true);
+        return desk.event.hw.sample_period !== 1000;
+      };
+      expect([0, 1, 7_999_999, 8_000_000, 9e9].map(moved)).to.deep.equal([false, true, true, false, false]);
+    });
+  });
+
+  describe('perf_adjust_period', () => {
+    /** The kernel's formula in its own arithmetic: 64-bit integers, division that truncates. */
+    function reference(period: bigint, nsec: bigint, count: bigint, freq: bigint): bigint {
+      const target = (count * 1_000_000_000n) / (nsec * freq);
+      const next = period + (target - period + 7n) / 8n;
+      return next === 0n ? 1n : next;
+    }
+
+    it('agrees with 64-bit integers', () => {
+      const big = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+      fc.assert(
+        fc.property(
+          fc.oneof(big, fc.integer({ min: 1, max: 40 })),
+          fc.integer({ min: 1000, max: 8_000_000 }),
+          fc.oneof(big, fc.integer({ min: 1, max: 100 })),
+          fc.integer({ min: 1, max: 100_000 }),
+          (period, nsec, count, freq) => {
+            const { rate, event } = new Desk({}, { sample_period: freq });
+            event.hw.sample_period = period;
+            rate.adjust_period(event, nsec, count, false);
+            const expected = reference(BigInt(period), BigInt(nsec), BigInt(count), BigInt(freq));
+            expect(BigInt(event.hw.sample_period)).to.equal(expected);
+          },
+        ),
+        { numRuns: 2000 },
+      );
+    });
+
+    it('divides exactly where the quotient is just short of a whole number', () => {
+      const { rate, event } = new Desk({}, { sample_period: 64_627 });
+      // 2117561.99999999999: a double rounds it up. 15 above it the period moves by one, 14 above it stands.
+      event.hw.sample_period = 2_117_576;
+      rate.adjust_period(event, 1_879_361, 257_193_709, false);
+      expect(event.hw.sample_period).to.equal(2_117_575);
+    });
+
+    it('settles once the target is at most 14 below the period, and never under 1', () => {
+      fc.assert(
+        fc.property(fc.integer({ min: 0, max: 100_000 }), fc.integer({ min: 1, max: 200_000 }), (target, start) => {
+          const { rate, event } = new Desk({}, { sample_period: 1000 });
+          event.hw.sample_period = start;
+          // At 1000 Hz, `target` events in 1 ms call for a period of `target`.
+          for (let i = 0; i < 300; i++) rate.adjust_period(event, 1_000_000, target, false);
+          const { sample_period } = event.hw;
+          expect(target - sample_period).to.be.within(-14, target === 0 ? -1 : 0);
+          rate.adjust_period(event, 1_000_000, target, false);
+          expect(event.hw.sample_period).to.equal(sample_period);
+        }),
+      );
+    });
+
+    it('re-arms at once a counter armed for more than eight new periods', () => {
+      const desk = new Desk({}, { sample_period: 1000 });
+      const { rate, event, driver } = desk;
+      const adjust = (left: number, running: boolean): number => {
+        driver.length = 0;
+        Object.assign(event.hw, { sample_period: 100, period_left: left });
+        rate.adjust_period(event, 1_000_000, 100, running);
+        return event.hw.period_left;
+      };
+      expect(adjust(800, true)).to.equal(800);
+      expect(driver).to.deep.equal([]);
+      expect(adjust(801, true)).to.equal(0);
+      expect(driver, 'PERF_EF_UPDATE, PERF_EF_RELOAD').to.deep.equal(['stop 4', 'start 2']);
+      expect(adjust(801, false)).to.equal(0);
+      expect(driver, 'the tick has stopped it already').to.deep.equal([]);
+    });
+  });
+
+  it('the tick stops, measures and reloads a frequency event; one that did not count is only restarted', () => {
+    const { rate, event, driver } = new Desk();
+    event.hw.sample_period = 10_000;
+    event.count = 16_000_000;
+    rate.adjust_freq_unthr(event);
+    expect(driver).to.deep.equal(['stop 4', 'start 2']);
+    // 16 M in 4 ms at 4000 Hz: 1 M; an eighth of the way.
+    expect(event.hw.sample_period).to.equal(10_000 + Math.trunc((1_000_000 - 10_000 + 7) / 8));
+    driver.length = 0;
+    rate.adjust_freq_unthr(event);
+    expect(driver).to.deep.equal(['stop 4', 'start 0']);
+  });
+});
