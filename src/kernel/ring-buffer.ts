@@ -27,6 +27,7 @@ export class RingBuffer {
   poll = false;
   /** Who sleeps in poll() on it. */
   waiter: Task | undefined;
+  /** Samples since the last wakeup of an event that counts them (wakeup_events). */
   #events = 0;
 
   constructor(size: number, attr: PerfEventAttr) {
@@ -48,7 +49,8 @@ export class RingBuffer {
    */
   write(attr: PerfEventAttr, record: KernelRecord, note: KernelRecord | undefined): boolean {
     const size = kernelRecordSize(attr, record) + (note === undefined ? 0 : kernelRecordSize(attr, note));
-    if (this.#head + size - this.#tail > this.size) {
+    // CIRC_SPACE(): one byte stays free, so that full and empty differ.
+    if (this.#head + size - this.#tail >= this.size) {
       this.#lost++;
       this.lostTotal++;
       return false;
@@ -59,16 +61,17 @@ export class RingBuffer {
     }
     this.#queue.push(record);
     this.#head += size;
-    if (record.type === PERF_RECORD.SAMPLE && attr.watermark !== true && (attr.wakeup ?? 0) > 0) {
-      this.#events++;
-      if (this.#events >= (attr.wakeup as number)) {
-        this.#events = 0;
-        return true;
-      }
+    let wake = false;
+    if (this.#head - this.#wakeup > this.watermark) {
+      this.#wakeup += this.watermark;
+      wake = true;
     }
-    if (this.#head - this.#wakeup <= this.watermark) return false;
-    this.#wakeup += this.watermark;
-    return true;
+    const every = attr.watermark === true ? 0 : (attr.wakeup ?? 0);
+    if (record.type === PERF_RECORD.SAMPLE && every > 0 && ++this.#events >= every) {
+      this.#events -= every;
+      wake = true;
+    }
+    return wake;
   }
 
   /** Bytes the reader has not taken yet. */

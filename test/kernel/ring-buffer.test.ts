@@ -1,0 +1,190 @@
+/** The ring buffer: what fits, what is lost, who is woken when; and that sizes are those of the file's records. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { RingBuffer } from '../../src/kernel/ring-buffer.ts';
+import { ByteWriter } from '../../src/perfdata/bytes.ts';
+import { RecordCodec } from '../../src/perfdata/records.ts';
+import {
+  PERF_RECORD,
+  PERF_SAMPLE,
+  type KernelRecord,
+  type PerfEventAttr,
+  type SampleRecord,
+} from '../../src/uapi/perf-event.ts';
+import { kernelRecordSize, sampleSize } from '../../src/uapi/record-size.ts';
+import { address, nanos } from '../../src/units.ts';
+
+const PLAIN: PerfEventAttr = {
+  type: 0,
+  config: 0,
+  sample_period: 4000,
+  freq: true,
+  sample_type: PERF_SAMPLE.IP | PERF_SAMPLE.TID | PERF_SAMPLE.TIME | PERF_SAMPLE.PERIOD,
+  read_format: 4,
+  sample_id_all: true,
+};
+const COMMON = { misc: 2, pid: 1, tid: 1, time: nanos(7), id: 3, stream_id: 3, cpu: 0 };
+const SAMPLE: SampleRecord = { ...COMMON, type: PERF_RECORD.SAMPLE, ip: address(0x1000), period: 5 };
+const BYTES = 40;
+const note = (lost: number): KernelRecord => ({ ...COMMON, type: PERF_RECORD.LOST, lost });
+
+/** Writes a sample as perf_output_begin() does, with the LOST record that is due. */
+const put = (rb: RingBuffer, attr = PLAIN): boolean => rb.write(attr, SAMPLE, rb.lost > 0 ? note(rb.lost) : undefined);
+
+describe('kernel/ring-buffer', () => {
+  it('a sample of the default record takes 40 bytes, a THROTTLE 48, a LOST 40', () => {
+    expect(sampleSize(PLAIN)).to.equal(BYTES);
+    expect(kernelRecordSize(PLAIN, { ...COMMON, type: PERF_RECORD.THROTTLE })).to.equal(48);
+    expect(kernelRecordSize(PLAIN, note(1))).to.equal(40);
+  });
+
+  it('half the buffer is the watermark, unless the event says otherwise', () => {
+    expect(new RingBuffer(8192, PLAIN).watermark).to.equal(4096);
+    expect(new RingBuffer(8192, { ...PLAIN, watermark: true, wakeup: 100 }).watermark).to.equal(100);
+    expect(new RingBuffer(8192, { ...PLAIN, watermark: true, wakeup: 100_000 }).watermark).to.equal(8192);
+    expect(new RingBuffer(8192, { ...PLAIN, watermark: true, wakeup: 0 }).watermark).to.equal(4096);
+  });
+
+  it('wakes once per watermark of cumulative bytes, however the reader drains', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 60 }),
+        fc.constantFrom(4096, 8192),
+        (runs, size) => {
+          const rb = new RingBuffer(size, PLAIN);
+          let bytes = 0;
+          let wakeups = 0;
+          for (const n of runs) {
+            for (let i = 0; i < n; i++) {
+              if (put(rb)) wakeups++;
+              bytes += BYTES;
+              expect(wakeups).to.equal(Math.ceil(bytes / rb.watermark) - 1);
+            }
+            rb.drain();
+          }
+        },
+      ),
+    );
+  });
+
+  it('wakes for every n-th sample if the event asks for that', () => {
+    const attr = { ...PLAIN, wakeup: 3 };
+    const rb = new RingBuffer(1 << 16, attr);
+    expect(Array.from({ length: 7 }, () => put(rb, attr))).to.deep.equal([
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('loses what finds no room, and says how much as soon as there is some', () => {
+    const rb = new RingBuffer(4096, PLAIN);
+    for (let i = 0; i < 110; i++) put(rb);
+    // 102 samples are 4080 bytes; one byte of a ring is never used, so that full and empty differ.
+    expect(rb.available).to.equal(4080);
+    expect([rb.lost, rb.lostTotal]).to.deep.equal([8, 8]);
+    expect(rb.drain().records).to.have.length(102);
+    expect(rb.available).to.equal(0);
+    put(rb);
+    expect(rb.lost).to.equal(0);
+    const { records, bytes } = rb.drain();
+    expect(records).to.deep.equal([note(8), SAMPLE]);
+    expect(bytes).to.equal(80);
+    expect(rb.lostTotal).to.equal(8);
+  });
+
+  it('is full one byte before its size', () => {
+    const attr = { ...PLAIN, sample_type: PLAIN.sample_type & ~PERF_SAMPLE.PERIOD };
+    expect(sampleSize(attr)).to.equal(32);
+    const rb = new RingBuffer(4096, attr);
+    for (let i = 0; i < 128; i++) put(rb, attr);
+    expect([rb.available, rb.lost]).to.deep.equal([4096 - 32, 1]);
+  });
+
+  it('does not count a LOST record that found no room itself', () => {
+    const rb = new RingBuffer(4096, PLAIN);
+    for (let i = 0; i < 105; i++) put(rb);
+    for (let i = 0; i < 10; i++) put(rb);
+    expect(rb.lost).to.equal(13);
+  });
+
+  it('every record was written or lost', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 30 }), (runs) => {
+        const rb = new RingBuffer(4096, PLAIN);
+        let samples = 0;
+        let lost = 0;
+        let written = 0;
+        const drain = (): void => {
+          for (const r of rb.drain().records) {
+            if (r.type === PERF_RECORD.LOST) lost += r.lost;
+            else samples++;
+          }
+        };
+        for (const n of runs) {
+          for (let i = 0; i < n; i++) put(rb);
+          written += n;
+          drain();
+        }
+        expect(samples + lost + rb.lost).to.equal(written);
+        expect(rb.lostTotal).to.equal(lost + rb.lost);
+      }),
+    );
+  });
+
+  describe('record sizes', () => {
+    const bits = fc.constantFrom(
+      ...(['IP', 'TID', 'TIME', 'ADDR', 'ID', 'CPU', 'PERIOD', 'STREAM_ID', 'CALLCHAIN', 'IDENTIFIER'] as const),
+    );
+    const attrs = fc
+      .record({ names: fc.array(bits), sample_id_all: fc.boolean() })
+      .map(({ names, sample_id_all }): PerfEventAttr => ({
+        ...PLAIN,
+        sample_type: names.reduce((type, name) => type | PERF_SAMPLE[name], 0),
+        sample_id_all,
+      }));
+    const name = fc.string({ maxLength: 30 }).filter((s) => !s.includes('\0'));
+    const records: fc.Arbitrary<KernelRecord> = fc.oneof(
+      fc
+        .array(fc.integer({ min: 0, max: 2 ** 40 }), { maxLength: 20 })
+        .map((chain): KernelRecord => ({ ...SAMPLE, addr: address(0), callchain: chain.map(address) })),
+      name.map((comm): KernelRecord => ({ ...COMMON, type: PERF_RECORD.COMM, comm })),
+      fc
+        .record({ filename: name, two: fc.boolean() })
+        .map(({ filename, two }): KernelRecord => ({
+          ...COMMON,
+          type: two ? PERF_RECORD.MMAP2 : PERF_RECORD.MMAP,
+          addr: address(0x1000),
+          len: 4096,
+          pgoff: address(0),
+          filename,
+        })),
+      fc
+        .constantFrom(PERF_RECORD.FORK, PERF_RECORD.EXIT)
+        .map((type): KernelRecord => ({ ...COMMON, type, ppid: 1, ptid: 1 })),
+      fc.constantFrom(PERF_RECORD.THROTTLE, PERF_RECORD.UNTHROTTLE).map((type): KernelRecord => ({ ...COMMON, type })),
+      fc
+        .constantFrom(PERF_RECORD.LOST, PERF_RECORD.LOST_SAMPLES)
+        .map((type): KernelRecord => ({ ...COMMON, type, lost: 5 })),
+      fc
+        .constantFrom(PERF_RECORD.SWITCH, PERF_RECORD.SWITCH_CPU_WIDE)
+        .map((type): KernelRecord => ({ ...COMMON, type, next_prev_pid: 1, next_prev_tid: 1 })),
+    );
+
+    it("are those that the file's encoder writes", () => {
+      fc.assert(
+        fc.property(attrs, records, (attr, record) => {
+          const evsel = { name: 'cycles', attr, leader: 0, unit: '', scale: 1, ids: [COMMON.id] };
+          const w = new ByteWriter();
+          new RecordCodec([evsel]).encode(w, record);
+          expect(kernelRecordSize(attr, record)).to.equal(w.pos);
+        }),
+        { numRuns: 1000 },
+      );
+    });
+  });
+});
