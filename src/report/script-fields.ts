@@ -38,16 +38,6 @@ const NOT_MODELLED =
 
 const TYPES = ['hw', 'sw', 'trace', 'raw', 'hw-cache', 'break', 'synth'] as const;
 type TypeName = (typeof TYPES)[number];
-const TYPE_TEXT: Readonly<Record<TypeName, string>> = {
-  hw: 'hardware',
-  sw: 'software',
-  trace: 'tracepoint',
-  raw: 'raw',
-  'hw-cache': 'hardware-cache',
-  break: 'breakpoint',
-  synth: 'synth',
-};
-
 function typeOf({ attr }: Evsel): TypeName {
   switch (attr.type) {
     case PERF_TYPE.HARDWARE:
@@ -151,10 +141,5 @@ function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
 /** The fields to print of each event of the list. Events of one type share them, and one that lacks a field takes it away. */
 export function scriptFields(evlist: readonly Evsel[], arg: string | undefined): ReadonlySet<ScriptField>[] {
   const asked = parse(arg);
-  for (const type of TYPES) {
-    const { fields, byUser } = asked.get(type)!;
-    const invalid = type === 'trace' || !byUser.size;
-    if (!invalid && fields.size === 0) throw new ReportError(`No fields requested for ${TYPE_TEXT[type]} type.`);
-  }
   return evlist.map((evsel) => check(evsel, asked.get(typeOf(evsel))!));
 }
