@@ -118,8 +118,9 @@ class Expansion {
   private split(e: number, M: number, c: number, ML: number, single: boolean): number {
     const every = this.t.every[e]!;
     if (every > 0) return Math.floor((this.executed[e]! + ML) / every) - Math.floor(this.executed[e]! / every);
-    // In a chunk one trial is one comparison.
-    if (single && ML === 1 && c > 0 && c < M) return next32() * M < c * TWO32 ? 1 : 0;
+    // In a chunk one trial, or one occurrence to place, is one comparison.
+    if (single && (ML === 1 || c === 1) && c > 0 && c < M && ML > 0 && ML < M)
+      return next32() * M < c * ML * TWO32 ? 1 : 0;
     return share(M, c, ML);
   }
 
@@ -162,8 +163,8 @@ class Expansion {
 
   private run(v: number, s0: number, key: Key, counts: readonly number[], chosen: ReadonlyMap<number, number>): void {
     const t = this.t;
-    const kids = [...t.children.subarray(t.child0[v]!, t.child0[v + 1]!)];
-    switch (t.kind[v]) {
+    const kids = [...t.children.subarray(t.child0[v], t.child0[v + 1])];
+    switch (t.kind[v]!) {
       case BLOCK:
         for (let q = t.inst0[v]!; q < t.inst0[v]! + t.instCount[v]!; q++) {
           const at = t.instVector[q]! * NR_EVENTS;
@@ -203,13 +204,13 @@ class Expansion {
 
   private slotOf(e: number, rank: number): number {
     this.slots[e] ??= this.expandSlots(e);
-    return this.slots[e]![rank]!;
+    return this.slots[e][rank]!;
   }
 
   /** Slots of every occurrence of an entry, in order. */
   private expandSlots(e: number): readonly number[] {
     const t = this.t;
-    const shares = [...t.slotP.subarray(t.slot0[e]!, t.slot0[e + 1]!)];
+    const shares = [...t.slotP.subarray(t.slot0[e], t.slot0[e + 1])];
     const total = this.totals[e]!;
     if (shares.length === 1) return Array.from({ length: total }, () => 0);
     const key = child(child(this.key, CLASSES), e);

@@ -1,6 +1,7 @@
 /**
  * Building a Program in TypeScript: one function per kind of node, in the order one would write C.
  *
+ *     import { func, loop, op, ops, program } from '@gperf/gperf/workload';
  *     export default program({
  *       name: 'hot', about: 'one hot loop',
  *       functions: [func('main', [loop(1e9, [op('load', { misses: { l1: 0.01 } }), ops(3, 'alu')])])],

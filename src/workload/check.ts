@@ -83,7 +83,7 @@ class Check {
   }
 
   private rates(m: MissRates | FetchRates): void {
-    for (const [key, p] of Object.entries(m)) this.probability(m, key, p as number);
+    for (const [key, p] of Object.entries<number>({ ...m })) this.probability(m, key, p);
   }
 
   /** Time is counted in 1/64 cycles; a cost between two of them could not be summed exactly. */

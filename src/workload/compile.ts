@@ -322,8 +322,8 @@ function flatten(t: TreeBuilder): Tables {
     rel0[id] = relParent.length;
     words[id] = (count + 31) >> 5;
     word0[id] = multi.length;
-    const multiBits = new Int32Array(words[id]!);
-    const forcedBits = new Int32Array(words[id]!);
+    const multiBits = new Int32Array(words[id]);
+    const forcedBits = new Int32Array(words[id]);
     for (let e = node.s0; e < node.s1; e++) {
       const entry = entries[e]!;
       const { parent, not, times } = relation(entry, id);

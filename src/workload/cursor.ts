@@ -14,7 +14,7 @@
  * Not modelled: populations of 2^53; more than one thread.
  */
 import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
-import { NR_EVENTS } from '../arch/events.ts';
+import { CYCLES, NR_EVENTS } from '../arch/events.ts';
 import type { EventColumn, EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
 import type { Address } from '../units.ts';
@@ -24,7 +24,28 @@ import type { Armed, Image, Tables } from './image.ts';
 import type { StaticInstruction } from './layout.ts';
 import { truthByInstruction, truthBySymbol } from './ledger.ts';
 import type { Books, InstructionTruth, SymbolTruth, Truth } from './ledger.ts';
-import { binomial, drawFolded, keyOfText, mixed, mixKey, rng, seedRng } from './samplers.ts';
+import {
+  binomial,
+  cdf,
+  cdfRow,
+  drawFolded,
+  FEW,
+  FEW_HALF,
+  invertHypergeometric,
+  keyOfText,
+  layerInside,
+  layerWidth,
+  mixed,
+  mixKey,
+  normalEdge,
+  ratioToBest,
+  rng,
+  rowKey,
+  SEED_CONTRACT,
+  seedRng,
+  TABLE_M,
+  tabulate,
+} from './samplers.ts';
 
 const RANGE = 0;
 const CHUNK = 1;
@@ -32,7 +53,7 @@ const SEQ = 2;
 const BLOCK = 3;
 
 /** Ranges of up to so many iterations are drawn iteration by iteration. Part of the seed contract. */
-export const CHUNK_MAX = 16;
+export const CHUNK_MAX = 8;
 
 /** Tags of derived keys. Iterations of a chunk follow UNIT; loops in an iteration follow NEST. Part of the contract. */
 export const LEFT = 0;
@@ -45,7 +66,9 @@ const TWO32 = 4294967296;
 const DEPTH = 64;
 
 /** Column-dependent tables, made once for each armed set of an image. */
-function prepare(t: Tables, columns: readonly EventColumn[]): Armed {
+function prepare(t: Tables, armed: readonly EventColumn[]): Armed {
+  // At least two columns, so that the inner loops need not ask.
+  const columns = armed.length < 2 ? [...armed, CYCLES, CYCLES].slice(0, 2) : [...armed];
   const select = (from: Float64Array, rows: number): Float64Array => {
     const n = columns.length;
     const out = new Float64Array(rows * n);
@@ -79,8 +102,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   /** Next child of a SEQ, next instance of a BLOCK, iterations done of a CHUNK. */
   private eIdx = new Int32Array(DEPTH);
   private eBase = new Int32Array(DEPTH);
-  /** Arena top when the piece is done. */
+  /** Arena top when the piece is done, and how many counts above it the piece owns. */
   private eTop = new Int32Array(DEPTH);
+  private eOwn = new Int32Array(DEPTH);
   private eK0 = new Int32Array(DEPTH);
   private eK1 = new Int32Array(DEPTH);
   /** Generator of a CHUNK. */
@@ -93,6 +117,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   private eTotal = new Float64Array(DEPTH * NR_EVENTS);
   /** Which entries of a RANGE or CHUNK have a count; stride is maxWords. */
   private eMask: Int32Array;
+  /** Zero above arenaTop. */
   private arena: Float64Array;
   private arenaTop = 0;
 
@@ -103,8 +128,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   private readonly happened: Int32Array;
   private readonly inUnit: Float64Array;
 
-  /** Armed columns, their totals and tables. */
+  /** Armed columns, how many there are, and the stride of tables by column: at least two. */
   private armed: Armed;
+  private nrArmed = 1;
+  private stride = 2;
   private version = 1;
   private readonly current = new Float64Array(NR_EVENTS);
   counts: Float64Array;
@@ -161,7 +188,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.identities = new Identities(t, this.key0, this.key1, this.rootCounts);
     this.arena.set(this.rootCounts);
     this.arenaTop = t.entries;
-    this.push(RANGE, 0, 1, this.key0, this.key1, 0, 0);
+    this.push(RANGE, 0, 1, this.key0, this.key1, 0, 0, t.entries);
     this.initMask(0, 0, 0);
   }
 
@@ -188,7 +215,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     if (!sets) prepared.set(this.t, (sets = new Map<string, Armed>()));
     const key = columns.join();
     let armed = sets.get(key);
-    if (!armed) sets.set(key, (armed = prepare(this.t, [...columns])));
+    if (!armed) sets.set(key, (armed = prepare(this.t, columns)));
     return armed;
   }
 
@@ -199,11 +226,17 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   arm(columns: readonly EventColumn[]): void {
     const armed = this.prepared(columns);
     if (armed === this.armed) return;
-    this.armed = armed;
     this.fold();
-    const n = columns.length;
-    for (let a = 0; a < n; a++) this.current[a] = this.sums[columns[a]!]!;
-    this.counts = this.current.subarray(0, n);
+    this.use(armed, columns.length);
+  }
+
+  /** Counts from `sums` on in the columns of a set; totals of pending ranges are those of another. */
+  private use(armed: Armed, columns: number): void {
+    this.armed = armed;
+    this.nrArmed = columns;
+    this.stride = armed.columns.length;
+    armed.columns.forEach((column, a) => (this.current[a] = this.sums[column]!));
+    this.counts = this.current.subarray(0, columns);
     this.version++;
   }
 
@@ -249,7 +282,8 @@ export class Cursor implements ExecutionCursor, Books, Truth {
 
   advance(limits: Float64Array): number {
     const cur = this.current;
-    const n = this.armed.columns.length;
+    const n = this.nrArmed;
+    const na = this.stride;
     for (let a = 0; a < n; a++) if (cur[a]! >= limits[a]!) return a;
     while (this.sp > 0) {
       const top = this.sp - 1;
@@ -265,7 +299,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       } else {
         if (this.eVersion[top] !== this.version) this.rangeTotals(top);
         let crosses = false;
-        for (let a = 0; a < n; a++) if (cur[a]! + this.eTotal[top * n + a]! >= limits[a]!) crosses = true;
+        for (let a = 0; a < n; a++) if (cur[a]! + this.eTotal[top * na + a]! >= limits[a]!) crosses = true;
         if (!crosses) this.consumeRange(top);
         else if (this.isUniform(top)) this.divide(top, limits);
         else if (kind === CHUNK) this.stepChunk(top, limits);
@@ -287,7 +321,16 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     }
   }
 
-  private push(kind: number, node: number, n: number, k0: number, k1: number, base: number, top: number): number {
+  private push(
+    kind: number,
+    node: number,
+    n: number,
+    k0: number,
+    k1: number,
+    base: number,
+    top: number,
+    own: number,
+  ): number {
     const i = this.sp++;
     if (i >= this.depth) this.deepen();
     this.eKind[i] = kind;
@@ -298,12 +341,16 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.eK1[i] = k1;
     this.eBase[i] = base;
     this.eTop[i] = top;
+    this.eOwn[i] = own;
     this.eVersion[i] = 0;
     return i;
   }
 
   private pop(top: number): void {
-    this.arenaTop = this.eTop[top]!;
+    const at = this.eTop[top]!;
+    const own = this.eOwn[top]!;
+    if (own > 0) this.arena.fill(0, at, at + own);
+    this.arenaTop = at;
     this.sp = top;
   }
 
@@ -318,6 +365,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.eIdx = wider(this.eIdx);
     this.eBase = wider(this.eBase);
     this.eTop = wider(this.eTop);
+    this.eOwn = wider(this.eOwn);
     this.eK0 = wider(this.eK0);
     this.eK1 = wider(this.eK1);
     this.eR0 = wider(this.eR0);
@@ -383,7 +431,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   /** A whole range retires. */
   private consumeRange(top: number): void {
     const t = this.t;
-    const na = this.armed.columns.length;
+    const na = this.stride;
     const node = this.eNode[top]!;
     const s0 = t.s0[node]!;
     const base = this.eBase[top]!;
@@ -394,10 +442,12 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       for (let bits = this.eMask[m + w]!; bits !== 0; bits &= bits - 1) {
         const e = s0 + (w << 5) + 31 - Math.clz32(bits & -bits);
         this.occur(e, this.arena[base + e]!);
+        this.arena[base + e] = 0;
       }
     }
     this.retireWhole(t.children[t.child0[node]!]!, this.eN[top]!);
-    this.pop(top);
+    this.arenaTop = this.eTop[top]!;
+    this.sp = top;
   }
 
   private occur(e: number, n: number): void {
@@ -463,7 +513,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const base = this.eBase[top]!;
     const n = this.eN[top]!;
     let skip = n - 1;
-    for (let a = 0; a < na; a++) {
+    for (let a = 0; a < this.nrArmed; a++) {
       const each = plain[body * na + a]!;
       if (each === 0) continue;
       // The quotient may be rounded up; it is never too small by more than the iteration that is walked anyway.
@@ -487,7 +537,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.eN[top] = n - skip - 1;
     for (let a = 0; a < na; a++) this.eTotal[top * na + a] = this.eTotal[top * na + a]! - plain[body * na + a]!;
     // Its counts are all zero and so are those of any loop in it: keys are never used, the zeros can be shared.
-    this.push(SEQ, body, 1, 0, 0, base, this.arenaTop);
+    this.push(SEQ, body, 1, 0, 0, base, this.arenaTop, 0);
   }
 
   /** Runs the iterations of a short range one by one, up to the one that crosses a limit. */
@@ -495,6 +545,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const t = this.t;
     const { plain, weight, columns } = this.armed;
     const na = columns.length;
+    const n0 = this.nrArmed;
     const { eMask, arena, inUnit, happened, trialsAll, trialsLeft, current: cur, item, eTotal } = this;
     const node = this.eNode[top]!;
     const s0 = t.s0[node]!;
@@ -504,7 +555,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const word0 = t.word0[node]!;
     const rel0 = t.rel0[node]!;
     const body = t.children[t.child0[node]!]!;
-    const hasPeriodic = t.periodic0[node + 1]! > t.periodic0[node]!;
+    const periodic0 = t.periodic0[node]!;
+    const periodic1 = t.periodic0[node + 1]!;
+    const { relParent, relElse, relTimes, forced, every } = t;
     const k0 = this.eK0[top]!;
     const k1 = this.eK1[top]!;
     if (this.eKind[top] === RANGE) {
@@ -520,6 +573,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     let q1 = rng[1]!;
     let n = this.eN[top]!;
     let done = this.eIdx[top]!;
+    const base0 = plain[body * na]!;
+    const base1 = plain[body * na + 1]!;
+    const limit0 = limits[0]!;
     for (;;) {
       if (n === 1) {
         // What remains is the last iteration's.
@@ -532,20 +588,22 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       }
       let nh = 0;
       let left = 0;
-      for (let a = 0; a < na; a++) item[a] = plain[body * na + a]!;
+      let t0 = base0;
+      let t1 = base1;
+      for (let a = 2; a < na; a++) item[a] = plain[body * na + a]!;
       for (let w = 0; w < nw; w++) {
         const present = eMask[mask + w]!;
         let remain = present;
-        for (let bits = present | t.forced[word0 + w]!; bits !== 0; bits &= bits - 1) {
+        for (let bits = present | forced[word0 + w]!; bits !== 0; bits &= bits - 1) {
           const bit = bits & -bits;
           const i = (w << 5) + 31 - Math.clz32(bit);
           const r = rel0 + i;
-          const parent = t.relParent[r]!;
-          let M = t.relTimes[r]!;
+          const parent = relParent[r]!;
+          let M = relTimes[r]!;
           let ML = M;
           if (parent < 0) {
             M *= n;
-          } else if (t.relElse[r] === 0) {
+          } else if (relElse[r] === 0) {
             M *= arena[off + parent]! + inUnit[parent]!;
             ML *= inUnit[parent]!;
           } else {
@@ -554,24 +612,24 @@ export class Cursor implements ExecutionCursor, Books, Truth {
           }
           trialsAll[i] = M;
           trialsLeft[i] = ML;
-          if ((present & bit) === 0) continue;
+          if ((present & bit) === 0 || ML === 0) continue;
           const c = arena[off + i]!;
           let x = 0;
-          if (ML === 0) x = 0;
-          else if (c === M) x = ML;
+          if (c === M) x = ML;
           else if (ML === M) x = c;
-          else if (t.every[s0 + i] !== 0) {
-            const period = t.every[s0 + i]!;
+          else if (every[s0 + i]! !== 0) {
+            const period = every[s0 + i]!;
             const before = this.executed[s0 + i]!;
             x = Math.floor((before + ML) / period) - Math.floor(before / period);
-          } else if (ML === 1) {
+          } else if (ML === 1 || c === 1) {
+            // One trial of c in M, or one marked among M: the same comparison.
             let u = Math.imul(q0, 0x9e3779bb);
             u = (u << 5) | (u >>> 27);
             u = Math.imul(u, 5);
             q1 ^= q0;
             q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
             q1 = (q1 << 13) | (q1 >>> 19);
-            x = (u >>> 0) * M < c * TWO32 ? 1 : 0;
+            x = +((u >>> 0) * M < c * ML * TWO32);
           } else {
             rng[0] = q0;
             rng[1] = q1;
@@ -585,16 +643,18 @@ export class Cursor implements ExecutionCursor, Books, Truth {
           arena[off + i] = c - x;
           if (c === x) remain ^= bit;
           const wa = (s0 + i) * na;
-          for (let a = 0; a < na; a++) item[a] = item[a]! + x * weight[wa + a]!;
+          t0 += x * weight[wa]!;
+          t1 += x * weight[wa + 1]!;
+          for (let a = 2; a < na; a++) item[a] = item[a]! + x * weight[wa + a]!;
         }
         eMask[mask + w] = remain;
         left |= remain;
       }
-      let crosses = false;
-      for (let a = 0; a < na; a++) {
-        eTotal[top * na + a] = eTotal[top * na + a]! - item[a]!;
-        if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
-      }
+      item[0] = t0;
+      item[1] = t1;
+      let crosses = cur[0]! + t0 >= limit0;
+      for (let a = 1; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      for (let a = 0; a < na; a++) eTotal[top * na + a] = eTotal[top * na + a]! - item[a]!;
       n--;
       if (crosses) {
         this.eN[top] = n;
@@ -611,11 +671,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         this.occur(s0 + i, inUnit[i]!);
         inUnit[i] = 0;
       }
-      if (hasPeriodic) {
-        for (let j = t.periodic0[node]!; j < t.periodic0[node + 1]!; j++) {
-          const e = t.periodicEntry[j]!;
-          this.executed[e] = this.executed[e]! + trialsLeft[e - s0]!;
-        }
+      for (let j = periodic0; j < periodic1; j++) {
+        const e = t.periodicEntry[j]!;
+        this.executed[e] = this.executed[e]! + trialsLeft[e - s0]!;
       }
       this.retireWhole(body, 1);
       done++;
@@ -635,8 +693,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const size = t.s1[node]! - s0;
     const before = this.arenaTop;
     const lo = this.reserve(size);
-    this.arena.fill(0, lo, lo + size);
-    const unit = this.push(SEQ, body, 1, k0, k1, lo - s0, before);
+    const unit = this.push(SEQ, body, 1, k0, k1, lo - s0, before, size);
     const mask = unit * t.maxWords;
     for (let w = 0; w < t.words[node]!; w++) this.eMask[mask + w] = 0;
     for (let h = 0; h < nh; h++) {
@@ -655,8 +712,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const n = this.eN[top]!;
     const s0 = t.s0[node]!;
     const size = t.s1[node]! - s0;
-    const { plain, weight, columns } = this.armed;
-    const na = columns.length;
+    const na = this.stride;
     let nL = n < 1073741825 ? 1 << (31 - Math.clz32(n - 1)) : 1073741824;
     while (nL * 2 < n) nL *= 2;
     const k0 = this.eK0[top]!;
@@ -664,7 +720,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const before = this.arenaTop;
     const lo = this.reserve(size);
     mixKey(k0, k1, LEFT);
-    const left = this.push(RANGE, node, nL, mixed[0]!, mixed[1]!, lo - s0, before);
+    const left = this.push(RANGE, node, nL, mixed[0]!, mixed[1]!, lo - s0, before, size);
     mixKey(k0, k1, RIGHT);
     this.eK0[top] = mixed[0]!;
     this.eK1[top] = mixed[1]!;
@@ -673,8 +729,8 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     let q1 = mixed[1]!;
     if ((q0 | q1) === 0) q1 = 0x5bd1e995;
     const { arena, eMask, eTotal, trialsAll, trialsLeft } = this;
+    const { plain, weight } = this.armed;
     const { relParent, relElse, relTimes, forced, every } = t;
-    arena.fill(0, lo, lo + size);
     const off = this.eBase[top]! + s0;
     const rel0 = t.rel0[node]!;
     const word0 = t.word0[node]!;
@@ -684,7 +740,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const tot = top * na;
     const totL = left * na;
     const body = t.children[t.child0[node]!]! * na;
-    for (let a = 0; a < na; a++) eTotal[totL + a] = nL * plain[body + a]!;
+    // The first two columns are kept in locals: most armed sets have no more.
+    let t0 = nL * plain[body]!;
+    let t1 = nL * plain[body + 1]!;
+    for (let a = 2; a < na; a++) eTotal[totL + a] = nL * plain[body + a]!;
     for (let w = 0; w < nw; w++) {
       const present = eMask[mask + w]!;
       let inRight = present;
@@ -711,34 +770,126 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         if ((present & bit) === 0) continue;
         const c = arena[off + i]!;
         let x = 0;
-        if (ML === 0) x = 0;
+        if (ML === 0) continue;
         else if (c === M) x = ML;
         else if (ML === M) x = c;
-        else if (every[s0 + i] !== 0) {
+        else if (every[s0 + i]! !== 0) {
           const period = every[s0 + i]!;
           const executed = this.executed[s0 + i]!;
           x = Math.floor((executed + ML) / period) - Math.floor(executed / period);
         } else {
+          // samplers.hypergeometric, unrolled.
           const flipC = c + c > M;
           const flipL = ML + ML > M;
           const C = flipC ? M - c : c;
           const D = flipL ? M - ML : ML;
           const a = C < D ? C : D;
           const b = C < D ? D : C;
-          if (a === 1) {
+          const half = b + b === M;
+          if (a <= FEW_HALF || (a <= FEW && !half)) {
+            let k = 0;
+            for (let j = 0; j < a; j++) {
+              let u = Math.imul(q0, 0x9e3779bb);
+              u = (u << 5) | (u >>> 27);
+              u = Math.imul(u, 5);
+              q1 ^= q0;
+              q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
+              q1 = (q1 << 13) | (q1 >>> 19);
+              // Branch-free: the outcome is as unpredictable as the bits.
+              k = (k + +((u >>> 0) * (M - j) < (b - k) * TWO32)) | 0;
+            }
+            x = k;
+          } else if (a <= 32 && a + a <= b) {
+            const p = half ? 0x80000000 : Math.floor((b / M) * TWO32);
+            const B = M - b;
+            const best = half ? (a + 1) >> 1 : Math.floor(((a - 1) * b) / M) + 1;
+            for (;;) {
+              let open = -1 >>> (32 - a);
+              let below = 0;
+              let digits = p | 0;
+              do {
+                let u = Math.imul(q0, 0x9e3779bb);
+                u = (u << 5) | (u >>> 27);
+                u = Math.imul(u, 5);
+                q1 ^= q0;
+                q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
+                q1 = (q1 << 13) | (q1 >>> 19);
+                const one = digits >> 31;
+                below |= open & ~u & one;
+                open &= u ^ ~one;
+                digits <<= 1;
+              } while (open !== 0 && digits !== 0);
+              let v = below - ((below >>> 1) & 0x55555555);
+              v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+              x = Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+              let u = Math.imul(q0, 0x9e3779bb);
+              u = (u << 5) | (u >>> 27);
+              u = Math.imul(u, 5);
+              q1 ^= q0;
+              q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
+              q1 = (q1 << 13) | (q1 >>> 19);
+              const f = (u >>> 0) * (1 / TWO32);
+              const d = x > best ? x - best : best - x;
+              if ((1 - f) * (B + B) * (b - a) > d * (d + 1) * M || f < ratioToBest(M, a, b, x)) break;
+            }
+          } else if (M <= TABLE_M || (half && M <= 2 * TABLE_M)) {
+            let at = cdfRow[rowKey(M, a, b)]!;
+            if (at < 0) at = tabulate(M, a, b);
             let u = Math.imul(q0, 0x9e3779bb);
             u = (u << 5) | (u >>> 27);
             u = Math.imul(u, 5);
             q1 ^= q0;
             q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
             q1 = (q1 << 13) | (q1 >>> 19);
-            x = (u >>> 0) * M < b * TWO32 ? 1 : 0;
+            const f = u >>> 0;
+            const { rows } = cdf;
+            x = rows[at]!;
+            at++;
+            if (f < rows[at + x]!) while (x > 0 && f < rows[at + x - 1]!) x--;
+            else
+              do x++;
+              while (f >= rows[at + x]!);
           } else {
-            rng[0] = q0;
-            rng[1] = q1;
-            x = drawFolded(M, a, b);
-            q0 = rng[0]!;
-            q1 = rng[1]!;
+            const rM = 1 / M;
+            const fa = a * rM;
+            const fb = b * rM;
+            const va = fa * (1 - fa);
+            const vb = fb * (1 - fb);
+            const v = M * va * vb * (1 + rM * (1 + rM * (1 + rM)));
+            if (v >= 10) {
+              let u = Math.imul(q0, 0x9e3779bb);
+              u = (u << 5) | (u >>> 27);
+              u = Math.imul(u, 5);
+              q1 ^= q0;
+              q0 = ((q0 << 26) | (q0 >>> 6)) ^ q1 ^ (q1 << 9);
+              q1 = (q1 << 13) | (q1 >>> 19);
+              const layer = u & 255;
+              const place = u >>> 9;
+              let z = place * layerWidth[layer]!;
+              if (place >= layerInside[layer]!) {
+                rng[0] = q0;
+                rng[1] = q1;
+                z = normalEdge(u);
+                q0 = rng[0]!;
+                q1 = rng[1]!;
+              } else if ((u & 256) !== 0) z = -z;
+              const sd = Math.sqrt(v);
+              const iv = 1 / v;
+              const g2 = (1 - 6 * va) * (1 - 6 * vb) * iv - 6 * rM;
+              const z2 = z * z;
+              const g1 = (1 - fa - fa) * (1 - fb - fb) * sd * iv;
+              const y =
+                z + (z2 - 1) * g1 * (1 / 6) + z * ((z2 - 3) * g2 * (1 / 24) - (2 * z2 - 5) * g1 * g1 * (1 / 36));
+              x = Math.floor(a * fb + sd * y * (1 - iv * (1 / 24)) + 0.5);
+              if (x < 0) x = 0;
+              else if (x > a) x = a;
+            } else {
+              rng[0] = q0;
+              rng[1] = q1;
+              x = invertHypergeometric(M, a, b);
+              q0 = rng[0]!;
+              q1 = rng[1]!;
+            }
           }
           if (flipL) x = C - x;
           if (flipC) x = ML - x;
@@ -749,13 +900,17 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         inLeft |= bit;
         if (c === x) inRight ^= bit;
         const wa = (s0 + i) * na;
-        for (let a = 0; a < na; a++) eTotal[totL + a] = eTotal[totL + a]! + x * weight[wa + a]!;
+        t0 += x * weight[wa]!;
+        t1 += x * weight[wa + 1]!;
+        for (let a = 2; a < na; a++) eTotal[totL + a] = eTotal[totL + a]! + x * weight[wa + a]!;
       }
       eMask[mask + w] = inRight;
       eMask[maskL + w] = inLeft;
     }
     this.eN[top] = n - nL;
     this.eVersion[left] = this.version;
+    eTotal[totL] = t0;
+    eTotal[totL + 1] = t1;
     for (let a = 0; a < na; a++) eTotal[tot + a] = eTotal[tot + a]! - eTotal[totL + a]!;
   }
 
@@ -764,6 +919,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const t = this.t;
     const { plain, weight, columns } = this.armed;
     const na = columns.length;
+    const n0 = this.nrArmed;
     const { current: cur, item, arena } = this;
     const node = this.eNode[top]!;
     const base = this.eBase[top]!;
@@ -789,7 +945,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         }
       }
       let crosses = false;
-      for (let a = 0; a < na; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      for (let a = 0; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
       if (crosses) {
         this.eIdx[top] = ix + 1;
         if (branch >= 0 && t.every[branch]! > 0) this.executed[branch] = this.executed[branch]! + 1;
@@ -826,13 +982,13 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const t = this.t;
     const kind = t.kind[v]!;
     if (kind === NODE_BLOCK) {
-      this.push(BLOCK, v, 1, 0, 0, base, this.arenaTop);
+      this.push(BLOCK, v, 1, 0, 0, base, this.arenaTop, 0);
     } else if (kind === LOOP) {
       mixKey(this.eK0[top]!, this.eK1[top]!, NEST + v);
-      const range = this.push(RANGE, v, t.trip[v]!, mixed[0]!, mixed[1]!, base, this.arenaTop);
+      const range = this.push(RANGE, v, t.trip[v]!, mixed[0]!, mixed[1]!, base, this.arenaTop, 0);
       this.initMask(range, v, base);
     } else {
-      this.push(SEQ, v, 1, this.eK0[top]!, this.eK1[top]!, base, this.arenaTop);
+      this.push(SEQ, v, 1, this.eK0[top]!, this.eK1[top]!, base, this.arenaTop, 0);
     }
   }
 
@@ -841,6 +997,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const t = this.t;
     const { weight, vectors, columns } = this.armed;
     const na = columns.length;
+    const n0 = this.nrArmed;
     const { current: cur, arena } = this;
     const node = this.eNode[top]!;
     const base = this.eBase[top]!;
@@ -858,7 +1015,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       }
       if (this.newSingles[q] === 0) this.dirtySingles[this.nrDirtySingles++] = q;
       this.newSingles[q] = this.newSingles[q]! + 1;
-      for (let a = na - 1; a >= 0; a--) if (cur[a]! >= limits[a]!) fired = a;
+      for (let a = n0 - 1; a >= 0; a--) if (cur[a]! >= limits[a]!) fired = a;
       q++;
     }
     this.last = q - 1;
@@ -899,6 +1056,89 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       }
       this.dirtyOccurred[w] = 0;
     }
+  }
+
+  /** The cursor's whole state as one transferable buffer of its own. */
+  snapshot(): ArrayBuffer {
+    this.fold();
+    const { t, sp } = this;
+    const stack = this.stack().map((field) => field.subarray(0, sp));
+    const parts = [
+      Float64Array.of(
+        SEED_CONTRACT,
+        this.key0,
+        this.key1,
+        t.nodes,
+        t.entries,
+        sp,
+        this.arenaTop,
+        this.last,
+        this.nrArmed,
+      ),
+      this.armed.columns.slice(0, this.nrArmed),
+      this.sums,
+      this.wholes,
+      this.singles,
+      this.occurred,
+      this.executed,
+      ...stack,
+      this.eMask.subarray(0, sp * t.maxWords),
+      this.arena.subarray(0, this.arenaTop),
+    ];
+    const out = new Float64Array(parts.reduce((n, part) => n + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out.buffer;
+  }
+
+  /** Goes to where a cursor of the same image and seed was when it took a snapshot; its armed columns are armed. */
+  restore(snapshot: ArrayBuffer): void {
+    const { t } = this;
+    const from = new Float64Array(snapshot);
+    let at = 9;
+    const take = (n: number): Float64Array => from.subarray(at, (at += n));
+    const [contract, key0, key1, nodes, entries, sp, arenaTop, last, nrArmed] = from;
+    if (
+      contract !== SEED_CONTRACT ||
+      key0 !== this.key0 ||
+      key1 !== this.key1 ||
+      nodes !== t.nodes ||
+      entries !== t.entries
+    )
+      throw new Error('the snapshot is of another execution');
+    this.forget();
+    const columns = [...take(nrArmed!)];
+    for (const book of [this.sums, this.wholes, this.singles, this.occurred, this.executed])
+      book.set(take(book.length));
+    while (this.depth < sp!) this.deepen();
+    for (const field of this.stack()) field.set(take(sp!));
+    this.eMask.set(take(sp! * t.maxWords));
+    this.arena.fill(0);
+    this.arenaTop = 0;
+    this.reserve(arenaTop!);
+    this.arena.set(take(arenaTop!));
+    this.sp = sp!;
+    this.last = last!;
+    this.use(this.prepared(columns), columns.length);
+  }
+
+  /** Fields of the pending stack that are state; totals are recomputed. */
+  private stack(): (Uint8Array | Int32Array | Float64Array)[] {
+    const { eKind, eNode, eIdx, eBase, eTop, eOwn, eK0, eK1, eR0, eR1, eN } = this;
+    return [eKind, eNode, eIdx, eBase, eTop, eOwn, eK0, eK1, eR0, eR1, eN];
+  }
+
+  /** Drops what was counted but not folded. */
+  private forget(): void {
+    this.newWholes.fill(0);
+    this.newSingles.fill(0);
+    this.newOccurred.fill(0);
+    this.dirtyOccurred.fill(0);
+    this.nrDirtyWholes = 0;
+    this.nrDirtySingles = 0;
   }
 
   truth(): SymbolTruth[] {

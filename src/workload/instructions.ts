@@ -10,8 +10,8 @@
  * UOPS_RETIRED.ALL counts a store as two).
  * Not modelled: dependencies between instructions, prefetchers, store misses beyond their LLC references.
  */
-import { COLUMN, eventVector } from '../arch/events.ts';
-import type { EventName, EventVector } from '../arch/events.ts';
+import { EVENT_COLUMNS, eventVector } from '../arch/events.ts';
+import type { EventVector } from '../arch/events.ts';
 import type { Events, FetchRates, MissRates, Op, Site } from './program.ts';
 
 /** Ops that control flow adds. */
@@ -68,10 +68,7 @@ const OP_EVENTS: Readonly<Record<Op | ControlOp, OpEvents>> = {
 
 /** Adds events to a vector. */
 export function addEvents(to: EventVector, events: Events): EventVector {
-  for (const [name, n] of Object.entries(events)) {
-    const column = COLUMN[name as EventName];
-    to[column] = to[column]! + n;
-  }
+  EVENT_COLUMNS.forEach((name, column) => (to[column] = to[column]! + (events[name] ?? 0)));
   return to;
 }
 

@@ -6,6 +6,7 @@
  *     branch  jcc else; THEN; [jmp end;] else: [ELSE; end:]                                      (taken = not THEN)
  *     call    call callee, or call *slot(%rip) into another DSO, or through a stub of this DSO that only jumps there
  *     jump    jmp callee, or jmp *slot(%rip)                                                     (a stub NAME@plt is one)
+ *     nop     endbr64 where it is the first of a function
  *     syscall mov $nr,%eax; syscall
  *     function ...; ret, unless its last node never returns
  *
@@ -161,6 +162,11 @@ class FunctionWriter {
   private scratch(): number {
     return SCRATCH[this.roll(SCRATCH.length)]!;
   }
+  /** A second operand. */
+  private other(): number {
+    const r = this.scratch();
+    return r === this.accumulator ? REG.rbx : r;
+  }
   /** A stack slot below the frame pointer. */
   private slot(): number {
     return -8 * (1 + this.roll(12));
@@ -186,8 +192,9 @@ class FunctionWriter {
       switch (node.kind) {
         case 'block':
           node.instructions.forEach((instruction, j) => {
-            const setsFlags = next?.kind === 'branch' && j === node.instructions.length - 1;
-            flow.push(this.instruction(instruction, setsFlags));
+            const ends = j === node.instructions.length - 1;
+            const isLast = ends && body === this.spec.body && next === undefined;
+            flow.push(this.instruction(instruction, ends && next?.kind === 'branch', isLast));
           });
           break;
         case 'seq':
@@ -242,10 +249,8 @@ class FunctionWriter {
     this.depth--;
     body.push(this.step(x86.aluRegImm('add', counter, 1), retires('alu')));
     test.at = this.drafts.length;
-    const compare = this.step(
-      times < 0x80000000 ? x86.cmpImm32(counter, times) : x86.aluRegReg64('cmp', counter, REG.r11),
-      retires('cmp'),
-    );
+    // Of one length whatever the count: code does not move with a program's arguments.
+    const compare = this.step(x86.cmpImm32(counter, Math.min(times, 0x7fffffff)), retires('cmp'));
     const jcc = this.jump(top, COND.l);
     const again: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles, TAKEN), sites: [] };
     const exit: Step = {
@@ -316,33 +321,37 @@ class FunctionWriter {
     return typeof misses === 'string' ? (this.program.misses[misses] as MissRates) : (misses ?? {});
   }
 
-  private instruction(i: Instruction, setsFlags: boolean): Step {
+  private instruction(i: Instruction, setsFlags: boolean, isLast: boolean): Step {
     const rates = this.rates(i.misses);
     const sites = i.op === 'store' || i.op === 'push' ? storeSites(rates) : isLoad(i.op) ? loadSites(rates) : [];
-    return this.step(this.encode(i.op, setsFlags), retires(i.op, i.cycles, i.events), [...sites, ...(i.sites ?? [])]);
+    return this.step(this.encode(i.op, setsFlags, isLast), retires(i.op, i.cycles, i.events), [
+      ...sites,
+      ...(i.sites ?? []),
+    ]);
   }
 
-  private encode(op: Op, setsFlags: boolean): number[] {
+  private encode(op: Op, setsFlags: boolean, isLast: boolean): number[] {
     const acc = this.accumulator;
     switch (op) {
       case 'nop':
-        return x86.nops(1);
+        return this.drafts.length === 0 ? x86.endbr64() : x86.nops(1);
       case 'alu': {
         if (setsFlags) return x86.aluRegReg('test', acc, acc);
         const operation = ALU_OPS[this.roll(ALU_OPS.length)]!;
         if (this.roll(3) === 0)
           return x86.shiftImm(([4, 5, 7] as const)[this.roll(3)] as 4 | 5 | 7, acc, 1 + this.roll(31));
         if (this.roll(3) === 0) return x86.aluRegImm(operation, acc, 1 + this.roll(100));
-        return x86.aluRegReg(operation, acc, this.scratch());
+        return x86.aluRegReg(operation, acc, this.other());
       }
       case 'mov':
+        // push %rbp; mov %rsp,%rbp
+        if (this.drafts.length === 1 && this.drafts[0]!.bytes?.[0] === 0x55)
+          return x86.aluRegReg64('mov', REG.rbp, REG.rsp);
         return x86.aluRegReg('mov', this.pick(), acc);
       case 'lea':
         return x86.lea64(this.pick(), acc, 1 + this.roll(100));
       case 'cmp':
-        return this.roll(2) === 0
-          ? x86.aluRegImm('cmp', acc, this.roll(100))
-          : x86.aluRegReg('cmp', acc, this.scratch());
+        return this.roll(2) === 0 ? x86.aluRegImm('cmp', acc, this.roll(100)) : x86.aluRegReg('cmp', acc, this.other());
       case 'mul':
         return x86.imul(acc, this.scratch());
       case 'div':
@@ -360,7 +369,7 @@ class FunctionWriter {
       case 'push':
         return x86.push(this.drafts.length === 0 ? REG.rbp : COUNTERS[this.roll(COUNTERS.length)]!);
       case 'pop':
-        return x86.pop(COUNTERS[this.roll(COUNTERS.length)]!);
+        return x86.pop(isLast ? REG.rbp : COUNTERS[this.roll(COUNTERS.length)]!);
       case 'leave':
         return x86.leave();
       case 'atomic':
@@ -374,9 +383,11 @@ class FunctionWriter {
 /** Ops whose `misses` are those of a load. */
 const isLoad = (op: Op): boolean => op === 'load' || op === 'pop' || op === 'leave' || op === 'atomic';
 
-/** A stub does nothing but jump to its target. */
+/** A stub does nothing but jump to its target, behind a landing pad perhaps. */
 const isStubFor = (f: FunctionSpec, target: string): boolean =>
-  f.body.length === 1 && f.body[0]?.kind === 'jump' && f.body[0].target === target;
+  f.body.every((n) =>
+    n.kind === 'block' ? n.instructions.every((i) => i.op === 'nop') : n.kind === 'jump' && n.target === target,
+  ) && f.body.at(-1)?.kind === 'jump';
 
 /** Short forms first; those that do not reach grow, until all reach. */
 function relax(drafts: readonly Draft[]): number[] {

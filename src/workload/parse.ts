@@ -29,13 +29,15 @@ import type {
   Syscall,
 } from './program.ts';
 
-type Schema = typeof import('./schema.ts');
+type Shapes = typeof import('./schema.ts').shapes;
 type Yaml = typeof import('yaml');
 
 /** A node of some file, for messages. */
 interface Place {
   readonly source: Source;
   readonly node: YamlNode | null | undefined;
+  /** The plain value of it. */
+  readonly value: unknown;
 }
 interface Source {
   readonly file: string;
@@ -81,20 +83,19 @@ class Parser {
   /** Where the objects of the program came from. */
   private readonly places = new WeakMap<object, Place>();
   private readonly yaml: Yaml;
-  private readonly schema: Schema;
-  private readonly itemSchemas: Readonly<Record<string, ZodType>>;
+  private readonly shapes: Shapes;
   private readonly includeDir: string;
   private readonly included = new Set<string>();
 
-  constructor(yaml: Yaml, schema: Schema, includeDir: string, any: ZodType) {
+  constructor(yaml: Yaml, shapes: Shapes, includeDir: string) {
     this.yaml = yaml;
-    this.schema = schema;
+    this.shapes = shapes;
     this.includeDir = includeDir;
-    this.itemSchemas = schema.heads(any);
   }
 
-  async program(name: string, file: string, text: string, any: ZodType): Promise<Program> {
-    const part = await this.file(file, text, any);
+  async program(name: string, file: string, text: string): Promise<Program> {
+    const part = await this.file(file, text);
+    if (!this.yaml.isMap(this.places.get(part)?.node)) throw new WorkloadError(inOrder(this.faults));
     const made = program({
       name,
       about: part.about,
@@ -110,40 +111,39 @@ class Parser {
     return made;
   }
 
-  private async file(file: string, text: string, any: ZodType): Promise<Part> {
+  private async file(file: string, text: string): Promise<Part> {
     const lines = new this.yaml.LineCounter();
     const doc = this.yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const source: Source = { file, text, doc, lines };
     for (const e of doc.errors) this.reportAt(source, e.pos[0], e.message);
     if (doc.errors.length > 0) throw new WorkloadError(inOrder(this.faults));
-    const top: Place = { source, node: doc.contents };
-    const { file: schema } = this.schema;
-    const data = this.shape<FileShape>(schema(any), top);
+    const top: Place = { source, node: doc.contents, value: doc.toJS() };
+    const data = this.shape<FileShape>(this.shapes.file, top);
     const misses: Record<string, MissRates> = {};
     const dsos: DsoSpec[] = [];
     const params: Param[] = [];
     const functions: FunctionSpec[] = [];
     this.entries(top, 'misses', (name, at) => {
-      const value = this.shape<MissRates>(this.schema.rates, at);
+      const value = this.shape<MissRates>(this.shapes.rates, at);
       misses[name] = this.placed(value ?? {}, at);
     });
     this.entries(top, 'dsos', (name, at) => {
-      const value = this.shape<Omit<DsoSpec, 'name'>>(this.schema.dso, at);
+      const value = this.shape<Omit<DsoSpec, 'name'>>(this.shapes.dso, at);
       if (value) dsos.push(this.placed({ name, ...value }, at));
     });
     this.entries(top, 'params', (name, at) => {
-      const value = this.shape<Omit<Param, 'name'>>(this.schema.param, at);
+      const value = this.shape<Omit<Param, 'name'>>(this.shapes.param, at);
       if (value) params.push(this.placed({ name, ...value }, at));
     });
-    this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at, any)));
+    this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at)));
     let part: Part = { about: data?.about ?? '', entry: data?.entry, params, misses, dsos, functions };
-    for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at, any));
+    for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at));
     this.places.set(part, top);
     return part;
   }
 
-  private async include(at: Place, any: ZodType): Promise<Part | undefined> {
-    const name = String(this.value(at));
+  private async include(at: Place): Promise<Part | undefined> {
+    const name = String(at.value);
     const path = /[/\\]|\.ya?ml$/.test(name)
       ? join(dirname(at.source.file), name)
       : join(this.includeDir, `${name}.yaml`);
@@ -156,12 +156,12 @@ class Parser {
       this.report(at, undefined, `cannot read the included file ${path}`);
       return undefined;
     }
-    return this.file(path, text, any);
+    return this.file(path, text);
   }
 
-  private func(name: string, at: Place, any: ZodType): FunctionSpec {
+  private func(name: string, at: Place): FunctionSpec {
     const bodyOnly = this.yaml.isSeq(at.node);
-    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.schema.functionSpec(any), at) ?? {});
+    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.shapes.functionSpec, at) ?? {});
     const bodyAt = bodyOnly ? at : this.child(at, 'body');
     const fetch = value.fetch ? this.placed(value.fetch, this.child(at, 'fetch')) : undefined;
     const spec = func(name, bodyAt ? this.body(bodyAt) : [], { dso: value.dso, symbol: value.symbol, fetch });
@@ -173,11 +173,11 @@ class Parser {
       this.report(at, undefined, `expected a list of instructions, got ${this.describe(at)}`);
       return [NO_OP];
     }
-    return at.node.items.map((node) => this.item(this.resolve({ source: at.source, node: node as YamlNode })));
+    return at.node.items.map((node, i) => this.item(this.inside(at, node, i)));
   }
 
   private item(at: Place): Node {
-    const names = Object.keys(this.itemSchemas);
+    const names = Object.keys(this.shapes.items);
     if (this.yaml.isScalar(at.node)) {
       const name = String(at.node.value);
       if ((OPS as readonly string[]).includes(name)) return this.placed(op(name as Op), at);
@@ -200,7 +200,7 @@ class Parser {
       this.report(at, keys[i], `"${keys[i] ?? ''}" is not an instruction or a kind of item${near[i] ?? ''}`);
       return NO_OP;
     }
-    const value = this.shape<ItemShape>(this.itemSchemas[head]!, at);
+    const value = this.shape<ItemShape>(this.shapes.items[head]!, at);
     return value ? this.made(head, value, at) : NO_OP;
   }
 
@@ -257,8 +257,9 @@ class Parser {
   }
 
   /** Checks a node against a schema; its plain value if it holds, else reports why not. */
+  // oxlint-disable-next-line no-unnecessary-type-parameters -- the schema says that the value is a T
   private shape<T>(schema: ZodType, at: Place): T | undefined {
-    const value = this.value(at);
+    const value = at.value;
     const result = schema.safeParse(value);
     if (result.success) return value as T;
     const known = Object.keys((schema as { shape?: object }).shape ?? {});
@@ -268,7 +269,11 @@ class Parser {
       const key = issue.path.at(-1);
       if (issue.code === 'unrecognized_keys') {
         const inner = issue.path.length === 0 ? known : keysAt(schema, issue.path as (string | number)[]);
-        for (const k of issue.keys) this.report(place, k, `unknown key "${k}"${didYouMean(k, inner)}`);
+        for (const k of issue.keys) {
+          this.report(place, k, `unknown key "${k}"${didYouMean(k, inner)}`);
+          // What is left may be right; it is not to be complained about twice.
+          delete (place?.value as Record<string, unknown> | undefined)?.[k];
+        }
         continue;
       }
       fatal = true;
@@ -305,7 +310,7 @@ class Parser {
         return `${got} is more than ${detail.maximum}`;
       case 'invalid_value': {
         const words = (detail.values ?? []).map(String);
-        return `expected ${words.join(' or ')}, got ${got}${didYouMean(String(this.value(place)), words)}`;
+        return `expected ${words.join(' or ')}, got ${got}${didYouMean(String(place.value), words)}`;
       }
       case 'invalid_union':
         return `${got} does not fit here`;
@@ -315,35 +320,35 @@ class Parser {
   }
 
   private describe(at: Place): string {
-    const value = this.value(at);
+    const value = at.value;
     if (value === null || value === undefined) return 'nothing';
     if (Array.isArray(value)) return 'a list';
     if (typeof value === 'object') return 'a mapping';
-    return typeof value === 'string' ? `"${value}"` : String(value);
+    return JSON.stringify(value);
   }
 
-  private value(at: Place): unknown {
-    return at.node ? at.node.toJS(at.source.doc) : undefined;
-  }
-
-  private resolve(at: Place): Place {
-    return this.yaml.isAlias(at.node) ? { source: at.source, node: at.node.resolve(at.source.doc) } : at;
+  /** A node in another, under a key of its. */
+  private inside(at: Place, node: unknown, key: string | number): Place {
+    const inner = node as YamlNode | null;
+    return {
+      source: at.source,
+      node: this.yaml.isAlias(inner) ? inner.resolve(at.source.doc) : inner,
+      value: (at.value as Readonly<Record<string, unknown>> | null)?.[key],
+    };
   }
 
   private child(at: Place, key: string | number): Place | undefined {
-    const { node } = this.resolve(at);
-    const collection = this.yaml.isCollection(node) ? node : undefined;
-    const found = collection?.get(key, true) as YamlNode | undefined;
-    return found === undefined ? undefined : this.resolve({ source: at.source, node: found });
+    const found = this.yaml.isCollection(at.node) ? at.node.get(key, true) : undefined;
+    return found === undefined ? undefined : this.inside(at, found, key);
   }
 
   /** Values of a mapping under a key of the file, in order. */
   private entries(at: Place, key: string, each: (name: string, at: Place) => void): void {
-    const map = this.child(at, key)?.node;
-    if (!this.yaml.isMap(map)) return;
-    for (const pair of map.items) {
+    const map = this.child(at, key);
+    if (!map || !this.yaml.isMap(map.node)) return;
+    for (const pair of map.node.items) {
       const name = String((pair.key as { value?: unknown }).value);
-      each(name, this.resolve({ source: at.source, node: pair.value as YamlNode | null }));
+      each(name, this.inside(map, pair.value, name));
     }
   }
 
@@ -352,7 +357,7 @@ class Parser {
     const found = this.child(at, key);
     if (!found) return [];
     if (!this.yaml.isSeq(found.node)) return [found];
-    return found.node.items.map((node) => this.resolve({ source: at.source, node: node as YamlNode }));
+    return found.node.items.map((node, i) => this.inside(found, node, i));
   }
 
   /** Reports a fault at a node, or at a key of it. */
@@ -361,7 +366,7 @@ class Parser {
       this.faults.push({ file: 'workload', message });
       return;
     }
-    const map = this.resolve(at).node;
+    const map = at.node;
     const pair =
       key !== undefined && this.yaml.isMap(map)
         ? map.items.find((p) => (p.key as { value?: unknown }).value === key)
@@ -430,8 +435,7 @@ export interface ParseOptions {
 
 /** Parses a workload file. Throws a WorkloadError that lists every fault. */
 export async function parseText(file: string, text: string, options: ParseOptions): Promise<Program> {
-  const [yaml, schema, { z }] = await Promise.all([import('yaml'), import('./schema.ts'), import('zod')]);
-  const any = z.unknown();
+  const [yaml, { shapes }] = await Promise.all([import('yaml'), import('./schema.ts')]);
   const name = basename(file).replace(/\.ya?ml$/, '');
-  return new Parser(yaml, schema, options.includeDir, any).program(name, file, text, any);
+  return new Parser(yaml, shapes, options.includeDir).program(name, file, text);
 }

@@ -23,7 +23,7 @@ function evaluate(source: string, scope: Scope): number | string {
     const at = TOKEN.lastIndex;
     const m = TOKEN.exec(source);
     if (!m) throw new QuantityError(`cannot read "${source.slice(at).trim()}" in \${${source}}`);
-    tokens.push(m[1] !== undefined ? Number(m[1]) : ((m[2] ?? m[3]) as string));
+    tokens.push(m[1] === undefined ? (m[2] ?? m[3] ?? '') : Number(m[1]));
   }
   // A name alone may stand for a text; arithmetic wants numbers.
   if (tokens.length === 1 && typeof tokens[0] === 'string') return lookUp(tokens[0], scope);
@@ -65,8 +65,8 @@ function lookUp(name: string, scope: Scope): number | string {
 
 /** The text with its `${...}` parts replaced; a text that is one such part alone keeps its value's type. */
 export function interpolate(text: string, scope: Scope): number | string {
-  const whole = /^\$\{([^}]*)\}$/.exec(text);
-  if (whole) return evaluate(whole[1] as string, scope);
+  const whole = /^\$\{([^}]*)\}$/.exec(text)?.[1];
+  if (whole !== undefined) return evaluate(whole, scope);
   return text.replace(/\$\{([^}]*)\}/g, (_, source: string) => String(evaluate(source, scope)));
 }
 

@@ -107,7 +107,7 @@ async function loadModule(path: string, args: readonly string[]): Promise<Progra
   const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
   const made: unknown = typeof module.default === 'function' ? module.default(...args) : module.default;
   if (typeof made !== 'object' || made === null || !('functions' in made) || !('entry' in made))
-    throw failed(path, 'does not export a Program by default: build one with program() of gperf/workload');
+    throw failed(path, 'does not export a Program by default: build one with program() of @gperf/gperf/workload');
   const built = made as Program;
   return typeof module.default === 'function' ? built : withArguments(built, args);
 }

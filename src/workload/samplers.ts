@@ -6,16 +6,17 @@
  * without having expanded what lies before it.
  *
  * Draws are exact (to the 2^-32 or 2^-53 of their uniform deviates) except that a hypergeometric draw of variance >= 10
- * uses the Cornish-Fisher quantile with skewness and kurtosis: total variation distance from the exact law below 6e-5 at
- * variance 10 and falling quickly (1e-8 at variance 500).
+ * maps a normal deviate through the Cornish-Fisher expansion with skewness and kurtosis: total variation distance from the
+ * exact law below 6e-5 at variance 10 and falling quickly (1e-8 at variance 500).
  *
  * Sources: D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators" (xoroshiro64**); W. Hörmann, "The
- * generation of binomial random variates", J. Stat. Comput. Simul. 46 (1993) (BTRS); R. A. Fisher, E. A. Cornish,
+ * generation of binomial random variates", J. Stat. Comput. Simul. 46 (1993) (BTRS); G. Marsaglia, W. W. Tsang, "The
+ * ziggurat method for generating random variables", J. Stat. Software 5(8), 2000; R. A. Fisher, E. A. Cornish,
  * Technometrics 2 (1960); the divide-and-conquer use of hypergeometric draws is that of P. Sanders et al., "Efficient
  * parallel random sampling", ACM TOMS 44(3), 2018.
  * Not modelled: populations of 2^53 or more.
  */
-import { exp, lnFactorial, log, log1m, probit } from '../sim/math.ts';
+import { exp, lnFactorial, log, log1m } from '../sim/math.ts';
 
 /**
  * Version of the map from (program, seed) to execution. It changes with anything that moves a single draw: a mixing
@@ -80,13 +81,14 @@ export function next53(): number {
 }
 
 const TWO32 = 4294967296;
-/** Populations up to this size are drawn from tabulated distributions. */
+/** Populations up to this size are drawn from tabulated distributions, and those up to twice it where half is sampled. */
 export const TABLE_M = 64;
-/** Below this population a product of a 32-bit deviate and a count is exact in a double. */
-export const EXACT_M = 2097152;
 
-/** Offset into `cdf` of the row of (M, a, b), at (M * 33 + a) * 33 + b; -1 where no row was needed yet. */
-export const cdfRow = new Int32Array((TABLE_M + 1) * 33 * 33).fill(-1);
+/** Offset into `cdf` of the row of (M, a, b), at rowKey(M, a, b); -1 where no row was needed yet. */
+const SQUARE = (TABLE_M / 2 + 1) * (TABLE_M / 2 + 1);
+export const cdfRow = new Int32Array((TABLE_M + 1) * SQUARE + (TABLE_M + 1) * (TABLE_M + 1)).fill(-1);
+export const rowKey = (M: number, a: number, b: number): number =>
+  M <= TABLE_M ? M * SQUARE + a * (TABLE_M / 2 + 1) + b : (TABLE_M + 1) * SQUARE + b * (TABLE_M + 1) + a;
 /** Rows: the mode, then 2^32 P(X <= x) for x = 0..a. In an object because it grows. */
 export const cdf = { rows: new Float64Array(1 << 14) };
 let cdfTop = 0;
@@ -108,7 +110,7 @@ export function tabulate(M: number, a: number, b: number): number {
     // The last entry exceeds every deviate, whatever rounding left out of the sum.
     rows[at + 1 + x] = x === a ? TWO32 + 1 : sum * TWO32;
   }
-  cdfRow[(M * 33 + a) * 33 + b] = at;
+  cdfRow[rowKey(M, a, b)] = at;
   return at;
 }
 
@@ -156,17 +158,83 @@ export function invertHypergeometric(M: number, a: number, b: number): number {
   }
 }
 
-/** The Cornish-Fisher quantile at z of the law of (M, a, b) with variance v >= 10, rounded to a value it can take. */
+/** Layers of the ziggurat. */
+const LAYERS = 256;
+/** Where the lowest layer's tail begins, and the area of every layer, for 256 layers of exp(-x^2 / 2). */
+const TAIL = 3.6541528853610088;
+const AREA = 0.00492867323399;
+/** Width of a layer over 2^23, and the share of it that lies under the curve wholly, times 2^23. */
+export const layerWidth = new Float64Array(LAYERS);
+export const layerInside = new Float64Array(LAYERS);
+/** Right edges of the layers, and the density there. */
+const edge = new Float64Array(LAYERS + 1);
+const density = new Float64Array(LAYERS + 1);
+{
+  const SCALE = 8388608;
+  edge[0] = AREA / exp(-0.5 * TAIL * TAIL);
+  edge[1] = TAIL;
+  for (let i = 2; i < LAYERS; i++) {
+    const x = edge[i - 1]!;
+    edge[i] = Math.sqrt(-2 * log(AREA / x + exp(-0.5 * x * x)));
+  }
+  for (let i = 0; i <= LAYERS; i++) density[i] = exp(-0.5 * edge[i]! * edge[i]!);
+  for (let i = 0; i < LAYERS; i++) {
+    layerWidth[i] = edge[i]! / SCALE;
+    layerInside[i] = (edge[i + 1]! / edge[i]!) * SCALE;
+  }
+}
+
+/**
+ * A standard normal deviate by the ziggurat: 8 random bits choose a layer, one the sign, 23 the place in it. cursor.ts holds
+ * the first, nearly always successful, step of this in its inner loop.
+ */
+export function normal(): number {
+  const bits = next32();
+  const i = bits & 255;
+  const place = bits >>> 9;
+  if (place < layerInside[i]!) return (bits & 256) === 0 ? place * layerWidth[i]! : -place * layerWidth[i]!;
+  return normalEdge(bits);
+}
+
+/** The rare rest of normal(): the place was not wholly under the curve. */
+export function normalEdge(first: number): number {
+  for (let bits = first; ; bits = next32()) {
+    const i = bits & 255;
+    const sign = (bits & 256) === 0 ? 1 : -1;
+    const place = bits >>> 9;
+    const x = place * layerWidth[i]!;
+    if (place < layerInside[i]!) return sign * x;
+    if (i === 0) {
+      for (;;) {
+        const dx = -log(next53()) / TAIL;
+        if (-2 * log(next53()) > dx * dx) return sign * (TAIL + dx);
+      }
+    }
+    if (density[i]! + next53() * (density[i + 1]! - density[i]!) < exp(-0.5 * x * x)) return sign * x;
+  }
+}
+
+/** Variance of the folded law (M, a, b), from the reciprocal of M. */
+export function variance(M: number, a: number, b: number): number {
+  const r = 1 / M;
+  const fa = a * r;
+  const fb = b * r;
+  // M / (M - 1), to the third order in 1 / M: M is above 64 wherever this is used.
+  return M * fa * (1 - fa) * fb * (1 - fb) * (1 + r * (1 + r * (1 + r)));
+}
+
+/** The Cornish-Fisher image of a normal deviate z under the law of (M, a, b) with variance v, rounded to a value it has. */
 export function cornishFisher(M: number, a: number, b: number, v: number, z: number): number {
-  const fa = a / M;
-  const fb = b / M;
+  const r = 1 / M;
+  const fa = a * r;
+  const fb = b * r;
   const sd = Math.sqrt(v);
-  const i = 1 / sd;
+  const iv = 1 / v;
+  const g1 = (1 - fa - fa) * (1 - fb - fb) * sd * iv;
+  const g2 = (1 - 6 * fa * (1 - fa)) * (1 - 6 * fb * (1 - fb)) * iv - 6 * r;
   const z2 = z * z;
-  const g1 = (1 - fa - fa) * (1 - fb - fb) * i;
-  const g2 = (1 - 6 * fa * (1 - fa)) * (1 - 6 * fb * (1 - fb)) * i * i - 6 / M;
   const y = z + (z2 - 1) * g1 * (1 / 6) + z * ((z2 - 3) * g2 * (1 / 24) - (2 * z2 - 5) * g1 * g1 * (1 / 36));
-  const x = Math.floor(a * fb + sd * y * (1 - i * i * (1 / 24)) + 0.5);
+  const x = Math.floor(a * fb + sd * y * (1 - iv * (1 / 24)) + 0.5);
   return x < 0 ? 0 : x > a ? a : x;
 }
 
@@ -188,44 +256,79 @@ export function hypergeometric(M: number, c: number, L: number): number {
   return flipC ? L - x : x;
 }
 
+/** Up to so many marked, a random comparison for each is the cheapest way; a sample of half has a cheaper one. */
+export const FEW = 7;
+export const FEW_HALF = 2;
+
 /** The draw proper, after folding: 1 <= a <= b <= M/2. */
 export function drawFolded(M: number, a: number, b: number): number {
-  if (a === 1) return next32() * M < b * TWO32 ? 1 : 0;
-  if (a <= 32 && b + b === M && M >= 4 * a) return drawHalf(a, b);
-  if (M <= TABLE_M) {
-    let at = cdfRow[(M * 33 + a) * 33 + b]!;
+  if (a <= FEW_HALF || (a <= FEW && b + b !== M)) {
+    let x = 0;
+    for (let i = 0; i < a; i++) if (next32() * (M - i) < (b - x) * TWO32) x++;
+    return x;
+  }
+  if (a <= 32 && a + a <= b) {
+    for (;;) {
+      const x = ones(a, b + b === M ? 0x80000000 : Math.floor((b / M) * TWO32));
+      if (accepts(M, a, b, x)) return x;
+    }
+  }
+  if (M <= TABLE_M || (b + b === M && M <= 2 * TABLE_M)) {
+    let at = cdfRow[rowKey(M, a, b)]!;
     if (at < 0) at = tabulate(M, a, b);
     const u = next32();
     let x = 0;
     while (u >= cdf.rows[at + 1 + x]!) x++;
     return x;
   }
-  if (a <= 20 && M < EXACT_M) {
-    let x = 0;
-    for (let i = 0; i < a; i++) if (next32() * (M - i) < (b - x) * TWO32) x++;
-    return x;
-  }
-  const fb = b / M;
-  const v = ((a * (M - a)) / (M - 1)) * (fb * (1 - fb));
-  return v >= 10 ? cornishFisher(M, a, b, v, probit(next53())) : invertHypergeometric(M, a, b);
+  const v = variance(M, a, b);
+  return v >= 10 ? cornishFisher(M, a, b, v, normal()) : invertHypergeometric(M, a, b);
 }
 
-/** A sample of exactly half: the ones among `a` random bits are Binomial(a, 1/2), then rejection makes it exact. */
-function drawHalf(a: number, b: number): number {
-  const half = a >> 1;
-  for (;;) {
-    let bits = next32() >>> (32 - a);
-    let x = 0;
-    for (; bits !== 0; bits &= bits - 1) x++;
-    const u = next32() * (1 / TWO32);
-    const d = x > half ? x - half : half - x;
-    // A lower bound of the acceptance probability, met nearly always.
-    if (u < 1 - (d * (d + 1)) / (b - a)) return x;
-    const top = x + x > a ? x : a - x;
-    let accept = 1;
-    for (let y = (a + 1) >> 1; y < top; y++) accept *= (b - y) / (b - (a - 1 - y));
-    if (u < accept) return x;
+/** Binomial(a, p / 2^32) for a <= 32: compares a random numbers with p at once, a bit of each in every step. */
+export function ones(a: number, p: number): number {
+  let open = -1 >>> (32 - a);
+  let below = 0;
+  for (let k = 31; k >= 0 && open !== 0; k--) {
+    const bits = next32();
+    if (((p >>> k) & 1) === 0) open &= ~bits;
+    else {
+      below |= open & ~bits;
+      open &= bits;
+      // The remaining digits of p are zero: nothing is below them.
+      if (p << (32 - k) === 0) break;
+    }
   }
+  return popcount(below);
+}
+
+function popcount(bits: number): number {
+  let v = bits - ((bits >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/**
+ * Rejection that makes a Binomial(a, b/M) proposal x hypergeometric: sampling without replacement is the likelier to give x
+ * the nearer x is to its mean. For b >= 2a.
+ */
+function accepts(M: number, a: number, b: number, x: number): boolean {
+  const B = M - b;
+  const best = b + b === M ? (a + 1) >> 1 : Math.floor(((a - 1) * b) / M) + 1;
+  const d = x > best ? x - best : best - x;
+  const u = next32() * (1 / TWO32);
+  // A lower bound of the ratio, met nearly always.
+  return (1 - u) * (B + B) * (b - a) > d * (d + 1) * M || u < ratioToBest(M, a, b, x);
+}
+
+/** Ratio of hypergeometric to binomial probability at x, relative to where it is greatest. */
+export function ratioToBest(M: number, a: number, b: number, x: number): number {
+  const B = M - b;
+  const best = b + b === M ? (a + 1) >> 1 : Math.floor(((a - 1) * b) / M) + 1;
+  let ratio = 1;
+  for (let y = best; y < x; y++) ratio *= ((b - y) * B) / (b * (B - (a - 1 - y)));
+  for (let y = x; y < best; y++) ratio *= (b * (B - (a - 1 - y))) / ((b - y) * B);
+  return ratio;
 }
 
 /** Successes in n independent trials of probability p. */

@@ -9,8 +9,11 @@ import { z } from 'zod';
 import { EVENT_COLUMNS } from '../arch/events.ts';
 import { OPS } from './program.ts';
 
+// A shape is used a few times in a process: compiling a validator for it would cost more than it saves.
+z.config({ jitless: true });
+
 const probability = z.number().min(0).max(1);
-const cycles = z.number().min(0).describe('Cycles of one execution: a multiple of 1/64.');
+const cycles = z.number().min(0).describe('Cycles of one execution: a multiple of 1/64.').meta({ id: 'cycles' });
 const mispredict = probability.describe('Share of executions that are mispredicted.');
 const count = z.number().int().min(1);
 const quantity = z
@@ -23,16 +26,17 @@ const missRates = {
   llc: probability.optional().describe('Share of L2 misses that miss the last-level cache.'),
   tlb: probability.optional().describe('Share of accesses whose translation needs a page walk.'),
 };
-export const rates = z.strictObject(missRates);
-export const fetchRates = z.strictObject({
+const rates = z.strictObject(missRates).meta({ id: 'rates' });
+const fetchRates = z.strictObject({
   ...missRates,
   stlb: probability.optional().describe('Share of entries that miss the first-level iTLB but hit the second.'),
 });
 
-export const events = z
+const events = z
   .strictObject(Object.fromEntries(EVENT_COLUMNS.map((name) => [name, z.number().min(0).optional()])))
-  .describe('Events of each execution beyond those of the instruction itself.');
-export const site = z.strictObject({ p: probability, events });
+  .describe('Events of each execution beyond those of the instruction itself.')
+  .meta({ id: 'events' });
+const site = z.strictObject({ p: probability, events }).meta({ id: 'site' });
 
 const instructionOptions = {
   cycles: cycles.optional(),
@@ -45,7 +49,7 @@ const instructionOptions = {
 };
 
 /** The forms of an item of a body, by the key that names each. `item` is what a nested body holds. */
-export const heads = (item: z.ZodType) => {
+const heads = (item: z.ZodType) => {
   const body = z.array(item);
   const instructions = Object.fromEntries(
     OPS.map((name) => [
@@ -95,7 +99,7 @@ const head = (item: z.ZodType): z.ZodType =>
 /** An item with everything in it. */
 const item: z.ZodType = z.lazy(() => head(item)).meta({ id: 'item' });
 
-export const functionSpec = (body: z.ZodType) =>
+const functionSpec = (body: z.ZodType) =>
   z.strictObject({
     dso: z.string().optional().describe('A key of `dsos`; the program itself if absent.'),
     symbol: z.string().optional().describe('Name in the symbol table, if another DSO has a function of the same name.'),
@@ -103,14 +107,14 @@ export const functionSpec = (body: z.ZodType) =>
     body,
   });
 
-export const dso = z.strictObject({
+const dso = z.strictObject({
   path: z.string().describe('Where the simulated system keeps it; may hold ${libc}.'),
   base: z.number().int().min(0).describe('Where offset 0 is mapped: a multiple of the page size.'),
 });
-export const param = z.strictObject({ default: z.union([z.number(), z.string()]), about: z.string() });
+const param = z.strictObject({ default: z.union([z.number(), z.string()]), about: z.string() });
 
 /** A file; `fn` is what a function may be. */
-export const file = (fn: z.ZodType) =>
+const file = (fn: z.ZodType) =>
   z.strictObject({
     about: z.string().min(1).describe('What the program is good for, in one line. Shown by `gperf list workload`.'),
     include: z
@@ -123,6 +127,16 @@ export const file = (fn: z.ZodType) =>
     dsos: z.record(z.string(), dso).optional(),
     functions: z.record(z.string(), fn),
   });
+
+/** Shapes of one level each: what is nested is checked when it is reached, so that faults are told apart. */
+export const shapes = {
+  file: file(z.unknown()),
+  functionSpec: functionSpec(z.unknown()),
+  items: heads(z.unknown()) as Readonly<Record<string, z.ZodType>>,
+  rates,
+  dso,
+  param,
+};
 
 /** JSON Schema of workload files. */
 export const jsonSchema = (): object =>

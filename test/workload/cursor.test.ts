@@ -4,8 +4,11 @@ import { EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/a
 import type { Address } from '../../src/units.ts';
 import { expand } from '../../src/workload/brute.ts';
 import type { Trace } from '../../src/workload/brute.ts';
+import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
 import { compile } from '../../src/workload/compile.ts';
 import type { Executable } from '../../src/workload/compile.ts';
+import type { Node } from '../../src/workload/program.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
 import type { Cursor } from '../../src/workload/cursor.ts';
 import { Dice, randomProgram } from './programs.ts';
 
@@ -68,9 +71,20 @@ function check(image: Executable, seed: string, dice: Dice, runs: number): numbe
     witness.agrees(single, i, [0, INSTRUCTIONS]);
   }
   for (let run = 0; run < runs; run++) {
-    const cursor = image.start(seed);
+    let cursor = image.start(seed);
     let at = 0;
+    let mark = { at, state: cursor.snapshot() };
     while (at < end) {
+      if (dice.int(0, 80) === 0) {
+        // Elsewhere, or back where it was: it goes on as if nothing had happened.
+        if (dice.int(0, 1) === 0) cursor.restore(mark.state);
+        else {
+          mark = { at, state: cursor.snapshot() };
+          cursor = image.start(seed);
+          cursor.restore(mark.state);
+        }
+        at = mark.at;
+      }
       const columns = [0, ...Array.from({ length: dice.int(0, 5) }, () => dice.int(0, NR_EVENTS - 1))];
       columns.forEach((c, a) => {
         const far = dice.uniform() * dice.uniform() * dice.uniform();
@@ -119,6 +133,21 @@ function checkTruth(image: Executable, cursor: Cursor, trace: Trace, upTo: numbe
 }
 
 describe('cursor', () => {
+  it('agrees with the oracle at every stop of a small ftest', async () => {
+    const dice = new Dice(1);
+    const ftest = await loadWorkload('ftest');
+    const shrink = (body: readonly Node[], by: number): Node[] =>
+      body.map((n): Node => {
+        if (n.kind !== 'loop' || typeof n.times !== 'number') return n;
+        return loop(Math.min(n.times, by), shrink(n.body, by), { mispredict: n.mispredict ?? 0 });
+      });
+    const image = compile({
+      ...ftest,
+      functions: ftest.functions.map((f) => func(f.name, shrink(f.body, f.name === 'main' ? 40 : 13), f)),
+    });
+    expect(check(image, 'ftest', dice, 2)).to.be.greaterThan(10_000);
+  });
+
   it('agrees with the oracle at every stop of random programs', () => {
     const dice = new Dice(2019);
     let stops = 0;
@@ -133,4 +162,77 @@ describe('cursor', () => {
     }
     expect(stops).to.be.at.least(1_000_000);
   });
+
+  it('keeps the seed contract: the same program and seed execute the same for ever', () => {
+    const image = compile(randomProgram(14));
+    const cursor = image.start('golden');
+    cursor.arm([0, INSTRUCTIONS]);
+    const rows: string[] = [];
+    for (let limit = 500; !cursor.finished && rows.length < 6; limit += 500) {
+      cursor.advance(Float64Array.of(limit, Infinity));
+      rows.push(`${cursor.counts.join()} ${(cursor.ip - image.dsos[0]!.base).toString(16)}`);
+    }
+    rows.push(cursor.totals(eventVector()).join());
+    expect(rows).to.deep.equal(GOLDEN);
+  });
+
+  it('refuses limits that are met, programs that are over, and snapshots of others', () => {
+    const image = compile(randomProgram(2));
+    const cursor = image.start('a');
+    cursor.arm([0, INSTRUCTIONS]);
+    expect(cursor.advance(Float64Array.of(Infinity, 0))).to.equal(1);
+    expect([cursor.counts[1], cursor.ip, cursor.trap]).to.deep.equal([0, image.entry, undefined]);
+    expect(cursor.advance(Float64Array.of(Infinity, Infinity))).to.equal(-1);
+    expect(cursor.finished).to.equal(true);
+    expect(cursor.advance(Float64Array.of(Infinity, Infinity))).to.equal(-1);
+    expect(cursor.advance(Float64Array.of(1, 1))).to.equal(0);
+    const frames: Address[] = [];
+    cursor.callchain(frames);
+    expect(frames).to.deep.equal([]);
+    expect(() => image.start('b').restore(cursor.snapshot())).to.throw(/another execution/);
+  });
+
+  it('arms one column, many, and one twice', () => {
+    const image = compile(randomProgram(5));
+    const all = Array.from({ length: NR_EVENTS }, (_, c) => c);
+    for (const columns of [[0], [0, 0], all, [...all.slice(0, 20), 1, 1]]) {
+      const cursor = image.start('a');
+      cursor.arm(columns);
+      const limits = new Float64Array(columns.length).fill(Infinity);
+      limits[0] = 400;
+      expect(cursor.advance(limits)).to.equal(0);
+      const totals = cursor.totals(eventVector());
+      expect([...cursor.counts]).to.deep.equal(columns.map((c) => totals[c]));
+    }
+  });
+
+  it('goes deep without end: a hundred nested loops and calls', () => {
+    let body: Node[] = [op('alu'), branch(0.5, [op('load')])];
+    const functions = [];
+    for (let i = 0; i < 50; i++) {
+      functions.push(func(`f${i}`, [loop(i < 20 ? 2 : 1, body)]));
+      body = [call(`f${i}`), branch(0.25, [op('mul')])];
+    }
+    const image = compile(program({ name: 'deep', about: 'a tower', functions: [...functions, func('main', body)] }));
+    const cursor = image.start('deep');
+    cursor.arm([0, INSTRUCTIONS]);
+    const frames: Address[] = [];
+    for (let limit = 10_007; cursor.advance(Float64Array.of(limit, Infinity)) === 0; limit += 10_007) {
+      frames.length = 0;
+      cursor.callchain(frames);
+      const copy = image.start('deep');
+      copy.restore(cursor.snapshot());
+      expect([copy.ip, copy.counts[0]]).to.deep.equal([cursor.ip, cursor.counts[0]]);
+    }
+    expect(cursor.finished).to.equal(true);
+  });
 });
+
+const GOLDEN: readonly string[] = [
+  '500.5,430 1033',
+  '1026.5,894 103b',
+  '1500.75,1402 104b',
+  '2028.25,1803 1017',
+  '2323,2103 2aaaa24ad027',
+  '2323,2103,231,7,188,1,2,192,190,29,488,0,16,0,16,0,11,0,0,0,2595,112,768,0',
+];

@@ -1,0 +1,204 @@
+/** Workload files: the same image as built in code; and what is said about faulty ones. */
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { branch, call, fault, func, jump, loop, op, ops, program, syscall } from '../../src/workload/build.ts';
+import { compile } from '../../src/workload/compile.ts';
+import { faultText, WorkloadError } from '../../src/workload/fault.ts';
+import { parseText } from '../../src/workload/parse.ts';
+import type { Program } from '../../src/workload/program.ts';
+import { jsonSchema } from '../../src/workload/schema.ts';
+
+const parse = (text: string): Promise<Program> => parseText('demo.yaml', text, { includeDir: 'workloads/include' });
+
+/** The first lines of what is said about a file. */
+async function complaints(text: string): Promise<string[]> {
+  try {
+    await parse(text);
+  } catch (e) {
+    if (!(e instanceof WorkloadError)) throw e;
+    return e.faults.map((f) => faultText(f).split('\n')[0]!);
+  }
+  return [];
+}
+
+const YAML = `
+about: every form of an item
+entry: start
+params:
+  times: { default: 20, about: how often }
+misses:
+  hot: { l1: 0.01, l2: 0.1 }
+dsos:
+  libx: { path: '/usr/lib64/libx-\${libc}.so', base: 0x7ffff7a00000 }
+functions:
+  start:
+    - call: main
+    - syscall: exit_group
+      args: { status: 0 }
+  main:
+    fetch: { l1: 0.1, stlb: 0.01 }
+    body:
+      - push
+      - { load: 3, misses: hot, cycles: 0.75 }
+      - loop: \${times * 2}
+        mispredict: 0.5
+        body:
+          - { store: 1, misses: { tlb: 0.001 } }
+          - branch: 0.25
+            mispredict: 0.1
+            then: [alu, { call: f@plt }]
+            else: &cold [{ fault: write }]
+          - branch: { every: 7 }
+            then: *cold
+      - { nop: 2, events: { LLC-misses: 1 }, sites: [{ p: 0.5, events: { cycles: 2.5 } }] }
+      - seq: [lea, mov]
+  f@plt: [{ jump: f, cycles: 2 }]
+  f:
+    dso: libx
+    symbol: __f
+    body: [{ syscall: brk, cycles: 30 }, { sqrt: 1 }]
+`;
+
+const BUILT = program({
+  name: 'demo',
+  about: 'every form of an item',
+  entry: 'start',
+  params: [{ name: 'times', default: 20, about: 'how often' }],
+  misses: { hot: { l1: 0.01, l2: 0.1 } },
+  dsos: [{ name: 'libx', path: '/usr/lib64/libx-${libc}.so', base: 0x7ffff7a00000 }],
+  functions: [
+    func('start', [call('main'), syscall('exit_group', { status: 0 })]),
+    func(
+      'main',
+      [
+        op('push'),
+        ops(3, 'load', { misses: 'hot', cycles: 0.75 }),
+        loop(
+          '${times * 2}',
+          [
+            op('store', { misses: { tlb: 0.001 } }),
+            branch(0.25, [op('alu'), call('f@plt')], [fault('write')], { mispredict: 0.1 }),
+            branch({ every: 7 }, [fault('write')]),
+          ],
+          { mispredict: 0.5 },
+        ),
+        ops(2, 'nop', { events: { 'LLC-misses': 1 }, sites: [{ p: 0.5, events: { cycles: 2.5 } }] }),
+        { kind: 'seq', body: [op('lea'), op('mov')] },
+      ],
+      { fetch: { l1: 0.1, stlb: 0.01 } },
+    ),
+    func('f@plt', [jump('f', { cycles: 2 })]),
+    func('f', [syscall('brk', {}, { cycles: 30 }), op('sqrt')], { dso: 'libx', symbol: '__f' }),
+  ],
+});
+
+describe('parse', () => {
+  it('a file gives the program, and the image, that the builder gives', async () => {
+    const parsed = await parse(YAML);
+    expect(parsed).to.deep.equal(BUILT);
+    const [a, b] = [compile(parsed), compile(BUILT)];
+    expect(a.tables).to.deep.equal(b.tables);
+    expect(a.dsos).to.deep.equal(b.dsos);
+    expect(a.layout.instructions).to.deep.equal(b.layout.instructions);
+  });
+
+  it('parameters reach loops, paths and system calls', async () => {
+    const image = compile(await parse(YAML), { times: 3, libc: '2.27' });
+    expect(image.dsos[1]!.path).to.equal('/usr/lib64/libx-2.27.so');
+    expect([...image.tables.trip]).to.include(6);
+  });
+
+  it('says what is wrong, all of it, and where', async () => {
+    const wrong = `about: faults of every kind
+misses:
+  hot: { l1: 1.5 }
+functions:
+  main:
+    - lod: 3
+    - { load: 2, misses: hto }
+    - loop: 10
+      body: []
+    - branch: 0.5
+      than: [alu]
+      then: [alu]
+    - call: fooo
+    - { alu: many }
+    - { alu: 1, cycles: 0.3 }
+    - stroe
+    - loop
+    - { nop: 1, events: { LLC-mises: 1 } }
+    - branch: 2
+      then: [alu]
+    - syscall: mmapp
+    - { fault: writ }
+    - loop: \${secnds * 2}
+      body: [alu]
+  foo: [alu, { call: bar }]
+  bar: [{ call: foo }]
+  baz: 12
+`;
+    expect(await complaints(wrong)).to.deep.equal([
+      'demo.yaml:3:14: l1: 1.5 is more than 1',
+      'demo.yaml:6:7: "lod" is not an instruction or a kind of item (did you mean "load"?)',
+      'demo.yaml:7:18: function main: there is no miss profile "hto" (did you mean "hot"?)',
+      'demo.yaml:9:7: function main: the body of a loop is empty',
+      'demo.yaml:11:7: unknown key "than" (did you mean "then"?)',
+      'demo.yaml:13:7: function main: there is no function "fooo" (did you mean "foo"?)',
+      'demo.yaml:14:14: alu: expected a number, got "many"',
+      'demo.yaml:15:17: function main: cycles: 0.3 is not a multiple of 1/64 (the nearest is 0.296875)',
+      'demo.yaml:16:7: "stroe" is not an instruction (did you mean "store"?)',
+      'demo.yaml:17:7: "loop" is not an instruction: write `loop: ...`',
+      'demo.yaml:18:27: unknown key "LLC-mises" (did you mean "LLC-misses"?)',
+      'demo.yaml:19:15: branch: 2 is more than 1',
+      'demo.yaml:21:7: function main: unknown system call "mmapp" (did you mean "mmap"?)',
+      'demo.yaml:22:16: fault: expected read or write, got "writ" (did you mean "write"?)',
+      'demo.yaml:23:7: function main: unknown parameter "secnds"',
+      'demo.yaml:26:11: recursion is not modelled: foo -> bar -> foo',
+      'demo.yaml:27:8: expected a mapping, got 12',
+    ]);
+  });
+
+  it('shows the line', async () => {
+    const error = await parse('about: x\nfunctions:\n  main:\n    - load: two\n').catch((e: unknown) => e);
+    expect(error).to.be.instanceOf(WorkloadError);
+    expect((error as Error).message).to.equal(
+      'demo.yaml:4:13: load: expected a number, got "two"\n4 |     - load: two\n  |             ^^^',
+    );
+  });
+
+  it('refuses what is no workload at all', async () => {
+    expect(await complaints('a: [1, 2')).to.have.lengthOf(1);
+    expect(await complaints('')).to.deep.equal(['demo.yaml:1:1: expected a mapping, got nothing']);
+    expect(await complaints('- alu')).to.deep.equal(['demo.yaml:1:1: expected a mapping, got a list']);
+    expect(await complaints('functions: {}')).to.deep.equal([
+      'demo.yaml:1:1: about is missing',
+      'demo.yaml:1:1: there is no function "main"',
+    ]);
+    expect(await complaints('about: x\nentry: man\nfunctions: { main: [alu] }')).to.deep.equal([
+      'demo.yaml:2:1: there is no function "man" (did you mean "main"?)',
+    ]);
+    expect(await complaints('about: x\ninclude: glibx\nfunctions: { main: [alu] }')).to.deep.equal([
+      'demo.yaml:2:10: cannot read the included file workloads/include/glibx.yaml',
+    ]);
+  });
+
+  it('knows what cannot be executed', async () => {
+    const body = (text: string): Promise<string[]> =>
+      complaints(`about: x\nfunctions:\n  main: [${text}]\n  bye: [{ syscall: exit_group }]`);
+    expect(await body('{ branch: 0.5, then: [{ call: bye }] }')).to.have.lengthOf(1);
+    expect(await body('{ loop: 3, body: [{ syscall: exit_group }] }')).to.have.lengthOf(1);
+    expect(await body('{ jump: bye }, alu')).to.have.lengthOf(1);
+    expect(await body('{ branch: 0.5, then: [] }')).to.have.lengthOf(1);
+    expect(await body('{ loop: -1, body: [alu] }')).to.have.lengthOf(1);
+    expect(await body('{ loop: 1e300, body: [alu] }')).to.have.lengthOf(1);
+    expect(await body('{ loop: "${1 +}", body: [alu] }')).to.have.lengthOf(1);
+    expect(await body('{ syscall: mmap, args: { dso: libd } }')).to.have.lengthOf(1);
+    expect(await body('{ loop: "${(2 + 1) * 4 / -2 + 6}", body: [alu] }')).to.deep.equal([]);
+  });
+
+  it('the schema for editors is the one that files are checked against', () => {
+    expect(JSON.parse(readFileSync('workloads/schema.json', 'utf8'))).to.deep.equal(
+      JSON.parse(JSON.stringify(jsonSchema())),
+    );
+  });
+});
