@@ -8,7 +8,7 @@ import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import { ENOENT } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { PERF_EVENT_STATE, type OverflowHandler, type PerfEvent } from './perf-event.ts';
+import { PERF_EVENT_STATE, type OverflowHandler, type PerfEvent, type PerfEventState } from './perf-event.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
@@ -41,7 +41,7 @@ export function perf_event_alloc(
       task: target.task,
       cpu: target.cpu,
       sibling_list: [],
-      state: attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE,
+      state: initialState(attr),
       hw: {
         config: 0,
         extra_config: 0,
@@ -71,7 +71,7 @@ export function perf_event_alloc(
       overflow_handler,
       evsel,
     } as unknown as PerfEvent;
-    (event as { group_leader: PerfEvent }).group_leader = group_leader ?? event;
+    event.group_leader = group_leader ?? event;
     const error = pmu.event_init(event);
     if (error === -ENOENT) continue;
     if (error !== 0) return error;
@@ -103,13 +103,16 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   if (event.pmu === kernel.pmu) kernel.pmu.activeEvents--;
 }
 
+/** perf_event__state_init() */
+const initialState = (attr: PerfEventAttr): PerfEventState =>
+  attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE;
+
 function moveGroup(kernel: Kernel, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   const members = [leader, ...leader.sibling_list];
-  const states = members.map((m) => m.state);
   for (const member of members.toReversed()) kernel.perf.remove(member);
-  members.forEach((member, i) => {
-    member.state = states[i] as PerfEvent['state'];
+  for (const member of members) {
+    member.state = initialState(member.attr);
     member.ctx = kernel.perf.contextFor(kind, member.task);
     kernel.perf.install(member);
-  });
+  }
 }

@@ -495,19 +495,7 @@ export class Kernel implements Software, KernelServices {
     cpu.enter(FN.do_exit);
     cpu.spend(FN.do_exit);
     cpu.spend(FN.unmap_page_range);
-    this.output.sideband(
-      task,
-      this.perf.contextsOf(task),
-      (event) => event.attr.task === true || event.attr.comm === true || event.attr.mmap === true,
-      (_, common) => ({
-        type: PERF_RECORD.EXIT,
-        misc: 0,
-        ...common,
-        ppid: task.parent?.pid ?? 1,
-        ptid: task.parent?.pid ?? 1,
-      }),
-    );
-    this.perf.exit_task(task);
+    this.perf.exit_task(task, () => this.#perf_event_task(task));
     task.exit_code = status;
     task.state = 'dead';
     task.cursor = undefined;
@@ -516,6 +504,17 @@ export class Kernel implements Software, KernelServices {
       this.wake(task.parent, 'SIGCHLD');
     }
     cpu.leave();
+  }
+
+  /** perf_event_task(): the EXIT records. */
+  #perf_event_task(task: Task): void {
+    const ppid = task.parent?.pid ?? 1;
+    this.output.sideband(
+      task,
+      this.perf.contextsOf(task),
+      ({ attr }) => attr.task === true || attr.comm === true || attr.mmap === true,
+      (_, common) => ({ type: PERF_RECORD.EXIT, misc: 0, ...common, ppid, ptid: ppid }),
+    );
   }
 
   #perf_event_comm(task: Task, exec: boolean): void {

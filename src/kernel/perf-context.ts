@@ -5,14 +5,16 @@
  * Source: kernel/events/core.c, Linux 5.0: ctx_sched_in/out, group_sched_in/out, perf_event_sched_in, ctx_resched,
  * perf_event_context_sched_in/out, perf_rotate_context, perf_event_enable_on_exec, perf_event_task_tick.
  * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, per-event CPU contexts other than
- * the simulated CPU's.
+ * the simulated CPU's, rotation among exclusive groups (from 5.10).
  *
  * Over 300 lines: the state machine is one in the kernel, and reads best in one place.
  */
 import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
+import { atLeast } from './config.ts';
 import {
   EVENT,
+  MAX_INTERRUPTS,
   PERF_EF,
   PERF_EVENT_STATE,
   groupMembers,
@@ -37,7 +39,13 @@ interface CpuContext {
   readonly ctx: PerfEventContext;
   /** The context of the task on the CPU, if it has events. */
   task_ctx: PerfEventContext | undefined;
+  /** Hardware events on the PMU. */
+  active_oncpu: number;
+  /** An exclusive group is on the PMU: no other hardware event may join it. */
+  exclusive: boolean;
   mux: Alarm | undefined;
+  /** When the multiplexing timer last expired or was to: its grid, which outlives its stops. */
+  muxExpiry: Cycles | undefined;
 }
 
 export class PerfContexts {
@@ -60,7 +68,10 @@ export class PerfContexts {
     const cpuContext = (kind: Kind): CpuContext => ({
       ctx: { ...perfEventContext(kind, undefined), is_active: 0 },
       task_ctx: undefined,
+      active_oncpu: 0,
+      exclusive: false,
       mux: undefined,
+      muxExpiry: undefined,
     });
     this.#cpuctx = { hw: cpuContext('hw'), sw: cpuContext('sw') };
   }
@@ -90,59 +101,64 @@ export class PerfContexts {
       (event.attr.pinned === true ? ctx.pinned_groups : ctx.flexible_groups).push(event);
     else event.group_leader.sibling_list.push(event);
     ctx.nr_events++;
-    if (event.attr.freq === true && is_sampling_event(event)) ctx.nr_freq++;
     if (!onCpu) return;
     if (ctx !== cpuctx.ctx) cpuctx.task_ctx = ctx;
     this.#ctx_resched(cpuctx, this.#eventType(event, ctx === cpuctx.ctx));
   }
 
-  /** perf_remove_from_context() */
+  /** perf_remove_from_context(); the members of a leader become events of their own, on the PMU if they are. */
   remove(event: PerfEvent): void {
     const { ctx } = event;
+    const cpuctx = this.#cpuctx[ctx.kind];
     this.#update_context_time(ctx);
-    const pmu = this.#pmuOf[ctx.kind];
-    pmu.pmu_disable();
-    if (event.group_leader === event) this.#group_sched_out(event, ctx);
-    else this.#event_sched_out(event, ctx);
-    pmu.pmu_enable();
+    this.#event_sched_out(event, cpuctx);
     perf_event_set_state(event, PERF_EVENT_STATE.DEAD);
-    const drop = (list: PerfEvent[]): void => {
-      const i = list.indexOf(event);
-      if (i >= 0) list.splice(i, 1);
-    };
-    for (const list of [ctx.pinned_groups, ctx.flexible_groups, ctx.pinned_active, ctx.flexible_active]) drop(list);
-    if (event.group_leader !== event) drop(event.group_leader.sibling_list);
-    ctx.nr_events--;
-    if (event.attr.freq === true && is_sampling_event(event)) ctx.nr_freq--;
+    drop(event.group_leader.sibling_list, event);
+    for (const list of [ctx.pinned_groups, ctx.flexible_groups, ctx.pinned_active, ctx.flexible_active])
+      drop(list, event);
+    for (const member of event.sibling_list.splice(0)) {
+      member.group_leader = member;
+      const [groups, active] =
+        member.attr.pinned === true
+          ? [ctx.pinned_groups, ctx.pinned_active]
+          : [ctx.flexible_groups, ctx.flexible_active];
+      groups.push(member);
+      if (member.state === PERF_EVENT_STATE.ACTIVE) active.push(member);
+    }
+    if (--ctx.nr_events > 0 || ctx.is_active === 0) return;
+    ctx.is_active = 0;
+    if (cpuctx.task_ctx === ctx) cpuctx.task_ctx = undefined;
   }
 
-  /** _perf_event_enable() and _perf_event_disable() */
+  /** _perf_event_enable(): also brings an event back from ERROR. */
   enable(event: PerfEvent): void {
-    const { ctx } = event;
-    if (event.state >= PERF_EVENT_STATE.INACTIVE) return;
+    const { ctx, group_leader } = event;
+    if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
     const active = ctx.is_active !== 0;
     this.#ctx_sched_out(ctx, EVENT.TIME);
     perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
-    if (active) this.#ctx_resched(this.#cpuctx[ctx.kind], this.#eventType(event, ctx.task === undefined));
+    if (!active) return;
+    const cpuctx = this.#cpuctx[ctx.kind];
+    const leaderIsOff = group_leader !== event && group_leader.state !== PERF_EVENT_STATE.ACTIVE;
+    if (leaderIsOff || !this.#cpuMatches(event)) this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
+    else this.#ctx_resched(cpuctx, this.#eventType(event, ctx.task === undefined));
   }
 
+  /** _perf_event_disable() */
   disable(event: PerfEvent): void {
     const { ctx } = event;
     if (event.state < PERF_EVENT_STATE.INACTIVE) return;
     this.#update_context_time(ctx);
-    const pmu = this.#pmuOf[ctx.kind];
-    pmu.pmu_disable();
     if (event.group_leader === event) this.#group_sched_out(event, ctx);
-    else this.#event_sched_out(event, ctx);
-    pmu.pmu_enable();
+    else this.#event_sched_out(event, this.#cpuctx[ctx.kind]);
     perf_event_set_state(event, PERF_EVENT_STATE.OFF);
   }
 
   /** perf_event_read(): brings count and times up to now if the event is on this CPU. */
   read(event: PerfEvent): void {
-    if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
-    if (event.ctx.is_active !== 0) this.#update_context_time(event.ctx);
+    this.#update_context_time(event.ctx);
     perf_event_update_time(event);
+    if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
   }
 
   /** perf_event_task_sched_out() */
@@ -179,34 +195,38 @@ export class PerfContexts {
       if (ctx === undefined) continue;
       this.#kernel.cpu.spend(FN.perf_event_exec);
       this.#ctx_sched_out(ctx, EVENT.TIME);
-      let type = 0;
+      let [type, enabled] = [0, false];
       for (const event of this.#events(ctx)) {
+        type |= this.#eventType(event, false);
         if (!event.enable_on_exec) continue;
         event.enable_on_exec = false;
         if (event.state >= PERF_EVENT_STATE.INACTIVE) continue;
         perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
-        type |= this.#eventType(event, false);
+        enabled = true;
       }
       const cpuctx = this.#cpuctx[kind];
       cpuctx.task_ctx = ctx;
-      if (type === 0) this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
-      else this.#ctx_resched(cpuctx, type);
+      if (enabled) this.#ctx_resched(cpuctx, type);
+      else this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
     }
   }
 
-  /** perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. */
-  exit_task(task: Task): void {
-    for (const kind of KINDS) {
-      const ctx = this.#ctxp.get(task)?.[kind];
-      if (ctx === undefined) continue;
+  /**
+   * perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. `perf_event_task` writes the EXIT
+   * records, after which no sample may come and before which the events must still be listening.
+   */
+  exit_task(task: Task, perf_event_task: () => void): void {
+    const contexts = KINDS.map((kind) => this.#ctxp.get(task)?.[kind]).filter((ctx) => ctx !== undefined);
+    for (const ctx of contexts) {
       this.#kernel.cpu.spend(FN.perf_event_exit_task);
-      const cpuctx = this.#cpuctx[kind];
-      if (cpuctx.task_ctx === ctx) {
-        this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME);
-        cpuctx.task_ctx = undefined;
-      }
-      for (const event of this.#events(ctx)) perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
+      const cpuctx = this.#cpuctx[ctx.kind];
+      if (cpuctx.task_ctx !== ctx) continue;
+      this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME);
+      cpuctx.task_ctx = undefined;
     }
+    perf_event_task();
+    for (const ctx of contexts)
+      for (const event of this.#events(ctx)) perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
   }
 
   /** perf_event_task_tick(): frequency feedback and unthrottling, once a tick. */
@@ -272,26 +292,33 @@ export class PerfContexts {
   #group_sched_out(leader: PerfEvent, ctx: PerfEventContext): void {
     if (leader.state !== PERF_EVENT_STATE.ACTIVE) return;
     const pmu = this.#pmuOf[ctx.kind];
+    const cpuctx = this.#cpuctx[ctx.kind];
     pmu.pmu_disable();
-    this.#event_sched_out(leader, ctx);
-    for (const event of leader.sibling_list) this.#event_sched_out(event, ctx);
+    this.#event_sched_out(leader, cpuctx);
+    for (const event of leader.sibling_list) this.#event_sched_out(event, cpuctx);
     pmu.pmu_enable();
-    for (const active of [ctx.pinned_active, ctx.flexible_active]) {
-      const i = active.indexOf(leader);
-      if (i >= 0) active.splice(i, 1);
-    }
+    drop(ctx.pinned_active, leader);
+    drop(ctx.flexible_active, leader);
+    if (leader.attr.exclusive === true) cpuctx.exclusive = false;
   }
 
-  #event_sched_out(event: PerfEvent, ctx: PerfEventContext): void {
+  #event_sched_out(event: PerfEvent, cpuctx: CpuContext): void {
     if (event.state !== PERF_EVENT_STATE.ACTIVE) return;
+    const { ctx, pmu } = event;
+    pmu.pmu_disable();
     this.#kernel.cpu.spend(FN.event_sched_out);
-    event.pmu.del(event);
+    pmu.del(event);
     perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+    if (pmu.task_ctx_nr === 'hw') cpuctx.active_oncpu--;
     ctx.nr_active--;
+    if (isFrequencyEvent(event)) ctx.nr_freq--;
+    if (event.attr.exclusive === true || cpuctx.active_oncpu === 0) cpuctx.exclusive = false;
+    pmu.pmu_enable();
   }
 
   /** Puts the named classes of a context on the PMU, and starts its clock. */
   #ctx_sched_in(cpuctx: CpuContext, ctx: PerfEventContext, type: number): void {
+    if (ctx.nr_events === 0) return;
     const entering = type & EVENT.ALL & ~ctx.is_active;
     this.#kernel.cpu.spend(FN.ctx_sched_in);
     if ((ctx.is_active & EVENT.TIME) === 0) {
@@ -299,16 +326,16 @@ export class PerfContexts {
       ctx.is_active |= EVENT.TIME;
     }
     ctx.is_active |= type & EVENT.ALL;
-    if ((entering & EVENT.PINNED) !== 0) this.#ctx_pinned_sched_in(ctx);
+    if ((entering & EVENT.PINNED) !== 0) this.#ctx_pinned_sched_in(cpuctx, ctx);
     if ((entering & EVENT.FLEXIBLE) !== 0) this.#ctx_flexible_sched_in(cpuctx, ctx);
   }
 
   /** A pinned group that finds no counter goes to ERROR and stays there until it is enabled again. */
-  #ctx_pinned_sched_in(ctx: PerfEventContext): void {
+  #ctx_pinned_sched_in(cpuctx: CpuContext, ctx: PerfEventContext): void {
     for (const leader of ctx.pinned_groups) {
       if (leader.state <= PERF_EVENT_STATE.OFF || !this.#cpuMatches(leader)) continue;
-      if (this.#group_sched_in(leader, ctx)) ctx.pinned_active.push(leader);
-      else if (leader.state === PERF_EVENT_STATE.INACTIVE) perf_event_set_state(leader, PERF_EVENT_STATE.ERROR);
+      if (groupCanGoOn(leader, cpuctx, true) && this.#group_sched_in(leader, cpuctx)) ctx.pinned_active.push(leader);
+      else perf_event_set_state(leader, PERF_EVENT_STATE.ERROR);
     }
   }
 
@@ -317,54 +344,54 @@ export class PerfContexts {
     let canAdd = true;
     for (const leader of ctx.flexible_groups) {
       if (leader.state <= PERF_EVENT_STATE.OFF || !this.#cpuMatches(leader)) continue;
-      if (!canAdd && leader.pmu.task_ctx_nr === 'hw') continue;
-      if (this.#group_sched_in(leader, ctx)) ctx.flexible_active.push(leader);
-      else {
-        canAdd = false;
-        this.#perf_mux_hrtimer_restart(cpuctx);
-      }
+      if (!groupCanGoOn(leader, cpuctx, canAdd)) continue;
+      if (this.#group_sched_in(leader, cpuctx)) ctx.flexible_active.push(leader);
+      else canAdd = false;
     }
   }
 
-  #group_sched_in(leader: PerfEvent, ctx: PerfEventContext): boolean {
-    if (leader.state === PERF_EVENT_STATE.OFF) return true;
-    const pmu = this.#pmuOf[ctx.kind];
+  /** All of a group or nothing; a group that finds no room starts the multiplexing timer. */
+  #group_sched_in(leader: PerfEvent, cpuctx: CpuContext): boolean {
+    const pmu = this.#pmuOf[cpuctx.ctx.kind];
     const { cpu } = this.#kernel;
-    const alone = leader.sibling_list.length === 0;
-    if (alone) return this.#event_sched_in(leader, ctx);
+    if (leader.sibling_list.length === 0) {
+      if (this.#event_sched_in(leader, cpuctx)) return true;
+      this.#perf_mux_hrtimer_restart(cpuctx);
+      return false;
+    }
     cpu.spend(FN.group_sched_in);
     pmu.start_txn();
-    const members = [...groupMembers(leader)];
     const placed: PerfEvent[] = [];
     let ok = true;
-    for (const event of members) {
-      ok = this.#event_sched_in(event, ctx);
+    for (const event of groupMembers(leader)) {
+      ok = this.#event_sched_in(event, cpuctx);
       if (!ok) break;
       placed.push(event);
     }
     if (ok && pmu.commit_txn() === 0) return true;
-    for (const event of placed) this.#event_sched_out(event, ctx);
+    for (const event of placed) this.#event_sched_out(event, cpuctx);
     pmu.cancel_txn();
+    this.#perf_mux_hrtimer_restart(cpuctx);
     return false;
   }
 
-  #event_sched_in(event: PerfEvent, ctx: PerfEventContext): boolean {
+  #event_sched_in(event: PerfEvent, cpuctx: CpuContext): boolean {
     if (event.state <= PERF_EVENT_STATE.OFF) return true;
-    const { cpu } = this.#kernel;
-    cpu.spend(FN.event_sched_in);
-    const before = event.state;
+    const { ctx, pmu } = event;
+    this.#kernel.cpu.spend(FN.event_sched_in);
     perf_event_set_state(event, PERF_EVENT_STATE.ACTIVE);
     // A throttled event that comes back on a CPU starts afresh; its tick is not over, though.
-    if (event.hw.interrupts === Infinity) this.#rate.unthrottle(event);
-    event.pmu.pmu_disable();
-    if (event.pmu.add(event, PERF_EF.START) !== 0) {
-      perf_event_set_state(event, before);
-      event.pmu.pmu_enable();
-      return false;
-    }
-    ctx.nr_active++;
-    event.pmu.pmu_enable();
-    return true;
+    if (event.hw.interrupts === MAX_INTERRUPTS) this.#rate.unthrottle(event);
+    pmu.pmu_disable();
+    const placed = pmu.add(event, PERF_EF.START) === 0;
+    if (placed) {
+      if (pmu.task_ctx_nr === 'hw') cpuctx.active_oncpu++;
+      ctx.nr_active++;
+      if (isFrequencyEvent(event)) ctx.nr_freq++;
+      if (event.attr.exclusive === true) cpuctx.exclusive = true;
+    } else perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+    pmu.pmu_enable();
+    return placed;
   }
 
   /** CPU pinned, task pinned, CPU flexible, task flexible. */
@@ -390,49 +417,75 @@ export class PerfContexts {
     pmu.pmu_enable();
   }
 
-  /** The multiplexing timer runs only while something does not fit. */
+  /** The multiplexing timer runs only while something does not fit. It stays on the grid of its first expiry. */
   #perf_mux_hrtimer_restart(cpuctx: CpuContext): void {
-    if (cpuctx.mux !== undefined) return;
-    const { cpu } = this.#kernel;
-    cpuctx.mux = this.#kernel.hrtimer(cycles(cpu.now() + this.#muxInterval), 'timer', (when) =>
-      this.#muxFires(cpuctx, when),
-    );
+    if (cpuctx.mux !== undefined || cpuctx.ctx.kind === 'sw') return;
+    cpuctx.muxExpiry ??= this.#kernel.cpu.now();
+    this.#armMux(cpuctx);
   }
 
-  /** perf_mux_hrtimer_handler(): rotates, then re-arms on its own grid past the time the rotation ended. */
-  #muxFires(cpuctx: CpuContext, when: Cycles): void {
+  /** hrtimer_forward_now() and a start. */
+  #armMux(cpuctx: CpuContext): void {
+    const expiry = cpuctx.muxExpiry as Cycles;
+    const passed = Math.floor((this.#kernel.cpu.now() - expiry) / this.#muxInterval) + 1;
+    cpuctx.muxExpiry = cycles(expiry + passed * this.#muxInterval);
+    cpuctx.mux = this.#kernel.hrtimer(cpuctx.muxExpiry, 'timer', () => this.#muxFires(cpuctx));
+  }
+
+  /** perf_mux_hrtimer_handler(): rotates, then re-arms past the time the rotation ended. */
+  #muxFires(cpuctx: CpuContext): void {
     const { cpu } = this.#kernel;
     cpu.enter(FN.perf_mux_hrtimer_handler);
     cpu.spend(FN.perf_mux_hrtimer_handler);
     const rotated = this.#perf_rotate_context(cpuctx);
     cpu.leave();
-    if (!rotated) {
-      cpuctx.mux = undefined;
-      return;
-    }
-    const missed = Math.floor((cpu.now() - when) / this.#muxInterval) + 1;
-    const next = cycles(when + missed * this.#muxInterval);
-    cpuctx.mux = this.#kernel.hrtimer(next, 'timer', (at) => this.#muxFires(cpuctx, at));
+    if (rotated) this.#armMux(cpuctx);
+    else cpuctx.mux = undefined;
   }
 
   #perf_rotate_context(cpuctx: CpuContext): boolean {
     const { ctx, task_ctx } = cpuctx;
-    const overfull = (c: PerfEventContext | undefined): boolean =>
-      c !== undefined && c.nr_events > 0 && c.nr_events !== c.nr_active;
-    if (!overfull(ctx) && !overfull(task_ctx)) return false;
+    if (!overfull(ctx) && (task_ctx === undefined || !overfull(task_ctx))) return false;
     this.rotations++;
     const pmu = this.#pmuOf[ctx.kind];
     pmu.pmu_disable();
-    for (const c of [ctx, task_ctx]) {
-      if (c === undefined) continue;
-      const turn = overfull(c) ? (c.flexible_active[0] ?? c.flexible_groups[0]) : undefined;
-      this.#ctx_sched_out(c, EVENT.FLEXIBLE);
-      moveToEnd(c.flexible_groups, turn);
-    }
+    const taskTurn = task_ctx === undefined ? undefined : this.#turnOf(task_ctx);
+    const cpuTurn = this.#turnOf(ctx);
+    if (task_ctx !== undefined && (taskTurn ?? cpuTurn) !== undefined) this.#ctx_sched_out(task_ctx, EVENT.FLEXIBLE);
+    if (cpuTurn !== undefined) this.#ctx_sched_out(ctx, EVENT.FLEXIBLE);
+    if (task_ctx !== undefined) moveToEnd(task_ctx.flexible_groups, taskTurn);
+    moveToEnd(ctx.flexible_groups, cpuTurn);
     this.#perf_event_sched_in(cpuctx, task_ctx);
     pmu.pmu_enable();
     return true;
   }
+
+  /**
+   * ctx_first_active(): who goes to the end of the queue in a context where not everyone is on the PMU. Before 5.6 nobody
+   * does if no flexible group is, so that a first group which never fits keeps all others off.
+   */
+  #turnOf(ctx: PerfEventContext): PerfEvent | undefined {
+    if (!overfull(ctx)) return undefined;
+    const [first] = ctx.flexible_active;
+    if (first !== undefined || !atLeast(this.#kernel.config, 5, 6)) return first;
+    return ctx.flexible_groups.find((leader) => this.#cpuMatches(leader));
+  }
+}
+
+/** group_can_go_on(): groups of software events always; hardware ones unless somebody wants, or has, the PMU alone. */
+function groupCanGoOn(leader: PerfEvent, cpuctx: CpuContext, canAdd: boolean): boolean {
+  const isSoftware = (event: PerfEvent): boolean => event.pmu.task_ctx_nr === 'sw';
+  if (isSoftware(leader) && leader.sibling_list.every(isSoftware)) return true;
+  if (cpuctx.exclusive || (leader.attr.exclusive === true && cpuctx.active_oncpu > 0)) return false;
+  return canAdd;
+}
+
+const overfull = (ctx: PerfEventContext): boolean => ctx.nr_events > 0 && ctx.nr_events !== ctx.nr_active;
+const isFrequencyEvent = (event: PerfEvent): boolean => event.attr.freq === true && is_sampling_event(event);
+
+function drop<T>(list: T[], item: T): void {
+  const i = list.indexOf(item);
+  if (i >= 0) list.splice(i, 1);
 }
 
 function moveToEnd<T>(list: T[], item: T | undefined): void {

@@ -80,7 +80,7 @@ export interface PerfEvent {
   readonly task: Task | undefined;
   /** CPU it is confined to; -1: wherever its task runs. */
   readonly cpu: number;
-  readonly group_leader: PerfEvent;
+  group_leader: PerfEvent;
   /** Of a leader. */
   readonly sibling_list: PerfEvent[];
   ctx: PerfEventContext;
@@ -141,10 +141,14 @@ export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): Per
   timestamp: 0 as Nanos,
 });
 
-/** perf_event_set_state(): books the time spent in the old state, then changes it. `now` is the context's time. */
+/**
+ * perf_event_set_state(): books the time spent in the old state, then changes it. The clocks of a group's members run with
+ * their leader's, so one that is switched on or off takes theirs along.
+ */
 export function perf_event_set_state(event: PerfEvent, state: PerfEventState): void {
   if (event.state === state) return;
   perf_event_update_time(event);
+  if (event.state < 0 !== state < 0) for (const member of event.sibling_list) perf_event_update_time(member);
   event.state = state;
 }
 

@@ -11,7 +11,7 @@ import type { StatCount } from '../uapi/results.ts';
 import { EACCES, EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_alloc, perf_event_release_kernel, type OpenTarget } from './kernel-counter.ts';
-import type { PerfEvent } from './perf-event.ts';
+import { PERF_EVENT_STATE, type PerfEvent } from './perf-event.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
@@ -64,11 +64,12 @@ export class PerfSyscalls {
     this.#ioctl(() => this.#kernel.perf.disable(event));
   }
 
-  /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING. */
+  /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING; an event in error has nothing to read. */
   read(event: PerfEvent): StatCount {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.perf_read);
+      if (event.state === PERF_EVENT_STATE.ERROR) return { val: 0, ena: 0, run: 0, supported: true };
       kernel.perf.read(event);
       return { val: event.count, ena: event.total_time_enabled, run: event.total_time_running, supported: true };
     });

@@ -305,7 +305,7 @@ describe('hw/core', () => {
             });
           },
         ),
-        { numRuns: 150 },
+        { numRuns: 80 },
       );
     });
 
@@ -346,7 +346,7 @@ describe('hw/core', () => {
           counted += core.pmu.rdpmc(0) - start + (core.pmu.rdpmc(0) < start ? FULL : 0);
           expect(counted).to.equal(code.totals(eventVector())[COLUMN.instructions]);
         }),
-        { numRuns: 60 },
+        { numRuns: 30 },
       );
     });
 

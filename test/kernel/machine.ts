@@ -43,12 +43,17 @@ export interface OpenOptions {
   readonly group?: boolean;
 }
 
-export class Bench {
-  readonly core: Core;
+/** A machine that stands still until a test lets time pass. */
+export class Bench<C extends Core = Core> {
+  readonly core: C;
   readonly kernel: Kernel;
   readonly sys: PerfSyscalls;
 
-  constructor(config: Partial<KernelConfig> = {}, spec: Partial<CoreSpec> = {}, makeCore = Core) {
+  constructor(
+    config: Partial<KernelConfig> = {},
+    spec: Partial<CoreSpec> = {},
+    makeCore = Core as new (...args: ConstructorParameters<typeof Core>) => C,
+  ) {
     this.core = new makeCore({ ...BROADWELL, ...spec }, stream('test', 'skid'));
     this.kernel = new Kernel(this.core, CLOCK, { ...CONFIG, ...config });
     this.core.setSoftware(this.kernel);
