@@ -7,7 +7,8 @@
  *
  * Sources: SDM volume 3B "Architectural Performance Monitoring Events"; Intel's event list for Broadwell-DE/EP; codes as
  * in arch/x86/events/intel/core.c (intel_perfmon_event_map, hsw_hw_cache_event_ids).
- * Not modelled: edge detect, CMASK, INV, AnyThread: a selector with one of those counts the plain event.
+ * Not modelled: edge detect, CMASK, INV, AnyThread: a selector with one of those counts the plain event;
+ * requests to the LLC other than demand data reads.
  */
 export const EVENT_COLUMNS = [
   'cycles',
@@ -92,7 +93,8 @@ const SOURCES = new Map<number, EventSource>(
   BROADWELL.map(([code, name]) => [code, { column: COLUMN[name], scale: 1 }]),
 );
 
-/** MSR_OFFCORE_RSP bits that tell a request that missed the LLC from any (SNB_L3_MISS: no L3 hit response bits). */
+/** MSR_OFFCORE_RSP: demand data reads (bit 0), and any response to them rather than those by memory. */
+const OFFCORE_RSP_DMND_DATA_RD = 1;
 const OFFCORE_RSP_ANY_RESPONSE = 2 ** 16;
 
 /**
@@ -102,7 +104,7 @@ const OFFCORE_RSP_ANY_RESPONSE = 2 ** 16;
 export function eventSource(code: number, offcoreRsp: number, clocks: EventClocks): EventSource | undefined {
   if (code === 0x013c) return { column: CYCLES, scale: clocks.busHz / clocks.coreHz };
   if (code === 0x01b7 || code === 0x01bb) {
-    if (offcoreRsp === 0) return undefined;
+    if ((offcoreRsp & OFFCORE_RSP_DMND_DATA_RD) === 0) return undefined;
     const any = Math.floor(offcoreRsp / OFFCORE_RSP_ANY_RESPONSE) % 2 === 1;
     return { column: any ? COLUMN['LLC-loads'] : COLUMN['LLC-load-misses'], scale: 1 };
   }

@@ -44,7 +44,7 @@ export function perf_event_alloc(
       state: initialState(attr),
       hw: {
         config: 0,
-        extra_config: 0,
+        extra_reg: undefined,
         idx: -1,
         last_cpu: -1,
         last_tag: 0,

@@ -23,12 +23,21 @@ export const PERF_HES = { STOPPED: 1, UPTODATE: 2, ARCH: 4 } as const;
 /** hw.interrupts of a throttled event (MAX_INTERRUPTS). */
 export const MAX_INTERRUPTS = Infinity;
 
+/** struct hw_perf_event_extra: a register shared by all events on the PMU that want the same value in it. */
+export interface ExtraReg {
+  readonly config: number;
+  /** Which of the two it is in, or was last. */
+  idx: 0 | 1;
+  /** It is this event's while it is on the PMU. */
+  alloc: boolean;
+}
+
 /** struct hw_perf_event. */
 export interface HwPerfEvent {
   /** IA32_PERFEVTSELx value without EN, or the event number of a software PMU. */
   config: number;
-  /** MSR_OFFCORE_RSP value that goes with events 0xb7 and 0xbb (extra_reg). */
-  extra_config: number;
+  /** MSR_OFFCORE_RSP_0 or _1 with its value, for the events that need one. */
+  extra_reg: ExtraReg | undefined;
   /** Counter it sits on; -1: none. Fixed counters start at PMC_IDX_FIXED. */
   idx: number;
   last_cpu: number;

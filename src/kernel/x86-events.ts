@@ -3,10 +3,12 @@
  *
  * Codes are umask<<8|event. Source: arch/x86/events/intel/core.c (intel_perfmon_event_map, hsw_hw_cache_event_ids,
  * hsw_hw_cache_extra_regs with Broadwell's fixups, intel_bdw_event_constraints, bdw_limit_period).
- * Not modelled: other models' tables (their presets carry the same codes where the events exist), NODE events.
+ * Not modelled: other models' tables (their presets carry the same codes where the events exist); NODE events and stores
+ * that reach the LLC (LLC-stores), of which no program says how many it makes.
  */
 import { PMC_IDX_FIXED } from '../arch/msr.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
+import { EINVAL, ENOENT } from './errno.ts';
 
 /** PERF_COUNT_HW_* in order; undefined: this model has no such event. */
 const HARDWARE: readonly (number | undefined)[] = [
@@ -31,10 +33,8 @@ interface CacheEvent {
 const OFFCORE = 0x01b7;
 /** Demand data reads, any response. */
 const OFFCORE_LOADS = 0x10001;
-/** Demand data reads that missed the L3. */
-const OFFCORE_LOAD_MISSES = 0x3fbfc00001;
-const OFFCORE_STORES = 0x10002;
-const OFFCORE_STORE_MISSES = 0x3fbfc00002;
+/** Demand data reads that missed the L3 (local bit 26, as Broadwell has it) and were served by DRAM, any snoop. */
+const OFFCORE_LOAD_MISSES = 0x1fbc000001;
 
 const plain = (code: number): CacheEvent => ({ code, extra: 0 });
 /** cache | op << 8 | result << 16 */
@@ -45,8 +45,6 @@ const CACHE = new Map<number, CacheEvent>([
   [0x010001, plain(0x0280)],
   [0x000002, { code: OFFCORE, extra: OFFCORE_LOADS }],
   [0x010002, { code: OFFCORE, extra: OFFCORE_LOAD_MISSES }],
-  [0x000102, { code: OFFCORE, extra: OFFCORE_STORES }],
-  [0x010102, { code: OFFCORE, extra: OFFCORE_STORE_MISSES }],
   [0x000003, plain(0x81d0)],
   [0x010003, plain(0x0108)],
   [0x000103, plain(0x82d0)],
@@ -57,10 +55,35 @@ const CACHE = new Map<number, CacheEvent>([
   [0x010005, plain(0x00c5)],
 ]);
 
-/** The hardware's code for a perf event; undefined: not on this model (-ENOENT). */
+/** PERF_COUNT_HW_CACHE_MAX, _OP_MAX and _RESULT_MAX. */
+const CACHE_RANGES = [7, 3, 2] as const;
+/** cache | op << 8 of combinations that make no sense (-1 in the kernel's tables): stores of code, of branches. */
+const NONSENSE: ReadonlySet<number> = new Set([0x0101, 0x0104, 0x0204, 0x0105, 0x0205]);
+
+/** Why eventCodeOf() does not know an event: -ENOENT for one this model lacks, -EINVAL for one that cannot be. */
+export function unknownEvent(type: number, config: number): number {
+  if (type === PERF_TYPE.HARDWARE) return config < HARDWARE.length ? -ENOENT : -EINVAL;
+  const fields = [config % 256, Math.floor(config / 256) % 256, Math.floor(config / 65_536) % 256];
+  const there = fields.every((field, i) => field < CACHE_RANGES[i]!) && !NONSENSE.has(config % 65_536);
+  return there ? -ENOENT : -EINVAL;
+}
+
+/** MSR_OFFCORE_RSP bits that may be set (intel_snbep_extra_regs). */
+const OFFCORE_VALID = 0x3fffff8fff;
+
+/** Whether an event code needs a register of its own beside the selector (OFFCORE_RESPONSE_0 and _1). */
+export const needsOffcoreRsp = (code: number): boolean => (code & 0xffff) === 0x01b7 || (code & 0xffff) === 0x01bb;
+/** The event code that goes with MSR_OFFCORE_RSP_0 or _1 (intel_fixup_er). */
+export const offcoreCode = (rsp: 0 | 1): number => (rsp === 0 ? 0x01b7 : 0x01bb);
+export const validOffcoreRsp = (value: number): boolean => {
+  const [high, low] = [Math.floor(value / 2 ** 32), value % 2 ** 32];
+  return high <= OFFCORE_VALID / 2 ** 32 && (low & ~(OFFCORE_VALID % 2 ** 32)) === 0;
+};
+
+/** The hardware's code for a perf event; undefined: not on this model. */
 export function eventCodeOf(type: number, config: number): CacheEvent | undefined {
   if (type === PERF_TYPE.RAW) return plain(config);
-  if (type === PERF_TYPE.HW_CACHE) return CACHE.get(config);
+  if (type === PERF_TYPE.HW_CACHE) return CACHE.get(config % 2 ** 24);
   const code = HARDWARE[config];
   return code === undefined ? undefined : plain(code);
 }

@@ -9,13 +9,29 @@
  * Over 300 lines because it is one driver whose parts share one state, as in the kernel.
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
-import { MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
+import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, withFixedCtrlField } from '../arch/perfevtsel.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
-import { EINVAL, ENOENT, EOPNOTSUPP } from './errno.ts';
-import { PERF_EF, PERF_HES, groupMembers, is_sampling_event, type PerfEvent, type Pmu } from './perf-event.ts';
+import { EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from './errno.ts';
+import {
+  PERF_EF,
+  PERF_HES,
+  groupMembers,
+  is_sampling_event,
+  type ExtraReg,
+  type PerfEvent,
+  type Pmu,
+} from './perf-event.ts';
 import { FN } from './symbols.ts';
-import { X86_RAW_EVENT_MASK, eventCodeOf, eventConstraint, limitPeriod } from './x86-events.ts';
+import {
+  X86_RAW_EVENT_MASK,
+  eventCodeOf,
+  limitPeriod,
+  needsOffcoreRsp,
+  unknownEvent,
+  validOffcoreRsp,
+} from './x86-events.ts';
+import { perf_assign_events, shareExtraRegs } from './x86-schedule.ts';
 
 /** Overflow of an event: true if it must stop (throttled). */
 export type Overflow = (event: PerfEvent, regs: Regs) => boolean;
@@ -44,6 +60,8 @@ export class X86Pmu implements Pmu {
   #n_added = 0;
   #n_txn = 0;
   #inTxn = false;
+  /** extra_msr_access: MSR_OFFCORE_RSP_0 and _1 are there (not so in a guest). */
+  #offcoreRsp = false;
   /** active_events: the handler returns at once when the whole machine has none. */
   activeEvents = 0;
 
@@ -56,10 +74,27 @@ export class X86Pmu implements Pmu {
     this.intel_ctrl = globalBit(nrGp) - 1 + (globalBit(nrFixed) - 1) * globalBit(PMC_IDX_FIXED);
   }
 
-  /** init_hw_perf_events() on this CPU: counters off, LVTPC opened. */
+  /** init_hw_perf_events() on this CPU: registers probed, counters off, LVTPC opened. */
   init_hw_perf_events(): void {
+    this.#offcoreRsp = this.#check_msr(MSR.MSR_OFFCORE_RSP_0) && this.#check_msr(MSR.MSR_OFFCORE_RSP_1);
     this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
     this.#cpu.setLvtpc('NMI');
+  }
+
+  /** check_msr(): whether a register is there and keeps what is written. */
+  #check_msr(msr: number): boolean {
+    const cpu = this.#cpu;
+    try {
+      const old = cpu.rdmsr(msr);
+      const probe = old - (old % 32) + ((old % 32) ^ 0x11);
+      cpu.wrmsr(msr, probe);
+      const kept = cpu.rdmsr(msr) === probe;
+      if (kept) cpu.wrmsr(msr, old);
+      return kept;
+    } catch (error) {
+      if (error instanceof GeneralProtection) return false;
+      throw error;
+    }
   }
 
   /** x86_pmu_event_init() and x86_pmu_hw_config(). */
@@ -70,16 +105,19 @@ export class X86Pmu implements Pmu {
     if (this.#cpu.caps.nrGp === 0) return -ENOENT;
     this.#cpu.spend(FN.x86_pmu_event_init);
     const code = eventCodeOf(attr.type, attr.config);
-    if (code === undefined) return attr.type === PERF_TYPE.HW_CACHE && attr.config > 0xffffff ? -EINVAL : -ENOENT;
     if ((attr.precise_ip ?? 0) > 0) return -EOPNOTSUPP;
+    if (code === undefined) return unknownEvent(attr.type, attr.config);
     hw.config = EVENTSEL.INT;
     if (attr.exclude_user !== true) hw.config |= EVENTSEL.USR;
     if (attr.exclude_kernel !== true) hw.config |= EVENTSEL.OS;
     hw.config = (hw.config | (code.code & X86_RAW_EVENT_MASK)) >>> 0;
-    hw.extra_config = code.extra || attr.config1 || 0;
-    hw.last_tag = 0;
-    hw.last_cpu = -1;
-    hw.idx = -1;
+    if (attr.sample_period > 0 && limitPeriod(hw.config, attr.sample_period) > attr.sample_period) return -EINVAL;
+    if (needsOffcoreRsp(code.code)) {
+      const config = attr.type === PERF_TYPE.RAW ? (attr.config1 ?? 0) : code.extra;
+      if (!validOffcoreRsp(config)) return -EINVAL;
+      if (!this.#offcoreRsp) return -ENXIO;
+      hw.extra_reg = { config, idx: (code.code & 0xff) === 0xb7 ? 0 : 1, alloc: false };
+    }
     if (!is_sampling_event(event)) {
       hw.sample_period = this.max_period;
       hw.last_period = hw.sample_period;
@@ -92,7 +130,7 @@ export class X86Pmu implements Pmu {
   #validateGroup(event: PerfEvent): number {
     const group = event.group_leader === event ? [event] : [...groupMembers(event.group_leader), event];
     const hardware = group.filter((e) => e.pmu === this);
-    return this.#x86_schedule_events(hardware) === undefined ? -EINVAL : 0;
+    return this.#x86_schedule_events(hardware, true) === undefined ? -EINVAL : 0;
   }
 
   /** x86_pmu_disable(), the outermost one. */
@@ -159,6 +197,7 @@ export class X86Pmu implements Pmu {
     const i = this.#event_list.indexOf(event);
     if (i < 0) return;
     if (i >= this.#event_list.length - this.#n_added) this.#n_added--;
+    if (event.hw.extra_reg !== undefined) event.hw.extra_reg.alloc = false;
     this.#event_list.splice(i, 1);
     this.#assign.splice(i, 1);
   }
@@ -271,7 +310,7 @@ export class X86Pmu implements Pmu {
       cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, hw.idx - PMC_IDX_FIXED, bits));
       return;
     }
-    if (hw.extra_config !== 0) cpu.wrmsr(MSR.MSR_OFFCORE_RSP_0, hw.extra_config);
+    if (hw.extra_reg !== undefined) cpu.wrmsr(MSR.MSR_OFFCORE_RSP_0 + hw.extra_reg.idx, hw.extra_reg.config);
     cpu.wrmsr(hw.config_base, (hw.config | EVENTSEL.ENABLE) >>> 0);
   }
 
@@ -355,36 +394,17 @@ export class X86Pmu implements Pmu {
     }
   }
 
-  /**
-   * x86_schedule_events() and perf_assign_events(): a counter for each event, or undefined. Events keep their counter if
-   * they can; else those with the fewest choices go first, to a fixed counter if they may, else the lowest free one.
-   */
-  #x86_schedule_events(events: readonly PerfEvent[]): number[] | undefined {
+  /** x86_schedule_events(): a counter for each event, or undefined. `fake`: only whether it could be; no event changes. */
+  #x86_schedule_events(events: readonly PerfEvent[], fake = false): number[] | undefined {
     this.#cpu.spend(FN.x86_schedule_events);
     const { nrGp, nrFixed } = this.#cpu.caps;
-    const constraints = events.map((e) => eventConstraint(e.hw.config & X86_RAW_EVENT_MASK, nrGp, nrFixed));
-    const kept = new Set<number>();
-    const keep = events.map((e, i) => {
-      const { idx } = e.hw;
-      if (idx === -1 || !constraints[i]!.indices.includes(idx) || kept.has(idx)) return -1;
-      kept.add(idx);
-      return idx;
-    });
-    if (!keep.includes(-1)) return keep;
-    const assign: number[] = Array.from({ length: events.length }, () => -1);
-    const used = new Set<number>();
-    const order = events.map((_, i) => i).toSorted((a, b) => constraints[a]!.weight - constraints[b]!.weight || a - b);
-    for (const i of order) {
-      const idx = constraints[i]!.indices.find((c) => !used.has(c));
-      if (idx === undefined) return undefined;
-      used.add(idx);
-      assign[i] = idx;
-    }
+    const fresh: ExtraReg[] = [];
+    const assign = shareExtraRegs(events, fake, fresh) ? perf_assign_events(events, nrGp, nrFixed) : undefined;
+    if (assign === undefined) for (const reg of fresh) reg.alloc = false;
     return assign;
   }
 }
 
-/** a modulo m, for a within [-m, 2m). */
 const modulo = (a: number, m: number): number => (a < 0 ? a + m : a >= m ? a - m : a);
 
 /** Indices of the set bits, general-purpose counters before fixed ones. */
