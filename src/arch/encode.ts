@@ -50,7 +50,7 @@ function memory(reg: number, base: number, disp: number): number[] {
 }
 
 /** Opcodes of the two-operand integer group, register form (r/m, r). */
-export const ALU = { add: 0x01, or: 0x09, and: 0x21, sub: 0x29, xor: 0x31, cmp: 0x39, test: 0x85, mov: 0x89 } as const;
+const ALU = { add: 0x01, or: 0x09, and: 0x21, sub: 0x29, xor: 0x31, cmp: 0x39, test: 0x85, mov: 0x89 } as const;
 /** ModRM.reg of the group with an immediate operand. */
 const ALU_IMM = { add: 0, or: 1, and: 4, sub: 5, xor: 6, cmp: 7 } as const;
 

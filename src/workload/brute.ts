@@ -7,10 +7,24 @@
  * Not modelled: anything long; memory is a few hundred bytes an instruction.
  */
 import { NR_EVENTS } from '../arch/events.ts';
-import { CHUNK_MAX, DRAWS, LEFT, NEST, RIGHT, UNIT } from './cursor.ts';
+import { CHUNK_MAX } from './cursor.ts';
 import { BLOCK, BRANCH, LOOP } from './image.ts';
 import type { Image, Tables } from './image.ts';
-import { binomial, hypergeometric, keyOfText, mixed, mixKey, next32, seedRng } from './samplers.ts';
+import {
+  binomial,
+  CLASSES,
+  DRAWS,
+  hypergeometric,
+  keyOfText,
+  LEFT,
+  mixed,
+  mixKey,
+  NEST,
+  next32,
+  RIGHT,
+  seedRng,
+  UNIT,
+} from './samplers.ts';
 
 type Key = readonly [number, number];
 
@@ -21,7 +35,6 @@ export interface Trace {
   readonly running: Float64Array;
 }
 
-const CLASSES = 3;
 const TWO32 = 4294967296;
 
 const child = (key: Key, tag: number): Key => {

@@ -18,9 +18,11 @@ import { CYCLES, NR_EVENTS } from '../arch/events.ts';
 import type { EventColumn, EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
 import type { Address } from '../units.ts';
+import { armed } from './armed.ts';
+import type { Armed } from './armed.ts';
 import { Identities } from './identities.ts';
 import { BLOCK as NODE_BLOCK, BRANCH, LOOP } from './image.ts';
-import type { Armed, Image, Tables } from './image.ts';
+import type { Image, Tables } from './image.ts';
 import type { StaticInstruction } from './layout.ts';
 import { truthByInstruction, truthBySymbol } from './ledger.ts';
 import type { Books, InstructionTruth, SymbolTruth, Truth } from './ledger.ts';
@@ -28,24 +30,30 @@ import {
   binomial,
   cdf,
   cdfRow,
-  drawFolded,
+  DRAWS,
   FEW,
   FEW_HALF,
+  hypergeometric,
   invertHypergeometric,
   keyOfText,
   layerInside,
   layerWidth,
+  LEFT,
   mixed,
   mixKey,
+  NEST,
   normalEdge,
   ratioToBest,
+  RIGHT,
   rng,
   rowKey,
   SEED_CONTRACT,
   seedRng,
   TABLE_M,
   tabulate,
+  UNIT,
 } from './samplers.ts';
+import { Tally } from './tally.ts';
 
 const RANGE = 0;
 const CHUNK = 1;
@@ -55,35 +63,8 @@ const BLOCK = 3;
 /** Ranges of up to so many iterations are drawn iteration by iteration. Part of the seed contract. */
 export const CHUNK_MAX = 8;
 
-/** Tags of derived keys. Iterations of a chunk follow UNIT; loops in an iteration follow NEST. Part of the contract. */
-export const LEFT = 0;
-export const RIGHT = 1;
-export const DRAWS = 2;
-export const UNIT = 8;
-export const NEST = 64;
-
 const TWO32 = 4294967296;
 const DEPTH = 64;
-
-/** Column-dependent tables, made once for each armed set of an image. */
-function prepare(t: Tables, armed: readonly EventColumn[]): Armed {
-  // At least two columns, so that the inner loops need not ask.
-  const columns = armed.length < 2 ? [...armed, CYCLES, CYCLES].slice(0, 2) : [...armed];
-  const select = (from: Float64Array, rows: number): Float64Array => {
-    const n = columns.length;
-    const out = new Float64Array(rows * n);
-    for (let i = 0; i < rows; i++) for (let a = 0; a < n; a++) out[i * n + a] = from[i * NR_EVENTS + columns[a]!]!;
-    return out;
-  };
-  return {
-    columns,
-    plain: select(t.plain, t.nodes),
-    weight: select(t.weight, t.entries),
-    vectors: select(t.vectors, t.nrVectors),
-  };
-}
-
-const prepared = new WeakMap<Tables, Map<string, Armed>>();
 
 export class Cursor implements ExecutionCursor, Books, Truth {
   private readonly image: Image;
@@ -128,30 +109,17 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   private readonly happened: Int32Array;
   private readonly inUnit: Float64Array;
 
-  /** Armed columns, how many there are, and the stride of tables by column: at least two. */
+  /** Armed columns, how many there are, and the stride of tables by column: at least three. */
   private armed: Armed;
   private nrArmed = 1;
-  private stride = 2;
+  private stride = 3;
   private version = 1;
   private readonly current = new Float64Array(NR_EVENTS);
   counts: Float64Array;
   private readonly item = new Float64Array(NR_EVENTS);
 
-  /** What has retired: executions of nodes as a whole and of single instances, occurrences of entries. */
-  private readonly wholes: Float64Array;
-  private readonly singles: Float64Array;
-  private readonly occurred: Float64Array;
-  /** Of those, what is not in `sums` yet, and which are concerned. */
-  private readonly newWholes: Float64Array;
-  private readonly newSingles: Float64Array;
-  private readonly newOccurred: Float64Array;
-  private readonly dirtyWholes: Int32Array;
-  private readonly dirtySingles: Int32Array;
-  private readonly dirtyOccurred: Int32Array;
-  private nrDirtyWholes = 0;
-  private nrDirtySingles = 0;
-  /** Totals in all columns, as far as folded. */
-  private readonly sums = new Float64Array(NR_EVENTS);
+  /** What has retired. */
+  private readonly tally: Tally;
   /** Executions of periodic branches so far, by entry. */
   private readonly executed: Float64Array;
   /** The instance that retired last, or -1. */
@@ -172,17 +140,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.trialsLeft = new Float64Array(t.entries);
     this.happened = new Int32Array(t.entries);
     this.inUnit = new Float64Array(t.entries);
-    this.wholes = new Float64Array(t.nodes);
-    this.singles = new Float64Array(t.instId.length);
-    this.occurred = new Float64Array(t.entries);
-    this.newWholes = new Float64Array(t.nodes);
-    this.newSingles = new Float64Array(t.instId.length);
-    this.newOccurred = new Float64Array(t.entries);
-    this.dirtyWholes = new Int32Array(t.nodes);
-    this.dirtySingles = new Int32Array(t.instId.length);
-    this.dirtyOccurred = new Int32Array((t.entries + 31) >> 5);
+    this.tally = new Tally(t);
     this.executed = new Float64Array(t.entries);
-    this.armed = this.prepared([0]);
+    this.armed = armed(t, [CYCLES]);
     this.counts = this.current.subarray(0, 1);
     this.rootCounts = this.drawRoot();
     this.identities = new Identities(t, this.key0, this.key1, this.rootCounts);
@@ -210,39 +170,30 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     return counts;
   }
 
-  private prepared(columns: readonly EventColumn[]): Armed {
-    let sets = prepared.get(this.t);
-    if (!sets) prepared.set(this.t, (sets = new Map<string, Armed>()));
-    const key = columns.join();
-    let armed = sets.get(key);
-    if (!armed) sets.set(key, (armed = prepare(this.t, columns)));
-    return armed;
-  }
-
   get finished(): boolean {
     return this.sp === 0;
   }
 
   arm(columns: readonly EventColumn[]): void {
-    const armed = this.prepared(columns);
-    if (armed === this.armed) return;
-    this.fold();
-    this.use(armed, columns.length);
+    const set = armed(this.t, columns);
+    if (set === this.armed) return;
+    this.tally.fold();
+    this.use(set, columns.length);
   }
 
   /** Counts from `sums` on in the columns of a set; totals of pending ranges are those of another. */
-  private use(armed: Armed, columns: number): void {
-    this.armed = armed;
+  private use(set: Armed, columns: number): void {
+    this.armed = set;
     this.nrArmed = columns;
-    this.stride = armed.columns.length;
-    armed.columns.forEach((column, a) => (this.current[a] = this.sums[column]!));
+    this.stride = set.columns.length;
+    set.columns.forEach((column, a) => (this.current[a] = this.tally.sums[column]!));
     this.counts = this.current.subarray(0, columns);
     this.version++;
   }
 
   totals(into: EventVector): EventVector {
-    this.fold();
-    into.set(this.sums);
+    this.tally.fold();
+    into.set(this.tally.sums);
     return into;
   }
 
@@ -441,23 +392,13 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     for (let w = 0; w < t.words[node]!; w++) {
       for (let bits = this.eMask[m + w]!; bits !== 0; bits &= bits - 1) {
         const e = s0 + (w << 5) + 31 - Math.clz32(bits & -bits);
-        this.occur(e, this.arena[base + e]!);
+        this.tally.occur(e, this.arena[base + e]!);
         this.arena[base + e] = 0;
       }
     }
-    this.retireWhole(t.children[t.child0[node]!]!, this.eN[top]!);
+    this.tally.whole(t.children[t.child0[node]!]!, this.eN[top]!);
     this.arenaTop = this.eTop[top]!;
     this.sp = top;
-  }
-
-  private occur(e: number, n: number): void {
-    this.newOccurred[e] = this.newOccurred[e]! + n;
-    this.dirtyOccurred[e >> 5] = this.dirtyOccurred[e >> 5]! | (1 << (e & 31));
-  }
-
-  private retireWhole(node: number, n: number): void {
-    if (this.newWholes[node] === 0) this.dirtyWholes[this.nrDirtyWholes++] = node;
-    this.newWholes[node] = this.newWholes[node]! + n;
   }
 
   /** Periodic branches count their executions: those inside `node`, which runs n times in the loop `frame`. */
@@ -497,7 +438,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     for (let w = 0; w < t.words[node]!; w++) {
       for (let bits = this.eMask[mask + w]! & t.multi[t.word0[node]! + w]!; bits !== 0; bits &= bits - 1) {
         const e = t.s0[node]! + (w << 5) + 31 - Math.clz32(bits & -bits);
-        this.arena[base + e] = 1 + this.identities.slot(e, this.occurred[e]! + this.newOccurred[e]!);
+        this.arena[base + e] = 1 + this.identities.slot(e, this.tally.occurrences(e));
       }
     }
   }
@@ -527,7 +468,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         this.eTotal[top * na + a] = this.eTotal[top * na + a]! - d;
       }
       this.countExecutions(node, node, skip, base);
-      this.retireWhole(body, skip);
+      this.tally.whole(body, skip);
     }
     if (skip === n - 1) {
       this.eN[top] = 1;
@@ -575,6 +516,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     let done = this.eIdx[top]!;
     const base0 = plain[body * na]!;
     const base1 = plain[body * na + 1]!;
+    const base2 = plain[body * na + 2]!;
     const limit0 = limits[0]!;
     for (;;) {
       if (n === 1) {
@@ -590,7 +532,8 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       let left = 0;
       let t0 = base0;
       let t1 = base1;
-      for (let a = 2; a < na; a++) item[a] = plain[body * na + a]!;
+      let t2 = base2;
+      for (let a = 3; a < na; a++) item[a] = plain[body * na + a]!;
       for (let w = 0; w < nw; w++) {
         const present = eMask[mask + w]!;
         let remain = present;
@@ -633,7 +576,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
           } else {
             rng[0] = q0;
             rng[1] = q1;
-            x = hypergeometricOf(M, c, ML);
+            x = hypergeometric(M, c, ML);
             q0 = rng[0]!;
             q1 = rng[1]!;
           }
@@ -645,13 +588,15 @@ export class Cursor implements ExecutionCursor, Books, Truth {
           const wa = (s0 + i) * na;
           t0 += x * weight[wa]!;
           t1 += x * weight[wa + 1]!;
-          for (let a = 2; a < na; a++) item[a] = item[a]! + x * weight[wa + a]!;
+          t2 += x * weight[wa + 2]!;
+          for (let a = 3; a < na; a++) item[a] = item[a]! + x * weight[wa + a]!;
         }
         eMask[mask + w] = remain;
         left |= remain;
       }
       item[0] = t0;
       item[1] = t1;
+      item[2] = t2;
       let crosses = cur[0]! + t0 >= limit0;
       for (let a = 1; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
       for (let a = 0; a < na; a++) eTotal[top * na + a] = eTotal[top * na + a]! - item[a]!;
@@ -668,14 +613,14 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       for (let a = 0; a < na; a++) cur[a] = cur[a]! + item[a]!;
       for (let h = 0; h < nh; h++) {
         const i = happened[h]!;
-        this.occur(s0 + i, inUnit[i]!);
+        this.tally.occur(s0 + i, inUnit[i]!);
         inUnit[i] = 0;
       }
       for (let j = periodic0; j < periodic1; j++) {
         const e = t.periodicEntry[j]!;
         this.executed[e] = this.executed[e]! + trialsLeft[e - s0]!;
       }
-      this.retireWhole(body, 1);
+      this.tally.whole(body, 1);
       done++;
       if (left === 0) {
         // The rest is uniform; advance divides it. Its draws are over, so it may be a plain range again.
@@ -740,10 +685,11 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const tot = top * na;
     const totL = left * na;
     const body = t.children[t.child0[node]!]! * na;
-    // The first two columns are kept in locals: most armed sets have no more.
+    // The first three columns are kept in locals: most armed sets have no more.
     let t0 = nL * plain[body]!;
     let t1 = nL * plain[body + 1]!;
-    for (let a = 2; a < na; a++) eTotal[totL + a] = nL * plain[body + a]!;
+    let t2 = nL * plain[body + 2]!;
+    for (let a = 3; a < na; a++) eTotal[totL + a] = nL * plain[body + a]!;
     for (let w = 0; w < nw; w++) {
       const present = eMask[mask + w]!;
       let inRight = present;
@@ -902,7 +848,8 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         const wa = (s0 + i) * na;
         t0 += x * weight[wa]!;
         t1 += x * weight[wa + 1]!;
-        for (let a = 2; a < na; a++) eTotal[totL + a] = eTotal[totL + a]! + x * weight[wa + a]!;
+        t2 += x * weight[wa + 2]!;
+        for (let a = 3; a < na; a++) eTotal[totL + a] = eTotal[totL + a]! + x * weight[wa + a]!;
       }
       eMask[mask + w] = inRight;
       eMask[maskL + w] = inLeft;
@@ -911,6 +858,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.eVersion[left] = this.version;
     eTotal[totL] = t0;
     eTotal[totL + 1] = t1;
+    eTotal[totL + 2] = t2;
     for (let a = 0; a < na; a++) eTotal[tot + a] = eTotal[tot + a]! - eTotal[totL + a]!;
   }
 
@@ -966,15 +914,15 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     if (t.periodic0[v + 1]! > t.periodic0[v]!) this.countExecutions(v, t.frame[v]!, 1, base);
     for (let j = t.own0[v]!; j < t.own0[v + 1]!; j++) {
       const x = arena[base + t.ownEntry[j]!]!;
-      if (x > t.ownLo[j]! && x <= t.ownHi[j]!) this.occur(t.ownEntry[j]!, 1);
+      if (x > t.ownLo[j]! && x <= t.ownHi[j]!) this.tally.occur(t.ownEntry[j]!, 1);
     }
     for (let j = t.nested0[v]!; j < t.nested0[v + 1]!; j++) {
       for (let e = t.nestedFrom[j]!; e < t.nestedTo[j]!; e++) {
         const c = arena[base + e]!;
-        if (c !== 0) this.occur(e, c);
+        if (c !== 0) this.tally.occur(e, c);
       }
     }
-    this.retireWhole(v, 1);
+    this.tally.whole(v, 1);
   }
 
   /** An item of a sequence becomes the next piece to run. */
@@ -1010,11 +958,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       for (let j = t.effect0[q]!; j < t.effect0[q + 1]!; j++) {
         const e = t.effectEntry[j]!;
         if (arena[base + e] !== t.effectSlot[j]! + 1) continue;
-        this.occur(e, 1);
+        this.tally.occur(e, 1);
         for (let a = 0; a < na; a++) cur[a] = cur[a]! + weight[e * na + a]!;
       }
-      if (this.newSingles[q] === 0) this.dirtySingles[this.nrDirtySingles++] = q;
-      this.newSingles[q] = this.newSingles[q]! + 1;
+      this.tally.single(q);
       for (let a = n0 - 1; a >= 0; a--) if (cur[a]! >= limits[a]!) fired = a;
       q++;
     }
@@ -1024,43 +971,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     return fired;
   }
 
-  /** Brings `sums` up to date. */
-  private fold(): void {
-    const t = this.t;
-    const { sums } = this;
-    for (let i = 0; i < this.nrDirtyWholes; i++) {
-      const v = this.dirtyWholes[i]!;
-      const n = this.newWholes[v]!;
-      this.newWholes[v] = 0;
-      this.wholes[v] = this.wholes[v]! + n;
-      for (let c = 0; c < NR_EVENTS; c++) sums[c] = sums[c]! + n * t.plain[v * NR_EVENTS + c]!;
-    }
-    this.nrDirtyWholes = 0;
-    for (let i = 0; i < this.nrDirtySingles; i++) {
-      const q = this.dirtySingles[i]!;
-      const n = this.newSingles[q]!;
-      this.newSingles[q] = 0;
-      this.singles[q] = this.singles[q]! + n;
-      const v = t.instVector[q]! * NR_EVENTS;
-      for (let c = 0; c < NR_EVENTS; c++) sums[c] = sums[c]! + n * t.vectors[v + c]!;
-    }
-    this.nrDirtySingles = 0;
-    for (let w = 0; w < this.dirtyOccurred.length; w++) {
-      for (let bits = this.dirtyOccurred[w]!; bits !== 0; bits &= bits - 1) {
-        const e = (w << 5) + 31 - Math.clz32(bits & -bits);
-        const n = this.newOccurred[e]!;
-        this.newOccurred[e] = 0;
-        this.occurred[e] = this.occurred[e]! + n;
-        for (let j = t.weight0[e]!; j < t.weight0[e + 1]!; j++)
-          sums[t.weightColumn[j]!] = sums[t.weightColumn[j]!]! + n * t.weightValue[j]!;
-      }
-      this.dirtyOccurred[w] = 0;
-    }
-  }
-
   /** The cursor's whole state as one transferable buffer of its own. */
   snapshot(): ArrayBuffer {
-    this.fold();
+    this.tally.fold();
     const { t, sp } = this;
     const stack = this.stack().map((field) => field.subarray(0, sp));
     const parts = [
@@ -1076,10 +989,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         this.nrArmed,
       ),
       this.armed.columns.slice(0, this.nrArmed),
-      this.sums,
-      this.wholes,
-      this.singles,
-      this.occurred,
+      ...this.tally.state(),
       this.executed,
       ...stack,
       this.eMask.subarray(0, sp * t.maxWords),
@@ -1109,10 +1019,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       entries !== t.entries
     )
       throw new Error('the snapshot is of another execution');
-    this.forget();
+    this.tally.fold();
     const columns = [...take(nrArmed!)];
-    for (const book of [this.sums, this.wholes, this.singles, this.occurred, this.executed])
-      book.set(take(book.length));
+    for (const book of [...this.tally.state(), this.executed]) book.set(take(book.length));
     while (this.depth < sp!) this.deepen();
     for (const field of this.stack()) field.set(take(sp!));
     this.eMask.set(take(sp! * t.maxWords));
@@ -1122,23 +1031,13 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     this.arena.set(take(arenaTop!));
     this.sp = sp!;
     this.last = last!;
-    this.use(this.prepared(columns), columns.length);
+    this.use(armed(t, columns), columns.length);
   }
 
   /** Fields of the pending stack that are state; totals are recomputed. */
   private stack(): (Uint8Array | Int32Array | Float64Array)[] {
     const { eKind, eNode, eIdx, eBase, eTop, eOwn, eK0, eK1, eR0, eR1, eN } = this;
     return [eKind, eNode, eIdx, eBase, eTop, eOwn, eK0, eK1, eR0, eR1, eN];
-  }
-
-  /** Drops what was counted but not folded. */
-  private forget(): void {
-    this.newWholes.fill(0);
-    this.newSingles.fill(0);
-    this.newOccurred.fill(0);
-    this.dirtyOccurred.fill(0);
-    this.nrDirtyWholes = 0;
-    this.nrDirtySingles = 0;
   }
 
   truth(): SymbolTruth[] {
@@ -1150,13 +1049,13 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   }
 
   retired(): { readonly wholes: Float64Array; readonly singles: Float64Array; readonly occurred: Float64Array } {
-    this.fold();
-    return { wholes: this.wholes, singles: this.singles, occurred: this.occurred };
+    this.tally.fold();
+    return this.tally;
   }
 
-  shares(entry: number): Float64Array {
-    this.fold();
-    return this.identities.shares(entry, this.occurred[entry]!);
+  shares(entry: number): readonly number[] {
+    this.tally.fold();
+    return this.identities.shares(entry, this.tally.occurred[entry]!);
   }
 }
 
@@ -1167,15 +1066,4 @@ function lastOf(t: Tables, v: number): number {
     if (count === 0) return t.inst0[v]! + t.instCount[v]! - 1;
     v = t.children[t.child0[v]! + count - 1]!;
   }
-}
-
-/** drawFolded with the folding: the form of samplers.hypergeometric without its call. */
-function hypergeometricOf(M: number, c: number, L: number): number {
-  const flipC = c + c > M;
-  const flipL = L + L > M;
-  const C = flipC ? M - c : c;
-  const D = flipL ? M - L : L;
-  let x = C < D ? drawFolded(M, C, D) : drawFolded(M, D, C);
-  if (flipL) x = C - x;
-  return flipC ? L - x : x;
 }

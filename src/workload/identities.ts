@@ -8,12 +8,7 @@
  * The path last descended is kept: program order asks for ascending ranks. It is a cache, not state.
  */
 import type { Tables } from './image.ts';
-import { binomial, hypergeometric, mixed, mixKey, seedRng } from './samplers.ts';
-
-const LEFT = 0;
-const RIGHT = 1;
-const DRAWS = 2;
-const CLASSES = 3;
+import { binomial, CLASSES, DRAWS, hypergeometric, LEFT, mixed, mixKey, RIGHT, seedRng } from './samplers.ts';
 
 /** One level of a path: ranks from..from+n-1, how they are shared out, and the shares of all ranks before them. */
 interface Level {
@@ -21,8 +16,8 @@ interface Level {
   readonly n: number;
   readonly k0: number;
   readonly k1: number;
-  readonly counts: Float64Array;
-  readonly before: Float64Array;
+  readonly counts: readonly number[];
+  readonly before: readonly number[];
 }
 
 export class Identities {
@@ -48,8 +43,8 @@ export class Identities {
   }
 
   /** How many of the first `n` occurrences of an entry fell to each of its slots. */
-  shares(entry: number, n: number): Float64Array {
-    if (this.slots(entry) === 1) return Float64Array.of(n);
+  shares(entry: number, n: number): readonly number[] {
+    if (this.slots(entry) === 1) return [n];
     if (n === this.totals[entry]!) return this.path(entry)[0]!.counts;
     return this.descend(entry, n).before;
   }
@@ -70,17 +65,17 @@ export class Identities {
     const k1 = mixed[1]!;
     mixKey(k0, k1, CLASSES);
     seedRng(mixed[0]!, mixed[1]!);
-    const counts = new Float64Array(slots);
+    const counts: number[] = [];
     let left = n;
     let mass = this.t.p[entry]!;
     for (let j = 0; j < slots; j++) {
       const p = this.t.slotP[p0 + j]!;
       const x = j === slots - 1 ? left : binomial(left, Math.min(1, p / mass));
-      counts[j] = x;
+      counts.push(x);
       left -= x;
       mass -= p;
     }
-    const path = [{ from: 0, n, k0, k1, counts, before: new Float64Array(slots) }];
+    const path = [{ from: 0, n, k0, k1, counts, before: counts.map(() => 0) }];
     this.paths[entry] = path;
     return path;
   }
@@ -105,15 +100,15 @@ export class Identities {
     while (n * 2 < at.n) n *= 2;
     mixKey(at.k0, at.k1, DRAWS);
     seedRng(mixed[0]!, mixed[1]!);
-    const left = new Float64Array(at.counts.length);
+    const left: number[] = [];
     let population = at.n;
     let sample = n;
-    at.counts.forEach((c, j) => {
+    for (const c of at.counts) {
       const x = allOrNone(population, c, sample) ?? hypergeometric(population, c, sample);
-      left[j] = x;
+      left.push(x);
       population -= c;
       sample -= x;
-    });
+    }
     const goLeft = rank < at.from + n;
     mixKey(at.k0, at.k1, goLeft ? LEFT : RIGHT);
     const k0 = mixed[0]!;

@@ -15,7 +15,6 @@
  * Not modelled: two slots of one class in the same pass; classes are kept rare enough that it would hardly ever happen.
  */
 import type { Dso } from '../arch/dso.ts';
-import type { EventVector } from '../arch/events.ts';
 import type { Address } from '../units.ts';
 import type { Layout } from './layout.ts';
 
@@ -113,14 +112,6 @@ export interface Tables {
   readonly maxWords: number;
 }
 
-/** Tables for one set of armed columns, event-major in the armed order. */
-export interface Armed {
-  readonly columns: readonly number[];
-  readonly plain: Float64Array;
-  readonly weight: Float64Array;
-  readonly vectors: Float64Array;
-}
-
 export interface Image {
   readonly comm: string;
   readonly about: string;
@@ -130,7 +121,3 @@ export interface Image {
   readonly layout: Layout;
   readonly tables: Tables;
 }
-
-/** A row of a matrix with NR_EVENTS columns. */
-export const row = (matrix: Float64Array, i: number, columns: number): EventVector =>
-  matrix.subarray(i * columns, (i + 1) * columns);

@@ -15,7 +15,7 @@ export interface Books {
   /** Executions of nodes as wholes and of single instances, and occurrences of entries. */
   retired(): { readonly wholes: Float64Array; readonly singles: Float64Array; readonly occurred: Float64Array };
   /** How the occurrences of an entry are shared among its slots. */
-  shares(entry: number): Float64Array;
+  shares(entry: number): readonly number[];
 }
 
 /** What a symbol retired. */

@@ -71,6 +71,7 @@ async function find(name: string): Promise<string> {
         'is an executable, and gperf simulates: describe the program in a YAML file (workloads/README.md shows how) or take a built-in workload',
       );
     if (ENDINGS.includes(extname(candidate))) return candidate;
+    throw failed(candidate, `is neither a workload file (.yaml) nor a module that exports one (.mjs, .js)`);
   }
   const names = await builtinNames();
   // perf users type ./ftest; what matters is that nothing else of that name is here.
@@ -83,7 +84,7 @@ async function find(name: string): Promise<string> {
 }
 
 /** A program with its parameters set from the command line. */
-export function withArguments(program: Program, args: readonly string[]): Program {
+function withArguments(program: Program, args: readonly string[]): Program {
   if (args.length > program.params.length) {
     const takes =
       program.params.length === 0

@@ -26,6 +26,17 @@ import { exp, lnFactorial, log, log1m } from '../sim/math.ts';
  */
 export const SEED_CONTRACT = 1;
 
+/**
+ * Tags of derived keys, part of the contract. A range's halves and its draws, and the slots of classes; the iterations of a
+ * chunk follow UNIT, the loops in an iteration follow NEST.
+ */
+export const LEFT = 0;
+export const RIGHT = 1;
+export const DRAWS = 2;
+export const CLASSES = 3;
+export const UNIT = 8;
+export const NEST = 64;
+
 /** What the last mixKey produced. Halves live here because a function that returned both would allocate. */
 export const mixed = new Int32Array(2);
 
@@ -224,7 +235,7 @@ export function variance(M: number, a: number, b: number): number {
 }
 
 /** The Cornish-Fisher image of a normal deviate z under the law of (M, a, b) with variance v, rounded to a value it has. */
-export function cornishFisher(M: number, a: number, b: number, v: number, z: number): number {
+function cornishFisher(M: number, a: number, b: number, v: number, z: number): number {
   const r = 1 / M;
   const fa = a * r;
   const fb = b * r;
