@@ -55,6 +55,8 @@ export interface Regs {
   readonly ip: Address;
   /** Ring-0 frames below `ip`, innermost first; empty at cpl 3. */
   readonly kernelFrames: readonly Address[];
+  /** The interrupt hit a guest: where in it (perf_guest_get_ip). `ip` is then the host's VM-entry. */
+  readonly guest?: { readonly cpl: Cpl; readonly ip: Address };
 }
 
 export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK';
@@ -72,6 +74,8 @@ export interface Cpu extends MsrPort {
   nanos(): Nanos;
   /** So many passes (1 by default) through a ring-0 function, by its index: time, events, interrupts on the way. */
   spend(fn: number, times?: number): void;
+  /** One pass through a ring-0 function that took so long this time. */
+  spendFor(fn: number, cost: Cycles): void;
   /** Enters and leaves a ring-0 function for the sake of call chains: pushes and pops a frame, takes no time. */
   enter(fn: number): void;
   leave(): void;
@@ -86,6 +90,8 @@ export interface Cpu extends MsrPort {
   /** CLI and STI, nesting. NMIs do not care. */
   irqDisable(): void;
   irqEnable(): void;
+  /** Something below wants the processor back: software should come to a stop (a vCPU whose host has other work). */
+  readonly wanted?: boolean;
   /** A self-IPI with the irq_work vector: delivered as soon as interrupts are open. */
   raiseIrqWork(): void;
 }

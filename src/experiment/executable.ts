@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Dso, Executable } from '../arch/dso.ts';
 import { kallsyms } from '../kernel/symbols.ts';
+import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { encodeElf } from '../perfdata/elf.ts';
 import { KERNEL_KALLSYMS, storeInCache, type Stored } from '../perfdata/buildid-cache.ts';
@@ -22,7 +23,7 @@ export interface Workload {
 
 /** Compiles a program for the machine it will run on. Throws WorkloadError. */
 export function prepareWorkload(program: Program, spec: MachineSpec, params: Params): Workload {
-  return { program, image: compile(program, { libc: spec.values['host.libc'], ...params }) };
+  return { program, image: compile(program, { libc: spec.values[`${side(spec)}.libc`], ...params }) };
 }
 
 /** The seed of the workload's own draws: the same under every design, so that all observe one execution. */

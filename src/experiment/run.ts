@@ -5,7 +5,7 @@
  * A run starts from the average PMI length that a warm-up of the same command left on the CPU (the kernel's per-CPU
  * average outlives a perf run), unless the spec says the machine is fresh.
  */
-import { bootMachine, type Machine } from '../machine/machine.ts';
+import { bootMachine, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
@@ -86,15 +86,16 @@ async function run(
   options: RunOptions,
 ): Promise<MachineReport> {
   const path = `run=${options.run ?? 0}`;
-  const left = spec.values['host.fresh'] ? 0 : settledAverage(spec, warmUp);
-  const machine = bootMachine(spec, path, left);
-  const { kernel, core } = machine;
-  const tool = new ToolTask(kernel, program);
+  const left = spec.values[`${side(spec)}.fresh`] ? 0 : settledAverage(spec, warmUp);
+  let tool: ToolTask | undefined;
+  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined);
+  const { host, kernel, core } = machine;
+  tool = new ToolTask(kernel, program);
   const breath = kernel.cyclesOf(BREATH);
   let interrupted = false;
   while (tool.status === undefined) {
-    kernel.run(cycles(core.now() + breath), () => tool.status !== undefined);
-    if (kernel.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
+    host.run(cycles(core.now() + breath), () => tool.status !== undefined);
+    if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
     if (options.breathe === undefined || (await options.breathe(core.nanos())) || interrupted) continue;
     interrupted = true;
     const workload = kernel.childOf(tool.task);
@@ -112,8 +113,11 @@ async function run(
 
 /** What a run of the same command would have left in running_sample_length. */
 function settledAverage(spec: MachineSpec, program: (tool: ToolTask) => ToolProgram): number {
-  const { kernel }: Machine = bootMachine(spec, 'warm-up', 0);
-  const tool = new ToolTask(kernel, program);
-  kernel.run(kernel.cyclesOf(LONGEST_WARM_UP), () => tool.status !== undefined || kernel.nmis >= SETTLED_PMIS);
+  let tool: ToolTask | undefined;
+  const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
+  const machine = bootMachine(spec, 'warm-up', 0, settled);
+  const { host, kernel } = machine;
+  tool = new ToolTask(kernel, program);
+  host.run(host.cyclesOf(LONGEST_WARM_UP), () => settled(machine));
   return kernel.rate.running_sample_length;
 }

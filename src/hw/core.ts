@@ -145,6 +145,16 @@ export class Core implements Cpu {
     this.#serve(f, f.size);
   }
 
+  spendFor(fn: number, cost: Cycles): void {
+    const f = this.#spec.ring0[fn] as Ring0Function;
+    const share = cost / f.cost;
+    this.passes[fn]! += 1;
+    const events = f.events.map((n, column) => (column === CYCLES ? cost : Math.floor(n * share)));
+    const pass = { ...f, cost, events };
+    this.#spendInSteps(pass, this.pmu.plan(0));
+    this.#serve(pass, f.size);
+  }
+
   execute(code: ExecutionCursor, until: Cycles): StopReason {
     const { lapic, pmu } = this;
     for (;;) {
@@ -269,25 +279,37 @@ export class Core implements Cpu {
     const { lapic } = this;
     for (;;) {
       if (this.#clock >= lapic.pmiAt || this.#clock >= lapic.timerAt) lapic.latch(this.#clock);
-      if (lapic.nmiPending && !this.#nmiBlocked) {
-        lapic.nmiPending = false;
-        this.#nmiBlocked = true;
-        this.#irqOff++;
-        this.#dispatch('NMI', f, offset);
-        this.#irqOff--;
-        this.#nmiBlocked = false;
-      } else if (this.#irqOff === 0 && lapic.timerPending) {
-        lapic.timerPending = false;
-        this.#irqOff++;
-        this.#dispatch('LOCAL_TIMER', f, offset);
-        this.#irqOff--;
-      } else if (this.#irqOff === 0 && lapic.irqWorkPending) {
-        lapic.irqWorkPending = false;
-        this.#irqOff++;
-        this.#dispatch('IRQ_WORK', f, offset);
-        this.#irqOff--;
-      } else return;
+      const nmi = lapic.nmiPending && !this.#nmiBlocked;
+      if (nmi) lapic.nmiPending = false;
+      else if (this.#irqOff > 0) return;
+      const vector = nmi ? 'NMI' : lapic.takeIrq();
+      if (vector === undefined) return;
+      const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
+      this.#irqOff++;
+      this.#nmiBlocked = nmi || nmiBlocked;
+      this.#dispatch(vector, f, offset);
+      this.#irqOff = irqOff;
+      this.#nmiBlocked = nmiBlocked;
     }
+  }
+
+  /** What VM-entry does to interrupt blocking: the guest runs with the host's interrupts and NMIs open. */
+  openInterrupts(): void {
+    this.#irqOff = 0;
+    this.#nmiBlocked = false;
+  }
+
+  /** Runs what the ring-3 code in progress was interrupted for. */
+  asRing0(work: () => void): void {
+    const interrupted = this.#ring3;
+    this.#ring3 = undefined;
+    work();
+    this.#ring3 = interrupted;
+  }
+
+  /** Where ring 0 is now, for software that interrupts it itself (a hypervisor that injects). */
+  ring0Regs(): Regs {
+    return this.#regs(undefined, 0);
   }
 
   #dispatch(vector: Vector, f: Ring0Function | undefined, offset: number): void {

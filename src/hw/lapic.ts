@@ -37,6 +37,17 @@ export class LocalApic {
     return this.nmiPending || this.timerPending || this.irqWorkPending;
   }
 
+  /** The maskable interrupt to deliver next, taken off the pending ones. */
+  takeIrq(): Vector | undefined {
+    if (this.timerPending) {
+      this.timerPending = false;
+      return 'LOCAL_TIMER';
+    }
+    if (!this.irqWorkPending) return undefined;
+    this.irqWorkPending = false;
+    return 'IRQ_WORK';
+  }
+
   /** What was due by `now` becomes pending. A PMI that meets a masked entry is lost. */
   latch(now: Cycles): void {
     if (now >= this.pmiAt) {

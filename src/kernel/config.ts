@@ -6,6 +6,8 @@ export interface KernelConfig {
   readonly release: string;
   /** CONFIG_HZ */
   readonly hz: number;
+  /** Where in the tick's grid this boot's ticks lie, as a fraction of a tick: two kernels on one core seldom agree. */
+  readonly tick_phase: number;
   /** Possible CPUs; one of them is simulated, the others are there to be counted. */
   readonly nrCpus: number;
   /** Number of the CPU that is simulated. */

@@ -69,6 +69,7 @@ export function perf_event_alloc(
       rb: undefined,
       pending_wakeup: false,
       overflow_handler,
+      ownedByKvm: false,
       evsel,
     } as unknown as PerfEvent;
     event.group_leader = group_leader ?? event;
@@ -80,7 +81,10 @@ export function perf_event_alloc(
     const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
     if (group_leader !== undefined && group_leader.ctx.kind !== kind) moveGroup(kernel, group_leader, kind);
     event.ctx = kernel.perf.contextFor(kind, target.task);
-    if (pmu === kernel.pmu) kernel.pmu.activeEvents++;
+    if (pmu === kernel.pmu) {
+      kernel.pmu.activeEvents++;
+      kernel.global?.account(kernel, target.task !== undefined);
+    }
     kernel.perf.install(event);
     return event;
   }
@@ -100,7 +104,9 @@ export function perf_event_create_kernel_counter(
 /** The event leaves its context and is gone. */
 export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): void {
   kernel.perf.remove(event);
-  if (event.pmu === kernel.pmu) kernel.pmu.activeEvents--;
+  if (event.pmu !== kernel.pmu) return;
+  kernel.pmu.activeEvents--;
+  kernel.global?.unaccount(kernel, event.task !== undefined);
 }
 
 /** perf_event__state_init() */

@@ -13,6 +13,7 @@ import { EventQueue, type Alarm, type Order } from '../sim/event-queue.ts';
 import { PERF_COUNT_SW, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { cycles, toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
+import type { HostGlobal } from './host-global.ts';
 import { PerfContexts } from './perf-context.ts';
 import { is_sampling_event, type PerfEvent } from './perf-event.ts';
 import { PerfOutput } from './perf-output.ts';
@@ -49,6 +50,8 @@ export class Kernel implements Software, KernelServices {
   readonly rate: SampleRate;
   readonly perf: PerfContexts;
   readonly output: PerfOutput;
+  /** What the host's CPUs and guests share; a guest's kernel, which has no debug store, has none. */
+  readonly global: HostGlobal | undefined;
   /** Id of the next perf event (perf_event_id). */
   nextEventId = 1;
   /** PMIs served, and context switches made. */
@@ -66,7 +69,8 @@ export class Kernel implements Software, KernelServices {
   #pickedAt = 0 as Cycles;
   #nextPid: number;
 
-  constructor(cpu: Cpu, clock: Hertz, config: KernelConfig) {
+  constructor(cpu: Cpu, clock: Hertz, config: KernelConfig, global?: HostGlobal) {
+    this.global = global;
     this.cpu = cpu;
     this.config = config;
     this.#hz = clock;
@@ -111,7 +115,11 @@ export class Kernel implements Software, KernelServices {
   /** Lets tasks run until a time, or until `stop` holds at a scheduling point. */
   run(until: Cycles, stop: () => boolean = () => false): void {
     while (this.cpu.now() < until && !stop()) {
-      if (this.#rq.needResched || this.current.state !== 'running' || this.current === this.#idle) this.#schedule();
+      if (this.#rq.needResched || this.current.state !== 'running' || this.current === this.#idle) {
+        this.#schedule();
+        // Whoever waits for a task to be on the CPU again (block) goes on itself.
+        if (stop()) return;
+      }
       if (this.current === this.#idle) this.#doIdle(until);
       else this.current.body.run(this.cpu, until);
     }
@@ -123,7 +131,7 @@ export class Kernel implements Software, KernelServices {
 
   /** Whether the running task must give way at its next preemption point. */
   get mustYield(): boolean {
-    return this.#rq.needResched || this.current.state !== 'running';
+    return this.#rq.needResched || this.current.state !== 'running' || this.cpu.wanted === true;
   }
 
   /** True when nothing can ever run again: no task runnable, no timer armed. */
@@ -166,12 +174,14 @@ export class Kernel implements Software, KernelServices {
     this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, this.#kernelRegs('__schedule'));
     this.#perf_event_switch(prev, next, prev.state === 'running' ? SWITCHED.preempted : SWITCHED.out);
     this.perf.task_sched_out(prev);
+    prev.preempt_notifier?.sched_out();
     cpu.spend(FN.switch_mm_irqs_off);
     cpu.spend(FN.__switch_to);
     if (prev === this.#idle) this.#startTick();
     this.current = next;
     this.perf.task_sched_in(next);
     this.#perf_event_switch(next, prev, SWITCHED.in);
+    next.preempt_notifier?.sched_in();
     cpu.spend(FN.finish_task_switch);
   }
 
@@ -292,7 +302,8 @@ export class Kernel implements Software, KernelServices {
   /** tick_sched_timer(): armed on a fixed grid; a late one is due at once, so ticks are never lost. */
   #startTick(): void {
     if (this.#tickAlarm !== undefined) return;
-    const next = cycles((Math.floor(this.cpu.now() / this.tick) + 1) * this.tick);
+    const phase = Math.floor(this.config.tick_phase * this.tick);
+    const next = cycles((Math.floor((this.cpu.now() - phase) / this.tick) + 1) * this.tick + phase);
     this.#tickAlarm = this.hrtimer(next, 'tick', (when) => this.#tick_sched_timer(when));
   }
 
@@ -369,6 +380,17 @@ export class Kernel implements Software, KernelServices {
     child.vruntime = this.current.vruntime;
     this.#rq.enqueue(child, false);
     return child;
+  }
+
+  /**
+   * The current task waits so long inside a system call (a grace period, a mutex): others run, or the CPU idles, and then
+   * the call goes on.
+   */
+  block(span: Cycles): void {
+    const task = this.current;
+    this.sleep();
+    task.timer = this.hrtimer(cycles(this.cpu.now() + span), 'timer', () => this.wake(task, 'timeout'));
+    this.run(cycles(Infinity), () => this.current === task && task.state === 'running');
   }
 
   /** Puts the current task to sleep; whoever wakes it says why. */
@@ -580,6 +602,7 @@ export class Kernel implements Software, KernelServices {
       fatal_signal: 0,
       wake_reason: undefined,
       timer: undefined,
+      preempt_notifier: undefined,
     };
   }
 }

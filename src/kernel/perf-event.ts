@@ -106,6 +106,8 @@ export interface PerfEvent {
   rb: RingBuffer | undefined;
   pending_wakeup: boolean;
   overflow_handler: OverflowHandler;
+  /** The host's driver leaves its selector and counter registers alone; reads still work. */
+  ownedByKvm: boolean;
   /** The evsel it was opened for; in-kernel users have none. */
   readonly evsel: Evsel | undefined;
 }

@@ -140,6 +140,25 @@ const FUNCTIONS = [
   ['do_sys_poll', 1232],
   ['do_execveat_common', 1840],
   ['load_elf_binary', 4896],
+  // what in-kernel users of perf events reach
+  ['reserve_ds_buffers', 896],
+  ['release_ds_buffers', 480],
+  ['perf_event_create_kernel_counter', 288],
+  ['perf_event_release_kernel', 720],
+  ['perf_event_read_value', 144],
+  // arch/x86/kvm
+  ['vmx_vcpu_run', 1200],
+  ['vcpu_enter_guest', 4200],
+  ['vmx_handle_exit', 1500],
+  ['kvm_set_msr_common', 3100],
+  ['kvm_perf_overflow', 240],
+  ['kvm_pmu_handle_event', 208],
+  ['kvm_pmu_deliver_pmi', 48],
+  ['vmx_inject_nmi', 256],
+  ['vmx_vcpu_load', 512],
+  ['vmx_vcpu_put', 160],
+  ['kvm_vcpu_block', 720],
+  ['intel_pmu_save_vpmc', 160],
 ] as const;
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -35,6 +35,8 @@ export interface Task {
   fatal_signal: number;
   /** Called when a sleeping task is woken, to tell the waiting system call why. */
   wake_reason: string | undefined;
+  /** struct preempt_notifier: told when the task gets the CPU and when it loses it. */
+  preempt_notifier: { sched_in(): void; sched_out(): void } | undefined;
   /** The timer that ends its sleep. */
   timer: Alarm | undefined;
 }

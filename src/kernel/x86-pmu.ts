@@ -57,6 +57,9 @@ export class X86Pmu implements Pmu {
   readonly #event_list: PerfEvent[] = [];
   #assign: number[] = [];
   readonly #tags = new Map<number, number>();
+  /** Counters that count in guests only, and on the host only: attr.exclude_host and exclude_guest. */
+  #intel_ctrl_guest_mask = 0;
+  #intel_ctrl_host_mask = 0;
   #n_added = 0;
   #n_txn = 0;
   #inTxn = false;
@@ -232,6 +235,7 @@ export class X86Pmu implements Pmu {
     if ((flags & PERF_EF.RELOAD) !== 0) this.#x86_perf_event_set_period(event);
     hw.state = 0;
     this.#events.set(hw.idx, event);
+    this.#setSides(event, true);
     this.#intel_pmu_enable_event(event);
   }
 
@@ -241,6 +245,7 @@ export class X86Pmu implements Pmu {
     if (this.#events.get(hw.idx) === event) {
       this.#cpu.spend(FN.x86_pmu_stop);
       this.#events.delete(hw.idx);
+      this.#setSides(event, false);
       this.#intel_pmu_disable_event(event);
       hw.state |= PERF_HES.STOPPED;
     }
@@ -285,7 +290,7 @@ export class X86Pmu implements Pmu {
 
   #intel_pmu_save_and_restart(event: PerfEvent): boolean {
     this.#x86_perf_event_update(event);
-    return this.#x86_perf_event_set_period(event);
+    return event.ownedByKvm || this.#x86_perf_event_set_period(event);
   }
 
   #intel_pmu_disable_all(): void {
@@ -295,12 +300,29 @@ export class X86Pmu implements Pmu {
 
   #intel_pmu_enable_all(): void {
     this.#cpu.spend(FN.intel_pmu_enable_all);
-    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl);
+    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl - this.#intel_ctrl_guest_mask);
+  }
+
+  /** intel_guest_get_msrs(): GLOBAL_CTRL outside and inside guests; KVM switches it at VM-entry and VM-exit. */
+  intel_guest_get_msrs(): { readonly host: number; readonly guest: number } {
+    return {
+      host: this.#enabled ? this.intel_ctrl - this.#intel_ctrl_guest_mask : 0,
+      guest: this.intel_ctrl - this.#intel_ctrl_host_mask,
+    };
+  }
+
+  /** Books whether an event's counter is for one side of VM-entry only. */
+  #setSides(event: PerfEvent, on: boolean): void {
+    const bit = globalBit(event.hw.idx) * (on ? 1 : -1);
+    if (event.attr.exclude_host === true) this.#intel_ctrl_guest_mask += bit;
+    if (event.attr.exclude_guest === true) this.#intel_ctrl_host_mask += bit;
   }
 
   #intel_pmu_enable_event(event: PerfEvent): void {
     const { hw } = event;
     const cpu = this.#cpu;
+    // The seed's patch 1/5: an event whose counter KVM drives itself keeps its registers from the host's driver.
+    if (event.ownedByKvm) return;
     cpu.spend(FN.intel_pmu_enable_event);
     if (hw.idx >= PMC_IDX_FIXED) {
       let bits: number = FIXED_CTRL.PMI;
@@ -317,6 +339,7 @@ export class X86Pmu implements Pmu {
   #intel_pmu_disable_event(event: PerfEvent): void {
     const { hw } = event;
     const cpu = this.#cpu;
+    if (event.ownedByKvm) return;
     cpu.spend(FN.intel_pmu_disable_event);
     if (hw.idx >= PMC_IDX_FIXED) {
       const ctrl = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
@@ -349,7 +372,7 @@ export class X86Pmu implements Pmu {
     }
     left = limitPeriod(hw.config, Math.min(Math.max(left, 2), this.max_period));
     hw.prev_count = -left;
-    this.#cpu.wrmsr(hw.event_base, this.#counterValue(hw.event_base, -left));
+    if (!event.ownedByKvm) this.#cpu.wrmsr(hw.event_base, this.#counterValue(hw.event_base, -left));
     return due;
   }
 

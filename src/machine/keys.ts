@@ -31,6 +31,12 @@ const text = (about: string, check: NonNullable<KeyInfo['check']>): KeyInfo & { 
   about,
   check,
 });
+const choice = (about: string, words: readonly string[]): KeyInfo & { kind: 'string' } => ({
+  kind: 'string',
+  unit: words.join('|'),
+  about,
+  check: (value) => (words.includes(String(value)) ? undefined : `must be ${words.join(' or ')}`),
+});
 const flag = (about: string): KeyInfo & { kind: 'boolean' } => ({ kind: 'boolean', unit: 'on|off', about });
 
 /** Every key there is. */
@@ -55,6 +61,18 @@ export const SPEC_KEYS = {
   'host.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
   'host.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
   'host.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
+  'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
+  'guest.kernel': text('Linux version of the guest', matches(/^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0')),
+  'guest.hz': number('Hz', "the guest kernel's tick", between(100, 1000)),
+  'guest.cpus': number('CPUs', 'possible CPUs of the guest; one is simulated', between(1, 8192)),
+  'guest.watchdog': flag("the guest's own NMI watchdog (off by default in a KVM guest)"),
+  'guest.libc': text("glibc version of the guest's libc and ld.so", matches(/^\d+\.\d+$/, 'a version like 2.27')),
+  'guest.paranoid': number('', 'kernel.perf_event_paranoid of the guest', between(-1, 4)),
+  'guest.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
+  'guest.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
+  'guest.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
+  'guest.fresh': flag('start with no average PMI length from earlier runs'),
+  'guest.memory': number('kB', 'memory of the guest, for the header only', between(1, 1e12)),
   'host.fresh': flag('start with no average PMI length from earlier runs'),
   'host.memory': number('kB', 'memory of the host, for the header only', between(1, 1e12)),
 } as const;

@@ -1,27 +1,45 @@
 /**
- * A machine assembled from its spec: one core with Linux on it.
+ * A machine assembled from its spec: one core, Linux on it, and under a vPMU design a vCPU with Linux once more.
  * It models nothing itself; it knows everything and puts it together.
  */
+import type { KernelConfig } from '../kernel/config.ts';
+import { HostGlobal } from '../kernel/host-global.ts';
 import { Core } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import type { KernelConfig } from '../kernel/config.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
+import { Vcpu } from '../kvm/vcpu.ts';
+import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { stream } from '../sim/rng.ts';
 import { hertz } from '../units.ts';
-import { MSR_FUNCTIONS, ring0Table } from './costs.ts';
+import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
 import type { MachineSpec } from './spec.ts';
 
 export interface Machine {
   readonly spec: MachineSpec;
   readonly core: Core;
+  /** The kernel that has the core. */
+  readonly host: Kernel;
+  /** The kernel perf and the workload run on: the host's, or the guest's. */
   readonly kernel: Kernel;
+  readonly vcpu: Vcpu | undefined;
 }
 
-/** The simulated CPU's number among host.cpus. */
+/** The simulated CPU's number among a kernel's CPUs. */
 const CPU = 0;
 
-/** Boots a machine. `path` names the run within the seed ("run=0"); `running_sample_length` is what earlier runs left. */
-export function bootMachine(spec: MachineSpec, path: string, running_sample_length: number): Machine {
+/** Spec keys of the kernel that perf runs on. */
+export const side = (spec: MachineSpec): 'host' | 'guest' => (spec.vpmu === 'host' ? 'host' : 'guest');
+
+/**
+ * Boots a machine. `path` names the run within the seed ("run=0"), `running_sample_length` is what earlier runs of perf left
+ * on its CPU; the guest stops when `stop` holds.
+ */
+export function bootMachine(
+  spec: MachineSpec,
+  path: string,
+  running_sample_length: number,
+  stop: (machine: Machine) => boolean,
+): Machine {
   const { values: v } = spec;
   const clock = hertz(v['core.clock']);
   const core = new Core(
@@ -40,21 +58,53 @@ export function bootMachine(spec: MachineSpec, path: string, running_sample_leng
     },
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );
-  const config: KernelConfig = {
-    release: v['host.kernel'],
-    hz: v['host.hz'],
-    nrCpus: v['host.cpus'],
+  const inGuest = side(spec) === 'guest';
+  const draws = hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']);
+  const host = new Kernel(
+    core,
+    clock,
+    kernelConfig(spec, 'host', inGuest ? 0 : running_sample_length, 0),
+    new HostGlobal(draws),
+  );
+  core.setSoftware(host);
+  host.boot();
+  if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
+  if (!inGuest) return { spec, core, host, kernel: host, vcpu: undefined };
+
+  const design = DESIGNS.find(({ name }) => name === spec.vpmu)!;
+  const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${path}/vcpu=${CPU}/exit`), clock));
+  const phase = stream(spec.seed, `${path}/vcpu=${CPU}/tick`).uniform();
+  const guest = new Kernel(vcpu, clock, kernelConfig(spec, 'guest', running_sample_length, phase));
+  const machine = { spec, core, host, kernel: guest, vcpu };
+  vcpu.boot(
+    guest,
+    () => {
+      guest.boot();
+      if (v['guest.watchdog']) startWatchdog(guest, hertz(v['core.tsc']));
+    },
+    () => stop(machine),
+  );
+  return machine;
+}
+
+function kernelConfig(
+  spec: MachineSpec,
+  of: 'host' | 'guest',
+  running_sample_length: number,
+  tick_phase: number,
+): KernelConfig {
+  const { values: v } = spec;
+  return {
+    release: v[`${of}.kernel`],
+    hz: v[`${of}.hz`],
+    tick_phase,
+    nrCpus: v[`${of}.cpus`],
     cpu: CPU,
-    perf_event_max_sample_rate: v['host.max_sample_rate'],
-    perf_cpu_time_max_percent: v['host.cpu_time_max_percent'],
-    perf_event_paranoid: v['host.paranoid'],
-    perf_event_mlock_kb: v['host.mlock_kb'],
-    nmi_watchdog: v['host.watchdog'],
+    perf_event_max_sample_rate: v[`${of}.max_sample_rate`],
+    perf_cpu_time_max_percent: v[`${of}.cpu_time_max_percent`],
+    perf_event_paranoid: v[`${of}.paranoid`],
+    perf_event_mlock_kb: v[`${of}.mlock_kb`],
+    nmi_watchdog: v[`${of}.watchdog`],
     running_sample_length,
   };
-  const kernel = new Kernel(core, clock, config);
-  core.setSoftware(kernel);
-  kernel.boot();
-  if (config.nmi_watchdog) startWatchdog(kernel, hertz(v['core.tsc']));
-  return { spec, core, kernel };
 }

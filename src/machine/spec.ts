@@ -3,6 +3,7 @@
  * A wrong key or value is answered with what it may be.
  */
 import { SPEC_KEYS, printValue, type KeyInfo, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
+import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
 
 /** A machine ready to be assembled: what a run is a pure function of, with workload, command and seed. */
@@ -34,6 +35,7 @@ export const VPMUS: readonly { readonly name: string; readonly about: string; re
     about: 'bare metal: no hypervisor between perf and the PMU',
     source: 'Linux 5.0 on the machine itself',
   },
+  ...DESIGNS,
 ];
 
 /** Puts a spec together; `sets` are KEY=VALUE in order. Throws SpecError. */

@@ -18,6 +18,7 @@ export const MS = 1_000_000;
 export const CONFIG: KernelConfig = {
   release: '5.0.0',
   hz: 250,
+  tick_phase: 0,
   nrCpus: 1,
   cpu: 0,
   perf_event_max_sample_rate: 100_000,

@@ -41,6 +41,18 @@ export const broadwellEp: MachinePreset = {
     'host.cpu_time_max_percent': 25,
     'host.mlock_kb': 516,
     'host.fresh': false,
+    'host.ipi': 'warm',
+    'guest.kernel': '5.0.0', // [letter]
+    'guest.hz': 250,
+    'guest.cpus': 1,
+    'guest.watchdog': false, // kvm_guest_init() disables it
+    'guest.libc': '2.27', // [letter]
+    'guest.paranoid': -1,
+    'guest.max_sample_rate': 100000,
+    'guest.cpu_time_max_percent': 25,
+    'guest.mlock_kb': 516,
+    'guest.fresh': false,
+    'guest.memory': 4_039_028,
     'host.memory': 263_921_288,
   },
   latencies: { wrmsr: 110, rdmsr: 40, rdpmc: 14 },

@@ -1,0 +1,85 @@
+/**
+ * What all CPUs and guests of one host share of perf: how many hardware events exist, and the static key that scheduling
+ * looks at. The first event to come and the last to go pay for the whole machine.
+ *
+ * - x86_reserve_hardware()/x86_release_hardware(): the first reserves debug-store buffers for every possible CPU, the last
+ *   releases them; both flush the TLBs of all CPUs, buffer after buffer. One primitive, `ipi_flush_all`, drawn per call.
+ * - account_event()/unaccount_event(): the first task event switches the key on and waits for a grace period; the last
+ *   leaves it on for a second (perf_sched_delayed) before it is switched off.
+ *
+ * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0.
+ * Not modelled: contention on pmc_reserve_mutex and perf_sched_mutex by other CPUs.
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import type { Alarm, Order } from '../sim/event-queue.ts';
+import type { Cycles } from '../units.ts';
+import { FN } from './symbols.ts';
+
+/** What it needs of the kernel that makes or ends an event. */
+interface Payer {
+  readonly cpu: Cpu;
+  block(span: Cycles): void;
+  cyclesOf(ns: number): Cycles;
+  hrtimer(when: Cycles, order: Order, fire: () => void): Alarm;
+}
+
+/** Spans drawn for each occurrence. */
+export interface HostDraws {
+  /** All TLB-flush IPIs of one reserve or release. */
+  ipi_flush_all(): Cycles;
+  /** Text patching and the grace period behind it. */
+  static_branch_enable(): Cycles;
+}
+
+const HZ_JIFFIES_NS = 1e9;
+
+export class HostGlobal {
+  readonly #draws: HostDraws;
+  /** pmc_refcount */
+  #hardwareEvents = 0;
+  /** perf_sched_count, and when its delayed decrement is due. */
+  #schedCount = 0;
+  #schedDelayed = false;
+  /** How often each surcharge was paid. */
+  readonly paid = { reserve: 0, release: 0, static_key: 0 };
+
+  constructor(draws: HostDraws) {
+    this.#draws = draws;
+  }
+
+  /** A hardware event is made. */
+  account(kernel: Payer, ofTask: boolean): void {
+    if (this.#hardwareEvents++ === 0) {
+      this.paid.reserve++;
+      kernel.cpu.spendFor(FN.reserve_ds_buffers, this.#draws.ipi_flush_all());
+    }
+    if (!ofTask) return;
+    if (this.#schedCount > 0) {
+      this.#schedCount++;
+      return;
+    }
+    this.paid.static_key++;
+    kernel.block(this.#draws.static_branch_enable());
+    this.#schedCount = 1;
+  }
+
+  /** A hardware event is gone. */
+  unaccount(kernel: Payer, ofTask: boolean): void {
+    if (--this.#hardwareEvents === 0) {
+      this.paid.release++;
+      kernel.cpu.spendFor(FN.release_ds_buffers, this.#draws.ipi_flush_all());
+    }
+    if (!ofTask) return;
+    if (this.#schedCount > 1) {
+      this.#schedCount--;
+      return;
+    }
+    if (this.#schedDelayed) return;
+    this.#schedDelayed = true;
+    const when = (kernel.cpu.now() + kernel.cyclesOf(HZ_JIFFIES_NS)) as Cycles;
+    kernel.hrtimer(when, 'work', () => {
+      this.#schedDelayed = false;
+      this.#schedCount--;
+    });
+  }
+}

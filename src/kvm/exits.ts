@@ -1,0 +1,34 @@
+/** Why a guest was left, how often, and how long until it ran again. Source: arch/x86/include/uapi/asm/vmx.h. */
+import { cycles, type Cycles } from '../units.ts';
+
+export const EXIT_REASONS = [
+  'EXCEPTION_NMI',
+  'EXTERNAL_INTERRUPT',
+  'HLT',
+  'RDPMC',
+  'MSR_READ',
+  'MSR_WRITE',
+  'APIC_WRITE',
+] as const;
+export type ExitReason = (typeof EXIT_REASONS)[number];
+
+export class ExitStats {
+  readonly #counts = new Map<ExitReason, number>();
+  readonly #times = new Map<ExitReason, Cycles>();
+
+  count(reason: ExitReason): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+  }
+
+  add(reason: ExitReason, span: Cycles): void {
+    this.#times.set(reason, cycles((this.#times.get(reason) ?? 0) + span));
+  }
+
+  of(reason: ExitReason): { readonly count: number; readonly time: Cycles } {
+    return { count: this.#counts.get(reason) ?? 0, time: this.#times.get(reason) ?? cycles(0) };
+  }
+
+  get total(): number {
+    return [...this.#counts.values()].reduce((a, b) => a + b, 0);
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * A virtual CPU: a Cpu to the guest's kernel above it, a thread of the host's kernel below it.
+ *
+ * Guest code, ring 3 and ring 0, runs on the core itself. Whatever the VMCS intercepts is an exit: the core's software
+ * becomes the host, the work is done and takes its time there, pending requests are served, and the guest is entered again
+ * with what is to be injected. A host interrupt in the guest is an exit, too. When the host wants the core for something
+ * else, the guest's kernel is left at its next step and the thread returns to the host's scheduler.
+ *
+ * Source: arch/x86/kvm/x86.c (vcpu_enter_guest, kvm_vcpu_block), arch/x86/kvm/vmx/vmx.c (vmx_handle_exit, vmx_vcpu_run,
+ * atomic_switch_perf_msrs), arch/x86/kvm/lapic.c, Linux 5.0.
+ * Not modelled: nested guests, posted interrupts, the preemption timer (guest timers are host hrtimers), halt polling,
+ * preemption inside a guest kernel path.
+ */
+import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
+import type { PmuCaps } from '../arch/cpuid.ts';
+import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
+import type { Core } from '../hw/core.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
+import type { Task } from '../kernel/task.ts';
+import type { Alarm } from '../sim/event-queue.ts';
+import { address, cycles, type Cycles, type Nanos } from '../units.ts';
+import { ExitStats, type ExitReason } from './exits.ts';
+import { KvmPmu, type Request, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
+
+/** Time an exit takes beyond the usual: host interrupts, cold lines. */
+export type ExitTail = () => Cycles;
+
+export class Vcpu implements Cpu, Software, TaskBody {
+  readonly caps: PmuCaps;
+  readonly exits = new ExitStats();
+  readonly pmu: KvmPmu;
+  /** Steps of PMIs, for those who watch. */
+  onTrace: ((who: string, text: string) => void) | undefined;
+  readonly #core: Core;
+  readonly #host: Kernel;
+  readonly #task: Task;
+  readonly #vpmu: Vpmu;
+  readonly #design: VpmuDesign;
+  readonly #tail: ExitTail;
+  #guest!: Kernel;
+  readonly #requests = new Set<Request>();
+  #inGuest = false;
+  #lvtpc: Vector | undefined;
+  #nmiPending = false;
+  #nmiBlocked = false;
+  #timerPending = false;
+  #irqWorkPending = false;
+  #irqOff = 0;
+  #timer: Alarm | undefined;
+  #stop: () => boolean = () => false;
+  #reset: (() => void) | undefined;
+  #until = 0 as Cycles;
+
+  constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail) {
+    this.#core = core;
+    this.#host = host;
+    this.#design = design;
+    this.#tail = tail;
+    this.caps = design.guestCaps(core.caps);
+    this.pmu = new KvmPmu(this.caps);
+    this.#task = host.spawn('CPU 0/KVM', this);
+    const port: VpmuPort = {
+      pmu: this.pmu,
+      host,
+      task: this.#task,
+      request: (request) => void this.#requests.add(request),
+      trace: (text) => this.onTrace?.(`kvm ${design.name}`, text),
+    };
+    this.#vpmu = design.attach(port);
+    this.#task.preempt_notifier = {
+      sched_in: () => {
+        host.cpu.spend(FN.vmx_vcpu_load);
+        this.#vpmu.vcpuLoad?.();
+      },
+      sched_out: () => {
+        host.cpu.spend(FN.vmx_vcpu_put);
+        this.#vpmu.vcpuPut?.();
+      },
+    };
+  }
+
+  /** What runs in the guest, what it does first, and when the machine may stop running it. */
+  boot(guest: Kernel, reset: () => void, stop: () => boolean): void {
+    this.#guest = guest;
+    this.#reset = reset;
+    this.#stop = stop;
+  }
+
+  // --- a thread of the host ------------------------------------------------------------------------------------------
+
+  /** KVM_RUN until the host wants the core, the guest halts, or the time is over. */
+  run(_cpu: Cpu, until: Cycles): void {
+    this.#until = until;
+    this.#enter();
+    this.#reset?.();
+    this.#reset = undefined;
+    this.#guest.run(until, () => this.wanted);
+    this.#leave('EXTERNAL_INTERRUPT');
+  }
+
+  // --- Software: the core's interrupts while the guest runs -----------------------------------------------------------
+
+  interrupt(vector: Vector, regs: Regs): void {
+    this.#leave(vector === 'NMI' ? 'EXCEPTION_NMI' : 'EXTERNAL_INTERRUPT');
+    const at = KERNEL_SYMBOLS[FN.vmx_vcpu_run]!;
+    const ip = address(at.address + (at.size >> 1));
+    this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: regs.cpl, ip: regs.ip } });
+    this.#core.openInterrupts();
+    this.#enter();
+    this.#inject(regs);
+  }
+
+  needResched(): boolean {
+    return this.#guest.needResched() || this.wanted;
+  }
+
+  // --- Cpu: what the guest's kernel sees ------------------------------------------------------------------------------
+
+  now(): Cycles {
+    return this.#core.now();
+  }
+
+  nanos(): Nanos {
+    return this.#core.nanos();
+  }
+
+  rdmsr(msr: number): number {
+    return this.#exit('MSR_READ', () => {
+      const register = decodePmuMsr(msr);
+      if (register === undefined) throw new GeneralProtection(msr, 'no such register');
+      return this.#vpmu.rdmsr(register);
+    });
+  }
+
+  wrmsr(msr: number, value: number): void {
+    this.#exit('MSR_WRITE', () => {
+      const register = decodePmuMsr(msr);
+      if (register === undefined) throw new GeneralProtection(msr, 'no such register');
+      this.#vpmu.wrmsr(register, value);
+    });
+  }
+
+  rdpmc(ecx: number): number {
+    return this.#exit('RDPMC', () => this.#vpmu.rdpmc(ecx >= RDPMC_FIXED ? ecx - RDPMC_FIXED + PMC_IDX_FIXED : ecx));
+  }
+
+  /** KVM of the time does not set the mask bit on delivery, so writing the entry only chooses the vector. */
+  setLvtpc(vector: Vector): void {
+    this.#exit('APIC_WRITE', () => {
+      this.#lvtpc = vector;
+    });
+  }
+
+  setTimer(at: Cycles): void {
+    this.#exit('MSR_WRITE', () => {
+      if (this.#timer !== undefined) this.#timer.cancelled = true;
+      this.#timer = undefined;
+      if (at === Infinity) return;
+      this.#timer = this.#host.hrtimer(at, 'timer', () => {
+        this.#timer = undefined;
+        this.#timerPending = true;
+        this.#kick();
+      });
+    });
+  }
+
+  spend(fn: number, times?: number): void {
+    this.#core.spend(fn, times);
+    this.#inject(undefined);
+  }
+
+  spendFor(fn: number, cost: Cycles): void {
+    this.#core.spendFor(fn, cost);
+  }
+
+  enter(fn: number): void {
+    this.#core.enter(fn);
+  }
+
+  leave(): void {
+    this.#core.leave();
+  }
+
+  execute(code: ExecutionCursor, until: Cycles): StopReason {
+    this.#inject({ cpl: 3, ip: code.ip, kernelFrames: [] });
+    return this.#core.execute(code, cycles(Math.min(until, this.#until)));
+  }
+
+  get wanted(): boolean {
+    return this.#host.mustYield || this.#stop();
+  }
+
+  /** HLT exits; the thread sleeps until something is to be injected. */
+  halt(until: Cycles): void {
+    this.#exit('HLT', () => {
+      this.#host.cpu.spend(FN.kvm_vcpu_block);
+      if (this.#pending || this.now() >= until) return;
+      this.#host.sleep();
+    });
+  }
+
+  irqDisable(): void {
+    this.#irqOff++;
+  }
+
+  irqEnable(): void {
+    this.#irqOff--;
+    this.#inject(undefined);
+  }
+
+  raiseIrqWork(): void {
+    this.#exit('APIC_WRITE', () => {
+      this.#irqWorkPending = true;
+    });
+  }
+
+  // --- entries and exits ----------------------------------------------------------------------------------------------
+
+  get #pending(): boolean {
+    return this.#nmiPending || this.#timerPending || this.#irqWorkPending || this.#requests.size > 0;
+  }
+
+  #kick(): void {
+    if (this.#task.state === 'sleeping') this.#host.wake(this.#task, 'kick');
+  }
+
+  /** An intercepted instruction: out, the host's work, in again. */
+  #exit<T>(reason: ExitReason, work: () => T): T {
+    if (!this.#inGuest) throw new Error(`${reason}: the guest's kernel acts outside the guest`);
+    const start = this.now();
+    this.#leave(reason);
+    this.#core.spend(FN.vmx_handle_exit);
+    this.#core.spend(FN.kvm_set_msr_common);
+    const tail = this.#tail();
+    if (tail > 0) this.#core.spendFor(FN.vcpu_enter_guest, tail);
+    let result: T;
+    try {
+      result = work();
+    } finally {
+      this.#enter();
+      this.exits.add(reason, cycles(this.now() - start));
+    }
+    this.#inject(undefined);
+    return result;
+  }
+
+  /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
+  #leave(reason: ExitReason): void {
+    this.exits.count(reason);
+    this.#inGuest = false;
+    this.#core.setSoftware(this.#host);
+    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().host);
+    this.#core.spend(FN.vmx_vcpu_run);
+  }
+
+  /** vcpu_enter_guest(): requests first, then the guest's GLOBAL_CTRL and VM-entry. */
+  #enter(): void {
+    while (this.#requests.size > 0) {
+      if (this.#requests.delete('PMU')) {
+        this.#core.spend(FN.kvm_pmu_handle_event);
+        this.#vpmu.handleEvent();
+      }
+      if (this.#requests.delete('PMI')) {
+        this.#core.spend(FN.kvm_pmu_deliver_pmi);
+        if (this.#lvtpc === 'NMI') this.#nmiPending = true;
+      }
+    }
+    this.#core.spend(FN.vcpu_enter_guest);
+    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().guest);
+    this.#core.setSoftware(this);
+    this.#inGuest = true;
+  }
+
+  /** Delivers to the guest what is pending and open; `regs` says where the guest is, if an interrupt told. */
+  #inject(regs: Regs | undefined): void {
+    for (;;) {
+      const nmi = this.#nmiPending && !this.#nmiBlocked;
+      if (nmi) this.#nmiPending = false;
+      else if (this.#irqOff > 0) return;
+      const vector = nmi ? 'NMI' : this.#takeIrq();
+      if (vector === undefined) return;
+      const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
+      this.#irqOff++;
+      this.#nmiBlocked = nmi || nmiBlocked;
+      if (nmi) this.#core.spend(FN.vmx_inject_nmi);
+      this.onTrace?.('guest', `${vector} -> ${nmi ? 'intel_pmu_handle_irq' : vector.toLowerCase()}`);
+      this.#core.asRing0(() => this.#guest.interrupt(vector, regs ?? this.#core.ring0Regs()));
+      this.#irqOff = irqOff;
+      this.#nmiBlocked = nmiBlocked;
+    }
+  }
+
+  #takeIrq(): Vector | undefined {
+    if (this.#timerPending) {
+      this.#timerPending = false;
+      return 'LOCAL_TIMER';
+    }
+    if (!this.#irqWorkPending) return undefined;
+    this.#irqWorkPending = false;
+    return 'IRQ_WORK';
+  }
+
+  get design(): VpmuDesign {
+    return this.#design;
+  }
+}

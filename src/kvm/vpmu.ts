@@ -1,0 +1,119 @@
+/**
+ * A virtual PMU: what every design keeps of the guest's registers (struct kvm_pmu, struct kvm_pmc), what a design sees of
+ * its vCPU, and the hooks a vCPU calls, in the order it meets them.
+ *
+ * Source: arch/x86/kvm/pmu.h and pmu.c, arch/x86/kvm/vmx/pmu_intel.c.
+ * Not modelled: AMD, event filters, migration of the state.
+ */
+import type { PmuCaps } from '../arch/cpuid.ts';
+import { PMC_IDX_FIXED, globalBit, type PmuRegister } from '../arch/msr.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { PerfEvent } from '../kernel/perf-event.ts';
+import type { Task } from '../kernel/task.ts';
+
+/** struct kvm_pmc: one virtual counter. */
+export interface KvmPmc {
+  /** Global index: fixed counters start at PMC_IDX_FIXED. */
+  readonly idx: number;
+  /** The guest-visible count, less what `perf_event` counted since it was made. */
+  counter: number;
+  /** IA32_PERFEVTSELx of a general-purpose counter. */
+  eventsel: number;
+  perf_event: PerfEvent | undefined;
+}
+
+/** struct kvm_pmu */
+export class KvmPmu {
+  readonly caps: PmuCaps;
+  readonly gp: readonly KvmPmc[];
+  readonly fixed: readonly KvmPmc[];
+  readonly modulus: number;
+  fixed_ctr_ctrl = 0;
+  global_ctrl = 0;
+  global_status = 0;
+  global_ovf_ctrl = 0;
+  /** Counters that overflowed and wait for KVM_REQ_PMU, by index. */
+  readonly reprogram_pmi = new Set<number>();
+
+  constructor(caps: PmuCaps) {
+    this.caps = caps;
+    const pmc = (idx: number): KvmPmc => ({ idx, counter: 0, eventsel: 0, perf_event: undefined });
+    this.gp = Array.from({ length: caps.nrGp }, (_, i) => pmc(i));
+    this.fixed = Array.from({ length: caps.nrFixed }, (_, i) => pmc(PMC_IDX_FIXED + i));
+    this.modulus = 2 ** caps.width;
+  }
+
+  pmc(idx: number): KvmPmc | undefined {
+    return idx >= PMC_IDX_FIXED ? this.fixed[idx - PMC_IDX_FIXED] : this.gp[idx];
+  }
+
+  /** Every counter in ascending order of index: the order in which global control is walked. */
+  *all(): Iterable<KvmPmc> {
+    yield* this.gp;
+    yield* this.fixed;
+  }
+
+  globallyEnabled({ idx }: KvmPmc): boolean {
+    return hasBit(this.global_ctrl, idx);
+  }
+
+  setStatus(idx: number): void {
+    if (!hasBit(this.global_status, idx)) this.global_status += globalBit(idx);
+  }
+
+  clearStatus(bits: number): void {
+    for (const { idx } of this.all()) {
+      if (hasBit(bits, idx) && hasBit(this.global_status, idx)) this.global_status -= globalBit(idx);
+    }
+  }
+}
+
+/** Bit test beyond 32 bits. */
+export const hasBit = (word: number, idx: number): boolean => Math.floor(word / globalBit(idx)) % 2 === 1;
+
+export type Request = 'PMU' | 'PMI';
+
+/** What a design sees of its vCPU. */
+export interface VpmuPort {
+  readonly pmu: KvmPmu;
+  /** The host's kernel, and the vCPU's thread in it. */
+  readonly host: Kernel;
+  readonly task: Task;
+  /** kvm_make_request() */
+  request(request: Request): void;
+  /** Notes a step of a PMI's life. */
+  trace(text: string): void;
+}
+
+/** The state of one vCPU's PMU under one design. Hooks in the order a vCPU meets them. */
+export interface Vpmu {
+  /** Throws GeneralProtection for what the guest may not touch. */
+  rdmsr(register: PmuRegister): number;
+  wrmsr(register: PmuRegister, value: number): void;
+  rdpmc(idx: number): number;
+  /** KVM_REQ_PMU, before VM-entry. */
+  handleEvent(): void;
+  /** The vCPU's thread gets, and loses, the CPU. */
+  vcpuLoad?(): void;
+  vcpuPut?(): void;
+}
+
+/** Something the real design gets wrong, that a contract test asserts to fail. */
+export interface Deviation {
+  readonly check: string;
+  readonly reason: string;
+  readonly commit: string;
+}
+
+export interface VpmuDesign {
+  readonly name: string;
+  readonly about: string;
+  /** Series or commit it models. */
+  readonly source: string;
+  readonly deviates: readonly Deviation[];
+  /** Why this core cannot, e.g. "PMU version >= 4". */
+  needs?(caps: PmuCaps): string | undefined;
+  /** CPUID.0AH as the guest sees it. */
+  guestCaps(host: PmuCaps): PmuCaps;
+  attach(port: VpmuPort): Vpmu;
+}

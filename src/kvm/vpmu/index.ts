@@ -1,0 +1,7 @@
+/** The designs there are. A new one is a file and a line here. */
+import type { VpmuDesign } from '../vpmu.ts';
+import { legacy } from './legacy.ts';
+import { none } from './none.ts';
+import { v2 } from './v2.ts';
+
+export const DESIGNS: readonly VpmuDesign[] = [none, legacy, v2];

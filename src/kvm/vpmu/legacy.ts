@@ -1,0 +1,48 @@
+/**
+ * The vPMU of Linux 5.0: every change of a counter's programming releases its host event and makes another.
+ *
+ * A guest's PMI handler clears and sets GLOBAL_CTRL, so each PMI stops and makes every live event; before that the
+ * overflow itself costs one more pair (KVM_REQ_PMU).
+ * Source: arch/x86/kvm/pmu.c, arch/x86/kvm/vmx/pmu_intel.c, Linux 5.0.
+ */
+import type { VpmuDesign } from '../vpmu.ts';
+import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
+import { emulatedRegisters } from './registers.ts';
+import { versionTwoGuest } from './guest-caps.ts';
+
+export const legacy: VpmuDesign = {
+  name: 'legacy',
+  about: 'a host perf event, released and made again at every change',
+  source: 'Linux 5.0, arch/x86/kvm/pmu.c',
+  deviates: [
+    {
+      check: 'running-counter write',
+      reason: 'the period of the host event does not follow a write to a running counter',
+      commit: '168d918f2643 ("KVM: x86: Adjust counter sample period after a wrmsr")',
+    },
+  ],
+  guestCaps: versionTwoGuest,
+  attach(port) {
+    const { pmu } = port;
+    const reprogram = (pmc: Parameters<typeof pmc_stop_counter>[1]): void => {
+      pmc_stop_counter(port, pmc);
+      if (programmed(port, pmc).enabled && pmu.globallyEnabled(pmc)) pmc_reprogram_counter(port, pmc);
+    };
+    return {
+      ...emulatedRegisters(pmu, {
+        read: (pmc) => pmc_read_counter(port, pmc),
+        write: (pmc, value) => {
+          pmc.counter = (pmc.counter + value - pmc_read_counter(port, pmc) + pmu.modulus) % pmu.modulus;
+        },
+        reprogram,
+      }),
+      handleEvent() {
+        for (const idx of [...pmu.reprogram_pmi]) {
+          const pmc = pmu.pmc(idx);
+          if (pmc?.perf_event === undefined) pmu.reprogram_pmi.delete(idx);
+          else reprogram(pmc);
+        }
+      },
+    };
+  },
+};

@@ -1,0 +1,116 @@
+/**
+ * A virtual counter held by a host perf event: made, read and released through the host's perf core.
+ * Source: arch/x86/kvm/pmu.c (pmc_reprogram_counter, pmc_read_counter, pmc_stop_counter, kvm_perf_overflow_intr), Linux 5.0.
+ * Not modelled: perf_event_create_kernel_counter failing for want of memory.
+ */
+import { PMC_IDX_FIXED } from '../../arch/msr.ts';
+import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../../arch/perfevtsel.ts';
+import { perf_event_create_kernel_counter, perf_event_release_kernel } from '../../kernel/kernel-counter.ts';
+import { FN } from '../../kernel/symbols.ts';
+import { PERF_COUNT_HW, PERF_TYPE } from '../../uapi/perf-event.ts';
+import type { KvmPmc, VpmuPort } from '../vpmu.ts';
+
+/** intel_arch_events: selectors KVM knows by perf's generic names. */
+const ARCH_EVENTS = new Map<number, number>([
+  [0x003c, PERF_COUNT_HW.CPU_CYCLES],
+  [0x00c0, PERF_COUNT_HW.INSTRUCTIONS],
+  [0x013c, PERF_COUNT_HW.BUS_CYCLES],
+  [0x4f2e, PERF_COUNT_HW.CACHE_REFERENCES],
+  [0x412e, PERF_COUNT_HW.CACHE_MISSES],
+  [0x00c4, PERF_COUNT_HW.BRANCH_INSTRUCTIONS],
+  [0x00c5, PERF_COUNT_HW.BRANCH_MISSES],
+]);
+/** fixed_pmc_events */
+const FIXED_EVENTS = [PERF_COUNT_HW.INSTRUCTIONS, PERF_COUNT_HW.CPU_CYCLES, PERF_COUNT_HW.REF_CPU_CYCLES];
+
+const PLAIN = EVENTSEL.EDGE | EVENTSEL.INV | EVENTSEL.CMASK;
+
+/** What a counter is programmed to, from its selector or its field of FIXED_CTR_CTRL. */
+export interface Programmed {
+  readonly enabled: boolean;
+  readonly user: boolean;
+  readonly kernel: boolean;
+  readonly int: boolean;
+}
+
+export function programmed(port: VpmuPort, { idx, eventsel }: KvmPmc): Programmed {
+  if (idx < PMC_IDX_FIXED)
+    return {
+      enabled: (eventsel & EVENTSEL.ENABLE) !== 0,
+      user: (eventsel & EVENTSEL.USR) !== 0,
+      kernel: (eventsel & EVENTSEL.OS) !== 0,
+      int: (eventsel & EVENTSEL.INT) !== 0,
+    };
+  const field = fixedCtrlField(port.pmu.fixed_ctr_ctrl, idx - PMC_IDX_FIXED);
+  return {
+    enabled: (field & (FIXED_CTRL.OS | FIXED_CTRL.USR)) !== 0,
+    user: (field & FIXED_CTRL.USR) !== 0,
+    kernel: (field & FIXED_CTRL.OS) !== 0,
+    int: (field & FIXED_CTRL.PMI) !== 0,
+  };
+}
+
+/** pmc_read_counter() */
+export function pmc_read_counter({ pmu, host }: VpmuPort, pmc: KvmPmc): number {
+  const { perf_event: event } = pmc;
+  if (event === undefined) return pmc.counter;
+  host.cpu.spend(FN.perf_event_read_value);
+  host.perf.read(event);
+  return (pmc.counter + event.count) % pmu.modulus;
+}
+
+/** pmc_stop_counter() */
+export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
+  const { perf_event: event } = pmc;
+  if (event === undefined) return;
+  pmc.counter = pmc_read_counter(port, pmc);
+  port.host.cpu.spend(FN.perf_event_release_kernel);
+  perf_event_release_kernel(port.host, event);
+  pmc.perf_event = undefined;
+}
+
+/** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
+export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
+  const { pmu, host, task } = port;
+  const { user, kernel, int } = programmed(port, pmc);
+  const fixed = pmc.idx >= PMC_IDX_FIXED;
+  const generic = fixed
+    ? FIXED_EVENTS[pmc.idx - PMC_IDX_FIXED]
+    : (pmc.eventsel & PLAIN) === 0
+      ? ARCH_EVENTS.get(eventCode(pmc.eventsel))
+      : undefined;
+  const attr = {
+    type: generic === undefined ? PERF_TYPE.RAW : PERF_TYPE.HARDWARE,
+    config: generic ?? eventCode(pmc.eventsel),
+    sample_period: (pmu.modulus - pmc.counter) % pmu.modulus,
+    sample_type: 0,
+    read_format: 0,
+    pinned: true,
+    exclude_host: true,
+    exclude_idle: true,
+    exclude_user: !user,
+    exclude_kernel: !kernel,
+  };
+  port.trace(`reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
+  host.cpu.spend(FN.perf_event_create_kernel_counter);
+  const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () =>
+    kvm_perf_overflow(port, pmc, int),
+  );
+  pmu.reprogram_pmi.delete(pmc.idx);
+  if (typeof event !== 'number') pmc.perf_event = event;
+}
+
+/** kvm_perf_overflow(), kvm_perf_overflow_intr(): a second overflow before the first was handled is dropped. */
+export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc, int: boolean): void {
+  const { pmu, host } = port;
+  host.cpu.spend(FN.kvm_perf_overflow);
+  if (pmu.reprogram_pmi.has(pmc.idx)) return;
+  pmu.reprogram_pmi.add(pmc.idx);
+  pmu.setStatus(pmc.idx);
+  port.request('PMU');
+  if (int) port.request('PMI');
+  port.trace(`kvm_perf_overflow: ${counterName(pmc)} GLOBAL_STATUS=0x${pmu.global_status.toString(16)}, KVM_REQ_PMI`);
+}
+
+export const counterName = ({ idx }: KvmPmc): string =>
+  idx >= PMC_IDX_FIXED ? `vFIXED${idx - PMC_IDX_FIXED}` : `vPMC${idx}`;

@@ -1,0 +1,120 @@
+/**
+ * The guest's PMU registers as KVM of Linux 5.0 emulates them: reads, reserved bits, and the order in which writes touch
+ * counters. What it takes to touch one is the design's.
+ * Source: arch/x86/kvm/vmx/pmu_intel.c (intel_pmu_get_msr, intel_pmu_set_msr), arch/x86/kvm/pmu.c (global_ctrl_changed).
+ */
+import { GeneralProtection, MSR, PMC_IDX_FIXED, type PmuRegister } from '../../arch/msr.ts';
+import { fixedCtrlField } from '../../arch/perfevtsel.ts';
+import { hasBit, type KvmPmc, type KvmPmu, type Vpmu } from '../vpmu.ts';
+
+const U32 = 2 ** 32;
+/** ANY is reserved; so is everything above CMASK. */
+const EVENTSEL_RESERVED = 1 << 21;
+/** Bits of FIXED_CTR_CTRL that a version 2 guest may set, a nibble each: OS, USR, PMI. */
+const FIXED_NIBBLE = 0xb;
+
+/** What a design does for the registers to have their effect. */
+export interface CounterOps {
+  read(pmc: KvmPmc): number;
+  /** The guest writes the counter; `value` is already sign-extended. */
+  write(pmc: KvmPmc, value: number): void;
+  /** A selector, a field of FIXED_CTR_CTRL or a bit of GLOBAL_CTRL of this counter changed; the new value is in place. */
+  reprogram(pmc: KvmPmc): void;
+}
+
+/** rdmsr, wrmsr and rdpmc of a perf-backed design. */
+export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdmsr' | 'wrmsr' | 'rdpmc'> {
+  const counter = (register: PmuRegister): KvmPmc => {
+    const pmc =
+      register.reg === 'PMC' && !register.fullWidth
+        ? pmu.gp[register.idx]
+        : register.reg === 'FIXED_CTR'
+          ? pmu.fixed[register.idx]
+          : register.reg === 'PERFEVTSEL'
+            ? pmu.gp[register.idx]
+            : undefined;
+    if (pmc === undefined) throw new GeneralProtection(0, 'no such counter in the guest');
+    return pmc;
+  };
+  const signExtended = (value: number): number => {
+    const low = value % U32;
+    return low < U32 / 2 ? low : low + pmu.modulus - U32;
+  };
+  const globalMask = 2 ** pmu.gp.length - 1 + (2 ** pmu.fixed.length - 1) * U32;
+  const checkGlobal = (msr: number, value: number): void => {
+    const [low, high] = [value % U32, Math.floor(value / U32)];
+    if (low >= 2 ** pmu.gp.length || high >= 2 ** pmu.fixed.length || value > globalMask)
+      throw new GeneralProtection(msr, 'reserved bits');
+  };
+  return {
+    rdpmc(idx) {
+      const pmc = pmu.pmc(idx);
+      if (pmc === undefined) throw new GeneralProtection(idx, 'RDPMC of a counter the guest does not have');
+      return ops.read(pmc);
+    },
+    rdmsr(register) {
+      switch (register.reg) {
+        case 'PMC':
+        case 'FIXED_CTR':
+          return ops.read(counter(register));
+        case 'PERFEVTSEL':
+          return counter(register).eventsel;
+        case 'FIXED_CTR_CTRL':
+          return pmu.fixed_ctr_ctrl;
+        case 'GLOBAL_CTRL':
+          return pmu.global_ctrl;
+        case 'GLOBAL_STATUS':
+          return pmu.global_status;
+        case 'GLOBAL_OVF_CTRL':
+          return pmu.global_ovf_ctrl;
+        default:
+          throw new GeneralProtection(0, `${register.reg} is not there in the guest`);
+      }
+    },
+    wrmsr(register, value) {
+      switch (register.reg) {
+        case 'PMC':
+        case 'FIXED_CTR':
+          ops.write(counter(register), signExtended(value));
+          return;
+        case 'PERFEVTSEL': {
+          const pmc = counter(register);
+          if (pmc.eventsel === value) return;
+          if ((value & EVENTSEL_RESERVED) !== 0 || value >= U32)
+            throw new GeneralProtection(MSR.IA32_PERFEVTSEL0 + register.idx, 'reserved bits');
+          pmc.eventsel = value;
+          ops.reprogram(pmc);
+          return;
+        }
+        case 'FIXED_CTR_CTRL': {
+          const before = pmu.fixed_ctr_ctrl;
+          if (before === value) return;
+          const allowed = pmu.fixed.reduce((mask, _, i) => mask + FIXED_NIBBLE * 16 ** i, 0);
+          if (value > allowed || (value & ~allowed) !== 0)
+            throw new GeneralProtection(MSR.IA32_FIXED_CTR_CTRL, 'reserved bits');
+          pmu.fixed_ctr_ctrl = value;
+          for (const pmc of pmu.fixed) {
+            const i = pmc.idx - PMC_IDX_FIXED;
+            if (fixedCtrlField(before, i) !== fixedCtrlField(value, i)) ops.reprogram(pmc);
+          }
+          return;
+        }
+        case 'GLOBAL_CTRL': {
+          const before = pmu.global_ctrl;
+          if (before === value) return;
+          checkGlobal(MSR.IA32_PERF_GLOBAL_CTRL, value);
+          pmu.global_ctrl = value;
+          for (const pmc of pmu.all()) if (hasBit(before, pmc.idx) !== hasBit(value, pmc.idx)) ops.reprogram(pmc);
+          return;
+        }
+        case 'GLOBAL_OVF_CTRL':
+          checkGlobal(MSR.IA32_PERF_GLOBAL_OVF_CTRL, value);
+          pmu.clearStatus(value);
+          pmu.global_ovf_ctrl = value;
+          return;
+        default:
+          throw new GeneralProtection(0, `${register.reg} cannot be written by the guest`);
+      }
+    },
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * The letter's proposal: host perf allocates a counter once, then KVM drives its registers itself.
+ *
+ * (1) events are kept and reused; (2) guest writes go straight to the MSRs of the counter that the host event sits on;
+ * (3) counter state is saved and restored as the vCPU's thread is scheduled; (4) a counter that was not used for a whole slice
+ * is released. If the host takes the counter away (the event is not ACTIVE), the virtual counter falls back to being
+ * reprogrammed as in Linux 5.0.
+ * Source: "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", 23 March 2019: cover letter and patch 1. The bodies of patches
+ * 2-5 were not at hand: where state is kept and the order of save and disable are inferred.
+ */
+import { MSR, PMC_IDX_FIXED } from '../../arch/msr.ts';
+import { EVENTSEL, eventCode, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
+import { PERF_EVENT_STATE } from '../../kernel/perf-event.ts';
+import { FN } from '../../kernel/symbols.ts';
+import type { KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
+import { versionTwoGuest } from './guest-caps.ts';
+import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
+import { emulatedRegisters } from './registers.ts';
+
+/** Slices without use after which a counter goes back to the host. */
+const UNUSED_SLICES = 1;
+
+class DrivenVpmu {
+  readonly #port: VpmuPort;
+  /** Counters on the hardware now, enabled by KVM: their count is in the register. */
+  readonly #running = new Set<KvmPmc>();
+  readonly #used = new Set<KvmPmc>();
+  readonly #unused = new Map<KvmPmc, number>();
+
+  constructor(port: VpmuPort) {
+    this.#port = port;
+  }
+
+  read(pmc: KvmPmc): number {
+    this.#used.add(pmc);
+    return this.#running.has(pmc)
+      ? this.#readHardware(pmc)
+      : pmc.perf_event !== undefined && !this.#assigned(pmc)
+        ? pmc_read_counter(this.#port, pmc)
+        : pmc.counter;
+  }
+
+  write(pmc: KvmPmc, value: number): void {
+    this.#used.add(pmc);
+    pmc.counter = value;
+    if (this.#running.has(pmc)) this.#writeHardware(pmc, value);
+  }
+
+  reprogram(pmc: KvmPmc): void {
+    const { pmu } = this.#port;
+    this.#used.add(pmc);
+    const on = programmed(this.#port, pmc).enabled && pmu.globallyEnabled(pmc);
+    if (!on) {
+      if (this.#running.has(pmc)) this.#disable(pmc);
+      else if (pmc.perf_event !== undefined && !this.#assigned(pmc)) pmc_stop_counter(this.#port, pmc);
+      return;
+    }
+    if (pmc.perf_event !== undefined && !(this.#assigned(pmc) && this.#fits(pmc))) this.#release(pmc);
+    if (pmc.perf_event === undefined) this.#create(pmc);
+    if (this.#assigned(pmc)) this.#enable(pmc);
+  }
+
+  handleEvent(): void {
+    const { pmu } = this.#port;
+    for (const idx of [...pmu.reprogram_pmi]) {
+      const pmc = pmu.pmc(idx);
+      pmu.reprogram_pmi.delete(idx);
+      if (pmc?.perf_event !== undefined && !this.#assigned(pmc)) {
+        pmc_stop_counter(this.#port, pmc);
+        this.reprogram(pmc);
+      }
+    }
+  }
+
+  vcpuPut(): void {
+    for (const pmc of [...this.#running]) {
+      this.#port.host.cpu.spend(FN.intel_pmu_save_vpmc);
+      this.#disable(pmc);
+    }
+  }
+
+  vcpuLoad(): void {
+    const { pmu } = this.#port;
+    for (const pmc of pmu.all()) {
+      if (pmc.perf_event === undefined) continue;
+      const idle = this.#used.has(pmc) ? 0 : (this.#unused.get(pmc) ?? 0) + 1;
+      this.#unused.set(pmc, idle);
+      const on = programmed(this.#port, pmc).enabled && pmu.globallyEnabled(pmc);
+      if (on) {
+        this.#port.host.cpu.spend(FN.intel_pmu_save_vpmc);
+        this.reprogram(pmc);
+      } else if (idle > UNUSED_SLICES) this.#release(pmc);
+    }
+    this.#used.clear();
+  }
+
+  /** Hands the first host event for a counter over to KVM, if it got a hardware counter. */
+  #create(pmc: KvmPmc): void {
+    pmc_reprogram_counter(this.#port, pmc);
+    const { perf_event: event } = pmc;
+    if (event === undefined || event.state !== PERF_EVENT_STATE.ACTIVE || event.hw.idx < 0) return;
+    event.ownedByKvm = true;
+    // The host's driver has started it: from here its registers are KVM's.
+    this.#running.add(pmc);
+  }
+
+  #assigned({ perf_event: event }: KvmPmc): boolean {
+    return event !== undefined && event.ownedByKvm && event.state === PERF_EVENT_STATE.ACTIVE && event.hw.idx >= 0;
+  }
+
+  /** Whether the host counter can count what the guest asks for now: a fixed one counts one thing only. */
+  #fits(pmc: KvmPmc): boolean {
+    const { hw } = pmc.perf_event!;
+    return hw.idx < PMC_IDX_FIXED || pmc.idx >= PMC_IDX_FIXED || eventCode(hw.config) === eventCode(pmc.eventsel);
+  }
+
+  #release(pmc: KvmPmc): void {
+    if (this.#running.has(pmc)) this.#disable(pmc);
+    const { counter, perf_event: event } = pmc;
+    if (event !== undefined) event.ownedByKvm = false;
+    pmc_stop_counter(this.#port, pmc);
+    pmc.counter = counter;
+  }
+
+  #enable(pmc: KvmPmc): void {
+    if (!this.#running.has(pmc)) this.#writeHardware(pmc, pmc.counter);
+    this.#running.add(pmc);
+    this.#control(pmc, true);
+  }
+
+  #disable(pmc: KvmPmc): void {
+    this.#control(pmc, false);
+    pmc.counter = this.#readHardware(pmc);
+    this.#running.delete(pmc);
+  }
+
+  #readHardware({ perf_event: event }: KvmPmc): number {
+    return this.#port.host.cpu.rdpmc(event!.hw.event_base_rdpmc);
+  }
+
+  #writeHardware({ perf_event: event }: KvmPmc, value: number): void {
+    this.#port.host.cpu.wrmsr(event!.hw.event_base, value);
+  }
+
+  /** The enable bit of the host's counter: its selector, or its field of FIXED_CTR_CTRL. */
+  #control(pmc: KvmPmc, on: boolean): void {
+    const { cpu } = this.#port.host;
+    const { hw } = pmc.perf_event!;
+    const { user, kernel } = programmed(this.#port, pmc);
+    if (hw.idx >= PMC_IDX_FIXED) {
+      const i = hw.idx - PMC_IDX_FIXED;
+      const field = on ? 8 + (user ? 2 : 0) + (kernel ? 1 : 0) : 0;
+      const now = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
+      if (fixedCtrlField(now, i) !== field) cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(now, i, field));
+      return;
+    }
+    const rings = (user ? EVENTSEL.USR : 0) | (kernel ? EVENTSEL.OS : 0);
+    const code = pmc.idx >= PMC_IDX_FIXED ? eventCode(hw.config) : eventCode(pmc.eventsel);
+    cpu.wrmsr(hw.config_base, (code | rings | EVENTSEL.INT | (on ? EVENTSEL.ENABLE : 0)) >>> 0);
+  }
+}
+
+export const v2: VpmuDesign = {
+  name: 'v2',
+  about: "the letter's proposal: a host counter allocated once, its MSRs driven by KVM",
+  source: 'RFC "Intel Virtual PMU Optimization" v2, March 2019',
+  deviates: [],
+  guestCaps: versionTwoGuest,
+  attach(port): Vpmu {
+    const driven = new DrivenVpmu(port);
+    return {
+      ...emulatedRegisters(port.pmu, {
+        read: (pmc) => driven.read(pmc),
+        write: (pmc, value) => driven.write(pmc, value),
+        reprogram: (pmc) => driven.reprogram(pmc),
+      }),
+      handleEvent: () => driven.handleEvent(),
+      vcpuLoad: () => driven.vcpuLoad(),
+      vcpuPut: () => driven.vcpuPut(),
+    };
+  },
+};
