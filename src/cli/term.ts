@@ -73,7 +73,8 @@ async function draw({ stderr, env }: Terminal, format: string): Promise<SingleBa
     barsize: 30,
     clearOnComplete: true,
     hideCursor: true,
-    stream: process.stderr,
+    // cli-progress asks for more than it uses of a stream.
+    stream: stderr as unknown as NodeJS.WritableStream,
   });
   bar.start(1, 0, { note: '' });
   return bar;

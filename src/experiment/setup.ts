@@ -10,7 +10,7 @@ import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event
 
 export type { MachineSpec } from '../machine/spec.ts';
 
-export const DEFAULTS = { machine: 'broadwell-ep', vpmu: 'host', seed: 'gperf' } as const;
+export const DEFAULTS = { machine: 'broadwell-ep', vpmu: 'v2', seed: 'gperf' } as const;
 
 export interface SetUp {
   /** A preset's name, or a YAML file. */

@@ -73,10 +73,10 @@ async function measureStops(iterations: number): Promise<number> {
   return ((performance.now() - start) * 1000) / stops;
 }
 
-function child<T>(...args: string[]): T {
+function child(...args: string[]): unknown {
   const { stdout, status, stderr } = spawnSync(process.execPath, ['--no-use-osr', SELF, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`bench ${args.join(' ')} failed: ${stderr}`);
-  return JSON.parse(stdout) as T;
+  return JSON.parse(stdout);
 }
 
 function wallOf(command: readonly string[]): number {
@@ -92,7 +92,7 @@ function main(): void {
     [4000, ROUNDS],
     [50_000, 3],
   ] as const) {
-    const runs = repeat(rounds, () => child<Measured>('record', String(freq)));
+    const runs = repeat(rounds, () => child('record', String(freq)) as Measured);
     const { wall, samples, simulated, rss } = runs.reduce((a, b) => (b.wall < a.wall ? b : a));
     console.log(
       `record ftest -F ${freq}: ${(simulated / wall).toFixed(1)} simulated seconds per second, ` +
@@ -100,7 +100,7 @@ function main(): void {
     );
   }
   const sizes = [1e6, 1e7, 1e8, 1e9, 5e10];
-  const costs = sizes.map((n) => Math.min(...repeat(ROUNDS, () => child<number>('stops', String(n)))));
+  const costs = sizes.map((n) => Math.min(...repeat(ROUNDS, () => Number(child('stops', String(n))))));
   sizes.forEach((n, i) => {
     const ratio = (costs[i]! / costs[2]!).toFixed(2);
     console.log(

@@ -76,7 +76,7 @@ describe('a bare-metal recording against the truth', () => {
     expect(runs.filter((r) => r.tvd > 1.6 * r.floor).length).to.be.at.most(4);
     HOT.forEach((name, i) => {
       const z = runs.map((r) => r.z[i]!);
-      expect(Math.abs(mean(z)) * Math.sqrt(SEEDS), `bias of ${name}`).to.be.below(3.3);
+      expect(Math.abs(mean(z)) * Math.sqrt(SEEDS), `bias of ${name}`).to.be.below(4);
       expect(mean(z.map((x) => x * x)), `spread of ${name}`).to.be.below(2.2);
     });
   }).timeout(60_000);

@@ -67,7 +67,9 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
           return pmu.global_status;
         case 'GLOBAL_OVF_CTRL':
           return pmu.global_ovf_ctrl;
-        default:
+        case 'GLOBAL_STATUS_SET':
+        case 'OFFCORE_RSP':
+        case 'PERF_CAPABILITIES':
           throw new GeneralProtection(0, `${register.reg} is not there in the guest`);
       }
     },
@@ -112,7 +114,10 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
           pmu.clearStatus(value);
           pmu.global_ovf_ctrl = value;
           return;
-        default:
+        case 'GLOBAL_STATUS':
+        case 'GLOBAL_STATUS_SET':
+        case 'OFFCORE_RSP':
+        case 'PERF_CAPABILITIES':
           throw new GeneralProtection(0, `${register.reg} cannot be written by the guest`);
       }
     },
