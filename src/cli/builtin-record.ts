@@ -4,14 +4,14 @@ import { recordWorkload, type Recorded } from '../experiment/record.ts';
 import type { MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { openSink } from '../perfdata/sink.ts';
-import { OpenError } from '../experiment/run.ts';
+import { LiveLock, OpenError } from '../experiment/run.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import type { ParsedEvent } from '../uapi/parsed-event.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { InputError, UsageError, eventError } from './errors.ts';
+import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { openFailure } from './open-failure.ts';
 import { RECORD } from './options/record.ts';
@@ -56,6 +56,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     );
   } catch (error) {
     if (error instanceof OpenError) throw new InputError(openFailure(error));
+    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
     throw error;
   } finally {
     watch.stop();

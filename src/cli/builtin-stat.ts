@@ -1,5 +1,6 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
 import { appendFileSync, writeFileSync, writeSync } from 'node:fs';
+import { LiveLock } from '../experiment/run.ts';
 import type { MachineSpec } from '../experiment/setup.ts';
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { openSink } from '../perfdata/sink.ts';
@@ -25,7 +26,7 @@ import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import type { StatResult } from '../uapi/results.ts';
 import { parseArgs, parseSubcommand } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { InputError, UsageError, eventError } from './errors.ts';
+import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { STAT, STAT_REPORT } from './options/stat.ts';
 import { INTERRUPTED, Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
@@ -100,6 +101,7 @@ async function count(
       printResult(out, counted, o, { kind: 'command', argv: rest }, spec, context);
   } catch (error) {
     sink?.abort();
+    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
     throw error;
   } finally {
     watch.stop();

@@ -74,7 +74,7 @@ async function draw({ stderr, env }: Terminal, format: string): Promise<SingleBa
     clearOnComplete: true,
     hideCursor: true,
     // cli-progress asks for more than it uses of a stream.
-    stream: stderr as unknown as NodeJS.WritableStream,
+    stream: stderr,
   });
   bar.start(1, 0, { note: '' });
   return bar;

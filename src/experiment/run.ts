@@ -10,8 +10,10 @@ import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
+import { LiveLock, ProgressWatch } from './live-lock.ts';
 import { cycles, type Nanos } from '../units.ts';
 
+export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
 
 /** Lets the caller breathe: called every so often with the simulated time; false asks to end the workload (^C). */
@@ -92,9 +94,11 @@ async function run(
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, program);
   const breath = kernel.cyclesOf(BREATH);
+  const watch = new ProgressWatch(machine);
   let interrupted = false;
   while (tool.status === undefined) {
     host.run(cycles(core.now() + breath), () => tool.status !== undefined);
+    watch.check(kernel.childOf(tool.task));
     if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
     if (options.breathe === undefined || (await options.breathe(core.nanos())) || interrupted) continue;
     interrupted = true;

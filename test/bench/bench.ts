@@ -52,8 +52,8 @@ async function measureStops(iterations: number): Promise<number> {
     branch(0.25, [op('alu')], [], { mispredict: 0.02 }),
     branch(0.5, [op('store')], [op('alu')], { mispredict: 0.01 }),
   ];
-  const main = func('main', [loop(iterations, body)]);
-  const image = compile(program({ name: 'stops', about: 'cost of a stop', functions: [main] }));
+  const functions = [func('main', [loop(iterations, body)])];
+  const image = compile(program({ name: 'stops', about: 'cost of a stop', functions }));
   const run = (stops: number): number => {
     let done = 0;
     for (let seed = 0; done < stops; seed++) {

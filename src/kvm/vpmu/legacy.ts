@@ -37,7 +37,7 @@ export const legacy: VpmuDesign = {
         reprogram,
       }),
       handleEvent() {
-        for (const idx of [...pmu.reprogram_pmi]) {
+        for (const idx of pmu.reprogram_pmi) {
           const pmc = pmu.pmc(idx);
           if (pmc?.perf_event === undefined) pmu.reprogram_pmi.delete(idx);
           else reprogram(pmc);

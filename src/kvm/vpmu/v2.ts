@@ -62,7 +62,7 @@ class DrivenVpmu {
 
   handleEvent(): void {
     const { pmu } = this.#port;
-    for (const idx of [...pmu.reprogram_pmi]) {
+    for (const idx of pmu.reprogram_pmi) {
       const pmc = pmu.pmc(idx);
       pmu.reprogram_pmi.delete(idx);
       if (pmc?.perf_event !== undefined && !this.#assigned(pmc)) {
@@ -73,7 +73,7 @@ class DrivenVpmu {
   }
 
   vcpuPut(): void {
-    for (const pmc of [...this.#running]) {
+    for (const pmc of this.#running) {
       this.#port.host.cpu.spend(FN.intel_pmu_save_vpmc);
       this.#disable(pmc);
     }

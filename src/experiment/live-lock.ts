@@ -1,0 +1,71 @@
+/**
+ * Notices a run that can never end: a kernel so busy with its own sampling that the workload does not get on.
+ *
+ * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns and arms
+ * the counter again before the program has run a hundred instructions.
+ */
+import type { Machine } from '../machine/machine.ts';
+import type { Task } from '../kernel/task.ts';
+import { eventVector, CYCLES } from '../arch/events.ts';
+import type { Nanos } from '../units.ts';
+
+/** Ticks watched, and the progress in each, ns, below which nothing is going on. */
+const TICKS = 250;
+const LEAST_PROGRESS = 1_000;
+/** A run this long, ns, must have spent at least this share on its work. */
+const LONG_RUN = 20e9;
+const LEAST_SHARE = 0.01;
+
+/** The explanation, with the numbers behind it and what would change it. */
+export class LiveLock extends Error {
+  override readonly name = 'LiveLock';
+}
+
+export class ProgressWatch {
+  readonly #machine: Machine;
+  readonly #totals = eventVector();
+  #since = 0;
+  #before = 0;
+  #began: number | undefined;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** To be called every few ticks. Throws LiveLock. */
+  check(workload: Task | undefined): void {
+    const { kernel, core } = this.#machine;
+    if (workload?.cursor === undefined || workload.state === 'sleeping') return this.#restart(core.nanos());
+    const now = core.nanos();
+    const progress = kernel.nanosOf(
+      workload.cursor.totals(this.#totals)[CYCLES]! as Parameters<typeof kernel.nanosOf>[0],
+    );
+    this.#began ??= now;
+    const ticks = Math.floor((now - this.#since) / kernel.rate.tick_nsec);
+    if (now - this.#began > LONG_RUN && progress < LEAST_SHARE * (now - this.#began))
+      throw new LiveLock(this.#explain(progress, now - this.#began));
+    if (ticks < TICKS) return;
+    const moved = progress - this.#before;
+    if (moved < ticks * LEAST_PROGRESS) throw new LiveLock(this.#explain(moved, now - this.#since));
+    this.#since = now;
+    this.#before = progress;
+  }
+
+  #restart(now: Nanos): void {
+    this.#since = now;
+  }
+
+  #explain(moved: number, span: number): string {
+    const { kernel, spec } = this.#machine;
+    const us = (ns: number): string => (ns / 1e3).toFixed(0);
+    const { rate } = kernel;
+    const host = spec.values['host.ipi'] === 'cold' ? ', --set host.ipi=warm (host CPUs that are awake)' : '';
+    return (
+      `The run is live-locked: in ${(span / 1e9).toFixed(1)} s the workload ran for ${us(moved)} us.\n` +
+      `Serving a PMI takes the kernel ${us(rate.averagePmi)} us on average by its own clock, and a tick is ${us(rate.tick_nsec)} us: ` +
+      `the next tick is due before the last interrupt is done and re-arms the counter (limit: ${rate.max_samples_per_tick} a tick).\n` +
+      `What would change it: --vpmu v2 (no event is made anew), --set host.watchdog=on (no event is the host's first or last)${host}, ` +
+      `a longer tick (--set guest.hz=100), or a fixed period (-c).`
+    );
+  }
+}
