@@ -75,7 +75,48 @@ class Expansion {
     this.executed = Array.from({ length: t.entries }, () => 0);
     this.occurrences = Array.from({ length: t.entries }, () => 0);
     this.totals = this.root();
+  }
+
+  /** Runs everything. */
+  everything(): this {
     this.range(0, 1, this.key, this.totals.slice());
+    return this;
+  }
+
+  /**
+   * How often each entry of a loop that stands at the top of the program happens in its first k iterations. Only what lies
+   * on the way to there is drawn: a check of large counts that no expansion reaches. Without periodic branches.
+   */
+  before(loop: number, k: number): number[] {
+    const { s0, s1, trip } = this.t;
+    const sum = this.totals.slice(s0[loop], s1[loop]).fill(0);
+    let counts = this.totals.slice(s0[loop], s1[loop]);
+    let key = child(this.key, NEST + loop);
+    let n = trip[loop]!;
+    for (let left = k; left > 0;) {
+      if (left === n) {
+        counts.forEach((c, i) => (sum[i]! += c));
+        break;
+      }
+      if (n <= CHUNK_MAX) {
+        for (const one of this.iterations(loop, n, key, counts).slice(0, left)) one.forEach((c, i) => (sum[i]! += c));
+        break;
+      }
+      const nL = largestPowerBelow(n);
+      const part = this.leftPart(loop, n, nL, key, counts);
+      if (left < nL) {
+        counts = part;
+        key = child(key, LEFT);
+        n = nL;
+      } else {
+        part.forEach((c, i) => (sum[i]! += c));
+        counts = counts.map((c, i) => c - part[i]!);
+        key = child(key, RIGHT);
+        n -= nL;
+        left -= nL;
+      }
+    }
+    return sum;
   }
 
   private root(): number[] {
@@ -100,7 +141,6 @@ class Expansion {
   }
 
   private range(loop: number, n: number, key: Key, counts: number[]): void {
-    const t = this.t;
     if (n === 1) {
       this.iteration(loop, key, counts);
       return;
@@ -110,6 +150,14 @@ class Expansion {
       return;
     }
     const nL = largestPowerBelow(n);
+    const left = this.leftPart(loop, n, nL, key, counts);
+    const right = counts.map((c, i) => c - left[i]!);
+    this.range(loop, nL, child(key, LEFT), left);
+    this.range(loop, n - nL, child(key, RIGHT), right);
+  }
+
+  /** Counts of the first nL of n iterations. */
+  private leftPart(loop: number, n: number, nL: number, key: Key, counts: readonly number[]): number[] {
     drawFrom(key, DRAWS);
     const left: number[] = [];
     const all: number[] = [];
@@ -117,15 +165,9 @@ class Expansion {
     counts.forEach((c, i) => {
       all.push(this.tried(loop, i, n, counts, all));
       half.push(this.tried(loop, i, nL, left, half));
-      left.push(this.split(t.s0[loop]! + i, all[i]!, c, half[i]!, false));
+      left.push(this.split(this.t.s0[loop]! + i, all[i]!, c, half[i]!, false));
     });
-    this.range(loop, nL, child(key, LEFT), left);
-    this.range(
-      loop,
-      n - nL,
-      child(key, RIGHT),
-      counts.map((c, i) => c - left[i]!),
-    );
+    return left;
   }
 
   private split(e: number, M: number, c: number, ML: number, single: boolean): number {
@@ -137,14 +179,19 @@ class Expansion {
     return share(M, c, ML);
   }
 
-  /** Draws every iteration before running any: what runs inside draws from generators of its own. */
-  private chunk(loop: number, n: number, key: Key, counts: number[]): void {
+  private chunk(loop: number, n: number, key: Key, counts: readonly number[]): void {
+    // Every iteration is drawn before any is run: what runs inside draws from generators of its own.
+    this.iterations(loop, n, key, counts).forEach((one, i) => this.iteration(loop, child(key, UNIT + i), one));
+  }
+
+  /** Counts of each iteration of a short range. */
+  private iterations(loop: number, n: number, key: Key, counts: readonly number[]): number[][] {
     const t = this.t;
     const drawn: number[][] = [];
     // Periodic branches are drawn from how often they ran, so those counts are carried along and put back.
     const before = this.executed.slice();
     drawFrom(key, DRAWS);
-    let rest = counts;
+    let rest = counts.slice();
     for (let left = n; left > 1; left--) {
       const one: number[] = [];
       const all: number[] = [];
@@ -160,7 +207,7 @@ class Expansion {
     }
     drawn.push(rest);
     before.forEach((k, e) => (this.executed[e] = k));
-    drawn.forEach((one, i) => this.iteration(loop, child(key, UNIT + i), one));
+    return drawn;
   }
 
   private iteration(loop: number, key: Key, counts: readonly number[]): void {
@@ -267,10 +314,14 @@ class Expansion {
 
 /** Everything that executes, in order. */
 export function expand(image: Image, seed: string): Trace {
-  const { instances, events } = new Expansion(image, seed);
+  const { instances, events } = new Expansion(image, seed).everything();
   const running = new Float64Array((instances.length + 1) * NR_EVENTS);
   events.forEach((v, i) => {
     for (let c = 0; c < NR_EVENTS; c++) running[(i + 1) * NR_EVENTS + c] = running[i * NR_EVENTS + c]! + v[c]!;
   });
   return { instances, running };
 }
+
+/** Occurrences of the entries of a loop at the top of a program in its first k iterations, however long the loop is. */
+export const occurrencesBefore = (image: Image, seed: string, loop: number, k: number): number[] =>
+  new Expansion(image, seed).before(loop, k);

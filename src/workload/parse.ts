@@ -77,17 +77,20 @@ interface FileShape {
 }
 
 const NO_OP = op('nop');
+/** Keys that name the kind of an item. */
+const HEADS: readonly string[] = [...OPS, 'loop', 'branch', 'call', 'jump', 'syscall', 'fault', 'seq'];
 
 class Parser {
   readonly faults: WorkloadFault[] = [];
   /** Where the objects of the program came from. */
   private readonly places = new WeakMap<object, Place>();
   private readonly yaml: Yaml;
-  private readonly shapes: Shapes;
+  /** Absent where the shape of what is read is known to be right. */
+  private readonly shapes: Shapes | undefined;
   private readonly includeDir: string;
   private readonly included = new Set<string>();
 
-  constructor(yaml: Yaml, shapes: Shapes, includeDir: string) {
+  constructor(yaml: Yaml, shapes: Shapes | undefined, includeDir: string) {
     this.yaml = yaml;
     this.shapes = shapes;
     this.includeDir = includeDir;
@@ -118,21 +121,21 @@ class Parser {
     for (const e of doc.errors) this.reportAt(source, e.pos[0], e.message);
     if (doc.errors.length > 0) throw new WorkloadError(inOrder(this.faults));
     const top: Place = { source, node: doc.contents, value: doc.toJS() };
-    const data = this.shape<FileShape>(this.shapes.file, top);
+    const data = this.shape<FileShape>(this.shapes?.file, top);
     const misses: Record<string, MissRates> = {};
     const dsos: DsoSpec[] = [];
     const params: Param[] = [];
     const functions: FunctionSpec[] = [];
     this.entries(top, 'misses', (name, at) => {
-      const value = this.shape<MissRates>(this.shapes.rates, at);
+      const value = this.shape<MissRates>(this.shapes?.rates, at);
       misses[name] = this.placed(value ?? {}, at);
     });
     this.entries(top, 'dsos', (name, at) => {
-      const value = this.shape<Omit<DsoSpec, 'name'>>(this.shapes.dso, at);
+      const value = this.shape<Omit<DsoSpec, 'name'>>(this.shapes?.dso, at);
       if (value) dsos.push(this.placed({ name, ...value }, at));
     });
     this.entries(top, 'params', (name, at) => {
-      const value = this.shape<Omit<Param, 'name'>>(this.shapes.param, at);
+      const value = this.shape<Omit<Param, 'name'>>(this.shapes?.param, at);
       if (value) params.push(this.placed({ name, ...value }, at));
     });
     this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at)));
@@ -161,7 +164,7 @@ class Parser {
 
   private func(name: string, at: Place): FunctionSpec {
     const bodyOnly = this.yaml.isSeq(at.node);
-    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.shapes.functionSpec, at) ?? {});
+    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.shapes?.functionSpec, at) ?? {});
     const bodyAt = bodyOnly ? at : this.child(at, 'body');
     const fetch = value.fetch ? this.placed(value.fetch, this.child(at, 'fetch')) : undefined;
     const spec = func(name, bodyAt ? this.body(bodyAt) : [], { dso: value.dso, symbol: value.symbol, fetch });
@@ -177,11 +180,10 @@ class Parser {
   }
 
   private item(at: Place): Node {
-    const names = Object.keys(this.shapes.items);
     if (this.yaml.isScalar(at.node)) {
       const name = String(at.node.value);
       if ((OPS as readonly string[]).includes(name)) return this.placed(op(name as Op), at);
-      const hint = names.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS);
+      const hint = HEADS.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS);
       this.report(at, undefined, `"${name}" is not an instruction${hint}`);
       return NO_OP;
     }
@@ -190,9 +192,9 @@ class Parser {
       return NO_OP;
     }
     const keys = at.node.items.map((pair) => String((pair.key as { value?: unknown }).value));
-    const head = keys.find((k) => names.includes(k));
+    const head = keys.find((k) => HEADS.includes(k));
     if (head === undefined) {
-      const near = keys.map((k) => didYouMean(k, names));
+      const near = keys.map((k) => didYouMean(k, HEADS));
       const i = Math.max(
         0,
         near.findIndex((hint) => hint !== ''),
@@ -200,7 +202,7 @@ class Parser {
       this.report(at, keys[i], `"${keys[i] ?? ''}" is not an instruction or a kind of item${near[i] ?? ''}`);
       return NO_OP;
     }
-    const value = this.shape<ItemShape>(this.shapes.items[head]!, at);
+    const value = this.shape<ItemShape>(this.shapes?.items[head], at);
     return value ? this.made(head, value, at) : NO_OP;
   }
 
@@ -258,8 +260,9 @@ class Parser {
 
   /** Checks a node against a schema; its plain value if it holds, else reports why not. */
   // oxlint-disable-next-line no-unnecessary-type-parameters -- the schema says that the value is a T
-  private shape<T>(schema: ZodType, at: Place): T | undefined {
-    const value = at.value;
+  private shape<T>(schema: ZodType | undefined, at: Place): T | undefined {
+    const { value } = at;
+    if (!schema) return value as T;
     const result = schema.safeParse(value);
     if (result.success) return value as T;
     const known = Object.keys((schema as { shape?: object }).shape ?? {});
@@ -431,11 +434,13 @@ function merge(own: Part, other: Part | undefined): Part {
 /** Where included files without a path are looked for, unless told. */
 export interface ParseOptions {
   readonly includeDir: string;
+  /** The file is known to have the right shape, as the built-in ones are: what would check it need not be loaded. */
+  readonly trusted?: boolean;
 }
 
 /** Parses a workload file. Throws a WorkloadError that lists every fault. */
 export async function parseText(file: string, text: string, options: ParseOptions): Promise<Program> {
-  const [yaml, { shapes }] = await Promise.all([import('yaml'), import('./schema.ts')]);
+  const [yaml, schema] = await Promise.all([import('yaml'), options.trusted ? undefined : import('./schema.ts')]);
   const name = basename(file).replace(/\.ya?ml$/, '');
-  return new Parser(yaml, shapes, options.includeDir).program(name, file, text);
+  return new Parser(yaml, schema?.shapes, options.includeDir).program(name, file, text);
 }

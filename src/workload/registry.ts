@@ -4,7 +4,7 @@
  * Not modelled: executables. gperf simulates programs that are described to it, it cannot run one.
  */
 import { open, readdir, readFile } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean, WorkloadError } from './fault.ts';
 import { parseText } from './parse.ts';
@@ -120,5 +120,6 @@ async function loadModule(path: string, args: readonly string[]): Promise<Progra
 export async function loadWorkload(nameOrPath: string, args: readonly string[] = []): Promise<Program> {
   const path = await find(nameOrPath);
   if (/\.m?js$/.test(path)) return loadModule(path, args);
-  return withArguments(await parseText(path, await readFile(path, 'utf8'), { includeDir: INCLUDE }), args);
+  const trusted = dirname(path) === dirname(INCLUDE);
+  return withArguments(await parseText(path, await readFile(path, 'utf8'), { includeDir: INCLUDE, trusted }), args);
 }

@@ -1,12 +1,14 @@
 /** The engine against the oracle, stop by stop: totals, addresses, call chains, traps, truth, snapshots. */
 import { expect } from 'chai';
-import { EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/arch/events.ts';
+import { COLUMN, EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/arch/events.ts';
 import type { Address } from '../../src/units.ts';
-import { expand } from '../../src/workload/brute.ts';
+import { expand, occurrencesBefore } from '../../src/workload/brute.ts';
 import type { Trace } from '../../src/workload/brute.ts';
 import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
 import { compile } from '../../src/workload/compile.ts';
 import type { Executable } from '../../src/workload/compile.ts';
+import { LOOP } from '../../src/workload/image.ts';
+import { retires } from '../../src/workload/instructions.ts';
 import type { Node } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import type { Cursor } from '../../src/workload/cursor.ts';
@@ -174,6 +176,43 @@ describe('cursor', () => {
     }
     rows.push(cursor.totals(eventVector()).join());
     expect(rows).to.deep.equal(GOLDEN);
+  });
+
+  it('agrees with the oracle far inside loops that nobody can expand', () => {
+    const MARK = COLUMN['iTLB-load-misses'];
+    const body = [
+      op('load', { misses: { l1: 0.01, l2: 0.1, tlb: 1e-6 } }),
+      branch(0.5, [op('load', { misses: { l1: 0.003 } })], [branch(0.9, [op('mul')], [op('div')])], {
+        mispredict: 0.3,
+      }),
+      loop(13, [op('store'), branch(0.25, [op('alu')], [], { mispredict: 0.02 })]),
+      op('nop', { events: { 'iTLB-load-misses': 1 } }),
+    ];
+    const dice = new Dice(7);
+    for (const n of [1e3, 123_457, 1e7, 1e9, 5e10]) {
+      const image = compile(program({ name: 'far', about: 'a long loop', functions: [func('main', [loop(n, body)])] }));
+      const { tables: t } = image;
+      const far = t.kind.indexOf(LOOP, 1);
+      const inside = t.children[t.child0[far]!]!;
+      const main = t.children[t.child0[t.children[t.child0[0]!]!]!]!;
+      const [first] = t.children.subarray(t.child0[main]);
+      const cursor = image.start('far');
+      cursor.arm([0, MARK]);
+      let k = 0;
+      for (let stop = 0; stop < 150 && k < n; stop++) {
+        k = Math.min(n, k + 1 + Math.floor(dice.uniform() ** 6 * n * 0.2));
+        expect(cursor.advance(Float64Array.of(Infinity, k))).to.equal(1);
+        const totals = cursor.totals(eventVector());
+        const counts = occurrencesBefore(image, 'far', far, k);
+        for (let c = 0; c < NR_EVENTS; c++) {
+          let sum = t.plain[first! * NR_EVENTS + c]! + k * t.plain[inside * NR_EVENTS + c]!;
+          counts.forEach((x, i) => (sum += x * t.weight[(t.s0[far]! + i) * NR_EVENTS + c]!));
+          // The marker is the last but one: the loop's own increment comes after it.
+          const increment = retires('alu')[c]!;
+          if (totals[c] !== sum - increment) throw new Error(`${EVENT_COLUMNS[c]} after ${k} of ${n}`);
+        }
+      }
+    }
   });
 
   it('refuses limits that are met, programs that are over, and snapshots of others', () => {

@@ -1,6 +1,9 @@
-/** Workload files: the same image as built in code; and what is said about faulty ones. */
+/**
+ * Workload files: the same image as built in code; and what is said about faulty ones. UPDATE=1 writes the schema for
+ * editors anew.
+ */
 import { expect } from 'chai';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { branch, call, fault, func, jump, loop, op, ops, program, syscall } from '../../src/workload/build.ts';
 import { compile } from '../../src/workload/compile.ts';
 import { faultText, WorkloadError } from '../../src/workload/fault.ts';
@@ -197,8 +200,8 @@ functions:
   });
 
   it('the schema for editors is the one that files are checked against', () => {
-    expect(JSON.parse(readFileSync('workloads/schema.json', 'utf8'))).to.deep.equal(
-      JSON.parse(JSON.stringify(jsonSchema())),
-    );
+    const generated = `${JSON.stringify(jsonSchema(), undefined, 2)}\n`;
+    if (process.env['UPDATE'] === '1') writeFileSync('workloads/schema.json', generated);
+    expect(readFileSync('workloads/schema.json', 'utf8')).to.equal(generated);
   });
 });

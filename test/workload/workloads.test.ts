@@ -1,12 +1,13 @@
 /** The built-in workloads: what they promise, and how they are found. */
 import { expect } from 'chai';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COLUMN, CYCLES, INSTRUCTIONS, NR_EVENTS, TRAPS, eventVector } from '../../src/arch/events.ts';
 import { SYSCALL_PATHS } from '../../src/kernel/syscalls.ts';
 import { compile } from '../../src/workload/compile.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
+import { parseText } from '../../src/workload/parse.ts';
 import { listWorkloads, loadWorkload } from '../../src/workload/registry.ts';
 import { SYSCALLS } from '../../src/workload/syscalls.ts';
 
@@ -44,6 +45,15 @@ describe('workloads', () => {
       'true',
     ]);
     for (const { about, name } of list) expect(about, name).to.match(/^\S.{20,110}$/);
+  });
+
+  it('have the shape that files must have', async () => {
+    for (const { name } of await listWorkloads()) {
+      const file = `workloads/${name}.yaml`;
+      const options = { includeDir: 'workloads/include' };
+      const checked = await parseText(file, readFileSync(file, 'utf8'), options);
+      expect(checked).to.deep.equal(await loadWorkload(name));
+    }
   });
 
   it('start as dynamically linked programs do, and end in exit_group', async () => {
