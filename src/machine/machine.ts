@@ -6,6 +6,7 @@ import type { KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
+import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
@@ -69,6 +70,7 @@ export function bootMachine(
   core.setSoftware(host);
   host.boot();
   if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
+  if (v['host.perf'] === 'stat') startSystemWideStat(host);
   if (!inGuest) return { spec, core, host, kernel: host, vcpu: undefined };
 
   const design = DESIGNS.find(({ name }) => name === spec.vpmu)!;

@@ -2,6 +2,7 @@
  * `npm run bench`: how fast gperf is, as ratios measured in one run, each in processes of its own.
  *
  * - simulated seconds per wall second of `gperf record` on ftest at 4 kHz and at 50 kHz, with microseconds per sample;
+ * - the same at 4 kHz in a guest under each vPMU design;
  * - cost of a stop against the number of iterations of the program, 10^6 to 5*10^10;
  * - peak memory of the recordings;
  * - `gperf --version` against a bare start of node.
@@ -23,7 +24,7 @@ interface Measured {
 }
 
 /** One recording in this process, measured from inside. */
-async function measureRecording(freq: number): Promise<Measured> {
+async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
   const { recordWorkload } = await import('../../src/experiment/record.ts');
   const { prepareWorkload } = await import('../../src/experiment/executable.ts');
   const { setUpMachine } = await import('../../src/experiment/setup.ts');
@@ -31,7 +32,7 @@ async function measureRecording(freq: number): Promise<Measured> {
   const { recordAttrs } = await import('../../src/uapi/evsel-config.ts');
   const { parseEventList } = await import('../../src/uapi/parse-events.ts');
   const { loadWorkload } = await import('../../src/workload/registry.ts');
-  const spec = await setUpMachine({ sets: [] });
+  const spec = await setUpMachine({ vpmu, sets: [] });
   const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});
   const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq });
   const start = performance.now();
@@ -92,11 +93,19 @@ function main(): void {
     [4000, ROUNDS],
     [50_000, 3],
   ] as const) {
-    const runs = repeat(rounds, () => child('record', String(freq)) as Measured);
+    const runs = repeat(rounds, () => child('record', String(freq), 'host') as Measured);
     const { wall, samples, simulated, rss } = runs.reduce((a, b) => (b.wall < a.wall ? b : a));
     console.log(
       `record ftest -F ${freq}: ${(simulated / wall).toFixed(1)} simulated seconds per second, ` +
         `${((wall * 1e6) / samples).toFixed(1)} us/sample (${samples} samples), peak memory ${rss.toFixed(0)} MB`,
+    );
+  }
+  for (const vpmu of ['v2', 'legacy', 'none']) {
+    const runs = repeat(ROUNDS, () => child('record', '4000', vpmu) as Measured);
+    const { wall, samples, simulated } = runs.reduce((a, b) => (b.wall < a.wall ? b : a));
+    console.log(
+      `record ftest --vpmu ${vpmu}: ${(simulated / wall).toFixed(1)} simulated seconds per second, ` +
+        `${((wall * 1e6) / samples).toFixed(1)} us/sample (${samples} samples)`,
     );
   }
   const sizes = [1e6, 1e7, 1e8, 1e9, 5e10];
@@ -112,7 +121,7 @@ function main(): void {
   console.log(`gperf --version: ${ratio.toFixed(2)} bare node starts`);
 }
 
-const [what, argument] = process.argv.slice(2);
-if (what === 'record') console.log(JSON.stringify(await measureRecording(Number(argument))));
+const [what, argument, vpmu = 'host'] = process.argv.slice(2);
+if (what === 'record') console.log(JSON.stringify(await measureRecording(Number(argument), vpmu)));
 else if (what === 'stops') console.log(JSON.stringify(await measureStops(Number(argument))));
 else main();

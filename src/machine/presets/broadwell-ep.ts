@@ -41,6 +41,7 @@ export const broadwellEp: MachinePreset = {
     'host.cpu_time_max_percent': 25,
     'host.mlock_kb': 516,
     'host.fresh': false,
+    'host.perf': 'off',
     'host.ipi': 'warm',
     'guest.kernel': '5.0.0', // [letter]
     'guest.hz': 250,
