@@ -61,6 +61,7 @@ export class Pmu implements MsrPort {
   readonly #evtsel: number[];
   readonly #offcoreRsp = [0, 0];
   #fixedCtrl = 0;
+  #enabledGp = 0;
   #ctrlGp = 0;
   #ctrlFixed = 0;
   #statusGp = 0;
@@ -70,7 +71,10 @@ export class Pmu implements MsrPort {
   readonly #gpLimit: number;
   readonly #fixedLimit: number;
   readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
-  /** Plans already built for the present selectors, by global control: software toggles that register twice a PMI. */
+  /**
+   * Plans already built for the present events, by what enables them (EN bits, FIXED_CTR_CTRL, GLOBAL_CTRL): software
+   * toggles those at every PMI.
+   */
   readonly #known: readonly [Map<number, CountingPlan>, Map<number, CountingPlan>] = [new Map(), new Map()];
   readonly #columnSets = new Map<string, readonly EventColumn[]>();
 
@@ -164,16 +168,23 @@ export class Pmu implements MsrPort {
       case 'FIXED_CTR':
         (this.#fixed[r.idx] as Counter).value = this.#checked(msr, value);
         return;
-      case 'PERFEVTSEL':
+      case 'PERFEVTSEL': {
+        const changed = (this.#evtsel[r.idx] as number) ^ value;
         this.#evtsel[r.idx] = value;
+        const bit = 1 << r.idx;
+        this.#enabledGp = (value & EVENTSEL.ENABLE) === 0 ? this.#enabledGp & ~bit : this.#enabledGp | bit;
+        this.#plans[0] = this.#plans[1] = undefined;
+        if ((changed & ~EVENTSEL.ENABLE) === 0) return;
         break;
+      }
       case 'OFFCORE_RSP':
         this.#offcoreRsp[r.idx] = value;
         break;
       case 'FIXED_CTR_CTRL':
         if (value >= 2 ** (4 * this.caps.nrFixed)) throw new GeneralProtection(msr, 'reserved bits');
         this.#fixedCtrl = value;
-        break;
+        this.#plans[0] = this.#plans[1] = undefined;
+        return;
       case 'GLOBAL_CTRL':
         this.#split(msr, value);
         this.#ctrlGp = this.#low;
@@ -237,7 +248,7 @@ export class Pmu implements MsrPort {
   }
 
   #findPlan(cpl: Cpl, known: Map<number, CountingPlan>): CountingPlan {
-    const key = this.#ctrlGp + this.#ctrlFixed * U32;
+    const key = ((this.#fixedCtrl * 16 + this.#ctrlFixed) * 256 + this.#ctrlGp) * 256 + this.#enabledGp;
     let plan = known.get(key);
     if (plan === undefined) known.set(key, (plan = this.#buildPlan(cpl)));
     return plan;

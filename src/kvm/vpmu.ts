@@ -68,8 +68,10 @@ export class KvmPmu {
   }
 }
 
+const U32 = 2 ** 32;
 /** Bit test beyond 32 bits. */
-export const hasBit = (word: number, idx: number): boolean => Math.floor(word / globalBit(idx)) % 2 === 1;
+export const hasBit = (word: number, idx: number): boolean =>
+  ((idx < PMC_IDX_FIXED ? word >>> idx : Math.floor(word / U32) >>> (idx - PMC_IDX_FIXED)) & 1) === 1;
 
 export type Request = 'PMU' | 'PMI';
 
