@@ -1,0 +1,83 @@
+/**
+ * The letter's two guests (`perf record -e cpu-cycles --all-user ./ftest`), out of the mechanism: how many samples, how large
+ * the file, how often perf was woken, what was throttled. One constant each was fitted to the two sample counts
+ * (machine/costs.ts: ipi_flush_all and vmx_inject_nmi); the rest follows.
+ */
+import { expect } from 'chai';
+import { prepareWorkload } from '../../src/experiment/executable.ts';
+import { recordWorkload, type Recorded } from '../../src/experiment/record.ts';
+import { LiveLock } from '../../src/experiment/run.ts';
+import { setUpMachine } from '../../src/experiment/setup.ts';
+import { openSink } from '../../src/perfdata/sink.ts';
+import { recordAttrs } from '../../src/uapi/evsel-config.ts';
+import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+
+const MIB = 2 ** 20;
+
+async function record(vpmu: string, seed: string, ...sets: string[]): Promise<Recorded> {
+  const spec = await setUpMachine({ vpmu, seed, sets });
+  return recordWorkload({
+    spec,
+    workload: prepareWorkload(await loadWorkload('ftest'), spec, {}),
+    evlist: recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true }),
+    cmdline: ['gperf', 'record'],
+    sink: openSink('/dev/null'),
+    cacheDir: undefined,
+    noCache: true,
+  });
+}
+
+const seeds = (n: number): string[] => Array.from({ length: n }, (_, i) => `letter ${i}`);
+
+describe('the letter', () => {
+  it('host: 20652 samples, 0.789 MB, woken up 4 times', async () => {
+    const { samples, written, waking, throttled } = await record('host', 'letter');
+    expect(samples).to.be.closeTo(20652, 206);
+    expect(written.dataEnd / MIB).to.be.closeTo(0.789, 0.008);
+    expect({ waking, throttled }).to.deep.equal({ waking: 4, throttled: 0 });
+  });
+
+  for (const seed of seeds(10))
+    it(`legacy, seed '${seed}': 5198 samples, 0.437 MB, woken up 2 times, a throttled pair of samples a tick`, async () => {
+      const { samples, written, waking, throttled, elapsed } = await record('legacy', seed);
+      expect(samples).to.be.closeTo(5198, 104);
+      expect(written.dataEnd / MIB).to.be.closeTo(0.437, 0.009);
+      expect(waking).to.equal(2);
+      expect(throttled).to.be.closeTo(samples / 2, samples / 200);
+      // 10.4 s; a grace period of 15 to 30 ms, about one a second at most, comes on top.
+      expect(elapsed / 1e9).to.be.closeTo(10.4, 0.42);
+    });
+
+  for (const seed of seeds(3))
+    it(`v2, seed '${seed}': 22550 samples, 0.861 MB, woken up 4 times, a handler of eight exits`, async () => {
+      const { samples, written, waking, throttled, averagePmi } = await record('v2', seed);
+      expect(samples).to.be.closeTo(22550, 225);
+      expect(written.dataEnd / MIB).to.be.closeTo(0.861, 0.009);
+      expect({ waking, throttled }).to.deep.equal({ waking: 4, throttled: 0 });
+      expect(averagePmi).to.be.within(8_800, 8_800 * 1.2);
+    });
+
+  it('starts cold with guest.fresh=on: a ramp of lowered limits, and more samples', async () => {
+    const [cold, warm] = [await record('legacy', 'letter', 'guest.fresh=on'), await record('legacy', 'letter')];
+    expect(cold.kernelLog.length).to.be.greaterThan(5);
+    expect(warm.kernelLog.length).to.be.at.most(3);
+    expect(cold.samples).to.be.greaterThan(warm.samples);
+  });
+
+  it('is live-locked where a tick is too short for its PMIs, and says so', async () => {
+    const stuck = await record('legacy', 'letter', 'host.ipi=cold').catch((error: unknown) => error);
+    expect(stuck).to.be.instanceOf(LiveLock);
+    expect((stuck as LiveLock).message).to.match(/live-locked.*us.*\n.*tick is 4000 us.*\n.*host\.watchdog=on/);
+  });
+
+  it('another user of perf on the host makes the legacy PMI cheap: no event is the first or the last', async () => {
+    const alone = await record('legacy', 'letter');
+    for (const set of ['host.watchdog=on', 'host.perf=stat']) {
+      const beside = await record('legacy', 'letter', set);
+      expect(alone.averagePmi / beside.averagePmi, set).to.be.greaterThan(5);
+    }
+    const few = await record('legacy', 'letter', 'host.cpus=16');
+    expect(few.averagePmi).to.be.within(0.15 * alone.averagePmi, 0.5 * alone.averagePmi);
+  });
+});
