@@ -58,7 +58,8 @@ export function perf_event_alloc(
         period_left: sampling ? period : 0,
         interrupts: 0,
         interrupts_seq: -1,
-        freq_time_stamp: kernel.cpu.nanos(),
+        // 0 in the kernel, which has been up for longer than two ticks: the first PMI feeds nothing back.
+        freq_time_stamp: -Infinity,
         freq_count_stamp: 0,
       },
       count: 0,

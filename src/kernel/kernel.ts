@@ -15,7 +15,7 @@ import { cycles, toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '
 import type { KernelConfig } from './config.ts';
 import type { HostGlobal } from './host-global.ts';
 import { PerfContexts } from './perf-context.ts';
-import { is_sampling_event, type PerfEvent } from './perf-event.ts';
+import { is_sampling_event, type Overflow, type PerfEvent } from './perf-event.ts';
 import { PerfOutput } from './perf-output.ts';
 import { SampleRate } from './sampling.ts';
 import { RunQueue } from './sched.ts';
@@ -64,6 +64,8 @@ export class Kernel implements Software, KernelServices {
   readonly #idle: Task;
   readonly #tasks: Task[] = [];
   #programmed = Infinity;
+  /** in_hrtirq: the timer is programmed once, after all that was due. */
+  #inHrtirq = false;
   #tickAlarm: Alarm | undefined;
   #irqRegs: Regs | undefined;
   #pickedAt = 0 as Cycles;
@@ -86,7 +88,8 @@ export class Kernel implements Software, KernelServices {
       (text) => this.printk(text),
       (event, enable) => this.output.throttle(event, enable),
     );
-    const overflow = (event: PerfEvent, regs: Regs): boolean => this.perf_event_overflow(event, regs);
+    const overflow: Overflow = (event, regs, period, throttle) =>
+      this.#perf_event_overflow(event, regs, period, throttle);
     this.pmu = new X86Pmu(cpu, overflow);
     this.swPmu = new SoftwarePmu(this, overflow, () => this.#irqRegs);
     this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
@@ -149,21 +152,23 @@ export class Kernel implements Software, KernelServices {
     cpu.irqDisable();
     cpu.enter(FN.__schedule);
     cpu.spend(FN.__schedule);
+    // The run queue's clock is read once: from here on the next task pays, for the switch, too.
+    const clock = cpu.now();
+    const preempted = prev.state === 'running';
     if (prev !== this.#idle) {
-      this.#rq.account(prev, cpu.now());
-      if (prev.state === 'running') {
-        prev.nivcsw++;
-        this.#rq.enqueue(prev, false);
-      } else {
-        prev.nvcsw++;
-        cpu.spend(FN.dequeue_task_fair);
-      }
+      this.#rq.account(prev, clock);
+      if (preempted) this.#rq.enqueue(prev, false);
+      else cpu.spend(FN.dequeue_task_fair);
     }
     cpu.spend(FN.pick_next_task_fair);
     const next = this.#rq.pick() ?? this.#idle;
-    if (next !== prev) this.#context_switch(prev, next);
-    next.exec_start = cpu.now();
-    this.#pickedAt = cpu.now();
+    next.exec_start = clock;
+    this.#pickedAt = clock;
+    if (next !== prev) {
+      if (preempted) prev.nivcsw++;
+      else prev.nvcsw++;
+      this.#context_switch(prev, next);
+    }
     cpu.leave();
     cpu.irqEnable();
   }
@@ -260,7 +265,9 @@ export class Kernel implements Software, KernelServices {
     cpu.enter(FN.__hrtimer_run_queues);
     cpu.spend(FN.__hrtimer_run_queues);
     this.#programmed = Infinity;
+    this.#inHrtirq = true;
     this.#timers.fireDue(() => cpu.now());
+    this.#inHrtirq = false;
     cpu.leave();
     this.#program();
     cpu.leave();
@@ -286,7 +293,7 @@ export class Kernel implements Software, KernelServices {
 
   hrtimer(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
     const alarm = this.#timers.at(when, order, fire);
-    this.#program();
+    if (!this.#inHrtirq) this.#program();
     return alarm;
   }
 
@@ -299,16 +306,23 @@ export class Kernel implements Software, KernelServices {
     this.cpu.setTimer(next);
   }
 
-  /** tick_sched_timer(): armed on a fixed grid; a late one is due at once, so ticks are never lost. */
-  #startTick(): void {
-    if (this.#tickAlarm !== undefined) return;
+  /** The next point after `now` of the grid that ticks are on. */
+  #nextTick(now: Cycles): Cycles {
     const phase = Math.floor(this.config.tick_phase * this.tick);
-    const next = cycles((Math.floor((this.cpu.now() - phase) / this.tick) + 1) * this.tick + phase);
-    this.#tickAlarm = this.hrtimer(next, 'tick', (when) => this.#tick_sched_timer(when));
+    return cycles((Math.floor((now - phase) / this.tick) + 1) * this.tick + phase);
   }
 
-  #tick_sched_timer(when: Cycles): void {
+  #startTick(): void {
+    this.#tickAlarm ??= this.hrtimer(this.#nextTick(this.cpu.now()), 'tick', () => this.#tick_sched_timer());
+  }
+
+  /**
+   * tick_sched_timer(). The next tick is the first one after this one began: one that falls into the handler is due at once,
+   * of those missed before it only the one being served remains.
+   */
+  #tick_sched_timer(): void {
     const { cpu } = this;
+    const now = cpu.now();
     const user = this.#irqRegs?.cpl === 3;
     cpu.enter(FN.tick_sched_timer);
     cpu.spend(FN.tick_sched_timer);
@@ -331,18 +345,18 @@ export class Kernel implements Software, KernelServices {
     cpu.leave();
     cpu.leave();
     cpu.leave();
-    this.#tickAlarm = this.#timers.at(cycles(when + this.tick), 'tick', (at) => this.#tick_sched_timer(at));
+    this.#tickAlarm = this.hrtimer(this.#nextTick(now), 'tick', () => this.#tick_sched_timer());
   }
 
   // --- perf --------------------------------------------------------------------------------------------------------
 
   /** __perf_event_overflow(): accounts, then hands the sample on; true if the event is throttled. */
-  perf_event_overflow(event: PerfEvent, regs: Regs): boolean {
+  #perf_event_overflow(event: PerfEvent, regs: Regs, period: number, throttle: boolean): boolean {
     if (!is_sampling_event(event)) return false;
     this.cpu.enter(FN.__perf_event_overflow);
     this.cpu.spend(FN.__perf_event_overflow);
-    const stop = this.rate.account_interrupt(event, true);
-    event.overflow_handler(event, regs);
+    const stop = this.rate.account_interrupt(event, throttle);
+    event.overflow_handler(event, regs, period);
     this.cpu.leave();
     return stop;
   }

@@ -77,8 +77,13 @@ export interface Pmu {
   cancel_txn(): void;
 }
 
+/**
+ * A sampling event's period has elapsed: accounts for it and lets its handler know; true if the event must stop
+ * (throttled). `period` is the one that elapsed; accounting may start another before the sample is written.
+ */
+export type Overflow = (event: PerfEvent, regs: Regs, period: number, throttle: boolean) => boolean;
 /** What happens on overflow after accounting: a sample for user space, a callback for in-kernel users (KVM, watchdog). */
-export type OverflowHandler = (event: PerfEvent, regs: Regs) => void;
+export type OverflowHandler = (event: PerfEvent, regs: Regs, period: number) => void;
 
 /** struct perf_event. */
 export interface PerfEvent {

@@ -39,8 +39,8 @@ export class PerfOutput {
     this.#onWakeup = onWakeup;
   }
 
-  /** perf_event_output_forward(): one sample of what the interrupt interrupted. */
-  sample(event: PerfEvent, regs: Regs, addr?: Address): void {
+  /** perf_event_output_forward(): one sample, worth a period, of what the interrupt interrupted. */
+  sample(event: PerfEvent, regs: Regs, period: number): void {
     const { cpu, current } = this.#kernel;
     const { attr } = event;
     cpu.enter(FN.perf_event_output_forward);
@@ -50,7 +50,7 @@ export class PerfOutput {
       type: PERF_RECORD.SAMPLE,
       misc: regs.cpl === 3 ? PERF_RECORD_MISC.USER : PERF_RECORD_MISC.KERNEL,
       ip: regs.ip,
-      period: event.hw.last_period,
+      period,
       pid: current.pid,
       tid: current.pid,
       time: cpu.nanos(),
@@ -59,7 +59,6 @@ export class PerfOutput {
       cpu: this.#kernel.config.cpu,
     };
     if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
-    if (addr !== undefined) record.addr = addr;
     this.#write(event, record);
     cpu.leave();
   }

@@ -34,7 +34,9 @@ export class PerfSyscalls {
       const { perf_event_paranoid: paranoid } = kernel.config;
       if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
       if (paranoid > 0 && target.task === undefined) return -EACCES;
-      return perf_event_alloc(kernel, evsel, attr, target, (event, regs) => kernel.output.sample(event, regs));
+      return perf_event_alloc(kernel, evsel, attr, target, (event, regs, period) =>
+        kernel.output.sample(event, regs, period),
+      );
     });
   }
 

@@ -5,7 +5,7 @@
  * woken task preempts if it is far enough behind.
  *
  * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity).
- * Not modelled: nice levels (all weights equal), other classes, groups, load balancing over CPUs.
+ * Not modelled: the debit of new tasks (START_DEBIT), nice levels (all weights equal), other classes, groups, load balancing over CPUs.
  */
 import { cycles, type Cycles } from '../units.ts';
 import type { Task } from './task.ts';
@@ -56,6 +56,10 @@ export class RunQueue {
     task.exec_start = now;
     task.sum_exec_runtime = cycles(task.sum_exec_runtime + delta);
     task.vruntime = cycles(task.vruntime + delta);
+    // update_min_vruntime(): sleepers are placed by it when they wake, so it goes with the one that runs.
+    let least = task.vruntime;
+    for (const other of this.#queue) if (other.vruntime < least) least = other.vruntime;
+    if (least > this.#minVruntime) this.#minVruntime = least;
   }
 
   /** check_preempt_tick(): has the running task had its share while another waits? */

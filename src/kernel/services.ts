@@ -3,7 +3,7 @@
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
-import type { Cycles } from '../units.ts';
+import type { Cycles, Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
 import type { Task } from './task.ts';
 
@@ -17,6 +17,7 @@ export interface KernelServices {
   /** Arms an hrtimer: `fire` runs in the timer interrupt at or after `when`. */
   hrtimer(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm;
   cyclesOf(ns: number): Cycles;
+  nanosOf(span: Cycles): Nanos;
   /** Appends a line to the kernel log. */
   printk(text: string): void;
   /** try_to_wake_up() */

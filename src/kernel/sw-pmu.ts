@@ -7,14 +7,22 @@
  */
 import type { Regs } from '../arch/cpu.ts';
 import type { Alarm } from '../sim/event-queue.ts';
-import { PERF_COUNT_SW, PERF_TYPE } from '../uapi/perf-event.ts';
-import { cycles } from '../units.ts';
+import { PERF_COUNT_SW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
+import { cycles, type Cycles } from '../units.ts';
+import { atLeast } from './config.ts';
 import { ENOENT } from './errno.ts';
-import { PERF_EF, PERF_HES, is_sampling_event, type PerfEvent, type Pmu } from './perf-event.ts';
+import {
+  EVENT,
+  MAX_INTERRUPTS,
+  PERF_EF,
+  PERF_HES,
+  is_sampling_event,
+  type Overflow,
+  type PerfEvent,
+  type Pmu,
+} from './perf-event.ts';
 import type { KernelServices } from './services.ts';
 import { FN } from './symbols.ts';
-
-type Overflow = (event: PerfEvent, regs: Regs) => boolean;
 
 const NSEC_PER_SEC = 1e9;
 /** An hrtimer event samples at most this often, ns. */
@@ -38,38 +46,58 @@ export class SoftwarePmu implements Pmu {
     this.#irqRegs = irqRegs;
   }
 
-  /** perf_sw_event(): the kernel did one of these on behalf of the current task. */
+  /** perf_sw_event(): the kernel did so many of these on behalf of the current task. */
   count(config: number, nr: number, regs: Regs): void {
     for (const event of this.#active) {
       if (event.attr.config !== config || (event.hw.state & PERF_HES.STOPPED) !== 0 || excluded(event, regs)) continue;
-      this.#kernel.cpu.spend(FN.perf_swevent_event);
-      event.count += nr;
-      if (!is_sampling_event(event)) continue;
-      const { hw } = event;
-      hw.period_left += nr;
-      for (; hw.period_left >= 0; hw.period_left -= hw.sample_period) {
-        hw.last_period = hw.sample_period;
-        if (this.#overflow(event, regs)) {
-          this.stop(event);
-          break;
-        }
-      }
+      this.#perf_swevent_event(event, nr, regs);
     }
+  }
+
+  #perf_swevent_event(event: PerfEvent, nr: number, regs: Regs): void {
+    const { attr, hw } = event;
+    this.#kernel.cpu.spend(FN.perf_swevent_event);
+    event.count += nr;
+    if (!is_sampling_event(event)) return;
+    // A fixed period that is written into the samples makes every occurrence one, worth what it counted.
+    if ((attr.sample_type & PERF_SAMPLE.PERIOD) !== 0 && attr.freq !== true) {
+      this.#perf_swevent_overflow(event, regs, 1, nr);
+      return;
+    }
+    hw.period_left += nr;
+    if (hw.period_left < 0) return;
+    // perf_swevent_set_period(): how many of the periods armed last have elapsed.
+    const period = hw.last_period;
+    hw.last_period = hw.sample_period;
+    const elapsed = Math.floor((period + hw.period_left) / period);
+    hw.period_left -= elapsed * period;
+    this.#perf_swevent_overflow(event, regs, elapsed, period);
+  }
+
+  /** One sample for each of several periods at once; only from the second on can they throttle the event. */
+  #perf_swevent_overflow(event: PerfEvent, regs: Regs, elapsed: number, period: number): void {
+    if (event.hw.interrupts === MAX_INTERRUPTS) return;
+    for (let i = 0; i < elapsed; i++) if (this.#overflow(event, regs, period, i > 0)) return;
   }
 
   event_init(event: PerfEvent): number {
     const { attr, hw } = event;
-    if (attr.type !== PERF_TYPE.SOFTWARE || attr.config > PERF_COUNT_SW.CGROUP_SWITCHES) return -ENOENT;
+    const { config } = this.#kernel;
+    const max = atLeast(config, 5, 13) ? PERF_COUNT_SW.CGROUP_SWITCHES : PERF_COUNT_SW.BPF_OUTPUT;
+    if (attr.type !== PERF_TYPE.SOFTWARE || attr.config > max) return -ENOENT;
     hw.config = attr.config;
     if (!is_sampling_event(event)) return 0;
-    if (isClock(attr.config) && attr.freq === true) {
-      // perf_swevent_init_hrtimer(): a timer has a fixed rate, so a frequency is a period from the start.
-      attr.sample_period = Math.floor(NSEC_PER_SEC / attr.sample_period);
-      attr.freq = false;
-      hw.sample_period = attr.sample_period;
-      hw.last_period = hw.sample_period;
+    if (!isClock(attr.config)) {
+      hw.period_left = -hw.sample_period;
+      return 0;
     }
-    hw.period_left = -hw.sample_period;
+    if (attr.freq !== true) return 0;
+    // perf_swevent_init_hrtimer(): a timer has a fixed rate, so a frequency is a period from the start.
+    attr.sample_period = Math.floor(NSEC_PER_SEC / attr.sample_period);
+    attr.freq = false;
+    hw.sample_period = attr.sample_period;
+    hw.last_period = hw.sample_period;
+    hw.period_left = hw.sample_period;
     return 0;
   }
 
@@ -91,20 +119,15 @@ export class SoftwarePmu implements Pmu {
   }
 
   stop(event: PerfEvent): void {
-    if (isClock(event.attr.config)) {
-      const timer = this.#hrtimers.get(event);
-      if (timer !== undefined) timer.cancelled = true;
-      this.#hrtimers.delete(event);
-      if ((event.hw.state & PERF_HES.STOPPED) === 0) this.read(event);
+    if (isClock(event.attr.config) && (event.hw.state & PERF_HES.STOPPED) === 0) {
+      this.#cancelHrtimer(event);
+      this.#updateClock(event, this.#scheduledAt(event));
     }
     event.hw.state = PERF_HES.STOPPED;
   }
 
   read(event: PerfEvent): void {
-    if (!isClock(event.attr.config)) return;
-    const now = this.#kernel.cpu.nanos();
-    event.count += now - event.hw.prev_count;
-    event.hw.prev_count = now;
+    if (isClock(event.attr.config)) this.#updateClock(event, this.#clock(event));
   }
 
   // Software events always fit: nothing to disable, no transaction to lose.
@@ -116,30 +139,65 @@ export class SoftwarePmu implements Pmu {
     return 0;
   }
 
-  #startClock(event: PerfEvent): void {
-    event.hw.prev_count = this.#kernel.cpu.nanos();
-    if (is_sampling_event(event)) this.#armHrtimer(event);
+  /** cpu-clock counts local time, task-clock the time its context has been on a CPU. */
+  #clock(event: PerfEvent): number {
+    const now = this.#kernel.cpu.nanos();
+    if (event.attr.config === PERF_COUNT_SW.CPU_CLOCK) return now;
+    const { ctx } = event;
+    return (ctx.is_active & EVENT.TIME) === 0 ? ctx.time : ctx.time + now - ctx.timestamp;
   }
 
-  #armHrtimer(event: PerfEvent): void {
-    const { cpu } = this.#kernel;
-    const period = Math.max(MIN_HRTIMER_PERIOD, event.hw.sample_period);
-    const when = cycles(cpu.now() + this.#kernel.cyclesOf(period));
+  /** The clock as of an event's start or stop: task-clock goes with the context's books, so that it equals its run time. */
+  #scheduledAt(event: PerfEvent): number {
+    return event.attr.config === PERF_COUNT_SW.CPU_CLOCK ? this.#kernel.cpu.nanos() : event.ctx.time;
+  }
+
+  #updateClock(event: PerfEvent, now: number): void {
+    event.count += now - event.hw.prev_count;
+    event.hw.prev_count = now;
+  }
+
+  #startClock(event: PerfEvent): void {
+    const { hw } = event;
+    hw.prev_count = this.#scheduledAt(event);
+    if (!is_sampling_event(event)) return;
+    // perf_swevent_start_hrtimer(): what was left when the event last stopped, else a whole period.
+    const left = hw.period_left;
+    hw.period_left = 0;
+    const wait = left === 0 ? Math.max(MIN_HRTIMER_PERIOD, hw.sample_period) : left < 0 ? MIN_HRTIMER_PERIOD : left;
+    this.#armHrtimer(event, cycles(this.#kernel.cpu.now() + this.#kernel.cyclesOf(wait)));
+  }
+
+  #armHrtimer(event: PerfEvent, when: Cycles): void {
     this.#hrtimers.set(
       event,
-      this.#kernel.hrtimer(when, 'timer', () => this.#perf_swevent_hrtimer(event)),
+      this.#kernel.hrtimer(when, 'timer', () => this.#perf_swevent_hrtimer(event, when)),
     );
   }
 
-  #perf_swevent_hrtimer(event: PerfEvent): void {
+  /** perf_swevent_cancel_hrtimer(): remembers what is left of the period. */
+  #cancelHrtimer(event: PerfEvent): void {
+    const timer = this.#hrtimers.get(event);
+    if (timer === undefined) return;
+    this.#hrtimers.delete(event);
+    timer.cancelled = true;
+    const { cpu } = this.#kernel;
+    event.hw.period_left = timer.when > cpu.now() ? this.#kernel.nanosOf(cycles(timer.when - cpu.now())) : -1;
+  }
+
+  #perf_swevent_hrtimer(event: PerfEvent, when: Cycles): void {
     const { cpu } = this.#kernel;
     cpu.enter(FN.perf_swevent_hrtimer);
     cpu.spend(FN.perf_swevent_hrtimer);
+    this.#hrtimers.delete(event);
     this.read(event);
-    event.hw.last_period = event.hw.sample_period;
+    const { hw } = event;
     const regs = this.#irqRegs();
-    const stop = regs !== undefined && !excluded(event, regs) && this.#overflow(event, regs);
-    if (!stop) this.#armHrtimer(event);
+    const stop = regs !== undefined && !excluded(event, regs) && this.#overflow(event, regs, hw.last_period, true);
+    // hrtimer_forward_now(): the grid stays, what the handler took does not add up.
+    const period = this.#kernel.cyclesOf(Math.max(MIN_HRTIMER_PERIOD, hw.sample_period));
+    const passed = Math.floor((cpu.now() - when) / period) + 1;
+    if (!stop) this.#armHrtimer(event, cycles(when + passed * period));
     cpu.leave();
   }
 }

@@ -19,6 +19,7 @@ import {
   groupMembers,
   is_sampling_event,
   type ExtraReg,
+  type Overflow,
   type PerfEvent,
   type Pmu,
 } from './perf-event.ts';
@@ -32,9 +33,6 @@ import {
   validOffcoreRsp,
 } from './x86-events.ts';
 import { perf_assign_events, shareExtraRegs } from './x86-schedule.ts';
-
-/** Overflow of an event: true if it must stop (throttled). */
-export type Overflow = (event: PerfEvent, regs: Regs) => boolean;
 
 const LOOP_LIMIT = 100;
 
@@ -277,7 +275,7 @@ export class X86Pmu implements Pmu {
         handled++;
         const event = this.#events.get(idx);
         if (event === undefined || !this.#intel_pmu_save_and_restart(event)) continue;
-        if (this.#overflow(event, regs)) this.stop(event, 0);
+        if (this.#overflow(event, regs, event.hw.last_period, true)) this.stop(event, 0);
       }
       status = cpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
     }

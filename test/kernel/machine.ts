@@ -1,4 +1,5 @@
 /** A kernel on a core, and tasks for it that do as a test says. */
+import type { Executable } from '../../src/arch/dso.ts';
 import { Core, type CoreSpec } from '../../src/hw/core.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
@@ -12,6 +13,8 @@ import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { cycles, hertz } from '../../src/units.ts';
+import { compile } from '../../src/workload/compile.ts';
+import type { Program } from '../../src/workload/program.ts';
 
 export const CLOCK = hertz(2.8e9);
 export const MS = 1_000_000;
@@ -72,6 +75,20 @@ export class Bench<C extends Core = Core> {
     return this.task(function* (tool) {
       for (;;) yield* tool.user('main', 1e12);
     });
+  }
+
+  /** A task that becomes this program the first time it runs. */
+  exec(code: Program): Task {
+    const image = compile(code);
+    const [program] = image.dsos;
+    const executable: Executable = {
+      comm: image.comm,
+      program: program!,
+      interpreter: undefined,
+      libraries: new Map(),
+      start: () => image.start('test'),
+    };
+    return this.kernel.spawn('perf-exec', { run: () => this.kernel.execve(executable) });
   }
 
   /** Opens a counter for each event; throws at the first that is refused. */
