@@ -1,7 +1,7 @@
 /** gperf record: perf's messages around a recording that is made by simulation. */
 import { fstatSync } from 'node:fs';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
-import type { MachineSpec } from '../experiment/setup.ts';
+import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { LiveLock, OpenError } from '../experiment/run.ts';
@@ -109,7 +109,7 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
 
 /** record_opts__config_freq(): -F against the kernel's limit. */
 function frequency(text: string, spec: MachineSpec, strict: boolean, say: (text: string) => void): number {
-  const limit = spec.values['host.max_sample_rate'];
+  const limit = sampleRateLimit(spec);
   const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
   const freq = parseFreq(text);
   if (freq === 'max') {

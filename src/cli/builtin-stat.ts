@@ -1,7 +1,7 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
 import { appendFileSync, writeFileSync, writeSync } from 'node:fs';
 import { LiveLock } from '../experiment/run.ts';
-import type { MachineSpec } from '../experiment/setup.ts';
+import { watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { strerror } from '../perfdata/errors.ts';
@@ -172,7 +172,7 @@ function printResult(
         metricOnly,
         nullRun: o.null === true && o.event.length === 0,
         table: o.table === true,
-        nmiWatchdog: spec?.values['host.watchdog'] === true,
+        nmiWatchdog: spec !== undefined && watchdogOf(spec),
         scale,
       }),
     );

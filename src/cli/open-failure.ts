@@ -11,7 +11,7 @@ export function openFailure({ evsel, errno }: OpenError): string {
   if (errno === EACCES)
     return (
       'Error:\nAccess to performance monitoring and observability operations is limited.\n' +
-      `The simulated kernel's perf_event_paranoid setting does not allow ${name}: use --set host.paranoid=-1, or ${name}:u.`
+      `The simulated kernel's perf_event_paranoid setting does not allow ${name}: use --set host.paranoid=-1 (guest.paranoid in a guest), or ${name}:u.`
     );
   if (errno === EOPNOTSUPP && (attr.precise_ip ?? 0) > 0)
     return `Error:\n${name}: PMU Hardware doesn't support sampling at precise level ${attr.precise_ip}; gperf does not model PEBS. Try without 'p'.`;

@@ -2,6 +2,7 @@
  * What a recording says of the machine it was made on: perf_env out of a machine's spec. Nothing of the machine that runs
  * gperf is in it.
  */
+import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { PerfEnv } from '../uapi/evsel.ts';
 import { GPERF_VERSION } from './version.ts';
@@ -10,23 +11,27 @@ import { GPERF_VERSION } from './version.ts';
 export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv {
   const { identity } = spec.preset;
   const { values: v } = spec;
-  const cpus = v['host.cpus'];
+  const of = side(spec);
+  const cpus = v[`${of}.cpus`];
+  // A vCPU is a socket of its own, as QEMU lays them out.
+  const sockets = of === 'guest' ? cpus : identity.sockets;
+  const threads = of === 'guest' ? 1 : identity.threadsPerCore;
   return {
     hostname: 'gperf',
-    os_release: v['host.kernel'],
+    os_release: v[`${of}.kernel`],
     version: `gperf-${GPERF_VERSION}`,
     arch: 'x86_64',
     nr_cpus_avail: cpus,
     nr_cpus_online: cpus,
     cpu_desc: identity.cpu_desc,
     cpuid: identity.cpuid,
-    total_mem: v['host.memory'],
+    total_mem: v[`${of}.memory`],
     cmdline,
     pmu_mappings: [
       { type: 4, name: 'cpu' },
       { type: 1, name: 'software' },
     ],
-    cpu_topology: topology(cpus, identity.sockets, identity.threadsPerCore),
+    cpu_topology: topology(cpus, sockets, threads),
   };
 }
 

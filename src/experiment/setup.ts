@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
+import { side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../uapi/nearest.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -117,5 +118,10 @@ export const catalogue = {
 /** Whether perf_event_open would take an event on the machine. */
 export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {
   if (type === PERF_TYPE.SOFTWARE) return config <= PERF_COUNT_SW.CGROUP_SWITCHES;
-  return spec.values['pmu.gp'] > 0 && eventCodeOf(type, config) !== undefined;
+  return spec.vpmu !== 'none' && spec.values['pmu.gp'] > 0 && eventCodeOf(type, config) !== undefined;
 }
+
+/** kernel.perf_event_max_sample_rate where perf runs. */
+export const sampleRateLimit = (spec: MachineSpec): number => spec.values[`${side(spec)}.max_sample_rate`];
+/** Whether the kernel perf runs on has its NMI watchdog on. */
+export const watchdogOf = (spec: MachineSpec): boolean => spec.values[`${side(spec)}.watchdog`];
