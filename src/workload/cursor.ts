@@ -518,6 +518,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     const base1 = plain[body * na + 1]!;
     const base2 = plain[body * na + 2]!;
     const limit0 = limits[0]!;
+    const limit1 = n0 > 1 ? limits[1]! : Infinity;
+    const limit2 = n0 > 2 ? limits[2]! : Infinity;
+    const tot = top * na;
     for (;;) {
       if (n === 1) {
         // What remains is the last iteration's.
@@ -597,9 +600,9 @@ export class Cursor implements ExecutionCursor, Books, Truth {
       item[0] = t0;
       item[1] = t1;
       item[2] = t2;
-      let crosses = cur[0]! + t0 >= limit0;
-      for (let a = 1; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
-      for (let a = 0; a < na; a++) eTotal[top * na + a] = eTotal[top * na + a]! - item[a]!;
+      let crosses = cur[0]! + t0 >= limit0 || cur[1]! + t1 >= limit1 || cur[2]! + t2 >= limit2;
+      for (let a = 3; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      for (let a = 0; a < na; a++) eTotal[tot + a] = eTotal[tot + a]! - item[a]!;
       n--;
       if (crosses) {
         this.eN[top] = n;
@@ -864,11 +867,14 @@ export class Cursor implements ExecutionCursor, Books, Truth {
 
   /** Retires items of a sequence up to the one that crosses a limit, and opens that one. */
   private walkSeq(top: number, limits: Float64Array): void {
-    const t = this.t;
+    const { t, tally, current: cur, item, arena, happened, inUnit } = this;
     const { plain, weight, columns } = this.armed;
+    const { own0, ownEntry, ownLo, ownHi, nested0, nestedFrom, nestedTo, periodic0 } = t;
     const na = columns.length;
     const n0 = this.nrArmed;
-    const { current: cur, item, arena } = this;
+    const limit0 = limits[0]!;
+    const limit1 = n0 > 1 ? limits[1]! : Infinity;
+    const limit2 = n0 > 2 ? limits[2]! : Infinity;
     const node = this.eNode[top]!;
     const base = this.eBase[top]!;
     const child0 = t.child0[node]!;
@@ -880,49 +886,55 @@ export class Cursor implements ExecutionCursor, Books, Truth {
         branch = t.site[v]!;
         v = t.children[t.child0[v]! + (arena[base + branch] !== 0 ? 0 : 1)]!;
       }
-      for (let a = 0; a < na; a++) item[a] = plain[v * na + a]!;
-      for (let j = t.own0[v]!; j < t.own0[v + 1]!; j++) {
-        const e = t.ownEntry[j]!;
+      let t0 = plain[v * na]!;
+      let t1 = plain[v * na + 1]!;
+      let t2 = plain[v * na + 2]!;
+      for (let a = 3; a < na; a++) item[a] = plain[v * na + a]!;
+      // What happens inside, to be booked if the item retires.
+      let nh = 0;
+      for (let j = own0[v]!; j < own0[v + 1]!; j++) {
+        const e = ownEntry[j]!;
         const x = arena[base + e]!;
-        if (x > t.ownLo[j]! && x <= t.ownHi[j]!) for (let a = 0; a < na; a++) item[a] = item[a]! + weight[e * na + a]!;
+        if (x <= ownLo[j]! || x > ownHi[j]!) continue;
+        happened[nh] = e;
+        inUnit[nh++] = 1;
       }
-      for (let j = t.nested0[v]!; j < t.nested0[v + 1]!; j++) {
-        for (let e = t.nestedFrom[j]!; e < t.nestedTo[j]!; e++) {
+      for (let j = nested0[v]!; j < nested0[v + 1]!; j++) {
+        for (let e = nestedFrom[j]!; e < nestedTo[j]!; e++) {
           const c = arena[base + e]!;
-          if (c !== 0) for (let a = 0; a < na; a++) item[a] = item[a]! + c * weight[e * na + a]!;
+          if (c === 0) continue;
+          happened[nh] = e;
+          inUnit[nh++] = c;
         }
       }
-      let crosses = false;
-      for (let a = 0; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      for (let h = 0; h < nh; h++) {
+        const x = inUnit[h]!;
+        const wa = happened[h]! * na;
+        t0 += x * weight[wa]!;
+        t1 += x * weight[wa + 1]!;
+        t2 += x * weight[wa + 2]!;
+        for (let a = 3; a < na; a++) item[a] = item[a]! + x * weight[wa + a]!;
+      }
+      let crosses = cur[0]! + t0 >= limit0 || cur[1]! + t1 >= limit1 || cur[2]! + t2 >= limit2;
+      for (let a = 3; a < n0; a++) if (cur[a]! + item[a]! >= limits[a]!) crosses = true;
+      if (!crosses) {
+        cur[0] = cur[0]! + t0;
+        cur[1] = cur[1]! + t1;
+        cur[2] = cur[2]! + t2;
+        for (let a = 3; a < na; a++) cur[a] = cur[a]! + item[a]!;
+        if (periodic0[v + 1]! > periodic0[v]!) this.countExecutions(v, t.frame[v]!, 1, base);
+        for (let h = 0; h < nh; h++) tally.occur(happened[h]!, inUnit[h]!);
+        tally.whole(v, 1);
+      }
+      if (branch >= 0 && t.every[branch]! > 0) this.executed[branch] = this.executed[branch]! + 1;
+      for (let h = 0; h < nh; h++) inUnit[h] = 0;
       if (crosses) {
         this.eIdx[top] = ix + 1;
-        if (branch >= 0 && t.every[branch]! > 0) this.executed[branch] = this.executed[branch]! + 1;
         this.open(top, v, base);
         return;
       }
-      for (let a = 0; a < na; a++) cur[a] = cur[a]! + item[a]!;
-      this.retireItem(v, base);
-      if (branch >= 0 && t.every[branch]! > 0) this.executed[branch] = this.executed[branch]! + 1;
     }
     this.pop(top);
-  }
-
-  /** An item of a sequence retires as a whole. */
-  private retireItem(v: number, base: number): void {
-    const t = this.t;
-    const { arena } = this;
-    if (t.periodic0[v + 1]! > t.periodic0[v]!) this.countExecutions(v, t.frame[v]!, 1, base);
-    for (let j = t.own0[v]!; j < t.own0[v + 1]!; j++) {
-      const x = arena[base + t.ownEntry[j]!]!;
-      if (x > t.ownLo[j]! && x <= t.ownHi[j]!) this.tally.occur(t.ownEntry[j]!, 1);
-    }
-    for (let j = t.nested0[v]!; j < t.nested0[v + 1]!; j++) {
-      for (let e = t.nestedFrom[j]!; e < t.nestedTo[j]!; e++) {
-        const c = arena[base + e]!;
-        if (c !== 0) this.tally.occur(e, c);
-      }
-    }
-    this.tally.whole(v, 1);
   }
 
   /** An item of a sequence becomes the next piece to run. */
@@ -954,7 +966,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     let fired = -1;
     while (q < end && fired < 0) {
       const v = t.instVector[q]! * na;
-      for (let a = 0; a < na; a++) cur[a] = cur[a]! + vectors[v + a]!;
+      cur[0] = cur[0]! + vectors[v]!;
+      cur[1] = cur[1]! + vectors[v + 1]!;
+      cur[2] = cur[2]! + vectors[v + 2]!;
+      for (let a = 3; a < na; a++) cur[a] = cur[a]! + vectors[v + a]!;
       for (let j = t.effect0[q]!; j < t.effect0[q + 1]!; j++) {
         const e = t.effectEntry[j]!;
         if (arena[base + e] !== t.effectSlot[j]! + 1) continue;
