@@ -6,7 +6,7 @@
  * 1/64s); reads give whole counts.
  *
  * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
- * Not modelled: PEBS, AnyThread, freezing on PMI, counters shared between hyperthreads, events that only some counters can
+ * Not modelled: PEBS, TSX (its bits of a selector are reserved), what AnyThread counts, freezing on PMI, counters shared between hyperthreads, events that only some counters can
  * count (the driver honours the constraints; this unit counts whatever it is told).
  */
 import type { Cpl, MsrPort } from '../arch/cpu.ts';
@@ -70,6 +70,9 @@ export class Pmu implements MsrPort {
   #high = 0;
   readonly #gpLimit: number;
   readonly #fixedLimit: number;
+  /** AnyThread came with version 3. */
+  readonly #evtselReserved: number;
+  readonly #fixedReserved: number;
   readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
   /**
    * Plans already built for the present events, by what enables them (EN bits, FIXED_CTR_CTRL, GLOBAL_CTRL): software
@@ -84,6 +87,8 @@ export class Pmu implements MsrPort {
     this.#modulus = 2 ** caps.width;
     this.#gpLimit = 2 ** caps.nrGp;
     this.#fixedLimit = 2 ** caps.nrFixed;
+    this.#evtselReserved = caps.version < 3 ? EVENTSEL.ANY : 0;
+    this.#fixedReserved = caps.version < 3 ? FIXED_CTRL.ANY * 0x11111111 : 0;
     const counter = (fixed: boolean) => (_: unknown, i: number) => ({
       value: 0,
       source: undefined,
@@ -169,6 +174,7 @@ export class Pmu implements MsrPort {
         (this.#fixed[r.idx] as Counter).value = this.#checked(msr, value);
         return;
       case 'PERFEVTSEL': {
+        if (value >= U32 || (value & this.#evtselReserved) !== 0) throw new GeneralProtection(msr, 'reserved bits');
         const changed = (this.#evtsel[r.idx] as number) ^ value;
         this.#evtsel[r.idx] = value;
         const bit = 1 << r.idx;
@@ -181,7 +187,8 @@ export class Pmu implements MsrPort {
         this.#offcoreRsp[r.idx] = value;
         break;
       case 'FIXED_CTR_CTRL':
-        if (value >= 2 ** (4 * this.caps.nrFixed)) throw new GeneralProtection(msr, 'reserved bits');
+        if (value >= 2 ** (4 * this.caps.nrFixed) || (value & this.#fixedReserved) !== 0)
+          throw new GeneralProtection(msr, 'reserved bits');
         this.#fixedCtrl = value;
         this.#plans[0] = this.#plans[1] = undefined;
         return;
