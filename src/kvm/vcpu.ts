@@ -26,6 +26,12 @@ import { KvmPmu, type Request, type Vpmu, type VpmuDesign, type VpmuPort } from 
 /** Time an exit takes beyond the usual: host interrupts, cold lines. */
 export type ExitTail = () => Cycles;
 
+/** What boots on a vCPU: a kernel, or less. */
+export interface GuestSoftware extends Software {
+  /** Runs until a time, or until `stop` holds at a point where the processor can be given up. */
+  run(until: Cycles, stop: () => boolean): void;
+}
+
 export class Vcpu implements Cpu, Software, TaskBody {
   readonly caps: PmuCaps;
   readonly exits = new ExitStats();
@@ -38,7 +44,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #vpmu: Vpmu;
   readonly #design: VpmuDesign;
   readonly #tail: ExitTail;
-  #guest!: Kernel;
+  #guest!: GuestSoftware;
   readonly #requests = new Set<Request>();
   #inGuest = false;
   #lvtpc: Vector | undefined;
@@ -81,7 +87,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   /** What runs in the guest, what it does first, and when the machine may stop running it. */
-  boot(guest: Kernel, reset: () => void, stop: () => boolean): void {
+  boot(guest: GuestSoftware, reset: () => void, stop: () => boolean): void {
     this.#guest = guest;
     this.#reset = reset;
     this.#stop = stop;
@@ -142,7 +148,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   rdpmc(ecx: number): number {
-    return this.#exit('RDPMC', () => this.#vpmu.rdpmc(ecx >= RDPMC_FIXED ? ecx - RDPMC_FIXED + PMC_IDX_FIXED : ecx));
+    return this.#exit('RDPMC', () => {
+      const fixed = ecx >= RDPMC_FIXED;
+      if (!fixed && ecx >= PMC_IDX_FIXED) throw new GeneralProtection(ecx, 'RDPMC of no counter');
+      return this.#vpmu.rdpmc(fixed ? ecx - RDPMC_FIXED + PMC_IDX_FIXED : ecx);
+    });
   }
 
   /** KVM of the time does not set the mask bit on delivery, so writing the entry only chooses the vector. */

@@ -7,7 +7,7 @@
  */
 import type { VpmuDesign } from '../vpmu.ts';
 import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
-import { emulatedRegisters } from './registers.ts';
+import { KVM_5_0_DEVIATIONS, emulatedRegisters } from './registers.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 
 export const legacy: VpmuDesign = {
@@ -15,6 +15,7 @@ export const legacy: VpmuDesign = {
   about: 'a host perf event, released and made again at every change',
   source: 'Linux 5.0, arch/x86/kvm/pmu.c',
   deviates: [
+    ...KVM_5_0_DEVIATIONS,
     {
       check: 'running-counter write',
       reason: 'the period of the host event does not follow a write to a running counter',

@@ -72,7 +72,7 @@ export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
 /** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
 export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const { pmu, host, task } = port;
-  const { user, kernel, int } = programmed(port, pmc);
+  const { user, kernel } = programmed(port, pmc);
   const fixed = pmc.idx >= PMC_IDX_FIXED;
   const generic = fixed
     ? FIXED_EVENTS[pmc.idx - PMC_IDX_FIXED]
@@ -82,7 +82,8 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const attr = {
     type: generic === undefined ? PERF_TYPE.RAW : PERF_TYPE.HARDWARE,
     config: generic ?? eventCode(pmc.eventsel),
-    sample_period: (pmu.modulus - pmc.counter) % pmu.modulus,
+    // All of the counter's range from 0: a period of 0 would make it an event that never tells of an overflow.
+    sample_period: pmu.modulus - pmc.counter,
     sample_type: 0,
     read_format: 0,
     pinned: true,
@@ -93,22 +94,21 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   };
   port.trace(`reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
   host.cpu.spend(FN.perf_event_create_kernel_counter);
-  const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () =>
-    kvm_perf_overflow(port, pmc, int),
-  );
+  const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () => kvm_perf_overflow(port, pmc));
   pmu.reprogram_pmi.delete(pmc.idx);
   if (typeof event !== 'number') pmc.perf_event = event;
 }
 
 /** kvm_perf_overflow(), kvm_perf_overflow_intr(): a second overflow before the first was handled is dropped. */
-export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc, int: boolean): void {
+export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc): void {
   const { pmu, host } = port;
   host.cpu.spend(FN.kvm_perf_overflow);
   if (pmu.reprogram_pmi.has(pmc.idx)) return;
   pmu.reprogram_pmi.add(pmc.idx);
   pmu.setStatus(pmc.idx);
   port.request('PMU');
-  if (int) port.request('PMI');
+  // What the guest asks for now: an event that is reused outlives changes of the interrupt bit.
+  if (programmed(port, pmc).int) port.request('PMI');
   port.trace(`kvm_perf_overflow: ${counterName(pmc)} GLOBAL_STATUS=0x${pmu.global_status.toString(16)}, KVM_REQ_PMI`);
 }
 

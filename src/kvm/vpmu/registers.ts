@@ -5,13 +5,27 @@
  */
 import { GeneralProtection, MSR, PMC_IDX_FIXED, type PmuRegister } from '../../arch/msr.ts';
 import { fixedCtrlField } from '../../arch/perfevtsel.ts';
-import { hasBit, type KvmPmc, type KvmPmu, type Vpmu } from '../vpmu.ts';
+import { hasBit, type Deviation, type KvmPmc, type KvmPmu, type Vpmu } from '../vpmu.ts';
 
 const U32 = 2 ** 32;
 /** ANY is reserved; so is everything above CMASK. */
 const EVENTSEL_RESERVED = 1 << 21;
 /** Bits of FIXED_CTR_CTRL that a version 2 guest may set, a nibble each: OS, USR, PMI. */
 const FIXED_NIBBLE = 0xb;
+
+/** What KVM of Linux 5.0 gets wrong around these registers, whatever the design. */
+export const KVM_5_0_DEVIATIONS: readonly Deviation[] = [
+  {
+    check: 'full-width write of a fixed counter',
+    reason: 'KVM sign-extends the low 32 bits, as it does for the legacy alias',
+    commit: '2924b52117b2 ("KVM: x86/pmu: do not mask the value that is written to fixed PMUs")',
+  },
+  {
+    check: 'LVTPC is masked on delivery',
+    reason: 'the virtual local APIC leaves the entry unmasked, so that a PMI can follow one that is being handled',
+    commit: 'a16eb25b09c0 ("KVM: x86: Mask LVTPC when handling a PMI")',
+  },
+];
 
 /** What a design does for the registers to have their effect. */
 export interface CounterOps {

@@ -15,7 +15,7 @@ import { FN } from '../../kernel/symbols.ts';
 import type { KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
-import { emulatedRegisters } from './registers.ts';
+import { KVM_5_0_DEVIATIONS, emulatedRegisters } from './registers.ts';
 
 /** Slices without use after which a counter goes back to the host. */
 const UNUSED_SLICES = 1;
@@ -100,7 +100,8 @@ class DrivenVpmu {
     const { perf_event: event } = pmc;
     if (event === undefined || event.state !== PERF_EVENT_STATE.ACTIVE || event.hw.idx < 0) return;
     event.ownedByKvm = true;
-    // The host's driver has started it: from here its registers are KVM's.
+    // The host's driver armed it for at most half its range; from here its registers are KVM's.
+    this.#writeHardware(pmc, pmc.counter);
     this.#running.add(pmc);
   }
 
@@ -164,7 +165,7 @@ export const v2: VpmuDesign = {
   name: 'v2',
   about: "the letter's proposal: a host counter allocated once, its MSRs driven by KVM",
   source: 'RFC "Intel Virtual PMU Optimization" v2, March 2019',
-  deviates: [],
+  deviates: KVM_5_0_DEVIATIONS,
   guestCaps: versionTwoGuest,
   attach(port): Vpmu {
     const driven = new DrivenVpmu(port);
