@@ -1,0 +1,112 @@
+/**
+ * What a contract check works with: a processor just out of reset and a kernel that does nothing but take NMIs. Drivers put
+ * the same kernel on the bare core, or on a vCPU with a host's Linux below it.
+ */
+import type { Cpu, Regs, Vector } from '../../src/arch/cpu.ts';
+import { eventVector, type EventVector } from '../../src/arch/events.ts';
+import type { PmuCaps } from '../../src/arch/cpuid.ts';
+import { Core } from '../../src/hw/core.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { HostGlobal } from '../../src/kernel/host-global.ts';
+import { Vcpu, type GuestSoftware } from '../../src/kvm/vcpu.ts';
+import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
+import { hostDraws } from '../../src/machine/costs.ts';
+import { stream } from '../../src/sim/rng.ts';
+import { cycles, type Cycles } from '../../src/units.ts';
+import { branch, func, loop, op, ops, program } from '../../src/workload/build.ts';
+import { compile } from '../../src/workload/compile.ts';
+import { BROADWELL, CLOCK, CONFIG } from '../kernel/machine.ts';
+
+const FOREVER = cycles(Infinity);
+
+/** Ring-3 code without calls or traps: nine instructions an iteration, two of them branches. */
+const CODE = program({
+  name: 'contract',
+  about: 'a loop of exactly known length',
+  params: [{ name: 'times', default: 1, about: 'iterations' }],
+  functions: [func('main', [loop('${times}', [ops(5, 'alu'), op('load'), branch(0.5, [op('nop')], [op('nop')])])])],
+});
+
+export interface Nmi {
+  readonly cpl: Regs['cpl'];
+  /** What ring 3 had retired since the code that was interrupted began. */
+  readonly retired: EventVector;
+}
+
+/** The kernel under which checks run: ring 0 is the check itself. */
+export class ContractKernel implements GuestSoftware {
+  readonly cpu: Cpu;
+  readonly nmis: Nmi[] = [];
+  /** What the NMI handler does after it wrote the NMI down; the default acknowledges at the local APIC only. */
+  onNmi: () => void = () => this.cpu.setLvtpc('NMI');
+  done = false;
+  readonly #check: (kernel: ContractKernel) => void;
+  #code: ReturnType<ReturnType<typeof compile>['start']> | undefined;
+
+  constructor(cpu: Cpu, check: (kernel: ContractKernel) => void) {
+    this.cpu = cpu;
+    this.#check = check;
+  }
+
+  run(): void {
+    if (this.done) return;
+    this.cpu.setLvtpc('NMI');
+    this.#check(this);
+    this.done = true;
+  }
+
+  /** Ring-3 code of so many iterations, to its end; what it retired. */
+  user(times = 1000): EventVector {
+    const code = compile(CODE, { times }).start('contract');
+    this.#code = code;
+    while (!code.finished) {
+      const reason = this.cpu.execute(code, FOREVER);
+      if (reason === 'trap') throw new Error('the code of a check does not trap');
+    }
+    return code.totals(eventVector());
+  }
+
+  interrupt(vector: Vector, { cpl }: Regs): void {
+    if (vector !== 'NMI') return;
+    this.nmis.push({ cpl, retired: this.#code?.totals(eventVector()) ?? eventVector() });
+    this.onNmi();
+  }
+
+  needResched(): boolean {
+    return false;
+  }
+}
+
+export interface ContractDriver {
+  readonly name: string;
+  /** Runs a check in ring 0 of a processor just out of reset. */
+  run(check: (kernel: ContractKernel) => void): void;
+}
+
+/** The processor itself. */
+export const bareCore = (name: string, caps: PmuCaps): ContractDriver => ({
+  name,
+  run(check) {
+    const core = new Core({ ...BROADWELL, caps }, stream('contract', 'skid'));
+    const kernel = new ContractKernel(core, check);
+    core.setSoftware(kernel);
+    kernel.run();
+  },
+});
+
+/** A vCPU of a design, on a host with nothing else to do. */
+export const vcpuUnder = (design: VpmuDesign): ContractDriver => ({
+  name: `a vCPU under ${design.name}`,
+  run(check) {
+    const core = new Core(BROADWELL, stream('contract', 'skid'));
+    const draws = hostDraws(stream('contract', 'ipi'), CLOCK, 88, 'warm');
+    const host = new Kernel(core, CLOCK, CONFIG, new HostGlobal(draws));
+    core.setSoftware(host);
+    host.boot();
+    const vcpu = new Vcpu(core, host, design, () => 0 as Cycles);
+    const kernel = new ContractKernel(vcpu, check);
+    const nothing = (): void => undefined;
+    vcpu.boot(kernel, nothing, () => false);
+    host.run(FOREVER, () => kernel.done);
+  },
+});

@@ -1,0 +1,59 @@
+/**
+ * One contract for every PMU that software can be given: the core's own, and a vCPU's under each registered design. What the
+ * real design gets wrong is declared (VpmuDesign.deviates) and must fail its check; everything else passes.
+ */
+import { AssertionError, expect } from 'chai';
+import { GeneralProtection, MSR, RDPMC_FIXED, decodePmuMsr } from '../../src/arch/msr.ts';
+import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
+import type { Deviation } from '../../src/kvm/vpmu.ts';
+import { BROADWELL } from '../kernel/machine.ts';
+import { CHECKS } from './checks.ts';
+import { bareCore, vcpuUnder, type ContractDriver } from './driver.ts';
+
+function holds(driver: ContractDriver, deviates: readonly Deviation[]): void {
+  describe(`${driver.name} keeps the contract`, () => {
+    for (const { name, run } of CHECKS) {
+      const deviation = deviates.find(({ check }) => check === name);
+      if (deviation === undefined) it(name, () => driver.run(run));
+      else
+        it(`${name}: fails, because ${deviation.reason}`, () => {
+          expect(() => driver.run(run)).to.throw(AssertionError);
+        });
+    }
+  });
+}
+
+describe('contract: a PMU', () => {
+  const { caps } = BROADWELL;
+  holds(bareCore('the core', caps), []);
+  holds(bareCore('a core of version 2', { ...caps, version: 2, fullWidthWrite: false }), []);
+  const withPmu = DESIGNS.filter((design) => design.guestCaps(caps).nrGp > 0);
+  for (const design of withPmu) holds(vcpuUnder(design), design.deviates);
+
+  it('deviations name checks, reasons and commits', () => {
+    const names = new Set(CHECKS.map(({ name }) => name));
+    for (const { deviates } of DESIGNS)
+      for (const { check, reason, commit } of deviates) {
+        expect(names.has(check), check).to.equal(true);
+        expect(reason).to.not.equal('');
+        expect(commit).to.match(/KVM: /);
+      }
+  });
+
+  for (const design of DESIGNS.filter((d) => !withPmu.includes(d)))
+    it(`${design.name}: every register and every counter faults`, () => {
+      vcpuUnder(design).run(({ cpu }) => {
+        expect(cpu.caps).to.include({ version: 0, nrGp: 0, nrFixed: 0 });
+        let tried = 0;
+        for (let msr = MSR.IA32_PMC0; msr <= MSR.IA32_A_PMC0 + 8; msr++) {
+          if (decodePmuMsr(msr) === undefined) continue;
+          tried++;
+          expect(() => cpu.rdmsr(msr), `RDMSR 0x${msr.toString(16)}`).to.throw(GeneralProtection);
+          expect(() => cpu.wrmsr(msr, 0), `WRMSR 0x${msr.toString(16)}`).to.throw(GeneralProtection);
+        }
+        expect(tried).to.be.above(30);
+        for (const ecx of [0, 3, RDPMC_FIXED, RDPMC_FIXED + 2])
+          expect(() => cpu.rdpmc(ecx)).to.throw(GeneralProtection);
+      });
+    });
+});
