@@ -4,7 +4,7 @@
  * Values come, in this order of strength, from the last use of an option, its environment variable, nothing.
  */
 import yargs from 'yargs';
-import { UsageError } from './errors.ts';
+import { EXIT, UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { lex } from './lexer.ts';
 import type { CommandTable, OptionSpec, OptionValues } from './options/option.ts';
@@ -88,7 +88,7 @@ export function parseArgs<const O extends readonly OptionSpec[]>(
   for (const { name, conflicts } of options) {
     const other = conflicts?.find((c) => values.get(c) !== undefined);
     if (other !== undefined && values.get(name) !== undefined) {
-      throw new UsageError(`cannot use both --${name} and --${other}\n`, optionUsage(table, name, other));
+      throw new UsageError(`cannot use both --${name} and --${other}\n`, optionUsage(table, name, other), EXIT.INVALID);
     }
   }
   const typed = options.map(({ name, kind }) => [name, valueOf(kind, values.get(name))] as const);

@@ -15,11 +15,10 @@ import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { openFailure } from './open-failure.ts';
 import { RECORD } from './options/record.ts';
-import { INTERRUPTED, Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
+import { Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
 import { parseCallGraph, parseFreq, parseMmapPages } from './values.ts';
 
 const MIB = 2 ** 20;
-const USAGE_ERROR = 234;
 const DEFAULT_OUTPUT = 'perf.data';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
@@ -36,8 +35,9 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (o['dry-run'] === true) return 0;
 
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
-  const cmdline = commandLine(['record'], argv, spec, context);
-  const watch = await Watch.start(context, 'record');
+  const cmdline = commandLine(['record'], argv, rest, spec, context);
+  const sink = await withFileErrors(() => openSink(output));
+  const watch = await Watch.start(context, 'record', () => sink.abort());
   let recorded: Recorded;
   try {
     recorded = await withFileErrors(async () =>
@@ -46,7 +46,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
         workload,
         evlist,
         cmdline,
-        sink: openSink(output),
+        sink,
         cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
         noCache: o['no-buildid-cache'] === true || o['no-buildid'] === true,
         noBuildId: o['no-buildid'] === true,
@@ -68,7 +68,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     say(`# reproduce: ${cmdline.map(shellWord).join(' ')}\n`);
   }
   for (const reason of recorded.symbolTrouble) say(`# symbols: ${reason}\n`);
-  return recorded.interrupted ? INTERRUPTED : recorded.status;
+  return watch.exitCode ?? recorded.status;
 }
 
 type Options = ReturnType<typeof parseArgs<typeof RECORD.options>>['options'];
@@ -82,7 +82,9 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
     if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(RECORD, 'event'));
     throw error;
   }
-  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', USAGE_ERROR);
+  if (o.freq !== undefined && o.count !== undefined)
+    throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
+  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
   const callgraph =
     o['call-graph'] === undefined
       ? o.g === true
@@ -122,7 +124,7 @@ function frequency(text: string, spec: MachineSpec, strict: boolean, say: (text:
   if (strict)
     throw new InputError(
       `error: Maximum frequency rate (${grouped(limit)} Hz) exceeded.\n${raise}${lowered}`.trimEnd(),
-      USAGE_ERROR,
+      EXIT.INVALID,
     );
   say(
     `warning: Maximum frequency rate (${grouped(limit)} Hz) exceeded, throttling from ${grouped(freq)} Hz to ${grouped(limit)} Hz.\n` +

@@ -4,7 +4,6 @@ import { reportStdio } from '../report/report.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError } from './errors.ts';
-import { optionUsage } from './help.ts';
 import { REPORT } from './options/report.ts';
 import { given, printRecording } from './recording.ts';
 import { parseSeparator, parseWords } from './values.ts';
@@ -12,7 +11,7 @@ import { parseSeparator, parseWords } from './values.ts';
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(REPORT, argv, context.terminal.env);
   if (rest.length > 0) throw new UsageError(`gperf report takes no arguments, got '${rest.join(' ')}'`);
-  return printRecording(o, context, optionUsage(REPORT, 'sort'), ({ session, symbols }, header) => {
+  return printRecording(o, context, REPORT, 'Error:\n', ({ session, symbols }, header) => {
     if (o.stats === true) return reportStats(session, symbols);
     if (o.tasks === true || o.mmaps === true) return reportTasks(session, symbols, o.mmaps === true);
     return reportStdio(session, symbols, { ...reportOptions(o), ...header });

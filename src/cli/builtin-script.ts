@@ -3,7 +3,6 @@ import { scriptLines } from '../report/script.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
-import { optionUsage } from './help.ts';
 import { SCRIPT } from './options/script.ts';
 import { given, printRecording } from './recording.ts';
 import { parseWords } from './values.ts';
@@ -11,7 +10,7 @@ import { parseWords } from './values.ts';
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(SCRIPT, argv, context.terminal.env);
   if (rest.length > 0) throw new UsageError(`gperf does not model perf script's scripts ('${rest[0]}').`);
-  return printRecording(o, context, optionUsage(SCRIPT, 'fields'), ({ session, symbols }, header) =>
+  return printRecording(o, context, SCRIPT, '', ({ session, symbols }, header) =>
     scriptLines(session, symbols, { ...scriptOptions(o), ...header }),
   );
 }

@@ -1,45 +1,31 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
-import { appendFileSync, writeFileSync, writeSync } from 'node:fs';
 import { LiveLock } from '../experiment/run.ts';
-import { watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
+import { watchdogOf } from '../experiment/setup.ts';
 import { openSink } from '../perfdata/sink.ts';
-import { strerror } from '../perfdata/errors.ts';
-import {
-  INTERVALS_PER_HEADER,
-  intervalHeader,
-  intervalStamp,
-  rawCounts,
-  resultRows,
-  startedOn,
-  statLines,
-  statText,
-  type StatTarget,
-} from '../report/stat.ts';
-import { statCsv } from '../report/stat-csv.ts';
-import { statJson } from '../report/stat-json.ts';
-import { since, statRows, unscaled, type StatRow } from '../report/stat-rows.ts';
+import { rawCounts } from '../report/stat.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
-import type { Evsel } from '../uapi/evsel.ts';
 import { statAttrs, statDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
-import type { StatResult } from '../uapi/results.ts';
 import { parseArgs, parseSubcommand } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { STAT, STAT_REPORT } from './options/stat.ts';
-import { INTERRUPTED, Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
-import { localeGroups, wantsColor } from './term.ts';
-import { parseSeparator } from './values.ts';
+import { inputPath, openErrors } from './recording.ts';
+import { Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
+import { StatOutput } from './stat-output.ts';
+import { StatPrinter, type StatOptions } from './stat-printer.ts';
 
-/** The day every simulated run starts on, as ctime() words it. */
-const EPOCH = 'Sat Mar 23 14:18:03 2019';
 const DEFAULT_FILE = 'perf.data';
 const NS_PER_MS = 1e6;
 const MOST_REPEATS = 100;
-
-type Options = ReturnType<typeof parseArgs<typeof STAT.options>>['options'];
+/** --timeout, ms: least, and least without a warning. */
+const TIMEOUT = { least: 10, advised: 100 } as const;
+/** Exit statuses above this are deaths by signal. */
+const SIGNALLED = 128;
+/** strsignal() of what can end a workload. */
+const SIGNAL_TEXT: Readonly<Record<number, string>> = { 2: 'Interrupt', 15: 'Terminated' };
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { env } = context.terminal;
@@ -47,6 +33,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (plain.rest[0] === 'report') return report(plain.rest.slice(1), plain.options, context);
   const { options, rest, subcommand } = parseSubcommand(STAT, ['record'], argv, env);
   if (subcommand === undefined) return count(argv, options, rest, context, undefined);
+  if (options.repeat !== undefined && options.repeat !== 1)
+    throw new InputError('Cannot use -r option with perf stat record.');
   // The -o of stat record is the file of the counts; the text goes to stderr.
   return count(argv, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
 }
@@ -54,70 +42,107 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 /** Runs the workload and prints; `file` is where stat record stores the counts. */
 async function count(
   argv: readonly string[],
-  o: Options,
+  o: StatOptions,
   rest: readonly string[],
   context: CommandContext,
   file: string | undefined,
 ): Promise<number> {
-  const repeat = o.repeat ?? 1;
-  if (repeat < 1 || repeat > MOST_REPEATS)
-    throw new UsageError(`-r ${repeat}: must be from 1 to ${MOST_REPEATS}`, optionUsage(STAT, 'repeat'));
+  check(o);
   const spec = await machineOf(o);
   const evlist = events(o);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
-  const cmdline = commandLine(['stat'], argv, spec, context);
-  const out = new Output(o, context);
+  const cmdline = commandLine(['stat'], argv, rest, spec, context);
   const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));
+  const out = new StatOutput(o);
+  const abandon = (): void => {
+    sink?.abort();
+    out.abort();
+  };
+  const printer = new StatPrinter(o, out, context.terminal);
+  // -I 0 is no interval.
+  const ms = o['interval-print'] ?? 0;
   const readings: Reading[] = [];
-  const watch = await Watch.start(context, 'stat');
+  // Lines of -I show progress themselves.
+  const watch = await Watch.start(context, ms > 0 && out.live ? undefined : 'stat', abandon);
   let counted: Counted;
+  let status: number;
   try {
-    const interval = o['interval-print'];
-    const intervals = new Intervals(o, out, evlist);
     counted = await countWorkload({
       spec,
       workload,
       evlist,
-      repeat,
+      repeat: o.repeat ?? 1,
       breathe: watch.breathe,
       ...(o.timeout === undefined ? {} : { timeout: o.timeout * NS_PER_MS }),
-      ...(interval === undefined
+      ...(ms === 0
         ? {}
         : {
             interval: {
-              ns: interval * NS_PER_MS,
+              ns: ms * NS_PER_MS,
               report: (time, counts) => {
                 readings.push({ time, counts, final: false });
-                intervals.print({ time, counts, final: false });
+                printer.interval(evlist, { time, counts, final: false });
               },
             },
           }),
     });
-    const last = counted.runs.at(-1)!;
-    const final = { time: last.elapsed, counts: last.counts, final: true };
-    readings.push(final);
-    if (interval !== undefined) intervals.print(final);
-    if (interval === undefined || o.summary === true)
-      printResult(out, counted, o, { kind: 'command', argv: rest }, spec, context);
   } catch (error) {
-    sink?.abort();
+    watch.stop();
+    abandon();
     if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
     throw error;
-  } finally {
-    watch.stop();
   }
-  if (o.verbose > 0) process.stderr.write(rawCounts(counted.evlist, counted.runs.at(-1)!.counts));
+  watch.stop();
+  const last = counted.runs.at(-1)!;
+  readings.push({ time: last.elapsed, counts: last.counts, final: true });
+  ({ status } = last);
+  if (status > SIGNALLED) {
+    // Like perf, which has seen a signal end the workload: its own exit code tells of signals to itself only.
+    process.stderr.write(`${rest[0]}: ${SIGNAL_TEXT[status - SIGNALLED] ?? `Signal ${status - SIGNALLED}`}\n`);
+    status = EXIT.OK;
+  }
+  if (o.verbose > 0) process.stderr.write(rawCounts(counted.evlist, last.counts));
+  if (ms > 0) printer.interval(counted.evlist, readings.at(-1)!);
+  const watchdog = watchdogOf(spec);
+  if (ms === 0 || o.summary === true) printer.result(counted, { kind: 'command', argv: rest }, watchdog);
   out.close();
   if (sink !== undefined)
-    await withFileErrors(() =>
-      writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, o['interval-print'] ?? 0, readings),
-    );
+    await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings));
   if (o.verbose > 0) process.stderr.write(`# reproduce: ${cmdline.map(shellWord).join(' ')}\n`);
-  return counted.report.interrupted ? INTERRUPTED : counted.runs.at(-1)!.status;
+  return watch.exitCode ?? status;
+}
+
+/** What perf stat refuses before it looks at the workload, in its words. */
+function check(o: StatOptions): void {
+  const refuse = (message: string, ...names: readonly string[]): UsageError =>
+    new UsageError(`${message}\n`, optionUsage(STAT, ...names), EXIT.INVALID);
+  const { repeat, timeout } = o;
+  const interval = o['interval-print'] ?? 0;
+  const logFd = o['log-fd'];
+  if (logFd !== undefined && logFd < 0) throw refuse('argument to --log-fd must be a > 0', 'log-fd');
+  if (o['field-separator'] !== undefined && o['big-num'] === true)
+    throw refuse('-B option not supported with -x', 'big-num', 'field-separator');
+  if (repeat !== undefined && repeat < 0) throw refuse('Run count must be a positive number', 'repeat');
+  if (repeat !== undefined && (repeat === 0 || repeat > MOST_REPEATS))
+    throw new UsageError(`-r ${repeat}: must be from 1 to ${MOST_REPEATS}\n`, optionUsage(STAT, 'repeat'));
+  if (o.table === true && (repeat ?? 1) === 1) throw refuse('--table is only supported with -r', 'repeat', 'table');
+  if (o['interval-count'] !== undefined && interval === 0)
+    throw refuse(
+      'interval-count option should be used together with interval-print.',
+      'interval-count',
+      'interval-print',
+    );
+  if (timeout === undefined || timeout === 0) return;
+  if (timeout < TIMEOUT.least) throw refuse(`timeout must be >= ${TIMEOUT.least}ms.`, 'timeout');
+  if (interval > 0) throw refuse('timeout option is not supported with interval-print.', 'timeout', 'interval-print');
+  if (timeout < TIMEOUT.advised)
+    process.stderr.write(
+      `timeout < ${TIMEOUT.advised}ms. The overhead percentage could be high in some cases. Please proceed with caution.\n`,
+    );
 }
 
 /** -e, or the default list as -d extends it. */
-function events(o: Options): ReturnType<typeof statAttrs> {
+function events(o: StatOptions): ReturnType<typeof statAttrs> {
   try {
     const parsed =
       o.event.length > 0
@@ -137,122 +162,15 @@ function events(o: Options): ReturnType<typeof statAttrs> {
 }
 
 /** gperf stat report -i FILE */
-async function report(argv: readonly string[], o: Options, context: CommandContext): Promise<number> {
+async function report(argv: readonly string[], o: StatOptions, context: CommandContext): Promise<number> {
   const { options: ro } = parseArgs(STAT_REPORT, argv, context.terminal.env);
-  const { result, cmdline } = await withFileErrors(() => readStatFile(ro.input ?? DEFAULT_FILE));
-  const out = new Output(o, context);
-  printResult(out, result, o, { kind: 'recording', argv: cmdline }, undefined, context);
+  const path = inputPath(ro.input);
+  const { result, cmdline } = await openErrors(ro.input, () => readStatFile(path));
+  const out = new StatOutput(o);
+  new StatPrinter(o, out, context.terminal).result(result, {
+    kind: 'recording',
+    argv: path === '-' ? ['pipe'] : cmdline,
+  });
   out.close();
-  return 0;
-}
-
-function printResult(
-  out: Output,
-  counted: StatResult,
-  o: Options,
-  target: StatTarget,
-  spec: MachineSpec | undefined,
-  context: CommandContext,
-): void {
-  const runs = counted.runs.length;
-  const scale = o.scale !== false;
-  const separator = o['field-separator'];
-  const metricOnly = o['metric-only'] === true;
-  const summary = o.summary === true && o['interval-print'] !== undefined && o['no-csv-summary'] !== true;
-  if (separator !== undefined) {
-    const stamp = summary ? { stamp: '         summary' } : {};
-    out.write(statCsv(resultRows(counted, { scale }), parseSeparator(separator), { runs, metricOnly, ...stamp }));
-  } else if (o['json-output'] === true) out.write(statJson(resultRows(counted, { scale }), { runs, metricOnly }));
-  else
-    out.write(
-      statText(counted, {
-        target,
-        bigNum: out.bigNum,
-        color: wantsColor(context.terminal.stderr, context.terminal.env, colorChoice(o.color)),
-        metricOnly,
-        nullRun: o.null === true && o.event.length === 0,
-        table: o.table === true,
-        nmiWatchdog: spec !== undefined && watchdogOf(spec),
-        scale,
-      }),
-    );
-}
-
-const colorChoice = (text: string | undefined): 'auto' | 'always' | 'never' =>
-  text === 'always' || text === 'never' ? text : 'auto';
-
-/** Where the counts go: stderr, -o FILE [--append], --log-fd N, nowhere with --quiet. */
-class Output {
-  readonly bigNum: boolean;
-  readonly #o: Options;
-  #text = '';
-
-  constructor(o: Options, context: CommandContext) {
-    this.#o = o;
-    this.bigNum = o['big-num'] ?? localeGroups(context.terminal.env);
-  }
-
-  write(text: string): void {
-    if (this.#o.quiet === true) return;
-    const fd = this.#o['log-fd'];
-    if (this.#o.output !== undefined) this.#text += text;
-    else if (fd === undefined) process.stderr.write(text);
-    else writeTo(`file descriptor ${fd}`, () => writeSync(fd, text));
-  }
-
-  /** A file is written whole, at the end. */
-  close(): void {
-    const { output, append } = this.#o;
-    if (output === undefined || this.#o.quiet === true) return;
-    const text = startedOn(EPOCH) + this.#text;
-    writeTo(output, () => (append === true ? appendFileSync(output, text) : writeFileSync(output, text)));
-  }
-}
-
-function writeTo(what: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw new InputError(`failed to write ${what}: ${strerror(error)}`);
-  }
-}
-
-/** -I: what was counted between readings. */
-class Intervals {
-  readonly #o: Options;
-  readonly #out: Output;
-  readonly #evlist: readonly Evsel[];
-  #before: Reading | undefined;
-  #printed = 0;
-
-  constructor(o: Options, out: Output, evlist: readonly Evsel[]) {
-    this.#o = o;
-    this.#out = out;
-    this.#evlist = evlist;
-  }
-
-  print(reading: Reading): void {
-    const limit = this.#o['interval-count'];
-    if (limit !== undefined && this.#printed >= limit) return;
-    const rows = this.#rows(reading);
-    const stamp = intervalStamp(reading.time);
-    const metricOnly = this.#o['metric-only'] === true;
-    const separator = this.#o['field-separator'];
-    if (separator !== undefined) {
-      const sep = parseSeparator(separator);
-      this.#out.write(statCsv(rows, sep, { runs: 1, stamp, metricOnly }));
-    } else if (this.#o['json-output'] === true) this.#out.write(statJson(rows, { runs: 1, stamp, metricOnly }));
-    else {
-      if (this.#printed % INTERVALS_PER_HEADER === 0) this.#out.write(intervalHeader(undefined, metricOnly));
-      this.#out.write(statLines(rows, { bigNum: this.#out.bigNum, metricOnly }, 1, `${stamp} `));
-    }
-    this.#printed++;
-    this.#before = reading;
-  }
-
-  #rows({ time, counts }: Reading): StatRow[] {
-    const wall = time - (this.#before?.time ?? 0);
-    const part = { runs: [since(this.#before?.counts, counts)] };
-    return statRows(this.#evlist, [this.#o.scale === false ? unscaled(part) : part], wall);
-  }
+  return EXIT.OK;
 }

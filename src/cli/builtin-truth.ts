@@ -26,6 +26,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     throw error;
   }
   if (o.verbose > 0)
-    process.stderr.write(`# reproduce: ${commandLine(['truth'], argv, spec, context).map(shellWord).join(' ')}\n`);
+    process.stderr.write(
+      `# reproduce: ${commandLine(['truth'], argv, rest, spec, context).map(shellWord).join(' ')}\n`,
+    );
   return 0;
 }

@@ -4,6 +4,7 @@
  */
 import v8 from 'node:v8';
 import { GPERF_VERSION } from '../experiment/version.ts';
+import { strerror } from '../perfdata/errors.ts';
 import { nearest } from '../uapi/nearest.ts';
 import { COMMANDS, loadBuiltin, UNMODELLED_COMMANDS } from './commands.ts';
 import type { CommandContext } from './commands.ts';
@@ -88,11 +89,12 @@ async function main(argv: readonly string[]): Promise<number> {
   return (await loadBuiltin(name)).run(args, context);
 }
 
-// `gperf script | head`: whoever reads has seen enough.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    // `gperf script | head`: whoever reads has seen enough.
     if (error.code === 'EPIPE') process.exit();
-    throw error;
+    if (stream === process.stdout) process.stderr.write(`failed to write standard output: ${strerror(error)}\n`);
+    process.exit(EXIT.INPUT);
   });
 }
 try {

@@ -9,6 +9,8 @@ import { headerLines } from '../report/header.ts';
 import { ReportError } from '../report/report-options.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
+import type { CommandTable } from './options/option.ts';
 import { withFileErrors } from './simulation.ts';
 
 const DEFAULT_INPUT = 'perf.data';
@@ -20,24 +22,28 @@ export interface Opened {
   readonly capturedOn: string;
 }
 
-/** Opens -i FILE, standard input if it is a pipe and no file is named, or perf.data. */
+/** -i FILE, standard input if it is a pipe and no file is named, or perf.data. */
+export const inputPath = (input: string | undefined): string => input ?? (fstatSync(0).isFIFO() ? '-' : DEFAULT_INPUT);
+
+/** Runs what opens and reads a recording; if there is none, and none was named, perf's hint is added. */
+export const openErrors = <T>(input: string | undefined, work: () => T): Promise<T> =>
+  withFileErrors(() => {
+    try {
+      return work();
+    } catch (error) {
+      if (input === undefined && error instanceof PerfDataIoError && error.code === 'ENOENT')
+        throw new InputError(`${error.message}  (try 'gperf record' first)`);
+      throw error;
+    }
+  });
+
 export async function openRecording(
   input: string | undefined,
   symfs: string | undefined,
   context: CommandContext,
 ): Promise<Opened> {
-  const path = input ?? (fstatSync(0).isFIFO() ? '-' : DEFAULT_INPUT);
-  const session = await withFileErrors(() => {
-    try {
-      return openPerfData(path);
-    } catch (error) {
-      if (error instanceof PerfDataIoError && error.code === 'ENOENT')
-        throw new InputError(
-          `failed to open ${path}: ${error.reason}${input === undefined ? "  (try 'gperf record' first)" : ''}`,
-        );
-      throw error;
-    }
-  });
+  const path = inputPath(input);
+  const session = await openErrors(input, () => openPerfData(path));
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
   const changed = path === '-' ? new Date(0) : statSync(path).ctime;
@@ -54,13 +60,14 @@ interface PrintOptions {
 }
 
 /**
- * Opens a recording and prints what `lines` makes of it, or only its header; `usage` is shown with an option that cannot be
- * honoured. Returns the exit code.
+ * Opens a recording and prints what `lines` makes of it, or only its header; `table` has the usage of an option that cannot
+ * be honoured, `trouble` stands before what else cannot be done. Returns the exit code.
  */
 export async function printRecording(
   o: PrintOptions,
   context: CommandContext,
-  usage: string,
+  table: CommandTable,
+  trouble: string,
   lines: (opened: Opened, header: { readonly header?: readonly string[] }) => Iterable<string>,
 ): Promise<number> {
   const opened = await openRecording(o.input, o.symfs, context);
@@ -72,8 +79,9 @@ export async function printRecording(
       return printLines(o['header-only'] === true ? header : lines(opened, wanted ? { header } : {}));
     });
   } catch (error) {
-    if (error instanceof ReportError) throw new UsageError(error.message, usage);
-    throw error;
+    if (!(error instanceof ReportError)) throw error;
+    if (error.option !== undefined) throw new UsageError(trouble + error.message, optionUsage(table, error.option));
+    throw new InputError(trouble + error.message);
   } finally {
     session.close();
   }

@@ -41,28 +41,34 @@ export async function workloadOf(words: readonly string[], spec: MachineSpec, us
   return blamingInput(async () => prepareWorkload(await loadWorkload(name, args), spec, {}), [WorkloadError]);
 }
 
-/** The command line as a recording keeps it: what came from the environment made explicit, nothing of the worker count. */
+/**
+ * The command line as a recording keeps it: what came from the environment made explicit, nothing of the worker count.
+ * `workload` is the end of `argv` that belongs to the workload.
+ */
 export function commandLine(
   command: readonly string[],
   argv: readonly string[],
+  workload: readonly string[],
   spec: MachineSpec,
   context: CommandContext,
 ): string[] {
   const words: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] as string;
-    if (!word.startsWith('-')) {
-      words.push(...argv.slice(i));
-      break;
-    }
-    if (word === '--workers') i++;
-    else if (!word.startsWith('--workers=')) words.push(word);
+  const options = argv.slice(0, argv.length - workload.length);
+  for (let i = 0; i < options.length; i++) {
+    const word = options[i] as string;
+    const [name = ''] = word.split('=', 1);
+    if (name.length < SHORTEST_WORKERS || !'--workers'.startsWith(name)) words.push(word);
+    else if (name === word) i++;
   }
+  words.push(...workload);
   const fromEnvironment = ['GPERF_VPMU', 'GPERF_MACHINE', 'GPERF_SET', 'GPERF_SEED'].some(
     (name) => context.terminal.env[name],
   );
   return ['gperf', ...command, ...(fromEnvironment ? specOptions(spec) : []), ...words];
 }
+
+/** No other option begins with "--w", which stands for --workers as any unique beginning does. */
+const SHORTEST_WORKERS = '--w'.length;
 
 /** A word of a command line as a shell would need it. */
 export const shellWord = (word: string): string =>
@@ -71,42 +77,58 @@ export const shellWord = (word: string): string =>
 /** Wall time between two looks at the event loop, ms. */
 const LOOK = 40;
 
+/** What ends a simulation early, and its number. What was gathered by then is kept. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type Signal = keyof typeof SIGNALS;
+/** What a shell makes of a death by signal. */
+const SIGNALLED = 128;
+
 /** Shows progress and hears ^C while a simulation runs. */
 export class Watch {
-  interrupted = false;
-  readonly #spin: Awaited<ReturnType<typeof spinner>>;
-  readonly #onSigint = (): void => {
-    this.interrupted = true;
+  readonly #spin: Awaited<ReturnType<typeof spinner>> | undefined;
+  readonly #onSignal = (signal: Signal): void => {
+    this.#signal ??= signal;
   };
+  readonly #onExit: () => void;
+  #signal: Signal | undefined;
   #looked = performance.now();
 
-  private constructor(spin: Awaited<ReturnType<typeof spinner>>) {
+  private constructor(spin: Awaited<ReturnType<typeof spinner>> | undefined, abandon: () => void) {
     this.#spin = spin;
-    process.on('SIGINT', this.#onSigint);
+    this.#onExit = abandon;
+    for (const signal of Object.keys(SIGNALS)) process.on(signal, this.#onSignal);
+    process.once('exit', this.#onExit);
   }
 
-  static async start(context: CommandContext, what: string): Promise<Watch> {
-    return new Watch(await spinner(context.terminal, what));
+  /**
+   * `label` stands before the progress; undefined: none is shown. `abandon` removes what is half done if the process must
+   * end before stop(): standard error went away.
+   */
+  static async start(context: CommandContext, label: string | undefined, abandon: () => void): Promise<Watch> {
+    return new Watch(label === undefined ? undefined : await spinner(context.terminal, label), abandon);
   }
 
   /** For the simulation to call: false once ^C was typed. */
   readonly breathe = async (simulated: Nanos): Promise<boolean> => {
     const now = performance.now();
-    if (now - this.#looked < LOOK) return !this.interrupted;
+    if (now - this.#looked < LOOK) return this.#signal === undefined;
     this.#looked = now;
-    this.#spin.update(`${(simulated / 1e9).toFixed(1)} s simulated`);
+    this.#spin?.update(`${(simulated / 1e9).toFixed(1)} s simulated`);
     await new Promise((resolve) => setImmediate(resolve));
-    return !this.interrupted;
+    return this.#signal === undefined;
   };
 
+  /** The exit code after a signal, as a shell reports it; undefined without one. */
+  get exitCode(): number | undefined {
+    return this.#signal && SIGNALLED + SIGNALS[this.#signal];
+  }
+
   stop(): void {
-    process.off('SIGINT', this.#onSigint);
-    this.#spin.done();
+    for (const signal of Object.keys(SIGNALS)) process.off(signal, this.#onSignal);
+    process.off('exit', this.#onExit);
+    this.#spin?.done();
   }
 }
-
-/** What a shell reports for a program that ^C ended. */
-export const INTERRUPTED = 130;
 
 /** File-system and format errors of recordings, as one sentence. */
 export async function withFileErrors<T>(work: () => T | Promise<T>): Promise<T> {

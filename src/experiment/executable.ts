@@ -8,7 +8,7 @@ import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { encodeElf } from '../perfdata/elf.ts';
-import { KERNEL_KALLSYMS, storeInCache, type Stored } from '../perfdata/buildid-cache.ts';
+import { KERNEL_KALLSYMS, storeInCache } from '../perfdata/buildid-cache.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { BuildId } from '../uapi/evsel.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
@@ -72,11 +72,14 @@ export const buildIdsOf = (files: readonly SymbolFileEntry[]): BuildId[] =>
     filename: path,
   }));
 
-/** Puts them where real perf looks; returns the sentences about what could not be stored. */
+/** Puts them where real perf looks; returns a sentence for each reason why some could not be stored. */
 export function storeSymbols(dir: string | undefined, files: readonly SymbolFileEntry[]): string[] {
-  const failed = (s: Stored): s is Extract<Stored, { ok: false }> => !s.ok;
-  return files
-    .map((file) => storeInCache(dir, file))
-    .filter(failed)
-    .map((s) => s.reason);
+  const failed = new Map<string, string[]>();
+  for (const file of files) {
+    const stored = storeInCache(dir, file);
+    if (stored.ok) continue;
+    const why = stored.reason.slice(`${file.path}: `.length);
+    failed.set(why, [...(failed.get(why) ?? []), file.path]);
+  }
+  return [...failed].map(([why, paths]) => `${paths.join(', ')}: ${why}`);
 }

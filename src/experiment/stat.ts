@@ -3,10 +3,12 @@
  * stat record writes of it.
  */
 import type { MachineSpec } from '../machine/spec.ts';
+import { PerfDataFormatError } from '../perfdata/errors.ts';
 import { openPerfData } from '../perfdata/reader.ts';
 import { PerfDataWriter } from '../perfdata/writer.ts';
 import type { Sink } from '../perfdata/sink.ts';
 import type { StatJob } from '../tool/perf-stat.ts';
+import { isToolEvent } from '../uapi/event-names.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD, type PerfRecord } from '../uapi/perf-event.ts';
 import type { StatCount, StatResult, StatRun } from '../uapi/results.ts';
@@ -40,18 +42,47 @@ export async function countWorkload(request: StatRequest): Promise<Counted> {
   const { spec, workload } = request;
   const runs: StatRun[] = [];
   for (let run = 0; ; run++) {
+    const { interval } = request;
     const job = {
       evlist: request.evlist,
       executable: executable(workload, workloadSeed(spec, run)),
-      ...(request.interval === undefined ? {} : { interval: request.interval }),
+      ...(interval === undefined
+        ? {}
+        : {
+            interval: {
+              ns: interval.ns,
+              report: (elapsed: Nanos, counts: readonly StatCount[]) =>
+                interval.report(
+                  elapsed,
+                  withToolEvents(request.evlist, counts, { elapsed, user: nanos(0), sys: nanos(0) }),
+                ),
+            },
+          }),
       ...(request.timeout === undefined ? {} : { timeout: request.timeout }),
     };
     const options = { run, ...(request.breathe === undefined ? {} : { breathe: request.breathe }) };
     const outcome = await runStat(spec, job, options);
-    runs.push(outcome.run);
+    runs.push({ ...outcome.run, counts: withToolEvents(outcome.evlist, outcome.run.counts, outcome.run) });
     if (run + 1 < request.repeat && !outcome.interrupted) continue;
     return { evlist: outcome.evlist, runs, report: outcome, pid: outcome.pid };
   }
+}
+
+/**
+ * duration_time, user_time and system_time are the tool's own measurements, in ns, enabled as long as they are long. User
+ * and system time are known at the end only.
+ */
+function withToolEvents(
+  evlist: readonly Evsel[],
+  counts: readonly StatCount[],
+  { elapsed, user, sys }: Pick<StatRun, 'elapsed' | 'user' | 'sys'>,
+): StatCount[] {
+  return counts.map((count, i) => {
+    const name = /^\w+/.exec(evlist[i]!.name)?.[0] ?? '';
+    if (!isToolEvent(name)) return count;
+    const val = { duration_time: elapsed, user_time: user, system_time: sys }[name];
+    return { val, ena: val, run: val, supported: true };
+  });
 }
 
 /** One reading of all counters, cumulative. */
@@ -107,10 +138,12 @@ export function readStatFile(path: string): { result: StatResult; cmdline: reado
     const byId = new Map(evlist.flatMap(({ ids }, i) => ids.map((id) => [id, i] as const)));
     const counts = evlist.map(() => ({ ...none }));
     let elapsed = nanos(0);
+    let counted = false;
     for (const { record } of session.records()) {
       if ('payload' in record) continue;
       if (record.type === PERF_RECORD.STAT_ROUND) {
         elapsed = record.time;
+        counted = true;
         if (record.round === ROUND.INTERVAL) counts.forEach((count) => Object.assign(count, none));
       } else if (record.type === PERF_RECORD.STAT) {
         const count = counts[byId.get(record.id) ?? -1];
@@ -121,6 +154,7 @@ export function readStatFile(path: string): { result: StatResult; cmdline: reado
         count.supported = true;
       }
     }
+    if (!counted) throw new PerfDataFormatError(path, `${path} has no counts: it is no file of 'gperf stat record'`);
     const run = { counts, elapsed, user: nanos(0), sys: nanos(0), status: 0 };
     return { result: { evlist, runs: [run] }, cmdline: env.cmdline ?? [] };
   } finally {

@@ -50,8 +50,15 @@ export interface ReportOptions {
   readonly header?: readonly string[];
 }
 
-/** An option that cannot be honoured: the message says which and why. */
-export class ReportError extends Error {}
+/** What was asked for cannot be had; `option` is the long name of the option whose value is wrong, if one is. */
+export class ReportError extends Error {
+  readonly option: string | undefined;
+
+  constructor(message: string, option?: string) {
+    super(message);
+    this.option = option;
+  }
+}
 
 export type Field = { readonly hpp: HppName } | { readonly key: SortName };
 export const sameField = (a: Field, b: Field): boolean =>
@@ -74,13 +81,16 @@ function parseField(token: string, option: string): Field {
   const known = PERF_KEYS.find(fits);
   const key = SORT_NAMES.find((name) => name === known);
   if (key) return { key };
-  if (known !== undefined) throw new ReportError(`gperf does not model the --${option} key "${known}".`);
+  if (known !== undefined) throw new ReportError(`gperf does not model the --${option} key "${known}".`, option);
   const hpp = HPP_NAMES.find(fits);
   if (hpp !== undefined) return { hpp };
   const exotic = [...PERF_BRANCH_KEYS, ...PERF_MEMORY_KEYS].find(fits);
   if (exotic !== undefined)
-    throw new ReportError(`gperf does not model the --${option} key "${exotic}": no branch stacks, no memory samples.`);
-  throw new ReportError(`Unknown --${option} key: \`${token}'`);
+    throw new ReportError(
+      `gperf does not model the --${option} key "${exotic}": no branch stacks, no memory samples.`,
+      option,
+    );
+  throw new ReportError(`Unknown --${option} key: \`${token}'`, option);
 }
 
 function parseFields(list: string, option: string): Field[] {
@@ -138,7 +148,7 @@ export function planFields(options: ReportOptions, wantsChildren: boolean): Fiel
   }
   output = append(output, sort);
   sort = append(sort, output);
-  if (!sort.length) throw new ReportError("Invalid --fields key: `+'");
+  if (!sort.length) throw new ReportError("Invalid --fields key: `+'", 'fields');
   return { output, sort, symbolFirst: asked === undefined && (given ?? '').startsWith('sym'), strict };
 }
 
@@ -170,9 +180,12 @@ export function planCallGraph(arg: string | undefined, percentLimit: number | un
     else if (newOrder) order = newOrder;
     else if ('function'.startsWith(token)) continue;
     else if ('address'.startsWith(token) || 'srcline'.startsWith(token) || 'branch'.startsWith(token))
-      throw new ReportError(`gperf does not model --call-graph ${token}: chains are compared by function.`);
+      throw new ReportError(
+        `gperf does not model --call-graph ${token}: chains are compared by function.`,
+        'call-graph',
+      );
     else if (newValue) value = newValue;
-    else if (!/^[0-9.]/.test(token)) throw new ReportError(`Unknown --call-graph option value: ${token}`);
+    else if (!/^[0-9.]/.test(token)) throw new ReportError(`Unknown --call-graph option value: ${token}`, 'call-graph');
     else if (!sawThreshold) [minPercent, sawThreshold] = [Number.parseFloat(token), true];
     else printLimit = Number.parseInt(token, 10);
   }

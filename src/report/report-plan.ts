@@ -39,7 +39,7 @@ export function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan
       "Selected -g or --branch-history.\nBut no callchain or branch data.\nDid you call 'perf record' without -g or -b?",
     );
   if (options.hierarchy && options.fields !== undefined)
-    throw new ReportError('--hierarchy and --fields options cannot be used together');
+    throw new ReportError('--hierarchy and --fields options cannot be used together', 'hierarchy');
   const wantsChildren = chains && options.children !== false;
   const cumulate = wantsChildren && !options.hierarchy;
   const { output, sort, symbolFirst, strict } = planFields(options, cumulate);
@@ -72,7 +72,7 @@ function parentPattern(pattern: string): RegExp {
   try {
     return new RegExp(pattern);
   } catch {
-    throw new ReportError(`Invalid regex: ${pattern}`);
+    throw new ReportError(`Invalid regex: ${pattern}`, 'parent');
   }
 }
 

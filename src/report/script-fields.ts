@@ -67,8 +67,9 @@ interface Asked {
 function parseField(name: string): ScriptField {
   const field = FIELDS.find((known) => known === name);
   if (field) return field;
-  if (NOT_MODELLED.includes(name)) throw new ReportError(`gperf does not model the field "${name}" of perf script.`);
-  throw new ReportError('Invalid field requested.');
+  if (NOT_MODELLED.includes(name))
+    throw new ReportError(`gperf does not model the field "${name}" of perf script.`, 'fields');
+  throw new ReportError('Invalid field requested.', 'fields');
 }
 
 /** parse_output_fields(). */
@@ -79,11 +80,11 @@ function parse(arg: string | undefined): Map<TypeName, Asked> {
   if (arg === undefined) return asked;
   const colon = /^([a-z-]+):(.*)$/.exec(arg);
   const types = colon ? TYPES.filter((type) => type === colon[1]) : TYPES;
-  if (!types.length) throw new ReportError(`Invalid event type in field string.`);
+  if (!types.length) throw new ReportError(`Invalid event type in field string.`, 'fields');
   const tokens = (colon?.[2] ?? arg).split(',').filter(Boolean);
   const signed = tokens.filter((token) => /^[+-]/.test(token));
   if (signed.length && signed.length < tokens.length && !/^[+-]/.test(tokens[0] ?? ''))
-    throw new ReportError('Cannot mix +-field with overridden fields');
+    throw new ReportError('Cannot mix +-field with overridden fields', 'fields');
   let sign = '';
   for (const type of types) if (!signed.length) asked.get(type)?.fields.clear();
   for (const token of tokens) {

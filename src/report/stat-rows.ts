@@ -6,9 +6,8 @@
  * the count is the mean, as perf's documentation and its other versions have it.
  * Not modelled: cgroups, hybrid PMUs, uncore events (merged by name).
  */
-import { isToolEvent } from '../uapi/event-names.ts';
 import type { Evsel } from '../uapi/evsel.ts';
-import type { StatCount, StatRun } from '../uapi/results.ts';
+import type { StatCount } from '../uapi/results.ts';
 import { ShadowStats } from './stat-metrics.ts';
 import type { Metric } from './stat-metrics.ts';
 
@@ -62,16 +61,6 @@ export function meanAndError(values: readonly number[]): { mean: number; error: 
   }
   const n = values.length;
   return { mean, error: n < 2 ? 0 : Math.sqrt(m2 / (n - 1) / n) };
-}
-
-/** duration_time, user_time and system_time are the tool's own measurements, in ns; enabled as long as they are long. */
-export function withToolEvents(evlist: readonly Evsel[], run: StatRun): readonly StatCount[] {
-  return run.counts.map((count, i) => {
-    const name = /^\w+/.exec(evlist[i]!.name)?.[0] ?? '';
-    if (!isToolEvent(name)) return count;
-    const val = { duration_time: run.elapsed, user_time: run.user, system_time: run.sys }[name];
-    return { val, ena: val, run: val, supported: true };
-  });
 }
 
 /** Several CPUs' counts as one: scaled each, then summed; if one of them did not count, none did. */

@@ -8,7 +8,7 @@
 import type { Evsel } from '../uapi/evsel.ts';
 import type { StatCount, StatResult } from '../uapi/results.ts';
 import type { Metric } from './stat-metrics.ts';
-import { meanAndError, statRows, unscaled, withToolEvents } from './stat-rows.ts';
+import { meanAndError, statRows, unscaled } from './stat-rows.ts';
 import type { Aggregate, StatPart, StatRow } from './stat-rows.ts';
 import { fixed, percentOf } from './table.ts';
 
@@ -238,9 +238,7 @@ function targetText(target: StatTarget): string {
 /** The rows of a result: sums over everything, or the given aggregates. */
 export function resultRows(result: StatResult, o: Pick<StatReportOptions, 'parts' | 'scale'> = {}): StatRow[] {
   const wall = meanAndError(result.runs.map((run) => run.elapsed)).mean;
-  const parts: readonly StatPart[] = o.parts ?? [
-    { runs: result.runs.map((run) => withToolEvents(result.evlist, run)) },
-  ];
+  const parts: readonly StatPart[] = o.parts ?? [{ runs: result.runs.map((run) => run.counts) }];
   const read = o.scale === false ? parts.map(unscaled) : parts;
   return statRows(result.evlist, read, wall);
 }

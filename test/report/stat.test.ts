@@ -233,11 +233,6 @@ describe('perf stat', () => {
     expect(rawCounts(counted.evlist, counted.runs[0]!.counts)).to.equal('cycles: 100 10 5\n');
   });
 
-  it('takes tool events from the run', () => {
-    const tool = resultRows(result('duration_time,user_time', run([full(0), full(0)], 5e9)));
-    expect(tool.map((row) => row.value)).to.deep.equal([5e9, 9e8]);
-  });
-
   it('paints bad ratios on request', () => {
     const counted = result('branches,branch-misses', run([full(100), full(30)], 1e9));
     expect(statText(counted, { target: command, color: true })).to.contain(

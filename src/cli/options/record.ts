@@ -23,14 +23,7 @@ const OPTIONS = [
   { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children" },
   { name: 'no-bpf-event', kind: 'flag', help: 'do not ask for BPF records' },
   { name: 'strict-freq', kind: 'flag', help: 'refuse a frequency above the limit instead of lowering it' },
-  {
-    name: 'freq',
-    short: 'F',
-    kind: 'text',
-    arg: "freq or 'max'",
-    help: 'samples a second (default: 4000)',
-    conflicts: ['count'],
-  },
+  { name: 'freq', short: 'F', kind: 'text', arg: "freq or 'max'", help: 'samples a second (default: 4000)' },
   {
     name: 'mmap-pages',
     short: 'm',

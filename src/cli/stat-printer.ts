@@ -1,0 +1,98 @@
+/** perf stat's three forms (text, -x, -j), of a whole run and of the intervals of -I. */
+import type { Reading } from '../experiment/stat.ts';
+import {
+  INTERVALS_PER_HEADER,
+  intervalHeader,
+  intervalStamp,
+  resultRows,
+  statLines,
+  statText,
+  type StatTarget,
+} from '../report/stat.ts';
+import { statCsv } from '../report/stat-csv.ts';
+import { statJson } from '../report/stat-json.ts';
+import { since, statRows, unscaled, type StatRow } from '../report/stat-rows.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import type { StatResult } from '../uapi/results.ts';
+import type { parseArgs } from './args.ts';
+import type { STAT } from './options/stat.ts';
+import type { StatOutput } from './stat-output.ts';
+import { localeGroups, wantsColor, type Terminal } from './term.ts';
+import { parseSeparator } from './values.ts';
+
+export type StatOptions = ReturnType<typeof parseArgs<typeof STAT.options>>['options'];
+
+export class StatPrinter {
+  readonly #o: StatOptions;
+  readonly #out: StatOutput;
+  readonly #separator: string | undefined;
+  readonly #json: boolean;
+  readonly #metricOnly: boolean;
+  readonly #scale: boolean;
+  readonly #bigNum: boolean;
+  readonly #color: boolean;
+  #before: Reading | undefined;
+  #printed = 0;
+
+  constructor(o: StatOptions, out: StatOutput, { stderr, env }: Terminal) {
+    this.#o = o;
+    this.#out = out;
+    this.#separator = o['field-separator'] === undefined ? undefined : parseSeparator(o['field-separator']);
+    this.#json = o['json-output'] === true;
+    this.#metricOnly = o['metric-only'] === true;
+    this.#scale = o.scale !== false;
+    this.#bigNum = o['big-num'] ?? localeGroups(env);
+    const choice = o.color === 'always' || o.color === 'never' ? o.color : 'auto';
+    this.#color = (out.live || choice === 'always') && wantsColor(stderr, env, choice);
+  }
+
+  /** The counts of a run, or the means of several. */
+  result(counted: StatResult, target: StatTarget, nmiWatchdog = false): void {
+    const o = this.#o;
+    const runs = counted.runs.length;
+    const metricOnly = this.#metricOnly;
+    const scale = this.#scale;
+    if (this.#separator !== undefined) {
+      const summary = o.summary === true && o['interval-print'] !== undefined && o['no-csv-summary'] !== true;
+      const stamp = summary ? { stamp: '         summary' } : {};
+      this.#out.write(statCsv(resultRows(counted, { scale }), this.#separator, { runs, metricOnly, ...stamp }));
+    } else if (this.#json) this.#out.write(statJson(resultRows(counted, { scale }), { runs, metricOnly }));
+    else
+      this.#out.write(
+        statText(counted, {
+          target,
+          bigNum: this.#bigNum,
+          color: this.#color,
+          metricOnly,
+          nullRun: o.null === true && o.event.length === 0,
+          table: o.table === true,
+          nmiWatchdog,
+          scale,
+        }),
+      );
+  }
+
+  /** What was counted since the reading before. */
+  interval(evlist: readonly Evsel[], reading: Reading): void {
+    const limit = this.#o['interval-count'];
+    if (limit !== undefined && this.#printed >= limit) return;
+    const rows = this.#rows(evlist, reading);
+    const stamp = intervalStamp(reading.time);
+    const metricOnly = this.#metricOnly;
+    if (this.#separator !== undefined) this.#out.write(statCsv(rows, this.#separator, { runs: 1, stamp, metricOnly }));
+    else if (this.#json) this.#out.write(statJson(rows, { runs: 1, stamp, metricOnly }));
+    else {
+      if (this.#printed % INTERVALS_PER_HEADER === 0) this.#out.write(intervalHeader(undefined, metricOnly));
+      const look = { bigNum: this.#bigNum, color: this.#color, metricOnly };
+      this.#out.write(statLines(rows, look, 1, `${stamp} `));
+    }
+    this.#printed++;
+    this.#before = reading;
+  }
+
+  #rows(evlist: readonly Evsel[], { time, counts }: Reading): StatRow[] {
+    const wall = time - (this.#before?.time ?? 0);
+    const part = { runs: [since(this.#before?.counts, counts)] };
+    return statRows(evlist, [this.#scale ? part : unscaled(part)], wall);
+  }
+}
