@@ -6,11 +6,14 @@
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
  * Not modelled: other CPUs' tasks (they exist to be counted), preemption inside the kernel, signals but SIGCHLD, memory.
+ *
+ * Over 300 lines because scheduling, interrupts and time call each other at every turn; what hangs on them (the run queue,
+ * perf's core, side-band, programs) has files of its own.
  */
-import type { Cpu, ExecutionCursor, Regs, Software, TaskBody, Trap, Vector } from '../arch/cpu.ts';
-import type { Dso, Executable } from '../arch/dso.ts';
+import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
+import type { Executable } from '../arch/dso.ts';
 import { EventQueue, type Alarm, type Order } from '../sim/event-queue.ts';
-import { PERF_COUNT_SW, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
 import type { HostGlobal } from './host-global.ts';
@@ -18,27 +21,16 @@ import { PerfContexts } from './perf-context.ts';
 import { is_sampling_event, type Overflow, type PerfEvent } from './perf-event.ts';
 import { PerfOutput } from './perf-output.ts';
 import { SampleRate } from './sampling.ts';
+import { ProgramBody } from './program.ts';
 import { RunQueue } from './sched.ts';
 import type { KernelServices } from './services.ts';
+import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
 import { FN, KERNEL_SYMBOLS, type KernelFunction } from './symbols.ts';
-import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
-import type { Task } from './task.ts';
+import { newTask, type Task } from './task.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 const NSEC_PER_SEC = 1e9;
-const PAGE_SIZE = 4096;
-/** What a shell makes of a death by signal. */
-const SIGNAL_STATUS = 128;
-/** misc of the records of a context switch. */
-const SWITCHED = {
-  in: 0,
-  out: PERF_RECORD_MISC.SWITCH_OUT,
-  preempted: PERF_RECORD_MISC.SWITCH_OUT | PERF_RECORD_MISC.SWITCH_OUT_PREEMPT,
-} as const;
-/** prot and flags of a text mapping, and the device and inode numbers simulated files have. */
-const TEXT_MAPPING = { prot: 5, flags: 2, maj: 0xfd, min: 0, ino_generation: 1 } as const;
-
 export class Kernel implements Software, KernelServices {
   readonly cpu: Cpu;
   readonly config: KernelConfig;
@@ -50,6 +42,7 @@ export class Kernel implements Software, KernelServices {
   readonly rate: SampleRate;
   readonly perf: PerfContexts;
   readonly output: PerfOutput;
+  readonly sideband: Sideband;
   /** What the host's CPUs and guests share; a guest's kernel, which has no debug store, has none. */
   readonly global: HostGlobal | undefined;
   /** Id of the next perf event (perf_event_id). */
@@ -79,7 +72,7 @@ export class Kernel implements Software, KernelServices {
     this.tick = this.cyclesOf(NSEC_PER_SEC / config.hz);
     this.#rq = new RunQueue((ns) => this.cyclesOf(ns));
     this.#nextPid = 1000;
-    this.#idle = this.#newTask(0, undefined, 'swapper', { run: () => undefined });
+    this.#idle = newTask(0, undefined, 'swapper', { run: () => undefined });
     this.current = this.#idle;
     this.output = new PerfOutput(this, (event) => this.#perf_event_wakeup(event));
     this.rate = new SampleRate(
@@ -93,6 +86,7 @@ export class Kernel implements Software, KernelServices {
     this.pmu = new X86Pmu(cpu, overflow);
     this.swPmu = new SoftwarePmu(this, overflow, () => this.#irqRegs);
     this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
+    this.sideband = new Sideband(cpu, this.output, (task) => this.perf.contextsOf(task));
   }
 
   /** Brings the CPU up: PMU reset, LVTPC open, tick running. */
@@ -177,7 +171,8 @@ export class Kernel implements Software, KernelServices {
     const { cpu } = this;
     this.switches++;
     this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, this.#kernelRegs('__schedule'));
-    this.#perf_event_switch(prev, next, prev.state === 'running' ? SWITCHED.preempted : SWITCHED.out);
+    if (prev !== this.#idle)
+      this.sideband.perf_event_switch(prev, next, prev.state === 'running' ? SWITCHED.preempted : SWITCHED.out);
     this.perf.task_sched_out(prev);
     prev.preempt_notifier?.sched_out();
     cpu.spend(FN.switch_mm_irqs_off);
@@ -185,23 +180,9 @@ export class Kernel implements Software, KernelServices {
     if (prev === this.#idle) this.#startTick();
     this.current = next;
     this.perf.task_sched_in(next);
-    this.#perf_event_switch(next, prev, SWITCHED.in);
+    if (next !== this.#idle) this.sideband.perf_event_switch(next, prev, SWITCHED.in);
     next.preempt_notifier?.sched_in();
     cpu.spend(FN.finish_task_switch);
-  }
-
-  /** perf_event_switch(): a task's own events are told that it went or came, a CPU's events also to whom and from whom. */
-  #perf_event_switch(task: Task, other: Task, misc: number): void {
-    if (task === this.#idle) return;
-    this.output.sideband(
-      task,
-      this.perf.contextsOf(task),
-      (event) => event.attr.context_switch === true,
-      (event, common) =>
-        event.task === undefined
-          ? { type: PERF_RECORD.SWITCH_CPU_WIDE, misc, next_prev_pid: other.pid, next_prev_tid: other.pid, ...common }
-          : { type: PERF_RECORD.SWITCH, misc, ...common },
-    );
   }
 
   /** do_idle(): the tick is stopped while there is nothing to account (NO_HZ_IDLE). */
@@ -377,7 +358,7 @@ export class Kernel implements Software, KernelServices {
 
   /** A runnable task from outside (init's child): the perf tool, a vCPU thread. */
   spawn(comm: string, body: TaskBody): Task {
-    const task = this.#newTask(this.#nextPid++, undefined, comm, body);
+    const task = newTask(this.#nextPid++, undefined, comm, body);
     this.#tasks.push(task);
     this.#rq.enqueue(task, false);
     return task;
@@ -389,7 +370,7 @@ export class Kernel implements Software, KernelServices {
     this.syscall(() => {
       for (const fn of ['_do_fork', 'copy_process', 'copy_page_range'] as const) cpu.spend(FN[fn]);
     });
-    const child = this.#newTask(this.#nextPid++, this.current, this.current.comm, body);
+    const child = newTask(this.#nextPid++, this.current, this.current.comm, body);
     this.#tasks.push(child);
     child.vruntime = this.current.vruntime;
     this.#rq.enqueue(child, false);
@@ -455,65 +436,27 @@ export class Kernel implements Software, KernelServices {
       cpu.spend(FN.load_elf_binary);
       task.comm = executable.comm.slice(0, 15);
       this.perf.enable_on_exec(task);
-      this.#perf_event_comm(task, true);
-      this.#mmapText(task, executable.program);
-      if (executable.interpreter !== undefined) this.#mmapText(task, executable.interpreter);
+      this.sideband.perf_event_comm(task, true);
+      this.sideband.mmap_region(task, executable.program);
+      if (executable.interpreter !== undefined) this.sideband.mmap_region(task, executable.interpreter);
       cpu.leave();
       cpu.leave();
     });
     const cursor = executable.start();
     task.cursor = cursor;
-    task.body = { run: (_cpu, until) => this.#runProgram(task, cursor, executable, until) };
-  }
-
-  #runProgram(task: Task, cursor: ExecutionCursor, executable: Executable, until: Cycles): void {
-    while (task.state === 'running' && !this.#rq.needResched && this.cpu.now() < until) {
-      if (task.fatal_signal !== 0) {
-        this.do_exit(task, SIGNAL_STATUS + task.fatal_signal);
-        return;
-      }
-      const reason = this.cpu.execute(cursor, until);
-      if (reason === 'trap') this.#trap(task, cursor.trap as Trap, executable);
-      else if (reason === 'finished') this.do_exit(task, 0);
-      else return;
-    }
-  }
-
-  #trap(task: Task, trap: Trap, executable: Executable): void {
-    const { cpu } = this;
-    if (trap.kind === 'page_fault') {
-      cpu.enter(FN.page_fault);
-      cpu.spend(FN.page_fault);
-      task.min_flt++;
-      const regs = { cpl: 3, ip: (task.cursor as ExecutionCursor).ip, kernelFrames: [] } as const;
-      this.swPmu.count(PERF_COUNT_SW.PAGE_FAULTS, 1, regs);
-      for (const fn of PAGE_FAULT_PATH) cpu.spend(FN[fn]);
-      this.swPmu.count(PERF_COUNT_SW.PAGE_FAULTS_MIN, 1, regs);
-      cpu.spend(FN.swapgs_restore_regs_and_return_to_usermode);
-      cpu.leave();
-      return;
-    }
-    this.syscall(() => {
-      for (const fn of SYSCALL_PATHS[trap.name] ?? []) cpu.spend(FN[fn]);
-      const { args } = trap;
-      if (trap.name === 'mmap' && typeof args['dso'] === 'string') {
-        const library = executable.libraries.get(args['dso']);
-        if (library !== undefined) this.#mmapText(task, library);
-      } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
-        this.#nanosleep(task, Number(args['ns'] ?? 0));
-      else if (trap.name === 'exit_group' || trap.name === 'exit') this.do_exit(task, Number(args['status'] ?? 0));
-    });
+    task.body = new ProgramBody(this, task, cursor, executable);
   }
 
   /** nanosleep() of the current task: it sleeps until the timer or a signal wakes it. */
   nanosleep(ns: number): void {
     this.syscall(() => {
       this.cpu.spend(FN.do_nanosleep);
-      this.#nanosleep(this.current, ns);
+      this.sleepFor(this.current, ns);
     });
   }
 
-  #nanosleep(task: Task, ns: number): void {
+  /** Puts a task to sleep for so long, from inside a system call. */
+  sleepFor(task: Task, ns: number): void {
     this.sleep();
     const when = cycles(this.cpu.now() + this.cyclesOf(ns));
     task.timer = this.hrtimer(when, 'timer', () => this.wake(task, 'timeout'));
@@ -531,7 +474,7 @@ export class Kernel implements Software, KernelServices {
     cpu.enter(FN.do_exit);
     cpu.spend(FN.do_exit);
     cpu.spend(FN.unmap_page_range);
-    this.perf.exit_task(task, () => this.#perf_event_task(task));
+    this.perf.exit_task(task, () => this.sideband.perf_event_task(task));
     task.exit_code = status;
     task.state = 'dead';
     task.cursor = undefined;
@@ -542,88 +485,7 @@ export class Kernel implements Software, KernelServices {
     cpu.leave();
   }
 
-  /** perf_event_task(): the EXIT records. */
-  #perf_event_task(task: Task): void {
-    const ppid = task.parent?.pid ?? 1;
-    this.output.sideband(
-      task,
-      this.perf.contextsOf(task),
-      ({ attr }) => attr.task === true || attr.comm === true || attr.mmap === true,
-      (_, common) => ({ type: PERF_RECORD.EXIT, misc: 0, ...common, ppid, ptid: ppid }),
-    );
-  }
-
-  #perf_event_comm(task: Task, exec: boolean): void {
-    this.cpu.spend(FN.perf_event_comm);
-    this.output.sideband(
-      task,
-      this.perf.contextsOf(task),
-      (event) => event.attr.comm === true,
-      (event, common) => ({
-        type: PERF_RECORD.COMM,
-        misc: exec && event.attr.comm_exec === true ? PERF_RECORD_MISC.COMM_EXEC : 0,
-        comm: task.comm,
-        ...common,
-      }),
-    );
-  }
-
-  /** mmap_region() of a text segment and the record perf makes of it. */
-  #mmapText(task: Task, dso: Dso): void {
-    this.cpu.spend(FN.mmap_region);
-    this.cpu.spend(FN.perf_event_mmap);
-    const len = Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE;
-    this.output.sideband(
-      task,
-      this.perf.contextsOf(task),
-      (event) => event.attr.mmap === true,
-      (event, common) => ({
-        type: event.attr.mmap2 === true ? PERF_RECORD.MMAP2 : PERF_RECORD.MMAP,
-        misc: PERF_RECORD_MISC.USER,
-        addr: (dso.base + dso.textOffset) as typeof dso.base,
-        len,
-        pgoff: dso.textOffset as typeof dso.base,
-        filename: dso.path,
-        ...TEXT_MAPPING,
-        ino: inodeOf(dso.path),
-        ...common,
-      }),
-    );
-  }
-
   #kernelRegs(fn: KernelFunction): Regs {
     return { cpl: 0, ip: KERNEL_SYMBOLS[FN[fn]]!.address, kernelFrames: [] };
   }
-
-  #newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody): Task {
-    return {
-      pid,
-      parent,
-      comm,
-      state: 'running',
-      body,
-      cursor: undefined,
-      vruntime: 0 as Cycles,
-      exec_start: 0 as Cycles,
-      sum_exec_runtime: 0 as Cycles,
-      utime: 0 as Cycles,
-      stime: 0 as Cycles,
-      nvcsw: 0,
-      nivcsw: 0,
-      min_flt: 0,
-      exit_code: 0,
-      signal_pending: false,
-      fatal_signal: 0,
-      wake_reason: undefined,
-      timer: undefined,
-      preempt_notifier: undefined,
-    };
-  }
-}
-
-/** A simulated file's inode number: a hash of its path, so that it is the same everywhere. */
-function inodeOf(path: string): number {
-  let h = 0x811c9dc5;
-  for (const ch of path) h = Math.imul(h ^ ch.charCodeAt(0), 0x01000193);
-  return (h >>> 0) % 4_000_000;
 }

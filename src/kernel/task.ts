@@ -40,3 +40,29 @@ export interface Task {
   /** The timer that ends its sleep. */
   timer: Alarm | undefined;
 }
+
+/** A task that could run and has not yet. */
+export function newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody): Task {
+  return {
+    pid,
+    parent,
+    comm,
+    state: 'running',
+    body,
+    cursor: undefined,
+    vruntime: 0 as Cycles,
+    exec_start: 0 as Cycles,
+    sum_exec_runtime: 0 as Cycles,
+    utime: 0 as Cycles,
+    stime: 0 as Cycles,
+    nvcsw: 0,
+    nivcsw: 0,
+    min_flt: 0,
+    exit_code: 0,
+    signal_pending: false,
+    fatal_signal: 0,
+    wake_reason: undefined,
+    timer: undefined,
+    preempt_notifier: undefined,
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * The side-band of a task's life: what perf must be told of so that a reader knows whose addresses the samples hold.
+ * Source: kernel/events/core.c (perf_event_comm, perf_event_mmap, perf_event_task, perf_event_switch), Linux 5.0.
+ * Not modelled: FORK records (workloads do not fork yet), namespaces, ksymbols, text pokes.
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import type { Dso } from '../arch/dso.ts';
+import { PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import type { PerfEventContext } from './perf-event.ts';
+import type { PerfOutput } from './perf-output.ts';
+import { FN } from './symbols.ts';
+import type { Task } from './task.ts';
+
+const PAGE_SIZE = 4096;
+/** misc of the records of a context switch. */
+export const SWITCHED = {
+  in: 0,
+  out: PERF_RECORD_MISC.SWITCH_OUT,
+  preempted: PERF_RECORD_MISC.SWITCH_OUT | PERF_RECORD_MISC.SWITCH_OUT_PREEMPT,
+} as const;
+/** prot and flags of a text mapping, and the device and inode numbers simulated files have. */
+const TEXT_MAPPING = { prot: 5, flags: 2, maj: 0xfd, min: 0, ino_generation: 1 } as const;
+
+export class Sideband {
+  readonly #cpu: Cpu;
+  readonly #output: PerfOutput;
+  readonly #contextsOf: (task: Task) => readonly (PerfEventContext | undefined)[];
+
+  constructor(cpu: Cpu, output: PerfOutput, contextsOf: (task: Task) => readonly (PerfEventContext | undefined)[]) {
+    this.#cpu = cpu;
+    this.#output = output;
+    this.#contextsOf = contextsOf;
+  }
+
+  /** perf_event_switch(): a task's own events are told that it went or came, a CPU's events also to whom and from whom. */
+  perf_event_switch(task: Task, other: Task, misc: number): void {
+    this.#output.sideband(
+      task,
+      this.#contextsOf(task),
+      (event) => event.attr.context_switch === true,
+      (event, common) =>
+        event.task === undefined
+          ? { type: PERF_RECORD.SWITCH_CPU_WIDE, misc, next_prev_pid: other.pid, next_prev_tid: other.pid, ...common }
+          : { type: PERF_RECORD.SWITCH, misc, ...common },
+    );
+  }
+
+  /** perf_event_task(): the EXIT records. */
+  perf_event_task(task: Task): void {
+    const ppid = task.parent?.pid ?? 1;
+    this.#output.sideband(
+      task,
+      this.#contextsOf(task),
+      ({ attr }) => attr.task === true || attr.comm === true || attr.mmap === true,
+      (_, common) => ({ type: PERF_RECORD.EXIT, misc: 0, ...common, ppid, ptid: ppid }),
+    );
+  }
+
+  /** perf_event_comm(): the COMM records of a new name; `exec`: it came with a new image. */
+  perf_event_comm(task: Task, exec: boolean): void {
+    this.#cpu.spend(FN.perf_event_comm);
+    this.#output.sideband(
+      task,
+      this.#contextsOf(task),
+      (event) => event.attr.comm === true,
+      (event, common) => ({
+        type: PERF_RECORD.COMM,
+        misc: exec && event.attr.comm_exec === true ? PERF_RECORD_MISC.COMM_EXEC : 0,
+        comm: task.comm,
+        ...common,
+      }),
+    );
+  }
+
+  /** mmap_region() of a text segment and the record perf makes of it. */
+  mmap_region(task: Task, dso: Dso): void {
+    this.#cpu.spend(FN.mmap_region);
+    this.#cpu.spend(FN.perf_event_mmap);
+    const len = Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE;
+    this.#output.sideband(
+      task,
+      this.#contextsOf(task),
+      (event) => event.attr.mmap === true,
+      (event, common) => ({
+        type: event.attr.mmap2 === true ? PERF_RECORD.MMAP2 : PERF_RECORD.MMAP,
+        misc: PERF_RECORD_MISC.USER,
+        addr: (dso.base + dso.textOffset) as typeof dso.base,
+        len,
+        pgoff: dso.textOffset as typeof dso.base,
+        filename: dso.path,
+        ...TEXT_MAPPING,
+        ino: inodeOf(dso.path),
+        ...common,
+      }),
+    );
+  }
+}
+
+/** A simulated file's inode number: a hash of its path, so that it is the same everywhere. */
+function inodeOf(path: string): number {
+  let h = 0x811c9dc5;
+  for (const ch of path) h = Math.imul(h ^ ch.charCodeAt(0), 0x01000193);
+  return (h >>> 0) % 4_000_000;
+}
