@@ -4,6 +4,7 @@
  * An independent traversal of the same image: recursive, with plain arrays and the plain forms of the draws; periodic
  * branches are counted out one by one, and the slots of classes come from a full expansion of their rank trees. A cursor
  * stopped anywhere must agree with the trace in every total, address, frame and trap.
+ * One file, and long, because an oracle that shared code with what it judges would prove little.
  * Not modelled: anything long; memory is a few hundred bytes an instruction.
  */
 import { NR_EVENTS } from '../arch/events.ts';

@@ -2,6 +2,7 @@
  * Program -> image: lays the code out, inlines calls into a context tree, and gathers what is random into classes.
  *
  * Entries are numbered in the order in which the tree meets them; that order is part of the seed contract.
+ * One file, and long: the tree's builder and the tables that it is flattened into are one contract.
  * Not modelled: sharing of contexts: a function called from many places costs a copy of its nodes for each, and a program
  * whose contexts exceed the budget is refused.
  */

@@ -11,6 +11,7 @@
  *     function ...; ret, unless its last node never returns
  *
  * The code is plausible, not runnable: registers are chosen in rotation, and memory operands point nowhere.
+ * One file, and long: code and the flow through it are written by one walk, or they would disagree.
  * Not modelled: relocations, unwind tables, data; pointers that indirect jumps read lie beyond the text.
  */
 import { COND, REG } from '../arch/encode.ts';

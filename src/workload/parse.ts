@@ -3,6 +3,7 @@
  *
  * Everything that is wrong is reported at once, each fault with file, line, column, the line itself and the likely word.
  * A faulty item is replaced by a no-op, so that one mistake is not reported as three.
+ * One file, and long: reading and complaining go hand in hand.
  * Not modelled: YAML tags and merge keys; anchors and aliases work.
  */
 import { readFile } from 'node:fs/promises';

@@ -14,6 +14,7 @@
  * ziggurat method for generating random variables", J. Stat. Software 5(8), 2000; R. A. Fisher, E. A. Cornish,
  * Technometrics 2 (1960); the divide-and-conquer use of hypergeometric draws is that of P. Sanders et al., "Efficient
  * parallel random sampling", ACM TOMS 44(3), 2018.
+ * One file, and long: all of it together is the seed contract.
  * Not modelled: populations of 2^53 or more.
  */
 import { exp, lnFactorial, log, log1m } from '../sim/math.ts';
