@@ -32,6 +32,11 @@ export const COMMANDS: readonly Command[] = [
     table: async () => (await import('./options/evlist.ts')).EVLIST,
   },
   {
+    name: 'explain',
+    summary: 'Show the life of a PMI, a rotation or a context switch, or what throttles samples',
+    table: async () => (await import('./options/explain.ts')).EXPLAIN,
+  },
+  {
     name: 'list',
     summary: 'List events, machines, vPMU designs, workloads and spec keys',
     table: async () => (await import('./options/list.ts')).LIST,

@@ -16,7 +16,9 @@
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { CYCLES, NR_EVENTS, type EventClocks } from '../arch/events.ts';
+import { MSR } from '../arch/msr.ts';
 import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
+import type { Probe } from '../sim/probe.ts';
 import type { Stream } from '../sim/rng.ts';
 import { address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { LocalApic } from './lapic.ts';
@@ -47,6 +49,8 @@ export class Core implements Cpu {
   readonly passes: Float64Array;
   /** Cycles spent halted. */
   idle = 0 as Cycles;
+  /** Hears of overflows that pull the PMI line. */
+  probe: Probe | undefined;
   readonly #spec: CoreSpec;
   readonly #hz: Hertz;
   readonly #skidStream: Stream;
@@ -218,6 +222,7 @@ export class Core implements Cpu {
   /** An overflow pulled the PMI line: it reaches the APIC after the skid. */
   #raisePmi(): void {
     this.pmu.pmi = false;
+    this.probe?.instant('wrap', 'GLOBAL_STATUS', this.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS));
     const { fixed, mean, max } = this.#spec.skid;
     const skid = Math.min(max, fixed + this.#skidStream.exponential(mean)) - this.pmu.pmiAge;
     const at = (this.#clock + Math.max(0, Math.round(skid * SUBCYCLES) / SUBCYCLES)) as Cycles;

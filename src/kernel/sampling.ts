@@ -16,8 +16,8 @@ import { MAX_INTERRUPTS, PERF_EF, is_sampling_event, type PerfEvent } from './pe
 import { FN } from './symbols.ts';
 
 const NSEC_PER_SEC = 1e9;
-/** NR_ACCUMULATED_SAMPLES */
-const ACCUMULATED_SAMPLES = 128;
+/** PMIs that running_sample_length averages over. */
+export const NR_ACCUMULATED_SAMPLES = 128;
 
 export class SampleRate {
   /** kernel.perf_event_max_sample_rate, as lowered by now. */
@@ -136,9 +136,9 @@ export class SampleRate {
   sample_event_took(sample_len_ns: Nanos): void {
     if (this.sample_allowed_ns === 0) return;
     this.#cpu.spend(FN.perf_sample_event_took);
-    this.running_sample_length -= Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES);
+    this.running_sample_length -= Math.floor(this.running_sample_length / NR_ACCUMULATED_SAMPLES);
     this.running_sample_length += sample_len_ns;
-    let avg = Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES);
+    let avg = Math.floor(this.running_sample_length / NR_ACCUMULATED_SAMPLES);
     if (avg <= this.sample_allowed_ns) return;
     const seen = avg;
     const allowed = this.sample_allowed_ns;
@@ -154,7 +154,7 @@ export class SampleRate {
 
   /** The average PMI so far, ns. */
   get averagePmi(): Nanos {
-    return nanos(Math.floor(this.running_sample_length / ACCUMULATED_SAMPLES));
+    return nanos(Math.floor(this.running_sample_length / NR_ACCUMULATED_SAMPLES));
   }
 }
 

@@ -19,6 +19,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Alarm } from '../sim/event-queue.ts';
+import type { OpenStep, Probe } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
 import { KvmPmu, type Request, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
@@ -36,8 +37,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly caps: PmuCaps;
   readonly exits = new ExitStats();
   readonly pmu: KvmPmu;
-  /** Steps of PMIs, for those who watch. */
-  onTrace: ((who: string, text: string) => void) | undefined;
+  /** Hears of exits, entries, requests, injected interrupts and what the design does about a counter. */
+  probe: Probe | undefined;
   readonly #core: Core;
   readonly #host: Kernel;
   readonly #task: Task;
@@ -45,6 +46,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #design: VpmuDesign;
   readonly #tail: ExitTail;
   #guest!: GuestSoftware;
+  #left: OpenStep | undefined;
   readonly #requests = new Set<Request>();
   #inGuest = false;
   #lvtpc: Vector | undefined;
@@ -71,7 +73,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
       host,
       task: this.#task,
       request: (request) => void this.#requests.add(request),
-      trace: (text) => this.onTrace?.(`kvm ${design.name}`, text),
+      probe: () => this.probe,
     };
     this.#vpmu = design.attach(port);
     this.#task.preempt_notifier = {
@@ -258,6 +260,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
   #leave(reason: ExitReason): void {
     this.exits.count(reason);
+    this.#left = this.probe?.begin('exit', reason);
     this.#inGuest = false;
     this.#core.setSoftware(this.#host);
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().host);
@@ -268,10 +271,12 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #enter(): void {
     while (this.#requests.size > 0) {
       if (this.#requests.delete('PMU')) {
+        this.probe?.instant('request', 'KVM_REQ_PMU: kvm_pmu_handle_event');
         this.#core.spend(FN.kvm_pmu_handle_event);
         this.#vpmu.handleEvent();
       }
       if (this.#requests.delete('PMI')) {
+        this.probe?.instant('request', 'KVM_REQ_PMI: kvm_pmu_deliver_pmi');
         this.#core.spend(FN.kvm_pmu_deliver_pmi);
         if (this.#lvtpc === 'NMI') this.#nmiPending = true;
       }
@@ -280,6 +285,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().guest);
     this.#core.setSoftware(this);
     this.#inGuest = true;
+    this.#left?.end();
+    this.#left = undefined;
   }
 
   /** Delivers to the guest what is pending and open; `regs` says where the guest is, if an interrupt told. */
@@ -293,8 +300,9 @@ export class Vcpu implements Cpu, Software, TaskBody {
       const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
       this.#irqOff++;
       this.#nmiBlocked = nmi || nmiBlocked;
+      const injection = this.probe?.begin('inject', vector);
       if (nmi) this.#core.spend(FN.vmx_inject_nmi);
-      this.onTrace?.('guest', `${vector} -> ${nmi ? 'intel_pmu_handle_irq' : vector.toLowerCase()}`);
+      injection?.end();
       this.#core.asRing0(() => this.#guest.interrupt(vector, regs ?? this.#core.ring0Regs()));
       this.#irqOff = irqOff;
       this.#nmiBlocked = nmiBlocked;

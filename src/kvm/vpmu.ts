@@ -10,6 +10,7 @@ import { PMC_IDX_FIXED, globalBit, type PmuRegister } from '../arch/msr.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Task } from '../kernel/task.ts';
+import type { Probe } from '../sim/probe.ts';
 
 /** struct kvm_pmc: one virtual counter. */
 export interface KvmPmc {
@@ -83,8 +84,8 @@ export interface VpmuPort {
   readonly task: Task;
   /** kvm_make_request() */
   request(request: Request): void;
-  /** Notes a step of a PMI's life. */
-  trace(text: string): void;
+  /** Hears what is done about a counter, if somebody watches. */
+  probe(): Probe | undefined;
 }
 
 /** The state of one vCPU's PMU under one design. Hooks in the order a vCPU meets them. */

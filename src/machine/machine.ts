@@ -2,6 +2,7 @@
  * A machine assembled from its spec: one core, Linux on it, and under a vPMU design a vCPU with Linux once more.
  * It models nothing itself; it knows everything and puts it together.
  */
+import type { Cpu } from '../arch/cpu.ts';
 import type { KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core } from '../hw/core.ts';
@@ -33,13 +34,14 @@ export const side = (spec: MachineSpec): 'host' | 'guest' => (spec.vpmu === 'hos
 
 /**
  * Boots a machine. `path` names the run within the seed ("run=0"), `running_sample_length` is what earlier runs of perf left
- * on its CPU; the guest stops when `stop` holds.
+ * on its CPU; the guest stops when `stop` holds. `tap` may put something between a kernel and its CPU that watches.
  */
 export function bootMachine(
   spec: MachineSpec,
   path: string,
   running_sample_length: number,
   stop: (machine: Machine) => boolean,
+  tap: (cpu: Cpu, of: 'host' | 'guest') => Cpu = (cpu) => cpu,
 ): Machine {
   const { values: v } = spec;
   const clock = hertz(v['core.clock']);
@@ -62,7 +64,7 @@ export function bootMachine(
   const inGuest = side(spec) === 'guest';
   const draws = hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']);
   const host = new Kernel(
-    core,
+    tap(core, 'host'),
     clock,
     kernelConfig(spec, 'host', inGuest ? 0 : running_sample_length, 0),
     new HostGlobal(draws),
@@ -76,7 +78,7 @@ export function bootMachine(
   const design = DESIGNS.find(({ name }) => name === spec.vpmu)!;
   const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${path}/vcpu=${CPU}/exit`), clock));
   const phase = stream(spec.seed, `${path}/vcpu=${CPU}/tick`).uniform();
-  const guest = new Kernel(vcpu, clock, kernelConfig(spec, 'guest', running_sample_length, phase));
+  const guest = new Kernel(tap(vcpu, 'guest'), clock, kernelConfig(spec, 'guest', running_sample_length, phase));
   const machine = { spec, core, host, kernel: guest, vcpu };
   vcpu.boot(
     guest,

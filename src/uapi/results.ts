@@ -32,3 +32,42 @@ export interface StatResult {
   /** One per -r repetition. */
   readonly runs: readonly StatRun[];
 }
+
+/** One step of something that happened on a machine. */
+export interface LifeStep {
+  /** Since the start. */
+  readonly at: Nanos;
+  /** "cpu0 pmu", "host", "kvm legacy", "guest". */
+  readonly who: string;
+  readonly text: string;
+}
+
+/** What happened from an interrupt's cause to its end, step by step, and what it comes to. */
+export interface Life {
+  /** What it is the life of, and where. */
+  readonly title: string;
+  /** Which events were on. */
+  readonly events: string;
+  readonly steps: readonly LifeStep[];
+  /** A name and what is to say of it, row by row. */
+  readonly summary: readonly (readonly [name: string, text: string])[];
+}
+
+/** What perf_sample_event_took() makes of an average. */
+export interface ThrottleReport {
+  readonly release: string;
+  readonly hz: number;
+  readonly percent: number;
+  readonly avg_ns: number;
+  readonly before: SampleLimits;
+  readonly after: SampleLimits;
+  /** PMIs of one event that a tick takes before the event is stopped until the next. */
+  readonly samplesPerTick: number;
+  readonly kernelLog: readonly string[];
+}
+
+export interface SampleLimits {
+  readonly allowed_ns: number;
+  readonly max_samples_per_tick: number;
+  readonly sample_rate: number;
+}

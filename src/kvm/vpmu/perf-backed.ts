@@ -63,10 +63,12 @@ export function pmc_read_counter({ pmu, host }: VpmuPort, pmc: KvmPmc): number {
 export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
   const { perf_event: event } = pmc;
   if (event === undefined) return;
+  const step = port.probe()?.begin('release', `stop ${counterName(pmc)}: perf_event_release_kernel`);
   pmc.counter = pmc_read_counter(port, pmc);
   port.host.cpu.spend(FN.perf_event_release_kernel);
   perf_event_release_kernel(port.host, event);
   pmc.perf_event = undefined;
+  step?.end();
 }
 
 /** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
@@ -92,11 +94,14 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
     exclude_user: !user,
     exclude_kernel: !kernel,
   };
-  port.trace(`reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
+  const step = port
+    .probe()
+    ?.begin('create', `reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
   host.cpu.spend(FN.perf_event_create_kernel_counter);
   const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () => kvm_perf_overflow(port, pmc));
   pmu.reprogram_pmi.delete(pmc.idx);
   if (typeof event !== 'number') pmc.perf_event = event;
+  step?.end();
 }
 
 /** kvm_perf_overflow(), kvm_perf_overflow_intr(): a second overflow before the first was handled is dropped. */
@@ -108,8 +113,15 @@ export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc): void {
   pmu.setStatus(pmc.idx);
   port.request('PMU');
   // What the guest asks for now: an event that is reused outlives changes of the interrupt bit.
-  if (programmed(port, pmc).int) port.request('PMI');
-  port.trace(`kvm_perf_overflow: ${counterName(pmc)} GLOBAL_STATUS=0x${pmu.global_status.toString(16)}, KVM_REQ_PMI`);
+  const { int } = programmed(port, pmc);
+  if (int) port.request('PMI');
+  const requests = int ? 'KVM_REQ_PMU, KVM_REQ_PMI' : 'KVM_REQ_PMU';
+  port
+    .probe()
+    ?.instant(
+      'overflow',
+      `kvm_perf_overflow: ${counterName(pmc)} GLOBAL_STATUS=0x${pmu.global_status.toString(16)}, ${requests}`,
+    );
 }
 
 export const counterName = ({ idx }: KvmPmc): string =>

@@ -1,0 +1,69 @@
+/** gperf explain: the life of one PMI, rotation or context switch, and what a kernel makes of long PMIs. */
+import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../experiment/explain.ts';
+import { lifeLines, throttleLines } from '../report/explain.ts';
+import { nearest } from '../uapi/nearest.ts';
+import { parseArgs } from './args.ts';
+import type { CommandContext } from './commands.ts';
+import { InputError, UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
+import { EXPLAIN } from './options/explain.ts';
+import { printLines } from './recording.ts';
+import { commandLine, machineOf, shellWord } from './simulation.ts';
+
+const TOPICS = [...LIVES, 'throttle'] as const;
+
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  const { options: o, rest } = parseArgs(EXPLAIN, argv, context.terminal.env);
+  const [topic, ...more] = rest;
+  const usage = optionUsage(EXPLAIN);
+  if (topic === undefined) throw new UsageError(`explain what? ${TOPICS.join(', ')}`, usage);
+  if (!isTopic(topic)) {
+    const near = nearest(topic, TOPICS);
+    const hint = near === undefined ? `there is ${TOPICS.join(', ')}` : `did you mean ${near}?`;
+    throw new UsageError(`cannot explain '${topic}' (${hint})`, usage);
+  }
+  if (more.length > 0) throw new UsageError(`explain ${topic} takes no '${more[0]!}'`, usage);
+  try {
+    await printLines(topic === 'throttle' ? await throttle(o) : await life(topic));
+  } catch (error) {
+    if (!(error instanceof NoLifeError)) throw error;
+    throw new InputError(error.message);
+  }
+  return 0;
+
+  async function life(kind: LifeKind): Promise<Iterable<string>> {
+    const stray = (['avg-ns', 'hz', 'kernel'] as const).find((name) => o[name] !== undefined);
+    if (stray !== undefined)
+      throw new UsageError(`--${stray} belongs to 'explain throttle'`, optionUsage(EXPLAIN, stray));
+    const spec = await machineOf(o);
+    if (spec.vpmu === 'none') return [withoutPmu(kind)];
+    const lines = lifeLines(lifeOf(spec, kind, o.verbose > 0));
+    if (o.verbose > 0)
+      process.stderr.write(
+        `# reproduce: ${commandLine(['explain'], argv, [], spec, context).map(shellWord).join(' ')}\n`,
+      );
+    return lines;
+  }
+}
+
+type Options = ReturnType<typeof parseArgs<(typeof EXPLAIN)['options']>>['options'];
+
+async function throttle(o: Options): Promise<Iterable<string>> {
+  const avg = o['avg-ns'];
+  if (avg === undefined || avg === 0)
+    throw new UsageError(
+      'explain throttle needs --avg-ns, the average length of a PMI in ns',
+      optionUsage(EXPLAIN, 'avg-ns'),
+    );
+  const set = [...o.set];
+  if (o.hz !== undefined) set.push(`host.hz=${o.hz}`);
+  if (o.kernel !== undefined) set.push(`host.kernel=${o.kernel}`);
+  // The arithmetic is one kernel's, wherever it runs: a bare machine's host is as good as a guest.
+  return throttleLines(throttleOf(await machineOf({ ...o, vpmu: 'host', set }), avg));
+}
+
+const withoutPmu = (kind: LifeKind): string =>
+  `A guest without a PMU has no ${kind === 'pmi' ? 'PMI' : kind} to explain: CPUID shows it no counters, perf_event_open ` +
+  'refuses hardware events with ENOENT, and perf record falls back to cpu-clock, an hrtimer.';
+
+const isTopic = (word: string): word is (typeof TOPICS)[number] => TOPICS.some((topic) => topic === word);

@@ -1,0 +1,28 @@
+/** gperf explain's options: a command perf cannot have. */
+import { MACHINE_OPTIONS } from './machine.ts';
+import type { CommandTable, OptionSpec } from './option.ts';
+
+const OPTIONS = [
+  {
+    name: 'verbose',
+    short: 'v',
+    kind: 'count',
+    help: "also show what the host's perf does to make and release events for a vPMU",
+  },
+  { name: 'avg-ns', kind: 'unsigned', arg: 'n', help: 'throttle: how long PMIs take on average, ns' },
+  { name: 'hz', kind: 'unsigned', arg: 'n', help: "throttle: the kernel's ticks a second" },
+  { name: 'kernel', kind: 'text', arg: 'version', help: "throttle: the kernel's version, which has its own rule" },
+  ...MACHINE_OPTIONS,
+] as const satisfies readonly OptionSpec[];
+
+export const EXPLAIN: CommandTable<typeof OPTIONS> = {
+  name: 'explain',
+  usage: ['[<options>] pmi|rotation|switch', '[<options>] throttle --avg-ns <n> [--hz <n>] [--kernel <version>]'],
+  options: OPTIONS,
+  stopAtNonOption: false,
+  epilogue: ` pmi       from the counter that wraps to the end of the handler
+ rotation  four general-purpose events and a fixed one, and a sixth that takes its turn
+ switch    from one task to another, each with its own five events
+ throttle  what perf_sample_event_took() does and prints at an average (Linux 5.0, 6.3 and 6.15 differ);
+           the kernel is the host's, whose limits are --set host.max_sample_rate and host.cpu_time_max_percent`,
+};

@@ -1,0 +1,225 @@
+/**
+ * The life of one PMI, one rotation of multiplexed events or one context switch, taken off a running machine by probes; and
+ * what a kernel does about PMIs of a given length.
+ *
+ * The lives are those of a warm machine: the host's static key is on, every counter has been used before, and the first life
+ * is taken that no tick, no other interrupt and no message of the kernel falls into.
+ * Not modelled: lives of the first event, with its surcharges (run `stat` or `record` on a fresh guest for those).
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import { bootMachine, side, type Machine } from '../machine/machine.ts';
+import type { MachineSpec } from '../machine/spec.ts';
+import { perf_event_create_kernel_counter } from '../kernel/kernel-counter.ts';
+import { NR_ACCUMULATED_SAMPLES } from '../kernel/sampling.ts';
+import { Trace, type Step } from '../sim/probe.ts';
+import { ToolTask } from '../tool/tool-task.ts';
+import { PERF_COUNT_HW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
+import { parseEventList } from '../uapi/parse-events.ts';
+import type { Life, SampleLimits, ThrottleReport } from '../uapi/results.ts';
+import { cycles, nanos } from '../units.ts';
+import { lifeSteps, lifeSummary } from './life-text.ts';
+import { TappedCpu } from './tapped-cpu.ts';
+
+export const LIVES = ['pmi', 'rotation', 'switch'] as const;
+export type LifeKind = (typeof LIVES)[number];
+
+interface Scene {
+  readonly title: string;
+  /** What each of the tasks counts or samples on itself. */
+  readonly events: string;
+  readonly tasks: number;
+  /** Sample every so many events; 0: count. */
+  readonly period: number;
+  /** The outermost kernel function of the life, and the functions that must be passed in it for it to be one. */
+  readonly frame: string;
+  readonly passes: readonly string[];
+  /** Lives that go by before one is taken. */
+  readonly skip: number;
+}
+
+const FIVE = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads';
+const SIX = `${FIVE},dTLB-load-misses`;
+
+const SCENES: Readonly<Record<LifeKind, Scene>> = {
+  pmi: {
+    title: 'one PMI in a task that computes',
+    events: 'cycles:u',
+    tasks: 1,
+    // More than a tick apart, so that each is the first of its tick and none is throttled.
+    period: 20_000_003,
+    frame: 'nmi',
+    passes: ['intel_pmu_handle_irq'],
+    skip: 2,
+  },
+  rotation: {
+    title: 'one rotation of six events on five counters',
+    events: SIX,
+    tasks: 1,
+    period: 0,
+    frame: 'apic_timer_interrupt',
+    passes: ['perf_mux_hrtimer_handler', 'ctx_sched_out'],
+    skip: 0,
+  },
+  switch: {
+    title: 'one context switch between two tasks with five events each',
+    events: FIVE,
+    tasks: 2,
+    period: 0,
+    frame: '__schedule',
+    passes: ['__perf_event_task_sched_out', '__perf_event_task_sched_in'],
+    skip: 1,
+  },
+};
+
+/** A machine on which that cannot happen; `message` is the whole sentence. */
+export class NoLifeError extends Error {
+  override readonly name = 'NoLifeError';
+}
+
+/** ns simulated between two looks, and until a life must have been found. */
+const LOOK = 2_000_000;
+const LIMIT = 2_000_000_000;
+/** More pages than any life fills, so that no reader has to be woken. */
+const RING_PAGES = 128;
+
+/** One life on this machine. `everything` also shows what the host's perf does inside for a vPMU. Throws NoLifeError. */
+export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): Life {
+  const scene = SCENES[kind];
+  let failure: string | undefined;
+  let core: Cpu | undefined;
+  const trace = new Trace(() => core!.now());
+  const machine = bootMachine(
+    spec,
+    'explain',
+    0,
+    () => failure !== undefined,
+    (cpu, of) => {
+      core ??= cpu;
+      return new TappedCpu(cpu, trace.probe(of));
+    },
+  );
+  const { kernel, host, vcpu } = machine;
+  if (kernel.cpu.caps.nrGp === 0) throw new NoLifeError(`a machine without counters has no ${kind} to explain`);
+  machine.core.probe = trace.probe('cpu0 pmu');
+  if (vcpu !== undefined) vcpu.probe = trace.probe(`kvm ${spec.vpmu}`);
+  const start = (tasks: number): ToolTask =>
+    new ToolTask(kernel, function* (tool) {
+      failure = openEvents(tool, scene);
+      if (failure !== undefined) return 1;
+      // Not earlier: the first event of all blocks, and the next task would open its own in between.
+      if (tasks > 1) start(tasks - 1);
+      for (;;) yield* tool.user('main', 1e12);
+    });
+  start(scene.tasks);
+  const limit = host.cyclesOf(LIMIT);
+  while (machine.core.now() < limit) {
+    host.run(cycles(machine.core.now() + host.cyclesOf(LOOK)), () => failure !== undefined);
+    if (failure !== undefined) throw new NoLifeError(failure);
+    const steps = findLife(trace.steps, machine, scene);
+    if (steps === undefined) continue;
+    const context = { machine, steps, events: parseEventList([scene.events], 'stat'), everything };
+    return {
+      title: `${scene.title} (--vpmu ${spec.vpmu})`,
+      events: scene.period === 0 ? scene.events : `${scene.events}, a sample every ${scene.period}`,
+      steps: lifeSteps(context),
+      summary: lifeSummary(context),
+    };
+  }
+  throw new NoLifeError(`no ${kind} in ${LIMIT / 1e9} s of simulated time: ${rarely(kind)}`);
+}
+
+const rarely = (kind: LifeKind): string =>
+  kind === 'rotation'
+    ? 'all six events fit on its counters, so nothing has to rotate'
+    : 'the machine never got through one undisturbed';
+
+/** A task opens the scene's events on itself; why it could not, if so. */
+function openEvents({ sys, task }: ToolTask, { events, period }: Scene): string | undefined {
+  const { IP, TID, TIME, PERIOD } = PERF_SAMPLE;
+  for (const evsel of parseEventList([events], 'stat')) {
+    const attr = { ...evsel.attr, sample_period: period, sample_type: period > 0 ? IP | TID | TIME | PERIOD : 0 };
+    const event = sys.perf_event_open(evsel, attr, { task, cpu: -1, group_leader: undefined });
+    if (typeof event === 'number') return `the kernel refuses ${evsel.name} on this machine (errno ${-event})`;
+    if (period > 0) sys.mmap(event, RING_PAGES);
+  }
+  return undefined;
+}
+
+/** The steps of the first life that nothing else falls into, once it is over. */
+function findLife(steps: readonly Step[], machine: Machine, scene: Scene): readonly Step[] | undefined {
+  const who = side(machine.spec);
+  let lives = 0;
+  for (const [i, frame] of steps.entries()) {
+    if (frame.who !== who || frame.kind !== 'frame' || frame.text !== scene.frame || frame.until === Infinity) continue;
+    const inside = steps.slice(i).filter((s) => s.at < frame.until);
+    if (!scene.passes.every((fn) => inside.some((s) => s.who === who && s.text === fn))) continue;
+    const life = [...causeOf(steps, i, scene, machine), ...inside];
+    if (lives++ >= scene.skip && undisturbed(life, machine, scene)) return life;
+  }
+  return undefined;
+}
+
+/** What led to the life: the counter that wrapped, or the exit that a timer's interrupt was. */
+function causeOf(steps: readonly Step[], i: number, scene: Scene, { vcpu }: Machine): readonly Step[] {
+  const isCause =
+    scene.frame === 'nmi'
+      ? (s: Step): boolean => s.kind === 'wrap'
+      : scene.frame === 'apic_timer_interrupt' && vcpu !== undefined
+        ? (s: Step): boolean => s.kind === 'exit' && s.text === 'EXTERNAL_INTERRUPT'
+        : (): boolean => false;
+  const cause = steps.findLastIndex((s, j) => j < i && isCause(s));
+  return cause < 0 ? [] : steps.slice(cause, i);
+}
+
+const INTERRUPTS = new Set(['nmi', 'apic_timer_interrupt', 'irq_work_interrupt']);
+
+function undisturbed(life: readonly Step[], { spec, kernel }: Machine, scene: Scene): boolean {
+  const who = side(spec);
+  const interrupts = life.filter((s) => s.who === who && s.kind === 'frame' && INTERRUPTS.has(s.text));
+  if (interrupts.length !== (INTERRUPTS.has(scene.frame) ? 1 : 0)) return false;
+  if (life.some((s) => s.text === 'tick_sched_timer')) return false;
+  const foreign = life.filter((s) => s.kind === 'exit' && s.text === 'EXTERNAL_INTERRUPT').length;
+  if (foreign > (scene.frame === 'apic_timer_interrupt' ? 1 : 0)) return false;
+  const frame = life.find((s) => s.who === who && s.text === scene.frame)!;
+  const [from, to] = [kernel.nanosOf(life[0]!.at), kernel.nanosOf(frame.until)];
+  return !kernel.log.some(({ time }) => time >= from && time <= to);
+}
+
+/**
+ * A kernel whose PMIs have always taken `avg_ns` serves one more, and then one event's PMIs until it is throttled. `spec` is
+ * a bare machine: the kernel is its host's.
+ */
+export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
+  const { kernel } = bootMachine(spec, 'explain', NR_ACCUMULATED_SAMPLES * avg_ns, () => false);
+  const { rate, config } = kernel;
+  const limits = (): SampleLimits => ({
+    allowed_ns: rate.sample_allowed_ns,
+    max_samples_per_tick: rate.max_samples_per_tick,
+    sample_rate: rate.sysctl_perf_event_sample_rate,
+  });
+  const before = limits();
+  rate.sample_event_took(nanos(avg_ns));
+  const attr = {
+    type: PERF_TYPE.HARDWARE,
+    config: PERF_COUNT_HW.CPU_CYCLES,
+    sample_period: 2 ** 30,
+    sample_type: 0,
+    read_format: 0,
+    disabled: true,
+  };
+  const event = perf_event_create_kernel_counter(kernel, attr, { task: undefined, cpu: config.cpu }, () => undefined);
+  if (typeof event === 'number')
+    throw new NoLifeError('a machine with pmu.gp=0 has no PMIs, so nothing is throttled for their length');
+  let samplesPerTick = 1;
+  while (!rate.account_interrupt(event, true)) samplesPerTick++;
+  return {
+    release: config.release,
+    hz: config.hz,
+    percent: config.perf_cpu_time_max_percent,
+    avg_ns,
+    before,
+    after: limits(),
+    samplesPerTick,
+    kernelLog: kernel.log.map(({ text }) => text),
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * The life of one PMI, rotation and context switch on bare metal and under each vPMU, to the letter (fixtures/golden;
+ * UPDATE=1 writes them anew), and the sums that must hold whatever the figures are.
+ */
+import { expect } from 'chai';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../../src/experiment/explain.ts';
+import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
+import { lifeLines, throttleLines } from '../../src/report/explain.ts';
+import { Trace } from '../../src/sim/probe.ts';
+import type { Life } from '../../src/uapi/results.ts';
+import { cycles } from '../../src/units.ts';
+
+const DESIGNS = ['host', 'legacy', 'v2'] as const;
+const DIR = 'fixtures/golden';
+
+const spec = (vpmu: string, ...sets: string[]): Promise<MachineSpec> => setUpMachine({ vpmu, sets });
+const known = new Map<string, Life>();
+/** A life on the plain machine; lives are made once for all tests. */
+async function life(vpmu: string, kind: LifeKind): Promise<Life> {
+  const key = `${kind} ${vpmu}`;
+  const made = known.get(key) ?? lifeOf(await spec(vpmu), kind);
+  known.set(key, made);
+  return made;
+}
+const textOf = (made: Life): string => `${[...lifeLines(made)].join('\n')}\n`;
+const row = (made: Life, name: string): string => made.summary.find(([n]) => n === name)?.[1] ?? '';
+/** The number a row begins with. */
+const count = (made: Life, name: string): number => Number.parseInt(row(made, name), 10);
+
+/** Registers that the driver of `who` touched, as table 2.2 of the traps abbreviates them. */
+function accesses(made: Life, who: string): string[] {
+  const short: readonly [RegExp, string][] = [
+    [/^rdpmc .*/, 'RDPMC'],
+    [/^rdmsr IA32_PERF_GLOBAL_STATUS .*/, 'R STA'],
+    [/^rdmsr IA32_FIXED_CTR_CTRL .*/, 'R FCC'],
+    [/^wrmsr IA32_FIXED_CTR_CTRL .*/, 'W FCC'],
+    [/^wrmsr IA32_PERF_GLOBAL_CTRL = 0x0$/, 'W38F=0'],
+    [/^wrmsr IA32_PERF_GLOBAL_CTRL .*/, 'W38F=mask'],
+    [/^wrmsr IA32_PERF_GLOBAL_OVF_CTRL .*/, 'W OVF'],
+    [/^wrmsr IA32_PERFEVTSEL.*/, 'W EVT'],
+    [/^wrmsr IA32_(A_)?PMC.*/, 'W CTR'],
+    [/^wrmsr IA32_FIXED_CTR\d.*/, 'W CTR'],
+    [/^wrmsr LVTPC .*/, 'W LVT'],
+  ];
+  return made.steps
+    .filter((step) => step.who === who)
+    .map(({ text }) => short.find(([pattern]) => pattern.test(text))?.[1])
+    .filter((word) => word !== undefined);
+}
+
+const times = (n: number, words: readonly string[]): string[] => Array.from({ length: n }, () => words).flat();
+const OUT_GP = ['W EVT', 'RDPMC'];
+const OUT_FIXED = ['R FCC', 'W FCC', 'RDPMC'];
+const IN_GP = ['W CTR', 'W EVT'];
+const IN_FIXED = ['W CTR', 'R FCC', 'W FCC'];
+const ENABLED = ['W LVT', 'W38F=mask'];
+
+/** Rows H, L, J and K of the table, events in the order they are on the PMU: general-purpose ones around the fixed one. */
+const EXPECTED: Readonly<Record<LifeKind, readonly string[]>> = {
+  pmi: ['W38F=0', 'R STA', 'W OVF', 'RDPMC', 'W CTR', 'R STA', 'W38F=mask', 'W LVT'],
+  rotation: ['W38F=0', ...OUT_GP, ...OUT_FIXED, ...times(3, OUT_GP), ...IN_FIXED, ...times(4, IN_GP), ...ENABLED],
+  switch: [
+    'W38F=0',
+    ...OUT_GP,
+    ...OUT_FIXED,
+    ...times(3, OUT_GP),
+    'W38F=mask',
+    'W38F=0',
+    ...IN_GP,
+    ...IN_FIXED,
+    ...times(3, IN_GP),
+    ...ENABLED,
+  ],
+};
+
+describe('gperf explain', () => {
+  for (const kind of LIVES)
+    for (const vpmu of DESIGNS) {
+      const path = `${DIR}/${kind}-${vpmu}.txt`;
+      const who = vpmu === 'host' ? 'host' : 'guest';
+
+      it(`${kind} --vpmu ${vpmu} is ${path}`, async () => {
+        const text = textOf(lifeOf(await spec(vpmu), kind));
+        if (process.env['UPDATE'] === '1') {
+          mkdirSync(DIR, { recursive: true });
+          writeFileSync(path, text);
+        } else expect(text).to.equal(readFileSync(path, 'utf8'));
+      });
+
+      it(`${kind} --vpmu ${vpmu} touches the registers of the driver's table, in its order`, async () => {
+        const made = await life(vpmu, kind);
+        expect(accesses(made, who)).to.deep.equal(EXPECTED[kind]);
+        if (kind === 'switch')
+          expect([count(made, 'sched-out accesses'), count(made, 'sched-in accesses')]).to.deep.equal([13, 14]);
+        else expect(count(made, 'register accesses')).to.equal(kind === 'pmi' ? 8 : 25);
+        for (const [i, step] of made.steps.entries()) expect(step.at).to.be.at.least(made.steps[i - 1]?.at ?? 0);
+      });
+    }
+
+  it('every access of a guest is an exit, and guest and host share the time', async () => {
+    for (const vpmu of ['legacy', 'v2'])
+      for (const kind of LIVES) {
+        const made = await life(vpmu, kind);
+        // A PMI begins with the NMI's exit; a rotation with the timer's, and it arms the timer again.
+        const more = { pmi: 1, rotation: 2, switch: 0 }[kind];
+        expect(count(made, 'VM-exits')).to.equal(EXPECTED[kind].length + more);
+        const whole = count(made, 'from first to last');
+        expect(count(made, 'time in guest') + count(made, 'time in host')).to.be.within(whole - 1, whole);
+      }
+  });
+
+  it('legacy makes and releases an event twice a PMI and once per counter otherwise, v2 none', async () => {
+    for (const [kind, n] of [
+      ['pmi', 2],
+      ['rotation', 5],
+      ['switch', 5],
+    ] as const) {
+      expect(row(await life('legacy', kind), 'host perf events')).to.equal(`${n} released, ${n} made`);
+      expect(row(await life('v2', kind), 'host perf events')).to.equal('0 released, 0 made');
+    }
+  });
+
+  it('a watchdog on the host takes the surcharges off a legacy PMI', async () => {
+    const plain = await life('legacy', 'pmi');
+    const watched = lifeOf(await spec('legacy', 'host.watchdog=on'), 'pmi');
+    expect(textOf(plain)).to.contain('reserve_ds_buffers');
+    expect(textOf(watched)).not.to.contain('_ds_buffers');
+    expect(count(plain, 'from first to last')).to.be.above(3 * count(watched, 'from first to last'));
+  });
+
+  it('-v shows what the host does inside; nothing else changes', async () => {
+    const brief = await life('legacy', 'pmi');
+    const whole = lifeOf(await spec('legacy'), 'pmi', true);
+    expect(whole.summary).to.deep.equal(brief.summary);
+    const key = ({ at, who, text }: Life['steps'][number]): string => `${at} ${who} ${text}`;
+    expect(whole.steps.map(key)).to.include.members(brief.steps.map(key));
+    expect(accesses(whole, 'host')).to.have.length(count(whole, 'host register accesses'));
+  });
+
+  it('says why there is nothing to explain', async () => {
+    for (const [set, kind, why] of [
+      ['pmu.gp=0', 'pmi', /^a machine without counters has no pmi/],
+      ['pmu.gp=8', 'rotation', /all six events fit/],
+    ] as const) {
+      const machine = await spec('host', set);
+      expect(() => lifeOf(machine, kind)).to.throw(NoLifeError, why);
+    }
+  });
+
+  describe('throttle', () => {
+    const vectors = [
+      { avg: 2507, hz: 1000, max: 79 },
+      { avg: 484_426, hz: 250, max: 1 },
+      { avg: 400_000, hz: 250, max: 2 },
+      { avg: 400_001, hz: 250, max: 1 },
+      { avg: 8800, hz: 250, max: 90 },
+      { avg: 3_500_000, hz: 250, max: 1 },
+    ];
+    for (const { avg, hz, max } of vectors)
+      it(`${avg} ns at ${hz} Hz: ${max} a tick, and the kernel says so`, async () => {
+        const report = throttleOf(await spec('host', `host.hz=${hz}`), avg);
+        expect(report.after).to.deep.equal({
+          allowed_ns: avg + Math.floor(avg / 4),
+          max_samples_per_tick: max,
+          sample_rate: max * hz,
+        });
+        expect(report.kernelLog).to.deep.equal([
+          `perf: interrupt took too long (${avg} > 2500), lowering kernel.perf_event_max_sample_rate to ${max * hz}`,
+        ]);
+        expect([...throttleLines(report)].join('\n')).to.contain(report.kernelLog[0]!);
+      });
+
+    for (const [kernel, taken] of [
+      ['5.0.0', 2],
+      ['6.3', 2],
+      ['6.15', 1],
+    ] as const)
+      it(`at a limit of 1, Linux ${kernel} takes ${taken} a tick`, async () => {
+        const report = throttleOf(await spec('host', `host.kernel=${kernel}`), 3_500_000);
+        expect(report.samplesPerTick).to.equal(taken);
+        expect([...throttleLines(report)].at(-1)).to.contain(`above ${taken * 250} samples a second`);
+      });
+
+    it('lowers nothing within the allowance, nor where it is off', async () => {
+      for (const set of ['host.max_sample_rate=100000', 'host.cpu_time_max_percent=0']) {
+        const report = throttleOf(await spec('host', set), 2000);
+        expect(report.after).to.deep.equal(report.before);
+        expect([...throttleLines(report)].join('\n')).to.match(/no limit is lowered/);
+      }
+    });
+  });
+});
+
+describe('sim/probe', () => {
+  it('keeps instants and spans in the order they began, with the value a read ended with', () => {
+    let now = 0;
+    const trace = new Trace(() => cycles(now));
+    const [a, b] = [trace.probe('a'), trace.probe('b')];
+    const read = a.begin('rdmsr', 'STATUS');
+    expect(read.until).to.equal(Infinity);
+    now = 5;
+    b.instant('note', 'in between', 7);
+    now = 9;
+    read.end(3);
+    const shown = trace.steps.map(({ who, kind, at, until, value }) => [who, kind, at, until, value]);
+    expect(shown).to.deep.equal([
+      ['a', 'rdmsr', 0, 9, 3],
+      ['b', 'note', 5, 5, 7],
+    ]);
+  });
+});
