@@ -369,7 +369,8 @@ export class X86Pmu implements Pmu {
       hw.last_period = period;
     }
     left = limitPeriod(hw.config, Math.min(Math.max(left, 2), this.max_period));
-    hw.prev_count = -left;
+    // Whose register is KVM's is counted from what stands there, as it is not armed here.
+    hw.prev_count = event.ownedByKvm ? this.#cpu.rdpmc(hw.event_base_rdpmc) : -left;
     if (!event.ownedByKvm) this.#cpu.wrmsr(hw.event_base, this.#counterValue(hw.event_base, -left));
     return due;
   }

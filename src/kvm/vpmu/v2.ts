@@ -22,8 +22,8 @@ const UNUSED_SLICES = 1;
 
 class DrivenVpmu {
   readonly #port: VpmuPort;
-  /** Counters on the hardware now, enabled by KVM: their count is in the register. */
-  readonly #running = new Set<KvmPmc>();
+  /** Counters on the hardware now, enabled by KVM, and where: their count is in the register. */
+  readonly #running = new Map<KvmPmc, number>();
   readonly #used = new Set<KvmPmc>();
   readonly #unused = new Map<KvmPmc, number>();
 
@@ -33,7 +33,7 @@ class DrivenVpmu {
 
   read(pmc: KvmPmc): number {
     this.#used.add(pmc);
-    return this.#running.has(pmc)
+    return this.#drives(pmc)
       ? this.#readHardware(pmc)
       : pmc.perf_event !== undefined && !this.#assigned(pmc)
         ? pmc_read_counter(this.#port, pmc)
@@ -42,8 +42,8 @@ class DrivenVpmu {
 
   write(pmc: KvmPmc, value: number): void {
     this.#used.add(pmc);
-    pmc.counter = value;
-    if (this.#running.has(pmc)) this.#writeHardware(pmc, value);
+    if (this.#drives(pmc)) this.#writeHardware(pmc, value);
+    else this.#book(pmc, value);
   }
 
   reprogram(pmc: KvmPmc): void {
@@ -51,7 +51,7 @@ class DrivenVpmu {
     this.#used.add(pmc);
     const on = programmed(this.#port, pmc).enabled && pmu.globallyEnabled(pmc);
     if (!on) {
-      if (this.#running.has(pmc)) this.#disable(pmc);
+      if (this.#drives(pmc)) this.#disable(pmc);
       else if (pmc.perf_event !== undefined && !this.#assigned(pmc)) pmc_stop_counter(this.#port, pmc);
       return;
     }
@@ -65,15 +65,17 @@ class DrivenVpmu {
     for (const idx of pmu.reprogram_pmi) {
       const pmc = pmu.pmc(idx);
       pmu.reprogram_pmi.delete(idx);
-      if (pmc?.perf_event !== undefined && !this.#assigned(pmc)) {
-        pmc_stop_counter(this.#port, pmc);
-        this.reprogram(pmc);
-      }
+      if (pmc?.perf_event !== undefined && !this.#assigned(pmc)) this.reprogram(pmc);
     }
   }
 
   vcpuPut(): void {
-    for (const pmc of this.#running) {
+    for (const [pmc, at] of this.#running) {
+      const { state, hw } = pmc.perf_event!;
+      if (state === PERF_EVENT_STATE.ERROR || hw.idx !== at) {
+        this.#displaced(pmc);
+        continue;
+      }
       this.#port.host.cpu.spend(FN.intel_pmu_save_vpmc);
       this.#disable(pmc);
     }
@@ -102,7 +104,32 @@ class DrivenVpmu {
     event.ownedByKvm = true;
     // The host's driver armed it for at most half its range; from here its registers are KVM's.
     this.#writeHardware(pmc, pmc.counter);
-    this.#running.add(pmc);
+    this.#running.set(pmc, event.hw.idx);
+  }
+
+  /** Whether KVM drives the counter on hardware now; finds out here that the host moved it or took it away. */
+  #drives(pmc: KvmPmc): boolean {
+    const at = this.#running.get(pmc);
+    if (at === undefined) return false;
+    if (this.#assigned(pmc) && pmc.perf_event!.hw.idx === at) return true;
+    this.#displaced(pmc);
+    if (!this.#assigned(pmc)) return false;
+    this.#enable(pmc);
+    return true;
+  }
+
+  /** The host read the register when it moved the event: what it counted is the event's. */
+  #displaced(pmc: KvmPmc): void {
+    const event = pmc.perf_event!;
+    this.#running.delete(pmc);
+    this.#book(pmc, (pmc.counter + event.count) % this.#port.pmu.modulus);
+    if (event.state === PERF_EVENT_STATE.ERROR) event.ownedByKvm = false;
+  }
+
+  /** The guest-visible count, all of it KVM's: what the event counts comes on top from here. */
+  #book(pmc: KvmPmc, value: number): void {
+    pmc.counter = value;
+    if (pmc.perf_event !== undefined) pmc.perf_event.count = 0;
   }
 
   #assigned({ perf_event: event }: KvmPmc): boolean {
@@ -116,22 +143,22 @@ class DrivenVpmu {
   }
 
   #release(pmc: KvmPmc): void {
-    if (this.#running.has(pmc)) this.#disable(pmc);
-    const { counter, perf_event: event } = pmc;
-    if (event !== undefined) event.ownedByKvm = false;
+    if (this.#drives(pmc)) this.#disable(pmc);
+    if (pmc.perf_event !== undefined) pmc.perf_event.ownedByKvm = false;
     pmc_stop_counter(this.#port, pmc);
-    pmc.counter = counter;
   }
 
   #enable(pmc: KvmPmc): void {
     if (!this.#running.has(pmc)) this.#writeHardware(pmc, pmc.counter);
-    this.#running.add(pmc);
+    this.#running.set(pmc, pmc.perf_event!.hw.idx);
     this.#control(pmc, true);
   }
 
   #disable(pmc: KvmPmc): void {
     this.#control(pmc, false);
-    pmc.counter = this.#readHardware(pmc);
+    const value = this.#readHardware(pmc);
+    this.#book(pmc, value);
+    pmc.perf_event!.hw.prev_count = value;
     this.#running.delete(pmc);
   }
 
@@ -139,8 +166,12 @@ class DrivenVpmu {
     return this.#port.host.cpu.rdpmc(event!.hw.event_base_rdpmc);
   }
 
-  #writeHardware({ perf_event: event }: KvmPmc, value: number): void {
-    this.#port.host.cpu.wrmsr(event!.hw.event_base, value);
+  /** Keeps the host's bookkeeping of the event sane: what it reads later is counted from this value. */
+  #writeHardware(pmc: KvmPmc, value: number): void {
+    const { hw } = pmc.perf_event!;
+    this.#book(pmc, value);
+    hw.prev_count = value;
+    this.#port.host.cpu.wrmsr(hw.event_base, value);
   }
 
   /** The enable bit of the host's counter: its selector, or its field of FIXED_CTR_CTRL. */
