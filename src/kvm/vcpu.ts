@@ -103,6 +103,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#enter();
     this.#reset?.();
     this.#reset = undefined;
+    // What woke the vCPU goes in with the entry: the guest need not halt once more to see it.
+    this.#inject(undefined);
     this.#guest.run(until, () => this.wanted);
     this.#leave('EXTERNAL_INTERRUPT');
   }
