@@ -6,16 +6,14 @@ import type { Cpu, Regs, Vector } from '../../src/arch/cpu.ts';
 import { eventVector, type EventVector } from '../../src/arch/events.ts';
 import type { PmuCaps } from '../../src/arch/cpuid.ts';
 import { Core } from '../../src/hw/core.ts';
-import { Kernel } from '../../src/kernel/kernel.ts';
-import { HostGlobal } from '../../src/kernel/host-global.ts';
-import { Vcpu, type GuestSoftware } from '../../src/kvm/vcpu.ts';
+import type { GuestSoftware } from '../../src/kvm/vcpu.ts';
 import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
-import { hostDraws } from '../../src/machine/costs.ts';
 import { stream } from '../../src/sim/rng.ts';
-import { cycles, type Cycles } from '../../src/units.ts';
+import { cycles } from '../../src/units.ts';
 import { branch, func, loop, op, ops, program } from '../../src/workload/build.ts';
 import { compile } from '../../src/workload/compile.ts';
-import { BROADWELL, CLOCK, CONFIG } from '../kernel/machine.ts';
+import { BROADWELL } from '../kernel/machine.ts';
+import { HostOfOne } from '../kvm/guest.ts';
 
 const FOREVER = cycles(Infinity);
 
@@ -98,12 +96,7 @@ export const bareCore = (name: string, caps: PmuCaps): ContractDriver => ({
 export const vcpuUnder = (design: VpmuDesign): ContractDriver => ({
   name: `a vCPU under ${design.name}`,
   run(check) {
-    const core = new Core(BROADWELL, stream('contract', 'skid'));
-    const draws = hostDraws(stream('contract', 'ipi'), CLOCK, 88, 'warm');
-    const host = new Kernel(core, CLOCK, CONFIG, new HostGlobal(draws));
-    core.setSoftware(host);
-    host.boot();
-    const vcpu = new Vcpu(core, host, design, () => 0 as Cycles);
+    const { host, vcpu } = new HostOfOne(design);
     const kernel = new ContractKernel(vcpu, check);
     const nothing = (): void => undefined;
     vcpu.boot(kernel, nothing, () => false);

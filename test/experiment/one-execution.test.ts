@@ -1,0 +1,83 @@
+/**
+ * One execution, many observers: for one seed, what a program retires in ring 3 does not depend on who counts it. Bare
+ * metal's counters, a guest's under every design and the ledger agree to the last unit.
+ */
+import { expect } from 'chai';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { prepareWorkload } from '../../src/experiment/executable.ts';
+import { recordWorkload } from '../../src/experiment/record.ts';
+import { setUpMachine } from '../../src/experiment/setup.ts';
+import { countWorkload } from '../../src/experiment/stat.ts';
+import { groundTruth } from '../../src/experiment/truth.ts';
+import { openSink } from '../../src/perfdata/sink.ts';
+import { statText } from '../../src/report/stat.ts';
+import { recordAttrs } from '../../src/uapi/evsel-config.ts';
+import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+
+const EVENTS = ['instructions:u', 'branches:u'];
+const OBSERVERS = ['host', 'legacy', 'v2'];
+const WORKLOADS: readonly (readonly [name: string, params: Record<string, number>])[] = [
+  ['ftest', {}],
+  ['sqrtloop', { seconds: 0.3 }],
+];
+
+async function setUp(vpmu: string, name: string, params: Record<string, number>) {
+  const spec = await setUpMachine({ vpmu, seed: 'one execution', sets: ['guest.fresh=on', 'host.fresh=on'] });
+  return { spec, workload: prepareWorkload(await loadWorkload(name), spec, params) };
+}
+
+const count = async (vpmu: string, name: string, params: Record<string, number>) =>
+  countWorkload({ ...(await setUp(vpmu, name, params)), evlist: parseEventList(EVENTS, 'stat'), repeat: 1 });
+
+describe('one execution', () => {
+  for (const [name, params] of WORKLOADS)
+    it(`${name}: truth, host, legacy and v2 count the same`, async () => {
+      const { spec, workload } = await setUp('host', name, params);
+      const truth = groundTruth(spec, workload, parseEventList(EVENTS, 'stat')).map(({ weights }) =>
+        [...weights.values()].reduce((a, b) => a + b),
+      );
+      expect(Math.min(...truth)).to.be.greaterThan(1e7);
+      for (const vpmu of OBSERVERS) {
+        const counts = (await count(vpmu, name, params)).runs[0]!.counts;
+        expect(
+          counts.map(({ val }) => val),
+          vpmu,
+        ).to.deep.equal(truth);
+        for (const { ena, run } of counts) expect(run, `${vpmu}: not multiplexed`).to.equal(ena);
+      }
+    }).timeout(30_000);
+
+  it('none: nothing is supported, and the text says so', async () => {
+    const counted = await count('none', 'sqrtloop', { seconds: 0.01 });
+    for (const { supported } of counted.runs[0]!.counts) expect(supported).to.equal(false);
+    const text = statText(counted, { target: { kind: 'command', argv: ['sqrtloop'] } });
+    for (const event of EVENTS) expect(text).to.match(new RegExp(`<not supported> +${event}`));
+  });
+
+  for (const vpmu of OBSERVERS)
+    it(`${vpmu}: two recordings are the same bytes`, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'gperf-twice-'));
+      try {
+        const record = async (file: string): Promise<Buffer> => {
+          const path = join(directory, file);
+          await recordWorkload({
+            ...(await setUp(vpmu, 'sqrtloop', { seconds: 0.1 })),
+            evlist: recordAttrs(parseEventList(['cycles'], 'record'), { all_user: true }),
+            cmdline: ['gperf', 'record'],
+            sink: openSink(path),
+            cacheDir: undefined,
+            noCache: true,
+          });
+          return readFileSync(path);
+        };
+        const [first, second] = [await record('a'), await record('b')];
+        expect(first.length).to.be.greaterThan(2000);
+        expect(second.equals(first)).to.equal(true);
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    });
+});

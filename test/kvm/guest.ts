@@ -1,0 +1,125 @@
+/** A host's Linux on a core and a vCPU of a design in it; what boots in the guest is the test's business. */
+import type { Regs, Vector } from '../../src/arch/cpu.ts';
+import { decodePmuMsr } from '../../src/arch/msr.ts';
+import { Core } from '../../src/hw/core.ts';
+import { HostGlobal } from '../../src/kernel/host-global.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { PerfEvent } from '../../src/kernel/perf-event.ts';
+import { startWatchdog } from '../../src/kernel/watchdog.ts';
+import { Vcpu } from '../../src/kvm/vcpu.ts';
+import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
+import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
+import { hostDraws } from '../../src/machine/costs.ts';
+import { stream } from '../../src/sim/rng.ts';
+import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
+import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
+import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { cycles, hertz, type Cycles } from '../../src/units.ts';
+import { BROADWELL, CLOCK, CONFIG } from '../kernel/machine.ts';
+
+export interface HostOptions {
+  /** Possible CPUs of the host. */
+  readonly cpus?: number;
+  readonly watchdog?: boolean;
+}
+
+/** The host with one vCPU, nothing booted in it yet. */
+export class HostOfOne {
+  readonly core = new Core(BROADWELL, stream('test', 'skid'));
+  readonly global: HostGlobal;
+  readonly host: Kernel;
+  readonly vcpu: TappedVcpu;
+
+  constructor(design: VpmuDesign, { cpus = 88, watchdog = false }: HostOptions = {}) {
+    this.global = new HostGlobal(hostDraws(stream('test', 'ipi'), CLOCK, cpus, 'warm'));
+    this.host = new Kernel(this.core, CLOCK, CONFIG, this.global);
+    this.core.setSoftware(this.host);
+    this.host.boot();
+    if (watchdog) startWatchdog(this.host, hertz(2.2e9));
+    this.vcpu = new TappedVcpu(this.core, this.host, design, () => 0 as Cycles);
+  }
+}
+
+/** A vCPU that writes down which registers its guest touches. */
+class TappedVcpu extends Vcpu {
+  log: string[] = [];
+  override rdmsr(msr: number): number {
+    this.log.push(`R ${decodePmuMsr(msr)?.reg}`);
+    return super.rdmsr(msr);
+  }
+  override wrmsr(msr: number, value: number): void {
+    this.log.push(`W ${decodePmuMsr(msr)?.reg}`);
+    super.wrmsr(msr, value);
+  }
+  override rdpmc(ecx: number): number {
+    this.log.push('RDPMC');
+    return super.rdpmc(ecx);
+  }
+  override setLvtpc(vector: Vector): void {
+    this.log.push('W LVTPC');
+    super.setLvtpc(vector);
+  }
+}
+
+/** What an interrupt did in the guest, and when it came. */
+export interface Served {
+  readonly vector: Vector;
+  readonly when: Cycles;
+  readonly accesses: readonly string[];
+}
+
+class GuestKernel extends Kernel {
+  readonly served: Served[] = [];
+  readonly #tap: () => string[];
+  constructor(vcpu: TappedVcpu, tick_phase: number) {
+    super(vcpu, CLOCK, { ...CONFIG, tick_phase });
+    this.#tap = () => vcpu.log.splice(0);
+  }
+  override interrupt(vector: Vector, regs: Regs): void {
+    const when = this.cpu.now();
+    this.#tap();
+    super.interrupt(vector, regs);
+    this.served.push({ vector, when, accesses: this.#tap() });
+  }
+}
+
+/** Where in the tick's grid the guest's ticks lie. */
+export const TICK_PHASE = 0.37;
+
+/** Linux in the guest, with one task that does as the test says. */
+export class Guest extends HostOfOne {
+  readonly guest: GuestKernel;
+  readonly task: ToolTask;
+
+  constructor(design: string, program: (tool: ToolTask) => ToolProgram, options: HostOptions = {}) {
+    super(
+      DESIGNS.find(({ name }) => name === design)!,
+      options,
+    );
+    this.guest = new GuestKernel(this.vcpu, TICK_PHASE);
+    const boot = (): void => this.guest.boot();
+    this.vcpu.boot(this.guest, boot, () => false);
+    this.task = new ToolTask(this.guest, program);
+  }
+
+  /** Lets so many nanoseconds pass. */
+  pass(ns: number): void {
+    this.host.run(cycles(this.core.now() + this.host.cyclesOf(ns)));
+  }
+}
+
+/** Opens an event on the task itself. */
+export function openOnSelf({ sys, task }: ToolTask, name: string, attr: Partial<PerfEventAttr> = {}): PerfEvent {
+  const [evsel] = parseEventList([name], 'stat');
+  const wanted: PerfEventAttr = { ...evsel!.attr, disabled: false, enable_on_exec: false, sample_type: 7, ...attr };
+  const event = sys.perf_event_open(evsel!, wanted, { task, cpu: -1, group_leader: undefined });
+  if (typeof event === 'number') throw new Error(`${name}: errno ${-event}`);
+  return event;
+}
+
+/** A task that samples its own cycles in ring 3 and computes for ever. */
+export const sampling = (sample_period: number) =>
+  function* (tool: ToolTask): ToolProgram {
+    openOnSelf(tool, 'cycles:u', { sample_period });
+    for (;;) yield* tool.user('main', 1e12);
+  };

@@ -1,0 +1,92 @@
+/** What the first and the last hardware event of a host pay, and when the static key is switched. */
+import { expect } from 'chai';
+import type { Cpu } from '../../src/arch/cpu.ts';
+import { HostGlobal } from '../../src/kernel/host-global.ts';
+import { EventQueue } from '../../src/sim/event-queue.ts';
+import { cycles, type Cycles } from '../../src/units.ts';
+
+const NS = (ns: number): Cycles => cycles(ns);
+const SECOND = 1e9;
+
+/** A kernel whose clock a test moves on; ns are cycles. */
+class Clock {
+  time = 0;
+  spent = 0;
+  blocked = 0;
+  readonly #timers = new EventQueue();
+  readonly cpu = {
+    now: () => NS(this.time),
+    spendFor: (_fn: number, cost: Cycles) => void (this.spent += cost),
+  } as unknown as Cpu;
+  readonly cyclesOf = NS;
+  block(span: Cycles): void {
+    this.blocked += span;
+  }
+  hrtimer(...args: Parameters<EventQueue['at']>): ReturnType<EventQueue['at']> {
+    return this.#timers.at(...args);
+  }
+  pass(ns: number): void {
+    this.time += ns;
+    this.#timers.fireDue(() => NS(this.time));
+  }
+}
+
+function host(): { clock: Clock; global: HostGlobal } {
+  const global = new HostGlobal({ ipi_flush_all: () => NS(100), static_branch_enable: () => NS(20_000) });
+  return { clock: new Clock(), global };
+}
+
+describe('kernel: what all CPUs share of perf', () => {
+  it('only the first event reserves, only the last releases', () => {
+    const { clock, global } = host();
+    for (let i = 0; i < 3; i++) global.account(clock, false);
+    expect(global.paid).to.deep.equal({ reserve: 1, release: 0, static_key: 0 });
+    for (let i = 0; i < 2; i++) global.unaccount(clock, false);
+    expect(global.paid.release).to.equal(0);
+    global.unaccount(clock, false);
+    expect(global.paid).to.deep.equal({ reserve: 1, release: 1, static_key: 0 });
+    expect(clock.spent).to.equal(200);
+    global.account(clock, false);
+    expect(global.paid.reserve).to.equal(2);
+  });
+
+  it("the first task event waits for the static key, a CPU's event does not", () => {
+    const { clock, global } = host();
+    global.account(clock, false);
+    expect(clock.blocked).to.equal(0);
+    global.account(clock, true);
+    global.account(clock, true);
+    expect(global.paid.static_key).to.equal(1);
+    expect(clock.blocked).to.equal(20_000);
+  });
+
+  it('the key stays on for a second after the last task event', () => {
+    const { clock, global } = host();
+    const once = (): void => {
+      global.account(clock, true);
+      global.unaccount(clock, true);
+    };
+    once();
+    clock.pass(0.9 * SECOND);
+    once();
+    expect(global.paid.static_key, 'within the second').to.equal(1);
+    clock.pass(0.2 * SECOND);
+    once();
+    expect(global.paid.static_key, 'after it').to.equal(2);
+  });
+
+  it('an event that lives through the second keeps the key on', () => {
+    const { clock, global } = host();
+    global.account(clock, true);
+    global.unaccount(clock, true);
+    global.account(clock, true);
+    clock.pass(2 * SECOND);
+    global.account(clock, true);
+    expect(global.paid.static_key).to.equal(1);
+    global.unaccount(clock, true);
+    global.unaccount(clock, true);
+    clock.pass(2 * SECOND);
+    global.account(clock, true);
+    expect(global.paid.static_key).to.equal(2);
+  });
+});
