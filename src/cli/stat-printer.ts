@@ -91,6 +91,8 @@ export class StatPrinter {
   }
 
   #rows(evlist: readonly Evsel[], { time, counts }: Reading): StatRow[] {
+    // Another repetition starts from zero.
+    if (this.#before !== undefined && time < this.#before.time) this.#before = undefined;
     const wall = time - (this.#before?.time ?? 0);
     const part = { runs: [since(this.#before?.counts, counts)] };
     return statRows(evlist, [this.#scale ? part : unscaled(part)], wall);

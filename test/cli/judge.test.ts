@@ -1,0 +1,189 @@
+/**
+ * Real perf 6.1 as the judge of whole runs: what it prints of gperf's recordings is what gperf prints of them, byte for byte,
+ * and it finds the symbols and the code. Skipped where it is not installed.
+ */
+import { expect } from 'chai';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { z } from 'zod';
+import { readStatFile } from '../../src/experiment/stat.ts';
+import { statCsv } from '../../src/report/stat-csv.ts';
+import { statJson } from '../../src/report/stat-json.ts';
+import { resultRows, statText } from '../../src/report/stat.ts';
+import { perfVersion } from '../perfdata/real-perf.ts';
+import { pairwise, place, shortFtest, type Ended, type Place, type RunOptions } from './e2e.ts';
+
+const HOST = ['--vpmu', 'host'];
+
+/** Tips are each program's own. */
+const withoutTip = (text: string): string => text.replace(/^# \((?:Tip: .*|Cannot load tips.txt.*)\)$/m, '# (Tip)');
+
+describe('recordings, judged by perf', function () {
+  this.timeout(60_000);
+  let at: Place;
+  before(function () {
+    if (perfVersion !== '6.1') this.skip();
+    at = place();
+    at.write('ftest.yaml', shortFtest(1_000_000));
+  });
+  after(() => at?.remove());
+
+  const perf = (words: string): Promise<Ended> => at.run('perf', words.split(' '));
+  const RECORDINGS: Readonly<Record<string, string>> = {
+    'user code': '-e cpu-cycles --all-user',
+    'call chains': '-e cpu-cycles -g',
+    'two events': '-e cpu-cycles,branches --all-user',
+    'a group': '-e {cpu-cycles,branches} -g',
+    'the kernel too': '-e cpu-cycles',
+    'a software clock': '-e cpu-clock',
+    'page faults': '-e page-faults -c 1',
+    'a fixed period': '-c 1000003 --sample-cpu',
+  };
+
+  for (const [what, options] of Object.entries(RECORDINGS))
+    it(`reads one of ${what}`, async () => {
+      const name = `${what.replaceAll(' ', '-')}.data`;
+      const recorded = await at.gperf([
+        ...'record --vpmu host'.split(' '),
+        ...options.split(' '),
+        '-o',
+        name,
+        './ftest',
+      ]);
+      expect(recorded.stderr).to.match(
+        /^\[ perf record: Woken up 1 times .*\n\[ perf record: Captured .* \(\d+ samples\) \]\n$/,
+      );
+      const commands = [`report --stdio --header -i ${name}`, `script -i ${name}`, `evlist -v -i ${name}`];
+      const pairs = await pairwise(
+        commands,
+        async (command) => [await at.gperf(command), await perf(command)] as const,
+      );
+      for (const [own, real] of pairs) {
+        expect(real.stderr).to.equal('');
+        expect({ ...own, stdout: withoutTip(own.stdout) }).to.deep.equal({ ...real, stdout: withoutTip(real.stdout) });
+        expect(own.stdout.length).to.be.greaterThan(50);
+      }
+
+      const json = await perf(`data convert --to-json ${name}.json -i ${name}`);
+      const [, samples] = /\((\d+) samples\)/.exec(recorded.stderr)!;
+      expect(json.status).to.equal(0);
+      expect(json.stderr).to.not.match(/warn|fail|unknown/i);
+      const { samples: converted } = z
+        .object({ samples: z.array(z.unknown()) })
+        .parse(JSON.parse(readFileSync(at.file(`${name}.json`), 'utf8')));
+      expect(converted).to.have.length(Number(samples));
+
+      if (what === 'page faults') return;
+      const annotated = await perf(`annotate --stdio -s qux -i ${name}`);
+      expect(annotated).to.include({ status: 0, stderr: '' });
+      // perf starts the lines of a loop's jump with the address it jumps to.
+      const jumps = [...annotated.stdout.matchAll(/^\s+[\d.]+\s.*:\s+([\da-f]+):\s+j\w+\s+([\da-f]+) <qux\+0x/gm)];
+      const backward = jumps.filter(([, from, to]) => Number.parseInt(to!, 16) < Number.parseInt(from!, 16));
+      expect(backward, annotated.stdout).to.have.lengthOf.at.least(1);
+    });
+
+  it('prints the header alone as perf does', async () => {
+    await at.gperf([...'record -q --vpmu host -o header.data -e'.split(' '), '{cycles,branches}', 'true']);
+    for (const info of ['', ' -I']) {
+      const command = `report --header-only${info} -i header.data`;
+      expect(await at.gperf(command)).to.deep.equal(await perf(command));
+    }
+  });
+
+  it('is read from a pipe', async () => {
+    const { stdout } = await at.gperf('record -q --vpmu host -o - noploop 0.01', { binary: true });
+    at.write('pipe.data', Buffer.from(stdout, 'latin1'));
+    expect(await at.gperf('script -i pipe.data')).to.deep.equal(await perf('script -i pipe.data'));
+  });
+});
+
+describe('counts, judged by perf', function () {
+  this.timeout(60_000);
+  let at: Place;
+  before(function () {
+    if (perfVersion !== '6.1') this.skip();
+    at = place();
+  });
+  after(() => at?.remove());
+
+  const FORMS = [[], ['-x,'], ['-j']] as const;
+  const SETS: Readonly<Record<string, readonly string[]>> = {
+    'the default list': [],
+    'two events': ['-e', 'cpu-cycles,branches'],
+    '-d': ['-d'],
+    '-dd': ['-dd'],
+    '-ddd': ['-ddd'],
+    groups: ['-e', '{cycles,instructions},{branches,branch-misses}'],
+    modifiers: ['-e', 'cycles:u,instructions:u,cycles:k,instructions:k,branches:uk'],
+    'an event that is not supported': ['-e', 'cycles,stalled-cycles-frontend,node-loads,instructions'],
+    'more events than counters': ['-e', 'cycles,branches,branch-misses,cache-references,cache-misses,r1a8,r0c0'],
+    'a group that never fits': ['-e', '{branches,branch-misses,cache-references,cache-misses,r1a8}'],
+    'cache events': ['-e', 'L1-dcache-loads,L1-dcache-load-misses,LLC-loads,LLC-load-misses,dTLB-load-misses'],
+    'software events': ['-e', 'cpu-clock,task-clock,faults,minor-faults,cs,migrations,dummy'],
+    "the tool's own": ['-e', 'duration_time,user_time,system_time,cycles'],
+  };
+
+  /** perf stat report knows neither the words of the measured command nor its user and system time. */
+  const comparable = (text: string): string =>
+    text
+      .replace(/^ Performance counter stats for '.*':$/m, 'HEADER')
+      .replace(/\n\n +[\d.]+ seconds user\n +[\d.]+ seconds sys\n/, '');
+
+  const perf = (form: readonly string[], options?: RunOptions): Promise<Ended> =>
+    at.run('perf', ['stat', ...form, 'report', '-i', 'stat.data'], options);
+
+  for (const [what, events] of Object.entries(SETS))
+    it(`prints ${what} as perf stat report does`, async () => {
+      const record = ['stat', 'record', ...HOST, '-o', 'stat.data', ...events, 'noploop', '0.05'];
+      const live = await at.gperf(record);
+      expect(live).to.include({ status: 0, stdout: '' });
+      const { result, cmdline } = readStatFile(at.file('stat.data'));
+      const own = {
+        text: statText(result, { target: { kind: 'recording', argv: cmdline } }),
+        csv: statCsv(resultRows(result), ',', { runs: 1 }),
+        json: statJson(resultRows(result), { runs: 1 }),
+      };
+      const [text, csv, json] = await Promise.all(FORMS.map(async (form) => perf(form)));
+      expect(own).to.deep.equal({ text: text!.stderr, csv: csv!.stderr, json: json!.stderr });
+      expect(comparable(live.stderr)).to.equal(comparable(own.text));
+    });
+
+  it('prints live what it prints of a recording, in every form', async () => {
+    const options = ['-d', ...HOST, 'noploop', '0.05'];
+    const plain = await at.gperf(['stat', ...options]);
+    for (const form of FORMS) {
+      const live = await at.gperf(['stat', 'record', ...form, '-o', 'stat.data', ...options]);
+      const [own, real] = await Promise.all([at.gperf(['stat', ...form, 'report', '-i', 'stat.data']), perf(form)]);
+      expect(own).to.deep.equal(real);
+      expect(comparable(live.stderr)).to.equal(comparable(real.stderr));
+      if (form.length === 0) expect(plain).to.deep.equal(live);
+    }
+  });
+
+  it('separates thousands where the locale does', async function () {
+    const locales = at.file('locale');
+    mkdirSync(locales);
+    spawnSync('localedef', ['-i', 'en_US', '-f', 'UTF-8', `${locales}/en_US.UTF-8`]);
+    if (!existsSync(`${locales}/en_US.UTF-8`)) this.skip();
+    const env = { LC_ALL: 'en_US.UTF-8', LOCPATH: locales };
+    const live = await at.gperf(['stat', 'record', ...HOST, '-o', 'stat.data', 'noploop', '0.05'], { env });
+    expect(live.stderr).to.match(/ \d{3},\d{3},\d{3} {6}cycles /);
+    expect(comparable(live.stderr)).to.equal(comparable((await perf([], { env })).stderr));
+    const form = ['--no-big-num'];
+    expect(await at.gperf(['stat', ...form, 'report', '-i', 'stat.data'], { env })).to.deep.equal(
+      await perf(form, { env }),
+    );
+  });
+
+  it('says "pipe" of counts that come through one', async () => {
+    const { stdout } = await at.gperf(['stat', 'record', ...HOST, '-o', '-', 'true'], { binary: true });
+    at.write('stat.pipe', Buffer.from(stdout, 'latin1'));
+    const [own, real] = await Promise.all(
+      [`'${process.execPath}' '${process.cwd()}/dist/src/cli/main.js'`, 'perf'].map((program) =>
+        at.run('sh', ['-c', `cat stat.pipe | ${program} stat report`]),
+      ),
+    );
+    expect(real!.stderr).to.contain("stats for 'pipe'");
+    expect(own).to.deep.equal(real);
+  });
+});
