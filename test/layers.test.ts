@@ -13,8 +13,9 @@ const BELOW: Record<string, readonly string[]> = {
   'units.ts': [],
   arch: ['units.ts'],
   sim: ['units.ts', 'arch'],
-  uapi: ['units.ts'],
-  workload: ['units.ts', 'sim', 'arch'],
+  'nearest.ts': [],
+  uapi: ['units.ts', 'nearest.ts'],
+  workload: ['units.ts', 'nearest.ts', 'sim', 'arch'],
   hw: ['units.ts', 'sim', 'arch'],
   kernel: ['units.ts', 'sim', 'arch', 'uapi'],
   tool: ['units.ts', 'sim', 'arch', 'uapi', 'kernel'],
@@ -26,6 +27,7 @@ const BELOW: Record<string, readonly string[]> = {
   report: ['units.ts', 'arch', 'uapi', 'stats', 'perfdata', 'profile'],
   experiment: [
     'units.ts',
+    'nearest.ts',
     'sim',
     'arch',
     'uapi',
@@ -39,7 +41,7 @@ const BELOW: Record<string, readonly string[]> = {
     'perfdata',
     'profile',
   ],
-  cli: ['units.ts', 'arch', 'uapi', 'workload', 'stats', 'perfdata', 'profile', 'report', 'experiment'],
+  cli: ['units.ts', 'nearest.ts', 'arch', 'uapi', 'workload', 'stats', 'perfdata', 'profile', 'report', 'experiment'],
 };
 
 function files(dir: string): string[] {

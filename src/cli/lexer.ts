@@ -11,7 +11,7 @@
 import { HelpRequest, UsageError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import type { CommandTable, OptionSpec, Refused } from './options/option.ts';
-import { nearest } from '../uapi/nearest.ts';
+import { nearest } from '../nearest.ts';
 
 /** What was given: canonical tokens for yargs, and the words that are no options. */
 export interface Lexed {

@@ -6,7 +6,7 @@ import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
-import { nearest } from '../uapi/nearest.ts';
+import { nearest } from '../nearest.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 
 export type { MachineSpec } from '../machine/spec.ts';

@@ -11,7 +11,7 @@
 import { CPU_ALIASES, CPU_FORMAT, EVENT_WORDS, isToolEvent, lookupEvent } from './event-names.ts';
 import { applyModifiers, IS_MODIFIER, MODIFIER_LETTERS } from './event-modifiers.ts';
 import { EventSyntaxError } from './event-syntax-error.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import { PERF_COUNT_SW, PERF_TYPE } from './perf-event.ts';
 import type { PerfEventAttr } from './perf-event.ts';
 import type { EventDraft, EventTerms, ParsedEvent } from './parsed-event.ts';

@@ -4,7 +4,7 @@
  */
 
 /** Insertions, deletions, substitutions and swaps of neighbours between two words. */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
