@@ -1,5 +1,6 @@
 /**
  * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample between.
+ * Not modelled: what the kernel retires on its behalf; of an event for both rings this is the part of user space.
  */
 import { eventSource, type EventClocks } from '../arch/events.ts';
 import { eventVector, CYCLES } from '../arch/events.ts';
@@ -12,8 +13,8 @@ import { workloadSeed, type Workload } from './executable.ts';
 
 /** An event that no program retires, so that there is no truth of it. */
 export class NoTruthError extends Error {
-  constructor(name: string) {
-    super(`there is no ground truth for '${name}': programs retire hardware events only`);
+  constructor(name: string, why = 'programs retire hardware events only') {
+    super(`there is no ground truth for '${name}': ${why}`);
     this.name = 'NoTruthError';
   }
 }
@@ -45,6 +46,7 @@ export function groundTruth(spec: MachineSpec, workload: Workload, evlist: reado
 
 function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {
   const { attr, name } = evsel;
+  if (attr.exclude_user) throw new NoTruthError(name, 'programs retire in user space only');
   const { values: v } = spec;
   const clocks: EventClocks = { coreHz: v['core.clock'], tscHz: v['core.tsc'], busHz: v['core.bus'] };
   if (attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.REF_CPU_CYCLES)
