@@ -12,6 +12,8 @@
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
  * Not modelled: frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
+ *
+ * Over 300 lines: time and the delivery of interrupts are one, and nobody else may move either.
  */
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';

@@ -6,8 +6,11 @@
  * 1/64s); reads give whole counts.
  *
  * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
- * Not modelled: PEBS, TSX (its bits of a selector are reserved), what AnyThread counts, freezing on PMI, counters shared between hyperthreads, events that only some counters can
- * count (the driver honours the constraints; this unit counts whatever it is told).
+ * Not modelled: PEBS, TSX (its bits of a selector are reserved), what AnyThread counts, freezing on PMI, counters shared
+ * between hyperthreads, which counters an event may be on (the driver honours the constraints; this unit counts whatever it
+ * is told).
+ *
+ * Over 300 lines: its registers share one state.
  */
 import type { Cpl, MsrPort } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';

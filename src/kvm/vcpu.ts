@@ -10,6 +10,8 @@
  * atomic_switch_perf_msrs), arch/x86/kvm/lapic.c, Linux 5.0.
  * Not modelled: nested guests, posted interrupts, the preemption timer (guest timers are host hrtimers), halt polling,
  * preemption inside a guest kernel path.
+ *
+ * Over 300 lines: the three roles (a thread, the core's software, the guest's Cpu) share what is pending and who has the core.
  */
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
