@@ -465,6 +465,7 @@ export class Kernel implements Software, KernelServices {
   /** A signal from outside that ends the task as soon as it returns to ring 3 (^C at the terminal is SIGINT). */
   kill(task: Task, signal: number): void {
     task.fatal_signal = signal;
+    if (task === this.current) this.#rq.needResched = true;
     this.wake(task, 'signal');
   }
 

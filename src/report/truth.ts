@@ -34,7 +34,7 @@ export function* truthLines(profiles: readonly Profile[], o: TruthOptions): Gene
     const cells = (a: string, count: string, comm: string, dso: string, symbol: string): string =>
       `  ${[a, count, comm.padEnd(widths.comm), dso.padEnd(widths.dso), symbol].join('  ')}`;
     if (o.quiet !== true) {
-      yield `# Exact profile of '${o.workload}': every instruction counted, nothing sampled.`;
+      yield `# Exact profile of '${o.workload}': every user-space instruction counted, nothing sampled.`;
       yield '#';
       yield `# Event '${profile.event}'`;
       yield `# Event count: ${exact(total)}`;

@@ -186,7 +186,8 @@ function fallback(evsel: Evsel, errno: number): Evsel | undefined {
     return { ...evsel, attr: clock, name: eventName(clock), unit: 'msec', scale: 1e-6 };
   }
   const precise = attr.precise_ip ?? 0;
-  if (errno === EOPNOTSUPP && precise > 0) return { ...evsel, attr: { ...attr, precise_ip: precise - 1 } };
+  if (errno === EOPNOTSUPP && precise > 0 && evsel.precise_max === true)
+    return { ...evsel, attr: { ...attr, precise_ip: precise - 1 } };
   return errno === EACCES ? userOnly(evsel) : undefined;
 }
 

@@ -17,6 +17,8 @@ export interface Evsel {
   readonly unit: string;
   /** What a printed count is multiplied with: 1e-6 for clocks, else 1. */
   readonly scale: number;
+  /** P, or perf's own default: asked for at the highest precision, and content with less. */
+  readonly precise_max?: boolean;
   /** Ids the kernel gave it, one per CPU it was opened on; empty before. */
   readonly ids: readonly number[];
 }
