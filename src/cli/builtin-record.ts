@@ -15,7 +15,15 @@ import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { openFailure } from './open-failure.ts';
 import { RECORD } from './options/record.ts';
-import { Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
+import {
+  Watch,
+  commandLine,
+  machineOf,
+  refuseUnmodelled,
+  shellWord,
+  withFileErrors,
+  workloadOf,
+} from './simulation.ts';
 import { parseCallGraph, parseFreq, parseMmapPages } from './values.ts';
 
 const MIB = 2 ** 20;
@@ -28,6 +36,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   };
   const spec = await machineOf(o);
   const evlist = events(o, spec, say);
+  refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(RECORD));
   const pages =
     o['mmap-pages'] === undefined ? undefined : parseMmapPages(o['mmap-pages'], optionUsage(RECORD, 'mmap-pages'));

@@ -13,7 +13,15 @@ import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { STAT, STAT_REPORT } from './options/stat.ts';
 import { inputPath, openErrors } from './recording.ts';
-import { Watch, commandLine, machineOf, shellWord, withFileErrors, workloadOf } from './simulation.ts';
+import {
+  Watch,
+  commandLine,
+  machineOf,
+  refuseUnmodelled,
+  shellWord,
+  withFileErrors,
+  workloadOf,
+} from './simulation.ts';
 import { StatOutput } from './stat-output.ts';
 import { StatPrinter, type StatOptions } from './stat-printer.ts';
 
@@ -50,6 +58,7 @@ async function count(
   check(o);
   const spec = await machineOf(o);
   const evlist = events(o);
+  refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
   const cmdline = commandLine(['stat'], argv, rest, spec, context);
   const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));

@@ -5,6 +5,8 @@
 import { prepareWorkload, type Workload } from '../experiment/executable.ts';
 import { SetUpError, setUpMachine, type MachineSpec } from '../experiment/setup.ts';
 import { specOptions } from '../experiment/spec-text.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_TYPE } from '../uapi/perf-event.ts';
 import type { Nanos } from '../units.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { loadWorkload } from '../workload/registry.ts';
@@ -39,6 +41,16 @@ export async function workloadOf(words: readonly string[], spec: MachineSpec, us
   const [name, ...args] = words;
   if (name === undefined) throw new UsageError('no workload given', usage);
   return blamingInput(async () => prepareWorkload(await loadWorkload(name, args), spec, {}), [WorkloadError]);
+}
+
+/** Event, unit mask: what of a selector decides what is counted here. */
+const MODELLED_CONFIG = 0xffff;
+
+/** An event with edge, inv, any or cmask would count something else than asked for: refused. */
+export function refuseUnmodelled(evlist: readonly Evsel[]): void {
+  for (const { name, attr } of evlist)
+    if (attr.type === PERF_TYPE.RAW && attr.config > MODELLED_CONFIG)
+      throw new UsageError(`gperf does not model the edge, inv, any and cmask fields of an event ('${name}').`);
 }
 
 /**
