@@ -17,7 +17,7 @@
  */
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
-import { CYCLES, NR_EVENTS, type EventClocks } from '../arch/events.ts';
+import { CYCLES, NR_EVENTS, eventVector, type EventClocks, type EventVector } from '../arch/events.ts';
 import { MSR } from '../arch/msr.ts';
 import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
@@ -47,8 +47,9 @@ export class Core implements Cpu {
   readonly caps: PmuCaps;
   readonly pmu: Pmu;
   readonly lapic = new LocalApic();
-  /** Passes through each ring-0 function so far: with the table, the exact ledger of ring 0. */
+  /** Passes through each ring-0 function so far: with the table, and what passes of drawn length retired, ring 0's ledger. */
   readonly passes: Float64Array;
+  readonly drawn: EventVector = eventVector();
   /** Cycles spent halted. */
   idle = 0 as Cycles;
   /** Hears of overflows that pull the PMI line. */
@@ -153,12 +154,14 @@ export class Core implements Cpu {
 
   spendFor(fn: number, cost: Cycles): void {
     const f = this.#spec.ring0[fn] as Ring0Function;
+    const { lapic, pmu, drawn } = this;
     const share = cost / f.cost;
-    this.passes[fn]! += 1;
-    const events = f.events.map((n, column) => (column === CYCLES ? cost : Math.floor(n * share)));
-    const pass = { ...f, cost, events };
-    this.#spendInSteps(pass, this.pmu.plan(0));
-    this.#serve(pass, f.size);
+    for (let column = 0; column < NR_EVENTS; column++) drawn[column]! += retiredIn(f, column, cost, share);
+    const plan = pmu.plan(0);
+    const end = (this.#clock + cost) as Cycles;
+    if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) this.#clock = end;
+    else this.#spendInSteps({ ...f, cost, events: f.events.map((_, c) => retiredIn(f, c, cost, share)) }, plan);
+    this.#serve(f, f.size);
   }
 
   execute(code: ExecutionCursor, until: Cycles): StopReason {
@@ -360,3 +363,7 @@ function retiredBy(f: Ring0Function, column: number, x: number): number {
   if (column === CYCLES) return x;
   return x >= f.cost ? f.events[column]! : Math.floor((f.events[column]! * x) / f.cost);
 }
+
+/** What of a column a pass retires that takes `cost` instead of the function's own, `share` of it. */
+const retiredIn = (f: Ring0Function, column: number, cost: Cycles, share: number): number =>
+  column === CYCLES ? cost : Math.floor(f.events[column]! * share);

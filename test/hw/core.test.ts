@@ -258,12 +258,13 @@ describe('hw/core', () => {
   describe('the books', () => {
     const EVENTS = ['cycles', 'instructions', 'branches', 'L1-dcache-loads'] as const satisfies readonly Event[];
     const passesTimesEvents = (core: Core, event: EventName): number =>
-      RING0.reduce((sum, f) => sum + core.passes[f.index]! * f.events[COLUMN[event]]!, 0);
+      RING0.reduce((sum, f) => sum + core.passes[f.index]! * f.events[COLUMN[event]]!, core.drawn[COLUMN[event]]!);
 
     it('ring-0 counts add up to passes times events, wherever counters stopped them', () => {
       const step = fc.record({
         f: fc.constantFrom(F.long, F.handler, F.tiny, F.odd),
         times: fc.integer({ min: 1, max: 3 }),
+        drawn: fc.option(fc.integer({ min: 1, max: 20_000 })),
       });
       fc.assert(
         fc.property(
@@ -298,7 +299,10 @@ describe('hw/core', () => {
             };
             core.setTimer(cycles(timer));
             counters.forEach(([event, period], i) => program(core, i, event, 'OS', period));
-            for (const { f, times } of steps) core.spend(f, times);
+            for (const { f, times, drawn } of steps) {
+              core.spend(f, times);
+              if (drawn !== null) core.spendFor(f, cycles(drawn));
+            }
             counters.forEach(([event], i) => {
               harvest(i);
               expect(total[i], event).to.equal(Math.floor(passesTimesEvents(core, event)));
@@ -367,7 +371,8 @@ describe('hw/core', () => {
       core.execute(code, cycles(400_000));
       core.halt(cycles(500_000));
       core.spend(F.long, 3);
-      const ring0 = RING0.reduce((sum, f) => sum + core.passes[f.index]! * f.cost, 0);
+      core.spendFor(F.long, cycles(123.5));
+      const ring0 = RING0.reduce((sum, f) => sum + core.passes[f.index]! * f.cost, core.drawn[COLUMN.cycles]!);
       expect(core.now()).to.equal(code.totals(eventVector())[COLUMN.cycles]! + ring0 + core.idle);
     });
   });
