@@ -101,9 +101,10 @@ async function run(
     watch.check(kernel.childOf(tool.task));
     if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
     if (options.breathe === undefined || (await options.breathe(core.nanos())) || interrupted) continue;
-    interrupted = true;
     const workload = kernel.childOf(tool.task);
-    if (workload !== undefined) kernel.kill(workload, SIGINT);
+    if (workload === undefined) continue;
+    interrupted = true;
+    kernel.kill(workload, SIGINT);
   }
   return {
     kernelLog: kernel.log,

@@ -69,6 +69,7 @@ export function perf_event_alloc(
       enable_on_exec: attr.enable_on_exec === true,
       rb: undefined,
       pending_wakeup: false,
+      lost_samples: 0,
       overflow_handler,
       ownedByKvm: false,
       evsel,

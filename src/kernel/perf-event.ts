@@ -110,6 +110,8 @@ export interface PerfEvent {
   /** Where its samples go; events of one CPU share one by PERF_EVENT_IOC_SET_OUTPUT. */
   rb: RingBuffer | undefined;
   pending_wakeup: boolean;
+  /** Records of it that found no room in the buffer. */
+  lost_samples: number;
   overflow_handler: OverflowHandler;
   /** The host's driver leaves its selector and counter registers alone; reads still work. */
   ownedByKvm: boolean;

@@ -8,14 +8,16 @@
 import type { Regs } from '../arch/cpu.ts';
 import {
   PERF_CONTEXT,
+  PERF_FORMAT,
   PERF_RECORD,
   PERF_RECORD_MISC,
   PERF_SAMPLE,
   type KernelRecord,
+  type ReadFormat,
   type SampleRecord,
 } from '../uapi/perf-event.ts';
 import { address, type Address } from '../units.ts';
-import { groupMembers, type PerfEvent, type PerfEventContext } from './perf-event.ts';
+import { PERF_EVENT_STATE, groupMembers, type PerfEvent, type PerfEventContext } from './perf-event.ts';
 import type { KernelServices } from './services.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
@@ -58,9 +60,25 @@ export class PerfOutput {
       stream_id: event.id,
       cpu: this.#kernel.config.cpu,
     };
+    if ((attr.sample_type & PERF_SAMPLE.READ) !== 0) record.read = this.#perf_output_read(event);
     if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
     this.#write(event, record);
     cpu.leave();
+  }
+
+  /** perf_output_read(): counts and times of the event or its group; the sampled event's own count is up to date. */
+  #perf_output_read(event: PerfEvent): ReadFormat {
+    const { ctx, tstamp, total_time_enabled, total_time_running } = event;
+    const members =
+      (event.attr.read_format & PERF_FORMAT.GROUP) === 0 ? [event] : [...groupMembers(event.group_leader)];
+    for (const member of members)
+      if (member !== event && member.state === PERF_EVENT_STATE.ACTIVE) member.pmu.read(member);
+    const since = ctx.time - tstamp + this.#kernel.cpu.nanos() - ctx.timestamp;
+    return {
+      time_enabled: total_time_enabled + since,
+      time_running: total_time_running + since,
+      values: members.map(({ count, id, lost_samples }) => ({ value: count, id, lost: lost_samples })),
+    };
   }
 
   /** perf_log_throttle(): THROTTLE, or UNTHROTTLE if `enable`. */
@@ -109,7 +127,10 @@ export class PerfOutput {
       rb.lost > 0
         ? { type: PERF_RECORD.LOST, misc: 0, lost: rb.lost, ...this.#common(event, this.#kernel.current) }
         : undefined;
-    if (!rb.write(event.attr, record, note) || event.pending_wakeup) return;
+    const { lostTotal } = rb;
+    const wake = rb.write(event.attr, record, note);
+    if (rb.lostTotal > lostTotal) event.lost_samples++;
+    if (!wake || event.pending_wakeup) return;
     event.pending_wakeup = true;
     this.#pendingWakeups.add(event);
     cpu.raiseIrqWork();

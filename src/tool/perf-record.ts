@@ -77,7 +77,7 @@ export function* perfRecord(
   done: (outcome: RecordOutcome) => void,
 ): ToolProgram {
   const { sys, kernel } = tool;
-  const { cpu: here, nrCpus } = kernel.config;
+  const { nrCpus } = kernel.config;
   yield* tool.user('cmd_record', 600_000);
   const workload = tool.forkWorkload(job.executable);
   const { child } = workload;
@@ -104,7 +104,7 @@ export function* perfRecord(
     const bytes = sink.write(records);
     if (bytes > 0) sys.write(bytes);
   };
-  emit(synthesized(evlist, child.pid, kernel.config.nrCpus, here));
+  emit(synthesized(evlist, child.pid, nrCpus));
   yield* tool.user('perf_event__synthesize_threads', 150_000);
 
   const start = kernel.cpu.nanos();
@@ -124,8 +124,9 @@ export function* perfRecord(
       yield* tool.user('perf_mmap__push', bytes / 8);
       drained.push({ type: PERF_RECORD.FINISHED_ROUND });
       emit(drained);
-    } else if (ended) break;
-    if (ended) continue;
+      continue;
+    }
+    if (ended) break;
     while (!sys.poll(buffers)) yield;
     waking++;
     if (child.state === 'dead') {
@@ -178,10 +179,11 @@ function openAll(tool: ToolTask, evlist: readonly Evsel[], child: RecordChild): 
 }
 type RecordChild = ReturnType<ToolTask['forkWorkload']>['child'];
 
-/** evsel__fallback() and evsel__precise_ip_fallback(): the next thing to ask for, or undefined. */
+/** evsel__precise_ip_fallback() and evsel__fallback(): the next thing to ask for, or undefined. */
 function fallback(evsel: Evsel, errno: number): Evsel | undefined {
   const { attr } = evsel;
   if (errno === ENOENT && attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.CPU_CYCLES) {
+    // An event that no precision helps keeps the one it was asked for: "cpu-clock:ppp".
     const clock = { ...attr, type: PERF_TYPE.SOFTWARE, config: PERF_COUNT_SW.CPU_CLOCK };
     return { ...evsel, attr: clock, name: eventName(clock), unit: 'msec', scale: 1e-6 };
   }
@@ -209,19 +211,11 @@ function defaultPages(mlockKb: number): number {
 }
 
 /** record__synthesize(): what a reader must know before the kernel's first record. */
-function synthesized(evlist: readonly Evsel[], pid: number, nrCpus: number, here: number): PerfRecord[] {
+function synthesized(evlist: readonly Evsel[], pid: number, nrCpus: number): PerfRecord[] {
   const records: PerfRecord[] = [];
-  const index = evlist.flatMap((evsel) =>
-    evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu: cpu === here ? here : cpu, tid: pid })),
-  );
+  const index = evlist.flatMap((evsel) => evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu, tid: pid })));
   for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
     records.push({ type: PERF_RECORD.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
-  for (const { unit, scale, ids } of evlist) {
-    if (unit === '') continue;
-    const id = ids[0] as number;
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
-  }
   const base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
   const kernel = (attr: PerfEventAttr): boolean => attr.exclude_kernel !== true;
   if (evlist.some(({ attr }) => kernel(attr)))
@@ -235,6 +229,12 @@ function synthesized(evlist: readonly Evsel[], pid: number, nrCpus: number, here
       pgoff: KERNEL_TEXT,
       filename: '[kernel.kallsyms]_text',
     });
+  for (const { unit, scale, ids } of evlist) {
+    if (unit === '') continue;
+    const id = ids[0] as number;
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
+  }
   records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
   records.push({ type: PERF_RECORD.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
   records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: 'perf-exec' });

@@ -13,7 +13,6 @@ export interface EventTerms {
 
 /** An evsel with the parts of its request that no attr field holds. `attr` has exclusions, precision and config only. */
 export interface ParsedEvent extends Evsel {
-  /** P: the highest precision the machine grants; the opener tries 3, 2, 1, 0. */
   readonly precise_max: boolean;
   /** S: samples carry the values of the whole group. */
   readonly sample_read: boolean;

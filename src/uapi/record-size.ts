@@ -34,14 +34,19 @@ function fields(sample_type: number, of: readonly number[]): number {
   return size;
 }
 
-/** event->header_size and read_size: a sample without its call chain. */
-export function sampleSize(attr: PerfEventAttr, callchain = 0): number {
+/** event->read_size: struct read_format of one event, or of a group of so many. */
+function readSize(read_format: number, members: number): number {
+  const count = (bits: readonly number[]): number => bits.filter((bit) => (read_format & bit) !== 0).length;
+  const times = count([PERF_FORMAT.TOTAL_TIME_ENABLED, PERF_FORMAT.TOTAL_TIME_RUNNING]);
+  const value = 1 + count([PERF_FORMAT.ID, PERF_FORMAT.LOST]);
+  return 8 * (times + ((read_format & PERF_FORMAT.GROUP) === 0 ? value : 1 + members * value));
+}
+
+/** event->header_size: a sample with its call chain and the counts of so many events. */
+export function sampleSize(attr: PerfEventAttr, callchain = 0, members = 1): number {
   const t = attr.sample_type;
   let size = HEADER + fields(t, FIXED_FIELDS);
-  if ((t & PERF_SAMPLE.READ) !== 0) {
-    const { read_format: f } = attr;
-    size += 8 * (1 + [1, 2, 4, 16].filter((bit) => (f & bit) !== 0 && (f & PERF_FORMAT.GROUP) === 0).length);
-  }
+  if ((t & PERF_SAMPLE.READ) !== 0) size += readSize(attr.read_format, members);
   if ((t & PERF_SAMPLE.CALLCHAIN) !== 0) size += 8 * (1 + callchain);
   return size;
 }
@@ -54,7 +59,7 @@ export const sampleIdSize = (attr: PerfEventAttr): number =>
 export function kernelRecordSize(attr: PerfEventAttr, record: KernelRecord): number {
   switch (record.type) {
     case PERF_RECORD.SAMPLE:
-      return sampleSize(attr, record.callchain?.length ?? 0);
+      return sampleSize(attr, record.callchain?.length ?? 0, record.read?.values.length);
     case PERF_RECORD.COMM:
       return HEADER + 8 + cstr(record.comm) + sampleIdSize(attr);
     case PERF_RECORD.MMAP:

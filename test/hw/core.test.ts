@@ -208,18 +208,40 @@ describe('hw/core', () => {
       expect(script.seen[1]!.ip).to.equal(script.seen[0]!.ip);
     });
 
-    it('LVTPC masks itself on delivery: a PMI before it is written again is lost', () => {
+    it('LVTPC masks itself on delivery: a PMI that is served before it is written again makes no NMI', () => {
       const { core, script } = bareCore();
-      script.on.NMI = () => core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
+      const clear = (): void =>
+        core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, core.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS));
+      script.on.NMI = () => {
+        clear();
+        core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
+      };
       program(core, 0, 'cycles', 'USR', 1000);
       const code = userCode(1e5);
       core.execute(code, cycles(10_000));
       expect(script.seen).to.have.length(1);
       expect(core.lapic.lvtpcMasked).to.equal(true);
+      clear();
       core.setLvtpc('NMI');
+      core.execute(code, cycles(11_000));
+      expect(script.seen).to.have.length(1);
       core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
       core.execute(code, cycles(20_000));
       expect(script.seen).to.have.length(2);
+    });
+
+    it('an overflow that is still flagged when LVTPC is written comes then', () => {
+      const { core, script } = bareCore({ fixed: 30, mean: 0, max: 30 });
+      script.on.NMI = () => core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, 1);
+      program(core, 0, 'cycles', 'USR', 1000);
+      const code = userCode(1e5);
+      core.execute(code, cycles(5000));
+      core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
+      core.execute(code, cycles(8000));
+      expect(script.seen).to.have.length(1);
+      core.setLvtpc('NMI');
+      core.execute(code, cycles(10_000));
+      expect(script.seen.map((s) => s.when)).to.deep.equal([1030, 8130]);
     });
 
     it('LVTPC comes out of reset masked', () => {

@@ -138,10 +138,24 @@ describe('kernel/ring-buffer', () => {
 
   describe('record sizes', () => {
     const bits = fc.constantFrom(
-      ...(['IP', 'TID', 'TIME', 'ADDR', 'ID', 'CPU', 'PERIOD', 'STREAM_ID', 'CALLCHAIN', 'IDENTIFIER'] as const),
+      ...([
+        'IP',
+        'TID',
+        'TIME',
+        'ADDR',
+        'ID',
+        'CPU',
+        'PERIOD',
+        'STREAM_ID',
+        'READ',
+        'CALLCHAIN',
+        'IDENTIFIER',
+      ] as const),
     );
-    const withFields = (names: readonly (keyof typeof PERF_SAMPLE)[], sample_id_all: boolean): PerfEventAttr => ({
+    type Names = readonly (keyof typeof PERF_SAMPLE)[];
+    const withFields = (names: Names, sample_id_all: boolean, read_format: number): PerfEventAttr => ({
       ...PLAIN,
+      read_format,
       sample_type: names.reduce((type, name) => type | PERF_SAMPLE[name], 0),
       sample_id_all,
     });
@@ -155,6 +169,7 @@ describe('kernel/ring-buffer', () => {
     const recordOf = (type: keyof typeof PERF_RECORD, name: string, callchain: Address[]): KernelRecord =>
       ({
         ...SAMPLE,
+        read: { time_enabled: 1, time_running: 1, values: callchain.map((_, id) => ({ value: 1, id, lost: 0 })) },
         type: PERF_RECORD[type],
         addr: SAMPLE.ip,
         callchain,
@@ -171,13 +186,22 @@ describe('kernel/ring-buffer', () => {
 
     it("are those that the file's encoder writes", () => {
       fc.assert(
-        fc.property(fc.array(bits), fc.boolean(), types, text, chain, (names, idAll, type, name, callchain) => {
-          const [attr, record] = [withFields(names, idAll), recordOf(type, name, callchain)];
-          const evsel = { name: 'cycles', attr, leader: 0, unit: '', scale: 1, ids: [COMMON.id] };
-          const w = new ByteWriter();
-          new RecordCodec([evsel]).encode(w, record);
-          expect(kernelRecordSize(attr, record), type).to.equal(w.pos);
-        }),
+        fc.property(
+          fc.array(bits),
+          fc.boolean(),
+          fc.integer({ min: 0, max: 31 }),
+          types,
+          text,
+          chain,
+          (names, idAll, read_format, type, name, callchain) => {
+            const attr = withFields(names, idAll, read_format);
+            const record = recordOf(type, name, callchain);
+            const evsel = { name: 'cycles', attr, leader: 0, unit: '', scale: 1, ids: [COMMON.id] };
+            const w = new ByteWriter();
+            new RecordCodec([evsel]).encode(w, record);
+            expect(kernelRecordSize(attr, record), type).to.equal(w.pos);
+          },
+        ),
         { numRuns: 1000 },
       );
     });
