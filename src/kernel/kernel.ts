@@ -122,8 +122,9 @@ export class Kernel implements Software, KernelServices {
     }
   }
 
+  /** Whether ring 3 must not be returned to: another task's turn, or a signal to deal with (exit_to_usermode_loop). */
   needResched(): boolean {
-    return this.#rq.needResched;
+    return this.#rq.needResched || this.current.fatal_signal !== 0;
   }
 
   /** Whether the running task must give way at its next preemption point. */

@@ -16,9 +16,9 @@ import type { ToolProgram, ToolTask } from './tool-task.ts';
 export interface StatJob {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
-  /** -I: ns between intermediate readings, and who hears them (cumulative counts). */
   /** --timeout: ns after which the workload is ended. */
   readonly timeout?: number;
+  /** -I: ns between intermediate readings, and who hears them (cumulative counts). */
   readonly interval?: { readonly ns: number; readonly report: (time: Nanos, counts: readonly StatCount[]) => void };
 }
 

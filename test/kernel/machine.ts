@@ -39,6 +39,19 @@ export const BROADWELL: CoreSpec = {
   skid: { fixed: 20, mean: 20, max: 200 },
 };
 
+/** A program as exec loads it. */
+export function executableOf(code: Program): Executable {
+  const image = compile(code);
+  const [program] = image.dsos;
+  return {
+    comm: image.comm,
+    program: program!,
+    interpreter: undefined,
+    libraries: new Map(),
+    start: () => image.start('test'),
+  };
+}
+
 /** What perf_event_open is asked for, one event for each name. */
 export interface OpenOptions {
   readonly attr?: Partial<PerfEventAttr>;
@@ -79,15 +92,7 @@ export class Bench<C extends Core = Core> {
 
   /** A task that becomes this program the first time it runs. */
   exec(code: Program): Task {
-    const image = compile(code);
-    const [program] = image.dsos;
-    const executable: Executable = {
-      comm: image.comm,
-      program: program!,
-      interpreter: undefined,
-      libraries: new Map(),
-      start: () => image.start('test'),
-    };
+    const executable = executableOf(code);
     return this.kernel.spawn('perf-exec', { run: () => this.kernel.execve(executable) });
   }
 
