@@ -43,11 +43,12 @@ export class ProgramBody implements TaskBody {
     const kernel = this.#kernel;
     const task = this.#task;
     const cursor = this.#cursor;
-    while (task.state === 'running' && !kernel.needResched() && cpu.now() < until) {
+    while (task.state === 'running' && cpu.now() < until) {
       if (task.fatal_signal !== 0) {
         kernel.do_exit(task, SIGNAL_STATUS + task.fatal_signal);
         return;
       }
+      if (kernel.needResched()) return;
       const reason = cpu.execute(cursor, until);
       if (reason === 'trap') this.#trap(cursor.trap as Trap);
       else if (reason === 'finished') kernel.do_exit(task, 0);
