@@ -1,8 +1,11 @@
 /** The built command line as a process, beside real perf: a place of its own, no environment but what a test gives. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+
+/** ms from an open output to a simulation that has come some way. */
+const UNDER_WAY = 1000;
 
 export const MAIN = resolve('dist/src/cli/main.js');
 
@@ -30,8 +33,8 @@ export interface Place {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Signals to send, each so many ms after the one before. */
-  readonly signals?: readonly (readonly [after: number, signal: NodeJS.Signals])[];
+  /** Signals to send, one shortly after the other, once a file whose name matches has appeared in the place. */
+  readonly signals?: { readonly once: RegExp; readonly send: readonly NodeJS.Signals[] };
   /** Raw bytes of standard output are wanted: latin1 keeps them. */
   readonly binary?: boolean;
 }
@@ -57,8 +60,13 @@ export function place(): Place {
       child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
       child.on('error', fail);
       child.on('close', (code, signal) => settle({ stdout, stderr, status: code ?? signal }));
-      let when = 0;
-      for (const [after, signal] of options.signals ?? []) setTimeout(() => child.kill(signal), (when += after));
+      if (options.signals === undefined) return;
+      const { once, send } = options.signals;
+      const look = setInterval(() => {
+        if (!readdirSync(path).some((name) => once.test(name))) return;
+        clearInterval(look);
+        for (const [i, signal] of send.entries()) setTimeout(() => child.kill(signal), UNDER_WAY + 5 * i);
+      }, 20);
     });
   return {
     path,

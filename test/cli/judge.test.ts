@@ -3,7 +3,7 @@
  * and it finds the symbols and the code. Skipped where it is not installed.
  */
 import { expect } from 'chai';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { z } from 'zod';
 import { readStatFile } from '../../src/experiment/stat.ts';
@@ -11,7 +11,7 @@ import { statCsv } from '../../src/report/stat-csv.ts';
 import { statJson } from '../../src/report/stat-json.ts';
 import { resultRows, statText } from '../../src/report/stat.ts';
 import { perfVersion } from '../perfdata/real-perf.ts';
-import { pairwise, place, shortFtest, type Ended, type Place, type RunOptions } from './e2e.ts';
+import { MAIN, pairwise, place, shortFtest, type Ended, type Place, type RunOptions } from './e2e.ts';
 
 const HOST = ['--vpmu', 'host'];
 
@@ -185,5 +185,56 @@ describe('counts, judged by perf', function () {
     );
     expect(real!.stderr).to.contain("stats for 'pipe'");
     expect(own).to.deep.equal(real);
+  });
+});
+
+/** perf's own shell tests, which any perf on the PATH is given; without the lines that need what gperf does not model. */
+describe("perf's tests", function () {
+  this.timeout(60_000);
+  const TESTS = '/usr/lib/perf-core/tests/shell';
+  let at: Place;
+  before(function () {
+    if (!existsSync(`${TESTS}/stat.sh`)) this.skip();
+    at = place();
+    mkdirSync(at.file('bin'));
+    symlinkSync(`${TESTS}/lib`, at.file('lib'));
+    at.write('bin/perf', `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+    chmodSync(at.file('bin/perf'), 0o755);
+  });
+  after(() => at?.remove());
+
+  const passes = async (name: string, adapt: (text: string) => string): Promise<string> => {
+    at.write(name, adapt(readFileSync(`${TESTS}/${name}`, 'utf8')));
+    const env = { GPERF_VPMU: 'host', PATH: `${at.file('bin')}:${at.env['PATH']}`, TMPDIR: at.path };
+    const { status, stdout, stderr } = await at.run('bash', [at.file(name)], { env });
+    expect(status, stdout + stderr).to.equal(0);
+    return stdout;
+  };
+  /** Calls of checks of a whole system, and what asks for its topology. */
+  const oneTask = (text: string): string =>
+    text
+      .replaceAll(/^\t?check_(?:system_wide|per_)\w*$/gm, '')
+      .replace(/^if \[ \$skip_test -ne 1 \]\nthen$/m, 'if false\nthen :');
+
+  it('stat.sh', async () => {
+    const told = await passes('stat.sh', (text) => text);
+    for (const what of ['Basic stat command', 'stat record and report', 'stat repeat weak groups'])
+      expect(told).to.contain(`${what} test [Success]`);
+  });
+
+  it('stat+csv_output.sh', async () => {
+    expect(await passes('stat+csv_output.sh', oneTask)).to.match(
+      /no args \[Success\]\n.*interval \[Success\]\n.*event \[Success\]/,
+    );
+  });
+
+  it('stat+json_output.sh', async () => {
+    expect(await passes('stat+json_output.sh', oneTask)).to.match(
+      /no args \[Success\]\n.*interval \[Success\]\n.*event \[Success\]/,
+    );
+  });
+
+  it('stat+csv_summary.sh', async () => {
+    await passes('stat+csv_summary.sh', (text) => text.replaceAll(/ 2>&1/g, ' noploop 2 2>&1'));
   });
 });
