@@ -1,0 +1,128 @@
+/** Machines: what a spec may say, and that every number of a preset is a possible one. */
+import { expect } from 'chai';
+import { CYCLES } from '../../src/arch/events.ts';
+import { KERNEL_SYMBOLS } from '../../src/kernel/symbols.ts';
+import { ring0Table } from '../../src/machine/costs.ts';
+import { SPEC_KEYS, printValue, type KeyInfo, type SpecKey } from '../../src/machine/keys.ts';
+import { bootMachine } from '../../src/machine/machine.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
+import { MACHINES, SpecError, VPMUS, changedValues, machineSpec } from '../../src/machine/spec.ts';
+import { cycles, hertz } from '../../src/units.ts';
+
+const spec = (...sets: string[]): ReturnType<typeof machineSpec> => machineSpec('broadwell-ep', 'host', 'seed', sets);
+const refused = (...sets: string[]): SpecError => {
+  try {
+    spec(...sets);
+  } catch (error) {
+    if (error instanceof SpecError) return error;
+    throw error;
+  }
+  throw new Error(`${sets.join(' ')} was taken`);
+};
+
+describe('machine/spec', () => {
+  it('takes values of every kind, the last of several', () => {
+    const { values } = spec('host.hz=1000', 'host.watchdog=on', 'host.kernel=6.3', 'skid.mean=1.5', 'host.hz=100');
+    expect([values['host.hz'], values['host.watchdog'], values['host.kernel'], values['skid.mean']]).to.deep.equal([
+      100,
+      true,
+      '6.3',
+      1.5,
+    ]);
+  });
+
+  it('says what is wrong with which key', () => {
+    expect(refused('host.hertz=250')).to.include({ key: 'host.hertz' });
+    expect(refused('host.hertz=250').known).to.include('host.hz');
+    expect(refused('host.hz').message).to.contain('needs a value');
+    expect(refused('host.hz=99').message).to.contain('from 100 to 1000');
+    expect(refused('host.hz=250.5').message).to.contain('a whole number');
+    expect(refused('host.hz=').message).to.contain('host.hz=');
+    expect(refused('host.watchdog=maybe').message).to.contain('on or off');
+    expect(refused('host.kernel=five').message).to.contain('a version like 5.0.0');
+    expect(refused('=1').key).to.equal('');
+    expect(() => machineSpec('skylake', 'host', 's', [])).to.throw(SpecError, 'no such machine: skylake');
+    expect(() => machineSpec('broadwell-ep', 'v3', 's', [])).to.throw(SpecError, 'no such vPMU design: v3');
+  });
+
+  it('knows what was changed, and prints it so that it can be set again', () => {
+    const sets = ['host.hz=1000', 'host.watchdog=on', 'guest.kernel=6.3.0'];
+    const changed = changedValues(spec(...sets));
+    expect(changed.toSorted()).to.deep.equal(sets.toSorted());
+    expect(changedValues(spec(`host.hz=${broadwellEp.values['host.hz']}`))).to.deep.equal([]);
+  });
+
+  for (const preset of MACHINES)
+    it(`${preset.name} holds a value for every key, each a valid one`, () => {
+      for (const key of Object.keys(SPEC_KEYS) as SpecKey[]) {
+        const info: KeyInfo = SPEC_KEYS[key];
+        const value = preset.values[key];
+        expect(value, key).to.be.a(info.kind);
+        if (typeof value !== 'boolean') expect(info.check?.(value), key).to.equal(undefined);
+        expect(machineSpec(preset.name, 'host', 's', [`${key}=${printValue(value)}`]).values[key], key).to.equal(value);
+      }
+    });
+
+  it('has one line about each design', () => {
+    for (const { name, about, source } of VPMUS)
+      expect(`${name}: ${about} (${source})`).to.match(/^[a-z0-9-]+: \S.*\(\S.*\)$/);
+  });
+});
+
+describe('machine/costs', () => {
+  const table = ring0Table(broadwellEp, hertz(2.8e9));
+
+  it('has every function of the kernel, in its place, with whole events and 64ths of cycles', () => {
+    expect(table.map((f) => f.name)).to.deep.equal(KERNEL_SYMBOLS.map((s) => s.name));
+    table.forEach((f, i) => {
+      expect(f.index).to.equal(i);
+      expect(f.events[CYCLES], f.name).to.equal(f.cost);
+      expect(f.cost * 64, f.name).to.satisfy(Number.isInteger);
+      f.events.forEach((n, column) => {
+        if (column !== CYCLES) expect(n, f.name).to.satisfy((x: number) => Number.isInteger(x) && x >= 0);
+      });
+    });
+  });
+
+  it('functions follow each other without overlap', () => {
+    for (let i = 1; i < table.length; i++)
+      expect(table[i]!.address, table[i]!.name).to.be.at.least(table[i - 1]!.address + table[i - 1]!.size);
+  });
+
+  it('time scales with the clock', () => {
+    const half = ring0Table(broadwellEp, hertz(1.4e9));
+    table.forEach((f, i) => expect(half[i]!.cost, f.name).to.be.closeTo(f.cost / 2, 1 / 64));
+  });
+});
+
+describe('machine/machine', () => {
+  const boot = (...sets: string[]): ReturnType<typeof bootMachine> =>
+    bootMachine(spec(...sets), 'run=0', 0, () => false);
+
+  it('boots alike, and idles until something is due', () => {
+    const [a, b] = [boot(), boot()];
+    expect(a.core.now()).to.equal(b.core.now());
+    a.host.run(cycles(1e9));
+    expect(a.core.now()).to.be.at.least(1e9);
+    expect(a.core.idle / a.core.now()).to.be.greaterThan(0.99);
+    expect(a.host.dead).to.equal(true);
+  });
+
+  it('gives the watchdog its counter before anybody else', () => {
+    const { host } = boot('host.watchdog=on');
+    const [, , cpu] = host.perf.contextsOf(host.current);
+    expect(cpu!.pinned_active).to.have.length(1);
+    expect(boot('host.watchdog=on', 'pmu.gp=0', 'pmu.fixed=0').host.log.map((l) => l.text)).to.deep.equal([
+      'NMI watchdog: Perf NMI watchdog permanently disabled',
+    ]);
+  });
+
+  it('boots a guest on a vCPU under every design', () => {
+    for (const { name } of VPMUS) {
+      const machine = bootMachine(machineSpec('broadwell-ep', name, 's', []), 'run=0', 0, () => false);
+      machine.host.run(cycles(2.8e7));
+      expect(machine.kernel === machine.host, name).to.equal(name === 'host');
+      expect(machine.core.now(), name).to.be.at.least(2.8e7);
+    }
+  });
+});
