@@ -58,13 +58,13 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
     throw new SetUpError(`cannot read the machine file ${path}`);
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${path}:${line}:${col}`;
   };
   const [syntax] = document.errors;
-  if (syntax !== undefined) throw new SetUpError(`${at(syntax.pos[0])}: ${syntax.message.split('\n')[0]}`);
+  if (syntax !== undefined) throw new SetUpError(`${at(syntax.pos[0])}: ${syntax.message}`);
   let machine: string = DEFAULTS.machine;
   const sets: string[] = [];
   const walk = (node: unknown, prefix: string): void => {
@@ -79,18 +79,17 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
       }
       if (!isScalar(value)) throw new SetUpError(`${place}: ${name} needs a value`);
       const raw = typeof value.value === 'boolean' ? printValue(value.value) : String(value.source ?? value.value);
-      if (name === 'machine') machine = raw;
-      else if (!(name in SPEC_KEYS))
-        throw new SetUpError(withHint(`${place}: no such spec key: ${name}`, name, Object.keys(SPEC_KEYS)));
-      else {
-        try {
-          machineSpec(DEFAULTS.machine, DEFAULTS.vpmu, DEFAULTS.seed, [`${name}=${raw}`]);
-        } catch (error) {
-          if (error instanceof SpecError) throw new SetUpError(`${at(value.range?.[0] ?? 0)}: ${error.message}`);
-          throw error;
-        }
-        sets.push(`${name}=${raw}`);
+      try {
+        if (name === 'machine') machineSpec(raw, DEFAULTS.vpmu, DEFAULTS.seed, []);
+        else machineSpec(DEFAULTS.machine, DEFAULTS.vpmu, DEFAULTS.seed, [`${name}=${raw}`]);
+      } catch (error) {
+        if (!(error instanceof SpecError)) throw error;
+        const { message, key: word, known } = error;
+        const where = name !== 'machine' && known.length > 0 ? place : at(value.range?.[0] ?? 0);
+        throw new SetUpError(withHint(`${where}: ${message}`, word, known));
       }
+      if (name === 'machine') machine = raw;
+      else sets.push(`${name}=${raw}`);
     }
   };
   walk(document.contents, '');

@@ -56,7 +56,7 @@ export function machineSpec(machine: string, vpmu: string, seed: string, sets: r
   const values: Record<string, number | string | boolean> = { ...preset.values };
   for (const set of sets) {
     const [, key = '', raw = ''] = /^([^=]*)=(.*)$/s.exec(set) ?? [undefined, set, ''];
-    if (!(key in SPEC_KEYS)) throw new SpecError(key, `no such spec key: ${key}`, Object.keys(SPEC_KEYS));
+    if (!Object.hasOwn(SPEC_KEYS, key)) throw new SpecError(key, `no such spec key: ${key}`, Object.keys(SPEC_KEYS));
     if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
     values[key] = parseValue(key as SpecKey, raw);
   }

@@ -77,6 +77,8 @@ interface FileShape {
   readonly entry?: string;
 }
 
+/** Columns of a line that a fault's frame shows. */
+const LONG_LINE = 120;
 const NO_OP = op('nop');
 /** Keys that name the kind of an item. */
 const HEADS: readonly string[] = [...OPS, 'loop', 'branch', 'call', 'jump', 'syscall', 'fault', 'seq'];
@@ -110,7 +112,12 @@ class Parser {
       functions: part.functions,
     });
     this.places.set(made, this.places.get(part) as Place);
-    for (const f of checkProgram(made, scopeOf(made))) this.report(this.places.get(f.about), f.key, f.message);
+    const wrong = this.faults.length > 0;
+    for (const f of checkProgram(made, scopeOf(made))) {
+      const place = this.places.get(f.about);
+      // What an included file misses is missing because of the faults that are known already.
+      if (!wrong || place?.source.file === file) this.report(place, f.key, f.message);
+    }
     if (this.faults.length > 0) throw new WorkloadError(inOrder(this.faults));
     return made;
   }
@@ -121,7 +128,7 @@ class Parser {
     const source: Source = { file, text, doc, lines };
     for (const e of doc.errors) this.reportAt(source, e.pos[0], e.message);
     if (doc.errors.length > 0) throw new WorkloadError(inOrder(this.faults));
-    const top: Place = { source, node: doc.contents, value: doc.toJS() };
+    const top: Place = { source, node: doc.contents, value: this.plain(source) };
     const data = this.shape<FileShape>(this.shapes?.file, top);
     const misses: Record<string, MissRates> = {};
     const dsos: DsoSpec[] = [];
@@ -144,6 +151,17 @@ class Parser {
     for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at));
     this.places.set(part, top);
     return part;
+  }
+
+  /** The document as plain values; aliases of aliases of aliases are refused before they fill the memory. */
+  private plain(source: Source): unknown {
+    try {
+      return source.doc.toJS();
+    } catch (error) {
+      if (!(error instanceof ReferenceError)) throw error;
+      this.reportAt(source, 0, 'its aliases expand to too many nodes');
+      throw new WorkloadError(inOrder(this.faults));
+    }
   }
 
   private async include(at: Place): Promise<Part | undefined> {
@@ -408,10 +426,13 @@ function keysAt(schema: ZodType, path: readonly (string | number)[]): string[] {
 
 /** The line of a fault, with carets under what is meant. */
 function frame(text: string, line: number, column: number, end: number | undefined, offset: number): string {
-  const content = text.split('\n')[line - 1] ?? '';
-  const width = Math.max(1, Math.min((end ?? offset + 1) - offset, content.length - column + 1));
+  const whole = text.split('\n')[line - 1] ?? '';
+  const from = Math.max(0, Math.min(column - 1 - LONG_LINE / 2, whole.length - LONG_LINE));
+  const content = whole.slice(from, from + LONG_LINE);
+  const before = column - 1 - from;
+  const width = Math.max(1, Math.min((end ?? offset + 1) - offset, content.length - before));
   const gutter = String(line);
-  return `${gutter} | ${content}\n${' '.repeat(gutter.length)} | ${' '.repeat(column - 1)}${'^'.repeat(width)}`;
+  return `${gutter} | ${content}\n${' '.repeat(gutter.length)} | ${' '.repeat(before)}${'^'.repeat(width)}`;
 }
 
 const inOrder = (faults: readonly WorkloadFault[]): WorkloadFault[] =>

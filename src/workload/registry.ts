@@ -3,10 +3,10 @@
  *
  * Not modelled: executables. gperf simulates programs that are described to it, it cannot run one.
  */
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { didYouMean, WorkloadError } from './fault.ts';
+import { didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
 import { parseText } from './parse.ts';
 import type { Param, Program } from './program.ts';
 
@@ -60,6 +60,14 @@ async function firstBytes(path: string): Promise<Uint8Array | undefined> {
 const isElf = (bytes: Uint8Array): boolean =>
   bytes.length === 4 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /** The file that a name means: itself, or with an ending, or the built-in one. */
 async function find(name: string): Promise<string> {
   for (const candidate of [name, ...ENDINGS.map((e) => name + e)]) {
@@ -77,6 +85,7 @@ async function find(name: string): Promise<string> {
   // perf users type ./ftest; what matters is that nothing else of that name is here.
   const bare = basename(name);
   if (names.includes(bare) && (bare === name || !(await firstBytes(name)))) return join(WORKLOADS, `${bare}.yaml`);
+  if (await isDirectory(name)) throw failed(name, 'is a directory, not a workload');
   throw failed(
     name,
     `there is no such workload${didYouMean(bare, names)}; \`gperf list workload\` shows the built-in ones`,
@@ -104,9 +113,26 @@ function withArguments(program: Program, args: readonly string[]): Program {
   return { ...program, params };
 }
 
+/** What a module threw, at the place in it that the stack names. */
+function moduleFault(file: string, url: string, error: unknown): WorkloadFault {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const stack = (error instanceof Error && error.stack) || '';
+  const behind = stack.split(`${url}:`)[1] ?? '';
+  const [, line, column] = /^(\d+)(?::(\d+))?/.exec(behind) ?? [];
+  if (line === undefined) return { file, message };
+  return { file, line: Number(line), ...(column === undefined ? {} : { column: Number(column) }), message };
+}
+
 async function loadModule(path: string, args: readonly string[]): Promise<Program> {
-  const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
-  const made: unknown = typeof module.default === 'function' ? module.default(...args) : module.default;
+  const url = pathToFileURL(resolve(path)).href;
+  let module: { default?: unknown };
+  let made: unknown;
+  try {
+    module = (await import(url)) as { default?: unknown };
+    made = typeof module.default === 'function' ? module.default(...args) : module.default;
+  } catch (error) {
+    throw error instanceof WorkloadError ? error : new WorkloadError([moduleFault(path, url, error)]);
+  }
   if (typeof made !== 'object' || made === null || !('functions' in made) || !('entry' in made))
     throw failed(path, 'does not export a Program by default: build one with program() of @gperf/gperf/workload');
   const built = made as Program;

@@ -46,7 +46,14 @@ const CASES: readonly Case[] = [
   ['record nosuch', 255, 'nosuch: there is no such workload; `gperf list workload` shows the built-in ones\n'],
   ['stat ./workloads/ftst', 255, /^\.\/workloads\/ftst: there is no such workload \(did you mean "ftest"\?\)/],
   ['record ./elf', 255, /^\.\/elf: is an executable, and gperf simulates: [^\n]+\n$/],
-  ['stat ./directory', 255, /^\.\/directory: [^\n]+\n$/],
+  ['stat ./directory', 255, './directory: is a directory, not a workload\n'],
+  ['stat ./throws.mjs', 255, './throws.mjs:2:7: Error: boom\n'],
+  ['stat ./empty.mjs', 255, /^\.\/empty\.mjs: does not export a Program by default[^\n]*\n$/],
+  [
+    'stat ./aliases.yaml',
+    255,
+    /^\.\/aliases\.yaml:1:1: its aliases expand to too many nodes\n1 \| [^\n]*\n {2}\| \^\n$/,
+  ],
   ['truth noploop many', 255, /^noploop: seconds \(how long to spin\) must be a number [^\n]*"many"\n$/],
   ['record true true', 255, 'true: takes no arguments, got "true"\n'],
   ['stat', 129, /^no workload given\n\n Usage: gperf stat /],
@@ -71,6 +78,7 @@ const CASES: readonly Case[] = [
   ['stat --vpmu hots true', 129, /^no such vPMU design: hots \(did you mean host\?\)\n$/],
   ['stat --machine brodwell-ep true', 129, 'no such machine: brodwell-ep (did you mean broadwell-ep?)\n'],
   ['stat --set host.hx=1 true', 129, 'no such spec key: host.hx (did you mean host.hz?)\n'],
+  ['stat --set constructor=1 true', 129, /^no such spec key: constructor \(/],
   ['stat --set host.hz=fast true', 129, 'host.hz=fast: must be a whole number from 100 to 1000\n'],
   [
     'stat --machine machine.yaml true',
@@ -139,6 +147,10 @@ describe('bad input', function () {
     at.write('elf', Buffer.from('\u007FELF\u0002\u0001\u0001', 'latin1'));
     at.write('empty', '');
     at.write('garbage', 'x'.repeat(500));
+    at.write('throws.mjs', '// A module.\nthrow new Error("boom");\n');
+    at.write('empty.mjs', '');
+    const level = (name: string, of: string): string => `${name}: &${name} [${Array(9).fill(of).join()}]\n`;
+    at.write('aliases.yaml', ['x', '*a', '*b', '*c', '*d', '*e'].map((of, i) => level('abcdef'[i]!, of)).join(''));
     at.write('machine.yaml', 'host:\n  hx: 1\n');
     for (const [name, [text]] of Object.entries(YAML_FAULTS)) at.write(`${name}.yaml`, text);
     mkdirSync(at.file('directory'));
