@@ -112,14 +112,10 @@ export class Core implements Cpu {
     this.lapic.timerAt = at;
   }
 
-  /**
-   * In x2APIC mode the local APIC's registers are MSRs. The PMU's line stays asserted while an overflow bit is set (from
-   * Haswell on, as on Pentium 4: why Linux opens LVTPC last there), so what overflowed behind the mask comes now.
-   */
+  /** In x2APIC mode the local APIC's registers are MSRs. */
   setLvtpc(vector: Vector): void {
     this.spend(this.#spec.msrFunctions.wrmsr);
     this.lapic.setLvtpc(vector);
-    if (this.pmu.asserted) this.#raisePmi();
   }
 
   irqDisable(): void {

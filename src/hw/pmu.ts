@@ -134,14 +134,6 @@ export class Pmu implements MsrPort {
     this.pmi = true;
   }
 
-  /** The interrupt line: some counter that asks for an interrupt has its overflow bit set. */
-  get asserted(): boolean {
-    if (this.#statusGp === 0 && this.#statusFixed === 0) return false;
-    const gp = this.#gp.some(({ bit }, i) => (this.#statusGp & bit) !== 0 && (this.#evtsel[i]! & EVENTSEL.INT) !== 0);
-    const asks = (i: number): boolean => (fixedCtrlField(this.#fixedCtrl, i) & FIXED_CTRL.PMI) !== 0;
-    return gp || this.#fixed.some(({ bit }, i) => (this.#statusFixed & bit) !== 0 && asks(i));
-  }
-
   /** RDPMC. */
   rdpmc(ecx: number): number {
     const fixed = ecx >= RDPMC_FIXED;

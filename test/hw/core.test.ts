@@ -230,20 +230,6 @@ describe('hw/core', () => {
       expect(script.seen).to.have.length(2);
     });
 
-    it('an overflow that is still flagged when LVTPC is written comes then', () => {
-      const { core, script } = bareCore({ fixed: 30, mean: 0, max: 30 });
-      script.on.NMI = () => core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, 1);
-      program(core, 0, 'cycles', 'USR', 1000);
-      const code = userCode(1e5);
-      core.execute(code, cycles(5000));
-      core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - 1000);
-      core.execute(code, cycles(8000));
-      expect(script.seen).to.have.length(1);
-      core.setLvtpc('NMI');
-      core.execute(code, cycles(10_000));
-      expect(script.seen.map((s) => s.when)).to.deep.equal([1030, 8130]);
-    });
-
     it('LVTPC comes out of reset masked', () => {
       const { core, script } = bareCore();
       core.lapic.latch(cycles(0));
