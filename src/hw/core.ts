@@ -116,6 +116,9 @@ export class Core implements Cpu {
   setLvtpc(vector: Vector): void {
     this.spend(this.#spec.msrFunctions.wrmsr);
     this.lapic.setLvtpc(vector);
+    if (!this.lapic.pmiHeld) return;
+    this.lapic.pmiHeld = false;
+    if (this.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS) !== 0) this.#raisePmi();
   }
 
   irqDisable(): void {

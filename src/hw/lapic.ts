@@ -15,6 +15,8 @@ export class LocalApic {
   timerAt = NEVER;
   /** When a PMI that was raised reaches the APIC. */
   pmiAt = NEVER;
+  /** A PMI met the mask bit: it comes when the entry is opened, if its overflow is still flagged then. */
+  pmiHeld = false;
   nmiPending = false;
   timerPending = false;
   irqWorkPending = false;
@@ -48,11 +50,12 @@ export class LocalApic {
     return 'IRQ_WORK';
   }
 
-  /** What was due by `now` becomes pending. A PMI that meets a masked entry is lost. */
+  /** What was due by `now` becomes pending. A PMI that meets a masked entry is held back. */
   latch(now: Cycles): void {
     if (now >= this.pmiAt) {
       this.pmiAt = NEVER;
-      if (!this.#lvtpcMasked) {
+      if (this.#lvtpcMasked) this.pmiHeld = true;
+      else {
         this.#lvtpcMasked = true;
         if (this.#lvtpc === 'NMI') this.nmiPending = true;
       }
