@@ -198,7 +198,7 @@ describe('bad input', function () {
   });
 
   it('is answered by the process in the same way', async () => {
-    const some = [...PROCESS_CASES, ...CASES.filter((_, i) => i % 8 === 0)];
+    const some = [...PROCESS_CASES, ...CASES.filter((_, i) => i % 12 === 0)];
     const answers = await pairwise(some, async ([words]) => at.gperf(words));
     for (const [i, one] of some.entries()) check(one, answers[i] as Ended);
     expect(readdirSync(at.path).toSorted()).to.deep.equal(there);
@@ -215,7 +215,7 @@ describe('bad input', function () {
 
   it('tells where a recording is cut off, wherever that is', async () => {
     const whole = at.read('good.data');
-    const offsets = [100, 300, 1000, whole.length - 4000, whole.length - 1];
+    const offsets = [100, 300, 1000, whole.length - 1];
     const cut = async (offset: number, command: string): Promise<Ended> => {
       at.write(`cut-${offset}.data`, whole.subarray(0, offset));
       return at.gperf(`${command} -i cut-${offset}.data`);

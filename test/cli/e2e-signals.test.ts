@@ -90,8 +90,7 @@ describe('a pipe', function () {
   });
 
   it('and files may be missing altogether', async () => {
-    for (const closed of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-'])
-      expect((await shell(`gperf record --vpmu host -o b.data true ${closed}`)).status, closed).to.equal(0);
+    expect((await shell('gperf record --vpmu host -o b.data true <&- >&- 2>&-')).status).to.equal(0);
     expect((await shell('gperf report -i b.data >&-')).status).to.equal(0);
   });
 });
