@@ -6,7 +6,7 @@
  * - cost of a stop against the number of iterations of the program, 10^6 to 5*10^10;
  * - peak memory of the recordings;
  * - `gperf --version` against a bare start of node.
- * Minima of several runs, because machines are shared. Nothing here is asserted by the tests.
+ * Minima of several runs (medians for stops, whose sizes take turns), because machines are shared. No test asserts any of it.
  */
 import { spawnSync } from 'node:child_process';
 
@@ -14,7 +14,11 @@ const MAIN = new URL('../../src/cli/main.js', import.meta.url).pathname;
 const SELF = new URL(import.meta.url).pathname;
 const ROUNDS = 3;
 const WARM_RUNS = 5;
-const STOPS = 20_000;
+/** Stops of one turn, turns of each size, and how many of them V8 is given to compile. */
+const STOPS = 1000;
+const STOP_ROUNDS = 60;
+const WARM_UP_ROUNDS = 20;
+const SIZES = [1e6, 1e7, 1e8, 1e9, 5e10];
 const PERIOD = 550_000;
 
 interface Measured {
@@ -53,8 +57,11 @@ async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
   return { cold: walls[0]!, warm: Math.min(...walls), samples, simulated: elapsed / 1e9, rss };
 }
 
-/** Microseconds a stop costs in a loop of that many iterations, at one period for all sizes. */
-async function measureStops(iterations: number): Promise<number> {
+/**
+ * Microseconds a stop costs in loops of SIZES iterations, at one period for all. The sizes take turns in one process, so
+ * that they share V8's code and the machine's mood; starting a cursor is not a stop and is not timed.
+ */
+async function measureStops(): Promise<number[]> {
   const { block, branch, func, loop, op, program } = await import('../../src/workload/build.ts');
   const { compile } = await import('../../src/workload/compile.ts');
   const { CYCLES, TRAPS } = await import('../../src/arch/events.ts');
@@ -63,26 +70,29 @@ async function measureStops(iterations: number): Promise<number> {
     branch(0.25, [op('alu')], [], { mispredict: 0.02 }),
     branch(0.5, [op('store')], [op('alu')], { mispredict: 0.01 }),
   ];
-  const functions = [func('main', [loop(iterations, body)])];
-  const image = compile(program({ name: 'stops', about: 'cost of a stop', functions }));
-  const run = (stops: number): number => {
-    let done = 0;
-    for (let seed = 0; done < stops; seed++) {
-      const cursor = image.start(`bench ${seed}`);
+  const images = SIZES.map((n) =>
+    compile(program({ name: 'stops', about: 'cost of a stop', functions: [func('main', [loop(n, body)])] })),
+  );
+  const limits = new Float64Array([0, Infinity]);
+  const timed = (image: (typeof images)[number], round: number): number => {
+    let [done, wall] = [0, 0];
+    for (let seed = 0; done < STOPS; seed++) {
+      const cursor = image.start(`bench ${round} ${seed}`);
       cursor.arm([CYCLES, TRAPS]);
-      const limits = new Float64Array([0, Infinity]);
-      for (; done < stops && !cursor.finished; done++) {
+      const start = performance.now();
+      for (; done < STOPS && !cursor.finished; done++) {
         limits[0] = cursor.counts[0]! + PERIOD;
         cursor.advance(limits);
       }
+      wall += performance.now() - start;
     }
-    return done;
+    return (wall * 1000) / done;
   };
-  run(STOPS);
-  const start = performance.now();
-  const stops = run(STOPS);
-  return ((performance.now() - start) * 1000) / stops;
+  const rounds = repeat(STOP_ROUNDS, (round) => images.map((image) => timed(image, round))).slice(WARM_UP_ROUNDS);
+  return SIZES.map((_, i) => median(rounds.map((round) => round[i]!)));
 }
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 function child(...args: string[]): unknown {
   const { stdout, status, stderr } = spawnSync(process.execPath, ['--no-use-osr', SELF, ...args], { encoding: 'utf8' });
@@ -96,7 +106,7 @@ function wallOf(command: readonly string[]): number {
   return performance.now() - start;
 }
 
-const repeat = <T>(n: number, work: () => T): T[] => Array.from({ length: n }, work);
+const repeat = <T>(n: number, work: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => work(i));
 
 function main(): void {
   for (const [freq, vpmu] of [
@@ -116,9 +126,8 @@ function main(): void {
         `(${samples} samples), peak memory ${least((m) => m.rss).toFixed(0)} MB`,
     );
   }
-  const sizes = [1e6, 1e7, 1e8, 1e9, 5e10];
-  const costs = sizes.map((n) => Math.min(...repeat(ROUNDS, () => Number(child('stops', String(n))))));
-  sizes.forEach((n, i) => {
+  const costs = child('stops') as number[];
+  SIZES.forEach((n, i) => {
     const ratio = (costs[i]! / costs[2]!).toFixed(2);
     console.log(
       `a stop in a loop of ${n.toExponential(0)} iterations: ${ratio} of one in 1e+8 (${costs[i]!.toFixed(2)} us)`,
@@ -131,5 +140,5 @@ function main(): void {
 
 const [what, argument, vpmu = 'host'] = process.argv.slice(2);
 if (what === 'record') console.log(JSON.stringify(await measureRecording(Number(argument), vpmu)));
-else if (what === 'stops') console.log(JSON.stringify(await measureStops(Number(argument))));
+else if (what === 'stops') console.log(JSON.stringify(await measureStops()));
 else main();
