@@ -10,8 +10,10 @@ import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
+import type { Ledger } from '../uapi/results.ts';
+import { cycles, type Cycles, type Nanos } from '../units.ts';
+import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
-import { cycles, type Nanos } from '../units.ts';
 
 export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
@@ -41,6 +43,8 @@ export interface MachineReport {
   readonly simulated: Nanos;
   /** The workload was ended by a signal from outside. */
   readonly interrupted: boolean;
+  /** Where that time went. */
+  readonly ledger: Ledger;
 }
 
 /** How much is simulated between two breaths, ns. */
@@ -57,10 +61,11 @@ export async function runStat(
   options: RunOptions = {},
 ): Promise<StatOutcome & MachineReport> {
   let outcome: StatOutcome | undefined;
-  const program = (tool: ToolTask): ToolProgram => perfStat(tool, job, (o) => (outcome = o));
+  const { executable, work } = metered(job.executable);
+  const program = (tool: ToolTask): ToolProgram => perfStat(tool, { ...job, executable }, (o) => (outcome = o));
   const quiet = (tool: ToolTask): ToolProgram =>
     perfStat(tool, { evlist: job.evlist, executable: job.executable }, () => undefined);
-  const report = await run(spec, program, quiet, options);
+  const report = await run(spec, program, quiet, work, options);
   if (outcome === undefined) throw new Error('perf stat did not finish');
   return { ...outcome, ...report };
 }
@@ -73,10 +78,11 @@ export async function runRecord(
   options: RunOptions = {},
 ): Promise<RecordOutcome & MachineReport> {
   let outcome: RecordOutcome | undefined;
-  const program = (tool: ToolTask): ToolProgram => perfRecord(tool, job, sink, (o) => (outcome = o));
+  const { executable, work } = metered(job.executable);
+  const program = (tool: ToolTask): ToolProgram => perfRecord(tool, { ...job, executable }, sink, (o) => (outcome = o));
   const nowhere: RecordSink = { opened: () => undefined, write: () => 0 };
   const quiet = (tool: ToolTask): ToolProgram => perfRecord(tool, job, nowhere, () => undefined);
-  const report = await run(spec, program, quiet, options);
+  const report = await run(spec, program, quiet, work, options);
   if (outcome === undefined) throw new Error('perf record did not finish');
   return { ...outcome, ...report };
 }
@@ -85,6 +91,7 @@ async function run(
   spec: MachineSpec,
   program: (tool: ToolTask) => ToolProgram,
   warmUp: (tool: ToolTask) => ToolProgram,
+  work: () => Cycles,
   options: RunOptions,
 ): Promise<MachineReport> {
   const path = `run=${options.run ?? 0}`;
@@ -113,6 +120,7 @@ async function run(
     contextSwitches: kernel.switches,
     simulated: core.nanos(),
     interrupted,
+    ledger: ledgerOf(machine, work()),
   };
 }
 

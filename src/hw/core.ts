@@ -41,6 +41,9 @@ export interface CoreSpec {
   readonly skid: Skid;
 }
 
+/** Whose time it is: the kernel's that has the core and its tasks', or a guest's, its kernel and tasks together. */
+export type Page = 'host' | 'guest';
+
 const SUBCYCLES = 64;
 
 export class Core implements Cpu {
@@ -52,6 +55,11 @@ export class Core implements Cpu {
   readonly drawn: EventVector = eventVector();
   /** Cycles spent halted. */
   idle = 0 as Cycles;
+  /**
+   * Where every other cycle went: a page for what stands on the core (setSoftware), with a row for each ring-0 function and
+   * a last one for ring 3. With `idle` it adds up to now(), to the last 64th of a cycle.
+   */
+  readonly spent: Readonly<Record<Page, Float64Array>>;
   /** Hears of overflows that pull the PMI line. */
   probe: Probe | undefined;
   readonly #spec: CoreSpec;
@@ -59,6 +67,8 @@ export class Core implements Cpu {
   readonly #skidStream: Stream;
   #software!: Software;
   #clock = 0 as Cycles;
+  #page: Float64Array;
+  readonly #ring3Row: number;
   #irqOff = 0;
   #nmiBlocked = false;
   readonly #frames: number[] = [];
@@ -78,11 +88,16 @@ export class Core implements Cpu {
     this.#hz = spec.clocks.coreHz as Hertz;
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);
+    this.#ring3Row = spec.ring0.length;
+    const page = (): Float64Array => new Float64Array(spec.ring0.length + 1);
+    this.spent = { host: page(), guest: page() };
+    this.#page = this.spent.host;
   }
 
-  /** What stands on the core: the host's kernel, or a vCPU while its guest runs. */
-  setSoftware(software: Software): void {
+  /** What stands on the core: the host's kernel, or a vCPU while its guest runs; and whose time it is from here. */
+  setSoftware(software: Software, page: Page = 'host'): void {
     this.#software = software;
+    this.#page = this.spent[page];
   }
 
   now(): Cycles {
@@ -149,8 +164,10 @@ export class Core implements Cpu {
       this.passes[fn]! += 1;
       const plan = pmu.plan(0);
       const end = (this.#clock + f.cost) as Cycles;
-      if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) this.#clock = end;
-      else this.#spendInSteps(f, plan);
+      if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) {
+        this.#clock = end;
+        this.#page[fn]! += f.cost;
+      } else this.#spendInSteps(f, plan);
     }
     this.#serve(f, f.size);
   }
@@ -162,8 +179,10 @@ export class Core implements Cpu {
     for (let column = 0; column < NR_EVENTS; column++) drawn[column]! += retiredIn(f, column, cost, share);
     const plan = pmu.plan(0);
     const end = (this.#clock + cost) as Cycles;
-    if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) this.#clock = end;
-    else this.#spendInSteps({ ...f, cost, events: f.events.map((_, c) => retiredIn(f, c, cost, share)) }, plan);
+    if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) {
+      this.#clock = end;
+      this.#page[fn]! += cost;
+    } else this.#spendInSteps({ ...f, cost, events: f.events.map((_, c) => retiredIn(f, c, cost, share)) }, plan);
     this.#serve(f, f.size);
   }
 
@@ -193,7 +212,9 @@ export class Core implements Cpu {
         if (at < limits[slot]!) limits[slot] = at;
       }
       code.advance(limits);
-      this.#clock = (this.#clock + counts[0]! - before[0]!) as Cycles;
+      const worked = counts[0]! - before[0]!;
+      this.#clock = (this.#clock + worked) as Cycles;
+      this.#page[this.#ring3Row]! += worked;
       for (let i = 0; i < counters.length; i++) {
         const slot = slots[i] as number;
         pmu.add(counters[i] as Counter, counts[slot]! - before[slot]!);
@@ -259,6 +280,7 @@ export class Core implements Cpu {
         pmu.add(counters[i] as Counter, retiredBy(f, column, next) - retiredBy(f, column, done));
       }
       this.#clock = (this.#clock + next - done) as Cycles;
+      this.#page[f.index]! += next - done;
       done = next;
       if (pmu.pmi) this.#raisePmi();
       if (done < total) {

@@ -287,7 +287,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     }
     this.#core.spend(FN.vcpu_enter_guest);
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().guest);
-    this.#core.setSoftware(this);
+    this.#core.setSoftware(this, 'guest');
     this.#inGuest = true;
     this.#left?.end();
     this.#left = undefined;

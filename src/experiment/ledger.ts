@@ -1,0 +1,78 @@
+/**
+ * Where a run's time went: every 64th of a cycle of it on exactly one account.
+ *
+ * The core books each advance of its clock on a row, by ring-0 function or ring 3, of a page, the guest's or that of the
+ * kernel that has the core (hw/core.ts). Here the rows are put together: by whose they are and what they are for. A
+ * register access in the guest that exits is the exit and KVM's work; one that does not is the guest's.
+ *
+ * Not modelled: blame. What the host's tick takes is host work whether or not a guest with perf made it dearer.
+ */
+import type { ExecutionCursor } from '../arch/cpu.ts';
+import type { Executable } from '../arch/dso.ts';
+import { CYCLES, eventVector } from '../arch/events.ts';
+import { KERNEL_SYMBOLS, type KernelFunction } from '../kernel/symbols.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { Ledger, LedgerAccount } from '../uapi/results.ts';
+import { cycles, type Cycles } from '../units.ts';
+
+export type Purpose = 'exits' | 'kvm' | 'registers' | 'perf' | 'interrupts' | 'tasks';
+
+/** What a function is for, by its name, the first that fits; everything else is system calls, faults and scheduling. */
+const PURPOSES: readonly (readonly [RegExp, Purpose])[] = [
+  [/^(vmx_vcpu_run|vcpu_enter_guest)$/, 'exits'],
+  [/kvm|vmx|vcpu|vpmc|mediated/, 'kvm'],
+  [/^native_(read|write)_(msr|pmc)$/, 'registers'],
+  [/perf|pmu|(ctx|group|event)_sched|x86_schedule_events|ds_buffers|nmi/, 'perf'],
+  [/irq|apic|timer|tick|ktime|rcu|trigger_load_balance|update_process_times/, 'interrupts'],
+];
+
+/** What a pass through a kernel function is for. */
+export const purposeOf = (fn: KernelFunction): Purpose => PURPOSES.find(([names]) => names.test(fn))?.[1] ?? 'tasks';
+
+const purposes = KERNEL_SYMBOLS.map(({ name }) => purposeOf(name));
+
+/** An executable whose cursor can be asked, after the run, how much user time it took. */
+export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
+  let cursor: ExecutionCursor | undefined;
+  return {
+    executable: { ...executable, start: () => (cursor = executable.start()) },
+    work: () => cycles(cursor?.totals(eventVector())[CYCLES] ?? 0),
+  };
+}
+
+/** The accounts of a run so far, in which the workload itself had `work`. Throws if they do not add up to the clock. */
+export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
+  const { guest, host: outer } = core.spent;
+  const ring3 = KERNEL_SYMBOLS.length;
+  // Without a guest the kernel that has the core is the one perf runs on.
+  const inner = vcpu === undefined ? outer : guest;
+  const sum = (page: Float64Array, purpose: Purpose): number =>
+    purposes.reduce((total, p, fn) => (p === purpose ? total + page[fn]! : total), 0);
+  const ofHost = (purpose: Purpose): number => (inner === outer ? 0 : sum(outer, purpose));
+  const both = (purpose: Purpose): number => sum(inner, purpose) + ofHost(purpose);
+  const spans: readonly (readonly [LedgerAccount, number])[] = [
+    ['workload', work],
+    ['programs', inner[ring3]! - work],
+    ['kernel perf', sum(inner, 'perf')],
+    ['kernel registers', sum(inner, 'registers')],
+    ['kernel interrupts', sum(inner, 'interrupts')],
+    ['kernel tasks', sum(inner, 'tasks')],
+    ['exits', both('exits')],
+    ['kvm', both('kvm')],
+    ['host perf', ofHost('perf')],
+    ['host registers', ofHost('registers')],
+    ['host interrupts', ofHost('interrupts')],
+    ['host tasks', ofHost('tasks') + (inner === outer ? 0 : outer[ring3]!)],
+    ['idle', core.idle],
+  ];
+  let end = 0;
+  const rows = spans.map(([account, span]) => {
+    const start = end;
+    end += span;
+    // Differences of rounded sums: rows of whole nanoseconds that add up to the whole.
+    return { account, cycles: cycles(span), ns: host.nanosOf(cycles(end)) - host.nanosOf(cycles(start)) };
+  });
+  const total = core.now();
+  if (end !== total) throw new Error(`the ledger does not add up: ${end} of ${total} cycles`);
+  return { rows, total, ns: core.nanos() };
+}
