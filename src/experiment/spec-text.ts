@@ -2,8 +2,13 @@
  * A machine spec as text: what a recording carries, so that gperf can say how it came about.
  */
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
+import { side } from '../machine/machine.ts';
 import { changedValues, type MachineSpec } from '../machine/spec.ts';
+import type { Origin } from '../profile/profile.ts';
+import type { TickClock } from '../profile/tally.ts';
+import { nanos } from '../units.ts';
 import { SEED_CONTRACT } from '../workload/samplers.ts';
+import { SetUpError, setUpMachine } from './setup.ts';
 import { GPERF_VERSION } from './version.ts';
 
 /** One key a line: version, seed contract, machine, design, seed, then every value of the spec. */
@@ -30,3 +35,44 @@ export const specOptions = (spec: MachineSpec): string[] => [
   spec.seed,
   ...changedValues(spec).flatMap((set) => ['--set', set]),
 ];
+
+/** The machine of a recording, from its text. Throws SetUpError if this gperf's runs are not that one's. */
+export async function specFromText(text: string): Promise<MachineSpec> {
+  const { gperf, 'seed-contract': contract, machine, vpmu, seed, ...values } = Object.fromEntries(linesOf(text));
+  if (gperf !== GPERF_VERSION || contract !== String(SEED_CONTRACT))
+    throw new SetUpError(
+      `recorded by gperf ${gperf ?? '(unknown)'}, seed contract ${contract ?? '(unknown)'}: gperf ${GPERF_VERSION}, ` +
+        `seed contract ${SEED_CONTRACT}, does not repeat its runs`,
+    );
+  return setUpMachine({ machine, vpmu, seed, sets: Object.entries(values).map(([key, value]) => `${key}=${value}`) });
+}
+
+/** Where a profile recorded under this spec comes from. */
+export const originOf = (spec: MachineSpec, run = 0): Origin => ({
+  gperf: GPERF_VERSION,
+  machine: spec.preset.name,
+  vpmu: spec.vpmu,
+  seed: spec.seed,
+  run,
+});
+
+/** The ticks of the kernel that sampled. */
+export const clockOf = (spec: MachineSpec): TickClock => ({
+  tick: nanos(Math.round(1e9 / spec.values[`${side(spec)}.hz`])),
+  aligned: true,
+});
+
+/** The same out of a recording's text, whatever version wrote it. */
+export function describedBy(text: string): { origin: Origin; clock?: TickClock } {
+  const values = new Map(linesOf(text));
+  const value = (key: string): string => values.get(key) ?? '';
+  const origin = { gperf: value('gperf'), machine: value('machine'), vpmu: value('vpmu'), seed: value('seed'), run: 0 };
+  const hz = Number(value(`${origin.vpmu === 'host' ? 'host' : 'guest'}.hz`));
+  return { origin, ...(hz > 0 && { clock: { tick: nanos(Math.round(1e9 / hz)), aligned: true } }) };
+}
+
+const linesOf = (text: string): [key: string, value: string][] =>
+  text.split('\n').flatMap((line) => {
+    const at = line.indexOf('=');
+    return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)]];
+  });

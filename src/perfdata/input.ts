@@ -19,6 +19,8 @@ export class Input {
   /** Bytes of the file; Infinity for what is not seekable. */
   readonly size: number;
   private fd: number | undefined;
+  /** What peek() has taken from something that is not seekable. */
+  private ahead = new Uint8Array();
 
   /** Opens `path`; "-" is standard input. Throws PerfDataIoError. */
   constructor(path: string) {
@@ -33,6 +35,13 @@ export class Input {
   close(): void {
     if (this.fd !== undefined && this.fd !== STDIN) closeSync(this.fd);
     this.fd = undefined;
+  }
+
+  /** The first n bytes, fewer only if there are no more; whoever reads on from the start still gets them. */
+  peek(n: number): Uint8Array {
+    if (this.seekable) return this.read(n, 0);
+    this.ahead = this.read(n).slice();
+    return this.ahead;
   }
 
   /** Reads up to n bytes, fewer only at the end; from `position` or, without one, from where the last such read ended. */
@@ -53,6 +62,12 @@ export class Input {
     if (fd === undefined) throw new Error(`${this.path} is closed`);
     // Damaged files point anywhere, even where the system call cannot.
     if (into.length === 0 || (position ?? 0) >= this.size) return 0;
+    if (this.ahead.length > 0) {
+      const taken = this.ahead.subarray(0, into.length);
+      into.set(taken);
+      this.ahead = this.ahead.subarray(taken.length);
+      return taken.length;
+    }
     return attempt('read', this.path, () => {
       for (;;)
         try {

@@ -56,10 +56,10 @@ const PRELUDE: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Opens a recording; "-" is standard input. Throws PerfDataIoError if it cannot be read, PerfDataFormatError if it is not a
+ * Opens a recording; "-" is standard input; an opened Input is taken over. Throws PerfDataIoError if it cannot be read, PerfDataFormatError if it is not a
  * recording (with perf's words). Damage behind the header is only reported by `records()`, after what could be read.
  */
-export const openPerfData = (path: string): Session => new Session(path);
+export const openPerfData = (path: string | Input): Session => new Session(path);
 
 /** An open recording. `evlist`, `env` and `buildIds` are known at once; a pipe may rename events while it is read. */
 export class Session {
@@ -82,9 +82,9 @@ export class Session {
   /** Records of a pipe that were read to learn its events. */
   private readonly prelude: { readonly chunk: Chunk; readonly place: number; readonly type: number }[] = [];
 
-  constructor(path: string) {
-    this.path = path;
-    this.input = new Input(path);
+  constructor(from: string | Input) {
+    this.input = typeof from === 'string' ? new Input(from) : from;
+    this.path = this.input.path;
     try {
       const size = this.checkMagic();
       this.isPipe = size === PIPE_HEADER_SIZE;
@@ -112,6 +112,11 @@ export class Session {
   /** What gperf stored of its own setup; absent in real perf's files. */
   get spec(): string | undefined {
     return this.view.spec;
+  }
+
+  /** Bytes of the file; Infinity for a pipe. */
+  get size(): number {
+    return this.input.size;
   }
 
   close(): void {

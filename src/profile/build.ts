@@ -1,41 +1,139 @@
 /**
- * A recording made a Profile: every sample's period goes to the function it hit.
+ * A recording made a Profile: every sample's period goes to the row it hit.
  *
- * Not modelled: call chains (a profile is flat), the CPU or thread of a sample beyond its comm.
+ * Nothing of a sample is kept, so a recording of any length takes constant memory; whoever drives the reading hears how far
+ * it has come. The same builder takes the records of a run while it is simulated.
+ *
+ * Not modelled: the threads of a process apart; addresses without a symbol, which one run has elsewhere than the next, are
+ * one row of their file unless instructions are told apart.
  */
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_RECORD } from '../uapi/perf-event.ts';
-import type { SymbolSource } from './dso.ts';
-import { type Profile, profileKey } from './profile.ts';
-import { isSample, type Recording, replay } from './session.ts';
+import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
+import type { Sym, SymbolSource } from './dso.ts';
+import type { Location } from './machine.ts';
+import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
+import { isSample, type Recording, replay, type Replayed } from './session.ts';
+import { Tally, type TallyRow, type TickClock, UNKNOWN_TICK } from './tally.ts';
 
-/** "0x" and the address of a place that no symbol covers. */
-const nameless = (address: number): string => `0x${BigInt.asUintN(64, BigInt(address)).toString(16).padStart(16, '0')}`;
+export interface BuildOptions {
+  /** What the profiles are called. */
+  readonly label: string;
+  /** What is counted apart; functions if absent. */
+  readonly by?: Granularity;
+  readonly clock?: TickClock;
+  readonly origin?: Origin;
+}
 
-/** One profile for each event of the recording, in the order of its evlist; `label` names all of them. */
-export function buildProfiles(recording: Recording, symbols: SymbolSource, label: string): Profile[] {
-  const profiles = recording.evlist.map(({ name }: Evsel) => ({
-    event: name,
-    label,
-    samples: 0,
-    lost: 0,
-    throttled: 0,
-    weights: new Map<string, number>(),
-  }));
-  const [first] = profiles;
-  for (const replayed of replay(recording, symbols)) {
-    const { record, evsel, machine } = replayed;
-    const profile = profiles[evsel];
-    if (!profile) continue;
-    if (isSample(replayed)) {
-      const sample = replayed.record;
-      const { comm, map, sym, addr } = machine.resolve(sample);
-      const dso = map?.dso.shortName ?? '[unknown]';
-      const key = profileKey({ comm, dso, symbol: sym?.name ?? nameless(addr) });
-      profile.samples++;
-      profile.weights.set(key, (profile.weights.get(key) ?? 0) + sample.period);
-    } else if (record.type === PERF_RECORD.THROTTLE) profile.throttled++;
-    else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES) first!.lost += record.lost;
+/** The row of what no symbol covers. */
+export const NO_SYMBOL = '[unknown]';
+
+const hex = (n: number): string => `0x${BigInt.asUintN(64, BigInt(n)).toString(16)}`;
+
+/** Fields that tell one event's samples from another's, gathered record by record. */
+export class ProfileBuilder {
+  readonly #options: BuildOptions;
+  readonly #evlist: readonly Evsel[];
+  readonly #tallies: readonly Tally[];
+  /** Rows by comm and what was hit, so that names are put together once. */
+  readonly #known: readonly Map<string, Map<Sym | string, TallyRow>>[];
+
+  constructor(evlist: readonly Evsel[], options: BuildOptions) {
+    this.#options = options;
+    this.#evlist = evlist;
+    this.#tallies = evlist.map(
+      ({ attr }) => new Tally(options.clock ?? UNKNOWN_TICK, attr.freq === true ? attr.sample_period : undefined),
+    );
+    this.#known = evlist.map(() => new Map());
   }
-  return profiles;
+
+  /** Takes a record in; those that say nothing of samples have no effect. */
+  add(replayed: Replayed): void {
+    const { record, evsel } = replayed;
+    const tally = this.#tallies[evsel];
+    if (!tally) return;
+    if (isSample(replayed)) {
+      const { record: sample, machine } = replayed;
+      const al = machine.resolve(sample);
+      tally.add(this.#row(tally, evsel, al, replayed), sample.period, sample.time, sample.cpu ?? 0, sample.ip);
+    } else if (record.type === PERF_RECORD.THROTTLE) tally.throttle(record.time);
+    else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(record.time);
+    else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES) tally.lost += record.lost;
+  }
+
+  #row(tally: Tally, evsel: number, al: Location, replayed: Replayed<SampleRecord>): TallyRow {
+    const { by = 'symbol' } = this.#options;
+    const dso = al.map?.dso.shortName ?? NO_SYMBOL;
+    if (by === 'callchain') return tally.row(profileKey({ comm: al.comm, dso: '', symbol: chainOf(al, replayed) }));
+    if (by === 'instruction') {
+      const symbol = al.sym ? `${al.sym.name}+${hex(al.addr - al.sym.start)}` : hex(al.addr);
+      return tally.row(profileKey({ comm: al.comm, dso, symbol }));
+    }
+    let places = this.#known[evsel]!.get(al.comm);
+    if (!places) this.#known[evsel]!.set(al.comm, (places = new Map()));
+    const place = by === 'symbol' && al.sym ? al.sym : dso;
+    let row = places.get(place);
+    if (!row) {
+      const symbol = by === 'dso' ? '' : (al.sym?.name ?? NO_SYMBOL);
+      places.set(place, (row = tally.row(profileKey({ comm: al.comm, dso, symbol }))));
+    }
+    return row;
+  }
+
+  /** The profiles, one for each event, in the order of the evlist; the builder is of no use afterwards. */
+  finish(): Profile[] {
+    const { label, origin } = this.#options;
+    return this.#evlist.map(({ name }, i) => {
+      const tally = this.#tallies[i]!;
+      return {
+        event: name,
+        label,
+        samples: tally.samples,
+        lost: tally.lost,
+        throttled: tally.throttled,
+        weights: new Map([...tally.rows].map(([key, { weight }]) => [key, weight])),
+        sampling: tally.sampling(),
+        ...(origin && { origin }),
+      };
+    });
+  }
+}
+
+/** "comm;outermost;…;innermost", as stackcollapse-perf.pl writes it; a sample without a chain is its function. */
+function chainOf(al: Location, { record, machine }: Replayed<SampleRecord>): string {
+  const frames = machine
+    .resolveChain(record, 'caller')
+    .map(({ sym, map }) => sym?.name ?? frameless(map?.dso.shortName));
+  if (frames.length === 0) frames.push(al.sym?.name ?? frameless(al.map?.dso.shortName));
+  return [al.comm, ...frames].join(';');
+}
+const frameless = (dso: string | undefined): string => (dso === undefined ? NO_SYMBOL : `[${dso}]`);
+
+/** Records between two words on how far the reading has come. */
+const BREATH = 1 << 14;
+
+/**
+ * Reads a recording through; yields the offset it has come to now and then. The result has one profile for each event, in
+ * the order of its evlist. Throws what the recording's reader throws.
+ */
+export function* readProfiles(
+  recording: Recording,
+  symbols: SymbolSource,
+  options: BuildOptions,
+): Generator<number, Profile[]> {
+  const builder = new ProfileBuilder(recording.evlist, options);
+  let records = 0;
+  for (const replayed of replay(recording, symbols)) {
+    builder.add(replayed);
+    if (++records % BREATH === 0) yield replayed.offset;
+  }
+  return builder.finish();
+}
+
+/** The same at one go. */
+export function buildProfiles(recording: Recording, symbols: SymbolSource, options: BuildOptions): Profile[] {
+  const reading = readProfiles(recording, symbols, options);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+  }
 }

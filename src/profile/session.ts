@@ -16,7 +16,7 @@ export interface Recording {
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];
   /** Records in order of time; a file's may be asked for more than once. */
-  records(): Iterable<Pick<Delivered, 'record' | 'evsel'>>;
+  records(): Iterable<Pick<Delivered, 'record' | 'evsel'> & Partial<Pick<Delivered, 'offset'>>>;
 }
 
 /** A record with the event it belongs to (index in the evlist) and the machine after it. */
@@ -24,6 +24,8 @@ export interface Replayed<R extends FileRecord = FileRecord> {
   readonly record: R;
   readonly evsel: number;
   readonly machine: Machine;
+  /** Where in the file it stands; 0 if it is in none. */
+  readonly offset: number;
 }
 
 export const isSample = (replayed: Replayed): replayed is Replayed<SampleRecord> =>
@@ -33,8 +35,8 @@ export const isSample = (replayed: Replayed): replayed is Replayed<SampleRecord>
 export function* replay(recording: Recording, symbols: SymbolSource): Generator<Replayed> {
   const machine = new Machine(symbols, recording.buildIds);
   const index = new Map(recording.evlist.map((evsel, i) => [evsel, i]));
-  for (const { record, evsel } of recording.records()) {
+  for (const { record, evsel, offset = 0 } of recording.records()) {
     machine.process(record);
-    yield { record, evsel: (evsel && index.get(evsel)) ?? 0, machine };
+    yield { record, evsel: (evsel && index.get(evsel)) ?? 0, machine, offset };
   }
 }

@@ -21,7 +21,7 @@ describe('buildProfiles', () => {
       },
     },
     () => ({ origin: 'B', find: (at) => ({ name: at < 0 ? 'kernel' : 'user', start: at, end: at + 1 }) }),
-    'here',
+    { label: 'here' },
   );
 
   it('weighs functions by period, one profile for each event', () => {

@@ -1,0 +1,114 @@
+/**
+ * What a comparison is made of: recordings, gperf's or real perf's, and texts that perf report or stackcollapse printed, told
+ * apart by what is in them and read as profiles.
+ *
+ * Not modelled: pprof, callgrind and CTF files.
+ */
+import { Input } from '../perfdata/input.ts';
+import { openPerfData, type Session } from '../perfdata/reader.ts';
+import { readProfiles } from '../profile/build.ts';
+import type { SymbolSource } from '../profile/dso.ts';
+import { FoldedParser } from '../profile/folded.ts';
+import type { Granularity, Profile } from '../profile/profile.ts';
+import { ReportTextParser, TextError } from '../profile/report-text.ts';
+import { describedBy } from './spec-text.ts';
+
+export interface OperandOptions {
+  /** What it is called beside the others. */
+  readonly label: string;
+  readonly by: Granularity;
+  readonly symbols: SymbolSource;
+}
+
+export interface Operand {
+  /** Bytes to be read; Infinity for a pipe. */
+  readonly size: number;
+  /** The recording, if it is one: its events, and what gperf stored of its making. */
+  readonly session?: Pick<Session, 'path' | 'evlist' | 'env' | 'spec'>;
+  /**
+   * Reads it through; yields how many bytes it has come now and then. The result has one profile for each event or table
+   * that has samples. Throws TextError, PerfDataFormatError, PerfDataIoError.
+   */
+  read(): Generator<number, Profile[]>;
+  close(): void;
+}
+
+const MAGICS: ReadonlySet<string> = new Set(['PERFILE2', '2ELIFREP', 'PERFFILE']);
+const MAGIC_SIZE = 8;
+
+/** Opens a file or a pipe ("-"). Throws PerfDataIoError, PerfDataFormatError. */
+export function openOperand(path: string, options: OperandOptions): Operand {
+  const input = new Input(path);
+  try {
+    const magic = Buffer.from(input.peek(MAGIC_SIZE)).toString('latin1');
+    return magic === '' || MAGICS.has(magic) ? recording(input, options) : text(input, options);
+  } catch (error) {
+    input.close();
+    throw error;
+  }
+}
+
+function recording(input: Input, { label, by, symbols }: OperandOptions): Operand {
+  const session = openPerfData(input);
+  const made = session.spec === undefined ? undefined : describedBy(session.spec);
+  return {
+    size: session.size,
+    session,
+    close: () => session.close(),
+    *read() {
+      const profiles = yield* readProfiles(session, symbols, { label, by, ...made });
+      const sampled = profiles.filter(({ samples }) => samples !== 0);
+      if (sampled.length === 0) throw new TextError(`${input.path} has no samples`);
+      return sampled;
+    },
+  };
+}
+
+function text(input: Input, { label, by }: OperandOptions): Operand {
+  return {
+    size: input.size,
+    close: () => input.close(),
+    *read() {
+      const report = new ReportTextParser(input.path);
+      const folded = new FoldedParser(by);
+      let read = 0;
+      for (const { line, bytes } of linesOf(input)) {
+        report.feed(line);
+        if (!report.found) folded.feed(line);
+        if (bytes > read) yield (read = bytes);
+      }
+      if (report.found) {
+        if (by === 'callchain' || by === 'instruction')
+          throw new TextError(`${input.path} is a table of functions: it cannot be compared by ${by}`);
+        return report.profiles(label);
+      }
+      if (!folded.found)
+        throw new TextError(
+          `${input.path} is neither a recording (perf.data), nor what perf report --stdio prints, nor folded stacks`,
+        );
+      if (by === 'dso' || by === 'instruction')
+        throw new TextError(`${input.path} holds folded stacks: they cannot be compared by ${by}`);
+      return [folded.profile(label)];
+    },
+  };
+}
+
+const CHUNK = 1 << 16;
+
+/** Lines of a text, and how many bytes have been read when each is complete. */
+function* linesOf(input: Input): Generator<{ line: string; bytes: number }> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(CHUNK);
+  let [rest, bytes, position] = ['', 0, 0];
+  for (;;) {
+    const got = input.readInto(chunk, input.seekable ? position : undefined);
+    position += got;
+    const lines = (rest + decoder.decode(chunk.subarray(0, got), { stream: got > 0 })).split('\n');
+    rest = lines.pop()!;
+    bytes += got;
+    for (const line of lines) yield { line: line.replace(/\r$/, ''), bytes };
+    if (got > 0) continue;
+    if (rest !== '') yield { line: rest, bytes };
+    return;
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Folded stacks ("main;foo;bar 12", one a line) as stackcollapse-perf.pl, inferno and async-profiler write them, read as a
+ * profile. Counts are taken for samples.
+ *
+ * Not modelled: differential files (two counts a line).
+ */
+import { type Granularity, type Profile, profileKey } from './profile.ts';
+
+/** What stackcollapse-perf.pl --all appends to frames: kernel, inlined, JIT-compiled. */
+const ANNOTATION = /_\[[kij]\]$/;
+
+/** Fed line by line; then asked for what it has found. */
+export class FoldedParser {
+  readonly #by: Granularity;
+  readonly #weights = new Map<string, number>();
+  #samples = 0;
+  #lines = 0;
+  #foreign = 0;
+
+  constructor(by: Granularity) {
+    this.#by = by;
+  }
+
+  /** True if every line was a stack. */
+  get found(): boolean {
+    return this.#lines > 0 && this.#foreign === 0;
+  }
+
+  feed(line: string): void {
+    if (line.trim() === '' || line.startsWith('#') || this.#foreign > 0) return;
+    const [, stack, count] = /^(.*\S)\s+(\d+(?:\.\d+)?)\s*$/.exec(line) ?? [];
+    if (stack === undefined || /\s\d+$/.test(stack) || PROSE.test(stack)) {
+      this.#foreign++;
+      this.#weights.clear();
+      return;
+    }
+    this.#lines++;
+    const frames = stack.split(';').map((frame) => frame.replace(ANNOTATION, ''));
+    const symbol = this.#by === 'callchain' ? frames.join(';') : frames.at(-1)!;
+    const key = profileKey({ comm: '', dso: '', symbol });
+    this.#weights.set(key, (this.#weights.get(key) ?? 0) + Number(count));
+    this.#samples += Number(count);
+  }
+
+  profile(label: string): Profile {
+    return { event: '', label, samples: Math.round(this.#samples), lost: 0, throttled: 0, weights: this.#weights };
+  }
+}
+
+/** A sentence that ends in a number is no stack: nothing in it is joined by semicolons. */
+const PROSE = /^[^;]*\s[^;]*\s[^;]*$/;

@@ -1,0 +1,149 @@
+/**
+ * Profiles side by side: the same function is the same row in all of them, whatever version of its file it came from, and
+ * what is too rare to compare is pooled into one row. No weight is dropped.
+ *
+ * Two functions are the same if file and name are; a file is known by its name without version ("libc-2.27.so", "libc.so.6"
+ * and "libc-2.17.so" are libc.so). Folded stacks know no files: beside them functions are known by name alone.
+ *
+ * Not modelled: functions that were renamed, or split by a compiler (foo.cold, foo.part.0), unless merged by pattern.
+ */
+import { type Profile, type ProfileKey, parseProfileKey, totalWeight } from './profile.ts';
+
+/** Rows to be made one: those of a file, PLT stubs and what they call, or functions (of a file) by pattern. */
+export type Merge =
+  | { readonly kind: 'dso' }
+  | { readonly kind: 'plt' }
+  | { readonly kind: 'pattern'; readonly name: string; readonly dso: RegExp | undefined; readonly symbol: RegExp };
+
+/** One row of all profiles. */
+export interface Row {
+  /** As printed: the function, the pattern or the file. */
+  readonly name: string;
+  /** The file; '' if it is not told apart or the row holds functions of several. */
+  readonly dso: string;
+  /** Event counts, parallel to the profiles. */
+  readonly weights: readonly number[];
+  /** Functions in it. */
+  readonly members: readonly ProfileKey[];
+}
+
+/** The row of what is too rare. */
+export const OTHER = '[other]';
+/** Samples expected in a row below which no test of its share holds. */
+const FEWEST_EXPECTED = 5;
+/** Samples assumed where nothing says how many there were. */
+const ASSUMED_SAMPLES = 1000;
+
+/** "*" and "?" as in a shell. */
+const glob = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+    's',
+  );
+
+/** "dso", "plt", "random*" or "libc*:random*". */
+export function parseMerge(text: string): Merge {
+  if (text === 'dso' || text === 'plt') return { kind: text };
+  // C++ names hold "::".
+  const [, dso, symbol] = /^([^:]+):([^:].*)$/.exec(text) ?? [];
+  return { kind: 'pattern', name: text, dso: dso === undefined ? undefined : glob(dso), symbol: glob(symbol ?? text) };
+}
+
+/** A file's name without its version. */
+export function unversioned(dso: string): string {
+  if (/^ld-linux[\w-]*\.so(\.\d+)*$/.test(dso)) return 'ld.so';
+  return dso.replace(/^(\S+?)-\d+(\.\d+)*\.so(\.\d+)*$/, '$1.so').replace(/^(\S+\.so)(\.\d+)+$/, '$1');
+}
+
+interface Growing {
+  readonly name: string;
+  readonly weights: number[];
+  readonly members: Map<string, ProfileKey>;
+}
+
+/** Puts profiles side by side, heaviest rows (on average of shares) first. */
+export function alignRows(profiles: readonly Profile[], merges: readonly Merge[] = []): Row[] {
+  const keys = profiles.map(({ weights }) =>
+    [...weights].map(([key, weight]) => ({ key: parseProfileKey(key), weight })),
+  );
+  const knowsFiles = keys.every((list) => list.some(({ key }) => key.dso !== ''));
+  const dsoOf = ({ dso }: ProfileKey): string => (knowsFiles ? unversioned(dso) : '');
+  const stubs = merges.some(({ kind }) => kind === 'plt') ? callees(keys.flat().map(({ key }) => key)) : undefined;
+  const byDso = merges.some(({ kind }) => kind === 'dso');
+  const patterns = merges.filter((merge) => merge.kind === 'pattern');
+
+  const rows = new Map<string, Growing>();
+  for (const [i, list] of keys.entries())
+    for (const { key, weight } of list) {
+      const called = stubs?.get(key.symbol) ?? key;
+      const pattern = patterns.find(
+        ({ dso, symbol }) => symbol.test(called.symbol) && (!dso || dso.test(called.dso) || dso.test(dsoOf(called))),
+      );
+      const whole = byDso && !pattern && called.dso !== '';
+      const name = pattern?.name ?? (whole ? dsoOf(called) : called.symbol || dsoOf(called));
+      const identity = pattern ? `p\0${pattern.name}` : `${whole ? 'd' : 's'}\0${dsoOf(called)}\0${name}`;
+      let row = rows.get(identity);
+      if (!row) rows.set(identity, (row = { name, weights: profiles.map(() => 0), members: new Map() }));
+      row.weights[i] = row.weights[i]! + weight;
+      row.members.set(`${key.dso}\0${key.symbol}`, key);
+    }
+  const total = profiles.map(totalWeight);
+  const heaviness = ({ weights }: Pick<Row, 'weights'>): number =>
+    weights.reduce((sum, w, i) => sum + (total[i] ? w / total[i] : 0), 0);
+  return [...rows.values()]
+    .map(({ name, weights, members }) => ({
+      name,
+      weights,
+      members: [...members.values()],
+      dso: fileOf([...members.values()], knowsFiles),
+    }))
+    .toSorted((a, b) => heaviness(b) - heaviness(a) || (a.name < b.name ? -1 : 1));
+}
+
+/** The file of a row as its members write it, or without version if they differ. */
+function fileOf(members: readonly ProfileKey[], knowsFiles: boolean): string {
+  if (!knowsFiles) return '';
+  const written = new Set(members.map(({ dso }) => dso));
+  if (written.size === 1) return [...written][0]!;
+  const plain = new Set(members.map(({ dso }) => unversioned(dso)));
+  return plain.size === 1 ? [...plain][0]! : '';
+}
+
+/** What PLT stubs call: the function of that name in another file, or with underscores before it (random is __random). */
+function callees(keys: readonly ProfileKey[]): Map<string, ProfileKey> {
+  const bySymbol = new Map(keys.map((key) => [key.symbol, key]));
+  return new Map(
+    keys.flatMap(({ symbol: stub }) => {
+      if (!stub.endsWith('@plt')) return [];
+      const name = stub.slice(0, -'@plt'.length);
+      const called = bySymbol.get(name) ?? bySymbol.get(`__${name}`) ?? bySymbol.get(`_${name}`);
+      return called ? [[stub, called] as const] : [];
+    }),
+  );
+}
+
+/**
+ * Rows with the rare ones pooled into OTHER, which comes last: those of which the smallest profile would have fewer than
+ * five samples. Rows of no weight anywhere are in it too, so that their names are not lost.
+ */
+export function poolRare(rows: readonly Row[], profiles: readonly Profile[]): Row[] {
+  const total = profiles.map(totalWeight);
+  const finite = profiles.map(({ samples = ASSUMED_SAMPLES }) => samples).filter(Number.isFinite);
+  const fewest = finite.length > 0 ? Math.min(...finite) : Infinity;
+  const expected = ({ weights }: Row): number => {
+    const mean = weights.reduce((sum, w, i) => sum + (total[i] ? w / total[i] : 0), 0) / weights.length;
+    return mean * fewest;
+  };
+  const rare = rows.filter((row) => !(expected(row) >= FEWEST_EXPECTED));
+  if (rare.length === 0) return [...rows];
+  const pooled: Row = {
+    name: OTHER,
+    dso: '',
+    weights: profiles.map((_, i) => rare.reduce((sum, { weights }) => sum + weights[i]!, 0)),
+    members: rare.flatMap(({ members }) => members),
+  };
+  return [...rows.filter((row) => !rare.includes(row)), pooled];
+}

@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { parseProfileKey, type Profile, totalWeight } from '../../src/profile/profile.ts';
+import { NOT_SHOWN, ReportTextParser, TextError } from '../../src/profile/report-text.ts';
+
+function parse(text: string, label = 'x'): Profile[] {
+  const parser = new ReportTextParser('x.txt');
+  for (const line of text.split('\n')) parser.feed(line);
+  return parser.profiles(label);
+}
+
+const rows = ({ weights }: Profile): [dso: string, symbol: string, weight: number][] =>
+  [...weights].map(([key, weight]) => {
+    const { dso, symbol } = parseProfileKey(key);
+    return [dso, symbol, weight];
+  });
+
+const HEADED = `# To display the perf.data header info, please use --header/--header-only options.
+#
+#
+# Total Lost Samples: 3
+#
+# Samples: 5K of event 'cpu-clock'
+# Event count (approx.): 1000000
+#
+# Overhead  Command  Shared Object         Symbol
+# ........  .......  ....................  ..........................
+#
+    60.00%  my prog  twin                  [.] operator new(unsigned)
+            |
+            ---main
+               |          
+                --0.53%--asm_common_interrupt
+
+    39.90%  my prog  [kernel.kallsyms]     [k] do_idle
+
+
+#
+# (Tip: whatever)
+#
+`;
+
+describe('a printed report', () => {
+  it('reads the bare tables of a mail: rows, samples, headings', () => {
+    const tables = parse(readFileSync('fixtures/compare/rfc.txt', 'utf8'));
+    expect(tables.map(({ label, samples, event }) => [label, samples, event])).to.deep.equal([
+      ['Test in Guest without optimization', 5198, ''],
+      ['Test in Guest with this optimization', 22550, ''],
+      ['Test in Host', 20652, ''],
+    ]);
+    expect(rows(tables[2]!).slice(0, 5)).to.deep.equal([
+      ['ftest', 'qux', 37.87],
+      ['ftest', 'foo', 15.78],
+      ['ftest', 'main', 13.18],
+      ['ftest', 'bar', 12.14],
+      ['libc-2.17.so', '__random_r', 9.85],
+    ]);
+    expect(tables.map((table) => table.weights.size)).to.deep.equal([8, 11, 10]);
+  });
+
+  it('reads columns by the dotted line, passes call graphs over, and counts lost samples', () => {
+    const [profile] = parse(HEADED);
+    expect(profile!.event).to.equal('cpu-clock');
+    expect([profile!.samples, profile!.samplesAbbreviated, profile!.lost]).to.deep.equal([5000, true, 3]);
+    expect(rows(profile!)).to.deep.equal([
+      ['twin', 'operator new(unsigned)', 600_000],
+      ['[kernel.kallsyms]', 'do_idle', 399_000],
+    ]);
+  });
+
+  it('takes Self, not Children, and exact counts of samples with -n', () => {
+    const [profile] = parse(`# Samples: 12K of event 'cycles'
+# Event count (approx.): 1000
+#
+# Children      Self       Samples  Command  Shared Object  Symbol
+# ........  ........  ............  .......  .............  .......
+#
+   100.00%    25.00%          3000  a        a              [.] main
+    75.00%    75.00%          9123  a        a              [.] f
+`);
+    expect(profile!.samples).to.equal(12_123);
+    expect(profile!.samplesAbbreviated).to.equal(undefined);
+    expect(rows(profile!)).to.deep.equal([
+      ['a', 'main', 250],
+      ['a', 'f', 750],
+    ]);
+  });
+
+  it('splits a group into one profile an event, whose samples nothing tells', () => {
+    const profiles = parse(`# Samples: 500  of events 'anon group { cycles, instructions }'
+# Event count (approx.): 100
+#
+#         Overhead  Command  Shared Object  Symbol
+# ................  .......  .............  .......
+#
+    60.00%  30.00%  a        a              [.] f
+    40.00%  70.00%  a        a              [.] g
+`);
+    expect(profiles.map(({ event, samples }) => [event, samples])).to.deep.equal([
+      ['cycles', undefined],
+      ['instructions', undefined],
+    ]);
+    expect(rows(profiles[1]!).map(([, , weight]) => weight)).to.deep.equal([30, 70]);
+  });
+
+  it('keeps what a limit hid as a row, so that shares stay shares of everything', () => {
+    const [profile] = parse('60.00% a a [.] f\n30.00% a a [.] g\n');
+    expect(rows(profile!).at(-1)).to.deep.equal(['', NOT_SHOWN, 10]);
+    expect(totalWeight(profile!)).to.equal(100);
+    expect(profile!.samples).to.equal(undefined);
+  });
+
+  it('says where columns cannot be told apart', () => {
+    expect(() => parse('\n60.00% f\n')).to.throw(TextError, /^x\.txt:2: cannot tell the columns apart/);
+  });
+});
