@@ -1,0 +1,277 @@
+/**
+ * Two profiles side by side: every figure of a comparison, as numbers.
+ *
+ * Either side may be truth (`exact: true`); then tests are one-sample tests and floors are those of the other side alone.
+ * Shares are fractions of 1, not percent; distances too. Infinity stands for the effective samples of truth.
+ *
+ * Not modelled: names. Symbols are equal if their keys are; mapping names, merging libraries and hiding symbols is done on
+ * the weights beforehand.
+ */
+import { distrust } from './distrust.ts';
+import {
+  hellinger,
+  jensenShannon,
+  jensenShannonFloor,
+  noiseFloor,
+  overlap,
+  totalVariation,
+  type NoiseFloor,
+} from './distance.ts';
+import { goodnessOfFit, homogeneity, type Test } from './homogeneity.ts';
+import { goodman, wilson, type Interval } from './intervals.ts';
+import { leastShift, minimumDetectableShift, nonCentrality, shiftBetween } from './power.ts';
+import { rankAgreement, topAgreement, type RankAgreement } from './ranks.ts';
+import { biasCorrected, resampleShares, type Bootstrap, type Random } from './resample.ts';
+import { evidenceOf, type Evidence, type Shares } from './shares.ts';
+import { holm, proportionAgainst, twoProportions, type SymbolTest } from './symbols.ts';
+import { ALPHA, driversOf, verdictKind, type Driver, type Merge, type Verdict } from './verdict.ts';
+import type { Warning } from './warnings.ts';
+
+/** One symbol on one side. */
+export interface ShareEstimate {
+  readonly share: number;
+  /** Wilson interval, 95 %. */
+  readonly interval: Interval;
+  /** Goodman interval: 95 % for all symbols of the side together. */
+  readonly simultaneous: Interval;
+}
+
+/** One row of the table. */
+export interface ComparedSymbol extends SymbolTest {
+  readonly symbol: string;
+  readonly a: ShareEstimate;
+  readonly b: ShareEstimate;
+  /** Share in options.truth, if that was given. */
+  readonly truth?: number | undefined;
+  /** a.share - b.share. */
+  readonly delta: number;
+  /** p adjusted for all symbols of the table (Holm). */
+  readonly holm: number;
+  /** holm < 0.05. */
+  readonly differs: boolean;
+}
+
+export interface Comparison {
+  readonly a: Evidence;
+  readonly b: Evidence;
+  /** By larger share, hottest first. */
+  readonly symbols: readonly ComparedSymbol[];
+  readonly tvd: {
+    readonly value: number;
+    readonly floor: NoiseFloor;
+    /** value / floor.mean; Infinity for a difference where there is no noise, 0 where there is none of either. */
+    readonly ratio: number;
+    /** 95 %, if options.bootstrap was given. */
+    readonly interval?: Bootstrap | undefined;
+  };
+  readonly overlap: number;
+  readonly jensenShannon: {
+    /** Divergence in bits. */
+    readonly divergence: number;
+    /** Its square root, a metric. */
+    readonly distance: number;
+    /** Mean divergence of perfect profiles. */
+    readonly floor: number;
+  };
+  readonly hellinger: number;
+  /** Symbol names in place of the indices of Test. */
+  readonly test: Omit<Test, 'pooled'> & { readonly pooled: readonly string[] };
+  readonly ranks: RankAgreement & {
+    /** Part of the five hottest symbols that both sides have in common. */
+    readonly top5: number;
+  };
+  /** Least shifts found with power 80 % at level 5 %. */
+  readonly detectable: {
+    /** Whatever symbols it moves between. */
+    readonly any: number;
+    /** Between the two hottest symbols. */
+    readonly hottest: { readonly symbols: readonly [string, string]; readonly shift: number } | undefined;
+  };
+  readonly verdict: Verdict;
+  readonly warnings: readonly Warning[];
+}
+
+export interface CompareOptions {
+  /** Fills the truth column; changes no other figure. */
+  readonly truth?: ExactWeights | undefined;
+  /** Asks for an interval of the total variation distance. */
+  readonly bootstrap?: { readonly random: Random; readonly resamples?: number | undefined } | undefined;
+}
+
+type ExactWeights = { readonly weights: ReadonlyMap<string, number> };
+
+function normalise(weights: ReadonlyMap<string, number>, symbols: readonly string[]): number[] {
+  let total = 0;
+  for (const weight of weights.values()) total += weight;
+  return symbols.map((symbol) => (weights.get(symbol) ?? 0) / total);
+}
+
+/** The test that fits what is known of the two sides. */
+function testOf(p: readonly number[], q: readonly number[], n1: number, n2: number): Test {
+  if (n1 < Infinity && n2 < Infinity) return homogeneity(p, q, n1, n2);
+  if (n1 < Infinity) return goodnessOfFit(p, q, n1);
+  if (n2 < Infinity) return goodnessOfFit(q, p, n2);
+  // Truth against truth: any difference is one.
+  const same = totalVariation(p, q) < 1e-12;
+  const df = p.length - 1;
+  const statistic = same ? 0 : Infinity;
+  return {
+    kind: 'goodness-of-fit',
+    chiSquare: statistic,
+    df,
+    p: same ? 1 : 0,
+    g: statistic,
+    gp: same ? 1 : 0,
+    effect: statistic,
+    pooled: [],
+  };
+}
+
+function symbolTest(p: number, q: number, n1: number, n2: number): SymbolTest {
+  if (n1 < Infinity && n2 < Infinity) return twoProportions(p, q, n1, n2);
+  if (n1 < Infinity) return proportionAgainst(p, q, n1);
+  if (n2 < Infinity) {
+    const { z, p: pValue } = proportionAgainst(q, p, n2);
+    return { z: -z, p: pValue };
+  }
+  return p === q ? { z: 0, p: 1 } : { z: p > q ? Infinity : -Infinity, p: 0 };
+}
+
+/** The best of the pairs of drivers that move in opposite directions. */
+function bestMerge(
+  symbols: readonly string[],
+  p: readonly number[],
+  q: readonly number[],
+  n1: number,
+  n2: number,
+  drivers: readonly Driver[],
+): Merge | undefined {
+  let best: (Merge & { readonly chiSquare: number }) | undefined;
+  for (const x of drivers)
+    for (const y of drivers) {
+      if (!(x.delta > 0 && y.delta < 0)) continue;
+      const [i, j] = [symbols.indexOf(x.symbol), symbols.indexOf(y.symbol)];
+      const merged = (shares: readonly number[]): number[] => [
+        ...shares.filter((_, at) => at !== i && at !== j),
+        shares[i]! + shares[j]!,
+      ];
+      const [mp, mq] = [merged(p), merged(q)];
+      const { p: pValue, chiSquare } = testOf(mp, mq, n1, n2);
+      if (best !== undefined && (pValue < best.p || (pValue === best.p && chiSquare >= best.chiSquare))) continue;
+      const restores = pValue >= ALPHA;
+      best = { symbols: [x.symbol, y.symbol], p: pValue, tvd: totalVariation(mp, mq), restores, chiSquare };
+    }
+  if (best === undefined) return undefined;
+  const { chiSquare: _, ...merge } = best;
+  return merge;
+}
+
+/** Compares two profiles; throws RangeError if one has no samples or no weight. */
+export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}): Comparison {
+  const [sideA, sideB] = [evidenceOf(a), evidenceOf(b)];
+  const [n1, n2] = [sideA.effective, sideB.effective];
+  const names = [...new Set([...a.weights.keys(), ...b.weights.keys()])].filter(
+    (symbol) => (a.weights.get(symbol) ?? 0) > 0 || (b.weights.get(symbol) ?? 0) > 0,
+  );
+  const hotness = new Map<string, number>();
+  const [unsortedP, unsortedQ] = [normalise(a.weights, names), normalise(b.weights, names)];
+  names.forEach((symbol, i) => hotness.set(symbol, Math.max(unsortedP[i]!, unsortedQ[i]!)));
+  const symbols = names.toSorted((x, y) => hotness.get(y)! - hotness.get(x)! || (x < y ? -1 : 1));
+
+  const [p, q] = [normalise(a.weights, symbols), normalise(b.weights, symbols)];
+  const truth = options.truth && normalise(options.truth.weights, symbols);
+  const m = symbols.map((_, i) =>
+    n1 === n2
+      ? (p[i]! + q[i]!) / 2
+      : n1 === Infinity
+        ? p[i]!
+        : n2 === Infinity
+          ? q[i]!
+          : (p[i]! * n1 + q[i]! * n2) / (n1 + n2),
+  );
+  const s2 = 1 / n1 + 1 / n2;
+
+  const [wilsonA, wilsonB] = [p.map((x) => wilson(x, n1)), q.map((x) => wilson(x, n2))];
+  const [goodmanA, goodmanB] = [goodman(p, n1), goodman(q, n2)];
+  const tests = symbols.map((_, i) => symbolTest(p[i]!, q[i]!, n1, n2));
+  const adjusted = holm(tests.map((test) => test.p));
+  const rows = symbols.map((symbol, i): ComparedSymbol => ({
+    symbol,
+    a: { share: p[i]!, interval: wilsonA[i]!, simultaneous: goodmanA[i]! },
+    b: { share: q[i]!, interval: wilsonB[i]!, simultaneous: goodmanB[i]! },
+    truth: truth?.[i],
+    delta: p[i]! - q[i]!,
+    ...tests[i]!,
+    holm: adjusted[i]!,
+    differs: adjusted[i]! < ALPHA,
+  }));
+
+  const tvd = totalVariation(p, q);
+  const floor = noiseFloor(m, s2);
+  const test = testOf(p, q, n1, n2);
+  const lambda = nonCentrality(test.df);
+  const any = minimumDetectableShift(lambda, leastShift(m), s2);
+  const divergence = jensenShannon(p, q);
+  const kind = verdictKind(test.p, tvd, floor.mean);
+  const drivers =
+    kind === 'indistinguishable'
+      ? []
+      : driversOf(
+          symbols,
+          rows.map((row) => row.delta),
+        );
+  const verdict: Verdict = {
+    kind,
+    p: test.p,
+    tvd,
+    floor: floor.mean,
+    minimumDetectableShift: any,
+    drivers,
+    merge: bestMerge(symbols, p, q, n1, n2, drivers),
+  };
+  return {
+    a: sideA,
+    b: sideB,
+    symbols: rows,
+    tvd: {
+      value: tvd,
+      floor,
+      ratio: floor.mean > 0 ? tvd / floor.mean : tvd > 0 ? Infinity : 0,
+      interval: options.bootstrap && tvdInterval(p, q, n1, n2, options.bootstrap),
+    },
+    overlap: overlap(p, q),
+    jensenShannon: { divergence, distance: Math.sqrt(divergence), floor: jensenShannonFloor(symbols.length, s2) },
+    hellinger: hellinger(p, q),
+    test: { ...test, pooled: test.pooled.map((i) => symbols[i]!) },
+    ranks: { ...rankAgreement(p, q, wilsonA, wilsonB), top5: topAgreement(p, q) },
+    detectable: {
+      any,
+      hottest:
+        symbols.length < 2
+          ? undefined
+          : {
+              symbols: [symbols[0]!, symbols[1]!],
+              shift: minimumDetectableShift(lambda, shiftBetween(m[0]!, m[1]!), s2),
+            },
+    },
+    verdict,
+    warnings: distrust(
+      { shares: a, evidence: sideA, normalised: p },
+      { shares: b, evidence: sideB, normalised: q },
+      lambda / leastShift(m),
+    ),
+  };
+}
+
+function tvdInterval(
+  p: readonly number[],
+  q: readonly number[],
+  n1: number,
+  n2: number,
+  { random, resamples = 1000 }: NonNullable<CompareOptions['bootstrap']>,
+): Bootstrap {
+  const drawn = Array.from({ length: resamples }, () =>
+    totalVariation(resampleShares(p, n1, random), resampleShares(q, n2, random)),
+  );
+  return biasCorrected(totalVariation(p, q), drawn);
+}

@@ -1,0 +1,92 @@
+/**
+ * Finds reasons to distrust a comparison in what is known of its sides.
+ *
+ * Not modelled: reasons that leave no trace in a profile (another build of the program, another machine).
+ */
+import { FEW_SEEDS, type Warning, type Which } from './warnings.ts';
+import type { Evidence, Shares } from './shares.ts';
+
+/** Ratio of Kish's number to the samples below which weights are called unequal. */
+const COLLAPSED = 0.5;
+/** Design effect from which bursts are worth a word, if they are also beyond chance. */
+const CLUSTERED = 1.1;
+/** Shift that a comparison ought to find: where differences begin to be material. */
+const SHIFT = 0.02;
+/** Weight of symbols without a counterpart that is worth a word. */
+const UNSHARED = 0.01;
+/** A loop sampled at this many places or more is sampled well enough. */
+const PLACES = 32;
+
+export interface Side {
+  readonly shares: Shares;
+  readonly evidence: Evidence;
+  /** Shares aligned with the other side's. */
+  readonly normalised: readonly number[];
+}
+
+/**
+ * Places of a loop that a fixed period ever samples, if they are few; else undefined.
+ *
+ * After q samples the position in the loop has moved by q period/loop laps. If that is nearly a whole number for a small q,
+ * samples fall on q places and creep on so slowly that n samples do not fill the gap (1/q of a lap) between two.
+ */
+export function resonance(period: number, loop: number, samples: number): number | undefined {
+  if (!(loop > 1)) return undefined;
+  const step = (period % loop) / loop;
+  for (let q = 1; q < Math.min(PLACES, loop); q++) {
+    const moved = q * step;
+    if (samples * Math.abs(moved - Math.round(moved)) < 1) return q;
+  }
+  return undefined;
+}
+
+function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warning[] {
+  if (shares.exact) return [];
+  const warnings: Warning[] = [];
+  const { samples, effective, designEffect } = evidence;
+  const { lost = 0, throttled = 0, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
+  if (effective < needed) warnings.push({ kind: 'TooFewSamples', which, effective, needed });
+  if (throttled > 0) warnings.push({ kind: 'Throttled', which, times: throttled });
+  if (lost > 0) warnings.push({ kind: 'LostRecords', which, lost, part: lost / (lost + samples) });
+  if (evidence.kish < COLLAPSED * samples)
+    warnings.push({ kind: 'CollapsedPeriod', which, samples, kish: evidence.kish });
+  const { rho = 0, rhoError = 0 } = shares.clustering ?? {};
+  if (designEffect >= CLUSTERED && rho > 2 * rhoError) warnings.push({ kind: 'Clustered', which, designEffect, rho });
+  if (fixedPeriod !== undefined && loop !== undefined) {
+    const places = resonance(fixedPeriod, loop, samples);
+    if (places !== undefined) warnings.push({ kind: 'Resonance', which, period: fixedPeriod, loop, places });
+  }
+  if (seeds === 1) warnings.push({ kind: 'OneSeed', which });
+  else if (seeds < FEW_SEEDS) warnings.push({ kind: 'FewSeeds', which, seeds, advised: FEW_SEEDS });
+  return warnings;
+}
+
+function unshared(which: Which, side: Side, other: Side): Warning[] {
+  let [symbols, share] = [0, 0];
+  side.normalised.forEach((x, i) => {
+    if (x === 0 || other.normalised[i] !== 0) return;
+    symbols++;
+    share += x;
+  });
+  return share >= UNSHARED ? [{ kind: 'UnsharedSymbols', which, symbols, share }] : [];
+}
+
+/**
+ * Reasons in order of side; `lambdaByShape` is the non-centrality that is found divided by the shape of the hardest shift
+ * (power.ts).
+ */
+export function distrust(a: Side, b: Side, lambdaByShape: number): Warning[] {
+  const sides = a.shares.exact || b.shares.exact ? 1 : 2;
+  const needed = (sides * lambdaByShape) / (SHIFT * SHIFT);
+  const events = [a.shares.circumstances?.event, b.shares.circumstances?.event] as const;
+  const [first, second] = events;
+  return [
+    ...ofSide('a', a, needed),
+    ...ofSide('b', b, needed),
+    ...unshared('a', a, b),
+    ...unshared('b', b, a),
+    ...(first !== undefined && second !== undefined && first !== second
+      ? [{ kind: 'DifferentEvents', events: [first, second] } as const]
+      : []),
+  ];
+}

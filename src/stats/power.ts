@@ -1,0 +1,50 @@
+/**
+ * How small a difference would have been found: the power of the chi-square test.
+ *
+ * If shares really differ by u, chi-square is non-central with lambda = sum u^2/m / (1/n1 + 1/n2). A shift of weight d from
+ * symbol i to symbol j has sum u^2/m = d^2 (1/m_i + 1/m_j), 1/m being the mean of 1/p and 1/q before the shift is divided
+ * between the sides: for twins of unequal share their harmonic mean counts. A shift between any two sets of symbols has at
+ * least 4 d^2, reached when each set holds half the weight; if one symbol holds more than half, 1/m + 1/(1 - m).
+ *
+ * Not modelled: the pooling of rare cells, which costs degrees of freedom that were counted.
+ */
+import { chiSquareQuantile, fallsTo, nonCentralTail } from './special.ts';
+
+export interface Power {
+  /** Level of the test. */
+  readonly alpha: number;
+  /** Probability of finding the difference. */
+  readonly power: number;
+}
+
+export const POWER: Power = { alpha: 0.05, power: 0.8 };
+
+/** Non-centrality at which a chi-square test with df degrees of freedom has that power. */
+export function nonCentrality(df: number, { alpha, power }: Power = POWER): number {
+  if (df < 1) return Infinity;
+  const critical = chiSquareQuantile(alpha, df);
+  const missed = (lambda: number): number => 1 - nonCentralTail(critical, df, lambda);
+  let high = 1;
+  while (missed(high) > 1 - power) high *= 2;
+  return fallsTo(1 - power, 0, high, missed);
+}
+
+/** sum u^2/m of a shift of weight 1 from one symbol to another of those shares. */
+export const shiftBetween = (from: number, to: number): number => 1 / from + 1 / to;
+
+/** sum u^2/m of a shift of weight 1 from one symbol to all others, each in proportion to its share. */
+export const shiftFrom = (share: number): number => 1 / share + 1 / (1 - share);
+
+/** Least sum u^2/m that a shift of weight 1 can have, whatever symbols it moves between. */
+export function leastShift(shares: readonly number[]): number {
+  const largest = Math.max(...shares);
+  return largest > 0.5 ? shiftFrom(largest) : 4;
+}
+
+/** The smallest shift found; lambda is nonCentrality(), s2 is 1/n1 + 1/n2, or 1/n against truth. */
+export const minimumDetectableShift = (lambda: number, shape: number, s2: number): number =>
+  s2 === 0 ? 0 : Math.sqrt((lambda * s2) / shape);
+
+/** Effective samples that find a shift: on each side, or of the one side compared with truth. */
+export const samplesToDetect = (lambda: number, shape: number, shift: number, against: 'profile' | 'truth'): number =>
+  ((against === 'truth' ? 1 : 2) * lambda) / (shape * shift * shift);

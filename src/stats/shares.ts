@@ -1,0 +1,117 @@
+/**
+ * What a comparison takes: weight by symbol, and how much evidence stands behind it.
+ *
+ * A share is p = (weight of the symbol) / (weight of all). With samples of unequal weight (frequency mode: the weight is
+ * the period) n samples say as much as Kish's (sum w)^2 / sum w^2 equal ones; samples that come in bursts say less again by
+ * the design effect of clustering.ts. The quotient is the effective n that every interval and test here works on.
+ *
+ * Not modelled: dependence between bursts (phases of a program longer than the gap between samples); only more seeds show it.
+ */
+import { designEffect, type DesignEffect, type Samples } from './clustering.ts';
+
+/** A profile from samples. */
+export interface SampledShares {
+  readonly exact?: false | undefined;
+  /** Weight by symbol: sum of sample periods, or count of samples; only the proportions matter. */
+  readonly weights: ReadonlyMap<string, number>;
+  /** Samples taken. */
+  readonly samples: number;
+  /** Sum of weight, and of squared weight, over the samples; absent where all samples weigh the same. */
+  readonly moments?: { readonly sum: number; readonly sumOfSquares: number } | undefined;
+  /** How far bursts lower the evidence; absent where nothing is known of the samples one by one. */
+  readonly clustering?: DesignEffect | undefined;
+  /** What else is known of how the profile came about; only warnings read it. */
+  readonly circumstances?: Circumstances | undefined;
+}
+
+/** Ground truth: shares without error. */
+export interface ExactShares {
+  readonly exact: true;
+  readonly weights: ReadonlyMap<string, number>;
+  readonly circumstances?: Circumstances | undefined;
+}
+
+export type Shares = SampledShares | ExactShares;
+
+/** Facts about a recording that bear on whether to believe its shares. */
+export interface Circumstances {
+  /** Event name with modifiers, as recorded. */
+  readonly event?: string | undefined;
+  /** Samples the kernel dropped (LOST, LOST_SAMPLES). */
+  readonly lost?: number | undefined;
+  /** THROTTLE records. */
+  readonly throttled?: number | undefined;
+  /** Sampling period where it is fixed (-c), in events. */
+  readonly fixedPeriod?: number | undefined;
+  /** Length of the program's inner loop in events, where known. */
+  readonly loop?: number | undefined;
+  /** Seeds (independent runs) behind the shares; 1 unless said. */
+  readonly seeds?: number | undefined;
+}
+
+/** Sums samples up into shares, with their moments and design effect. */
+export function sharesOfSamples(samples: Samples, circumstances?: Circumstances): SampledShares {
+  const { symbols, symbol, weight } = samples;
+  const sums = new Float64Array(symbols.length);
+  let [sum, sumOfSquares] = [0, 0];
+  for (let s = 0; s < symbol.length; s++) {
+    const w = weight?.[s] ?? 1;
+    sums[symbol[s]!]! += w;
+    sum += w;
+    sumOfSquares += w * w;
+  }
+  const weights = new Map<string, number>();
+  symbols.forEach((name, i) => weights.set(name, (weights.get(name) ?? 0) + sums[i]!));
+  return {
+    weights,
+    samples: symbol.length,
+    moments: { sum, sumOfSquares },
+    clustering: designEffect(samples),
+    circumstances,
+  };
+}
+
+/** How much evidence stands behind the shares of one side. */
+export interface Evidence {
+  readonly exact: boolean;
+  /** Samples taken; Infinity for truth. */
+  readonly samples: number;
+  /** Kish's effective number for unequal weights. */
+  readonly kish: number;
+  /** Design effect of bursts, at least 1. */
+  readonly designEffect: number;
+  /** kish / designEffect: equal, independent samples that would say as much. The n of every figure. */
+  readonly effective: number;
+  /** Symbols with weight. */
+  readonly symbols: number;
+}
+
+/** Kish's effective number of samples, (sum w)^2 / sum w^2. */
+export function kish({ samples, moments }: Pick<SampledShares, 'samples' | 'moments'>): number {
+  if (moments === undefined || moments.sumOfSquares === 0) return samples;
+  return Math.min(samples, (moments.sum * moments.sum) / moments.sumOfSquares);
+}
+
+/** Weighs the evidence; throws RangeError on weights that are no weights, or none. */
+export function evidenceOf(shares: Shares): Evidence {
+  let [total, symbols] = [0, 0];
+  for (const [symbol, weight] of shares.weights) {
+    if (!(weight >= 0 && weight < Infinity)) throw new RangeError(`the weight of ${symbol} is ${weight}`);
+    total += weight;
+    if (weight > 0) symbols++;
+  }
+  if (total === 0) throw new RangeError('a profile without weight has no shares');
+  if (shares.exact)
+    return { exact: true, samples: Infinity, kish: Infinity, designEffect: 1, effective: Infinity, symbols };
+  if (!(shares.samples > 0)) throw new RangeError('a profile without samples has no shares');
+  const plain = kish(shares);
+  const effect = shares.clustering?.value ?? 1;
+  return {
+    exact: false,
+    samples: shares.samples,
+    kish: plain,
+    designEffect: effect,
+    effective: plain / effect,
+    symbols,
+  };
+}

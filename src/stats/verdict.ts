@@ -1,0 +1,63 @@
+/**
+ * The verdict on two profiles, as data.
+ *
+ * Different if chi-square on effective samples has p < 0.05. Materially so if the total variation distance is also at
+ * least two points and at least twice its noise floor; else the difference is real and small. p alone would not do: with
+ * a million samples a difference of a tenth of a point has p = 1e-9.
+ */
+
+export type VerdictKind = 'indistinguishable' | 'different-but-small' | 'materially-different';
+
+export interface Driver {
+  readonly symbol: string;
+  /** Share in the first profile less share in the second. */
+  readonly delta: number;
+  /** |delta| / sum |delta| over all symbols. */
+  readonly part: number;
+}
+
+/** What is left of the difference when two symbols count as one. */
+export interface Merge {
+  readonly symbols: readonly [string, string];
+  readonly p: number;
+  readonly tvd: number;
+  /** Merged, the profiles are no longer told apart. */
+  readonly restores: boolean;
+}
+
+export interface Verdict {
+  readonly kind: VerdictKind;
+  readonly p: number;
+  readonly tvd: number;
+  /** Mean total variation distance of perfect profiles. */
+  readonly floor: number;
+  /** The least shift that would have been found (power 80 %), whatever symbols it moved between. */
+  readonly minimumDetectableShift: number;
+  /** Symbols that differ most, hottest difference first; empty where nothing differs. */
+  readonly drivers: readonly Driver[];
+  /** The pair of drivers moving in opposite directions whose merging leaves least; absent where nothing differs. */
+  readonly merge?: Merge | undefined;
+}
+
+/** Level of the test. */
+export const ALPHA = 0.05;
+/** Total variation distance from which a difference is material. */
+export const MATERIAL = 0.02;
+/** Multiple of the noise floor from which it is. */
+export const FLOORS = 2;
+
+/** The rule alone. */
+export function verdictKind(p: number, tvd: number, floor: number): VerdictKind {
+  if (!(p < ALPHA)) return 'indistinguishable';
+  return tvd >= MATERIAL && tvd >= FLOORS * floor ? 'materially-different' : 'different-but-small';
+}
+
+/** Symbols by size of difference, at most `most`, without those that do not differ. */
+export function driversOf(symbols: readonly string[], deltas: readonly number[], most = 5): Driver[] {
+  const total = deltas.reduce((sum, d) => sum + Math.abs(d), 0);
+  return symbols
+    .map((symbol, i) => ({ symbol, delta: deltas[i]!, part: total > 0 ? Math.abs(deltas[i]!) / total : 0 }))
+    .filter(({ delta }) => delta !== 0)
+    .toSorted((x, y) => y.part - x.part)
+    .slice(0, most);
+}
