@@ -32,7 +32,8 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 
 const ACCESSES = new Set(['wrmsr', 'rdmsr', 'rdpmc', 'lvtpc']);
 const isAccess = ({ kind }: Step): boolean => ACCESSES.has(kind);
-const isCounterWork = ({ kind }: Step): boolean => kind === 'create' || kind === 'release';
+const COUNTER_WORKS = new Set(['create', 'release', 'pause', 'resume']);
+const isCounterWork = ({ kind }: Step): boolean => COUNTER_WORKS.has(kind);
 /** Exits that an instruction of the guest is; its own line tells of them. */
 const INTERCEPTED = new Set(['MSR_READ', 'MSR_WRITE', 'RDPMC', 'APIC_WRITE']);
 
@@ -75,6 +76,8 @@ function textOf(step: Step, context: LifeContext): string | undefined {
       return text;
     case 'create':
     case 'release':
+    case 'pause':
+    case 'resume':
       return `${text}${surcharges(step, context)}`;
     case 'rdmsr':
     case 'wrmsr':
@@ -180,11 +183,11 @@ export function lifeSummary({ machine, steps }: LifeContext): [string, string][]
     const exits = steps.filter((s) => s.kind === 'exit');
     const inHost = steps.filter((s) => s.kind === 'exit' || s.kind === 'inject');
     const outside = inHost.reduce((sum, s) => sum + Math.min(s.until, to) - s.at, 0);
-    const made = steps.filter((s) => s.kind === 'create').length;
-    const released = steps.filter((s) => s.kind === 'release').length;
+    const times = (kind: string): number => steps.filter((s) => s.kind === kind).length;
+    const kept = times('pause') + times('resume') > 0 ? `, ${times('pause')} paused, ${times('resume')} resumed` : '';
     rows.push(
       ['VM-exits', tally(exits.map((s) => s.text))],
-      ['host perf events', `${released} released, ${made} made`],
+      ['host perf events', `${times('release')} released, ${times('create')} made${kept}`],
       ['host register accesses', tally(steps.filter((s) => s.who === 'host' && isAccess(s)).map((s) => s.kind))],
       ['time in guest', ns(to - from - outside)],
       ['time in host', ns(outside)],

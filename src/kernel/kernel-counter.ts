@@ -1,14 +1,21 @@
 /**
- * Making and ending events: what perf_event_open(2) and in-kernel users (the watchdog, KVM) share.
+ * Making, pausing and ending events: what perf_event_open(2) and in-kernel users (the watchdog, KVM) share.
  *
- * Source: kernel/events/core.c (perf_event_alloc, perf_event_create_kernel_counter, perf_event_release_kernel), Linux 5.0.
+ * Source: kernel/events/core.c (perf_event_alloc, perf_event_create_kernel_counter, perf_event_release_kernel), Linux 5.0;
+ * perf_event_pause and perf_event_period for in-kernel users, Linux 5.5.
  * Not modelled: memory, references, the RCU grace period after which an event is freed.
  */
 import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
-import { ENOENT } from './errno.ts';
+import { EINVAL, ENOENT } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { PERF_EVENT_STATE, type OverflowHandler, type PerfEvent, type PerfEventState } from './perf-event.ts';
+import {
+  PERF_EVENT_STATE,
+  is_sampling_event,
+  type OverflowHandler,
+  type PerfEvent,
+  type PerfEventState,
+} from './perf-event.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
@@ -109,6 +116,43 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   if (event.pmu !== kernel.pmu) return;
   kernel.pmu.activeEvents--;
   kernel.global?.unaccount(kernel, event.task !== undefined);
+}
+
+/**
+ * event_function_call() for the event of the current task: a cross-CPU call to this CPU, made at once with interrupts off.
+ */
+function event_function_call({ cpu }: Kernel, work: () => void): void {
+  cpu.irqDisable();
+  cpu.spend(FN.event_function_call);
+  work();
+  cpu.irqEnable();
+}
+
+/** perf_event_pause(event, true): switches it off; what it counted since the last reset, which this is another of. */
+export function perf_event_pause(kernel: Kernel, event: PerfEvent): number {
+  kernel.cpu.spend(FN.perf_event_ctx_lock_nested);
+  kernel.cpu.spend(FN.perf_event_pause);
+  if (event.state > PERF_EVENT_STATE.OFF) event_function_call(kernel, () => kernel.perf.disable(event));
+  const { count } = event;
+  event.count = 0;
+  return count;
+}
+
+/** perf_event_period(): 0, or -EINVAL for what cannot be the period of this event. */
+export function perf_event_period(kernel: Kernel, event: PerfEvent, value: number): number {
+  kernel.cpu.spend(FN.perf_event_ctx_lock_nested);
+  kernel.cpu.spend(FN.perf_event_period);
+  if (!is_sampling_event(event) || value === 0 || (event.pmu.check_period?.(event, value) ?? 0) !== 0) return -EINVAL;
+  event_function_call(kernel, () => kernel.perf.period(event, value));
+  return 0;
+}
+
+/** perf_event_enable(): everything of its context is scheduled anew; one in ERROR gets another try. */
+export function perf_event_enable(kernel: Kernel, event: PerfEvent): void {
+  kernel.cpu.spend(FN.perf_event_ctx_lock_nested);
+  kernel.cpu.spend(FN.perf_event_enable);
+  if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
+  event_function_call(kernel, () => kernel.perf.enable(event));
 }
 
 /** perf_event__state_init() */

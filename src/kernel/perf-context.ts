@@ -154,6 +154,22 @@ export class PerfContexts {
     perf_event_set_state(event, PERF_EVENT_STATE.OFF);
   }
 
+  /** __perf_event_period(): a new period, counted from now. */
+  period(event: PerfEvent, value: number): void {
+    const { hw, pmu } = event;
+    hw.sample_period = value;
+    const active = event.state === PERF_EVENT_STATE.ACTIVE;
+    if (active) {
+      pmu.pmu_disable();
+      if (hw.interrupts === MAX_INTERRUPTS) this.#rate.unthrottle(event);
+      pmu.stop(event, PERF_EF.UPDATE);
+    }
+    hw.period_left = 0;
+    if (!active) return;
+    pmu.start(event, PERF_EF.RELOAD);
+    pmu.pmu_enable();
+  }
+
   /** perf_event_read(): brings count and times up to now if the event is on this CPU. */
   read(event: PerfEvent): void {
     this.#update_context_time(event.ctx);

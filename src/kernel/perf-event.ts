@@ -75,6 +75,8 @@ export interface Pmu {
   start_txn(): void;
   commit_txn(): number;
   cancel_txn(): void;
+  /** Whether a period can be the event's: 0, or a negative errno. */
+  check_period?(event: PerfEvent, value: number): number;
 }
 
 /**

@@ -159,6 +159,13 @@ const FUNCTIONS = [
   ['vmx_vcpu_put', 160],
   ['kvm_vcpu_block', 720],
   ['intel_pmu_save_vpmc', 160],
+  // kernel/events and kernel/smp.c, for KVM that keeps its events
+  ['perf_event_ctx_lock_nested', 192],
+  ['perf_event_pause', 128],
+  ['perf_event_period', 208],
+  ['perf_event_enable', 80],
+  ['event_function_call', 304],
+  ['kvm_pmu_cleanup', 240],
 ] as const;
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -127,6 +127,11 @@ export class X86Pmu implements Pmu {
     return this.#validateGroup(event);
   }
 
+  /** x86_pmu_check_period() */
+  check_period({ hw }: PerfEvent, value: number): number {
+    return limitPeriod(hw.config, value) > value ? -EINVAL : 0;
+  }
+
   /** validate_group(): could the group, alone on the PMU, be placed? */
   #validateGroup(event: PerfEvent): number {
     const group = event.group_leader === event ? [event] : [...groupMembers(event.group_leader), event];

@@ -17,6 +17,7 @@ import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import type { Core } from '../hw/core.ts';
+import { atLeast } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
@@ -52,6 +53,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #requests = new Set<Request>();
   #inGuest = false;
   #lvtpc: Vector | undefined;
+  #lvtpcMasked = false;
+  readonly #masksLvtpc: boolean;
   #nmiPending = false;
   #nmiBlocked = false;
   #timerPending = false;
@@ -67,8 +70,9 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#host = host;
     this.#design = design;
     this.#tail = tail;
-    this.caps = design.guestCaps(core.caps);
+    this.caps = design.guestCaps(core.caps, host.config);
     this.pmu = new KvmPmu(this.caps);
+    this.#masksLvtpc = atLeast(host.config, 6, 6);
     this.#task = host.spawn('CPU 0/KVM', this);
     const port: VpmuPort = {
       pmu: this.pmu,
@@ -161,10 +165,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
     });
   }
 
-  /** KVM of the time does not set the mask bit on delivery, so writing the entry only chooses the vector. */
+  /** Writing the entry chooses the vector and clears the mask bit. */
   setLvtpc(vector: Vector): void {
     this.#exit('APIC_WRITE', () => {
       this.#lvtpc = vector;
+      this.#lvtpcMasked = false;
     });
   }
 
@@ -282,7 +287,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
       if (this.#requests.delete('PMI')) {
         this.probe?.instant('request', 'KVM_REQ_PMI: kvm_pmu_deliver_pmi');
         this.#core.spend(FN.kvm_pmu_deliver_pmi);
-        if (this.#lvtpc === 'NMI') this.#nmiPending = true;
+        this.#deliverPmi();
       }
     }
     this.#core.spend(FN.vcpu_enter_guest);
@@ -291,6 +296,13 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#inGuest = true;
     this.#left?.end();
     this.#left = undefined;
+  }
+
+  /** kvm_apic_local_deliver(LVTPC). Delivery sets the mask bit from Linux 6.6; what meets it set is lost. */
+  #deliverPmi(): void {
+    if (this.#lvtpc !== 'NMI' || this.#lvtpcMasked) return;
+    this.#nmiPending = true;
+    this.#lvtpcMasked = this.#masksLvtpc;
   }
 
   /** Delivers to the guest what is pending and open; `regs` says where the guest is, if an interrupt told. */

@@ -7,6 +7,7 @@
  */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { PMC_IDX_FIXED, globalBit, type PmuRegister } from '../arch/msr.ts';
+import type { KernelConfig } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Task } from '../kernel/task.ts';
@@ -105,7 +106,10 @@ export interface Vpmu {
 export interface Deviation {
   readonly check: string;
   readonly reason: string;
+  /** The commit that mended it. */
   readonly commit: string;
+  /** The first Linux on the host under which this design has it right; absent: none, as its code is of one version. */
+  readonly mended?: readonly [major: number, minor: number];
 }
 
 export interface VpmuDesign {
@@ -116,7 +120,7 @@ export interface VpmuDesign {
   readonly deviates: readonly Deviation[];
   /** Why this core cannot, e.g. "PMU version >= 4". */
   needs?(caps: PmuCaps): string | undefined;
-  /** CPUID.0AH as the guest sees it. */
-  guestCaps(host: PmuCaps): PmuCaps;
+  /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
+  guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
   attach(port: VpmuPort): Vpmu;
 }

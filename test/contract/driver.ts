@@ -92,11 +92,11 @@ export const bareCore = (name: string, caps: PmuCaps): ContractDriver => ({
   },
 });
 
-/** A vCPU of a design, on a host with nothing else to do. */
-export const vcpuUnder = (design: VpmuDesign): ContractDriver => ({
-  name: `a vCPU under ${design.name}`,
+/** A vCPU of a design, on a host of that Linux with nothing else to do. */
+export const vcpuUnder = (design: VpmuDesign, release: string): ContractDriver => ({
+  name: `a vCPU under ${design.name} on Linux ${release}`,
   run(check) {
-    const { host, vcpu } = new HostOfOne(design);
+    const { host, vcpu } = new HostOfOne(design, { release });
     const kernel = new ContractKernel(vcpu, check);
     const nothing = (): void => undefined;
     vcpu.boot(kernel, nothing, () => false);

@@ -16,9 +16,11 @@ import { statText } from '../../src/report/stat.ts';
 import { recordAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
+import { WITH_COUNTERS } from '../kvm/guest.ts';
 
 const EVENTS = ['instructions:u', 'branches:u'];
-const OBSERVERS = ['host', 'legacy', 'v2'];
+/** Bare metal, and every design that gives guests counters on this machine. */
+const OBSERVERS = ['host', ...WITH_COUNTERS.map(({ name }) => name)];
 const WORKLOADS: readonly (readonly [name: string, params: Record<string, number>])[] = [
   ['ftest', {}],
   ['sqrtloop', { seconds: 0.3 }],
@@ -34,7 +36,7 @@ const count = async (vpmu: string, name: string, params: Record<string, number>)
 
 describe('one execution', () => {
   for (const [name, params] of WORKLOADS)
-    it(`${name}: truth, host, legacy and v2 count the same`, async () => {
+    it(`${name}: truth, ${OBSERVERS.join(', ')} count the same`, async () => {
       const { spec, workload } = await setUp('host', name, params);
       const truth = groundTruth(spec, workload, parseEventList(EVENTS, 'stat')).map(({ weights }) =>
         [...weights.values()].reduce((a, b) => a + b),

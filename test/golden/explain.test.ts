@@ -10,8 +10,10 @@ import { lifeLines, throttleLines } from '../../src/report/explain.ts';
 import { Trace } from '../../src/sim/probe.ts';
 import type { Life } from '../../src/uapi/results.ts';
 import { cycles } from '../../src/units.ts';
+import { WITH_COUNTERS } from '../kvm/guest.ts';
 
-const DESIGNS = ['host', 'legacy', 'v2'] as const;
+/** Everywhere a guest's kernel finds counters, and bare metal. */
+const WHERE = ['host', ...WITH_COUNTERS.map(({ name }) => name)];
 const DIR = 'fixtures/golden';
 
 const spec = (vpmu: string, ...sets: string[]): Promise<MachineSpec> => setUpMachine({ vpmu, sets });
@@ -76,7 +78,7 @@ const EXPECTED: Readonly<Record<LifeKind, readonly string[]>> = {
 
 describe('gperf explain', () => {
   for (const kind of LIVES)
-    for (const vpmu of DESIGNS) {
+    for (const vpmu of WHERE) {
       const path = `${DIR}/${kind}-${vpmu}.txt`;
       const who = vpmu === 'host' ? 'host' : 'guest';
 
@@ -99,7 +101,7 @@ describe('gperf explain', () => {
     }
 
   it('every access of a guest is an exit, and guest and host share the time', async () => {
-    for (const vpmu of ['legacy', 'v2'])
+    for (const vpmu of ['legacy', 'v2', 'reuse-lazy'])
       for (const kind of LIVES) {
         const made = await life(vpmu, kind);
         // A PMI begins with the NMI's exit; a rotation with the timer's, and it arms the timer again.
@@ -119,6 +121,34 @@ describe('gperf explain', () => {
       expect(row(await life('legacy', kind), 'host perf events')).to.equal(`${n} released, ${n} made`);
       expect(row(await life('v2', kind), 'host perf events')).to.equal('0 released, 0 made');
     }
+  });
+
+  it('reuse-lazy pauses and resumes; only a counter that turns to another event costs one', async () => {
+    for (const [kind, works] of [
+      ['pmi', '0 released, 0 made, 3 paused, 2 resumed'],
+      ['rotation', '4 released, 4 made, 20 paused, 1 resumed'],
+      ['switch', '0 released, 0 made, 30 paused, 5 resumed'],
+    ] as const)
+      expect(row(await life('reuse-lazy', kind), 'host perf events')).to.equal(works);
+  });
+
+  it('reuse-lazy leaves a paused event in peace from 5.15, and changes nothing twice from 6.2', async () => {
+    const paused = async (release: string): Promise<string> =>
+      row(lifeOf(await spec('reuse-lazy', `host.kernel=${release}`), 'switch'), 'host perf events');
+    expect(await paused('5.14')).to.contain('30 paused, 5 resumed');
+    expect(await paused('5.15')).to.contain('5 paused, 5 resumed');
+    expect(await paused('6.2')).to.contain('5 paused, 5 resumed');
+  });
+
+  it('resuming an event costs more the more of its siblings are scheduled anew', async () => {
+    const { steps } = await life('reuse-lazy', 'switch');
+    const us = steps.flatMap(({ text }) => /^resume .* ([\d.]+) us$/.exec(text)?.[1] ?? []).map(Number);
+    expect(us).to.have.length(5);
+    expect(
+      us.toSorted((a, b) => a - b),
+      'each joins those that run',
+    ).to.deep.equal(us);
+    expect(us[4]! - us[0]!).to.be.above(2);
   });
 
   it('a watchdog on the host takes the surcharges off a legacy PMI', async () => {

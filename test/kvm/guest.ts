@@ -17,10 +17,17 @@ import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { cycles, hertz, type Cycles } from '../../src/units.ts';
 import { BROADWELL, CLOCK, CONFIG } from '../kernel/machine.ts';
 
+/** The designs that give guests counters on this machine. */
+export const WITH_COUNTERS = DESIGNS.filter(
+  (design) => design.needs?.(BROADWELL.caps) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
+);
+
 export interface HostOptions {
   /** Possible CPUs of the host. */
   readonly cpus?: number;
   readonly watchdog?: boolean;
+  /** Linux version of the host. */
+  readonly release?: string;
 }
 
 /** The host with one vCPU, nothing booted in it yet. */
@@ -30,9 +37,9 @@ export class HostOfOne {
   readonly host: Kernel;
   readonly vcpu: TappedVcpu;
 
-  constructor(design: VpmuDesign, { cpus = 88, watchdog = false }: HostOptions = {}) {
+  constructor(design: VpmuDesign, { cpus = 88, watchdog = false, release = CONFIG.release }: HostOptions = {}) {
     this.global = new HostGlobal(hostDraws(stream('test', 'ipi'), CLOCK, cpus, 'warm'));
-    this.host = new Kernel(this.core, CLOCK, CONFIG, this.global);
+    this.host = new Kernel(this.core, CLOCK, { ...CONFIG, release }, this.global);
     this.core.setSoftware(this.host);
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));

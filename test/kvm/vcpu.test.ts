@@ -34,7 +34,7 @@ function sampled(design: string, ms: number, options: HostOptions = {}): Guest {
 }
 
 describe('kvm/vcpu', () => {
-  for (const design of ['legacy', 'v2'])
+  for (const design of ['legacy', 'v2', 'reuse-lazy'])
     describe(design, () => {
       it('serves a PMI in eight exits, after one exit for the overflow', () => {
         const { guest, vcpu } = sampled(design, 100);
@@ -102,9 +102,10 @@ describe('kvm/vcpu', () => {
       expect(perPmi('legacy', { watchdog: true })).to.include({ reserve: 0, release: 0 });
     });
 
-    it('v2: none', () => {
-      expect(perPmi('v2')).to.include({ reserve: 0, release: 0 });
-    });
+    for (const design of ['v2', 'reuse-lazy'])
+      it(`${design}: none`, () => {
+        expect(perPmi(design)).to.include({ reserve: 0, release: 0 });
+      });
 
     it('the watchdog makes a legacy PMI at least five times cheaper, and leaves one of v2 as it is', () => {
       const ratio = (design: string): number =>

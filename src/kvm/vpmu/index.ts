@@ -2,6 +2,7 @@
 import type { VpmuDesign } from '../vpmu.ts';
 import { legacy } from './legacy.ts';
 import { none } from './none.ts';
+import { reuseLazy } from './reuse-lazy.ts';
 import { v2 } from './v2.ts';
 
-export const DESIGNS: readonly VpmuDesign[] = [none, legacy, v2];
+export const DESIGNS: readonly VpmuDesign[] = [none, legacy, v2, reuseLazy];

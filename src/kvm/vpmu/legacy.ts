@@ -6,22 +6,21 @@
  * Source: arch/x86/kvm/pmu.c, arch/x86/kvm/vmx/pmu_intel.c, Linux 5.0.
  */
 import type { VpmuDesign } from '../vpmu.ts';
-import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
-import { KVM_5_0_DEVIATIONS, emulatedRegisters } from './registers.ts';
+import {
+  pmc_read_counter,
+  pmc_reprogram_counter,
+  pmc_stop_counter,
+  pmc_write_counter,
+  programmed,
+} from './perf-backed.ts';
+import { FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, PERIOD_STAYS, emulatedRegisters, signExtended } from './registers.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 
 export const legacy: VpmuDesign = {
   name: 'legacy',
   about: 'a host perf event, released and made again at every change',
   source: 'Linux 5.0, arch/x86/kvm/pmu.c',
-  deviates: [
-    ...KVM_5_0_DEVIATIONS,
-    {
-      check: 'running-counter write',
-      reason: 'the period of the host event does not follow a write to a running counter',
-      commit: '168d918f2643 ("KVM: x86: Adjust counter sample period after a wrmsr")',
-    },
-  ],
+  deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, PERIOD_STAYS],
   guestCaps: versionTwoGuest,
   attach(port) {
     const { pmu } = port;
@@ -32,9 +31,7 @@ export const legacy: VpmuDesign = {
     return {
       ...emulatedRegisters(pmu, {
         read: (pmc) => pmc_read_counter(port, pmc),
-        write: (pmc, value) => {
-          pmc.counter = (pmc.counter + value - pmc_read_counter(port, pmc) + pmu.modulus) % pmu.modulus;
-        },
+        write: (pmc, value) => pmc_write_counter(port, pmc, signExtended(pmu, value)),
         reprogram,
       }),
       handleEvent() {

@@ -6,6 +6,7 @@
 import { PMC_IDX_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../../arch/perfevtsel.ts';
 import { perf_event_create_kernel_counter, perf_event_release_kernel } from '../../kernel/kernel-counter.ts';
+import type { PerfEvent } from '../../kernel/perf-event.ts';
 import { FN } from '../../kernel/symbols.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../uapi/perf-event.ts';
 import type { KvmPmc, VpmuPort } from '../vpmu.ts';
@@ -59,16 +60,35 @@ export function pmc_read_counter({ pmu, host }: VpmuPort, pmc: KvmPmc): number {
   return (pmc.counter + event.count) % pmu.modulus;
 }
 
+/** pmc_write_counter(): what the host event has counted by now goes out of the sum. */
+export function pmc_write_counter(port: VpmuPort, pmc: KvmPmc, value: number): void {
+  const { modulus } = port.pmu;
+  pmc.counter = (pmc.counter + value - pmc_read_counter(port, pmc) + modulus) % modulus;
+}
+
 /** pmc_stop_counter() */
 export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
   const { perf_event: event } = pmc;
   if (event === undefined) return;
   const step = port.probe()?.begin('release', `stop ${counterName(pmc)}: perf_event_release_kernel`);
   pmc.counter = pmc_read_counter(port, pmc);
-  port.host.cpu.spend(FN.perf_event_release_kernel);
-  perf_event_release_kernel(port.host, event);
-  pmc.perf_event = undefined;
+  release(port, pmc, event);
   step?.end();
+}
+
+/** pmc_release_perf_event(): of an event whose count is in `pmc.counter` already. */
+export function pmc_release_perf_event(port: VpmuPort, pmc: KvmPmc): void {
+  const { perf_event: event } = pmc;
+  if (event === undefined) return;
+  const step = port.probe()?.begin('release', `release ${counterName(pmc)}: perf_event_release_kernel`);
+  release(port, pmc, event);
+  step?.end();
+}
+
+function release({ host }: VpmuPort, pmc: KvmPmc, event: PerfEvent): void {
+  host.cpu.spend(FN.perf_event_release_kernel);
+  perf_event_release_kernel(host, event);
+  pmc.perf_event = undefined;
 }
 
 /** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
@@ -99,8 +119,10 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
     ?.begin('create', `reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
   host.cpu.spend(FN.perf_event_create_kernel_counter);
   const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () => kvm_perf_overflow(port, pmc));
-  pmu.reprogram_pmi.delete(pmc.idx);
-  if (typeof event !== 'number') pmc.perf_event = event;
+  if (typeof event !== 'number') {
+    pmc.perf_event = event;
+    pmu.reprogram_pmi.delete(pmc.idx);
+  }
   step?.end();
 }
 

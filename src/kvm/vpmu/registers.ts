@@ -1,7 +1,8 @@
 /**
- * The guest's PMU registers as KVM of Linux 5.0 emulates them: reads, reserved bits, and the order in which writes touch
- * counters. What it takes to touch one is the design's.
- * Source: arch/x86/kvm/vmx/pmu_intel.c (intel_pmu_get_msr, intel_pmu_set_msr), arch/x86/kvm/pmu.c (global_ctrl_changed).
+ * The guest's PMU registers as KVM emulates them: reads, reserved bits, and the order in which writes touch counters. What it
+ * takes to touch one is the design's.
+ * Source: arch/x86/kvm/vmx/pmu_intel.c (intel_pmu_get_msr, intel_pmu_set_msr), arch/x86/kvm/pmu.c (global_ctrl_changed), Linux
+ * 5.0; the full-width alias and PERF_CAPABILITIES, Linux 5.8.
  */
 import { GeneralProtection, MSR, PMC_IDX_FIXED, type PmuRegister } from '../../arch/msr.ts';
 import { fixedCtrlField } from '../../arch/perfevtsel.ts';
@@ -13,34 +14,55 @@ const EVENTSEL_RESERVED = 1 << 21;
 /** Bits of FIXED_CTR_CTRL that a version 2 guest may set, a nibble each: OS, USR, PMI. */
 const FIXED_NIBBLE = 0xb;
 
-/** What KVM of Linux 5.0 gets wrong around these registers, whatever the design. */
-export const KVM_5_0_DEVIATIONS: readonly Deviation[] = [
-  {
-    check: 'full-width write of a fixed counter',
-    reason: 'KVM sign-extends the low 32 bits, as it does for the legacy alias',
-    commit: '2924b52117b2 ("KVM: x86/pmu: do not mask the value that is written to fixed PMUs")',
-  },
-  {
-    check: 'LVTPC is masked on delivery',
-    reason: 'the virtual local APIC leaves the entry unmasked, so that a PMI can follow one that is being handled',
-    commit: 'a16eb25b09c0 ("KVM: x86: Mask LVTPC when handling a PMI")',
-  },
-];
+/** PMU_CAP_FW_WRITES */
+const PERF_CAP_FW_WRITES = 2 ** 13;
+
+// What KVM gets wrong around these registers, whatever the design, until a commit that mends it.
+
+export const FIXED_SIGN_EXTENDED: Deviation = {
+  check: 'full-width write of a fixed counter',
+  reason: 'KVM sign-extends the low 32 bits, as it does for the legacy alias',
+  commit: '2924b52117b2 ("KVM: x86/pmu: do not mask the value that is written to fixed PMUs")',
+};
+export const LVTPC_UNMASKED: Deviation = {
+  check: 'LVTPC is masked on delivery',
+  reason: 'the virtual local APIC leaves the entry unmasked, so that a PMI can follow one that is being handled',
+  commit: 'a16eb25b09c0 ("KVM: x86: Mask LVTPC when handling a PMI")',
+  mended: [6, 6],
+};
+export const COUNT_LEFT_OVER: Deviation = {
+  check: 'running-counter write counts on from there',
+  reason: 'what the host event has counted by then is counted twice',
+  commit: '4400cf546b4b ("KVM: x86: Fix perfctr WRMSR for running counters")',
+};
+export const PERIOD_STAYS: Deviation = {
+  check: 'running-counter write',
+  reason: 'the period of the host event does not follow a write to a running counter',
+  commit: '168d918f2643 ("KVM: x86: Adjust counter sample period after a wrmsr")',
+};
 
 /** What a design does for the registers to have their effect. */
 export interface CounterOps {
   read(pmc: KvmPmc): number;
-  /** The guest writes the counter; `value` is already sign-extended. */
+  /** The guest writes the counter; through the legacy alias `value` is already sign-extended. */
   write(pmc: KvmPmc, value: number): void;
   /** A selector, a field of FIXED_CTR_CTRL or a bit of GLOBAL_CTRL of this counter changed; the new value is in place. */
   reprogram(pmc: KvmPmc): void;
+  /** kvm_pmu_mark_pmc_in_use(): the guest writes the counter, its selector or its field; first of all. */
+  used?(pmc: KvmPmc): void;
+}
+
+/** What a write of 32 bits makes of a counter: bit 31 is extended to its width. */
+export function signExtended({ modulus }: KvmPmu, value: number): number {
+  const low = value % U32;
+  return low < U32 / 2 ? low : low + modulus - U32;
 }
 
 /** rdmsr, wrmsr and rdpmc of a perf-backed design. */
 export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdmsr' | 'wrmsr' | 'rdpmc'> {
   const counter = (register: PmuRegister): KvmPmc => {
     const pmc =
-      register.reg === 'PMC' && !register.fullWidth
+      register.reg === 'PMC' && (!register.fullWidth || pmu.caps.fullWidthWrite)
         ? pmu.gp[register.idx]
         : register.reg === 'FIXED_CTR'
           ? pmu.fixed[register.idx]
@@ -49,10 +71,6 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
             : undefined;
     if (pmc === undefined) throw new GeneralProtection(0, 'no such counter in the guest');
     return pmc;
-  };
-  const signExtended = (value: number): number => {
-    const low = value % U32;
-    return low < U32 / 2 ? low : low + pmu.modulus - U32;
   };
   const globalMask = 2 ** pmu.gp.length - 1 + (2 ** pmu.fixed.length - 1) * U32;
   const checkGlobal = (msr: number, value: number): void => {
@@ -81,20 +99,29 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
           return pmu.global_status;
         case 'GLOBAL_OVF_CTRL':
           return pmu.global_ovf_ctrl;
+        case 'PERF_CAPABILITIES':
+          if (pmu.caps.fullWidthWrite) return PERF_CAP_FW_WRITES;
+          throw new GeneralProtection(MSR.IA32_PERF_CAPABILITIES, 'CPUID shows the guest no PDCM');
         case 'GLOBAL_STATUS_SET':
         case 'OFFCORE_RSP':
-        case 'PERF_CAPABILITIES':
           throw new GeneralProtection(0, `${register.reg} is not there in the guest`);
       }
     },
     wrmsr(register, value) {
       switch (register.reg) {
         case 'PMC':
-        case 'FIXED_CTR':
-          ops.write(counter(register), signExtended(value));
+        case 'FIXED_CTR': {
+          const pmc = counter(register);
+          const gp = register.reg === 'PMC';
+          ops.used?.(pmc);
+          if (gp && register.fullWidth && value >= pmu.modulus)
+            throw new GeneralProtection(MSR.IA32_A_PMC0 + register.idx, 'value wider than the counter');
+          ops.write(pmc, gp && !register.fullWidth ? signExtended(pmu, value) : value);
           return;
+        }
         case 'PERFEVTSEL': {
           const pmc = counter(register);
+          ops.used?.(pmc);
           if (pmc.eventsel === value) return;
           if ((value & EVENTSEL_RESERVED) !== 0 || value >= U32)
             throw new GeneralProtection(MSR.IA32_PERFEVTSEL0 + register.idx, 'reserved bits');
@@ -111,7 +138,9 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
           pmu.fixed_ctr_ctrl = value;
           for (const pmc of pmu.fixed) {
             const i = pmc.idx - PMC_IDX_FIXED;
-            if (fixedCtrlField(before, i) !== fixedCtrlField(value, i)) ops.reprogram(pmc);
+            if (fixedCtrlField(before, i) === fixedCtrlField(value, i)) continue;
+            ops.used?.(pmc);
+            ops.reprogram(pmc);
           }
           return;
         }

@@ -15,7 +15,7 @@ import { FN } from '../../kernel/symbols.ts';
 import type { KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
-import { KVM_5_0_DEVIATIONS, emulatedRegisters } from './registers.ts';
+import { FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, emulatedRegisters, signExtended } from './registers.ts';
 
 /** Slices without use after which a counter goes back to the host. */
 const UNUSED_SLICES = 1;
@@ -196,14 +196,14 @@ export const v2: VpmuDesign = {
   name: 'v2',
   about: "the letter's proposal: a host counter allocated once, its MSRs driven by KVM",
   source: 'RFC "Intel Virtual PMU Optimization" v2, March 2019',
-  deviates: KVM_5_0_DEVIATIONS,
+  deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED],
   guestCaps: versionTwoGuest,
   attach(port): Vpmu {
     const driven = new DrivenVpmu(port);
     return {
       ...emulatedRegisters(port.pmu, {
         read: (pmc) => driven.read(pmc),
-        write: (pmc, value) => driven.write(pmc, value),
+        write: (pmc, value) => driven.write(pmc, signExtended(port.pmu, value)),
         reprogram: (pmc) => driven.reprogram(pmc),
       }),
       handleEvent: () => driven.handleEvent(),
