@@ -2,8 +2,10 @@
 import { LiveLock } from '../experiment/run.ts';
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { watchdogOf } from '../experiment/setup.ts';
+import { trueCounts } from '../experiment/truth.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { rawCounts } from '../report/stat.ts';
+import { statTruthText } from '../report/stat-truth.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { statAttrs, statDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
@@ -114,6 +116,10 @@ async function count(
   if (ms > 0) printer.interval(counted.evlist, readings.at(-1)!);
   const watchdog = watchdogOf(spec);
   if (ms === 0 || o.summary === true) printer.result(counted, { kind: 'command', argv: rest }, watchdog);
+  if (o.truth === true) {
+    const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
+    out.write(statTruthText(counted, { workload: rest[0]!, truth }));
+  }
   out.close();
   if (sink !== undefined)
     await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings));
@@ -134,6 +140,8 @@ function check(o: StatOptions): void {
   if (repeat !== undefined && repeat < 0) throw refuse('Run count must be a positive number', 'repeat');
   if (repeat !== undefined && (repeat === 0 || repeat > MOST_REPEATS))
     throw new UsageError(`-r ${repeat}: must be from 1 to ${MOST_REPEATS}\n`, optionUsage(STAT, 'repeat'));
+  if (o.truth === true && (o['field-separator'] !== undefined || o['json-output'] === true))
+    throw refuse('--truth is only supported for text output', 'truth', 'field-separator', 'json-output');
   if (o.table === true && (repeat ?? 1) === 1) throw refuse('--table is only supported with -r', 'repeat', 'table');
   if (o['interval-count'] !== undefined && interval === 0)
     throw refuse(

@@ -23,9 +23,7 @@ export class NoTruthError extends Error {
 export function groundTruth(spec: MachineSpec, workload: Workload, evlist: readonly Evsel[], run = 0): Profile[] {
   const sources = evlist.map((evsel) => sourceOf(evsel, spec));
   const { image } = workload;
-  const cursor = image.start(workloadSeed(spec, run));
-  cursor.arm([CYCLES]);
-  cursor.advance(new Float64Array([Infinity]));
+  const cursor = executed(workload, spec, run);
   const symbols = cursor.truth();
   const totals = cursor.totals(eventVector());
   return evlist.map((evsel, i) => {
@@ -42,6 +40,37 @@ export function groundTruth(spec: MachineSpec, workload: Workload, evlist: reado
       throw new Error(`the ledger of '${evsel.name}' does not add up: ${sum} of ${totals[column]}`);
     return { event: evsel.name, label: 'truth', samples: Infinity, lost: 0, throttled: 0, weights };
   });
+}
+
+/** What the workload retires of each event in user space, a mean over the first `runs` runs; undefined: there is no truth of it. */
+export function trueCounts(
+  spec: MachineSpec,
+  workload: Workload,
+  evlist: readonly Evsel[],
+  runs = 1,
+): (number | undefined)[] {
+  const sources = evlist.map((evsel) => {
+    try {
+      return sourceOf(evsel, spec);
+    } catch (error) {
+      if (error instanceof NoTruthError) return undefined;
+      throw error;
+    }
+  });
+  const sums = sources.map(() => 0);
+  for (let run = 0; run < runs; run++) {
+    const totals = executed(workload, spec, run).totals(eventVector());
+    sources.forEach((source, i) => (sums[i]! += source === undefined ? 0 : totals[source.column]! * source.scale));
+  }
+  return sources.map((source, i) => (source === undefined ? undefined : sums[i]! / runs));
+}
+
+/** A cursor that has run the whole program. */
+function executed({ image }: Workload, spec: MachineSpec, run: number): ReturnType<Workload['image']['start']> {
+  const cursor = image.start(workloadSeed(spec, run));
+  cursor.arm([CYCLES]);
+  cursor.advance(new Float64Array([Infinity]));
+  return cursor;
 }
 
 function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {

@@ -16,6 +16,7 @@ const OPTIONS = [
     arg: 'n',
     help: 'run n times and print means with their spread (at most 100)',
   },
+  { name: 'truth', kind: 'flag', help: 'print beside each count what the workload really retired (text only)' },
   { name: 'table', kind: 'flag', help: "show each repetition's time (with -r)" },
   { name: 'null', short: 'n', kind: 'flag', help: 'count nothing, only measure the time' },
   { name: 'detailed', short: 'd', kind: 'count', help: 'add cache events; -dd and -ddd add more' },

@@ -1,0 +1,46 @@
+/**
+ * What a counter estimates against what the workload really retired: the table that `gperf stat --truth` puts behind
+ * perf's block. An estimate is what perf prints: the count scaled for the time the event was not on a counter.
+ *
+ * Not modelled: the truth of ring 0. A counter without :u counts the kernel as well, which the last line says.
+ */
+import type { StatResult } from '../uapi/results.ts';
+import { statRows } from './stat-rows.ts';
+import { fixed } from './table.ts';
+
+export interface StatTruthOptions {
+  /** The workload as typed. */
+  readonly workload: string;
+  /** Retired in user space, parallel to the event list; undefined: there is no truth of it. */
+  readonly truth: readonly (number | undefined)[];
+}
+
+const WIDTH = 18;
+const ERROR_WIDTH = 16;
+
+/** The table, of means over all runs. */
+export function statTruthText({ evlist, runs }: StatResult, { workload, truth }: StatTruthOptions): string {
+  const right = (text: string): string => text.padStart(WIDTH);
+  const line = (estimate: string, exact: string, error: string, name: string): string =>
+    `${right(estimate)}${right(exact)}${error.padStart(ERROR_WIDTH)}${name}`;
+  const rows = statRows(evlist, [{ runs: runs.map((run) => run.counts) }], 0).map(
+    ({ evsel, supported, counted, value }, i) => {
+      const exact = truth[i];
+      const estimate = counted ? fixed(value, 0) : supported ? '<not counted>' : '<not supported>';
+      const error = counted && exact ? `${signed((100 * (value - exact)) / exact)} %` : '-';
+      return line(estimate, exact === undefined ? '-' : fixed(exact, 0), error, `  ${evsel.name}`);
+    },
+  );
+  const kernelToo = evlist.some(({ attr }, i) => truth[i] !== undefined && attr.exclude_kernel !== true);
+  return [
+    ` What '${workload}' retired in user space, beside what was counted:`,
+    '',
+    line('estimate', 'truth', 'error', '').trimEnd(),
+    ...rows,
+    '',
+    ...(kernelToo ? [' A counter without :u counts the kernel as well.', ''] : []),
+    '',
+  ].join('\n');
+}
+
+const signed = (percent: number): string => `${percent < 0 ? '' : '+'}${fixed(percent, 4)}`;
