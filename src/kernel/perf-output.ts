@@ -162,10 +162,11 @@ export class PerfOutput {
     const user = current.cursor;
     if (user !== undefined && attr.exclude_callchain_user !== true) {
       cpu.spend(FN.perf_callchain_user);
-      const callers: Address[] = [];
-      user.callchain(callers);
-      const room = Math.max(0, max - 1 - Math.max(0, chain.length - 1));
-      chain.push(address(PERF_CONTEXT.USER), regs.cpl === 3 ? regs.ip : user.ip, ...callers.slice(0, room));
+      const frames = [regs.cpl === 3 ? regs.ip : user.ip];
+      user.callchain(frames);
+      // Markers do not count.
+      const room = max - Math.max(0, chain.length - 1);
+      chain.push(address(PERF_CONTEXT.USER), ...frames.slice(0, room));
     }
     return chain;
   }
