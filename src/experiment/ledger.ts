@@ -22,7 +22,7 @@ const PURPOSES: readonly (readonly [RegExp, Purpose])[] = [
   [/^(vmx_vcpu_run|vcpu_enter_guest)$/, 'exits'],
   [/kvm|vmx|vcpu|vpmc|mediated/, 'kvm'],
   [/^native_(read|write)_(msr|pmc)$/, 'registers'],
-  [/perf|pmu|(ctx|group|event)_sched|x86_schedule_events|ds_buffers|nmi/, 'perf'],
+  [/perf|pmu|event_function_call|(ctx|group|event)_sched|x86_schedule_events|ds_buffers|nmi/, 'perf'],
   [/irq|apic|timer|tick|ktime|rcu|trigger_load_balance|update_process_times/, 'interrupts'],
 ];
 
