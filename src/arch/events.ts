@@ -1,14 +1,14 @@
 /**
- * What the core can count: 24 event columns, and the Broadwell event codes that select them.
+ * What a core can count: 24 event columns, and how a model's event codes select them.
  *
  * An EventVector is one number per column. Cycles are a column like any other (a multiple of 1/64); every other column is
- * a whole number. A column is not a perf event: several codes may select one column with a scale (reference and bus cycles
- * are core cycles at another rate), and columns without a code exist for the simulator's own use (`traps`).
+ * a whole number. A column is not a perf event: several codes may select one column with a scale (reference cycles, bus
+ * cycles and issue slots are core cycles at another rate), and columns without a code exist for the simulator's own use
+ * (`traps`). Which code is what differs from model to model: a machine's preset holds its table.
  *
- * Sources: SDM volume 3B "Architectural Performance Monitoring Events"; Intel's event list for Broadwell-DE/EP; codes as
- * in arch/x86/events/intel/core.c (intel_perfmon_event_map, hsw_hw_cache_event_ids).
+ * Source: SDM volume 3B "Architectural Performance Monitoring Events".
  * Not modelled: edge detect, CMASK, INV, AnyThread: a selector with one of those counts the plain event;
- * requests to the LLC other than demand data reads.
+ * requests to the LLC other than demand data reads; slots lost to a sibling hyperthread.
  */
 export const EVENT_COLUMNS = [
   'cycles',
@@ -65,33 +65,31 @@ export interface EventClocks {
   readonly busHz: number;
 }
 
-/** umask<<8|event of Broadwell -> column, for events that count a column one to one. */
-const BROADWELL: readonly (readonly [code: number, column: EventName])[] = [
+/** What a code counts: a column one to one, or core cycles at the rate of another clock. */
+export type Counted = EventName | 'ref-cycles' | 'bus-cycles' | 'slots';
+
+/** The events of a model's cores. */
+export interface CoreEvents {
+  /** umask<<8|event -> what a general-purpose counter with this code counts. */
+  readonly codes: ReadonlyMap<number, Counted>;
+  /** Codes whose meaning MSR_OFFCORE_RSP_0 and MSR_OFFCORE_RSP_1 hold. */
+  readonly offcore: readonly [number, number];
+  /** Issue slots of a core cycle. */
+  readonly slotsPerCycle: number;
+}
+
+/** The architectural events that every model modelled has, and BR_INST_RETIRED's parts that never changed their codes. */
+export const ARCHITECTURAL_EVENTS: readonly (readonly [code: number, counted: Counted])[] = [
   [0x003c, 'cycles'],
   [0x00c0, 'instructions'],
+  [0x4f2e, 'LLC-references'],
+  [0x412e, 'LLC-misses'],
   [0x00c4, 'branches'],
   [0x00c5, 'branch-misses'],
-  [0x01c4, 'cond-branches'],
   [0x02c4, 'near-calls'],
   [0x08c4, 'near-returns'],
   [0x20c4, 'taken-branches'],
-  [0x81d0, 'L1-dcache-loads'],
-  [0x0151, 'L1-dcache-load-misses'],
-  [0x82d0, 'L1-dcache-stores'],
-  [0x0280, 'L1-icache-load-misses'],
-  [0x4f2e, 'LLC-references'],
-  [0x412e, 'LLC-misses'],
-  [0x0108, 'dTLB-load-misses'],
-  [0x0149, 'dTLB-store-misses'],
-  [0x6085, 'iTLB-loads'],
-  [0x0185, 'iTLB-load-misses'],
-  [0x01c2, 'uops-retired'],
-  [0x019c, 'stalled-cycles-frontend'],
-  [0x01a2, 'stalled-cycles-backend'],
 ];
-const SOURCES = new Map<number, EventSource>(
-  BROADWELL.map(([code, name]) => [code, { column: COLUMN[name], scale: 1 }]),
-);
 
 /** MSR_OFFCORE_RSP: demand data reads (bit 0), and any response to them rather than those by memory. */
 const OFFCORE_RSP_DMND_DATA_RD = 1;
@@ -99,22 +97,37 @@ const OFFCORE_RSP_ANY_RESPONSE = 2 ** 16;
 
 /**
  * What a general-purpose counter with this event code counts; undefined: an event this core does not have, which counts
- * nothing. `offcoreRsp` is the value of the MSR_OFFCORE_RSP that event 0xb7 (or 0xbb) goes with.
+ * nothing. `offcoreRsp` holds the values of MSR_OFFCORE_RSP_0 and _1.
  */
-export function eventSource(code: number, offcoreRsp: number, clocks: EventClocks): EventSource | undefined {
-  if (code === 0x013c) return { column: CYCLES, scale: clocks.busHz / clocks.coreHz };
-  if (code === 0x01b7 || code === 0x01bb) {
-    if ((offcoreRsp & OFFCORE_RSP_DMND_DATA_RD) === 0) return undefined;
-    const any = Math.floor(offcoreRsp / OFFCORE_RSP_ANY_RESPONSE) % 2 === 1;
+export function eventSource(
+  events: CoreEvents,
+  code: number,
+  offcoreRsp: readonly [number, number],
+  clocks: EventClocks,
+): EventSource | undefined {
+  const rsp = events.offcore.indexOf(code);
+  if (rsp >= 0) {
+    const value = offcoreRsp[rsp as 0 | 1];
+    if ((value & OFFCORE_RSP_DMND_DATA_RD) === 0) return undefined;
+    const any = Math.floor(value / OFFCORE_RSP_ANY_RESPONSE) % 2 === 1;
     return { column: any ? COLUMN['LLC-loads'] : COLUMN['LLC-load-misses'], scale: 1 };
   }
-  return SOURCES.get(code);
+  const counted = events.codes.get(code);
+  return counted === undefined ? undefined : sourceOf(counted, events, clocks);
 }
 
-/** What the fixed counters count: instructions, core cycles, reference (TSC-rate) cycles. */
-export function fixedEventSource(idx: number, clocks: EventClocks): EventSource | undefined {
-  if (idx === 0) return { column: INSTRUCTIONS, scale: 1 };
-  if (idx === 1) return { column: CYCLES, scale: 1 };
-  if (idx === 2) return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
-  return undefined;
+/** What the fixed counters count, in order. */
+const FIXED: readonly Counted[] = ['instructions', 'cycles', 'ref-cycles', 'slots'];
+
+/** What fixed counter `idx` counts: instructions, core cycles, reference (TSC-rate) cycles, issue slots. */
+export function fixedEventSource(events: CoreEvents, idx: number, clocks: EventClocks): EventSource | undefined {
+  const counted = FIXED[idx];
+  return counted === undefined ? undefined : sourceOf(counted, events, clocks);
+}
+
+function sourceOf(counted: Counted, { slotsPerCycle }: CoreEvents, clocks: EventClocks): EventSource {
+  if (counted === 'ref-cycles') return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
+  if (counted === 'bus-cycles') return { column: CYCLES, scale: clocks.busHz / clocks.coreHz };
+  if (counted === 'slots') return { column: CYCLES, scale: slotsPerCycle };
+  return { column: COLUMN[counted], scale: 1 };
 }

@@ -48,7 +48,8 @@ export class GeneralProtection extends Error {
 /** A PMU MSR, decoded once for hardware and every vPMU design. */
 export type PmuRegister =
   | { readonly reg: 'PMC'; readonly idx: number; readonly fullWidth: boolean }
-  | { readonly reg: 'PERFEVTSEL' | 'FIXED_CTR' | 'OFFCORE_RSP'; readonly idx: number }
+  | { readonly reg: 'PERFEVTSEL' | 'FIXED_CTR'; readonly idx: number }
+  | { readonly reg: 'OFFCORE_RSP'; readonly idx: 0 | 1 }
   | {
       readonly reg:
         | 'FIXED_CTR_CTRL'

@@ -23,7 +23,8 @@ export interface Workload {
 
 /** Compiles a program for the machine it will run on. Throws WorkloadError. */
 export function prepareWorkload(program: Program, spec: MachineSpec, params: Params): Workload {
-  return { program, image: compile(program, { libc: spec.values[`${side(spec)}.libc`], ...params }) };
+  const { values: v } = spec;
+  return { program, image: compile(program, { libc: v[`${side(spec)}.libc`], hz: v['core.clock'], ...params }) };
 }
 
 /** The seed of the workload's own draws: the same under every design, so that all observe one execution. */

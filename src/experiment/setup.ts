@@ -117,7 +117,9 @@ export const catalogue = {
 /** Whether perf_event_open would take an event on the machine. */
 export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {
   if (type === PERF_TYPE.SOFTWARE) return config <= PERF_COUNT_SW.CGROUP_SWITCHES;
-  return spec.vpmu !== 'none' && spec.values['pmu.gp'] > 0 && eventCodeOf(type, config) !== undefined;
+  return (
+    spec.vpmu !== 'none' && spec.values['pmu.gp'] > 0 && eventCodeOf(spec.preset.driver, type, config) !== undefined
+  );
 }
 
 /** kernel.perf_event_max_sample_rate where perf runs. */

@@ -2,9 +2,9 @@
  * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample between.
  * Not modelled: what the kernel retires on its behalf; of an event for both rings this is the part of user space.
  */
-import { eventSource, type EventClocks } from '../arch/events.ts';
-import { eventVector, CYCLES } from '../arch/events.ts';
+import { CYCLES, eventSource, eventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
+import { eventClocks } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { profileKey, type Profile } from '../profile/profile.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -76,15 +76,14 @@ function executed({ image }: Workload, spec: MachineSpec, run: number): ReturnTy
 function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {
   const { attr, name } = evsel;
   if (attr.exclude_user) throw new NoTruthError(name, 'programs retire in user space only');
-  const { values: v } = spec;
-  const clocks: EventClocks = { coreHz: v['core.clock'], tscHz: v['core.tsc'], busHz: v['core.bus'] };
+  const clocks = eventClocks(spec.values);
   if (attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.REF_CPU_CYCLES)
     return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
-  const code = [PERF_TYPE.HARDWARE, PERF_TYPE.HW_CACHE, PERF_TYPE.RAW].includes(attr.type as 0)
-    ? eventCodeOf(attr.type, attr.config)
-    : undefined;
-  const source =
-    code === undefined ? undefined : eventSource(code.code & 0xffff, code.extra || attr.config1 || 0, clocks);
+  const { events, driver } = spec.preset;
+  const hardware = [PERF_TYPE.HARDWARE, PERF_TYPE.HW_CACHE, PERF_TYPE.RAW].includes(attr.type as 0);
+  const code = hardware ? eventCodeOf(driver, attr.type, attr.config) : undefined;
+  const rsp = code === undefined ? 0 : code.extra || attr.config1 || 0;
+  const source = code === undefined ? undefined : eventSource(events, code.code & 0xffff, [rsp, rsp], clocks);
   if (source === undefined) throw new NoTruthError(name);
   return source;
 }

@@ -17,7 +17,7 @@
  */
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
-import { CYCLES, NR_EVENTS, eventVector, type EventClocks, type EventVector } from '../arch/events.ts';
+import { CYCLES, NR_EVENTS, eventVector, type CoreEvents, type EventClocks, type EventVector } from '../arch/events.ts';
 import { MSR } from '../arch/msr.ts';
 import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
@@ -35,6 +35,7 @@ export interface Skid {
 
 export interface CoreSpec {
   readonly caps: PmuCaps;
+  readonly events: CoreEvents;
   readonly clocks: EventClocks;
   readonly ring0: Ring0Table;
   readonly msrFunctions: MsrFunctions;
@@ -84,7 +85,7 @@ export class Core implements Cpu {
   constructor(spec: CoreSpec, skid: Stream) {
     this.#spec = spec;
     this.caps = spec.caps;
-    this.pmu = new Pmu(spec.caps, spec.clocks);
+    this.pmu = new Pmu(spec.caps, spec.events, spec.clocks);
     this.#hz = spec.clocks.coreHz as Hertz;
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);

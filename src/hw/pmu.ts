@@ -19,6 +19,7 @@ import {
   TRAPS,
   eventSource,
   fixedEventSource,
+  type CoreEvents,
   type EventClocks,
   type EventColumn,
   type EventSource,
@@ -57,12 +58,13 @@ export class Pmu implements MsrPort {
   pmi = false;
   /** Cycles since that overflow: a clock passes its limit inside an instruction, other events when one retires. */
   pmiAge = 0;
+  readonly #events: CoreEvents;
   readonly #clocks: EventClocks;
   readonly #modulus: number;
   readonly #gp: Counter[];
   readonly #fixed: Counter[];
   readonly #evtsel: number[];
-  readonly #offcoreRsp = [0, 0];
+  readonly #offcoreRsp: [number, number] = [0, 0];
   #fixedCtrl = 0;
   #enabledGp = 0;
   #ctrlGp = 0;
@@ -73,7 +75,7 @@ export class Pmu implements MsrPort {
   #high = 0;
   readonly #gpLimit: number;
   readonly #fixedLimit: number;
-  /** AnyThread came with version 3. */
+  /** AnyThread came with version 3 and went with version 5. */
   readonly #evtselReserved: number;
   readonly #fixedReserved: number;
   readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
@@ -84,14 +86,16 @@ export class Pmu implements MsrPort {
   readonly #known: readonly [Map<number, CountingPlan>, Map<number, CountingPlan>] = [new Map(), new Map()];
   readonly #columnSets = new Map<string, readonly EventColumn[]>();
 
-  constructor(caps: PmuCaps, clocks: EventClocks) {
+  constructor(caps: PmuCaps, events: CoreEvents, clocks: EventClocks) {
     this.caps = caps;
+    this.#events = events;
     this.#clocks = clocks;
     this.#modulus = 2 ** caps.width;
     this.#gpLimit = 2 ** caps.nrGp;
     this.#fixedLimit = 2 ** caps.nrFixed;
-    this.#evtselReserved = caps.version < 3 ? EVENTSEL.ANY : 0;
-    this.#fixedReserved = caps.version < 3 ? FIXED_CTRL.ANY * 0x11111111 : 0;
+    const anyThread = caps.version >= 3 && caps.version < 5;
+    this.#evtselReserved = anyThread ? 0 : EVENTSEL.ANY;
+    this.#fixedReserved = anyThread ? 0 : FIXED_CTRL.ANY * 0x11111111;
     const counter = (fixed: boolean) => (_: unknown, i: number) => ({
       value: 0,
       source: undefined,
@@ -152,7 +156,7 @@ export class Pmu implements MsrPort {
       case 'PERFEVTSEL':
         return this.#evtsel[r.idx] as number;
       case 'OFFCORE_RSP':
-        return this.#offcoreRsp[r.idx] as number;
+        return this.#offcoreRsp[r.idx];
       case 'FIXED_CTR_CTRL':
         return this.#fixedCtrl;
       case 'GLOBAL_CTRL':
@@ -281,14 +285,13 @@ export class Pmu implements MsrPort {
     this.#gp.forEach((counter, i) => {
       const sel = this.#evtsel[i] as number;
       if ((this.#ctrlGp & counter.bit) === 0 || (sel & EVENTSEL.ENABLE) === 0 || (sel & usr) === 0) return;
-      const code = eventCode(sel);
-      const rsp = this.#offcoreRsp[(code & EVENTSEL.EVENT) === 0xbb ? 1 : 0] as number;
-      counts(counter, eventSource(code, rsp, this.#clocks), (sel & EVENTSEL.INT) !== 0);
+      const source = eventSource(this.#events, eventCode(sel), this.#offcoreRsp, this.#clocks);
+      counts(counter, source, (sel & EVENTSEL.INT) !== 0);
     });
     this.#fixed.forEach((counter, i) => {
       const field = fixedCtrlField(this.#fixedCtrl, i);
       if ((this.#ctrlFixed & counter.bit) === 0 || (field & fixedUsr) === 0) return;
-      counts(counter, fixedEventSource(i, this.#clocks), (field & FIXED_CTRL.PMI) !== 0);
+      counts(counter, fixedEventSource(this.#events, i, this.#clocks), (field & FIXED_CTRL.PMI) !== 0);
     });
     const key = columns.join();
     const known = this.#columnSets.get(key);

@@ -1,6 +1,8 @@
 /**
  * What one boot of the kernel is configured to: version, HZ, CPUs, sysctls. A guest's and its host's are two of these.
  */
+import type { X86Events } from './x86-events.ts';
+
 export interface KernelConfig {
   /** uname -r of the boot, e.g. "5.0.0". */
   readonly release: string;
@@ -8,6 +10,8 @@ export interface KernelConfig {
   readonly hz: number;
   /** Where in the tick's grid this boot's ticks lie, as a fraction of a tick: two kernels on one core seldom agree. */
   readonly tick_phase: number;
+  /** The driver's tables for the CPU's model, which a guest sees as its host does (intel_pmu_init). */
+  readonly events: X86Events;
   /** Possible CPUs; one of them is simulated, the others are there to be counted. */
   readonly nrCpus: number;
   /** Number of the CPU that is simulated. */

@@ -83,7 +83,7 @@ export class Kernel implements Software, KernelServices {
     );
     const overflow: Overflow = (event, regs, period, throttle) =>
       this.#perf_event_overflow(event, regs, period, throttle);
-    this.pmu = new X86Pmu(cpu, overflow);
+    this.pmu = new X86Pmu(cpu, config.events, overflow);
     this.swPmu = new SoftwarePmu(this, overflow, () => this.#irqRegs);
     this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
     this.sideband = new Sideband(cpu, this.output, (task) => this.perf.contextsOf(task));

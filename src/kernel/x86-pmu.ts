@@ -27,10 +27,10 @@ import { FN } from './symbols.ts';
 import {
   X86_RAW_EVENT_MASK,
   eventCodeOf,
-  limitPeriod,
-  needsOffcoreRsp,
+  offcoreRspOf,
   unknownEvent,
   validOffcoreRsp,
+  type X86Events,
 } from './x86-events.ts';
 import { perf_assign_events, shareExtraRegs } from './x86-schedule.ts';
 
@@ -45,6 +45,7 @@ export class X86Pmu implements Pmu {
   readonly intel_ctrl: number;
 
   readonly #cpu: Cpu;
+  readonly #model: X86Events;
   readonly #overflow: Overflow;
   readonly #mask: number;
 
@@ -66,8 +67,9 @@ export class X86Pmu implements Pmu {
   /** active_events: the handler returns at once when the whole machine has none. */
   activeEvents = 0;
 
-  constructor(cpu: Cpu, overflow: Overflow) {
+  constructor(cpu: Cpu, model: X86Events, overflow: Overflow) {
     this.#cpu = cpu;
+    this.#model = model;
     this.#overflow = overflow;
     const { nrGp, nrFixed, width, fullWidthWrite } = cpu.caps;
     this.#mask = 2 ** width;
@@ -105,19 +107,21 @@ export class X86Pmu implements Pmu {
       return -ENOENT;
     if (this.#cpu.caps.nrGp === 0) return -ENOENT;
     this.#cpu.spend(FN.x86_pmu_event_init);
-    const code = eventCodeOf(attr.type, attr.config);
+    const model = this.#model;
+    const code = eventCodeOf(model, attr.type, attr.config);
     if ((attr.precise_ip ?? 0) > 0) return -EOPNOTSUPP;
-    if (code === undefined) return unknownEvent(attr.type, attr.config);
+    if (code === undefined) return unknownEvent(model, attr.type, attr.config);
     hw.config = EVENTSEL.INT;
     if (attr.exclude_user !== true) hw.config |= EVENTSEL.USR;
     if (attr.exclude_kernel !== true) hw.config |= EVENTSEL.OS;
     hw.config = (hw.config | (code.code & X86_RAW_EVENT_MASK)) >>> 0;
-    if (attr.sample_period > 0 && limitPeriod(hw.config, attr.sample_period) > attr.sample_period) return -EINVAL;
-    if (needsOffcoreRsp(code.code)) {
+    if (attr.sample_period > 0 && this.#limit(hw.config, attr.sample_period) > attr.sample_period) return -EINVAL;
+    const idx = offcoreRspOf(model, code.code);
+    if (idx !== undefined) {
       const config = attr.type === PERF_TYPE.RAW ? (attr.config1 ?? 0) : code.extra;
-      if (!validOffcoreRsp(config)) return -EINVAL;
+      if (!validOffcoreRsp(model, config)) return -EINVAL;
       if (!this.#offcoreRsp) return -ENXIO;
-      hw.extra_reg = { config, idx: (code.code & 0xff) === 0xb7 ? 0 : 1, alloc: false };
+      hw.extra_reg = { config, idx, alloc: false };
     }
     if (!is_sampling_event(event)) {
       hw.sample_period = this.max_period;
@@ -129,7 +133,7 @@ export class X86Pmu implements Pmu {
 
   /** x86_pmu_check_period() */
   check_period({ hw }: PerfEvent, value: number): number {
-    return limitPeriod(hw.config, value) > value ? -EINVAL : 0;
+    return this.#limit(hw.config, value) > value ? -EINVAL : 0;
   }
 
   /** validate_group(): could the group, alone on the PMU, be placed? */
@@ -373,11 +377,15 @@ export class X86Pmu implements Pmu {
       hw.period_left = left;
       hw.last_period = period;
     }
-    left = limitPeriod(hw.config, Math.min(Math.max(left, 2), this.max_period));
+    left = this.#limit(hw.config, Math.min(Math.max(left, 2), this.max_period));
     // Whose register is KVM's is counted from what stands there, as it is not armed here.
     hw.prev_count = event.ownedByKvm ? this.#cpu.rdpmc(hw.event_base_rdpmc) : -left;
     if (!event.ownedByKvm) this.#cpu.wrmsr(hw.event_base, this.#counterValue(hw.event_base, -left));
     return due;
+  }
+
+  #limit(config: number, left: number): number {
+    return this.#model.limit_period?.(config, left) ?? left;
   }
 
   /** The register value that makes the counter hold `value` modulo its width. */
@@ -426,7 +434,9 @@ export class X86Pmu implements Pmu {
     this.#cpu.spend(FN.x86_schedule_events);
     const { nrGp, nrFixed } = this.#cpu.caps;
     const fresh: ExtraReg[] = [];
-    const assign = shareExtraRegs(events, fake, fresh) ? perf_assign_events(events, nrGp, nrFixed) : undefined;
+    const model = this.#model;
+    const shared = shareExtraRegs(model, events, fake, fresh);
+    const assign = shared ? perf_assign_events(model, events, nrGp, nrFixed) : undefined;
     if (assign === undefined) for (const reg of fresh) reg.alloc = false;
     return assign;
   }

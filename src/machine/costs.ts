@@ -5,8 +5,8 @@
  *
  * Figures are ns at the core clock of broadwell-ep with warm caches, for the function itself without its callees:
  * of the order that perf annotate and ftrace's function graph show on such machines, entry and exit with page-table
- * isolation. One of them is fitted to an outcome, vmx_inject_nmi, and so is IPI_FLUSH_ALL below. Functions around an MSR
- * access cost next to nothing; the access is the machine's latency.
+ * isolation. IPI_FLUSH_ALL below is fitted to an outcome, and so is one latency of broadwell-ep, inject_nmi. Functions around
+ * an MSR access cost next to nothing; the access is the machine's latency, as VM-exits are.
  * Not modelled: cold caches after a sleep, contention.
  */
 import { COLUMN, NR_EVENTS, type EventVector } from '../arch/events.ts';
@@ -144,16 +144,15 @@ const COSTS: Readonly<Record<KernelFunction, number>> = {
   perf_event_create_kernel_counter: 20000,
   perf_event_release_kernel: 26000,
   perf_event_read_value: 200,
-  // An intercepted access is 1.1 us from the guest and back (the letter's "r/w fixed_ctrl 1,100"): these four in a row.
-  vmx_vcpu_run: 640,
+  // An intercepted access: these four in a row, of which the first is the machine's.
+  vmx_vcpu_run: 0,
   vcpu_enter_guest: 260,
   vmx_handle_exit: 110,
   kvm_set_msr_common: 90,
   kvm_perf_overflow: 150,
   kvm_pmu_handle_event: 150,
   kvm_pmu_deliver_pmi: 250,
-  // Fitted to the letter's 22550 samples under its v2: all that delivering a PMI takes besides what is named here.
-  vmx_inject_nmi: 9240,
+  vmx_inject_nmi: 0,
   vmx_vcpu_load: 250,
   vmx_vcpu_put: 250,
   kvm_vcpu_block: 600,
@@ -197,11 +196,13 @@ const PER_CYCLE: Readonly<Partial<Record<keyof typeof COLUMN, number>>> = {
 
 /** The functions that stand for a machine's own slow instructions, with its latencies. */
 export function ring0Table(preset: MachinePreset, clock: Hertz): Ring0Table {
-  const { wrmsr, rdmsr, rdpmc } = preset.latencies;
+  const { wrmsr, rdmsr, rdpmc, vmexit, inject_nmi } = preset.latencies;
   const machine: Partial<Record<KernelFunction, number>> = {
     native_write_msr: wrmsr,
     native_read_msr: rdmsr,
     native_read_pmc: rdpmc,
+    vmx_vcpu_run: vmexit,
+    vmx_inject_nmi: inject_nmi,
   };
   return KERNEL_SYMBOLS.map((symbol, index) => {
     const cost = toCycles(machine[symbol.name] ?? COSTS[symbol.name], clock);

@@ -1,4 +1,7 @@
 /** Every key of a machine's spec, with unit, meaning and range; and what a preset says of a machine. */
+import type { CoreEvents } from '../arch/events.ts';
+import type { X86Events } from '../kernel/x86-events.ts';
+
 type Kind = 'number' | 'string' | 'boolean';
 export interface KeyInfo {
   readonly kind: Kind;
@@ -85,6 +88,17 @@ export type SpecKey = keyof typeof SPEC_KEYS;
 type ValueOf<K extends Kind> = K extends 'number' ? number : K extends 'string' ? string : boolean;
 export type SpecValues = { readonly [K in SpecKey]: ValueOf<(typeof SPEC_KEYS)[K]['kind']> };
 
+/** ns that the machine itself takes; everything else in ring 0 is the kernel's (costs.ts). */
+export interface Latencies {
+  readonly wrmsr: number;
+  readonly rdmsr: number;
+  readonly rdpmc: number;
+  /** VM-exit and VM-entry themselves, with what guards them against speculation: vmx_vcpu_run. */
+  readonly vmexit: number;
+  /** All that delivering an NMI to a guest takes besides VM-entry. */
+  readonly inject_nmi: number;
+}
+
 export interface MachinePreset {
   readonly name: string;
   readonly about: string;
@@ -96,8 +110,12 @@ export interface MachinePreset {
     readonly threadsPerCore: number;
   };
   readonly values: SpecValues;
-  /** Instructions that take their time in ring 0, ns. */
-  readonly latencies: { readonly wrmsr: number; readonly rdmsr: number; readonly rdpmc: number };
+  /** What the cores' event codes count. */
+  readonly events: CoreEvents;
+  /** What Linux makes of them. */
+  readonly driver: X86Events;
+  /** What takes its time in ring 0, ns. */
+  readonly latencies: Latencies;
 }
 
 export const printValue = (value: number | string | boolean): string =>

@@ -3,6 +3,8 @@
  * It models nothing itself; it knows everything and puts it together.
  */
 import type { Cpu } from '../arch/cpu.ts';
+import type { PmuCaps } from '../arch/cpuid.ts';
+import type { EventClocks } from '../arch/events.ts';
 import type { KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core } from '../hw/core.ts';
@@ -14,6 +16,7 @@ import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { stream } from '../sim/rng.ts';
 import { hertz } from '../units.ts';
 import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
+import type { SpecValues } from './keys.ts';
 import type { MachineSpec } from './spec.ts';
 
 export interface Machine {
@@ -25,6 +28,22 @@ export interface Machine {
   readonly kernel: Kernel;
   readonly vcpu: Vcpu | undefined;
 }
+
+/** CPUID.0AH of the core. */
+export const pmuCaps = (v: SpecValues): PmuCaps => ({
+  version: v['pmu.version'],
+  nrGp: v['pmu.gp'],
+  nrFixed: v['pmu.fixed'],
+  width: v['pmu.width'],
+  fullWidthWrite: v['pmu.full_width_write'],
+});
+
+/** The rates of its clocks. */
+export const eventClocks = (v: SpecValues): EventClocks => ({
+  coreHz: v['core.clock'],
+  tscHz: v['core.tsc'],
+  busHz: v['core.bus'],
+});
 
 /** The simulated CPU's number among a kernel's CPUs. */
 const CPU = 0;
@@ -47,14 +66,9 @@ export function bootMachine(
   const clock = hertz(v['core.clock']);
   const core = new Core(
     {
-      caps: {
-        version: v['pmu.version'],
-        nrGp: v['pmu.gp'],
-        nrFixed: v['pmu.fixed'],
-        width: v['pmu.width'],
-        fullWidthWrite: v['pmu.full_width_write'],
-      },
-      clocks: { coreHz: clock, tscHz: v['core.tsc'], busHz: v['core.bus'] },
+      caps: pmuCaps(v),
+      events: spec.preset.events,
+      clocks: eventClocks(v),
       ring0: ring0Table(spec.preset, clock),
       msrFunctions: MSR_FUNCTIONS,
       skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
@@ -102,6 +116,7 @@ function kernelConfig(
     release: v[`${of}.kernel`],
     hz: v[`${of}.hz`],
     tick_phase,
+    events: spec.preset.driver,
     nrCpus: v[`${of}.cpus`],
     cpu: CPU,
     perf_event_max_sample_rate: v[`${of}.max_sample_rate`],

@@ -5,6 +5,9 @@
 import { SPEC_KEYS, printValue, type KeyInfo, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
+import { cascadelakeAp } from './presets/cascadelake-ap.ts';
+import { icelakeSp } from './presets/icelake-sp.ts';
+import { sapphireRapids } from './presets/sapphire-rapids.ts';
 
 /** A machine ready to be assembled: what a run is a pure function of, with workload, command and seed. */
 export interface MachineSpec {
@@ -14,7 +17,7 @@ export interface MachineSpec {
   readonly seed: string;
 }
 
-export const MACHINES: readonly MachinePreset[] = [broadwellEp];
+export const MACHINES: readonly MachinePreset[] = [broadwellEp, cascadelakeAp, icelakeSp, sapphireRapids];
 
 /** A spec that cannot be: what is wrong with which key, and the key that may have been meant. */
 export class SpecError extends Error {

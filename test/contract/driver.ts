@@ -3,9 +3,8 @@
  * the same kernel on the bare core, or on a vCPU with a host's Linux below it.
  */
 import type { Cpu, Regs, Vector } from '../../src/arch/cpu.ts';
-import { eventVector, type EventVector } from '../../src/arch/events.ts';
-import type { PmuCaps } from '../../src/arch/cpuid.ts';
-import { Core } from '../../src/hw/core.ts';
+import { eventVector, fixedEventSource, type EventVector } from '../../src/arch/events.ts';
+import { Core, type CoreSpec } from '../../src/hw/core.ts';
 import type { GuestSoftware } from '../../src/kvm/vcpu.ts';
 import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { stream } from '../../src/sim/rng.ts';
@@ -38,11 +37,13 @@ export class ContractKernel implements GuestSoftware {
   /** What the NMI handler does after it wrote the NMI down; the default acknowledges at the local APIC only. */
   onNmi: () => void = () => this.cpu.setLvtpc('NMI');
   done = false;
+  readonly #spec: CoreSpec;
   readonly #check: (kernel: ContractKernel) => void;
   #code: ReturnType<ReturnType<typeof compile>['start']> | undefined;
 
-  constructor(cpu: Cpu, check: (kernel: ContractKernel) => void) {
+  constructor(cpu: Cpu, spec: CoreSpec, check: (kernel: ContractKernel) => void) {
     this.cpu = cpu;
+    this.#spec = spec;
     this.#check = check;
   }
 
@@ -64,6 +65,12 @@ export class ContractKernel implements GuestSoftware {
     return code.totals(eventVector());
   }
 
+  /** What fixed counter `i` counts of it, fractions included. */
+  fixed(i: number, retired: EventVector): number {
+    const { column, scale } = fixedEventSource(this.#spec.events, i, this.#spec.clocks)!;
+    return retired[column]! * scale;
+  }
+
   interrupt(vector: Vector, { cpl }: Regs): void {
     if (vector !== 'NMI') return;
     this.nmis.push({ cpl, retired: this.#code?.totals(eventVector()) ?? eventVector() });
@@ -82,11 +89,11 @@ export interface ContractDriver {
 }
 
 /** The processor itself. */
-export const bareCore = (name: string, caps: PmuCaps): ContractDriver => ({
+export const bareCore = (name: string, spec: CoreSpec): ContractDriver => ({
   name,
   run(check) {
-    const core = new Core({ ...BROADWELL, caps }, stream('contract', 'skid'));
-    const kernel = new ContractKernel(core, check);
+    const core = new Core(spec, stream('contract', 'skid'));
+    const kernel = new ContractKernel(core, spec, check);
     core.setSoftware(kernel);
     kernel.run();
   },
@@ -97,7 +104,7 @@ export const vcpuUnder = (design: VpmuDesign, release: string): ContractDriver =
   name: `a vCPU under ${design.name} on Linux ${release}`,
   run(check) {
     const { host, vcpu } = new HostOfOne(design, { release });
-    const kernel = new ContractKernel(vcpu, check);
+    const kernel = new ContractKernel(vcpu, BROADWELL, check);
     const nothing = (): void => undefined;
     vcpu.boot(kernel, nothing, () => false);
     host.run(FOREVER, () => kernel.done);

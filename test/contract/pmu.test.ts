@@ -7,7 +7,8 @@ import { GeneralProtection, MSR, RDPMC_FIXED, decodePmuMsr } from '../../src/arc
 import { atLeast } from '../../src/kernel/config.ts';
 import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
 import type { Deviation } from '../../src/kvm/vpmu.ts';
-import { BROADWELL, CONFIG } from '../kernel/machine.ts';
+import { MACHINES } from '../../src/machine/spec.ts';
+import { BROADWELL, CONFIG, coreSpec } from '../kernel/machine.ts';
 import { CHECKS } from './checks.ts';
 import { bareCore, vcpuUnder, type ContractDriver } from './driver.ts';
 
@@ -26,8 +27,8 @@ function holds(driver: ContractDriver, deviates: readonly Deviation[]): void {
 
 describe('contract: a PMU', () => {
   const { caps } = BROADWELL;
-  holds(bareCore('the core', caps), []);
-  holds(bareCore('a core of version 2', { ...caps, version: 2, fullWidthWrite: false }), []);
+  for (const preset of MACHINES) holds(bareCore(`a core of ${preset.name}`, coreSpec(preset)), []);
+  holds(bareCore('a core of version 2', { ...BROADWELL, caps: { ...caps, version: 2, fullWidthWrite: false } }), []);
   const withPmu = DESIGNS.filter((design) => design.guestCaps(caps, CONFIG).nrGp > 0);
   // The one that the designs of 5.0 model, and each that one of the others has another rule from.
   for (const release of ['5.0.0', '5.6', '5.7', '5.8', '5.15', '6.2', '6.6'])

@@ -3,6 +3,7 @@ import type { Regs, Software, Vector } from '../../src/arch/cpu.ts';
 import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
 import type { Ring0Function } from '../../src/arch/ring0.ts';
 import { Core, type CoreSpec, type Skid } from '../../src/hw/core.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { address, cycles, type Address, type Cycles } from '../../src/units.ts';
 
@@ -71,6 +72,7 @@ export const NO_SKID: Skid = { fixed: 0, mean: 0, max: 0 };
 export function bareCore(skid: Skid = NO_SKID, seed = 'test'): { core: Core; script: Script } {
   const spec: CoreSpec = {
     caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
+    events: broadwellEp.events,
     clocks: { coreHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 },
     ring0: RING0,
     msrFunctions: { rdmsr: F.rdmsr, wrmsr: F.wrmsr, rdpmc: F.rdpmc },

@@ -4,6 +4,7 @@ import { COLUMN, CYCLES, INSTRUCTIONS } from '../../src/arch/events.ts';
 import { GeneralProtection, MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL } from '../../src/arch/perfevtsel.ts';
 import { Pmu } from '../../src/hw/pmu.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 
 const CAPS = { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true };
 const CLOCKS = { coreHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 };
@@ -11,7 +12,7 @@ const BRANCHES = 0xc4;
 const USER = EVENTSEL.USR | EVENTSEL.ENABLE;
 
 function pmuWith(writes: readonly (readonly [msr: number, value: number])[], caps = CAPS): Pmu {
-  const pmu = new Pmu(caps, CLOCKS);
+  const pmu = new Pmu(caps, broadwellEp.events, CLOCKS);
   for (const [msr, value] of writes) pmu.wrmsr(msr, value);
   return pmu;
 }

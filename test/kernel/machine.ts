@@ -7,6 +7,8 @@ import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
 import type { Task } from '../../src/kernel/task.ts';
 import { MSR_FUNCTIONS, ring0Table } from '../../src/machine/costs.ts';
+import type { MachinePreset } from '../../src/machine/keys.ts';
+import { eventClocks, pmuCaps } from '../../src/machine/machine.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
@@ -22,6 +24,7 @@ export const CONFIG: KernelConfig = {
   release: '5.0.0',
   hz: 250,
   tick_phase: 0,
+  events: broadwellEp.driver,
   nrCpus: 1,
   cpu: 0,
   perf_event_max_sample_rate: 100_000,
@@ -31,13 +34,20 @@ export const CONFIG: KernelConfig = {
   nmi_watchdog: false,
   running_sample_length: 0,
 };
-export const BROADWELL: CoreSpec = {
-  caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
-  clocks: { coreHz: CLOCK, tscHz: 2.2e9, busHz: 1e8 },
-  ring0: ring0Table(broadwellEp, CLOCK),
-  msrFunctions: MSR_FUNCTIONS,
-  skid: { fixed: 20, mean: 20, max: 200 },
-};
+/** The core of a preset. */
+export function coreSpec(preset: MachinePreset): CoreSpec {
+  const { values: v } = preset;
+  const clock = hertz(v['core.clock']);
+  return {
+    caps: pmuCaps(v),
+    events: preset.events,
+    clocks: eventClocks(v),
+    ring0: ring0Table(preset, clock),
+    msrFunctions: MSR_FUNCTIONS,
+    skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
+  };
+}
+export const BROADWELL = coreSpec(broadwellEp);
 
 /** A program as exec loads it. */
 export function executableOf(code: Program): Executable {

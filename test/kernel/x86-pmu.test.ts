@@ -3,11 +3,13 @@ import { expect } from 'chai';
 import { MSR, PMC_IDX_FIXED } from '../../src/arch/msr.ts';
 import { Core } from '../../src/hw/core.ts';
 import { GeneralProtection } from '../../src/arch/msr.ts';
-import { eventConstraint, limitPeriod } from '../../src/kernel/x86-events.ts';
+import { eventConstraint } from '../../src/kernel/x86-events.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { Bench, MS } from './machine.ts';
 
+const { driver } = broadwellEp;
 const [FIXED0, FIXED1, FIXED2] = [0, 1, 2].map((i) => PMC_IDX_FIXED + i);
 const [ENOENT, ENXIO, EINVAL, EOPNOTSUPP] = [2, 6, 22, 95];
 
@@ -148,9 +150,9 @@ describe('kernel/x86-pmu', () => {
       expect(placed('r10000c0')).to.deep.equal([0]);
     });
     it('weights say who is placed first', () => {
-      const weight = (code: number): number => eventConstraint(code, 4, 3).weight;
+      const weight = (code: number): number => eventConstraint(driver, code, 4, 3).weight;
       expect([0xc0, 0x3c, 0x300, 0x148, 0x8a3, 0x81d0, 0xc4].map(weight)).to.deep.equal([5, 5, 1, 1, 1, 4, 4]);
-      expect(eventConstraint(0x81d0, 8, 3).weight, 'memory events with hyperthreads off').to.equal(4);
+      expect(eventConstraint(driver, 0x81d0, 8, 3).weight, 'memory events with hyperthreads off').to.equal(4);
     });
     it('an event keeps its counter until a newcomer makes everyone be placed anew', () => {
       const bench = new Bench();
@@ -225,10 +227,10 @@ describe('kernel/x86-pmu', () => {
 
   describe('periods', () => {
     it('INST_RETIRED.ALL is armed for multiples of 64, at least 128', () => {
-      expect([1, 127, 128, 200, 1000].map((left) => limitPeriod(0x1001c0, left))).to.deep.equal([
+      expect([1, 127, 128, 200, 1000].map((left) => driver.limit_period!(0x1001c0, left))).to.deep.equal([
         128, 128, 128, 192, 960,
       ]);
-      expect(limitPeriod(0xc0, 1)).to.equal(1);
+      expect(driver.limit_period!(0xc0, 1)).to.equal(1);
     });
     it('a counting event is armed for half the counter, for 2^31-1 without full-width writes', () => {
       const armed = (fullWidthWrite: boolean): number => {

@@ -11,7 +11,7 @@ import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
 import { ContractKernel } from '../contract/driver.ts';
-import { MS } from '../kernel/machine.ts';
+import { BROADWELL, MS } from '../kernel/machine.ts';
 import { Guest, HostOfOne, TICK_PHASE, sampling, type HostOptions } from './guest.ts';
 
 const PERIOD = 5_000_000;
@@ -146,7 +146,7 @@ describe('kvm/vcpu', () => {
       then: (kernel: ContractKernel, event: PerfEvent, branches: number) => void,
     ): void => {
       const { host, vcpu } = new HostOfOne(design);
-      const kernel = new ContractKernel(vcpu, () => {
+      const kernel = new ContractKernel(vcpu, BROADWELL, () => {
         vcpu.wrmsr(MSR.IA32_PERFEVTSEL0, EVENTSEL.USR | EVENTSEL.ENABLE | 0xc4);
         vcpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, globalBit(0));
         kernel.user();

@@ -1,0 +1,120 @@
+/**
+ * icelake-sp: two sockets of Intel Xeon Platinum 8380, whose PMU is of version 5: eight general-purpose counters whether or
+ * not hyperthreads are on, and a fourth fixed counter for TOPDOWN.SLOTS.
+ *
+ * Events: Intel's event list for Ice Lake-SP; Linux' tables: arch/x86/events/intel/core.c (skl_hw_cache_event_ids without
+ * ITLB accesses, skl_hw_cache_extra_regs, intel_icl_event_constraints, intel_icl_extra_regs).
+ * Sources: [ARK] Intel's product page (40 cores a socket, 2.30 GHz base, 3.40 GHz turbo, 3.0 GHz on all cores); [CPUID]
+ * family 6 model 6AH stepping 6, leaf 0AH: version 5, eight general-purpose counters, four fixed, 48 bits wide, AnyThread
+ * deprecated, leaf 15H: a crystal of 25 MHz; [lat] the order of magnitude of published instruction latencies, as for
+ * broadwell-ep; [chosen] a value inside a plausible range that nothing pins down.
+ * Not modelled: IA32_PERF_METRICS, which derives topdown metrics from the slots counter.
+ */
+import { ARCHITECTURAL_EVENTS, type CoreEvents } from '../../arch/events.ts';
+import { event, eventRange, fixedEvent, plain, uevent, type X86Events } from '../../kernel/x86-events.ts';
+import { LINUX_DEFAULTS } from '../defaults.ts';
+import type { MachinePreset } from '../keys.ts';
+
+const EVENTS: CoreEvents = {
+  codes: new Map([
+    ...ARCHITECTURAL_EVENTS,
+    [0x013c, 'bus-cycles'],
+    [0x01a4, 'slots'],
+    [0x11c4, 'cond-branches'],
+    [0x81d0, 'L1-dcache-loads'],
+    [0x0151, 'L1-dcache-load-misses'],
+    [0x82d0, 'L1-dcache-stores'],
+    [0x0283, 'L1-icache-load-misses'],
+    [0x0e08, 'dTLB-load-misses'],
+    [0x0e49, 'dTLB-store-misses'],
+    [0x0e85, 'iTLB-load-misses'],
+    [0x02c2, 'uops-retired'],
+    [0x019c, 'stalled-cycles-frontend'],
+  ]),
+  offcore: [0x01b7, 0x01bb],
+  slotsPerCycle: 5,
+};
+
+const DRIVER: X86Events = {
+  name: 'Icelake',
+  cache: new Map([
+    [0x000000, plain(0x81d0)],
+    [0x010000, plain(0x0151)],
+    [0x000100, plain(0x82d0)],
+    [0x010001, plain(0x0283)],
+    [0x000002, { code: 0x01b7, extra: 0x3fc0010001 }],
+    [0x010002, { code: 0x01b7, extra: 0x3ffc020001 }],
+    [0x000003, plain(0x81d0)],
+    [0x010003, plain(0x0e08)],
+    [0x000103, plain(0x82d0)],
+    [0x010103, plain(0x0e49)],
+    [0x000004, undefined],
+    [0x010004, plain(0x0e85)],
+    [0x000005, plain(0x00c4)],
+    [0x010005, plain(0x00c5)],
+  ]),
+  offcore: { codes: [0x01b7, 0x01bb], valid: 0x3fffffbfff },
+  constraints: [
+    fixedEvent(0x00c0, 0),
+    fixedEvent(0x01c0, 0), // INST_RETIRED.PREC_DIST as it was
+    fixedEvent(0x0100, 0), // INST_RETIRED.PREC_DIST
+    fixedEvent(0x003c, 1),
+    fixedEvent(0x0300, 2),
+    fixedEvent(0x0400, 3), // TOPDOWN.SLOTS
+    eventRange(0x03, 0x0a, 0xf),
+    eventRange(0x1f, 0x28, 0xf),
+    event(0x32, 0xf),
+    eventRange(0x48, 0x56, 0xf),
+    eventRange(0x60, 0x8b, 0xf),
+    uevent(0x04a3, 0xff), // CYCLE_ACTIVITY.STALLS_TOTAL
+    uevent(0x10a3, 0xff), // CYCLE_ACTIVITY.CYCLES_MEM_ANY
+    uevent(0x14a3, 0xff), // CYCLE_ACTIVITY.STALLS_MEM_ANY
+    event(0xa3, 0xf),
+    eventRange(0xa8, 0xb0, 0xf),
+    eventRange(0xb7, 0xbd, 0xf),
+    eventRange(0xd0, 0xe6, 0xf),
+    event(0xef, 0xf),
+    eventRange(0xf0, 0xf4, 0xf),
+  ],
+};
+
+export const icelakeSp: MachinePreset = {
+  name: 'icelake-sp',
+  about: '2 x Intel Xeon Platinum 8380 (40 cores, hyperthreads on): PMU version 5, 8 + 4 counters',
+  identity: {
+    cpu_desc: 'Intel(R) Xeon(R) Platinum 8380 CPU @ 2.30GHz',
+    cpuid: 'GenuineIntel,6,106,6',
+    sockets: 2,
+    coresPerSocket: 40,
+    threadsPerCore: 2,
+  },
+  values: {
+    ...LINUX_DEFAULTS,
+    'core.clock': 3.0e9, // [ARK] all-core turbo
+    'core.tsc': 2.3e9, // [ARK]
+    'core.bus': 2.5e7, // [CPUID]
+    'pmu.version': 5, // [CPUID]
+    'pmu.gp': 8, // [CPUID]
+    'pmu.fixed': 4, // [CPUID]
+    'pmu.width': 48, // [CPUID]
+    'pmu.full_width_write': true, // [CPUID] IA32_PERF_CAPABILITIES[13]
+    'skid.fixed': 20, // [chosen] as broadwell-ep
+    'skid.mean': 20,
+    'skid.max': 200,
+    'host.kernel': '7.0.0', // the first with KVM's mediated vPMU
+    'host.cpus': 160, // [ARK] 2 x 40 x 2
+    'host.libc': '2.31', // Debian 11's
+    'guest.kernel': '6.1.0', // [chosen] Debian 11 with a later kernel
+    'guest.libc': '2.31', // Debian 11's
+    'host.memory': 527_842_576, // [chosen] 512 GiB
+  },
+  events: EVENTS,
+  driver: DRIVER,
+  latencies: {
+    wrmsr: 90, // [lat]
+    rdmsr: 36, // [lat]
+    rdpmc: 11, // [lat]
+    vmexit: 320, // [chosen] between broadwell-ep, whose mitigations are software, and sapphire-rapids
+    inject_nmi: 900, // [chosen] vectoring, and the guest's cold entry
+  },
+};

@@ -1,0 +1,124 @@
+/**
+ * sapphire-rapids: two sockets of Intel Xeon Platinum 8480+, PMU version 5, and the kind of machine that the mediated vPMU
+ * was written on.
+ *
+ * Events: Intel's event list for Sapphire Rapids; Linux' tables: arch/x86/events/intel/core.c (glc_hw_cache_event_ids,
+ * glc_hw_cache_extra_regs, intel_glc_event_constraints, intel_glc_extra_regs), where the core is called Golden Cove.
+ * Sources: [ARK] Intel's product page (56 cores a socket, 2.00 GHz base, 3.80 GHz turbo, 3.0 GHz on all cores); [CPUID]
+ * family 6 model 8FH stepping 8, leaf 0AH: version 5, eight general-purpose counters, four fixed, 48 bits wide, AnyThread
+ * deprecated; [elide] KVM commit b0b6a8d3be16: a CPUID exit under the mediated vPMU took 4000 TSC cycles on Emerald Rapids,
+ * and 3000 once RDPMC spared the writes of eleven counters: an access written is some 48 ns longer than one read, and the
+ * exit itself takes some 600 ns; [lat] the order of magnitude of published instruction latencies; [chosen] a value inside a
+ * plausible range that nothing pins down.
+ * Not modelled: IA32_PERF_METRICS, which derives topdown metrics from the slots counter.
+ */
+import { ARCHITECTURAL_EVENTS, type CoreEvents } from '../../arch/events.ts';
+import { event, eventRange, fixedEvent, plain, uevent, type X86Events } from '../../kernel/x86-events.ts';
+import { LINUX_DEFAULTS } from '../defaults.ts';
+import type { MachinePreset } from '../keys.ts';
+
+const EVENTS: CoreEvents = {
+  codes: new Map([
+    ...ARCHITECTURAL_EVENTS,
+    // CPU_CLK_UNHALTED.REF_TSC_P: what Linux takes for bus cycles ticks with the TSC here.
+    [0x013c, 'ref-cycles'],
+    [0x01a4, 'slots'],
+    [0x11c4, 'cond-branches'],
+    [0x04c4, 'branches'],
+    [0x04c5, 'branch-misses'],
+    [0x81d0, 'L1-dcache-loads'],
+    [0x0151, 'L1-dcache-load-misses'],
+    [0xe124, 'L1-dcache-load-misses'],
+    [0x82d0, 'L1-dcache-stores'],
+    [0xe424, 'L1-icache-load-misses'],
+    [0x0e12, 'dTLB-load-misses'],
+    [0x0e13, 'dTLB-store-misses'],
+    [0x0e11, 'iTLB-load-misses'],
+    [0x02c2, 'uops-retired'],
+    [0x019c, 'stalled-cycles-frontend'],
+  ]),
+  offcore: [0x012a, 0x012b],
+  slotsPerCycle: 6,
+};
+
+const DRIVER: X86Events = {
+  name: 'Sapphire Rapids',
+  cache: new Map([
+    [0x000000, plain(0x81d0)],
+    [0x010000, plain(0xe124)],
+    [0x000100, plain(0x82d0)],
+    [0x010001, plain(0xe424)],
+    [0x000002, { code: 0x012a, extra: 0x10001 }],
+    [0x010002, { code: 0x012a, extra: 0x3fbfc00001 }],
+    [0x000003, plain(0x81d0)],
+    [0x010003, plain(0x0e12)],
+    [0x000103, plain(0x82d0)],
+    [0x010103, plain(0x0e13)],
+    [0x000004, undefined],
+    [0x010004, plain(0x0e11)],
+    [0x000005, plain(0x04c4)],
+    [0x010005, plain(0x04c5)],
+  ]),
+  offcore: { codes: [0x012a, 0x012b], valid: 0x3fffffffff },
+  constraints: [
+    fixedEvent(0x00c0, 0),
+    fixedEvent(0x0100, 0), // INST_RETIRED.PREC_DIST
+    fixedEvent(0x003c, 1),
+    fixedEvent(0x0300, 2),
+    fixedEvent(0x013c, 2), // CPU_CLK_UNHALTED.REF_TSC_P
+    fixedEvent(0x0400, 3), // TOPDOWN.SLOTS
+    event(0x2e, 0xff),
+    event(0x3c, 0xff),
+    // Codes below 0x90 are the lower four counters' but for these two.
+    eventRange(0x01, 0x8f, 0xf),
+    uevent(0x01a3, 0xf),
+    uevent(0x02a3, 0xf),
+    uevent(0x08a3, 0xf),
+    uevent(0x04a4, 0x1),
+    uevent(0x08a4, 0x1),
+    uevent(0x02cd, 0x1),
+    event(0xce, 0x1),
+    eventRange(0xd0, 0xdf, 0xf),
+  ],
+};
+
+export const sapphireRapids: MachinePreset = {
+  name: 'sapphire-rapids',
+  about: '2 x Intel Xeon Platinum 8480+ (56 cores, hyperthreads on): PMU version 5, 8 + 4 counters',
+  identity: {
+    cpu_desc: 'Intel(R) Xeon(R) Platinum 8480+',
+    cpuid: 'GenuineIntel,6,143,8',
+    sockets: 2,
+    coresPerSocket: 56,
+    threadsPerCore: 2,
+  },
+  values: {
+    ...LINUX_DEFAULTS,
+    'core.clock': 3.0e9, // [ARK] all-core turbo
+    'core.tsc': 2.0e9, // [ARK]
+    'core.bus': 2.5e7, // [chosen] nothing counts it
+    'pmu.version': 5, // [CPUID]
+    'pmu.gp': 8, // [CPUID]
+    'pmu.fixed': 4, // [CPUID]
+    'pmu.width': 48, // [CPUID]
+    'pmu.full_width_write': true, // [CPUID] IA32_PERF_CAPABILITIES[13]
+    'skid.fixed': 20, // [chosen] as broadwell-ep
+    'skid.mean': 20,
+    'skid.max': 200,
+    'host.kernel': '7.0.0', // the first with KVM's mediated vPMU
+    'host.cpus': 224, // [ARK] 2 x 56 x 2
+    'host.libc': '2.31', // Debian 11's
+    'guest.kernel': '6.1.0', // [chosen] Debian 11 with a later kernel
+    'guest.libc': '2.31', // Debian 11's
+    'host.memory': 527_842_576, // [chosen] 512 GiB
+  },
+  events: EVENTS,
+  driver: DRIVER,
+  latencies: {
+    wrmsr: 58, // [elide]
+    rdmsr: 35, // [lat]
+    rdpmc: 10, // [lat]
+    vmexit: 230, // [elide] with what KVM's functions cost
+    inject_nmi: 900, // [chosen] vectoring, and the guest's cold entry
+  },
+};
