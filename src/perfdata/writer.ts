@@ -15,6 +15,7 @@ import { ByteWriter } from './bytes.ts';
 import { DsoHits } from './dso-hits.ts';
 import { encodeBuildId, encodeFeatures, type FeatureSource } from './features.ts';
 import { encodeFileHeader, encodePipeHeader, FILE_HEADER_SIZE, HEADER, type FileSection } from './header.ts';
+import { ReadSamples } from './read-samples.ts';
 import { RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
 import type { Sink } from './sink.ts';
 
@@ -58,7 +59,10 @@ export class PerfDataWriter {
   private dataOffset = 0;
   /** Bytes handed to the sink. */
   private flushed = 0;
+  /** As perf counts them: a reading of a group is one of each event. */
   private samples = 0;
+  private readonly reads: ReadSamples;
+  private readonly byId: ReadonlyMap<number, number>;
   private first = Infinity;
   private last = 0;
   private open = true;
@@ -69,6 +73,8 @@ export class PerfDataWriter {
     this.evlist = evlist;
     this.options = options;
     this.codec = new RecordCodec(evlist);
+    this.reads = new ReadSamples(evlist);
+    this.byId = new Map(evlist.flatMap(({ ids }, evsel) => ids.map((id) => [id, evsel] as const)));
     const ids = evlist.reduce((n, evsel) => n + evsel.ids.length, 0) * 8;
     this.attrs = { offset: FILE_HEADER_SIZE + ids, size: evlist.length * ATTR_ENTRY_SIZE };
     this.guard(() => {
@@ -89,7 +95,7 @@ export class PerfDataWriter {
       for (const record of records) {
         this.codec.encode(this.out, record);
         if (record.type === PERF_RECORD.SAMPLE) {
-          this.samples++;
+          this.samples += this.reads.deliver(record, this.byId.get(record.id ?? 0) ?? 0).length;
           if (record.time < this.first) this.first = record.time;
           if (record.time > this.last) this.last = record.time;
           this.hits.sample(record);

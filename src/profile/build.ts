@@ -12,7 +12,7 @@ import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
 import type { Sym, SymbolSource } from './dso.ts';
 import type { Location } from './machine.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
-import { isSample, type Recording, replay, type Replayed } from './session.ts';
+import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
 import { Tally, type TallyRow, type TickClock, UNKNOWN_TICK } from './tally.ts';
 
 export interface BuildOptions {
@@ -122,7 +122,7 @@ export function* readProfiles(
 ): Generator<number, Profile[]> {
   const builder = new ProfileBuilder(recording.evlist, options);
   let records = 0;
-  for (const replayed of replay(recording, symbols)) {
+  for (const replayed of replaySamples(recording, symbols)) {
     builder.add(replayed);
     if (++records % BREATH === 0) yield replayed.offset;
   }

@@ -3,6 +3,7 @@
  * a record sees the machine as it was then.
  */
 import type { Delivered, FileRecord } from '../perfdata/reader.ts';
+import { ReadSamples } from '../perfdata/read-samples.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
 import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
@@ -38,5 +39,14 @@ export function* replay(recording: Recording, symbols: SymbolSource): Generator<
   for (const { record, evsel, offset = 0 } of recording.records()) {
     machine.process(record);
     yield { record, evsel: (evsel && index.get(evsel)) ?? 0, machine, offset };
+  }
+}
+
+/** Reads the recording through; a sample that is a reading of several events comes once for each. */
+export function* replaySamples(recording: Recording, symbols: SymbolSource): Generator<Replayed> {
+  const reads = new ReadSamples(recording.evlist);
+  for (const replayed of replay(recording, symbols)) {
+    if (!isSample(replayed)) yield replayed;
+    else for (const sample of reads.deliver(replayed.record, replayed.evsel)) yield { ...replayed, ...sample };
   }
 }

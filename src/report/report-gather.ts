@@ -7,7 +7,7 @@
 import type { Sym, SymbolSource } from '../profile/dso.ts';
 import { Hists } from '../profile/hist.ts';
 import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
-import { isSample, type Recording, type Replayed, replay } from '../profile/session.ts';
+import { isSample, type Recording, type Replayed, replaySamples } from '../profile/session.ts';
 import { sortKeys } from '../profile/sort.ts';
 import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
 import type { ReportOptions } from './report-options.ts';
@@ -58,7 +58,7 @@ export function gather(recording: Recording, symbols: SymbolSource, plan: Plan):
   let totalLostSamples = 0;
   let fault: unknown;
   try {
-    for (const replayed of replay(recording, symbols)) {
+    for (const replayed of replaySamples(recording, symbols)) {
       if (replayed.record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += replayed.record.lost;
       if (isSample(replayed)) take(replayed);
     }

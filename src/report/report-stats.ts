@@ -4,9 +4,10 @@
  * Source: tools/perf/builtin-report.c, util/hist.c; measured on perf 6.1.
  * Not modelled: types of records that gperf's reader passes over as one.
  */
+import { ReadSamples } from '../perfdata/read-samples.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import type { Machine, Thread } from '../profile/machine.ts';
-import { type Recording, replay } from '../profile/session.ts';
+import { isSample, type Recording, replay } from '../profile/session.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { fixed, hex, percentOf } from './table.ts';
 
@@ -18,10 +19,12 @@ export function* reportStats(recording: Recording, symbols: SymbolSource): Gener
   const samples = recording.evlist.map(() => 0);
   const lost = recording.evlist.map(() => 0);
   let total = 0;
-  for (const { record, evsel } of replay(recording, symbols)) {
+  const reads = new ReadSamples(recording.evlist);
+  for (const replayed of replay(recording, symbols)) {
+    const { record, evsel } = replayed;
     total++;
     counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
-    if (record.type === PERF_RECORD.SAMPLE) samples[evsel]!++;
+    if (isSample(replayed)) for (const sample of reads.deliver(replayed.record, evsel)) samples[sample.evsel]!++;
     if (record.type === PERF_RECORD.LOST_SAMPLES) lost[evsel]! += record.lost;
   }
   yield* ['', 'Aggregated stats:', line('TOTAL', total)];

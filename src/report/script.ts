@@ -11,7 +11,7 @@
 import type { Sym, SymbolSource } from '../profile/dso.ts';
 import type { Frame, Location, Machine, Thread } from '../profile/machine.ts';
 import { type DsoMap, mapIp } from '../profile/maps.ts';
-import { isSample, type Recording, replay } from '../profile/session.ts';
+import { isSample, type Recording, replaySamples } from '../profile/session.ts';
 import type { FileRecord } from '../perfdata/reader.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import {
@@ -63,7 +63,7 @@ export function* scriptLines(recording: Recording, symbols: SymbolSource, option
   if (options.header) yield* options.header;
   const script = new Script(recording.evlist, options);
   const stat = new StatTable(recording.evlist);
-  for (const replayed of replay(recording, symbols)) {
+  for (const replayed of replaySamples(recording, symbols)) {
     const { record, evsel, machine } = replayed;
     if (isSample(replayed)) {
       yield* script.sample(replayed.record, evsel, machine);

@@ -34,6 +34,7 @@ describe('recordings, judged by perf', function () {
     'call chains': '-e cpu-cycles -g',
     'two events': '-e cpu-cycles,branches --all-user',
     'a group': '-e {cpu-cycles,branches} -g',
+    'a group read with its leader': '-e {cpu-cycles,branches}:S',
     'the kernel too': '-e cpu-cycles',
     'a software clock': '-e cpu-clock',
     'page faults': '-e page-faults -c 1',

@@ -1,0 +1,40 @@
+/**
+ * evlist__deliver_sample(): what a sample counts as. One that carries counter readings (PERF_SAMPLE_READ, the :S modifier)
+ * is a sample of each event read, with what that event counted since it was read last as its period.
+ *
+ * Source: tools/perf/util/session.c of Linux 6.1.
+ * Not modelled: readings by thread (PERF_SAMPLE_READ of inherited events, Linux 6.12).
+ */
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_SAMPLE, type SampleRecord } from '../uapi/perf-event.ts';
+
+/** A sample as one event's: the event's index in the evlist. */
+export interface ReadSample {
+  readonly record: SampleRecord;
+  readonly evsel: number;
+}
+
+export class ReadSamples {
+  readonly #carries: readonly boolean[];
+  /** struct perf_sample_id by id: the event, and its count at the last reading. */
+  readonly #ids = new Map<number, { readonly evsel: number; value: number }>();
+
+  constructor(evlist: readonly Evsel[]) {
+    this.#carries = evlist.map(({ attr }) => (attr.sample_type & PERF_SAMPLE.READ) !== 0);
+    for (const [evsel, { ids }] of evlist.entries()) for (const id of ids) this.#ids.set(id, { evsel, value: 0 });
+  }
+
+  /** A sample of event `evsel`, or those of all events it read. Every sample is to be asked about once, in order. */
+  deliver(record: SampleRecord, evsel: number): readonly ReadSample[] {
+    if (this.#carries[evsel] !== true) return [{ record, evsel }];
+    const samples: ReadSample[] = [];
+    for (const { id = record.id, value } of record.read?.values ?? []) {
+      const known = id === undefined ? undefined : this.#ids.get(id);
+      if (known === undefined) continue;
+      const period = value - known.value;
+      known.value = value;
+      if (period !== 0) samples.push({ record: { ...record, period }, evsel: known.evsel });
+    }
+    return samples;
+  }
+}
