@@ -1,24 +1,25 @@
 /**
  * The design effect: by how much samples that come in bursts say less than as many scattered ones.
  *
- * A throttled event is stopped until the next tick, so a slow handler yields its samples in pairs, microseconds apart, at
- * every tick. Whether the second of a pair says anything new depends on the program: a loop of nanoseconds has forgotten the
- * first by then, a phase of milliseconds has not. So it is measured, not assumed.
+ * A throttled event is stopped until the next tick, so a slow handler yields its samples in pairs, a few cycles of the
+ * program apart, at every tick. Whether the second of a pair says anything new depends on the program: a loop of
+ * nanoseconds has forgotten the first by then, a phase of milliseconds has not. So it is measured, not assumed.
  *
- * Estimator: with e the indicator of a symbol less its share, w the weight, and bursts c,
+ * With e the indicator of a symbol less its share, w the weight, and bursts c,
  *
- *   deff = mean over symbols, weighted by 1/p, of  sum_c (sum_{s in c} w e)^2 / (p sum w^2)
+ *   deff = sum over symbols and bursts of (sum_{s in c} w e)^2  /  sum over symbols and samples of (w e)^2
+ *        = 1 + (m - 1) rho
  *
- * which is 1 + (m - 1) rho with rho the pairwise intra-cluster correlation and m = sum_c (sum w)^2 / sum w^2 the size of the
- * burst that a sample finds itself in (L. Kish, Survey Sampling, 1965, 5.4). The weighting by 1/p is the one of chi-square:
- * this is the mean generalised design effect of J. N. K. Rao and A. J. Scott (JASA 76, 1981), by which n must be divided for
- * the test of homogeneity to keep its level. Symbols seen in fewer than five samples are pooled first. Sums of squares are
- * taken around estimated shares, so each is divided by 1 - sum_c (sum w)^2 / (sum w)^2, which makes it unbiased when bursts
- * do not matter.
+ * where rho is the correlation of two samples of one burst, pooled over symbols (each counts by p (1 - p), as in analysis of
+ * variance), and m = sum_c (sum w)^2 / sum w^2 the size of the burst that a sample finds itself in (L. Kish, Survey
+ * Sampling, 1965, 5.4). Both sums are taken around estimated shares and divided by what that costs them, so the estimate
+ * is unbiased when bursts do not matter. Dividing n by it keeps the level of chi-square when all symbols have one rho (J. N.
+ * K. Rao and A. J. Scott, JASA 76, 1981). Their weights, 1/p, are not used: a dozen samples of start-up code in the first
+ * tick would then be the whole of the estimate.
  *
- * The value used is never below 1: samples spread more evenly than chance (systematic sampling does that) keep the plain
- * n, because one run cannot show that they will again.
- * Not modelled: second-order correction for unequal correlation of different symbols; correlation between bursts.
+ * The value used is never below 1: samples spread more evenly than chance keep the plain n, because one run cannot show
+ * that they will again.
+ * Not modelled: unequal correlation of different symbols (second-order correction); correlation between bursts.
  */
 
 /** Samples one by one, as columns of equal length. */
@@ -29,7 +30,7 @@ export interface Samples {
   readonly symbol: ArrayLike<number>;
   /** Weight of each sample (its period); absent: all 1. */
   readonly weight?: ArrayLike<number> | undefined;
-  /** Label of the burst of each sample; equal labels belong together. Absent: no two samples do. */
+  /** Label of the burst of each sample (see burstLabels); equal labels belong together. Absent: no two samples do. */
   readonly burst?: ArrayLike<number> | undefined;
 }
 
@@ -48,87 +49,104 @@ export interface DesignEffect {
   readonly size: number;
 }
 
-/** Samples of a symbol below which it is pooled with others of its kind. */
-const RARE = 5;
-
-/** Index of the pooled cell of each symbol, and the number of cells. */
-function cells(samples: Samples): { cell: Int32Array; count: number } {
-  const seen = new Float64Array(samples.symbols.length);
-  for (let s = 0; s < samples.symbol.length; s++) seen[samples.symbol[s]!]! += 1;
-  let count = 0;
-  let rare = -1;
-  const cell = Int32Array.from(seen, (n) => {
-    if (n === 0) return -1;
-    if (n >= RARE) return count++;
-    if (rare < 0) rare = count++;
-    return rare;
-  });
-  return { cell, count };
+/**
+ * Labels samples by the starts of the event that they follow: the UNTHROTTLE records of their event and CPU. Only an event
+ * that is stopped and started samples in bursts; one that runs on spreads its samples evenly over the ticks, and to take
+ * those of one tick for a burst would call every phase of the program a lack of evidence.
+ *
+ * Both lists ascend, in one unit of time. Without starts there are no bursts (undefined). Samples before the first start
+ * share a label. With several CPUs, label each CPU's samples and shift its labels past the last CPU's.
+ */
+export function burstLabels(times: ArrayLike<number>, starts: ArrayLike<number>): Uint32Array | undefined {
+  if (starts.length === 0) return undefined;
+  const labels = new Uint32Array(times.length);
+  let label = 0;
+  for (let s = 0; s < times.length; s++) {
+    while (label < starts.length && starts[label]! <= times[s]!) label++;
+    labels[s] = label;
+  }
+  return labels;
 }
 
-/** Measures how far bursts lower the evidence in a profile. */
-export function designEffect(samples: Samples): DesignEffect {
-  const n = samples.symbol.length;
-  const { cell, count: k } = cells(samples);
-  const weightOf = (s: number): number => samples.weight?.[s] ?? 1;
-  const cellOf = (s: number): number => cell[samples.symbol[s]!]!;
+/** Sums over the samples of one burst that do not ask for their symbol. */
+interface Sizes {
+  sum: number;
+  squares: number;
+  /** sum of w sum of w^2, over bursts. */
+  mixed: number;
+  /** (sum of w)^2, over bursts. */
+  size: number;
+}
 
-  const total = new Float64Array(k);
-  let [sum, squares] = [0, 0];
+/** What the sum of squares around estimated shares is short of the one around true shares, if bursts do not matter. */
+const kept = ({ sum, squares, mixed, size }: Sizes): number => 1 - (2 * mixed) / (sum * squares) + size / (sum * sum);
+
+/** Measures how far bursts lower the evidence in a profile. */
+export function designEffect({ symbols, symbol, weight, burst }: Samples): DesignEffect {
+  const n = symbol.length;
+  const weightOf = (s: number): number => weight?.[s] ?? 1;
+
+  const share = new Float64Array(symbols.length);
+  const alone: Sizes = { sum: 0, squares: 0, mixed: 0, size: 0 };
   for (let s = 0; s < n; s++) {
     const w = weightOf(s);
-    total[cellOf(s)]! += w;
-    sum += w;
-    squares += w * w;
+    share[symbol[s]!]! += w;
+    alone.sum += w;
+    alone.squares += w * w;
+    alone.mixed += w * w * w;
+  }
+  alone.size = alone.squares;
+  const together: Sizes = { ...alone, mixed: 0, size: 0 };
+  for (let i = 0; i < share.length; i++) share[i]! /= alone.sum;
+  // Sums over symbols of p^2 and p^3; sum_i (x_i - p_i W)^2 opens into sums over the symbols that a burst has.
+  let [p2, p3] = [0, 0];
+  for (const p of share) {
+    p2 += p * p;
+    p3 += p * p * p;
   }
 
-  const burst = samples.burst;
   const order = Uint32Array.from({ length: n }, (_, s) => s);
   if (burst !== undefined) order.sort((x, y) => burst[x]! - burst[y]! || x - y);
-  // sum_c over symbols of (S - p W)^2 / p  =  sum_i S_i^2 / p_i - W^2, as the S_i of a burst add up to its W.
-  const inBurst = new Float64Array(k);
-  let [bursts, between, sizeSquares, cross, crossSquares, pairs] = [0, 0, 0, 0, 0, 0];
-  let [weightSquares, weightCubes] = [0, 0];
-  for (let from = 0; from < n;) {
+  const inBurst = new Float64Array(symbols.length);
+  let [between, within, bursts, pairs] = [0, 0, 0, 0];
+  for (let from = 0; from < n; bursts++) {
     let to = from + 1;
     if (burst !== undefined) for (const label = burst[order[from]!]; to < n && burst[order[to]!] === label;) to++;
     let [w1, w2, w4] = [0, 0, 0];
-    for (let i = from; i < to; i++) {
-      const s = order[i]!;
+    for (let at = from; at < to; at++) {
+      const s = order[at]!;
       const w = weightOf(s);
-      inBurst[cellOf(s)]! += w;
+      inBurst[symbol[s]!]! += w;
       w1 += w;
       w2 += w * w;
       w4 += w * w * w * w;
-      weightSquares += w * w;
-      weightCubes += w * w * w;
+      within += w * w * (1 - 2 * share[symbol[s]!]! + p2);
     }
-    for (let i = from; i < to; i++) {
-      const c = cellOf(order[i]!);
-      const p = total[c]! / sum;
-      if (inBurst[c]! > 0) between += (inBurst[c]! * inBurst[c]!) / p;
-      inBurst[c] = 0;
+    for (let at = from; at < to; at++) {
+      const i = symbol[order[at]!]!;
+      const x = inBurst[i]!;
+      between += x * x - 2 * x * share[i]! * w1;
+      inBurst[i] = 0;
     }
-    between -= w1 * w1;
-    sizeSquares += w1 * w1;
-    cross += w1 * w2;
-    crossSquares += (w2 * w2 - w4) / 2;
-    pairs += to - from > 1 ? 1 : 0;
-    bursts++;
+    between += p2 * w1 * w1;
+    together.mixed += w1 * w2;
+    together.size += w1 * w1;
+    pairs += (w2 * w2 - w4) / 2;
     from = to;
   }
-  const unbiased = (sizes: number, mixed: number): number => 1 - (2 * mixed) / (sum * squares) + sizes / (sum * sum);
-  const size = squares > 0 ? sizeSquares / squares : 1;
-  const left = unbiased(sizeSquares, cross);
-  if (k < 2 || bursts < 2 || left <= 0)
-    return { value: 1, estimate: 1, rho: 0, rhoError: pairs > 0 ? Infinity : 0, bursts, size };
-  const estimate = ((between / ((k - 1) * squares)) * unbiased(weightSquares, weightCubes)) / left;
-  const error = (2 * Math.sqrt(crossSquares / (k - 1))) / squares;
+
+  const size = together.size / together.squares;
+  const left = kept(together);
+  if (!(within > 0) || !(left > 0) || pairs === 0)
+    return { value: 1, estimate: 1, rho: 0, rhoError: pairs === 0 ? 0 : Infinity, bursts, size };
+  const estimate = (between / left) * (kept(alone) / within);
+  // Two independent samples have e e' of variance trace(covariance^2) = p2 - 2 p3 + p2^2.
+  const error = (2 * Math.sqrt(pairs * (p2 - 2 * p3 + p2 * p2))) / (alone.squares * (1 - p2));
   return {
     value: Math.max(1, estimate),
     estimate,
-    rho: pairs > 0 ? (estimate - 1) / (size - 1) : 0,
-    rhoError: pairs > 0 ? error / (size - 1) : 0,
+    rho: (estimate - 1) / (size - 1),
+    rhoError: error / (size - 1),
     bursts,
     size,
   };

@@ -21,8 +21,8 @@ import { goodnessOfFit, homogeneity, type Test } from './homogeneity.ts';
 import { goodman, wilson, type Interval } from './intervals.ts';
 import { leastShift, minimumDetectableShift, nonCentrality, shiftBetween } from './power.ts';
 import { rankAgreement, topAgreement, type RankAgreement } from './ranks.ts';
-import { biasCorrected, resampleShares, type Bootstrap, type Random } from './resample.ts';
-import { evidenceOf, type Evidence, type Shares } from './shares.ts';
+import { distanceDifference, totalVariationInterval, type DistanceDifference, type Resampling } from './resample.ts';
+import { alignShares, evidenceOf, normalised, pooled, type Evidence, type ExactShares, type Shares } from './shares.ts';
 import { holm, proportionAgainst, twoProportions, type SymbolTest } from './symbols.ts';
 import { ALPHA, driversOf, verdictKind, type Driver, type Merge, type Verdict } from './verdict.ts';
 import type { Warning } from './warnings.ts';
@@ -62,7 +62,7 @@ export interface Comparison {
     /** value / floor.mean; Infinity for a difference where there is no noise, 0 where there is none of either. */
     readonly ratio: number;
     /** 95 %, if options.bootstrap was given. */
-    readonly interval?: Bootstrap | undefined;
+    readonly interval?: Interval | undefined;
   };
   readonly overlap: number;
   readonly jensenShannon: {
@@ -93,17 +93,9 @@ export interface Comparison {
 
 export interface CompareOptions {
   /** Fills the truth column; changes no other figure. */
-  readonly truth?: ExactWeights | undefined;
+  readonly truth?: ExactShares | undefined;
   /** Asks for an interval of the total variation distance. */
-  readonly bootstrap?: { readonly random: Random; readonly resamples?: number | undefined } | undefined;
-}
-
-type ExactWeights = { readonly weights: ReadonlyMap<string, number> };
-
-function normalise(weights: ReadonlyMap<string, number>, symbols: readonly string[]): number[] {
-  let total = 0;
-  for (const weight of weights.values()) total += weight;
-  return symbols.map((symbol) => (weights.get(symbol) ?? 0) / total);
+  readonly bootstrap?: Resampling | undefined;
 }
 
 /** The test that fits what is known of the two sides. */
@@ -170,25 +162,10 @@ function bestMerge(
 export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}): Comparison {
   const [sideA, sideB] = [evidenceOf(a), evidenceOf(b)];
   const [n1, n2] = [sideA.effective, sideB.effective];
-  const names = [...new Set([...a.weights.keys(), ...b.weights.keys()])].filter(
-    (symbol) => (a.weights.get(symbol) ?? 0) > 0 || (b.weights.get(symbol) ?? 0) > 0,
-  );
-  const hotness = new Map<string, number>();
-  const [unsortedP, unsortedQ] = [normalise(a.weights, names), normalise(b.weights, names)];
-  names.forEach((symbol, i) => hotness.set(symbol, Math.max(unsortedP[i]!, unsortedQ[i]!)));
-  const symbols = names.toSorted((x, y) => hotness.get(y)! - hotness.get(x)! || (x < y ? -1 : 1));
-
-  const [p, q] = [normalise(a.weights, symbols), normalise(b.weights, symbols)];
-  const truth = options.truth && normalise(options.truth.weights, symbols);
-  const m = symbols.map((_, i) =>
-    n1 === n2
-      ? (p[i]! + q[i]!) / 2
-      : n1 === Infinity
-        ? p[i]!
-        : n2 === Infinity
-          ? q[i]!
-          : (p[i]! * n1 + q[i]! * n2) / (n1 + n2),
-  );
+  const { symbols, shares } = alignShares([a.weights, b.weights]);
+  const [p, q] = [shares[0]!, shares[1]!];
+  const truth = options.truth && normalised(options.truth.weights);
+  const m = pooled(p, q, n1, n2);
   const s2 = 1 / n1 + 1 / n2;
 
   const [wilsonA, wilsonB] = [p.map((x) => wilson(x, n1)), q.map((x) => wilson(x, n2))];
@@ -199,7 +176,7 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
     symbol,
     a: { share: p[i]!, interval: wilsonA[i]!, simultaneous: goodmanA[i]! },
     b: { share: q[i]!, interval: wilsonB[i]!, simultaneous: goodmanB[i]! },
-    truth: truth?.[i],
+    truth: truth && (truth.get(symbol) ?? 0),
     delta: p[i]! - q[i]!,
     ...tests[i]!,
     holm: adjusted[i]!,
@@ -237,7 +214,7 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
       value: tvd,
       floor,
       ratio: floor.mean > 0 ? tvd / floor.mean : tvd > 0 ? Infinity : 0,
-      interval: options.bootstrap && tvdInterval(p, q, n1, n2, options.bootstrap),
+      interval: options.bootstrap && totalVariationInterval(p, q, n1, n2, options.bootstrap),
     },
     overlap: overlap(p, q),
     jensenShannon: { divergence, distance: Math.sqrt(divergence), floor: jensenShannonFloor(symbols.length, s2) },
@@ -263,15 +240,10 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
   };
 }
 
-function tvdInterval(
-  p: readonly number[],
-  q: readonly number[],
-  n1: number,
-  n2: number,
-  { random, resamples = 1000 }: NonNullable<CompareOptions['bootstrap']>,
-): Bootstrap {
-  const drawn = Array.from({ length: resamples }, () =>
-    totalVariation(resampleShares(p, n1, random), resampleShares(q, n2, random)),
-  );
-  return biasCorrected(totalVariation(p, q), drawn);
+/** Which of two profiles is nearer to a third, usually truth: TVD(a, reference) - TVD(b, reference), with its interval. */
+export function compareDistances(a: Shares, b: Shares, reference: Shares, resampling: Resampling): DistanceDifference {
+  const sides = [a, b, reference] as const;
+  const { shares } = alignShares(sides.map((side) => side.weights));
+  const [x, y, z] = sides.map((side, i) => ({ shares: shares[i]!, n: evidenceOf(side).effective }));
+  return distanceDifference(x!, y!, z!, resampling);
 }

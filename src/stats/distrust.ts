@@ -6,8 +6,10 @@
 import { FEW_SEEDS, type Warning, type Which } from './warnings.ts';
 import type { Evidence, Shares } from './shares.ts';
 
+/** Period of a throttled event, in events, below which a sample says where the event was restarted. */
+const COLLAPSED = 1000;
 /** Ratio of Kish's number to the samples below which weights are called unequal. */
-const COLLAPSED = 0.5;
+const UNEQUAL = 0.5;
 /** Design effect from which bursts are worth a word, if they are also beyond chance. */
 const CLUSTERED = 1.1;
 /** Shift that a comparison ought to find: where differences begin to be material. */
@@ -44,12 +46,13 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
   if (shares.exact) return [];
   const warnings: Warning[] = [];
   const { samples, effective, designEffect } = evidence;
-  const { lost = 0, throttled = 0, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
+  const { lost = 0, throttled = 0, medianPeriod, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
   if (effective < needed) warnings.push({ kind: 'TooFewSamples', which, effective, needed });
   if (throttled > 0) warnings.push({ kind: 'Throttled', which, times: throttled });
   if (lost > 0) warnings.push({ kind: 'LostRecords', which, lost, part: lost / (lost + samples) });
-  if (evidence.kish < COLLAPSED * samples)
-    warnings.push({ kind: 'CollapsedPeriod', which, samples, kish: evidence.kish });
+  if (throttled > 0 && medianPeriod !== undefined && medianPeriod < COLLAPSED)
+    warnings.push({ kind: 'CollapsedPeriod', which, period: medianPeriod });
+  if (evidence.kish < UNEQUAL * samples) warnings.push({ kind: 'UnequalWeights', which, samples, kish: evidence.kish });
   const { rho = 0, rhoError = 0 } = shares.clustering ?? {};
   if (designEffect >= CLUSTERED && rho > 2 * rhoError) warnings.push({ kind: 'Clustered', which, designEffect, rho });
   if (fixedPeriod !== undefined && loop !== undefined) {

@@ -1,17 +1,35 @@
 /**
- * Intervals by parametric bootstrap: what a distance would have come out as, had other samples been taken.
+ * Intervals of a total variation distance by parametric bootstrap.
  *
- * Profiles are drawn anew as multinomials of their effective sample counts; truth stays. A distance cannot be negative, so
- * resampled ones are larger than the real one by about the noise floor; the interval is therefore Efron's bias-corrected one
- * (JASA 82, 1987), which takes that back.
+ * Profiles are drawn anew as multinomials of their effective sample counts; truth stays. The distance of resampled profiles
+ * is itself no guide: noise adds to every |p - q|, so the usual percentile interval lies too high and hardly ever covers
+ * a small distance (0 to 44 % instead of 95 %, for a shift between two of the RFC's symbols). What is resampled
+ * instead is the error, by the directional derivative of the norm (Z. Fang and A. Santos, Rev. Econ. Stud. 86, 2019): a
+ * symbol whose sign is beyond doubt (|p - q| above three standard errors) moves the distance both ways, any other may have
+ * raised it by the whole of its noise. That gives the lower end. The upper end needs no resampling: the distance is the largest difference
+ * of weight of any set of symbols, so it falls short of the true one by no more than the noise of one set, whose variance is
+ * at most (1/n1 + 1/n2)/4. Coverage is 95 % or more (tests), at the price of some width.
+ *
  * Not modelled: the variation between runs; with several seeds, see replicates.ts.
  */
-import { log, lnFactorial, probit } from '../sim/math.ts';
+import { lnFactorial, log, probit } from '../sim/math.ts';
+import { totalVariation } from './distance.ts';
 import type { Interval } from './intervals.ts';
-import { normalTail } from './special.ts';
+import { pooled } from './shares.ts';
+import { quantile } from './summary.ts';
 
 /** Uniform in [0, 1): the only source of chance here. */
 export type Random = () => number;
+
+export interface Resampling {
+  readonly random: Random;
+  /** 1000 unless said. */
+  readonly resamples?: number | undefined;
+}
+
+const RESAMPLES = 1000;
+/** Standard errors from which the sign of a difference is beyond doubt. */
+const SURE = 3;
 
 /** Binomial draw: inversion where few are expected, else W. Hoermann's BTRS (J. Stat. Comput. Simul. 46, 1993). */
 export function binomial(n: number, p: number, random: Random): number {
@@ -66,30 +84,92 @@ export function resampleShares(shares: readonly number[], n: number, random: Ran
   });
 }
 
-export interface Bootstrap extends Interval {
-  readonly resamples: number;
-  /** Mean of the resampled values less the real one. */
-  readonly bias: number;
-  /** Part of the resampled values above 0. */
-  readonly positive: number;
+/** Differences of resampled from given differences p - q: what noise would have been, `resamples` times. */
+function* noise(p: readonly number[], q: readonly number[], n1: number, n2: number, { random, resamples }: Resampling) {
+  for (let r = 0; r < (resamples ?? RESAMPLES); r++) {
+    const [x, y] = [resampleShares(p, n1, random), resampleShares(q, n2, random)];
+    yield x.map((share, i) => share - p[i]! - (y[i]! - q[i]!));
+  }
 }
 
-/** Efron's bias-corrected percentile interval of a figure, given its resampled values. */
-export function biasCorrected(value: number, resampled: readonly number[], alpha = 0.05): Bootstrap {
-  const sorted = resampled.toSorted((x, y) => x - y);
-  const r = sorted.length;
-  const below = sorted.filter((x) => x < value).length + sorted.filter((x) => x === value).length / 2;
-  // Half a resample at either end keeps the quantile finite.
-  const z0 = probit(Math.min(r - 0.5, Math.max(0.5, below)) / r);
-  const end = (p: number): number => {
-    const q = 1 - normalTail(2 * z0 + probit(p));
-    return sorted[Math.min(r - 1, Math.max(0, Math.round(q * (r - 1))))]!;
+/** Bounds of how far noise h may have raised (`up`) and has raised at least (`down`) the distance with differences d. */
+function errors(d: readonly number[], m: readonly number[], s2: number): (h: readonly number[]) => Interval {
+  const sure = d.map((x, i) => Math.abs(x) > SURE * Math.sqrt(m[i]! * (1 - m[i]!) * s2));
+  return (h) => {
+    let [low, high] = [0, 0];
+    h.forEach((x, i) => {
+      const moved = Math.sign(d[i]!) * x;
+      low += moved / 2;
+      high += (sure[i]! ? moved : Math.abs(x)) / 2;
+    });
+    return { low, high };
   };
+}
+
+const differences = (p: readonly number[], q: readonly number[]): number[] => p.map((x, i) => x - q[i]!);
+const ascending = (values: number[]): number[] => values.toSorted((x, y) => x - y);
+
+/** Interval of the total variation distance between profiles with aligned shares p, q of n1, n2 effective samples. */
+export function totalVariationInterval(
+  p: readonly number[],
+  q: readonly number[],
+  n1: number,
+  n2: number,
+  resampling: Resampling,
+  alpha = 0.05,
+): Interval {
+  const s2 = 1 / n1 + 1 / n2;
+  const value = totalVariation(p, q);
+  const bound = errors(differences(p, q), pooled(p, q, n1, n2), s2);
+  const raised = ascending(Array.from(noise(p, q, n1, n2, resampling), (h) => bound(h).high));
   return {
-    low: end(alpha / 2),
-    high: end(1 - alpha / 2),
-    resamples: r,
-    bias: sorted.reduce((total, x) => total + x, 0) / r - value,
-    positive: sorted.filter((x) => x > 0).length / r,
+    low: Math.max(0, value - quantile(raised, 1 - alpha / 2)),
+    high: Math.min(1, value - (probit(alpha / 2) * Math.sqrt(s2)) / 2),
+  };
+}
+
+/** One of three profiles: its aligned shares and effective samples. */
+export interface Profile {
+  readonly shares: readonly number[];
+  readonly n: number;
+}
+
+export interface DistanceDifference extends Interval {
+  /** Distance of the first to the reference less distance of the second. */
+  readonly value: number;
+}
+
+/**
+ * Which of two profiles is nearer to a third? Interval of the difference of their distances; the reference is resampled
+ * once for both, as its noise is theirs in common.
+ */
+export function distanceDifference(
+  a: Profile,
+  b: Profile,
+  reference: Profile,
+  { random, resamples = RESAMPLES }: Resampling,
+  alpha = 0.05,
+): DistanceDifference {
+  const profiles = [a, b, reference] as const;
+  const bounds = [a, b].map(({ shares, n }) =>
+    errors(
+      differences(shares, reference.shares),
+      pooled(shares, reference.shares, n, reference.n),
+      1 / n + 1 / reference.n,
+    ),
+  );
+  const lows: number[] = [];
+  const highs: number[] = [];
+  for (let r = 0; r < resamples; r++) {
+    const [x, y, z] = profiles.map(({ shares, n }) => differences(resampleShares(shares, n, random), shares));
+    const [first, second] = [bounds[0]!(differences(x!, z!)), bounds[1]!(differences(y!, z!))];
+    lows.push(first.low - second.high);
+    highs.push(first.high - second.low);
+  }
+  const value = totalVariation(a.shares, reference.shares) - totalVariation(b.shares, reference.shares);
+  return {
+    value,
+    low: value - quantile(ascending(highs), 1 - alpha / 2),
+    high: value - quantile(ascending(lows), alpha / 2),
   };
 }

@@ -41,6 +41,8 @@ export interface Circumstances {
   readonly lost?: number | undefined;
   /** THROTTLE records. */
   readonly throttled?: number | undefined;
+  /** Median period of the samples, in events. */
+  readonly medianPeriod?: number | undefined;
   /** Sampling period where it is fixed (-c), in events. */
   readonly fixedPeriod?: number | undefined;
   /** Length of the program's inner loop in events, where known. */
@@ -115,3 +117,32 @@ export function evidenceOf(shares: Shares): Evidence {
     symbols,
   };
 }
+
+/** Shares by symbol; they sum to 1. */
+export function normalised(weights: ReadonlyMap<string, number>): Map<string, number> {
+  let total = 0;
+  for (const weight of weights.values()) total += weight;
+  return new Map([...weights].map(([symbol, weight]) => [symbol, weight / total]));
+}
+
+/** Shares of several profiles over one list of symbols: those with weight anywhere, by largest share, then by name. */
+export function alignShares(profiles: readonly ReadonlyMap<string, number>[]): {
+  readonly symbols: readonly string[];
+  /** By profile, then by symbol. */
+  readonly shares: readonly (readonly number[])[];
+} {
+  const shares = profiles.map(normalised);
+  const hottest = new Map<string, number>();
+  for (const profile of shares)
+    for (const [symbol, share] of profile)
+      if (share > 0) hottest.set(symbol, Math.max(hottest.get(symbol) ?? 0, share));
+  const symbols = [...hottest.keys()].toSorted((x, y) => hottest.get(y)! - hottest.get(x)! || (x < y ? -1 : 1));
+  return { symbols, shares: shares.map((profile) => symbols.map((symbol) => profile.get(symbol) ?? 0)) };
+}
+
+/** Best estimate of the shares that two profiles have in common: by effective samples, so that truth outweighs all. */
+export const pooled = (p: readonly number[], q: readonly number[], n1: number, n2: number): number[] =>
+  p.map((x, i) => {
+    if (n1 === n2) return (x + q[i]!) / 2;
+    return n1 === Infinity ? x : n2 === Infinity ? q[i]! : (x * n1 + q[i]! * n2) / (n1 + n2);
+  });

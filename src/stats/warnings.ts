@@ -13,8 +13,13 @@ export type Warning =
   | { readonly kind: 'Throttled'; readonly which: Which; readonly times: number }
   /** Samples dropped for want of buffer room. */
   | { readonly kind: 'LostRecords'; readonly which: Which; readonly lost: number; readonly part: number }
+  /**
+   * Throttling kept the event from its frequency, so the kernel shortened the period again and again: each sample now
+   * falls right behind the restart of the event, whatever runs there.
+   */
+  | { readonly kind: 'CollapsedPeriod'; readonly which: Which; readonly period: number }
   /** Periods so unequal that few samples carry most of the weight. */
-  | { readonly kind: 'CollapsedPeriod'; readonly which: Which; readonly samples: number; readonly kish: number }
+  | { readonly kind: 'UnequalWeights'; readonly which: Which; readonly samples: number; readonly kish: number }
   /** Samples of one burst look at the same spot. */
   | { readonly kind: 'Clustered'; readonly which: Which; readonly designEffect: number; readonly rho: number }
   /** The period is so near a multiple of the loop that only a few of its places are ever sampled. */
@@ -46,6 +51,8 @@ export function reason(warning: Warning, name: (which: Which) => string): string
     case 'LostRecords':
       return `${name(warning.which)} lost ${warning.lost} samples (${percent(warning.part)})`;
     case 'CollapsedPeriod':
+      return `the period of ${name(warning.which)} collapsed to ${warning.period} events: it samples what runs right after each interrupt`;
+    case 'UnequalWeights':
       return `the periods of ${name(warning.which)} are so unequal that its ${warning.samples} samples weigh as ${Math.round(warning.kish)}`;
     case 'Clustered':
       return `samples of ${name(warning.which)} come in bursts that see the same place (correlation ${warning.rho.toFixed(2)}): ${warning.designEffect.toFixed(2)} of them count as one`;
@@ -68,6 +75,7 @@ export const REMEDY: Readonly<Record<WarningKind, string>> = {
   Throttled: 'sample less often (-F) or raise kernel.perf_cpu_time_max_percent',
   LostRecords: 'enlarge the buffer (-m) or sample less often (-F)',
   CollapsedPeriod: 'sample with a fixed period (-c)',
+  UnequalWeights: 'sample with a fixed period (-c), or leave out the first milliseconds',
   Clustered: 'sample less often (-F), so that the event is not throttled, and compare several seeds',
   Resonance: 'take a period that is prime (-c), or a frequency (-F)',
   OneSeed: 'record several seeds (--seeds) to tell noise between runs from bias',
