@@ -20,10 +20,12 @@ export const MSR = {
   IA32_PERF_GLOBAL_STATUS: 0x38e,
   /** MSR_CORE_PERF_GLOBAL_CTRL */
   IA32_PERF_GLOBAL_CTRL: 0x38f,
-  /** MSR_CORE_PERF_GLOBAL_OVF_CTRL; IA32_PERF_GLOBAL_STATUS_RESET from version 4. */
+  /** MSR_CORE_PERF_GLOBAL_OVF_CTRL; from version 4 the SDM calls it IA32_PERF_GLOBAL_STATUS_RESET. */
   IA32_PERF_GLOBAL_OVF_CTRL: 0x390,
-  /** Version 4 only. */
+  /** From version 4: sets bits of GLOBAL_STATUS, so that a hypervisor can put a guest's there. */
   IA32_PERF_GLOBAL_STATUS_SET: 0x391,
+  /** From version 4: which counters somebody has programmed. */
+  IA32_PERF_GLOBAL_INUSE: 0x392,
   MSR_OFFCORE_RSP_0: 0x1a6,
   MSR_OFFCORE_RSP_1: 0x1a7,
 } as const;
@@ -57,6 +59,7 @@ export type PmuRegister =
         | 'GLOBAL_CTRL'
         | 'GLOBAL_OVF_CTRL'
         | 'GLOBAL_STATUS_SET'
+        | 'GLOBAL_INUSE'
         | 'PERF_CAPABILITIES';
     };
 
@@ -74,6 +77,7 @@ const DECODED = new Map<number, PmuRegister>([
   [MSR.IA32_PERF_GLOBAL_CTRL, { reg: 'GLOBAL_CTRL' }],
   [MSR.IA32_PERF_GLOBAL_OVF_CTRL, { reg: 'GLOBAL_OVF_CTRL' }],
   [MSR.IA32_PERF_GLOBAL_STATUS_SET, { reg: 'GLOBAL_STATUS_SET' }],
+  [MSR.IA32_PERF_GLOBAL_INUSE, { reg: 'GLOBAL_INUSE' }],
   [MSR.IA32_PERF_CAPABILITIES, { reg: 'PERF_CAPABILITIES' }],
   [MSR.MSR_OFFCORE_RSP_0, { reg: 'OFFCORE_RSP', idx: 0 }],
   [MSR.MSR_OFFCORE_RSP_1, { reg: 'OFFCORE_RSP', idx: 1 }],

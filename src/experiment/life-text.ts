@@ -133,9 +133,10 @@ function note(step: Step, { machine, events }: LifeContext): string {
     }
     case 'GLOBAL_STATUS':
     case 'GLOBAL_OVF_CTRL':
+    case 'GLOBAL_STATUS_SET':
+    case 'GLOBAL_INUSE':
       return value === 0 ? '' : ` (${counters(value)})`;
     case 'GLOBAL_CTRL':
-    case 'GLOBAL_STATUS_SET':
     case 'OFFCORE_RSP':
     case 'PERF_CAPABILITIES':
       return '';

@@ -7,7 +7,7 @@
  *
  * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
  * Not modelled: PEBS, TSX (its bits of a selector are reserved), what AnyThread counts, freezing on PMI, counters shared
- * between hyperthreads, which counters an event may be on (the driver honours the constraints; this unit counts whatever it
+ * between hyperthreads, bits of GLOBAL_STATUS and GLOBAL_INUSE that no counter has, which counters an event may be on (the driver honours the constraints; this unit counts whatever it
  * is told).
  *
  * Over 300 lines: its registers share one state.
@@ -166,6 +166,8 @@ export class Pmu implements MsrPort {
       case 'GLOBAL_OVF_CTRL':
       case 'GLOBAL_STATUS_SET':
         return 0;
+      case 'GLOBAL_INUSE':
+        return this.#inUse();
       case 'PERF_CAPABILITIES':
         return this.caps.fullWidthWrite ? 1 << 13 : 0;
     }
@@ -216,6 +218,7 @@ export class Pmu implements MsrPort {
         this.#statusFixed |= this.#high;
         return;
       case 'GLOBAL_STATUS':
+      case 'GLOBAL_INUSE':
       case 'PERF_CAPABILITIES':
         throw new GeneralProtection(msr, 'read-only');
     }
@@ -235,11 +238,21 @@ export class Pmu implements MsrPort {
           ? r.idx < nrGp
           : r.reg === 'FIXED_CTR'
             ? r.idx < nrFixed
-            : r.reg === 'GLOBAL_STATUS_SET'
+            : r.reg === 'GLOBAL_STATUS_SET' || r.reg === 'GLOBAL_INUSE'
               ? version >= 4
               : true);
     if (!there) throw new GeneralProtection(msr, 'no such register');
     return r;
+  }
+
+  /** A bit for each counter whose selector names an event, or whose fixed field enables a ring. */
+  #inUse(): number {
+    const gp = this.#evtsel.reduce((bits, sel, i) => ((sel & EVENTSEL.EVENT) === 0 ? bits : bits + 2 ** i), 0);
+    const enabled = FIXED_CTRL.OS | FIXED_CTRL.USR;
+    return this.#fixed.reduce(
+      (bits, _, i) => ((fixedCtrlField(this.#fixedCtrl, i) & enabled) === 0 ? bits : bits + 2 ** i * U32),
+      gp,
+    );
   }
 
   /** Whole counts, modulo the counter's width. */

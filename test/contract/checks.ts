@@ -11,6 +11,8 @@ import type { ContractKernel } from './driver.ts';
 
 export interface Check {
   readonly name: string;
+  /** The version of the PMU that it is about, and all later ones. */
+  readonly since?: number;
   readonly run: (kernel: ContractKernel) => void;
 }
 
@@ -18,6 +20,8 @@ const U32 = 2 ** 32;
 const GLOBAL_CTRL = MSR.IA32_PERF_GLOBAL_CTRL;
 const STATUS = MSR.IA32_PERF_GLOBAL_STATUS;
 const OVF_CTRL = MSR.IA32_PERF_GLOBAL_OVF_CTRL;
+const STATUS_SET = MSR.IA32_PERF_GLOBAL_STATUS_SET;
+const INUSE = MSR.IA32_PERF_GLOBAL_INUSE;
 const FIXED_CTR_CTRL = MSR.IA32_FIXED_CTR_CTRL;
 const EVENT = { cycles: 0x3c, instructions: 0xc0, branches: 0xc4, loads: 0x81d0 } as const;
 const USER = EVENTSEL.USR | EVENTSEL.ENABLE;
@@ -308,7 +312,7 @@ export const CHECKS: readonly Check[] = [
     run({ cpu }) {
       const { nrGp, nrFixed, version, fullWidthWrite } = cpu.caps;
       const absent = [pmc(nrGp), evtsel(nrGp), fixedCtr(nrFixed)];
-      if (version < 4) absent.push(MSR.IA32_PERF_GLOBAL_STATUS_SET);
+      if (version < 4) absent.push(STATUS_SET, INUSE);
       if (!fullWidthWrite) absent.push(MSR.IA32_A_PMC0);
       for (const msr of absent) {
         faults(`RDMSR 0x${msr.toString(16)}`, () => cpu.rdmsr(msr));
@@ -482,6 +486,57 @@ export const CHECKS: readonly Check[] = [
       start(kernel, EVENT.instructions, before(1000));
       kernel.user();
       expect(kernel.nmis, 'unmasked again').to.have.length(2);
+    },
+  },
+  {
+    name: 'GLOBAL_STATUS can be saved, cleared and put back',
+    since: 4,
+    run(kernel) {
+      const { cpu } = kernel;
+      cpu.wrmsr(pmc(1), before(10));
+      cpu.wrmsr(evtsel(1), USER | EVENTSEL.INT | EVENT.instructions);
+      cpu.wrmsr(GLOBAL_CTRL, 2);
+      kernel.user();
+      stop(kernel);
+      const saved = cpu.rdmsr(STATUS);
+      expect(saved).to.equal(2);
+      kernel.nmis.length = 0;
+      cpu.wrmsr(OVF_CTRL, saved);
+      expect(cpu.rdmsr(STATUS)).to.equal(0);
+      cpu.wrmsr(STATUS_SET, saved + fixedBit(0));
+      expect(cpu.rdmsr(STATUS), 'set').to.equal(saved + fixedBit(0));
+      cpu.wrmsr(STATUS_SET, 0);
+      cpu.wrmsr(STATUS_SET, 1);
+      expect(cpu.rdmsr(STATUS), 'a clear bit changes nothing').to.equal(3 + fixedBit(0));
+      expect(cpu.rdmsr(STATUS_SET), 'holds nothing itself').to.equal(0);
+      kernel.user();
+      expect(kernel.nmis, 'no overflow, no PMI').to.have.length(0);
+      cpu.wrmsr(OVF_CTRL, 1 + fixedBit(0));
+      expect(cpu.rdmsr(STATUS)).to.equal(2);
+      const { nrGp, nrFixed } = cpu.caps;
+      for (const bit of [globalBit(nrGp), fixedBit(nrFixed)])
+        faults('a counter that is not there', () => cpu.wrmsr(STATUS_SET, bit));
+    },
+  },
+  {
+    name: 'GLOBAL_INUSE tells which counters are programmed',
+    since: 4,
+    run(kernel) {
+      const { cpu } = kernel;
+      expect(cpu.rdmsr(INUSE)).to.equal(0);
+      let used = 0;
+      for (const i of indices(cpu.caps.nrGp)) {
+        cpu.wrmsr(evtsel(i), EVENTSEL.USR | EVENT.branches);
+        expect(cpu.rdmsr(INUSE), `PMC${i}, not enabled`).to.equal((used += globalBit(i)));
+      }
+      for (const i of indices(cpu.caps.nrFixed)) {
+        cpu.wrmsr(FIXED_CTR_CTRL, allFixed(kernel, FIXED_CTRL.USR) % 16 ** (i + 1));
+        expect(cpu.rdmsr(INUSE), `FIXED${i}`).to.equal((used += fixedBit(i)));
+      }
+      cpu.wrmsr(FIXED_CTR_CTRL, allFixed(kernel, FIXED_CTRL.PMI));
+      for (const i of indices(cpu.caps.nrGp)) cpu.wrmsr(evtsel(i), EVENTSEL.ENABLE | EVENTSEL.USR);
+      expect(cpu.rdmsr(INUSE), 'no ring, no event').to.equal(0);
+      faults('GLOBAL_INUSE is read-only', () => cpu.wrmsr(INUSE, 0));
     },
   },
 ];

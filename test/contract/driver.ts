@@ -11,7 +11,7 @@ import { stream } from '../../src/sim/rng.ts';
 import { cycles } from '../../src/units.ts';
 import { branch, func, loop, op, ops, program } from '../../src/workload/build.ts';
 import { compile } from '../../src/workload/compile.ts';
-import { BROADWELL } from '../kernel/machine.ts';
+import { BROADWELL, CONFIG } from '../kernel/machine.ts';
 import { HostOfOne } from '../kvm/guest.ts';
 
 const FOREVER = cycles(Infinity);
@@ -84,6 +84,8 @@ export class ContractKernel implements GuestSoftware {
 
 export interface ContractDriver {
   readonly name: string;
+  /** Of the PMU that software sees. */
+  readonly version: number;
   /** Runs a check in ring 0 of a processor just out of reset. */
   run(check: (kernel: ContractKernel) => void): void;
 }
@@ -91,6 +93,7 @@ export interface ContractDriver {
 /** The processor itself. */
 export const bareCore = (name: string, spec: CoreSpec): ContractDriver => ({
   name,
+  version: spec.caps.version,
   run(check) {
     const core = new Core(spec, stream('contract', 'skid'));
     const kernel = new ContractKernel(core, spec, check);
@@ -102,6 +105,7 @@ export const bareCore = (name: string, spec: CoreSpec): ContractDriver => ({
 /** A vCPU of a design, on a host of that Linux with nothing else to do. */
 export const vcpuUnder = (design: VpmuDesign, release: string): ContractDriver => ({
   name: `a vCPU under ${design.name} on Linux ${release}`,
+  version: design.guestCaps(BROADWELL.caps, { ...CONFIG, release }).version,
   run(check) {
     const { host, vcpu } = new HostOfOne(design, { release });
     const kernel = new ContractKernel(vcpu, BROADWELL, check);

@@ -103,6 +103,7 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
           if (pmu.caps.fullWidthWrite) return PERF_CAP_FW_WRITES;
           throw new GeneralProtection(MSR.IA32_PERF_CAPABILITIES, 'CPUID shows the guest no PDCM');
         case 'GLOBAL_STATUS_SET':
+        case 'GLOBAL_INUSE':
         case 'OFFCORE_RSP':
           throw new GeneralProtection(0, `${register.reg} is not there in the guest`);
       }
@@ -159,6 +160,7 @@ export function emulatedRegisters(pmu: KvmPmu, ops: CounterOps): Pick<Vpmu, 'rdm
           return;
         case 'GLOBAL_STATUS':
         case 'GLOBAL_STATUS_SET':
+        case 'GLOBAL_INUSE':
         case 'OFFCORE_RSP':
         case 'PERF_CAPABILITIES':
           throw new GeneralProtection(0, `${register.reg} cannot be written by the guest`);
