@@ -27,6 +27,11 @@ export interface Command {
 
 export const COMMANDS: readonly Command[] = [
   {
+    name: 'bench',
+    summary: "Measure what a guest's PMU operations cost under several vPMU designs",
+    table: async () => (await import('./options/bench.ts')).BENCH,
+  },
+  {
     name: 'evlist',
     summary: 'List the events of a recording',
     table: async () => (await import('./options/evlist.ts')).EVLIST,
@@ -72,7 +77,7 @@ export const COMMANDS: readonly Command[] = [
 
 /** perf's commands that have no counterpart in a simulated machine. */
 export const UNMODELLED_COMMANDS: readonly string[] = (
-  'annotate archive bench buildid-cache buildid-list c2c config daemon data diff ftrace inject iostat kallsyms kmem kvm ' +
+  'annotate archive buildid-cache buildid-list c2c config daemon data diff ftrace inject iostat kallsyms kmem kvm ' +
   'kwork lock mem probe sched test timechart top trace'
 ).split(' ');
 

@@ -14,6 +14,7 @@ import type { Ledger } from '../uapi/results.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
+import type { OperationWatch } from './operations.ts';
 
 export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
@@ -25,6 +26,8 @@ export interface RunOptions {
   /** Which repetition: draws come from the path "run=k". */
   readonly run?: number;
   readonly breathe?: Breathe;
+  /** Times the operations of the kernel that perf runs on. */
+  readonly watch?: OperationWatch;
 }
 
 export interface KernelLogLine {
@@ -97,9 +100,14 @@ async function run(
   const path = `run=${options.run ?? 0}`;
   const left = spec.values[`${side(spec)}.fresh`] ? 0 : settledAverage(spec, warmUp);
   let tool: ToolTask | undefined;
-  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined);
+  const timed = options.watch;
+  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap);
+  timed?.attach(machine);
   const { host, kernel, core } = machine;
-  tool = new ToolTask(kernel, program);
+  tool = new ToolTask(kernel, function* (self) {
+    timed?.start();
+    return yield* program(self);
+  });
   const breath = kernel.cyclesOf(BREATH);
   const watch = new ProgressWatch(machine);
   let interrupted = false;

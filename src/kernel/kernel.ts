@@ -13,6 +13,7 @@
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import { EventQueue, type Alarm, type Order } from '../sim/event-queue.ts';
+import type { Probe } from '../sim/probe.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
@@ -45,6 +46,7 @@ export class Kernel implements Software, KernelServices {
   readonly sideband: Sideband;
   /** What the host's CPUs and guests share; a guest's kernel, which has no debug store, has none. */
   readonly global: HostGlobal | undefined;
+  probe: Probe | undefined;
   /** Id of the next perf event (perf_event_id). */
   nextEventId = 1;
   /** PMIs served, and context switches made. */

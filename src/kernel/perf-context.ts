@@ -182,9 +182,11 @@ export class PerfContexts {
     for (const kind of KINDS) {
       const cpuctx = this.#cpuctx[kind];
       if (cpuctx.task_ctx === undefined || cpuctx.task_ctx.task !== prev) continue;
+      const step = this.#kernel.probe?.begin('sched_out', kind);
       this.#kernel.cpu.spend(FN.__perf_event_task_sched_out);
       this.#ctx_sched_out(cpuctx.task_ctx, EVENT.ALL | EVENT.TIME);
       cpuctx.task_ctx = undefined;
+      step?.end();
     }
   }
 
@@ -195,12 +197,14 @@ export class PerfContexts {
       const cpuctx = this.#cpuctx[kind];
       if (ctx === undefined || ctx.nr_events === 0 || cpuctx.task_ctx === ctx) continue;
       const pmu = this.#pmuOf[kind];
+      const step = this.#kernel.probe?.begin('sched_in', kind);
       this.#kernel.cpu.spend(FN.__perf_event_task_sched_in);
       pmu.pmu_disable();
       if (ctx.pinned_groups.length > 0) this.#ctx_sched_out(cpuctx.ctx, EVENT.FLEXIBLE);
       cpuctx.task_ctx = ctx;
       this.#perf_event_sched_in(cpuctx, ctx);
       pmu.pmu_enable();
+      step?.end();
     }
   }
 
@@ -463,6 +467,7 @@ export class PerfContexts {
     const { ctx, task_ctx } = cpuctx;
     if (!overfull(ctx) && (task_ctx === undefined || !overfull(task_ctx))) return false;
     this.rotations++;
+    const step = this.#kernel.probe?.begin('rotation', ctx.kind);
     const pmu = this.#pmuOf[ctx.kind];
     pmu.pmu_disable();
     const taskTurn = task_ctx === undefined ? undefined : this.#turnOf(task_ctx);
@@ -473,6 +478,7 @@ export class PerfContexts {
     moveToEnd(ctx.flexible_groups, cpuTurn);
     this.#perf_event_sched_in(cpuctx, task_ctx);
     pmu.pmu_enable();
+    step?.end();
     return true;
   }
 

@@ -3,6 +3,7 @@
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
+import type { Probe } from '../sim/probe.ts';
 import type { Cycles, Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
 import type { Task } from './task.ts';
@@ -20,6 +21,8 @@ export interface KernelServices {
   nanosOf(span: Cycles): Nanos;
   /** Appends a line to the kernel log. */
   printk(text: string): void;
+  /** Hears, if somebody watches, of what perf does at context switches and when it rotates. */
+  readonly probe: Probe | undefined;
   /** try_to_wake_up() */
   wake(task: Task, reason: string): void;
 }

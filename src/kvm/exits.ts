@@ -15,8 +15,12 @@ export type ExitReason = (typeof EXIT_REASONS)[number];
 export class ExitStats {
   readonly #counts = new Map<ExitReason, number>();
   readonly #times = new Map<ExitReason, Cycles>();
+  /** All exits so far, and all time from an exit to the entry that ended it. */
+  total = 0;
+  outside = 0 as Cycles;
 
   count(reason: ExitReason): void {
+    this.total++;
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
   }
 
@@ -26,9 +30,5 @@ export class ExitStats {
 
   of(reason: ExitReason): { readonly count: number; readonly time: Cycles } {
     return { count: this.#counts.get(reason) ?? 0, time: this.#times.get(reason) ?? cycles(0) };
-  }
-
-  get total(): number {
-    return [...this.#counts.values()].reduce((a, b) => a + b, 0);
   }
 }

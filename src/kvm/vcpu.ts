@@ -50,6 +50,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #tail: ExitTail;
   #guest!: GuestSoftware;
   #left: OpenStep | undefined;
+  #leftAt = 0 as Cycles;
   readonly #requests = new Set<Request>();
   #inGuest = false;
   #lvtpc: Vector | undefined;
@@ -269,6 +270,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
   #leave(reason: ExitReason): void {
     this.exits.count(reason);
+    this.#leftAt = this.now();
     this.#left = this.probe?.begin('exit', reason);
     this.#inGuest = false;
     this.#core.setSoftware(this.#host);
@@ -294,6 +296,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().guest);
     this.#core.setSoftware(this, 'guest');
     this.#inGuest = true;
+    this.exits.outside = cycles(this.exits.outside + this.now() - this.#leftAt);
     this.#left?.end();
     this.#left = undefined;
   }

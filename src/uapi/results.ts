@@ -106,3 +106,81 @@ export interface Ledger {
   readonly total: Cycles;
   readonly ns: Nanos;
 }
+
+/** What a kernel does to its PMU, and what it does around that. */
+export type Operation =
+  | 'enable GLOBAL_CTRL'
+  | 'disable GLOBAL_CTRL'
+  | 'r/w FIXED_CTR_CTRL'
+  /** Those writes of FIXED_CTR_CTRL that switch a counter on. */
+  | 'enable a fixed counter'
+  | 'r/w EVENTSEL'
+  /** Those writes of PERFEVTSEL that switch a counter on. */
+  | 'enable a GP counter'
+  | 'r/w counter'
+  | 'RDPMC'
+  | 'r/w GLOBAL_STATUS, OVF_CTRL'
+  | 'w LVTPC'
+  /** A PMI in the driver: intel_pmu_handle_irq. */
+  | 'x86_pmu.handle_irq'
+  /** perf's part of switching to and from a task with hardware events. */
+  | 'context_switch, sched_in'
+  | 'context_switch, sched_out'
+  /** perf_rotate_context, where somebody's turn is over. */
+  | 'rotation'
+  /** tick_sched_timer, perf_event_task_tick in it. */
+  | 'tick';
+
+/** What one operation took in a run; times in ns. All 0 if it did not happen. */
+export interface OperationRow {
+  readonly operation: Operation;
+  readonly calls: number;
+  readonly mean: number;
+  /** Nearest-rank: a value that came. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  /** VM-exits of one call, on average. */
+  readonly exits: number;
+  /** Time outside the guest of one call, on average. */
+  readonly host: number;
+  /** False: p50 and p99 are rounded up by up to 0.1 %. */
+  readonly exact: boolean;
+}
+
+/** A figure over several runs: its median, and an interval for that (equal ends: one run). */
+export interface BenchFigure {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What one operation took under one design, over its runs. */
+export interface BenchOperation extends Readonly<
+  Record<Exclude<keyof OperationRow, 'operation' | 'exact'>, BenchFigure>
+> {
+  readonly operation: Operation;
+  readonly exact: boolean;
+}
+
+/** One design's column of a bench. */
+export interface BenchDesign {
+  readonly vpmu: string;
+  readonly runs: number;
+  readonly operations: readonly BenchOperation[];
+  /** Wall time of the workload with perf and without, ns, and (with - without) / without of each seed. */
+  readonly elapsed: BenchFigure;
+  readonly bare: BenchFigure;
+  readonly overhead: BenchFigure;
+  readonly samples: BenchFigure;
+  readonly throttled: BenchFigure;
+  /** Mean over the runs with perf. */
+  readonly ledger: Ledger;
+}
+
+export interface BenchReport {
+  /** The command whose cost was measured, and the workload. */
+  readonly command: string;
+  readonly seeds: number;
+  readonly designs: readonly BenchDesign[];
+}

@@ -48,9 +48,14 @@ export const COLOR_OPTION = {
 } as const satisfies OptionSpec;
 
 /** A printed table, written to files too. */
-export const EXPORT_OPTIONS = [
+export const TABLE_EXPORTS = [
   { name: 'export-json', kind: 'text', arg: 'file', help: 'write the table as JSON as well', own: true },
   { name: 'export-markdown', kind: 'text', arg: 'file', help: 'write the table as Markdown as well', own: true },
   { name: 'export-csv', kind: 'text', arg: 'file', help: 'write the table as CSV as well', own: true },
+] as const satisfies readonly OptionSpec[];
+
+/** The same, and as a web page. */
+export const EXPORT_OPTIONS = [
+  ...TABLE_EXPORTS,
   { name: 'export-html', kind: 'text', arg: 'file', help: 'write the table as a web page as well', own: true },
 ] as const satisfies readonly OptionSpec[];

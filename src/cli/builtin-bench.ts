@@ -1,0 +1,123 @@
+/** gperf bench: what PMU operations cost under several designs, what perf costs the workload, and where the time went. */
+import { benchDesign, specRequest, type BenchRequest } from '../experiment/bench.ts';
+import { LiveLock, OpenError } from '../experiment/run.ts';
+import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
+import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+import { recordAttrs, statAttrs } from '../uapi/evsel-config.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { parseEventList } from '../uapi/parse-events.ts';
+import type { BenchDesign, BenchReport } from '../uapi/results.ts';
+import { parseArgs } from './args.ts';
+import type { CommandContext } from './commands.ts';
+import { EXIT, InputError, UsageError, eventError } from './errors.ts';
+import { Exports } from './export.ts';
+import { commandHelp, optionUsage } from './help.ts';
+import { openFailure } from './open-failure.ts';
+import { BENCH } from './options/bench.ts';
+import { printLines } from './recording.ts';
+import { Interrupted, runsOf, threadsOf } from './runs.ts';
+import { commandLine, machineOf, refuseUnmodelled, shellWord, workloadOf } from './simulation.ts';
+import { parseFreq } from './values.ts';
+
+const DEFAULT_DESIGNS = 'legacy,v2';
+/** What is counted without -e: the letter's six, one more than fit. */
+const SIX = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
+const MOST_SEEDS = 1000;
+
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  const { options: o, rest } = parseArgs(BENCH, argv, context.terminal.env);
+  const seeds = o.seeds ?? 1;
+  if (seeds < 1 || seeds > MOST_SEEDS)
+    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(BENCH, 'seeds'));
+  const specs: MachineSpec[] = [];
+  for (const vpmu of (o.vpmu ?? DEFAULT_DESIGNS).split(',')) specs.push(await machineOf({ ...o, vpmu }));
+  const mode = o.freq === undefined && o.count === undefined ? 'stat' : 'record';
+  const evlist = events(o, mode, specs);
+  refuseUnmodelled(evlist);
+  // A workload that cannot be loaded is told of before threads are started.
+  await workloadOf(rest, specs[0]!, commandHelp(BENCH));
+  const threads = threadsOf(o.workers);
+  let report: BenchReport | undefined;
+  const text = (lines: (report: BenchReport) => Iterable<string>): (() => string) => {
+    return () => `${[...lines(report!)].join('\n')}\n`;
+  };
+  const exports = new Exports([
+    [o['export-json'], () => `${JSON.stringify(report, undefined, 2)}\n`],
+    [o['export-markdown'], text(benchMarkdown)],
+    [o['export-csv'], text(benchCsv)],
+  ]);
+  try {
+    const designs = await simulate(specs, rest, mode, evlist, seeds, threads, context);
+    report = { command: commandOf(mode, o, rest), seeds, designs };
+  } catch (error) {
+    exports.abort();
+    if (error instanceof Interrupted) return error.exitCode;
+    if (error instanceof OpenError) throw new InputError(openFailure(error));
+    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
+    throw error;
+  }
+  await printLines(benchLines(report));
+  exports.write();
+  if (o.verbose > 0)
+    process.stderr.write(
+      `# reproduce: ${commandLine(['bench'], argv, rest, specs[0]!, context).map(shellWord).join(' ')}\n`,
+    );
+  return EXIT.OK;
+}
+
+type Options = ReturnType<typeof parseArgs<(typeof BENCH)['options']>>['options'];
+
+/** Every design with perf and without, seed by seed, all at once. */
+async function simulate(
+  specs: readonly MachineSpec[],
+  words: readonly string[],
+  mode: 'stat' | 'record',
+  evlist: readonly Evsel[],
+  seeds: number,
+  threads: number,
+  context: CommandContext,
+): Promise<BenchDesign[]> {
+  const requests = (spec: MachineSpec): BenchRequest[] =>
+    Array.from({ length: seeds }, (_, k) => ({ spec: specRequest(spec), words, mode, evlist, run: k }));
+  const bare = (request: BenchRequest): BenchRequest => ({ ...request, mode: 'stat', evlist: [] });
+  const inputs = specs.flatMap((spec) => [...requests(spec), ...requests(spec).map(bare)]);
+  const runs = await runsOf('benchRun', inputs, threads, 'bench', context);
+  return specs.map((spec, i) => {
+    const at = 2 * seeds * i;
+    return benchDesign(spec, runs.slice(at, at + seeds), runs.slice(at + seeds, at + 2 * seeds));
+  });
+}
+
+function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec[]): Evsel[] {
+  if (o.freq !== undefined && o.count !== undefined)
+    throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
+  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
+  const rings = { all_user: o['all-user'] === true, all_kernel: o['all-kernel'] === true };
+  try {
+    const parsed = parseEventList(o.event.length > 0 ? o.event : [mode === 'stat' ? SIX : 'cycles'], mode);
+    if (mode === 'stat') return statAttrs(parsed, rings);
+    return recordAttrs(parsed, {
+      ...rings,
+      ...(o.count === undefined ? { freq: frequency(o.freq!, specs) } : { period: o.count }),
+    });
+  } catch (error) {
+    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(BENCH, 'event'));
+    throw error;
+  }
+}
+
+/** -F, within what every one of the machines allows. */
+function frequency(text: string, specs: readonly MachineSpec[]): number {
+  const freq = parseFreq(text);
+  const limit = Math.min(...specs.map(sampleRateLimit));
+  return freq === 'max' ? limit : Math.min(freq, limit);
+}
+
+/** What was measured, as one would type it. */
+function commandOf(mode: 'stat' | 'record', o: Options, words: readonly string[]): string {
+  const rate = o.freq === undefined ? (o.count === undefined ? [] : ['-c', String(o.count)]) : ['-F', o.freq];
+  const rings = (['all-user', 'all-kernel'] as const).filter((name) => o[name] === true).map((name) => `--${name}`);
+  const list = o.event.length > 0 ? o.event.join(',') : mode === 'stat' ? SIX : 'cycles';
+  return ['perf', mode, '-e', list, ...rate, ...rings, ...words].map(shellWord).join(' ');
+}

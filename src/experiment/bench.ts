@@ -1,0 +1,122 @@
+/**
+ * `gperf bench` without its words: what perf in use costs the kernel it runs on, operation by operation, and the workload, under
+ * several vPMU designs.
+ *
+ * One run of a design and seed is a pure function of its request, so it can be made on any thread. A design's figures are
+ * the medians of its runs' figures, its ledger their mean.
+ */
+import type { MachineSpec } from '../machine/spec.ts';
+import { changedValues } from '../machine/spec.ts';
+import type { RecordSink } from '../tool/perf-record.ts';
+import type { BenchDesign, BenchFigure, Ledger, OperationRow } from '../uapi/results.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { medianOf } from '../stats/distribution.ts';
+import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
+import { loadWorkload } from '../workload/registry.ts';
+import { executable, prepareWorkload, workloadSeed } from './executable.ts';
+import { OPERATIONS, OperationWatch } from './operations.ts';
+import { runRecord, runStat } from './run.ts';
+import { setUpMachine } from './setup.ts';
+
+/** A machine by what was asked for, which a message to another thread can carry. */
+export interface SpecRequest {
+  readonly machine: string;
+  readonly vpmu: string;
+  readonly seed: string;
+  readonly sets: readonly string[];
+}
+
+export const specRequest = (spec: MachineSpec): SpecRequest => ({
+  machine: spec.preset.name,
+  vpmu: spec.vpmu,
+  seed: spec.seed,
+  sets: changedValues(spec),
+});
+
+/** One run. */
+export interface BenchRequest {
+  readonly spec: SpecRequest;
+  /** The workload and its arguments. */
+  readonly words: readonly string[];
+  readonly mode: 'stat' | 'record';
+  /** Without events the workload runs as if nobody watched. */
+  readonly evlist: readonly Evsel[];
+  /** Which repetition: draws come from the path run=k. */
+  readonly run: number;
+}
+
+export interface BenchRun {
+  readonly operations: readonly OperationRow[];
+  readonly ledger: Ledger;
+  /** Wall time of the workload. */
+  readonly elapsed: Nanos;
+  readonly samples: number;
+  readonly throttled: number;
+}
+
+const NOWHERE: RecordSink = { opened: () => undefined, write: () => 0 };
+
+/** Makes one run. Throws LiveLock and OpenError, and what the workload throws. */
+export async function benchRun({ spec: wanted, words, mode, evlist, run }: BenchRequest): Promise<BenchRun> {
+  const spec = await setUpMachine(wanted);
+  const [name = '', ...args] = words;
+  const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
+  const job = { evlist, executable: executable(workload, workloadSeed(spec, run)) };
+  const watch = new OperationWatch(spec);
+  const options = { run, watch };
+  if (mode === 'record') {
+    const { ledger, elapsed, samples, throttled } = await runRecord(spec, job, NOWHERE, options);
+    return { operations: watch.rows(), ledger, elapsed, samples, throttled };
+  }
+  const { ledger, run: counted } = await runStat(spec, job, options);
+  return { operations: watch.rows(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0 };
+}
+
+/** Puts the runs of one design together: `bare` are the runs of the same seeds without events. */
+export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: readonly BenchRun[]): BenchDesign {
+  const figure = (of: (run: BenchRun, k: number) => number): BenchFigure => medianOf(runs.map(of));
+  return {
+    vpmu: spec.vpmu,
+    runs: runs.length,
+    operations: OPERATIONS.map((operation, i) => {
+      const each = (key: Exclude<keyof OperationRow, 'operation' | 'exact'>): BenchFigure =>
+        figure(({ operations }) => operations[i]![key]);
+      return {
+        operation,
+        calls: each('calls'),
+        mean: each('mean'),
+        p50: each('p50'),
+        p99: each('p99'),
+        max: each('max'),
+        exits: each('exits'),
+        host: each('host'),
+        exact: runs.every(({ operations }) => operations[i]!.exact),
+      };
+    }),
+    elapsed: figure(({ elapsed }) => elapsed),
+    bare: medianOf(bare.map(({ elapsed }) => elapsed)),
+    overhead: figure(({ elapsed }, k) => elapsed / bare[k]!.elapsed - 1),
+    samples: figure(({ samples }) => samples),
+    throttled: figure(({ throttled }) => throttled),
+    ledger: meanLedger(
+      runs.map(({ ledger }) => ledger),
+      spec,
+    ),
+  };
+}
+
+/** The mean of ledgers: its rows add up as theirs do. */
+function meanLedger(ledgers: readonly Ledger[], spec: MachineSpec): Ledger {
+  const n = ledgers.length;
+  const clock = hertz(spec.values['core.clock']);
+  const sumOf = (of: (ledger: Ledger) => number): number => ledgers.reduce((sum, ledger) => sum + of(ledger), 0);
+  let end = 0;
+  const rows = ledgers[0]!.rows.map(({ account }, i) => {
+    const start = end;
+    const span = sumOf(({ rows: all }) => all[i]!.cycles);
+    end += span;
+    const ns = toNanos(cycles(end / n), clock) - toNanos(cycles(start / n), clock);
+    return { account, cycles: cycles(span / n), ns };
+  });
+  return { rows, total: cycles(end / n), ns: nanos(toNanos(cycles(end / n), clock)) };
+}

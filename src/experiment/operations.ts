@@ -1,0 +1,180 @@
+/**
+ * What a kernel's PMU operations cost it: a probe that times them while a machine runs and keeps counts, not steps.
+ *
+ * An operation is timed from its first instruction to the one behind it, by the clock that sched_clock() of that kernel
+ * reads: exits, the host's work and interrupts that fall into it are in. Operations contain each other: intel_pmu_handle_irq,
+ * context switches, rotations and ticks contain the register accesses they make.
+ * Not modelled: the cost of measuring. A real probe would lengthen what it times.
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import { EVENTSEL } from '../arch/perfevtsel.ts';
+import { side, type Machine } from '../machine/machine.ts';
+import type { MachineSpec } from '../machine/spec.ts';
+import type { OpenStep, Probe } from '../sim/probe.ts';
+import { Distribution } from '../stats/distribution.ts';
+import type { Operation, OperationRow } from '../uapi/results.ts';
+import { cycles } from '../units.ts';
+import { TappedCpu } from './tapped-cpu.ts';
+
+/** Every operation, in the order they are shown. */
+export const OPERATIONS: readonly Operation[] = [
+  'enable GLOBAL_CTRL',
+  'disable GLOBAL_CTRL',
+  'r/w FIXED_CTR_CTRL',
+  'enable a fixed counter',
+  'r/w EVENTSEL',
+  'enable a GP counter',
+  'r/w counter',
+  'RDPMC',
+  'r/w GLOBAL_STATUS, OVF_CTRL',
+  'w LVTPC',
+  'x86_pmu.handle_irq',
+  'context_switch, sched_in',
+  'context_switch, sched_out',
+  'rotation',
+  'tick',
+];
+
+interface Tally {
+  readonly durations: Distribution;
+  exits: number;
+  outside: number;
+}
+
+/** Tells of a step that nobody times. */
+const UNTIMED: OpenStep = {
+  who: '',
+  kind: '',
+  text: '',
+  at: cycles(0),
+  until: cycles(0),
+  value: undefined,
+  end: () => undefined,
+};
+
+/** Watches one machine: hand `tap` to its boot, and the machine to `attach` after it. */
+export class OperationWatch {
+  #on = false;
+  readonly #of: 'host' | 'guest';
+  readonly #tallies = new Map(
+    OPERATIONS.map((operation): [Operation, Tally] => [
+      operation,
+      { durations: new Distribution(), exits: 0, outside: 0 },
+    ]),
+  );
+  #machine: Machine | undefined;
+  #fixedCtrCtrl = 0;
+
+  constructor(spec: MachineSpec) {
+    this.#of = side(spec);
+  }
+
+  /** Put between a kernel and its CPU; passes everything through. */
+  readonly tap = (cpu: Cpu, of: 'host' | 'guest'): Cpu => (of === this.#of ? new TappedCpu(cpu, this.#probe()) : cpu);
+
+  attach(machine: Machine): void {
+    this.#machine = machine;
+    machine.kernel.probe = this.#probe();
+  }
+
+  /** From here on operations are timed: the kernel has booted, perf begins. */
+  start(): void {
+    this.#on = true;
+  }
+
+  /** What was timed. */
+  rows(): OperationRow[] {
+    const clock = this.#machine!.spec.values['core.clock'];
+    const ns = (span: number): number => (span * 1e9) / clock;
+    return OPERATIONS.map((operation) => {
+      const { durations, exits, outside } = this.#tallies.get(operation)!;
+      const { count } = durations;
+      if (count === 0) return { operation, calls: 0, mean: 0, p50: 0, p99: 0, max: 0, exits: 0, host: 0, exact: true };
+      return {
+        operation,
+        calls: count,
+        mean: ns(durations.mean),
+        p50: ns(durations.quantile(0.5)),
+        p99: ns(durations.quantile(0.99)),
+        max: ns(durations.max),
+        exits: exits / count,
+        host: ns(outside / count),
+        exact: durations.exact,
+      };
+    });
+  }
+
+  #probe(): Probe {
+    return { instant: () => undefined, begin: (kind, text, value) => this.#begin(kind, text, value) };
+  }
+
+  #begin(kind: string, text: string, value: number | undefined): OpenStep {
+    if (!this.#on) return UNTIMED;
+    const operations = this.#operationsOf(kind, text, value);
+    if (operations.length === 0) return UNTIMED;
+    const { core, vcpu } = this.#machine!;
+    const at = core.now();
+    const [exits, outside] = [vcpu?.exits.total ?? 0, vcpu?.exits.outside ?? 0];
+    const end = (): void => {
+      const until = core.now();
+      for (const operation of operations) {
+        const tally = this.#tallies.get(operation)!;
+        tally.durations.add(until - at);
+        tally.exits += (vcpu?.exits.total ?? 0) - exits;
+        tally.outside += (vcpu?.exits.outside ?? 0) - outside;
+      }
+    };
+    return { who: this.#of, kind, text, at, until: cycles(Infinity), value, end };
+  }
+
+  #operationsOf(kind: string, text: string, value: number | undefined): readonly Operation[] {
+    switch (kind) {
+      case 'rdmsr':
+      case 'wrmsr':
+        return this.#accessOf(kind, text, value);
+      case 'rdpmc':
+        return ['RDPMC'];
+      case 'lvtpc':
+        return ['w LVTPC'];
+      case 'frame':
+        return FRAMES[text] ?? NONE;
+      case 'sched_in':
+      case 'sched_out':
+        return text === 'hw' ? [`context_switch, ${kind}`] : NONE;
+      case 'rotation':
+        return ['rotation'];
+    }
+    return NONE;
+  }
+
+  #accessOf(kind: 'rdmsr' | 'wrmsr', register: string, value: number | undefined): readonly Operation[] {
+    switch (register.replace(/\d+$/, '')) {
+      case 'IA32_PERF_GLOBAL_CTRL':
+        return kind === 'rdmsr' ? NONE : [value === 0 ? 'disable GLOBAL_CTRL' : 'enable GLOBAL_CTRL'];
+      case 'IA32_FIXED_CTR_CTRL': {
+        // Read, then written with one field more or one less.
+        const enables = kind === 'wrmsr' && value! > this.#fixedCtrCtrl;
+        if (kind === 'wrmsr') this.#fixedCtrCtrl = value!;
+        return enables ? ['r/w FIXED_CTR_CTRL', 'enable a fixed counter'] : ['r/w FIXED_CTR_CTRL'];
+      }
+      case 'IA32_PERFEVTSEL':
+        return kind === 'wrmsr' && (value! & EVENTSEL.ENABLE) !== 0
+          ? ['r/w EVENTSEL', 'enable a GP counter']
+          : ['r/w EVENTSEL'];
+      case 'IA32_PMC':
+      case 'IA32_A_PMC':
+      case 'IA32_FIXED_CTR':
+        return ['r/w counter'];
+      case 'IA32_PERF_GLOBAL_STATUS':
+      case 'IA32_PERF_GLOBAL_OVF_CTRL':
+        return ['r/w GLOBAL_STATUS, OVF_CTRL'];
+    }
+    return NONE;
+  }
+}
+
+const NONE: readonly Operation[] = [];
+const FRAMES: Readonly<Record<string, readonly Operation[]>> = {
+  intel_pmu_handle_irq: ['x86_pmu.handle_irq'],
+  tick_sched_timer: ['tick'],
+};

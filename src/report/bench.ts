@@ -1,0 +1,163 @@
+/**
+ * What `gperf bench` prints: each operation under each design, the overhead of the run, and where its time went.
+ * Times of operations are ns.
+ */
+import type {
+  BenchDesign,
+  BenchFigure,
+  BenchOperation,
+  BenchReport,
+  LedgerAccount,
+  Operation,
+} from '../uapi/results.ts';
+import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from './grid.ts';
+
+const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
+  workload: 'user work',
+  programs: 'perf and other programs',
+  'kernel perf': 'kernel: perf',
+  'kernel registers': 'kernel: PMU registers',
+  'kernel interrupts': 'kernel: ticks and timers',
+  'kernel tasks': 'kernel: system calls, scheduling',
+  exits: 'VM-exits and entries',
+  kvm: 'host: KVM',
+  'host perf': 'host: perf',
+  'host registers': 'host: PMU registers',
+  'host interrupts': 'host: ticks and timers',
+  'host tasks': 'host: other tasks, scheduling',
+  idle: 'idle',
+};
+
+/** Operations that are part of the row above them. */
+const PARTS: ReadonlySet<Operation> = new Set(['enable a fixed counter', 'enable a GP counter']);
+const KEYS = ['calls', 'mean', 'p50', 'p99', 'max', 'exits', 'host'] as const;
+
+/** The tables, for whoever shows them. */
+export function benchGrids({ command, seeds, designs }: BenchReport): Grid[] {
+  const figures = seeds === 1 ? 'one run' : `medians of ${seeds} runs`;
+  return [
+    {
+      title: `${command}: PMU operations of the kernel, ns (${figures})`,
+      columns: [
+        '',
+        'calls',
+        'mean',
+        'p50',
+        'p99',
+        'max',
+        'exits',
+        'in host',
+        ...(designs.length > 1 ? [`mean/${designs[0]!.vpmu}`] : []),
+      ],
+      rows: operationRows(designs),
+    },
+    overheadGrid(designs, seeds),
+    ledgerGrid(designs, seeds),
+  ];
+}
+
+function operationRows(designs: readonly BenchDesign[]): GridRow[] {
+  const rows: GridRow[] = [];
+  for (const [i, { operation }] of designs[0]!.operations.entries()) {
+    if (designs.every(({ operations }) => operations[i]!.calls.median === 0)) continue;
+    const part = PARTS.has(operation);
+    rows.push({ heading: true, cells: [part ? `  of which ${operation}` : operation] });
+    for (const [d, { vpmu, operations }] of designs.entries()) {
+      const cells = [`${part ? '  ' : ''}  ${vpmu}`, ...operationCells(operations[i]!)];
+      if (d > 0) cells.push(meanRatio(operations[i]!, designs[0]!.operations[i]!));
+      rows.push({ cells });
+    }
+  }
+  return rows;
+}
+
+function operationCells(row: BenchOperation): string[] {
+  if (row.calls.median === 0 && row.calls.high === 0) return ['0'];
+  return KEYS.map((key) => (key === 'exits' ? row.exits.median.toFixed(2) : whole(row[key].median)));
+}
+
+const meanRatio = (row: BenchOperation, base: BenchOperation): string =>
+  base.calls.median === 0 || row.calls.median === 0 ? '' : ratio(row.mean.median / base.mean.median);
+
+function overheadGrid(designs: readonly BenchDesign[], seeds: number): Grid {
+  const seconds = ({ median }: BenchFigure): string => (median / 1e9).toFixed(3);
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+  const range = ({ low, high }: BenchFigure): string => `${percent(low)} .. ${percent(high)}`;
+  const sampled = designs.some(({ samples }) => samples.median > 0);
+  return {
+    title: 'Overhead of the run: (with perf - without) / without, wall time of the workload, s',
+    columns: [
+      '',
+      'with',
+      'without',
+      'overhead',
+      ...(seeds > 1 ? ['interval'] : []),
+      ...(sampled ? ['samples', 'throttled'] : []),
+    ],
+    rows: designs.map(({ vpmu, elapsed, bare, overhead, samples, throttled }) => ({
+      cells: [
+        vpmu,
+        seconds(elapsed),
+        seconds(bare),
+        percent(overhead.median),
+        ...(seeds > 1 ? [range(overhead)] : []),
+        ...(sampled ? [whole(samples.median), whole(throttled.median)] : []),
+      ],
+    })),
+  };
+}
+
+function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
+  const ms = (ns: number): string => (ns / 1e6).toFixed(6);
+  const rows = designs[0]!.ledger.rows.map(({ account }, i) => ({
+    cells: [ACCOUNTS[account], ...designs.map(({ ledger }) => ms(ledger.rows[i]!.ns))],
+  }));
+  return {
+    title: `Where the time went, perf and all, ms${seeds > 1 ? ` (mean of ${seeds} runs)` : ''}`,
+    columns: ['', ...designs.map(({ vpmu }) => vpmu)],
+    rows: [...rows, { cells: ['run time', ...designs.map(({ ledger }) => ms(ledger.ns))] }],
+  };
+}
+
+/** How to read the figures. */
+export function benchNotes({ seeds, designs }: BenchReport): string[] {
+  const rounded = designs.some(({ operations }) => operations.some(({ exact }) => !exact));
+  return [
+    'An operation is timed from its first instruction to the next one, exits and what interrupts it included; handle_irq,',
+    'context_switch, rotation and tick contain the register accesses they make. exits and in host are per call.',
+    `p50 and p99 are nearest-rank: the least time that half, or 99 %, of the calls do not exceed${rounded ? ' (rounded up by at most 0.1 %)' : ''}.`,
+    ...(seeds > 1
+      ? [
+          `Each figure is computed for each of ${seeds} seeds; shown is the median; --export-csv and -json have its interval.`,
+        ]
+      : []),
+  ];
+}
+
+export function* benchLines(report: BenchReport): Generator<string> {
+  for (const grid of benchGrids(report)) {
+    yield* gridLines(grid);
+    yield '';
+  }
+  for (const note of benchNotes(report)) yield `# ${note}`;
+}
+
+export function* benchMarkdown(report: BenchReport): Generator<string> {
+  for (const grid of benchGrids(report)) yield* gridMarkdown(grid);
+  yield benchNotes(report).join(' ');
+}
+
+/** Every figure in a row of its own, with its interval: for programs that join and plot. */
+export function* benchCsv({ designs }: BenchReport): Generator<string> {
+  yield 'design,section,name,statistic,median,low,high';
+  const row = (design: BenchDesign, section: string, name: string, statistic: string, f: BenchFigure): string =>
+    `${design.vpmu},${section},"${name}",${statistic},${f.median},${f.low},${f.high}`;
+  for (const design of designs) {
+    for (const operation of design.operations)
+      for (const key of KEYS) yield row(design, 'operation', operation.operation, key, operation[key]);
+    for (const key of ['elapsed', 'bare', 'overhead', 'samples', 'throttled'] as const)
+      yield row(design, 'run', 'workload', key, design[key]);
+    for (const { account, ns } of design.ledger.rows)
+      yield row(design, 'ledger', ACCOUNTS[account], 'ns', { median: ns, low: ns, high: ns });
+  }
+}

@@ -1,0 +1,63 @@
+/** A table as data, and its two texts: columns for a terminal, and Markdown. */
+
+export interface Grid {
+  readonly title: string;
+  /** The first column is a name, flush left; the others are numbers, flush right, or text where `left` says so. */
+  readonly columns: readonly string[];
+  readonly left?: readonly number[];
+  readonly rows: readonly GridRow[];
+}
+
+export interface GridRow {
+  readonly cells: readonly string[];
+  /** A row that only names those below it. */
+  readonly heading?: true;
+}
+
+const GAP = '  ';
+
+/** Lines for a terminal; the title stands first, as a comment. */
+export function* gridLines({ title, columns, left = [], rows }: Grid): Generator<string> {
+  const width = (i: number): number =>
+    Math.max(
+      columns[i]!.length,
+      ...rows.filter((row) => row.heading !== true).map(({ cells }) => (cells[i] ?? '').length),
+    );
+  const widths = columns.map((_, i) => width(i));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (i === 0 || left.includes(i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join(GAP)
+      .trimEnd();
+  yield `# ${title}`;
+  yield '';
+  yield line(columns);
+  for (const { cells, heading } of rows) yield heading === true ? cells[0]! : line(cells);
+}
+
+const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`);
+
+/** The same as a Markdown table under a heading. */
+export function* gridMarkdown({ title, columns, left = [], rows }: Grid): Generator<string> {
+  const line = (cells: readonly string[]): string =>
+    `| ${columns.map((_, i) => escaped(cells[i]?.trim() ?? '')).join(' | ')} |`;
+  yield `### ${title}`;
+  yield '';
+  yield line(columns);
+  yield `| ${columns.map((_, i) => (i === 0 || left.includes(i) ? '---' : '---:')).join(' | ')} |`;
+  for (const { cells, heading } of rows) yield line(heading === true ? [`**${cells[0]!.trim()}**`] : cells);
+  yield '';
+}
+
+/** "1,234,567": a count or a time in whole units. */
+export const whole = (value: number): string =>
+  Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** Three significant digits, without an exponent: a ratio. */
+export function ratio(value: number): string {
+  if (!Number.isFinite(value)) return '';
+  const text = value.toPrecision(3);
+  return text.includes('e') ? String(Number(value.toFixed(9))) : text;
+}

@@ -1,0 +1,100 @@
+/**
+ * How often which value came: mean, extremes and quantiles of many values in little memory.
+ *
+ * Simulated durations repeat, so values are counted rather than kept, and every quantile is exact until there are more
+ * different values than LIMIT. From then on values share counts by their first eleven binary digits (0.1 %); count, mean, least
+ * and greatest stay exact, and `exact` says which it is.
+ *
+ * Quantiles are nearest-rank: the least value that at least that share of all values does not exceed (SQL's
+ * percentile_disc), so that a quantile is a value that came. 0.5 is the median in that sense.
+ */
+
+/** Different values kept apart. */
+const LIMIT = 2 ** 17;
+const KEPT = 2 ** 11;
+
+export class Distribution {
+  #counts = new Map<number, number>();
+  #sorted: readonly (readonly [value: number, count: number])[] | undefined;
+  count = 0;
+  sum = 0;
+  min = Infinity;
+  max = -Infinity;
+  exact = true;
+
+  /** Counts a value that is not negative. */
+  add(value: number): void {
+    this.#sorted = undefined;
+    this.count++;
+    this.sum += value;
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+    this.#put(this.exact ? value : rounded(value), 1);
+    if (!this.exact || this.#counts.size <= LIMIT) return;
+    this.exact = false;
+    const fine = this.#counts;
+    this.#counts = new Map();
+    for (const [each, count] of fine) this.#put(rounded(each), count);
+  }
+
+  /** NaN of nothing. */
+  get mean(): number {
+    return this.sum / this.count;
+  }
+
+  /** Of a share from 0 to 1; NaN of nothing. */
+  quantile(share: number): number {
+    if (this.count === 0) return NaN;
+    this.#sorted ??= [...this.#counts].toSorted(([a], [b]) => a - b);
+    let rank = Math.max(1, Math.ceil(share * this.count));
+    for (const [value, count] of this.#sorted) {
+      rank -= count;
+      if (rank <= 0) return Math.min(this.max, value);
+    }
+    return this.max;
+  }
+
+  #put(value: number, count: number): void {
+    this.#counts.set(value, (this.#counts.get(value) ?? 0) + count);
+  }
+}
+
+/** The upper end of the bin of a value: eleven binary digits. */
+function rounded(value: number): number {
+  if (value === 0) return 0;
+  let unit = 1;
+  while (value / unit >= KEPT) unit *= 2;
+  while (value / unit < KEPT / 2) unit /= 2;
+  return Math.ceil(value / unit) * unit;
+}
+
+/** The median of some values (the mean of the middle two of an even number), with an interval for it. */
+export interface Median {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+  /** How likely such an interval holds the median of what the values were drawn from; 0 of a single value. */
+  readonly coverage: number;
+}
+
+/**
+ * The median and its distribution-free interval: the closest order statistics that cover it with at least `confidence`, or the
+ * extremes where even they do not (fewer than six values at 95 %). Throws on no values.
+ */
+export function medianOf(values: readonly number[], confidence = 0.95): Median {
+  const n = values.length;
+  if (n === 0) throw new RangeError('the median of no values');
+  const sorted = values.toSorted((a, b) => a - b);
+  const median = (sorted[(n - 1) >> 1]! + sorted[n >> 1]!) / 2;
+  // P(fewer than k of n values lie below the median), on each side.
+  let k = 1;
+  let term = 2 ** -n;
+  let tail = term;
+  for (;;) {
+    term = (term * (n - k + 1)) / k;
+    if (k + 1 > n - k || 1 - 2 * (tail + term) < confidence) break;
+    tail += term;
+    k++;
+  }
+  return { median, low: sorted[k - 1]!, high: sorted[n - k]!, coverage: 1 - 2 * tail };
+}

@@ -1,0 +1,48 @@
+import { expect } from 'chai';
+import { Distribution, medianOf } from '../../src/stats/distribution.ts';
+
+const of = (values: Iterable<number>): Distribution => {
+  const d = new Distribution();
+  for (const value of values) d.add(value);
+  return d;
+};
+/** 1 to n, in an order of no meaning. */
+function* shuffled(n: number): Generator<number> {
+  for (let i = 0, x = 0; i < n; i++) yield (x = (x + 7_919_333) % n) + 1;
+}
+
+describe('a distribution', () => {
+  it('has nearest-rank quantiles: values that came', () => {
+    const d = of([30, 10, 20, 40]);
+    expect([0, 0.25, 0.26, 0.5, 0.51, 0.99, 1].map((p) => d.quantile(p))).to.deep.equal([10, 10, 20, 20, 30, 40, 40]);
+    expect([d.count, d.mean, d.min, d.max, d.exact]).to.deep.equal([4, 25, 10, 40, true]);
+    expect(of([5]).quantile(0.99)).to.equal(5);
+    expect(of([]).quantile(0.5)).to.satisfy(Number.isNaN);
+  });
+
+  it('is exact with as many values as one likes, if they repeat', () => {
+    const d = of(Array.from({ length: 300_000 }, (_, i) => i % 1000));
+    expect([d.exact, d.quantile(0.5), d.quantile(0.999)]).to.deep.equal([true, 499, 998]);
+  });
+
+  it('keeps eleven binary digits of too many different values, and says so', () => {
+    const n = 400_003;
+    const d = of(shuffled(n));
+    expect(d.exact).to.equal(false);
+    expect([d.count, d.min, d.max, d.mean]).to.deep.equal([n, 1, n, (n + 1) / 2]);
+    for (const p of [0.001, 0.5, 0.99, 0.9999]) expect(d.quantile(p) / Math.ceil(p * n)).to.be.within(1, 1.001);
+  });
+});
+
+describe('the median of runs', () => {
+  it('comes with the order statistics that cover it', () => {
+    const ten = [9, 1, 8, 2, 7, 3, 6, 4, 5, 10];
+    const { median, low, high, coverage } = medianOf(ten);
+    expect([median, low, high]).to.deep.equal([5.5, 2, 9]);
+    // 1 - 2 (1 + 10) / 1024
+    expect(coverage).to.equal(1 - 22 / 1024);
+    expect(medianOf([3, 1, 2])).to.deep.equal({ median: 2, low: 1, high: 3, coverage: 0.75 });
+    expect(medianOf([4])).to.deep.equal({ median: 4, low: 4, high: 4, coverage: 0 });
+    expect(() => medianOf([])).to.throw(RangeError);
+  });
+});
