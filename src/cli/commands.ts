@@ -32,6 +32,11 @@ export const COMMANDS: readonly Command[] = [
     table: async () => (await import('./options/bench.ts')).BENCH,
   },
   {
+    name: 'compare',
+    summary: 'Tell how far apart profiles are, and whether it is more than noise',
+    table: async () => (await import('./options/compare.ts')).COMPARE,
+  },
+  {
     name: 'evlist',
     summary: 'List the events of a recording',
     table: async () => (await import('./options/evlist.ts')).EVLIST,

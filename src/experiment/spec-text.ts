@@ -5,8 +5,7 @@ import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
 import { changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { Origin } from '../profile/profile.ts';
-import type { TickClock } from '../profile/tally.ts';
-import { nanos } from '../units.ts';
+import { nanos, type Nanos } from '../units.ts';
 import { SEED_CONTRACT } from '../workload/samplers.ts';
 import { SetUpError, setUpMachine } from './setup.ts';
 import { GPERF_VERSION } from './version.ts';
@@ -56,19 +55,16 @@ export const originOf = (spec: MachineSpec, run = 0): Origin => ({
   run,
 });
 
-/** The ticks of the kernel that sampled. */
-export const clockOf = (spec: MachineSpec): TickClock => ({
-  tick: nanos(Math.round(1e9 / spec.values[`${side(spec)}.hz`])),
-  aligned: true,
-});
+/** Length of a tick of the kernel that samples. */
+export const tickOf = (spec: MachineSpec): Nanos => nanos(Math.round(1e9 / spec.values[`${side(spec)}.hz`]));
 
 /** The same out of a recording's text, whatever version wrote it. */
-export function describedBy(text: string): { origin: Origin; clock?: TickClock } {
+export function describedBy(text: string): { origin: Origin; tick?: Nanos } {
   const values = new Map(linesOf(text));
   const value = (key: string): string => values.get(key) ?? '';
   const origin = { gperf: value('gperf'), machine: value('machine'), vpmu: value('vpmu'), seed: value('seed'), run: 0 };
   const hz = Number(value(`${origin.vpmu === 'host' ? 'host' : 'guest'}.hz`));
-  return { origin, ...(hz > 0 && { clock: { tick: nanos(Math.round(1e9 / hz)), aligned: true } }) };
+  return { origin, ...(hz > 0 && { tick: nanos(Math.round(1e9 / hz)) }) };
 }
 
 const linesOf = (text: string): [key: string, value: string][] =>

@@ -6,10 +6,12 @@ import { CYCLES, eventSource, eventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
-import { profileKey, type Profile } from '../profile/profile.ts';
+import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
+import type { InstructionTruth, SymbolTruth } from '../workload/ledger.ts';
 import { workloadSeed, type Workload } from './executable.ts';
+import { originOf } from './spec-text.ts';
 
 /** An event that no program retires, so that there is no truth of it. */
 export class NoTruthError extends Error {
@@ -19,26 +21,50 @@ export class NoTruthError extends Error {
   }
 }
 
+export interface TruthOptions {
+  /** Which repetition. */
+  readonly run?: number;
+  /** What is counted apart; functions if absent. */
+  readonly by?: Granularity;
+}
+
 /** The exact profile of a workload's run for each event. Throws NoTruthError. */
-export function groundTruth(spec: MachineSpec, workload: Workload, evlist: readonly Evsel[], run = 0): Profile[] {
+export function groundTruth(
+  spec: MachineSpec,
+  workload: Workload,
+  evlist: readonly Evsel[],
+  { run = 0, by = 'symbol' }: TruthOptions = {},
+): Profile[] {
+  if (by === 'callchain') throw new NoTruthError('call chains', 'what each chain of calls retired is not kept');
   const sources = evlist.map((evsel) => sourceOf(evsel, spec));
   const { image } = workload;
   const cursor = executed(workload, spec, run);
-  const symbols = cursor.truth();
+  const places = by === 'instruction' ? cursor.truthByInstruction() : cursor.truth();
+  const nameOf = namer(workload, by);
   const totals = cursor.totals(eventVector());
   return evlist.map((evsel, i) => {
     const { column, scale } = sources[i]!;
     const weights = new Map<string, number>();
     let sum = 0;
-    for (const { dso, symbol, totals: retired } of symbols) {
+    for (const place of places) {
+      const { dso, totals: retired } = place;
       const path = image.dsos[dso]!.path;
-      const key = profileKey({ comm: image.comm, dso: path.slice(path.lastIndexOf('/') + 1), symbol });
+      const key = profileKey({ comm: image.comm, dso: path.slice(path.lastIndexOf('/') + 1), symbol: nameOf(place) });
       weights.set(key, (weights.get(key) ?? 0) + retired[column]! * scale);
       sum += retired[column]!;
     }
     if (sum !== totals[column])
       throw new Error(`the ledger of '${evsel.name}' does not add up: ${sum} of ${totals[column]}`);
-    return { event: evsel.name, label: 'truth', samples: Infinity, lost: 0, throttled: 0, weights };
+    return {
+      event: evsel.name,
+      rings: 'u',
+      label: 'truth',
+      samples: Infinity,
+      lost: 0,
+      throttled: 0,
+      weights,
+      origin: originOf(spec, run),
+    };
   });
 }
 
@@ -49,14 +75,7 @@ export function trueCounts(
   evlist: readonly Evsel[],
   runs = 1,
 ): (number | undefined)[] {
-  const sources = evlist.map((evsel) => {
-    try {
-      return sourceOf(evsel, spec);
-    } catch (error) {
-      if (error instanceof NoTruthError) return undefined;
-      throw error;
-    }
-  });
+  const sources = evlist.map((evsel) => (hasTruth(spec, evsel) ? sourceOf(evsel, spec) : undefined));
   const sums = sources.map(() => 0);
   for (let run = 0; run < runs; run++) {
     const totals = executed(workload, spec, run).totals(eventVector());
@@ -71,6 +90,31 @@ function executed({ image }: Workload, spec: MachineSpec, run: number): ReturnTy
   cursor.arm([CYCLES]);
   cursor.advance(new Float64Array([Infinity]));
   return cursor;
+}
+
+/** What a place is called in a profile of that granularity, as profile/build.ts calls a sample's. */
+function namer({ image }: Workload, by: Granularity): (place: SymbolTruth | InstructionTruth) => string {
+  if (by === 'dso') return () => '';
+  if (by === 'symbol') return ({ symbol }) => symbol;
+  const starts = new Map<string, number>();
+  for (const [i, { symbols, base }] of image.dsos.entries())
+    for (const { name, offset } of symbols) starts.set(`${i} ${name}`, base + offset);
+  return (place) => {
+    const start = starts.get(`${place.dso} ${place.symbol}`);
+    if (start === undefined || !('address' in place)) throw new Error(`${place.symbol} has no address`);
+    return `${place.symbol}+0x${(place.address - start).toString(16)}`;
+  };
+}
+
+/** Whether programs retire such an event at all. */
+export function hasTruth(spec: MachineSpec, evsel: Evsel): boolean {
+  try {
+    sourceOf(evsel, spec);
+    return true;
+  } catch (error) {
+    if (error instanceof NoTruthError) return false;
+    throw error;
+  }
 }
 
 function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {

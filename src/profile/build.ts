@@ -7,20 +7,22 @@
  * Not modelled: the threads of a process apart; addresses without a symbol, which one run has elsewhere than the next, are
  * one row of their file unless instructions are told apart.
  */
+import type { Nanos } from '../units.ts';
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
+import { PERF_RECORD, type PerfEventAttr, type SampleRecord } from '../uapi/perf-event.ts';
 import type { Sym, SymbolSource } from './dso.ts';
 import type { Location } from './machine.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
 import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
-import { Tally, type TallyRow, type TickClock, UNKNOWN_TICK } from './tally.ts';
+import { Tally, type TallyRow } from './tally.ts';
 
 export interface BuildOptions {
   /** What the profiles are called. */
   readonly label: string;
   /** What is counted apart; functions if absent. */
   readonly by?: Granularity;
-  readonly clock?: TickClock;
+  /** Length of the sampling kernel's ticks, which begin at its multiples; absent: unknown. */
+  readonly tick?: Nanos;
   readonly origin?: Origin;
 }
 
@@ -29,7 +31,10 @@ export const NO_SYMBOL = '[unknown]';
 
 const hex = (n: number): string => `0x${BigInt.asUintN(64, BigInt(n)).toString(16)}`;
 
-/** Fields that tell one event's samples from another's, gathered record by record. */
+const ringsOf = ({ exclude_user, exclude_kernel }: PerfEventAttr): string =>
+  `${exclude_user === true ? '' : 'u'}${exclude_kernel === true ? '' : 'k'}`;
+
+/** One profile for each event, gathered record by record. */
 export class ProfileBuilder {
   readonly #options: BuildOptions;
   readonly #evlist: readonly Evsel[];
@@ -41,7 +46,7 @@ export class ProfileBuilder {
     this.#options = options;
     this.#evlist = evlist;
     this.#tallies = evlist.map(
-      ({ attr }) => new Tally(options.clock ?? UNKNOWN_TICK, attr.freq === true ? attr.sample_period : undefined),
+      ({ attr }) => new Tally(attr.freq === true ? attr.sample_period : undefined, options.tick),
     );
     this.#known = evlist.map(() => new Map());
   }
@@ -56,7 +61,7 @@ export class ProfileBuilder {
       const al = machine.resolve(sample);
       tally.add(this.#row(tally, evsel, al, replayed), sample.period, sample.time, sample.cpu ?? 0, sample.ip);
     } else if (record.type === PERF_RECORD.THROTTLE) tally.throttle(record.time);
-    else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(record.time);
+    else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(record.time, record.cpu ?? 0);
     else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES) tally.lost += record.lost;
   }
 
@@ -82,15 +87,16 @@ export class ProfileBuilder {
   /** The profiles, one for each event, in the order of the evlist; the builder is of no use afterwards. */
   finish(): Profile[] {
     const { label, origin } = this.#options;
-    return this.#evlist.map(({ name }, i) => {
+    return this.#evlist.map(({ name, attr }, i) => {
       const tally = this.#tallies[i]!;
       return {
         event: name,
+        rings: ringsOf(attr),
         label,
         samples: tally.samples,
         lost: tally.lost,
         throttled: tally.throttled,
-        weights: new Map([...tally.rows].map(([key, { weight }]) => [key, weight])),
+        weights: new Map([...tally.rows].map(([key, { sum }]) => [key, sum])),
         sampling: tally.sampling(),
         ...(origin && { origin }),
       };

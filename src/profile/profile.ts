@@ -4,6 +4,7 @@
  * Ground truth (samples: Infinity, hence intervals of no width), a recording and a table somebody printed are the same
  * type, so one comparison answers both "how far from the truth?" and "which design is nearer?".
  */
+import type { DesignEffect } from '../stats/clustering.ts';
 import type { Nanos } from '../units.ts';
 
 /** A function as a profile knows it, apart from its address. */
@@ -18,6 +19,8 @@ export interface ProfileKey {
 export interface Profile {
   /** Name of the event that was sampled or counted; '' if nothing says. */
   readonly event: string;
+  /** Rings it was counted in, as modifiers ("u", "k", "uk"); absent if only the name says. */
+  readonly rings?: string;
   /** What it is called beside others: a file, a design, "truth". */
   readonly label: string;
   /** Samples taken; Infinity for ground truth; undefined if nothing says. */
@@ -40,16 +43,10 @@ export interface Profile {
 export interface Sampling {
   /** Sum of the squared weights of the samples: with their total it gives Kish's effective number. */
   readonly sumOfSquares: number;
-  /**
-   * Variance of the shares as the ticks have it, over what as many independent samples of these weights would have; 1 if
-   * there are too few ticks to tell. Above 1 if samples of one tick resemble each other.
-   */
-  readonly designEffect: number;
-  /** Ticks with samples (per CPU). */
-  readonly ticks: number;
-  /** ns of a tick. */
-  readonly tick: Nanos;
-  /** Samples by where in a tick they fell, a sixteenth of it each; absent if the recording does not say how ticks lie. */
+  /** By how much samples that a throttled event takes together say less than as many scattered ones. */
+  readonly clustering: DesignEffect;
+  /** ns of a tick, and samples by where in a tick they fell, a sixteenth of it each; absent if the recording does not know. */
+  readonly tick?: Nanos;
   readonly phases?: readonly number[];
   /** ns from the first to the last sample. */
   readonly span: Nanos;
@@ -96,6 +93,9 @@ export function parseProfileKey(key: string): ProfileKey {
   const [comm = '', dso = '', symbol = ''] = key.split(SEPARATOR);
   return { comm, dso, symbol };
 }
+
+/** Ground truth: shares without error. */
+export const isExact = ({ samples }: Pick<Profile, 'samples'>): boolean => samples === Infinity;
 
 /** Sum of all weights. */
 export function totalWeight(profile: Pick<Profile, 'weights'>): number {

@@ -2,47 +2,34 @@
  * Samples of one event added up as they come, in memory that grows with the code that was sampled and not with the number
  * of samples.
  *
- * Samples of one tick are a cluster: a throttled kernel takes two right after each other, and a program's phases outlast a
- * tick. With y the weight of a row and w the weight of everything in one cluster, the variance of the row's share p is
- * Σ(y − p·w)² / W², which needs only Σy², Σy·w and Σw², so that no sample has to be kept.
- * Source: the ratio estimator of cluster samples, W. Cochran, Sampling Techniques, chapter 6.
- * Not modelled: clusters longer than a tick.
+ * Samples that a throttled event takes from one UNTHROTTLE to the next are a burst; how much less they say for it
+ * (stats/clustering.ts) needs only sums of squares by burst, so that no sample has to be kept.
  */
+import { type DesignEffect, designEffectOf } from '../stats/clustering.ts';
 import { nanos, type Nanos } from '../units.ts';
 import type { Periods, Sampling } from './profile.ts';
 
-/** Clusters below which their variance says nothing. */
-const FEWEST_CLUSTERS = 30;
+/** Parts of a tick that are told apart, and periods that are remembered. */
 const PHASES = 16;
 const TRACE = 512;
 
 /** One row of a profile while it grows. */
 export interface TallyRow {
   readonly key: string;
-  weight: number;
-  /** Σ of squared sample weights. */
+  /** Weight, and sum of squared sample weights. */
+  sum: number;
   squares: number;
-  /** Σy² and Σy·w over closed clusters. */
-  clusterSquares: number;
-  clusterCross: number;
+  /** Over the bursts that have ended: its squared weight in each, and its weight times the burst's. */
+  burstSquares: number;
+  burstCross: number;
 }
 
-/** How samples lie in time. */
-export interface TickClock {
-  /** ns. */
-  readonly tick: Nanos;
-  /** Ticks begin at multiples of `tick`. */
-  readonly aligned: boolean;
-}
-
-/** HZ=250 and no word on where its ticks begin: what is assumed of a recording that does not say. */
-export const UNKNOWN_TICK: TickClock = { tick: nanos(4_000_000), aligned: false };
-
-/** What one CPU's samples of one tick weigh. */
-interface Cluster {
-  readonly tick: number;
+/** One CPU's samples since the event was started there: their weights by row, and the sums of their weights' powers. */
+interface Burst {
   readonly weights: Map<TallyRow, number>;
-  weight: number;
+  w1: number;
+  w2: number;
+  w4: number;
 }
 
 export class Tally {
@@ -50,15 +37,20 @@ export class Tally {
   samples = 0;
   lost = 0;
   throttled = 0;
-  readonly #clock: TickClock;
+  readonly #tick: Nanos | undefined;
   readonly #frequency: number | undefined;
-  readonly #open = new Map<number, Cluster>();
+  readonly #open = new Map<number, Burst>();
   readonly #phases = new Float64Array(PHASES);
   readonly #addresses = new Map<number, number>();
   readonly #trace: number[] = [];
   #stride = 1;
-  #clusters = 0;
-  #clusterSquares = 0;
+  #bursts = 0;
+  #pairs = 0;
+  #burstSquares = 0;
+  #burstCross = 0;
+  #squares = 0;
+  #cubes = 0;
+  #started = false;
   #first = 0;
   #smallest = Infinity;
   #largest = 0;
@@ -70,9 +62,9 @@ export class Tally {
   #lastAddress: number | undefined;
   #repeats = 0;
 
-  /** `frequency`: what -F asked for; undefined with -c. */
-  constructor(clock: TickClock, frequency: number | undefined) {
-    this.#clock = clock;
+  /** `frequency`: what -F asked for; undefined with -c. `tick`: ticks begin at its multiples; undefined: nobody knows. */
+  constructor(frequency: number | undefined, tick: Nanos | undefined) {
+    this.#tick = tick;
     this.#frequency = frequency;
   }
 
@@ -80,7 +72,7 @@ export class Tally {
   row(key: string): TallyRow {
     let row = this.rows.get(key);
     if (!row) {
-      row = { key, weight: 0, squares: 0, clusterSquares: 0, clusterCross: 0 };
+      row = { key, sum: 0, squares: 0, burstSquares: 0, burstCross: 0 };
       this.rows.set(key, row);
     }
     return row;
@@ -89,19 +81,21 @@ export class Tally {
   add(row: TallyRow, weight: number, time: Nanos, cpu: number, ip: number): void {
     this.#count(weight);
     this.samples++;
-    row.weight += weight;
-    row.squares += weight * weight;
-    const { tick } = this.#clock;
-    const number = Math.floor(time / tick);
-    let cluster = this.#open.get(cpu);
-    if (cluster?.tick !== number) {
-      if (cluster) this.#close(cluster);
-      this.#open.set(cpu, (cluster = { tick: number, weights: new Map(), weight: 0 }));
+    const square = weight * weight;
+    row.sum += weight;
+    row.squares += square;
+    this.#squares += square;
+    this.#cubes += square * weight;
+    let burst = this.#open.get(cpu);
+    if (!burst) this.#open.set(cpu, (burst = { weights: new Map(), w1: 0, w2: 0, w4: 0 }));
+    burst.weights.set(row, (burst.weights.get(row) ?? 0) + weight);
+    burst.w1 += weight;
+    burst.w2 += square;
+    burst.w4 += square * square;
+    if (this.#tick !== undefined) {
+      const phase = Math.floor(((time % this.#tick) * PHASES) / this.#tick);
+      this.#phases[phase] = this.#phases[phase]! + 1;
     }
-    cluster.weights.set(row, (cluster.weights.get(row) ?? 0) + weight);
-    cluster.weight += weight;
-    const phase = Math.floor(((time - number * tick) * PHASES) / tick);
-    this.#phases[phase] = this.#phases[phase]! + 1;
     this.#firstTime = Math.min(this.#firstTime, time);
     this.#lastTime = Math.max(this.#lastTime, time);
     if (ip === this.#lastAddress) this.#repeats++;
@@ -121,31 +115,37 @@ export class Tally {
     this.#trace.length = TRACE / 2;
   }
 
-  #close({ weights, weight }: Cluster): void {
-    this.#clusters++;
-    this.#clusterSquares += weight * weight;
-    for (const [row, y] of weights) {
-      row.clusterSquares += y * y;
-      row.clusterCross += y * weight;
+  #end(cpu: number): void {
+    const burst = this.#open.get(cpu);
+    if (!burst) return;
+    const { weights, w1, w2, w4 } = burst;
+    this.#open.delete(cpu);
+    this.#bursts++;
+    this.#burstSquares += w1 * w1;
+    this.#burstCross += w1 * w2;
+    this.#pairs += (w2 * w2 - w4) / 2;
+    for (const [row, weight] of weights) {
+      row.burstSquares += weight * weight;
+      row.burstCross += weight * w1;
     }
   }
 
-  /** The event was stopped, or goes on. */
+  /** The event was stopped, or goes on, on a CPU. */
   throttle(time: Nanos): void {
     this.throttled++;
     this.#stoppedAt ??= time;
   }
-  unthrottle(time: Nanos): void {
+  unthrottle(time: Nanos, cpu: number): void {
+    this.#started = true;
+    this.#end(cpu);
     if (this.#stoppedAt !== undefined) this.#stopped += Math.max(0, time - this.#stoppedAt);
     this.#stoppedAt = undefined;
   }
 
   /** What the samples so far say of their taking. */
   sampling(): Sampling {
-    for (const cluster of this.#open.values()) this.#close(cluster);
-    this.#open.clear();
-    let [sumOfSquares, evenness] = [0, 0];
-    for (const { squares } of this.rows.values()) sumOfSquares += squares;
+    for (const cpu of this.#open.keys()) this.#end(cpu);
+    let evenness = 0;
     for (const count of this.#addresses.values()) evenness += (count / this.samples) ** 2;
     const periods: Periods = {
       frequency: this.#frequency,
@@ -157,11 +157,9 @@ export class Tally {
       stride: this.#stride,
     };
     return {
-      sumOfSquares,
-      designEffect: this.#designEffect(sumOfSquares),
-      ticks: this.#clusters,
-      tick: this.#clock.tick,
-      ...(this.#clock.aligned && { phases: [...this.#phases] }),
+      sumOfSquares: this.#squares,
+      clustering: this.#clustering(),
+      ...(this.#tick !== undefined && { tick: this.#tick, phases: [...this.#phases] }),
       span: nanos(this.samples > 0 ? this.#lastTime - this.#firstTime : 0),
       stopped: nanos(this.#stopped),
       periods,
@@ -170,16 +168,18 @@ export class Tally {
     };
   }
 
-  #designEffect(sumOfSquares: number): number {
-    if (this.#clusters < FEWEST_CLUSTERS || this.#total === 0) return 1;
-    let [clustered, single] = [0, 0];
-    for (const { weight, squares, clusterSquares, clusterCross } of this.rows.values()) {
-      const p = weight / this.#total;
-      clustered += clusterSquares - 2 * p * clusterCross + p * p * this.#clusterSquares;
-      single += squares * (1 - 2 * p) + p * p * sumOfSquares;
-    }
-    // One row alone has no variance to compare.
-    if (single <= 0) return 1;
-    return (clustered * this.#clusters) / (this.#clusters - 1) / single;
+  #clustering(): DesignEffect {
+    // An event that was never started anew has no bursts: each sample stands alone.
+    const alone = !this.#started;
+    const all = {
+      bursts: alone ? this.samples : this.#bursts,
+      sum: this.#total,
+      squares: this.#squares,
+      cubes: this.#cubes,
+      burstSquares: alone ? this.#squares : this.#burstSquares,
+      burstCross: alone ? this.#cubes : this.#burstCross,
+      pairs: alone ? 0 : this.#pairs,
+    };
+    return designEffectOf([...this.rows.values()], all);
   }
 }

@@ -81,60 +81,46 @@ interface Sizes {
 /** What the sum of squares around estimated shares is short of the one around true shares, if bursts do not matter. */
 const kept = ({ sum, squares, mixed, size }: Sizes): number => 1 - (2 * mixed) / (sum * squares) + size / (sum * sum);
 
-/** Measures how far bursts lower the evidence in a profile. */
-export function designEffect({ symbols, symbol, weight, burst }: Samples): DesignEffect {
-  const n = symbol.length;
-  const weightOf = (s: number): number => weight?.[s] ?? 1;
+/** What one symbol adds to the estimate; x is its weight in a burst, W that of the burst. */
+export interface SymbolSums {
+  /** Its weight, and the sum of its samples' squared weights. */
+  readonly sum: number;
+  readonly squares: number;
+  /** sum_c x^2, and sum_c x W. */
+  readonly burstSquares: number;
+  readonly burstCross: number;
+}
 
-  const share = new Float64Array(symbols.length);
-  const alone: Sizes = { sum: 0, squares: 0, mixed: 0, size: 0 };
-  for (let s = 0; s < n; s++) {
-    const w = weightOf(s);
-    share[symbol[s]!]! += w;
-    alone.sum += w;
-    alone.squares += w * w;
-    alone.mixed += w * w * w;
-  }
-  alone.size = alone.squares;
-  const together: Sizes = { ...alone, mixed: 0, size: 0 };
-  for (let i = 0; i < share.length; i++) share[i]! /= alone.sum;
+/** What all samples together add to it. */
+export interface BurstSums {
+  readonly bursts: number;
+  /** sum_s w, w^2 and w^3. */
+  readonly sum: number;
+  readonly squares: number;
+  readonly cubes: number;
+  /** sum_c W^2, and sum_c W sum w^2. */
+  readonly burstSquares: number;
+  readonly burstCross: number;
+  /** sum_c of w^2 v^2 over its pairs of samples. */
+  readonly pairs: number;
+}
+
+/** The design effect out of sums, for whoever cannot keep samples and adds these up as bursts end. */
+export function designEffectOf(symbols: readonly SymbolSums[], all: BurstSums): DesignEffect {
+  const { bursts, sum, squares, cubes, burstSquares, burstCross, pairs } = all;
   // Sums over symbols of p^2 and p^3; sum_i (x_i - p_i W)^2 opens into sums over the symbols that a burst has.
-  let [p2, p3] = [0, 0];
-  for (const p of share) {
+  let [p2, p3, between, within] = [0, 0, 0, 0];
+  for (const symbol of symbols) {
+    const p = symbol.sum / sum;
     p2 += p * p;
     p3 += p * p * p;
+    between += symbol.burstSquares - 2 * p * symbol.burstCross;
+    within += symbol.squares * (1 - 2 * p);
   }
-
-  const order = Uint32Array.from({ length: n }, (_, s) => s);
-  if (burst !== undefined) order.sort((x, y) => burst[x]! - burst[y]! || x - y);
-  const inBurst = new Float64Array(symbols.length);
-  let [between, within, bursts, pairs] = [0, 0, 0, 0];
-  for (let from = 0; from < n; bursts++) {
-    let to = from + 1;
-    if (burst !== undefined) for (const label = burst[order[from]!]; to < n && burst[order[to]!] === label;) to++;
-    let [w1, w2, w4] = [0, 0, 0];
-    for (let at = from; at < to; at++) {
-      const s = order[at]!;
-      const w = weightOf(s);
-      inBurst[symbol[s]!]! += w;
-      w1 += w;
-      w2 += w * w;
-      w4 += w * w * w * w;
-      within += w * w * (1 - 2 * share[symbol[s]!]! + p2);
-    }
-    for (let at = from; at < to; at++) {
-      const i = symbol[order[at]!]!;
-      const x = inBurst[i]!;
-      between += x * x - 2 * x * share[i]! * w1;
-      inBurst[i] = 0;
-    }
-    between += p2 * w1 * w1;
-    together.mixed += w1 * w2;
-    together.size += w1 * w1;
-    pairs += (w2 * w2 - w4) / 2;
-    from = to;
-  }
-
+  between += p2 * burstSquares;
+  within += p2 * squares;
+  const alone: Sizes = { sum, squares, mixed: cubes, size: squares };
+  const together: Sizes = { sum, squares, mixed: burstCross, size: burstSquares };
   const size = together.size / together.squares;
   const left = kept(together);
   if (!(within > 0) || !(left > 0) || pairs === 0)
@@ -150,4 +136,45 @@ export function designEffect({ symbols, symbol, weight, burst }: Samples): Desig
     bursts,
     size,
   };
+}
+
+/** Measures how far bursts lower the evidence in a profile. */
+export function designEffect({ symbols, symbol, weight, burst }: Samples): DesignEffect {
+  const n = symbol.length;
+  const sums = symbols.map(() => ({ sum: 0, squares: 0, burstSquares: 0, burstCross: 0 }));
+  const all = { bursts: 0, sum: 0, squares: 0, cubes: 0, burstSquares: 0, burstCross: 0, pairs: 0 };
+  const order = Uint32Array.from({ length: n }, (_, s) => s);
+  if (burst !== undefined) order.sort((x, y) => burst[x]! - burst[y]! || x - y);
+  const inBurst = new Float64Array(symbols.length);
+  for (let from = 0; from < n; all.bursts++) {
+    let to = from + 1;
+    if (burst !== undefined) for (const label = burst[order[from]!]; to < n && burst[order[to]!] === label;) to++;
+    let [w1, w2, w4] = [0, 0, 0];
+    for (let at = from; at < to; at++) {
+      const s = order[at]!;
+      const w = weight?.[s] ?? 1;
+      const own = sums[symbol[s]!]!;
+      own.sum += w;
+      own.squares += w * w;
+      inBurst[symbol[s]!]! += w;
+      w1 += w;
+      w2 += w * w;
+      w4 += w * w * w * w;
+      all.cubes += w * w * w;
+    }
+    for (let at = from; at < to; at++) {
+      const i = symbol[order[at]!]!;
+      const x = inBurst[i]!;
+      sums[i]!.burstSquares += x * x;
+      sums[i]!.burstCross += x * w1;
+      inBurst[i] = 0;
+    }
+    all.sum += w1;
+    all.squares += w2;
+    all.burstSquares += w1 * w1;
+    all.burstCross += w1 * w2;
+    all.pairs += (w2 * w2 - w4) / 2;
+    from = to;
+  }
+  return designEffectOf(sums, all);
 }

@@ -21,7 +21,7 @@ describe('ground truth', () => {
     const evlist = parseEventList(['cycles:u', 'branches', 'task-clock', 'cycles:k'], 'stat');
     const counted = evlist.slice(0, 2);
     const sums = [0, 1].map((run) =>
-      groundTruth(spec, workload, counted, run).map(({ weights }) => [...weights.values()].reduce((a, b) => a + b)),
+      groundTruth(spec, workload, counted, { run }).map(({ weights }) => [...weights.values()].reduce((a, b) => a + b)),
     );
     expect(trueCounts(spec, workload, evlist)).to.deep.equal([...sums[0]!, undefined, undefined]);
     expect(trueCounts(spec, workload, counted, 2)).to.deep.equal(sums[0]!.map((n, i) => (n + sums[1]![i]!) / 2));

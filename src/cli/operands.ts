@@ -1,0 +1,169 @@
+/** The operands of gperf compare as typed: files read with progress, and truth. */
+import { basename } from 'node:path';
+import { prepareWorkload } from '../experiment/executable.ts';
+import { openOperand, type Operand } from '../experiment/operand.ts';
+import { SetUpError, type MachineSpec } from '../experiment/setup.ts';
+import { specFromText } from '../experiment/spec-text.ts';
+import { groundTruth, hasTruth, NoTruthError } from '../experiment/truth.ts';
+import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
+import type { Granularity, Profile } from '../profile/profile.ts';
+import { TextError } from '../profile/report-text.ts';
+import { fileSymbols } from '../profile/symbolize.ts';
+import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { parseEventList } from '../uapi/parse-events.ts';
+import { WorkloadError } from '../workload/fault.ts';
+import { loadWorkload } from '../workload/registry.ts';
+import type { CommandContext } from './commands.ts';
+import { InputError, UsageError, blamingInput, eventError } from './errors.ts';
+import { optionUsage } from './help.ts';
+import { lex } from './lexer.ts';
+import { COMPARE, type CompareOptions } from './options/compare.ts';
+import { RECORD } from './options/record.ts';
+import { machineOf, withFileErrors } from './simulation.ts';
+import { progress } from './term.ts';
+
+/** What was read of a file, as far as truth needs it. */
+type Made = NonNullable<Operand['session']>;
+
+/**
+ * Profiles of every operand, by event; a file with several tables is several operands. Truth comes last, unless it was
+ * named among the others.
+ */
+export async function readOperands(
+  words: readonly string[],
+  o: CompareOptions,
+  context: CommandContext,
+): Promise<Profile[][]> {
+  const by = (o.by ?? 'symbol') as Granularity;
+  const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
+  const symbols = fileSymbols({ dir: cacheDir, ...(o.symfs === undefined ? {} : { symfs: o.symfs }) });
+  const labels = labelsOf(words);
+  let made: Made | undefined;
+  const operands: (Profile[] | string)[] = [];
+  for (const [i, word] of words.entries()) {
+    if (isTruth(word)) {
+      operands.push(word);
+      continue;
+    }
+    const operand = await withFileErrors(() => openOperand(word, { label: labels[i]!, by, symbols }));
+    try {
+      if (operand.session?.spec !== undefined) made ??= operand.session;
+      operands.push(...byLabel(await readThrough(operand, labels[i]!, context)));
+    } finally {
+      operand.close();
+    }
+  }
+  if (o.truth === true && !words.some(isTruth)) operands.push('truth');
+  const counts = samplesGiven(o.samples, operands);
+  const read = operands.map((operand) => (typeof operand === 'string' ? operand : counts(operand)));
+  return Promise.all(
+    read.map(async (operand) => (typeof operand === 'string' ? truthOf(operand, made, read, o, by) : operand)),
+  );
+}
+
+const isTruth = (word: string): boolean => word === 'truth' || word.startsWith('truth:');
+
+/** Base names, or whole paths where those are not enough. */
+function labelsOf(words: readonly string[]): string[] {
+  const short = words.map((word) => basename(word));
+  return words.map((word, i) => (short.filter((name) => name === short[i]).length > 1 ? word : short[i]!));
+}
+
+/** Profiles of one label are those of several events; another label is another operand. */
+function byLabel(profiles: readonly Profile[]): Profile[][] {
+  const labels = new Map<string, Profile[]>();
+  for (const profile of profiles) labels.set(profile.label, [...(labels.get(profile.label) ?? []), profile]);
+  return [...labels.values()];
+}
+
+async function readThrough(operand: Operand, label: string, context: CommandContext): Promise<Profile[]> {
+  const bar = await progress(context.terminal, `reading ${label}`);
+  try {
+    return await withFileErrors(async () => {
+      const reading = operand.read();
+      for (;;) {
+        const { done, value } = reading.next();
+        if (done) return value;
+        bar.update(operand.size < Infinity ? value / operand.size : 0, `${(value / 2 ** 20).toFixed(0)} MB`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+  } catch (error) {
+    if (error instanceof TextError) throw new InputError(error.message);
+    throw error;
+  } finally {
+    bar.done();
+  }
+}
+
+/** --samples: for the operands that do not know, in order. */
+function samplesGiven(
+  text: string | undefined,
+  operands: readonly (readonly Profile[] | string)[],
+): (profiles: Profile[]) => Profile[] {
+  if (text === undefined) return (profiles) => profiles;
+  const numbers = text.split(',').map((word) => (/^[1-9]\d*$/.test(word) ? Number(word) : NaN));
+  if (numbers.some(Number.isNaN)) throw new UsageError(`--samples ${text}: must be numbers above 0, joined by commas`);
+  const needs = ({ sampling }: Profile): boolean => sampling === undefined;
+  const printed = operands.filter((operand) => typeof operand !== 'string' && operand.some(needs)).length;
+  if (numbers.length !== printed)
+    throw new UsageError(`--samples ${text}: ${numbers.length} numbers for ${printed} printed reports`);
+  return (profiles) => {
+    if (!profiles.some(needs)) return profiles;
+    const samples = numbers.shift()!;
+    return profiles.map((profile) => ({ ...profile, samples, samplesAbbreviated: false }));
+  };
+}
+
+/** The exact profile that `word` asks for: of the recording's own execution, or of a workload. */
+async function truthOf(
+  word: string,
+  made: Made | undefined,
+  others: readonly (readonly Profile[] | string)[],
+  o: CompareOptions,
+  by: Granularity,
+): Promise<Profile[]> {
+  const [name, ...args] = word.slice('truth:'.length).split(/\s+/).filter(Boolean);
+  if (name !== undefined) {
+    const spec = await machineOf({ ...o, vpmu: undefined });
+    const named = others.flatMap((operand) => (typeof operand === 'string' ? [] : operand.map(({ event }) => event)));
+    const events = o.event.length > 0 ? o.event : [...new Set(named.filter((event) => event !== ''))];
+    return exact(spec, [name, ...args], () => parseEventList(events.length > 0 ? events : ['cycles'], 'stat'), by);
+  }
+  if (made?.spec === undefined)
+    throw new UsageError(`there is no truth of what real perf recorded; of a workload: 'truth:WORKLOAD'`);
+  const { path, env, evlist } = made;
+  const spec = await blamingInput(async () => {
+    try {
+      return await specFromText(made.spec!);
+    } catch (error) {
+      if (error instanceof SetUpError) throw new InputError(`${path} was ${error.message}`);
+      throw error;
+    }
+  }, []);
+  const [, command, ...words] = env.cmdline ?? [];
+  if (command !== 'record') throw new InputError(`${path} does not say what was recorded`);
+  return exact(spec, lex(RECORD, words).rest, () => evlist, by);
+}
+
+async function exact(
+  spec: MachineSpec,
+  [name = '', ...args]: readonly string[],
+  evlist: () => readonly Evsel[],
+  by: Granularity,
+): Promise<Profile[]> {
+  const workload = await blamingInput(
+    async () => prepareWorkload(await loadWorkload(name, args), spec, {}),
+    [WorkloadError],
+  );
+  try {
+    const events = evlist();
+    const known = events.filter((evsel) => hasTruth(spec, evsel));
+    return groundTruth(spec, workload, known.length > 0 ? known : events, { by });
+  } catch (error) {
+    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(COMPARE, 'event'));
+    if (error instanceof NoTruthError) throw new UsageError(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Profiles compared: rows side by side, every figure of every pair, and what is known of each operand, as data. Text, web
+ * page and exports are made from this and compute nothing.
+ *
+ * Each operand is compared with the reference, and with truth if truth is among them.
+ */
+import { compareShares, type Comparison } from '../stats/compare.ts';
+import { type Interval, wilson } from '../stats/intervals.ts';
+import { evidenceOf, type Circumstances, type Evidence, type Shares } from '../stats/shares.ts';
+import { canonicalEvent } from './events.ts';
+import { isExact, type Granularity, type Profile, type Sampling, totalWeight } from './profile.ts';
+import { alignRows, type Merge, poolRare, type Row, unversioned } from './rows.ts';
+
+export interface CompareProfilesOptions {
+  readonly by?: Granularity;
+  readonly merges?: readonly Merge[];
+  /** Index of the operand that the others are held against; the first if absent. */
+  readonly reference?: number;
+  /** Independent runs behind each operand; one if absent. */
+  readonly seeds?: number;
+}
+
+/** One of the profiles, and how much can be read out of it. */
+export interface ComparedOperand {
+  readonly label: string;
+  readonly exact: boolean;
+  /** Absent if nothing says how many samples there were: then there is no test. */
+  readonly evidence?: Evidence;
+  readonly profile: Profile;
+  /** Part of the time that sampling was not stopped by throttling; absent if the profile does not know. */
+  readonly duty?: number;
+}
+
+/** Operand `a` against operand `b`. */
+export interface ComparedPair {
+  readonly a: number;
+  readonly b: number;
+  /** Symbols are keyed by rowKey(). */
+  readonly comparison: Comparison;
+  /** False: nothing says how many samples one side has, and only distances mean something. */
+  readonly tested: boolean;
+}
+
+/** What the taking of an operand's samples says against it, besides what the statistics find. */
+export type Note =
+  /** Nothing says how many samples there were. */
+  | { readonly kind: 'UnknownSamples'; readonly operand: number }
+  /** The number of samples was abbreviated ("5K"). */
+  | { readonly kind: 'AbbreviatedSamples'; readonly operand: number; readonly samples: number }
+  /** So many sixteenths of every tick are hardly sampled. */
+  | { readonly kind: 'TickPhase'; readonly operand: number; readonly blind: number }
+  /** Frequency feedback found no end: throttled at a period of a few events. */
+  | { readonly kind: 'CollapsedPeriod'; readonly operand: number; readonly period: number }
+  /** A fixed period, and all samples at a few addresses. */
+  | { readonly kind: 'FewPlaces'; readonly operand: number; readonly period: number; readonly addresses: number };
+
+/** One line of the table. */
+export interface ComparedRow {
+  readonly name: string;
+  readonly dso: string;
+  /** Functions in it, whatever version of their file they come from. */
+  readonly members: number;
+  /** By operand. */
+  readonly shares: readonly { readonly share: number; readonly interval: Interval }[];
+  /** By pair; absent in the row of what is too rare, which no test knows as one. */
+  readonly tests: readonly ({ readonly delta: number; readonly z: number; readonly differs: boolean } | undefined)[];
+}
+
+export interface ComparedProfiles {
+  readonly event: string;
+  readonly by: Granularity;
+  readonly reference: number;
+  readonly operands: readonly ComparedOperand[];
+  readonly pairs: readonly ComparedPair[];
+  readonly rows: readonly ComparedRow[];
+  readonly notes: readonly Note[];
+}
+
+/** Rows above which the rare ones are pooled before anything is tested: comparing ranks takes time by their square. */
+const MOST_ROWS = 2000;
+/** Stands in for an unknown number of samples; nothing that depends on it is shown. */
+const UNKNOWN = 1000;
+
+/** A row as the statistics name it. */
+export const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${name}\0${dso}`;
+/** The function of such a name. */
+export const rowName = (key: string): string => key.slice(0, key.indexOf('\0'));
+
+/** Compares profiles of one event. Throws RangeError if one has no weight. */
+export function compareProfiles(profiles: readonly Profile[], options: CompareProfilesOptions = {}): ComparedProfiles {
+  const { by = 'symbol', merges = [], reference = 0, seeds = 1 } = options;
+  const aligned = alignRows(profiles, merges);
+  const rows = aligned.length > MOST_ROWS ? poolRare(aligned, profiles) : aligned;
+  const shares = profiles.map((profile, i) => sharesOf(profile, rows, i, seeds));
+  const operands = profiles.map((profile, i): ComparedOperand => {
+    const duty = dutyOf(profile.sampling);
+    return {
+      label: profile.label,
+      exact: isExact(profile),
+      profile,
+      ...(profile.samples !== undefined && { evidence: evidenceOf(shares[i]!) }),
+      ...(duty !== undefined && { duty }),
+    };
+  });
+  const truth = profiles.findIndex(isExact);
+  const pairs: ComparedPair[] = [];
+  for (const b of new Set([reference, ...(truth >= 0 ? [truth] : [])]))
+    for (const [a, profile] of profiles.entries()) {
+      if (a === b || (a === truth && b === reference)) continue;
+      pairs.push({
+        a,
+        b,
+        comparison: compareShares(shares[a]!, shares[b]!),
+        tested: profile.samples !== undefined && profiles[b]!.samples !== undefined,
+      });
+    }
+  return {
+    event: profiles[reference]!.event,
+    by,
+    reference,
+    operands,
+    pairs,
+    rows: tableRows(poolRare(rows, profiles), operands, pairs),
+    notes: profiles.flatMap(notesOf),
+  };
+}
+
+/** Part of its due of samples below which a sixteenth of a tick is hardly sampled, and how many of them are worth a word. */
+const HARDLY = 0.25;
+const BLIND = 2;
+/** Mean period at which no program's events can be told apart. */
+const COLLAPSED = 1000;
+/** Addresses below which a fixed period is suspected of keeping step with a loop, and samples that make it a suspicion. */
+const FEW_ADDRESSES = 3;
+const SUSPICIOUS_SAMPLES = 100;
+
+function notesOf(profile: Profile, operand: number): Note[] {
+  const notes: Note[] = [];
+  const { samples, sampling, throttled } = profile;
+  if (samples === undefined) notes.push({ kind: 'UnknownSamples', operand });
+  else if (profile.samplesAbbreviated) notes.push({ kind: 'AbbreviatedSamples', operand, samples });
+  if (!sampling || samples === undefined || samples < SUSPICIOUS_SAMPLES) return notes;
+  const { phases = [], periods, addresses } = sampling;
+  const blind = phases.filter((n) => n * phases.length < HARDLY * samples).length;
+  if (blind >= BLIND) notes.push({ kind: 'TickPhase', operand, blind });
+  if (periods.frequency !== undefined && throttled > 0 && periods.mean < COLLAPSED)
+    notes.push({ kind: 'CollapsedPeriod', operand, period: periods.mean });
+  if (periods.frequency === undefined && addresses < FEW_ADDRESSES)
+    notes.push({ kind: 'FewPlaces', operand, period: periods.first, addresses });
+  return notes;
+}
+
+function dutyOf(sampling: Sampling | undefined): number | undefined {
+  return sampling === undefined || sampling.span === 0 ? undefined : Math.max(0, 1 - sampling.stopped / sampling.span);
+}
+
+function sharesOf(profile: Profile, rows: readonly Row[], i: number, seeds: number): Shares {
+  const weights = new Map(rows.map((row) => [rowKey(row), row.weights[i]!]));
+  const { event, lost, throttled, samples = UNKNOWN, sampling } = profile;
+  const periods = sampling?.periods;
+  const circumstances: Circumstances = {
+    event: event === '' ? undefined : canonicalEvent(profile),
+    lost,
+    throttled,
+    fixedPeriod: periods && periods.frequency === undefined ? periods.first : undefined,
+    seeds,
+  };
+  if (isExact(profile)) return { exact: true, weights, circumstances };
+  return {
+    weights,
+    samples,
+    circumstances,
+    ...(sampling && {
+      moments: { sum: totalWeight(profile), sumOfSquares: sampling.sumOfSquares },
+      clustering: sampling.clustering,
+    }),
+  };
+}
+
+function tableRows(
+  rows: readonly Row[],
+  operands: readonly ComparedOperand[],
+  pairs: readonly ComparedPair[],
+): ComparedRow[] {
+  const totals = operands.map(({ profile }) => totalWeight(profile));
+  const tested = pairs.map(({ comparison }) => new Map(comparison.symbols.map((row) => [row.symbol, row])));
+  return rows.map((row) => ({
+    name: row.name,
+    dso: row.dso,
+    members: new Set(row.members.map(({ dso, symbol }) => `${unversioned(dso)}\0${symbol}`)).size,
+    shares: operands.map(({ evidence }, i) => {
+      const share = row.weights[i]! / totals[i]!;
+      return { share, interval: wilson(share, evidence?.effective ?? UNKNOWN) };
+    }),
+    tests: tested.map((byKey) => byKey.get(rowKey(row))),
+  }));
+}

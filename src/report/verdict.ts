@@ -1,0 +1,106 @@
+/** Verdicts, and reasons to distrust them, as sentences: the same in text, web page and exports. */
+import { type ComparedPair, type ComparedProfiles, type Note, rowName } from '../profile/compare.ts';
+import type { Driver } from '../stats/verdict.ts';
+import { reason, REMEDY } from '../stats/warnings.ts';
+import { fixed } from './table.ts';
+
+/** A share in percentage points. */
+export const points = (share: number): string => fixed(100 * share, 2);
+/** The same with its sign. */
+export const signed = (share: number): string => `${share < 0 ? '-' : '+'}${points(Math.abs(share))}`;
+
+/** A probability as a person reads it. */
+export function probability(p: number): string {
+  if (p === 0) return '< 1e-300';
+  return p < 0.001 ? p.toExponential(1) : fixed(p, p < 0.1 ? 3 : 2);
+}
+
+/** Drivers that a sentence names. */
+const NAMED = 2;
+
+const driver = ({ symbol, delta }: Driver): string => `${rowName(symbol)} (${signed(delta)})`;
+
+/** One sentence on one pair. */
+export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparison, tested }: ComparedPair): string {
+  const [first, second] = [operands[a]!.label, operands[b]!.label];
+  const { kind, p, tvd, floor, minimumDetectableShift, drivers, merge } = comparison.verdict;
+  if (!tested)
+    return `${first} and ${second} are ${points(tvd)} pp apart; without the number of samples nobody knows whether that is noise.`;
+  const detects = `could detect >= ${points(minimumDetectableShift)} pp`;
+  const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)} (p = ${probability(p)})`;
+  if (kind === 'indistinguishable')
+    return `${first} and ${second} are indistinguishable at this n (${detects}): ${apart}.`;
+  const named = drivers.slice(0, NAMED).map(driver).join(' and ');
+  const what =
+    kind === 'materially-different'
+      ? `materially different, driven by ${named}: ${apart}`
+      : `different but small: driven by ${named}; ${apart}`;
+  const left = merge && `${points(merge.tvd)} pp (p = ${probability(merge.p)})`;
+  const merged =
+    merge === undefined
+      ? ''
+      : merge.restores
+        ? ` Counting ${merge.symbols.map(rowName).join(' and ')} as one restores agreement: ${left}.`
+        : ` Counting ${merge.symbols.map(rowName).join(' and ')} as one does not restore agreement: ${left}.`;
+  return `${first} and ${second} are ${what}; ${detects}.${merged}`;
+}
+
+/** Reasons not to believe a comparison that share a remedy. */
+export interface Distrust {
+  readonly kinds: readonly string[];
+  readonly reasons: readonly string[];
+  readonly remedy: string;
+}
+
+/** All of them, each reason once. */
+export function distrusts(compared: ComparedProfiles): Distrust[] {
+  const byRemedy = new Map<string, { kinds: Set<string>; reasons: Set<string> }>();
+  const add = (kind: string, why: string, remedy: string): void => {
+    let group = byRemedy.get(remedy);
+    if (!group) byRemedy.set(remedy, (group = { kinds: new Set(), reasons: new Set() }));
+    group.kinds.add(kind);
+    group.reasons.add(why);
+  };
+  const label = (operand: number): string => compared.operands[operand]!.label;
+  const short = new Map<number, number>();
+  for (const { a, b, comparison } of compared.pairs)
+    for (const warning of comparison.warnings)
+      if (warning.kind === 'TooFewSamples') {
+        const operand = warning.which === 'a' ? a : b;
+        short.set(operand, Math.max(short.get(operand) ?? 0, warning.needed));
+      }
+  for (const { a, b, comparison, tested } of compared.pairs)
+    for (const warning of comparison.warnings)
+      if (warning.kind === 'TooFewSamples' && warning.needed < short.get(warning.which === 'a' ? a : b)!) continue;
+      else if (tested || warning.kind === 'UnsharedSymbols' || warning.kind === 'DifferentEvents')
+        add(
+          warning.kind,
+          reason(warning, (which) => label(which === 'a' ? a : b)),
+          REMEDY[warning.kind],
+        );
+  for (const note of compared.notes) add(note.kind, noteReason(note, label(note.operand)), NOTE_REMEDY[note.kind]);
+  return [...byRemedy].map(([remedy, { kinds, reasons }]) => ({ kinds: [...kinds], reasons: [...reasons], remedy }));
+}
+
+function noteReason(note: Note, label: string): string {
+  switch (note.kind) {
+    case 'UnknownSamples':
+      return `nothing says how many samples ${label} was made of`;
+    case 'AbbreviatedSamples':
+      return `the samples of ${label} were abbreviated: at least ${note.samples}`;
+    case 'TickPhase':
+      return `${label} hardly samples ${note.blind}/16 of every tick: what keeps step with the tick is seen too often or never`;
+    case 'CollapsedPeriod':
+      return `the period of ${label} collapsed to ${fixed(note.period, 0)} events: a sample is due whenever sampling is on, and its weight means nothing`;
+    case 'FewPlaces':
+      return `with a fixed period of ${note.period} the samples of ${label} fall on as good as ${fixed(note.addresses, 1)} addresses: the period may keep step with a loop`;
+  }
+}
+
+const NOTE_REMEDY: Readonly<Record<Note['kind'], string>> = {
+  UnknownSamples: 'say so (--samples), or print the report with -n',
+  AbbreviatedSamples: 'print the report with -n, or say how many there were (--samples)',
+  CollapsedPeriod: 'sample with a fixed period (-c)',
+  TickPhase: 'sample less often (-F), so that the event is not throttled at every tick',
+  FewPlaces: 'take a period that is prime (-c), or a frequency (-F)',
+};

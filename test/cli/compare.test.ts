@@ -1,0 +1,112 @@
+/** gperf compare as a command: operands, choices among them, and how it says no. */
+import { expect } from 'chai';
+import { resolve } from 'node:path';
+import { place, type Place } from './e2e.ts';
+
+const RFC = resolve('fixtures/compare/rfc.txt');
+const [LEGACY, V2, HOST] = ['legacy', 'v2', 'host'].map((name) => resolve(`fixtures/compare/rfc-${name}.txt`)) as [
+  string,
+  string,
+  string,
+];
+
+describe('gperf compare', function () {
+  this.timeout(60_000);
+  let p: Place;
+  before(async () => {
+    p = place();
+    const record = ['record', '-q', '-F', '1000', '-e', 'cpu-cycles:u,branches:u'];
+    await p.gperf([...record, '--vpmu', 'host', '-o', 'a.data', 'noploop', '0.3']);
+    await p.gperf([...record, '--vpmu', 'host', '--seed', 'b', '-o', 'b.data', 'noploop', '0.3']);
+  });
+  after(() => p.remove());
+
+  it('says first whether they differ, then shows by how much, then why not to trust it', async () => {
+    const { stdout, status } = await p.gperf(['compare', HOST, V2]);
+    expect(status).to.equal(0);
+    const lines = stdout.split('\n');
+    expect(lines[0]).to.match(
+      /^rfc-v2\.txt and rfc-host\.txt are materially different, driven by __random \(\+2\.14\) and bar \(\+1\.93\): 4\.07 pp apart, where noise alone makes 0\.86 \(p = 1\.\de-20\); could detect >= 1\.\d\d pp\. Counting /,
+    );
+    expect(stdout).to.include('\n  12.14% +-0.45  14.07% +-0.45  +1.93   5.93  *  ftest          bar\n');
+    expect(stdout).to.match(/# Before you trust this:\n(#  - .*\n)+# {6}\w/);
+  });
+
+  it('takes the tables of one text for several profiles', async () => {
+    const { stdout } = await p.gperf(['compare', '-q', '--reference', 'Test in Host', RFC]);
+    expect(stdout.split('\n').map((line) => line.split(' are ')[0])).to.deep.equal([
+      'Test in Guest without optimization and Test in Host',
+      'Test in Guest with this optimization and Test in Host',
+      '',
+    ]);
+  });
+
+  it('compares every event that all have, with the truth of the execution that was recorded', async () => {
+    const { stdout, stderr } = await p.gperf('compare --truth a.data b.data');
+    expect(stderr).to.equal('');
+    expect(stdout.match(/^# Event '.*'$/gm)).to.deep.equal(["# Event 'cpu-cycles:u'", "# Event 'branches:u'"]);
+    expect(stdout).to.match(/^# +truth +a\.data +b\.data +Delta +z +Shared Object +Symbol$/m);
+    const chosen = await p.gperf('compare --truth -e branches a.data b.data');
+    expect(chosen.stdout).to.equal(
+      stdout.slice(stdout.indexOf('\n\n', stdout.indexOf('Before')) + 2).replace(/^\s*/, ''),
+    );
+    const named = await p.gperf(['compare', '-q', '-e', 'branches', '--vpmu', 'host', 'a.data', 'truth:noploop 0.3']);
+    expect(named.stdout).to.match(/^a\.data and truth are /);
+  });
+
+  it('counts as one what it is told to', async () => {
+    const { stdout } = await p.gperf(['compare', '--merge', 'plt', '--merge', 'libc*:*', HOST, V2]);
+    expect(stdout).to.match(/libc\*:\* \(\d+ merged\)/);
+    const { stdout: files } = await p.gperf('compare --by dso a.data b.data');
+    expect(files).to.match(/\+-.*noploop$/m);
+    const { stdout: instructions } = await p.gperf('compare --by instruction --truth a.data b.data');
+    expect(instructions).to.match(/noploop +noploop\+0x[0-9a-f]+$/m);
+  });
+
+  for (const [words, message, code] of [
+    [['compare'], /^nothing to compare\n\n Usage: gperf compare/, 129],
+    [['compare', 'a.data'], /^a\.data has nothing to be compared with$/m, 129],
+    [['compare', 'a.data', 'none.data'], /^failed to open none\.data: No such file or directory$/m, 255],
+    [['compare', 'a.data', resolve('package.json')], /^\S*package\.json is neither a recording \(perf\.data\), nor /, 255],
+    [
+      ['compare', '-e', 'cycels', 'a.data', 'b.data'],
+      /^a\.data has no event cycels \(it has cpu-cycles:u, branches:u\)$/m,
+      129,
+    ],
+    [
+      ['compare', '--reference', 'c.data', 'a.data', 'b.data'],
+      /^--reference c\.data: no such profile \(did you mean \w\.data\?\)$/m,
+      129,
+    ],
+    [['compare', '--by', 'line', 'a.data', 'b.data'], /line/, 129],
+    [
+      ['compare', HOST, 'truth'],
+      /^there is no truth of what real perf recorded; of a workload: 'truth:WORKLOAD'$/m,
+      129,
+    ],
+    [['compare', '--samples', '5,x', HOST, V2], /^--samples 5,x: must be numbers above 0, joined by commas$/m, 129],
+    [['compare', '--samples', '5', HOST, V2, LEGACY], /^--samples 5: 1 numbers for 3 printed reports$/m, 129],
+    [
+      ['compare', '--by', 'callchain', '--truth', 'a.data', 'b.data'],
+      /^there is no ground truth for 'call chains': /,
+      129,
+    ],
+  ] as const)
+    it(`refuses ${
+      words
+        .slice(1)
+        .map((word) => word.replace(/.*\//, ''))
+        .join(' ') || 'nothing'
+    }`, async () => {
+      const { stderr, status } = await p.gperf(words);
+      expect(stderr).to.match(message);
+      expect(status).to.equal(code);
+    });
+
+  it('says where a damaged recording ends', async () => {
+    p.write('cut.data', p.read('a.data').subarray(0, 2000));
+    const { stderr, status } = await p.gperf('compare a.data cut.data');
+    expect(stderr).to.match(/^cut\.data is truncated at offset 0x[0-9a-f]+: .*\n$/);
+    expect(status).to.equal(255);
+  });
+});
