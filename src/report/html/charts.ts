@@ -1,0 +1,172 @@
+/**
+ * Numbers drawn: bars with whiskers and panels over time, as markup that needs no script.
+ *
+ * Positions across a figure are percentages of its width, so that one drawing serves a telephone and a desk; heights are
+ * pixels, so that its texts keep their size. Every figure says in words what it shows, and tells subjects apart by their
+ * labels as well as by colour.
+ *
+ * Not modelled: axes that do not begin at zero; logarithmic ones.
+ */
+import { type Markup, markup } from './markup.ts';
+import type { BarRow, Bars, Estimate, Series, Timeline } from './model.ts';
+import type { Hues } from './palette.ts';
+
+/** A position in percent, to a thousandth of one: no screen shows more, and the bytes stay few. */
+export const percent = (part: number): string => `${Number((100 * part).toFixed(3))}%`;
+
+/** Values of an axis from zero that reaches `most`: round ones, no more than some five. */
+export function ticksTo(most: number, wanted = 5): number[] {
+  if (!(most > 0)) return [0, 1];
+  let unit = 1;
+  while (unit * 10 <= most) unit *= 10;
+  while (unit > most) unit /= 10;
+  // A power of ten, or a half, a fifth, a twentieth of it, is the step that comes nearest.
+  const step = [unit / 10, unit / 5, unit / 2, unit, 2 * unit, 5 * unit].find((s) => most / s <= wanted)!;
+  const steps = Math.ceil(most / step - 1e-9);
+  return Array.from({ length: steps + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+}
+
+/** "1,200,000": a value of an axis. */
+const grouped = (value: number): string =>
+  value.toString().replace(/^\d+/, (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ','));
+
+const LINE = 17;
+const BAR = 11;
+
+const labels = ({ subjects }: Bars): string[] =>
+  subjects.every(({ label }) => label.length <= 12)
+    ? subjects.map(({ label }) => label)
+    : subjects.map((_, i) => String.fromCodePoint(65 + (i % 26)));
+
+const words = (label: string, { text, interval }: Estimate): string =>
+  interval === undefined ? `${label} ${text}` : `${label} ${text} (${interval})`;
+
+/** Groups of bars on one axis, the mark of each group above them. */
+export function barChart(chart: Bars, hues: Hues): Markup {
+  const short = labels(chart);
+  const reach = Math.max(
+    ...chart.rows.flatMap(({ mark, bars }) => [mark, ...bars].map((e) => Math.max(e?.value ?? 0, e?.high ?? 0))),
+    0,
+  );
+  const ticks = ticksTo(reach);
+  const most = ticks.at(-1)!;
+  const axis = markup`<div class="axis" aria-hidden="true"><span></span><div class="group"><span class="unit">${chart.unit}</span><svg class="plot" height="18">${ticks.map((tick) => markup`<text x="${percent(tick / most)}" y="13">${grouped(tick)}</text>`)}</svg><span></span></div></div>`;
+  return markup`<figure class="bars">
+<figcaption>${chart.title}</figcaption>
+<ul class="legend">${chart.subjects.map((subject, i) => markup`<li><i class="swatch ${hues.of(subject)}"></i>${short[i] === subject.label ? '' : markup`<b>${short[i]}</b> `}${subject.label}</li>`)}${
+    chart.mark !== undefined && markup`<li><i class="swatch mark"></i>${chart.mark}</li>`
+  }${chart.rows.some(({ bars }) => bars.some((e) => e?.low !== undefined)) && markup`<li><i class="swatch whisker"></i>95 % interval</li>`}</ul>
+${axis}
+${chart.rows.map((row) => barGroup(row, chart, short, ticks, hues))}
+${axis}
+${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
+</figure>
+`;
+}
+
+function barGroup(row: BarRow, chart: Bars, short: readonly string[], ticks: readonly number[], hues: Hues): Markup {
+  const most = ticks.at(-1)!;
+  const at = (value: number): string => percent(value / most);
+  const top = chart.mark === undefined ? 0 : LINE;
+  const height = top + LINE * row.bars.length;
+  const told = [
+    ...(row.mark && chart.mark !== undefined ? [words(chart.mark, row.mark)] : []),
+    ...row.bars.flatMap((e, i) => (e ? [words(chart.subjects[i]!.label, e)] : [])),
+  ];
+  const bars = row.bars.map((e, i) => {
+    if (!e) return '';
+    const middle = top + LINE * i + LINE / 2;
+    const whisker =
+      e.low === undefined || e.high === undefined
+        ? ''
+        : markup`<g class="whisker"><line x1="${at(e.low)}" x2="${at(e.high)}" y1="${middle}" y2="${middle}"/><line x1="${at(e.low)}" x2="${at(e.low)}" y1="${middle - 3}" y2="${middle + 3}"/><line x1="${at(e.high)}" x2="${at(e.high)}" y1="${middle - 3}" y2="${middle + 3}"/></g>`;
+    return markup`<g><title>${words(chart.subjects[i]!.label, e)}</title><rect class="${hues.of(chart.subjects[i]!)}" x="0" y="${middle - BAR / 2}" width="${at(e.value)}" height="${BAR}"/>${whisker}</g>`;
+  });
+  const mark =
+    row.mark &&
+    markup`<g class="mark"><title>${words(chart.mark ?? '', row.mark)}</title><line x1="${at(row.mark.value)}" x2="${at(row.mark.value)}" y1="${LINE / 2}" y2="${height}"/><svg x="${at(row.mark.value)}" y="${LINE / 2}" overflow="visible"><path d="M0-5 5 0 0 5-5 0z"/></svg></g>`;
+  const column = (name: string, first: string | undefined, rest: readonly (string | undefined)[]): Markup =>
+    markup`<ul class="${name}" aria-hidden="true">${[...(chart.mark === undefined ? [] : [first]), ...rest].map((text) => markup`<li>${text}</li>`)}</ul>`;
+  return markup`<div class="row"><div class="name"><code>${row.name}</code>${row.detail !== undefined && markup` <small>${row.detail}</small>`}</div><div class="group">${column('labels', chart.mark, short)}<svg class="plot" height="${height}" role="img" aria-label="${`${row.name}: ${told.join('; ')}`}"><g class="grid">${ticks.map((tick) => markup`<line x1="${at(tick)}" x2="${at(tick)}" y1="0" y2="100%"/>`)}</g>${bars}${mark}</svg>${column(
+    'values',
+    row.mark?.text,
+    row.bars.map((e) => e?.text),
+  )}</div></div>
+`;
+}
+
+const SAMPLES_HEIGHT = 72;
+const PERIOD_HEIGHT = 56;
+
+/** A panel for each subject; axes are shared, so that panels can be compared by eye. */
+export function timeline(chart: Timeline, hues: Hues): Markup {
+  const most = (of: (bin: Series['bins'][number]) => number): number =>
+    Math.max(...chart.series.flatMap(({ bins }) => bins.map(of)), 0);
+  const samples = ticksTo(
+    most((bin) => bin.samples),
+    3,
+  );
+  const periods = ticksTo(
+    most((bin) => bin.period ?? 0),
+    3,
+  );
+  const seconds = ticksTo(chart.seconds, 8).filter((tick) => tick <= chart.seconds);
+  const stopped = chart.series.some(({ bins }) => bins.some((bin) => bin.stopped > 0));
+  return markup`<figure class="timeline">
+<figcaption>${chart.title}</figcaption>
+${stopped && markup`<ul class="legend"><li><i class="swatch stopped"></i>stopped by throttling: the stronger the shade, the more of the time</li></ul>`}
+${chart.series.map((series) => panel(series, chart.seconds, samples, periods, hues))}
+<div class="track" aria-hidden="true"><span class="unit">s</span><svg height="18">${seconds.map((tick, i) => markup`<text x="${percent(tick / chart.seconds)}" y="13" class="${i === 0 ? 'first' : tick > 0.96 * chart.seconds ? 'last' : ''}">${grouped(tick)}</text>`)}</svg></div>
+${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
+</figure>
+`;
+}
+
+function panel(
+  series: Series,
+  seconds: number,
+  samples: readonly number[],
+  periods: readonly number[],
+  hues: Hues,
+): Markup {
+  const { subject, summary, bins } = series;
+  const hue = hues.of(subject);
+  const n = bins.length;
+  const width = percent(series.seconds / seconds);
+  const track = (title: string, ticks: readonly number[], height: number, drawn: Markup): Markup =>
+    markup`<div class="track"><ul class="scale" aria-hidden="true"><li>${grouped(ticks.at(-1)!)}</li><li>${title}</li><li>0</li></ul><svg height="${height}" role="img" aria-label="${`${title} of ${subject.label} over time: ${summary}`}"><g class="grid">${ticks.map((tick) => markup`<line x1="0" x2="100%" y1="${percent(1 - tick / ticks.at(-1)!)}" y2="${percent(1 - tick / ticks.at(-1)!)}"/>`)}</g><svg width="${width}" height="100%" viewBox="0 0 ${n} ${height}" preserveAspectRatio="none">${stretches(bins, height)}${drawn}</svg></svg></div>
+`;
+  const y = (value: number, ticks: readonly number[], height: number): string =>
+    String(Number((height * (1 - value / ticks.at(-1)!)).toFixed(2)));
+  const area = `M0 ${SAMPLES_HEIGHT}${bins.map((bin) => `V${y(bin.samples, samples, SAMPLES_HEIGHT)}h1`).join('')}V${SAMPLES_HEIGHT}z`;
+  let [line, before] = ['', false];
+  bins.forEach(({ period }, i) => {
+    if (period !== undefined) {
+      const at = y(period, periods, PERIOD_HEIGHT);
+      line += before ? `V${at}h1` : `M${i} ${at}h1`;
+    }
+    before = period !== undefined;
+  });
+  return markup`<section class="panel"><h4><i class="swatch ${hue}"></i>${subject.label} <small>${summary}</small></h4>
+${track('samples a tick', samples, SAMPLES_HEIGHT, markup`<path class="area ${hue}" d="${area}"/>`)}${track('period', periods, PERIOD_HEIGHT, markup`<path class="line ${hue}" d="${line}"/>`)}</section>
+`;
+}
+
+/** Bins in which the event was stopped, shaded by the part of their time; equal neighbours are one. */
+function stretches(bins: Series['bins'], height: number): Markup[] {
+  const drawn: Markup[] = [];
+  for (let i = 0; i < bins.length;) {
+    const part = shade(bins[i]!.stopped);
+    let end = i + 1;
+    while (end < bins.length && shade(bins[end]!.stopped) === part) end++;
+    if (part > 0)
+      drawn.push(
+        markup`<rect class="stopped" x="${i}" y="0" width="${end - i}" height="${height}" fill-opacity="${part}"/>`,
+      );
+    i = end;
+  }
+  return drawn;
+}
+
+/** Opacity of a stretch, in few steps; what was stopped at all stays visible. */
+const shade = (stopped: number): number => (stopped <= 0 ? 0 : 0.06 + Math.round(stopped * 4) / 25);

@@ -1,0 +1,91 @@
+/**
+ * Flame graphs drawn: a box for each frame, its callees above it, as wide as its share. The layout is that of B. Gregg's
+ * flame graphs (ACM Queue 14, 2016); children stand in the order given.
+ *
+ * Each box is a small drawing of its own with a place and width in percent, so that names are cut at its edge and zooming
+ * only sets two attributes. Boxes too narrow to see are left out and counted.
+ */
+import { percent } from './charts.ts';
+import { type Markup, markup } from './markup.ts';
+import type { Flame, Flames, Frame } from './model.ts';
+import type { Hues } from './palette.ts';
+
+const LINE = 19;
+/** Part of the width below which a box is not drawn: about half a pixel of a wide screen. */
+export const NARROWEST = 0.0005;
+/** Shades of one colour, so that neighbours differ. */
+const SHADES = 4;
+
+interface Box {
+  readonly frame: Frame;
+  readonly path: string;
+  readonly x: number;
+  readonly depth: number;
+}
+
+interface Layout {
+  readonly boxes: readonly Box[];
+  readonly depth: number;
+  /** Frames left out. */
+  readonly narrow: number;
+}
+
+/** Places frames; `path` joins the names from the root on (semicolons in them made commas), the same in every graph. */
+export function layOut(root: Frame): Layout {
+  const boxes: Box[] = [];
+  let [depth, narrow] = [0, 0];
+  const count = (frame: Frame): number => 1 + frame.children.reduce((sum, child) => sum + count(child), 0);
+  const place = (frame: Frame, path: string, x: number, level: number): void => {
+    if (frame.share < NARROWEST) {
+      narrow += count(frame);
+      return;
+    }
+    boxes.push({ frame, path, x, depth: level });
+    depth = Math.max(depth, level);
+    let left = x;
+    for (const child of frame.children) {
+      place(child, `${path};${child.name.replaceAll(';', ',')}`, left, level + 1);
+      left += child.share;
+    }
+  };
+  place(root, root.name, 0, 0);
+  return { boxes, depth, narrow };
+}
+
+/** A name's shade: the same wherever the name stands. */
+function shadeOf(name: string): number {
+  let h = 0;
+  for (let i = 0; i < name.length; i++) h = (Math.imul(h, 31) + name.charCodeAt(i)) | 0;
+  return ((h % SHADES) + SHADES) % SHADES;
+}
+
+/** Graphs that are searched and zoomed together. */
+export function flameGraphs({ title, graphs, note }: Flames, hues: Hues): Markup {
+  return markup`<figure class="flames">
+<figcaption>${title}</figcaption>
+${graphs.some(({ differential }) => differential) && markup`<ul class="legend"><li><i class="swatch more"></i>▲ more</li><li><i class="swatch less"></i>▼ less</li></ul>`}
+${graphs.map((graph) => flameGraph(graph, hues))}
+<p class="told" aria-live="polite"></p>
+${note !== undefined && markup`<p class="note">${note}</p>`}
+</figure>
+`;
+}
+
+function flameGraph(graph: Flame, hues: Hues): Markup {
+  const { label, differential, root } = graph;
+  const { boxes, depth, narrow } = layOut(root);
+  const height = (depth + 1) * LINE;
+  const drawn = boxes.map(({ frame, path, x, depth: level }) => {
+    const tone = frame.tone ?? 0;
+    const look = differential
+      ? markup`class="${tone > 0 ? 'more' : tone < 0 ? 'less' : 'even'}" fill-opacity="${tone === 0 ? 0.12 : Number((0.15 + 0.6 * Math.min(1, Math.abs(tone))).toFixed(2))}"`
+      : markup`class="${hues.of(graph)}" fill-opacity="${Number((0.26 + 0.09 * shadeOf(frame.name)).toFixed(2))}"`;
+    const sign = differential && tone !== 0 ? (tone > 0 ? '▲ ' : '▼ ') : '';
+    return markup`<svg class="frame" x="${percent(x)}" y="${height - (level + 1) * LINE}" width="${percent(frame.share)}" height="${LINE - 1}" data-path="${path}"><title>${frame.name}: ${frame.detail}</title><rect ${look} width="100%" height="100%"/><text x="4" y="13">${sign}${frame.name}</text></svg>
+`;
+  });
+  return markup`<section class="flame"><h4>${!differential && markup`<i class="swatch ${hues.of(graph)}"></i>`}${label} <small>${root.detail}</small></h4>
+<svg class="graph" height="${height}" role="img" aria-label="${`${differential ? 'Differential flame graph' : 'Flame graph'} of ${label}: ${root.detail}`}">
+${drawn}</svg>${narrow > 0 && markup`<p class="note">${narrow} ${narrow === 1 ? 'frame' : 'frames'} narrower than ${percent(NARROWEST).replace('%', ' %')} ${narrow === 1 ? 'is' : 'are'} not drawn.</p>`}</section>
+`;
+}

@@ -1,0 +1,172 @@
+/**
+ * What a page shows: findings, cautions, tables and figures, as finished numbers and their texts. Whoever fills it has
+ * computed everything; the page only decides where on the sheet a number stands, so it cannot disagree with the text.
+ *
+ * Texts are plain: symbol names and whatever else comes from files go in as they are, and are escaped where they are written.
+ */
+
+export interface Page {
+  /** What is shown, in a line: the heading and the title of the window. */
+  readonly title: string;
+  /** The command that made it. */
+  readonly command: string;
+  /** Name and version of the program. */
+  readonly generator: string;
+  readonly findings: readonly Finding[];
+  readonly cautions: readonly Caution[];
+  readonly sections: readonly Section[];
+  /** Command lines that make the same page, or its parts, again. */
+  readonly reproduce: readonly string[];
+}
+
+/** One answer: what was asked, and the sentence that settles it. */
+export interface Finding {
+  /** "legacy against host". */
+  readonly about: string;
+  readonly tone: Tone;
+  /** The tone in a word or two ("materially different"). */
+  readonly word: string;
+  readonly sentence: string;
+}
+
+/** How much a finding matters; never told by colour alone. */
+export type Tone = 'same' | 'small' | 'material' | 'unknown';
+
+/** A reason to distrust, and what to do about it. */
+export interface Caution {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export interface Section {
+  readonly title: string;
+  /** How to read what follows. */
+  readonly about?: string;
+  readonly parts: readonly Part[];
+}
+
+export type Part = Table | Bars | Timeline | Flames;
+
+/** One of the things that are held against each other. */
+export interface Subject {
+  readonly label: string;
+  /** Chooses its colour, so that a design has the same one on every page; the label if absent. */
+  readonly design?: string;
+}
+
+/** Rows of texts that sort by the numbers they were made from. */
+export interface Table {
+  readonly kind: 'table';
+  readonly title: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly Cell[])[];
+  readonly note?: string;
+}
+
+export interface Column {
+  readonly title: string;
+  /** Neighbours of one group share a heading above theirs. */
+  readonly group?: string;
+  /** `name` is what the row is about and stays in sight; `text` is flush left, `number` flush right. */
+  readonly kind: 'name' | 'text' | 'number';
+  /** What the figure means, for those who ask. */
+  readonly meaning?: string;
+}
+
+export interface Cell {
+  readonly text: string;
+  /** What the column sorts by; the text if absent. */
+  readonly value?: number;
+  /** A second, quieter text: an interval, a file. */
+  readonly detail?: string;
+  /** Stands out. */
+  readonly strong?: boolean;
+}
+
+/** Groups of bars on one axis from zero. */
+export interface Bars {
+  readonly kind: 'bars';
+  readonly title: string;
+  /** "% of cycles". */
+  readonly unit: string;
+  readonly subjects: readonly Subject[];
+  /** What the marks are called ("truth"); absent if no row has one. */
+  readonly mark?: string;
+  readonly rows: readonly BarRow[];
+  readonly note?: string;
+}
+
+export interface BarRow {
+  readonly name: string;
+  readonly detail?: string;
+  readonly mark?: Estimate;
+  /** By subject. */
+  readonly bars: readonly (Estimate | undefined)[];
+}
+
+/** A number of the axis's unit, and its interval if it has one. */
+export interface Estimate {
+  readonly value: number;
+  readonly low?: number;
+  readonly high?: number;
+  readonly text: string;
+  /** "37.2 to 38.5". */
+  readonly interval?: string;
+}
+
+/** Samples and their period over time, a panel for each subject, all on one axis of time. */
+export interface Timeline {
+  readonly kind: 'timeline';
+  readonly title: string;
+  /** Seconds that the axis spans. */
+  readonly seconds: number;
+  readonly series: readonly Series[];
+  readonly note?: string;
+}
+
+export interface Series {
+  readonly subject: Subject;
+  /** "2 samples a tick, stopped 93 % of the time". */
+  readonly summary: string;
+  /** Seconds from the first bin's start to the last one's end; bins are equally wide. */
+  readonly seconds: number;
+  readonly bins: readonly Bin[];
+}
+
+export interface Bin {
+  /** Samples a tick. */
+  readonly samples: number;
+  /** Mean period of its samples, in events; absent without samples. */
+  readonly period?: number;
+  /** Part of its time in which the event was stopped by throttling. */
+  readonly stopped: number;
+}
+
+/** Flame graphs that belong together: zooming into one, or searching, does so in all. */
+export interface Flames {
+  readonly kind: 'flames';
+  readonly title: string;
+  readonly graphs: readonly Flame[];
+  readonly note?: string;
+}
+
+export interface Flame {
+  /** "v2", or "v2 less host". */
+  readonly label: string;
+  readonly design?: string;
+  /** Frames are coloured by their difference. */
+  readonly differential: boolean;
+  readonly root: Frame;
+}
+
+export interface Frame {
+  readonly name: string;
+  /** Width as a part of the root's. */
+  readonly share: number;
+  /** Colour of a differential graph, -1 (less) to 1 (more). */
+  readonly tone?: number;
+  /** "36.95 %, 7,820 samples". */
+  readonly detail: string;
+  /** Left to right. Their shares add up to no more than the frame's own. */
+  readonly children: readonly Frame[];
+}

@@ -1,0 +1,90 @@
+/**
+ * Colours of a page, for a light sheet and a dark one.
+ *
+ * Subjects take the hues of Okabe and Ito, which people with any colour vision tell apart; a design keeps its hue on every
+ * page. Truth is drawn in ink, as a mark, never as a bar's colour. Source: M. Okabe, K. Ito, Color Universal Design (2008).
+ */
+import type { Page, Subject } from './model.ts';
+
+/** Custom properties of one sheet. */
+export type Sheet = Readonly<Record<string, string>>;
+
+export const LIGHT: Sheet = {
+  paper: '#fdfcf9',
+  raised: '#f5f3ed',
+  ink: '#1f1e1b',
+  quiet: '#66625a',
+  rule: '#dcd8ce',
+  link: '#0a5c8f',
+  more: '#d55e00',
+  less: '#0072b2',
+  warn: '#8a4b00',
+  c0: '#0072b2',
+  c1: '#d55e00',
+  c2: '#009e73',
+  c3: '#b8578f',
+  c4: '#c98a00',
+  c5: '#3a9bd1',
+};
+
+export const DARK: Sheet = {
+  paper: '#16171a',
+  raised: '#1f2125',
+  ink: '#e9e6df',
+  quiet: '#a29e95',
+  rule: '#35373c',
+  link: '#7cc0ee',
+  more: '#f2904f',
+  less: '#5aaee6',
+  warn: '#e9b264',
+  c0: '#4f9fd8',
+  c1: '#ee8246',
+  c2: '#35b98c',
+  c3: '#da8fbb',
+  c4: '#e2b043',
+  c5: '#8accf2',
+};
+
+/** Hues of a sheet. */
+const SLOTS = 6;
+
+const FIXED: ReadonlyMap<string, number> = new Map([
+  ['host', 0],
+  ['legacy', 1],
+  ['v2', 2],
+  ['reuse-lazy', 3],
+  ['mediated', 4],
+  ['none', 5],
+]);
+
+const keyOf = ({ design, label }: Pick<Subject, 'design' | 'label'>): string => design ?? label;
+
+/** Chooses the class of colour ("c0" to "c5") of every subject of a page. */
+export class Hues {
+  readonly #slots = new Map<string, number>();
+
+  constructor(subjects: readonly Pick<Subject, 'design' | 'label'>[]) {
+    const keys = [...new Set(subjects.map(keyOf))];
+    for (const key of keys) if (FIXED.has(key)) this.#slots.set(key, FIXED.get(key)!);
+    const taken = new Set(this.#slots.values());
+    const free = Array.from({ length: SLOTS }, (_, i) => i).filter((slot) => !taken.has(slot));
+    const others = free.length > 0 ? free : [0];
+    keys.filter((key) => !this.#slots.has(key)).forEach((key, i) => this.#slots.set(key, others[i % others.length]!));
+  }
+
+  of(subject: Pick<Subject, 'design' | 'label'>): string {
+    return `c${this.#slots.get(keyOf(subject)) ?? 0}`;
+  }
+}
+
+/** Everything on a page that has a colour of its own, in order. */
+export function subjectsOf({ sections }: Page): Pick<Subject, 'design' | 'label'>[] {
+  return sections
+    .flatMap(({ parts }) => parts)
+    .flatMap((part) => {
+      if (part.kind === 'bars') return part.subjects;
+      if (part.kind === 'timeline') return part.series.map(({ subject }) => subject);
+      if (part.kind === 'flames') return part.graphs.filter(({ differential }) => !differential);
+      return [];
+    });
+}
