@@ -19,9 +19,20 @@ export interface Power {
 
 export const POWER: Power = { alpha: 0.05, power: 0.8 };
 
+/** By degrees of freedom, for POWER: a comparison of many profiles asks for the same few over and over. */
+const usual = new Map<number, number>();
+
 /** Non-centrality at which a chi-square test with df degrees of freedom has that power. */
-export function nonCentrality(df: number, { alpha, power }: Power = POWER): number {
+export function nonCentrality(df: number, power: Power = POWER): number {
   if (df < 1) return Infinity;
+  const known = power === POWER ? usual.get(df) : undefined;
+  if (known !== undefined) return known;
+  const lambda = solve(df, power);
+  if (power === POWER) usual.set(df, lambda);
+  return lambda;
+}
+
+function solve(df: number, { alpha, power }: Power): number {
   const critical = chiSquareQuantile(alpha, df);
   const missed = (lambda: number): number => 1 - nonCentralTail(critical, df, lambda);
   let high = 1;
@@ -41,9 +52,15 @@ export function leastShift(shares: readonly number[]): number {
   return largest > 0.5 ? shiftFrom(largest) : 4;
 }
 
-/** The smallest shift found; lambda is nonCentrality(), s2 is 1/n1 + 1/n2, or 1/n against truth. */
-export const minimumDetectableShift = (lambda: number, shape: number, s2: number): number =>
-  s2 === 0 ? 0 : Math.sqrt((lambda * s2) / shape);
+/**
+ * The smallest shift found; lambda is nonCentrality(), s2 is 1/n1 + 1/n2, or 1/n against truth. Infinity if none would be,
+ * not even of the whole weight.
+ */
+export function minimumDetectableShift(lambda: number, shape: number, s2: number): number {
+  if (s2 === 0) return 0;
+  const shift = Math.sqrt((lambda * s2) / shape);
+  return shift <= 1 ? shift : Infinity;
+}
 
 /** Effective samples that find a shift: on each side, or of the one side compared with truth. */
 export const samplesToDetect = (lambda: number, shape: number, shift: number, against: 'profile' | 'truth'): number =>
