@@ -67,7 +67,7 @@ describe('stats: calibration on perfect profiles', () => {
   it('periods as weights', () => {
     const next = random('weights');
     const side = (): Shares => {
-      const symbol = Array.from({ length: 500 }, () => drawSymbol(HOST, next));
+      const symbol = Array.from({ length: 800 }, () => drawSymbol(HOST, next));
       // A ramp of tiny periods, then some that vary fivefold.
       const weight = symbol.map((_, s) => (s < 50 ? 1 + s : 1000 * (1 + 4 * next())));
       return sharesOfSamples({ symbols: golden.symbols, symbol, weight });
