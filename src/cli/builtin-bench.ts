@@ -33,6 +33,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const specs: MachineSpec[] = [];
   for (const vpmu of (o.vpmu ?? DEFAULT_DESIGNS).split(',')) specs.push(await machineOf({ ...o, vpmu }));
   const mode = o.freq === undefined && o.count === undefined ? 'stat' : 'record';
+  const systemWide = o['all-cpus'] === true;
   const evlist = events(o, mode, specs);
   refuseUnmodelled(evlist);
   // A workload that cannot be loaded is told of before threads are started.
@@ -48,7 +49,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     [o['export-csv'], text(benchCsv)],
   ]);
   try {
-    const designs = await simulate(specs, rest, mode, evlist, seeds, threads, context);
+    const designs = await simulate(specs, { words: rest, mode, systemWide, evlist }, seeds, threads, context);
     report = { command: commandOf(mode, o, rest), seeds, designs };
   } catch (error) {
     exports.abort();
@@ -71,16 +72,14 @@ type Options = ReturnType<typeof parseArgs<(typeof BENCH)['options']>>['options'
 /** Every design with perf and without, seed by seed, all at once. */
 async function simulate(
   specs: readonly MachineSpec[],
-  words: readonly string[],
-  mode: 'stat' | 'record',
-  evlist: readonly Evsel[],
+  what: Omit<BenchRequest, 'spec' | 'run'>,
   seeds: number,
   threads: number,
   context: CommandContext,
 ): Promise<BenchDesign[]> {
   const requests = (spec: MachineSpec): BenchRequest[] =>
-    Array.from({ length: seeds }, (_, k) => ({ spec: specRequest(spec), words, mode, evlist, run: k }));
-  const bare = (request: BenchRequest): BenchRequest => ({ ...request, mode: 'stat', evlist: [] });
+    Array.from({ length: seeds }, (_, k) => ({ ...what, spec: specRequest(spec), run: k }));
+  const bare = (request: BenchRequest): BenchRequest => ({ ...request, mode: 'stat', systemWide: false, evlist: [] });
   const inputs = specs.flatMap((spec) => [...requests(spec), ...requests(spec).map(bare)]);
   const runs = await runsOf('benchRun', inputs, threads, 'bench', context);
   return specs.map((spec, i) => {
@@ -93,7 +92,11 @@ function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec
   if (o.freq !== undefined && o.count !== undefined)
     throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
   if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
-  const rings = { all_user: o['all-user'] === true, all_kernel: o['all-kernel'] === true };
+  const rings = {
+    all_user: o['all-user'] === true,
+    all_kernel: o['all-kernel'] === true,
+    ...(o['all-cpus'] === true ? ({ target: 'cpu' } as const) : {}),
+  };
   try {
     const parsed = parseEventList(o.event.length > 0 ? o.event : [mode === 'stat' ? SIX : 'cycles'], mode);
     if (mode === 'stat') return statAttrs(parsed, rings);
@@ -117,7 +120,9 @@ function frequency(text: string, specs: readonly MachineSpec[]): number {
 /** What was measured, as one would type it. */
 function commandOf(mode: 'stat' | 'record', o: Options, words: readonly string[]): string {
   const rate = o.freq === undefined ? (o.count === undefined ? [] : ['-c', String(o.count)]) : ['-F', o.freq];
-  const rings = (['all-user', 'all-kernel'] as const).filter((name) => o[name] === true).map((name) => `--${name}`);
+  const rings = (['all-cpus', 'all-user', 'all-kernel'] as const)
+    .filter((name) => o[name] === true)
+    .map((name) => `--${name}`);
   const list = o.event.length > 0 ? o.event.join(',') : mode === 'stat' ? SIX : 'cycles';
   return ['perf', mode, '-e', list, ...rate, ...rings, ...words].map(shellWord).join(' ');
 }

@@ -60,6 +60,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
         noCache: o['no-buildid-cache'] === true || o['no-buildid'] === true,
         noBuildId: o['no-buildid'] === true,
         breathe: watch.breathe,
+        systemWide: o['all-cpus'] === true,
         ...(pages === undefined ? {} : { mmapPages: pages.pages }),
       }),
     );
@@ -101,6 +102,7 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
   const flag = (name: keyof Options): boolean => o[name] === true;
   return recordAttrs(o.group === true ? groupAll(parsed) : parsed, {
     callgraph,
+    ...(o['all-cpus'] === true ? { target: 'cpu' } : {}),
     ...(o.freq === undefined ? {} : { freq: frequency(o.freq, spec, flag('strict-freq'), say) }),
     ...(o.count === undefined ? {} : { period: o.count }),
     inherit: !flag('no-inherit'),

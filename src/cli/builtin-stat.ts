@@ -1,5 +1,5 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
-import { LiveLock } from '../experiment/run.ts';
+import { LiveLock, OpenError } from '../experiment/run.ts';
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { watchdogOf } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
@@ -13,6 +13,7 @@ import { parseArgs, parseSubcommand } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError, UsageError, eventError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
+import { openFailure } from './open-failure.ts';
 import { STAT, STAT_REPORT } from './options/stat.ts';
 import { inputPath, openErrors } from './recording.ts';
 import {
@@ -45,6 +46,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (subcommand === undefined) return count(argv, options, rest, context, undefined);
   if (options.repeat !== undefined && options.repeat !== 1)
     throw new InputError('Cannot use -r option with perf stat record.');
+  if (options['all-cpus'] === true)
+    throw new UsageError('gperf does not model storing the counts of single CPUs (stat record -a).');
   // The -o of stat record is the file of the counts; the text goes to stderr.
   return count(argv, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
 }
@@ -83,6 +86,7 @@ async function count(
       workload,
       evlist,
       repeat: o.repeat ?? 1,
+      systemWide: o['all-cpus'] === true,
       breathe: watch.breathe,
       ...(o.timeout === undefined ? {} : { timeout: o.timeout * NS_PER_MS }),
       ...(ms === 0
@@ -100,6 +104,7 @@ async function count(
   } catch (error) {
     watch.stop();
     abandon();
+    if (error instanceof OpenError) throw new InputError(openFailure(error));
     if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
     throw error;
   }
@@ -115,7 +120,8 @@ async function count(
   if (o.verbose > 0) process.stderr.write(rawCounts(counted.evlist, last.counts));
   if (ms > 0) printer.interval(counted.evlist, readings.at(-1)!);
   const watchdog = watchdogOf(spec);
-  if (ms === 0 || o.summary === true) printer.result(counted, { kind: 'command', argv: rest }, watchdog);
+  if (ms === 0 || o.summary === true)
+    printer.result(counted, o['all-cpus'] === true ? { kind: 'system' } : { kind: 'command', argv: rest }, watchdog);
   if (o.truth === true) {
     const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
     out.write(statTruthText(counted, { workload: rest[0]!, truth }));
@@ -166,8 +172,9 @@ function events(o: StatOptions): ReturnType<typeof statAttrs> {
         ? parseEventList(o.event, 'stat')
         : o.null === true
           ? []
-          : statDefaultEvents({ detailed: o.detailed });
+          : statDefaultEvents({ detailed: o.detailed, systemWide: o['all-cpus'] === true });
     return statAttrs(o.group === true ? groupAll(parsed) : parsed, {
+      ...(o['all-cpus'] === true ? { target: 'cpu' } : {}),
       inherit: o['no-inherit'] !== true,
       all_user: o['all-user'] === true,
       all_kernel: o['all-kernel'] === true,

@@ -39,6 +39,8 @@ export interface BenchRequest {
   /** The workload and its arguments. */
   readonly words: readonly string[];
   readonly mode: 'stat' | 'record';
+  /** -a */
+  readonly systemWide: boolean;
   /** Without events the workload runs as if nobody watched. */
   readonly evlist: readonly Evsel[];
   /** Which repetition: draws come from the path run=k. */
@@ -57,11 +59,18 @@ export interface BenchRun {
 const NOWHERE: RecordSink = { opened: () => undefined, write: () => 0 };
 
 /** Makes one run. Throws LiveLock and OpenError, and what the workload throws. */
-export async function benchRun({ spec: wanted, words, mode, evlist, run }: BenchRequest): Promise<BenchRun> {
+export async function benchRun({
+  spec: wanted,
+  words,
+  mode,
+  systemWide,
+  evlist,
+  run,
+}: BenchRequest): Promise<BenchRun> {
   const spec = await setUpMachine(wanted);
   const [name = '', ...args] = words;
   const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
-  const job = { evlist, executable: executable(workload, workloadSeed(spec, run)) };
+  const job = { evlist, systemWide, executable: executable(workload, workloadSeed(spec, run)) };
   const watch = new OperationWatch(spec);
   const options = { run, watch };
   if (mode === 'record') {

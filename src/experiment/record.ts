@@ -18,6 +18,8 @@ export interface RecordRequest {
   readonly evlist: readonly Evsel[];
   readonly cmdline: readonly string[];
   readonly sink: Sink;
+  /** -a */
+  readonly systemWide?: boolean;
   /** -m, pages. */
   readonly mmapPages?: number;
   /** Where real perf's build-id cache is; undefined: nowhere. */
@@ -59,6 +61,7 @@ export async function recordWorkload(request: RecordRequest): Promise<Recorded> 
       evlist: request.evlist,
       executable: executable(workload, workloadSeed(spec, 0)),
       ...(request.mmapPages === undefined ? {} : { mmapPages: request.mmapPages }),
+      ...(request.systemWide === true ? { systemWide: true } : {}),
     };
     const outcome = await runRecord(
       spec,

@@ -67,7 +67,11 @@ export async function runStat(
   const { executable, work } = metered(job.executable);
   const program = (tool: ToolTask): ToolProgram => perfStat(tool, { ...job, executable }, (o) => (outcome = o));
   const quiet = (tool: ToolTask): ToolProgram =>
-    perfStat(tool, { evlist: job.evlist, executable: job.executable }, () => undefined);
+    perfStat(
+      tool,
+      { evlist: job.evlist, executable: job.executable, systemWide: job.systemWide === true },
+      () => undefined,
+    );
   const report = await run(spec, program, quiet, work, options);
   if (outcome === undefined) throw new Error('perf stat did not finish');
   return { ...outcome, ...report };

@@ -24,6 +24,8 @@ export interface StatRequest {
   readonly evlist: readonly Evsel[];
   /** -r */
   readonly repeat: number;
+  /** -a */
+  readonly systemWide?: boolean;
   readonly interval?: NonNullable<StatJob['interval']>;
   /** --timeout, ns of simulated time after which the workload is ended. */
   readonly timeout?: number;
@@ -46,6 +48,7 @@ export async function countWorkload(request: StatRequest): Promise<Counted> {
     const job = {
       evlist: request.evlist,
       executable: executable(workload, workloadSeed(spec, run)),
+      ...(request.systemWide === true ? { systemWide: true } : {}),
       ...(interval === undefined
         ? {}
         : {

@@ -89,7 +89,7 @@ export function perf_event_alloc(
     // A software event may join a hardware group; a hardware event takes a software group along with it.
     const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
     if (group_leader !== undefined && group_leader.ctx.kind !== kind) moveGroup(kernel, group_leader, kind);
-    event.ctx = kernel.perf.contextFor(kind, target.task);
+    event.ctx = kernel.perf.contextFor(kind, target.task, target.cpu);
     if (pmu === kernel.pmu) {
       kernel.pmu.activeEvents++;
       kernel.global?.account(kernel, target.task !== undefined);
@@ -164,7 +164,7 @@ function moveGroup(kernel: Kernel, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   for (const member of members.toReversed()) kernel.perf.remove(member);
   for (const member of members) {
     member.state = initialState(member.attr);
-    member.ctx = kernel.perf.contextFor(kind, member.task);
+    member.ctx = kernel.perf.contextFor(kind, member.task, member.cpu);
     kernel.perf.install(member);
   }
 }

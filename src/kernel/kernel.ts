@@ -354,6 +354,11 @@ export class Kernel implements Software, KernelServices {
 
   // --- tasks -------------------------------------------------------------------------------------------------------
 
+  /** Everything that lives, by pid: what /proc lists. */
+  get tasks(): readonly Task[] {
+    return this.#tasks.filter(({ state }) => state !== 'dead');
+  }
+
   /** The living task of that parent, if it has one. */
   childOf(parent: Task): Task | undefined {
     return this.#tasks.find((t) => t.parent === parent && t.state !== 'dead');
@@ -376,6 +381,7 @@ export class Kernel implements Software, KernelServices {
     const child = newTask(this.#nextPid++, this.current, this.current.comm, body);
     this.#tasks.push(child);
     child.vruntime = this.current.vruntime;
+    child.mm = this.current.mm;
     this.#rq.enqueue(child, false);
     return child;
   }
@@ -438,6 +444,7 @@ export class Kernel implements Software, KernelServices {
       cpu.enter(FN.load_elf_binary);
       cpu.spend(FN.load_elf_binary);
       task.comm = executable.comm.slice(0, 15);
+      task.mm = [];
       this.perf.enable_on_exec(task);
       this.sideband.perf_event_comm(task, true);
       this.sideband.mmap_region(task, executable.program);

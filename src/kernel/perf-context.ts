@@ -12,6 +12,7 @@
 import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { atLeast } from './config.ts';
+import { OtherCpus } from './other-cpus.ts';
 import {
   EVENT,
   MAX_INTERRUPTS,
@@ -57,6 +58,7 @@ export class PerfContexts {
   readonly #ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
   /** perf_event_mux_interval_ms, in cycles: one tick by default. */
   readonly #muxInterval: Cycles;
+  readonly #others: OtherCpus;
   /** Rotations so far. */
   rotations = 0;
 
@@ -65,6 +67,7 @@ export class PerfContexts {
     this.#rate = rate;
     this.#pmuOf = pmuOf;
     this.#muxInterval = kernel.tick;
+    this.#others = new OtherCpus(() => kernel.cpu.nanos());
     const cpuContext = (kind: Kind): CpuContext => ({
       ctx: { ...perfEventContext(kind, undefined), is_active: 0 },
       task_ctx: undefined,
@@ -76,9 +79,10 @@ export class PerfContexts {
     this.#cpuctx = { hw: cpuContext('hw'), sw: cpuContext('sw') };
   }
 
-  /** The context an event of that kind goes to, made on first use (find_get_context). */
-  contextFor(kind: Kind, task: Task | undefined): PerfEventContext {
-    if (task === undefined) return this.#cpuctx[kind].ctx;
+  /** The context an event of that kind goes to, made on first use (find_get_context); without a task that of a CPU. */
+  contextFor(kind: Kind, task: Task | undefined, cpu: number): PerfEventContext {
+    if (task === undefined)
+      return cpu === this.#kernel.config.cpu ? this.#cpuctx[kind].ctx : this.#others.contextFor(kind, cpu);
     let contexts = this.#ctxp.get(task);
     if (contexts === undefined) this.#ctxp.set(task, (contexts = {}));
     return (contexts[kind] ??= perfEventContext(kind, task));
@@ -92,6 +96,7 @@ export class PerfContexts {
 
   /** perf_install_in_context(): adds a fresh event; on a context that is on the CPU, everything is scheduled anew. */
   install(event: PerfEvent): void {
+    if (this.#others.have(event)) return this.#others.install(event);
     const { ctx } = event;
     const cpuctx = this.#cpuctx[ctx.kind];
     const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
@@ -108,6 +113,7 @@ export class PerfContexts {
 
   /** perf_remove_from_context(); the members of a leader become events of their own, on the PMU if they are. */
   remove(event: PerfEvent): void {
+    if (this.#others.have(event)) return this.#others.remove(event);
     const { ctx } = event;
     const cpuctx = this.#cpuctx[ctx.kind];
     this.#update_context_time(ctx);
@@ -132,6 +138,7 @@ export class PerfContexts {
 
   /** _perf_event_enable(): also brings an event back from ERROR. */
   enable(event: PerfEvent): void {
+    if (this.#others.have(event)) return this.#others.enable(event);
     const { ctx, group_leader } = event;
     if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
     const active = ctx.is_active !== 0;
@@ -146,6 +153,7 @@ export class PerfContexts {
 
   /** _perf_event_disable() */
   disable(event: PerfEvent): void {
+    if (this.#others.have(event)) return this.#others.disable(event);
     const { ctx } = event;
     if (event.state < PERF_EVENT_STATE.INACTIVE) return;
     this.#update_context_time(ctx);
@@ -172,6 +180,7 @@ export class PerfContexts {
 
   /** perf_event_read(): brings count and times up to now if the event is on this CPU. */
   read(event: PerfEvent): void {
+    if (this.#others.have(event)) return this.#others.read(event);
     this.#update_context_time(event.ctx);
     perf_event_update_time(event);
     if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);

@@ -6,6 +6,7 @@
 import type { Cpu } from '../arch/cpu.ts';
 import type { Dso } from '../arch/dso.ts';
 import { PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { address } from '../units.ts';
 import type { PerfEventContext } from './perf-event.ts';
 import type { PerfOutput } from './perf-output.ts';
 import { FN } from './symbols.ts';
@@ -76,7 +77,7 @@ export class Sideband {
   mmap_region(task: Task, dso: Dso): void {
     this.#cpu.spend(FN.mmap_region);
     this.#cpu.spend(FN.perf_event_mmap);
-    const len = Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE;
+    task.mm = [...task.mm, dso];
     this.#output.sideband(
       task,
       this.#contextsOf(task),
@@ -84,17 +85,22 @@ export class Sideband {
       (event, common) => ({
         type: event.attr.mmap2 === true ? PERF_RECORD.MMAP2 : PERF_RECORD.MMAP,
         misc: PERF_RECORD_MISC.USER,
-        addr: (dso.base + dso.textOffset) as typeof dso.base,
-        len,
-        pgoff: dso.textOffset as typeof dso.base,
-        filename: dso.path,
-        ...TEXT_MAPPING,
-        ino: inodeOf(dso.path),
+        ...textMapping(dso),
         ...common,
       }),
     );
   }
 }
+
+/** What a record or /proc/PID/maps says of a text segment. */
+export const textMapping = (dso: Dso) => ({
+  addr: address(dso.base + dso.textOffset),
+  len: Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE,
+  pgoff: address(dso.textOffset),
+  filename: dso.path,
+  ...TEXT_MAPPING,
+  ino: inodeOf(dso.path),
+});
 
 /** A simulated file's inode number: a hash of its path, so that it is the same everywhere. */
 function inodeOf(path: string): number {

@@ -3,6 +3,7 @@
  * Not modelled: threads of one group sharing a pid, signals other than SIGCHLD, credentials.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
+import type { Dso } from '../arch/dso.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
 
@@ -17,6 +18,8 @@ export interface Task {
   body: TaskBody;
   /** Its user code, for call chains and faults; none for the idle task. */
   cursor: ExecutionCursor | undefined;
+  /** The text it has mapped: what /proc/PID/maps would show. */
+  mm: readonly Dso[];
   /** CPU time, as CFS weighs it. */
   vruntime: Cycles;
   /** When it was last put on the CPU or accounted. */
@@ -50,6 +53,7 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
     state: 'running',
     body,
     cursor: undefined,
+    mm: [],
     vruntime: 0 as Cycles,
     exec_start: 0 as Cycles,
     sum_exec_runtime: 0 as Cycles,

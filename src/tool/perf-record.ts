@@ -8,25 +8,20 @@ import type { Executable } from '../arch/dso.ts';
 import { EACCES, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
-import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
+import type { Task } from '../kernel/task.ts';
 import { userOnly } from '../uapi/event-modifiers.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { eventName } from '../uapi/event-names.ts';
-import {
-  PERF_COUNT_HW,
-  PERF_COUNT_SW,
-  PERF_RECORD,
-  PERF_RECORD_MISC,
-  PERF_TYPE,
-  type PerfEventAttr,
-  type PerfRecord,
-} from '../uapi/perf-event.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type PerfRecord } from '../uapi/perf-event.ts';
 import { nanos, type Nanos } from '../units.ts';
+import { synthesized } from './synthesize.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
 
 export interface RecordJob {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
+  /** -a: everything on every CPU, while the workload runs; else the workload alone. */
+  readonly systemWide?: boolean;
   /** -m: data pages of each buffer; by default what perf_event_mlock_kb allows. */
   readonly mmapPages?: number;
 }
@@ -66,8 +61,6 @@ export class OpenError extends Error {
 }
 
 const PAGE_SIZE = 4096;
-/** A record's size field is 16 bits: an ID_INDEX longer than that is continued in another. */
-const ID_INDEX_ENTRIES = 2046;
 
 /** The tool's program; `done` hears the outcome. */
 export function* perfRecord(
@@ -82,7 +75,8 @@ export function* perfRecord(
   const workload = tool.forkWorkload(job.executable);
   const { child } = workload;
 
-  const opened = openAll(tool, job.evlist, child);
+  const systemWide = job.systemWide === true;
+  const opened = openAll(tool, job.evlist, systemWide ? undefined : child);
   yield* tool.user('evlist__open', 1_000 * opened.length * nrCpus);
   const evlist = opened.map(({ evsel, events }) => ({ ...evsel, ids: events.map((e) => e.id) }));
   const buffers = mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
@@ -104,9 +98,10 @@ export function* perfRecord(
     const bytes = sink.write(records);
     if (bytes > 0) sys.write(bytes);
   };
-  emit(synthesized(evlist, child.pid, nrCpus));
-  yield* tool.user('perf_event__synthesize_threads', 150_000);
+  emit(synthesized(evlist, systemWide ? kernel.tasks : child, nrCpus));
+  yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.tasks.length : 1));
 
+  if (systemWide) for (const event of leadersByCpu(opened)) sys.enable(event);
   const start = kernel.cpu.nanos();
   workload.go();
   let waking = 0;
@@ -132,6 +127,7 @@ export function* perfRecord(
     if (child.state === 'dead') {
       ended = true;
       end = kernel.cpu.nanos();
+      if (systemWide) for (const event of leadersByCpu(opened)) sys.disable(event);
     }
   }
   for (const { events } of opened) for (const event of events) sys.close(event);
@@ -153,7 +149,7 @@ interface Opened {
 }
 
 /** evlist__open() with perf's fall-backs: less precision, no ring 0. */
-function openAll(tool: ToolTask, evlist: readonly Evsel[], child: RecordChild): Opened[] {
+function openAll(tool: ToolTask, evlist: readonly Evsel[], task: Task | undefined): Opened[] {
   const { sys } = tool;
   const { nrCpus } = tool.kernel.config;
   const opened: Opened[] = [];
@@ -163,7 +159,7 @@ function openAll(tool: ToolTask, evlist: readonly Evsel[], child: RecordChild): 
     for (let cpu = 0; cpu < nrCpus; cpu++) {
       const group_leader = evsel.leader === i ? undefined : opened[evsel.leader]?.events[cpu];
       for (;;) {
-        const event = sys.perf_event_open(evsel, evsel.attr, { task: child, cpu, group_leader });
+        const event = sys.perf_event_open(evsel, evsel.attr, { task, cpu, group_leader });
         if (typeof event !== 'number') {
           events.push(event);
           break;
@@ -177,7 +173,12 @@ function openAll(tool: ToolTask, evlist: readonly Evsel[], child: RecordChild): 
   }
   return opened;
 }
-type RecordChild = ReturnType<ToolTask['forkWorkload']>['child'];
+
+/** evlist__enable() and evlist__disable(): CPU by CPU, the leaders of groups, which take their members along. */
+function* leadersByCpu(opened: readonly Opened[]): Iterable<PerfEvent> {
+  const leaders = opened.filter(({ evsel }, i) => evsel.leader === i);
+  for (let cpu = 0; cpu < (leaders[0]?.events.length ?? 0); cpu++) for (const { events } of leaders) yield events[cpu]!;
+}
 
 /** evsel__precise_ip_fallback() and evsel__fallback(): the next thing to ask for, or undefined. */
 function fallback(evsel: Evsel, errno: number): Evsel | undefined {
@@ -208,36 +209,4 @@ function defaultPages(mlockKb: number): number {
   let pages = 1;
   while (pages * 2 * PAGE_SIZE <= mlockKb * 1024 - PAGE_SIZE) pages *= 2;
   return pages;
-}
-
-/** record__synthesize(): what a reader must know before the kernel's first record. */
-function synthesized(evlist: readonly Evsel[], pid: number, nrCpus: number): PerfRecord[] {
-  const records: PerfRecord[] = [];
-  const index = evlist.flatMap((evsel) => evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu, tid: pid })));
-  for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
-    records.push({ type: PERF_RECORD.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
-  const base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
-  const kernel = (attr: PerfEventAttr): boolean => attr.exclude_kernel !== true;
-  if (evlist.some(({ attr }) => kernel(attr)))
-    records.push({
-      ...base,
-      type: PERF_RECORD.MMAP,
-      misc: PERF_RECORD_MISC.KERNEL,
-      pid: -1,
-      addr: KERNEL_TEXT,
-      len: KERNEL_TEXT_SIZE,
-      pgoff: KERNEL_TEXT,
-      filename: '[kernel.kallsyms]_text',
-    });
-  for (const { unit, scale, ids } of evlist) {
-    if (unit === '') continue;
-    const id = ids[0] as number;
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
-  }
-  records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
-  records.push({ type: PERF_RECORD.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
-  records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: 'perf-exec' });
-  records.push({ type: PERF_RECORD.FINISHED_INIT });
-  return records;
 }

@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { PerfSyscalls } from '../kernel/perf-syscalls.ts';
 import type { Task } from '../kernel/task.ts';
 import { cycles, type Cycles } from '../units.ts';
-import { perfFunction, type PerfFunction } from './perf-binary.ts';
+import { PERF_BINARY, perfFunction, type PerfFunction } from './perf-binary.ts';
 import { StraightLine } from './straight-line.ts';
 
 /** Yields when it must give way or sleeps; returns its exit status. */
@@ -27,6 +27,7 @@ export class ToolTask implements TaskBody {
     this.kernel = kernel;
     this.sys = new PerfSyscalls(kernel);
     this.task = kernel.spawn('perf', this);
+    this.task.mm = [PERF_BINARY];
     this.#program = program(this);
   }
 

@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
   // Options.
   ['record --frq 3 true', 129, /^ {2}Error: unknown option `frq'\n {2}Did you mean `--freq'\?\n\n Usage: /],
   ['stat -Y true', 129, /^ {2}Error: unknown switch `Y'\n\n Usage: /],
-  ['stat -a true', 129, '  Error: gperf does not model counting a whole system (-a, --all-cpus).\n'],
+  ['stat -C 0 true', 129, '  Error: gperf does not model a choice of CPUs (-C, --cpu).\n'],
   // The machine.
   ['stat --vpmu hots true', 129, /^no such vPMU design: hots \(did you mean host\?\)\n$/],
   ['stat --machine brodwell-ep true', 129, 'no such machine: brodwell-ep (did you mean broadwell-ep?)\n'],

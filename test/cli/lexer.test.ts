@@ -187,9 +187,7 @@ describe("perf's options", () => {
   });
 
   it('refuses what gperf does not model, in one sentence', () => {
-    expect(failure(STAT, '-a true').message).to.equal(
-      '  Error: gperf does not model counting a whole system (-a, --all-cpus).',
-    );
+    expect(failure(STAT, '-C 0 true').message).to.equal('  Error: gperf does not model a choice of CPUs (-C, --cpu).');
     expect(failure(STAT, '--topdown true').message).to.contain('does not model top-down analysis (--topdown)');
     expect(failure(RECORD, '-z9 true').message).to.contain('compressed recordings (-z, --compression-level)');
     expect(failure(RECORD, '--switch-output=1s true').message).to.contain('more than one output file');

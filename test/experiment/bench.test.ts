@@ -13,7 +13,7 @@ const SIX = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads
 async function request(vpmu: string, how: Partial<BenchRequest> = {}, ...sets: string[]): Promise<BenchRequest> {
   const spec = specRequest(await setUpMachine({ vpmu, seed: 'bench', sets }));
   const evlist = statAttrs(parseEventList([SIX], 'stat'));
-  return { spec, words: ['noploop', '0.3'], mode: 'stat', evlist, run: 0, ...how };
+  return { spec, words: ['noploop', '0.3'], mode: 'stat', systemWide: false, evlist, run: 0, ...how };
 }
 const sampling = (freq = 4000): Partial<BenchRequest> => ({
   mode: 'record',

@@ -18,6 +18,12 @@ const OPTIONS = [
     help: 'sample so often a second instead of counting',
   },
   { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'sample every n events instead of counting' },
+  {
+    name: 'all-cpus',
+    short: 'a',
+    kind: 'flag',
+    help: 'watch everything that runs on the machine, not only the workload',
+  },
   { name: 'all-user', kind: 'flag', help: 'count or sample in user space only' },
   { name: 'all-kernel', kind: 'flag', help: 'count or sample in the kernel only' },
   { name: 'verbose', short: 'v', kind: 'count', help: 'tell how to reproduce the bench' },

@@ -12,6 +12,12 @@ const OPTIONS = [
     help: "events to sample on; 'gperf list' shows what there is",
   },
   { name: 'no-buffering', kind: 'flag', help: 'take each sample out of the buffer at once' },
+  {
+    name: 'all-cpus',
+    short: 'a',
+    kind: 'flag',
+    help: 'sample everything that runs on the machine while the workload does',
+  },
   { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'sample every n events' },
   {
     name: 'output',
@@ -64,7 +70,7 @@ export const RECORD: CommandTable<typeof OPTIONS> = {
     ...refuse('attaching to running processes', 'p:pid', 't:tid', 'u:uid', 'per-thread'),
     ...refuse('priorities of the recording tool', 'r:realtime', 'affinity', 'aio', 'threads', 'num-thread-synthesize'),
     ...refuse('raw sample data', 'R:raw-samples'),
-    ...refuse('recording a whole system', 'a:all-cpus', 'C:cpu'),
+    ...refuse('a choice of CPUs', 'C:cpu'),
     ...refuse('flight recording', 'overwrite', 'tail-synthesize'),
     ...refuse('a flush threshold', 'mmap-flush'),
     ...refuse('counts of single threads in recordings', 's:stat'),

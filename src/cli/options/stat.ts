@@ -6,6 +6,12 @@ import type { CommandTable, OptionSpec } from './option.ts';
 const OPTIONS = [
   { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },
   { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children" },
+  {
+    name: 'all-cpus',
+    short: 'a',
+    kind: 'flag',
+    help: 'count everything that runs on the machine while the workload does',
+  },
   { name: 'group', short: 'g', kind: 'flag', help: 'put all events into one group' },
   { name: 'scale', kind: 'flag', help: 'extrapolate counts of multiplexed events; --no-scale prints them raw' },
   { name: 'verbose', short: 'v', kind: 'count', help: 'tell more: raw counts, and how to reproduce the run' },
@@ -57,7 +63,7 @@ export const STAT: CommandTable<typeof OPTIONS> = {
     ...refuse('hardware transactions', 'T:transaction'),
     ...refuse('event filters', 'filter'),
     ...refuse('attaching to running processes', 'p:pid', 't:tid'),
-    ...refuse('counting a whole system', 'a:all-cpus', 'C:cpu'),
+    ...refuse('a choice of CPUs', 'C:cpu'),
     ...refuse(
       'counting by CPU, core or thread',
       'A:no-aggr',

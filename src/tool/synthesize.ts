@@ -1,0 +1,77 @@
+/**
+ * What perf record writes before the kernel's first record: which events, CPUs and threads there are, and what threads that
+ * were there already have mapped.
+ *
+ * Source: tools/perf/builtin-record.c (record__synthesize), tools/perf/util/synthetic-events.c, 6.1.
+ * Not modelled: modules, threads of the kernel (the simulated ones have no pids), the vdso, cgroups.
+ */
+import { textMapping } from '../kernel/sideband.ts';
+import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
+import type { Task } from '../kernel/task.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import {
+  PERF_RECORD,
+  PERF_RECORD_MISC,
+  type KernelRecord,
+  type PerfEventAttr,
+  type PerfRecord,
+} from '../uapi/perf-event.ts';
+import { nanos } from '../units.ts';
+
+/** A record's size field is 16 bits: an ID_INDEX longer than that is continued in another. */
+const ID_INDEX_ENTRIES = 2046;
+
+type Base = Pick<KernelRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
+
+const isList = (watched: Task | readonly Task[]): watched is readonly Task[] => Array.isArray(watched);
+
+/** record__synthesize(), for one task that waits to become the workload, or for all that live. */
+export function synthesized(evlist: readonly Evsel[], watched: Task | readonly Task[], nrCpus: number): PerfRecord[] {
+  const records: PerfRecord[] = [];
+  const systemWide = isList(watched);
+  const pid = systemWide ? -1 : watched.pid;
+  const index = evlist.flatMap((evsel) => evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu, tid: pid })));
+  for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
+    records.push({ type: PERF_RECORD.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
+  const base: Base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
+  const kernel = (attr: PerfEventAttr): boolean => attr.exclude_kernel !== true;
+  if (evlist.some(({ attr }) => kernel(attr)))
+    records.push({
+      ...base,
+      type: PERF_RECORD.MMAP,
+      misc: PERF_RECORD_MISC.KERNEL,
+      pid: -1,
+      addr: KERNEL_TEXT,
+      len: KERNEL_TEXT_SIZE,
+      pgoff: KERNEL_TEXT,
+      filename: '[kernel.kallsyms]_text',
+    });
+  for (const { unit, scale, ids } of evlist) {
+    if (unit === '') continue;
+    const id = ids[0] as number;
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
+    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
+  }
+  records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
+  records.push({ type: PERF_RECORD.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
+  if (systemWide) for (const task of watched) records.push(...threadRecords(task, base));
+  else records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: watched.comm });
+  records.push({ type: PERF_RECORD.FINISHED_INIT });
+  return records;
+}
+
+/** __event__synthesize_thread(): that it was forked, its name, its text. */
+function threadRecords({ pid, parent, comm, mm }: Task, base: Base): KernelRecord[] {
+  const own = { ...base, misc: 0, pid, tid: pid };
+  const ppid = parent?.pid ?? 1;
+  return [
+    { ...own, type: PERF_RECORD.FORK, ppid, ptid: ppid },
+    { ...own, type: PERF_RECORD.COMM, comm },
+    ...mm.map((dso): KernelRecord => ({
+      ...own,
+      type: PERF_RECORD.MMAP2,
+      ...textMapping(dso),
+      misc: PERF_RECORD_MISC.USER,
+    })),
+  ];
+}
