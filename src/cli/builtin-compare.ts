@@ -1,48 +1,111 @@
 /** gperf compare: how far apart profiles are, and whether that is more than noise. */
+import { GPERF_VERSION } from '../experiment/version.ts';
+import { nearest } from '../nearest.ts';
 import { compareProfiles, type ComparedProfiles } from '../profile/compare.ts';
 import { MatchError, matchEvents } from '../profile/events.ts';
 import { isExact, type Granularity, type Profile } from '../profile/profile.ts';
 import { parseMerge } from '../profile/rows.ts';
-import { compareLines } from '../report/compare.ts';
-import { nearest } from '../nearest.ts';
+import { compareCsv, compareJson } from '../report/compare-export.ts';
+import { compareLines, compareMarkdown } from '../report/compare.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { UsageError } from './errors.ts';
+import { runDesigns } from './compare-live.ts';
+import { ConditionError, parseCondition } from './condition.ts';
+import { EXIT, UsageError } from './errors.ts';
+import { Exports } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { readOperands } from './operands.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
 import { printLines } from './recording.ts';
+import { Interrupted } from './runs.ts';
+import { shellWord } from './simulation.ts';
+
+/** Options that mean something only when the designs are run, and only when files are read. */
+const LIVE_ONLY = ['freq', 'count', 'all-user', 'seeds'] as const;
+const FILES_ONLY = ['samples', 'symfs'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(COMPARE, argv, context.terminal.env);
   if (rest.length === 0) throw new UsageError('nothing to compare', commandHelp(COMPARE));
-  if (o.event.length > 1) throw new UsageError('-e chooses one event', optionUsage(COMPARE, 'event'));
-  const operands = await readOperands(rest, o, context);
-  const total = operands.length;
-  if (total < 2) throw new UsageError(`${operands[0]?.[0]?.label ?? 'nothing'} has nothing to be compared with`);
-  const compared = compareAll(operands, o);
+  const by = (o.by ?? 'symbol') as Granularity;
+  const failIf = conditionOf(o['fail-if']);
+  let compared: ComparedProfiles[] = [];
+  const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...argv], merges: o.merge };
+  const text = (lines: (one: ComparedProfiles) => Iterable<string>) => (): string =>
+    `${compared.flatMap((one) => [...lines(one)]).join('\n')}\n`;
+  const exports = new Exports([
+    [o['export-json'], () => compareJson(compared, about)],
+    [o['export-markdown'], text(compareMarkdown)],
+    [o['export-csv'], () => `${[...compareCsv(compared)].join('\n')}\n`],
+  ]);
+  let failures: string[];
+  try {
+    const sets = o.vpmu === undefined ? await filesOf(rest, o, context) : await liveOf(rest, o, by, context);
+    compared = sets.map((operands) =>
+      compareProfiles(operands, { by, merges: o.merge.map(parseMerge), reference: referenceOf(operands, o.reference) }),
+    );
+    failures = failIf(compared);
+  } catch (error) {
+    exports.abort();
+    if (error instanceof Interrupted) return error.exitCode;
+    throw error;
+  }
   await printLines(allLines(compared, o.quiet === true));
-  return 0;
+  exports.write();
+  if (o.verbose > 0) process.stderr.write(`# reproduce: ${about.command.map(shellWord).join(' ')}\n`);
+  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  return failures.length > 0 ? EXIT.CONDITION : EXIT.OK;
 }
 
-function compareAll(operands: readonly (readonly Profile[])[], o: CompareOptions): ComparedProfiles[] {
+/** --fail-if, read before anything is run; what holds of any event. */
+function conditionOf(text: string | undefined): (compared: readonly ComparedProfiles[]) => string[] {
+  if (text === undefined) return () => [];
+  const blamed = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof ConditionError)) throw error;
+      const prefix = 'condition error: ';
+      throw new UsageError(
+        `${prefix}'${text}'\n${' '.repeat(prefix.length + 1 + error.at)}\\___ ${error.message}`,
+        optionUsage(COMPARE, 'fail-if'),
+      );
+    }
+  };
+  const condition = blamed(() => parseCondition(text));
+  return (compared) => blamed(() => [...new Set(compared.flatMap(condition))]);
+}
+
+/** For each event the profiles of the files, each of one run. */
+async function filesOf(rest: readonly string[], o: CompareOptions, context: CommandContext): Promise<Profile[][][]> {
+  const wrong = LIVE_ONLY.find((name) => o[name] !== undefined);
+  if (wrong !== undefined)
+    throw new UsageError(`--${wrong} is for designs that are run (--vpmu)`, optionUsage(COMPARE, wrong));
+  if (o.event.length > 1) throw new UsageError('-e chooses one event', optionUsage(COMPARE, 'event'));
+  const operands = await readOperands(rest, o, context);
+  if (operands.length < 2) throw new UsageError(`${operands[0]![0]!.label} has nothing to be compared with`);
   try {
-    return matchEvents(operands, o.event[0]).map((profiles) =>
-      compareProfiles(profiles, {
-        by: granularity(o),
-        merges: o.merge.map(parseMerge),
-        reference: referenceOf(profiles, o.reference),
-      }),
-    );
+    return matchEvents(operands, o.event[0]).map((set) => set.map((profile) => [profile]));
   } catch (error) {
     if (error instanceof MatchError) throw new UsageError(error.message);
     throw error;
   }
 }
 
-export const granularity = ({ by = 'symbol' }: Pick<CompareOptions, 'by'>): Granularity => by as Granularity;
+async function liveOf(
+  rest: readonly string[],
+  o: CompareOptions,
+  by: Granularity,
+  context: CommandContext,
+): Promise<Profile[][][]> {
+  const wrong = FILES_ONLY.find((name) => o[name] !== undefined);
+  if (wrong !== undefined)
+    throw new UsageError(`--${wrong} is for files, not for designs that are run`, optionUsage(COMPARE, wrong));
+  return runDesigns(rest, o, by, context);
+}
 
-function referenceOf(profiles: readonly Profile[], name: string | undefined): number {
+function referenceOf(operands: readonly (readonly Profile[])[], name: string | undefined): number {
+  const profiles = operands.map(([first]) => first!);
   if (name === undefined)
     return Math.max(
       0,

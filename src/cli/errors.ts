@@ -6,8 +6,8 @@
  */
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 
-/** INVALID is what perf makes of -EINVAL. */
-export const EXIT = { OK: 0, BARE: 1, LIVE_LOCK: 3, USAGE: 129, INVALID: 234, INPUT: 255 } as const;
+/** INVALID is what perf makes of -EINVAL; CONDITION: what --fail-if asked about is so. */
+export const EXIT = { OK: 0, BARE: 1, LIVE_LOCK: 3, CONDITION: 99, USAGE: 129, INVALID: 234, INPUT: 255 } as const;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -1,13 +1,23 @@
 /** What a worker thread of the pool can be asked for, by name. A new kind of work is one line here. */
-import { benchRun } from './bench.ts';
+import { benchRun, type BenchRequest, type BenchRun } from './bench.ts';
 import { OpenError, LiveLock } from './run.ts';
+import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 
-const WORK = { benchRun } as const;
-export type Work = typeof WORK;
-export type WorkName = keyof Work;
-export type Input<N extends WorkName> = Parameters<Work[N]>[0];
-export type Output<N extends WorkName> = Awaited<ReturnType<Work[N]>>;
+const WORK = { benchRun, sampleRun } as const;
+export type WorkName = keyof typeof WORK;
+interface Inputs extends Record<WorkName, unknown> {
+  readonly benchRun: BenchRequest;
+  readonly sampleRun: SampleRequest;
+}
+interface Outputs extends Record<WorkName, unknown> {
+  readonly benchRun: BenchRun;
+  readonly sampleRun: SampledRun;
+}
+export type Input<N extends WorkName> = Inputs[N];
+export type Output<N extends WorkName> = Outputs[N];
+/** The same table, so that the compiler sees name, input and output go together. */
+const TYPED: { readonly [N in WorkName]: (input: Input<N>) => Promise<Output<N>> } = WORK;
 
 /** What comes back: a result, or one of the errors a person can do something about, whose class a message would lose. */
 export type Answer<N extends WorkName> =
@@ -23,8 +33,8 @@ export default async function work<N extends WorkName>({
   readonly input: Input<N>;
 }): Promise<Answer<N>> {
   try {
-    const result = await WORK[name](input);
-    return { result } as Answer<N>;
+    const result = await TYPED[name](input);
+    return { result };
   } catch (error) {
     if (error instanceof LiveLock) return { liveLock: error.message };
     if (error instanceof OpenError) return { refused: { evsel: error.evsel, errno: error.errno } };

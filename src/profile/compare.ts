@@ -4,10 +4,12 @@
  *
  * Each operand is compared with the reference, and with truth if truth is among them.
  */
-import { compareShares, type Comparison } from '../stats/compare.ts';
+import { type ComparedSymbol, compareShares, type Comparison } from '../stats/compare.ts';
 import { type Interval, wilson } from '../stats/intervals.ts';
+import { type BiasNoise, splitBiasNoise } from '../stats/replicates.ts';
 import { evidenceOf, type Circumstances, type Evidence, type Shares } from '../stats/shares.ts';
 import { canonicalEvent } from './events.ts';
+import { poolRuns } from './pool.ts';
 import { isExact, type Granularity, type Profile, type Sampling, totalWeight } from './profile.ts';
 import { alignRows, type Merge, poolRare, type Row, unversioned } from './rows.ts';
 
@@ -16,8 +18,6 @@ export interface CompareProfilesOptions {
   readonly merges?: readonly Merge[];
   /** Index of the operand that the others are held against; the first if absent. */
   readonly reference?: number;
-  /** Independent runs behind each operand; one if absent. */
-  readonly seeds?: number;
 }
 
 /** One of the profiles, and how much can be read out of it. */
@@ -27,6 +27,8 @@ export interface ComparedOperand {
   /** Absent if nothing says how many samples there were: then there is no test. */
   readonly evidence?: Evidence;
   readonly profile: Profile;
+  /** Independent runs it was made of. */
+  readonly runs: number;
   /** Part of the time that sampling was not stopped by throttling; absent if the profile does not know. */
   readonly duty?: number;
 }
@@ -39,6 +41,8 @@ export interface ComparedPair {
   readonly comparison: Comparison;
   /** False: nothing says how many samples one side has, and only distances mean something. */
   readonly tested: boolean;
+  /** Bias and noise apart; only where both sides have several runs, paired by seed. */
+  readonly split?: BiasNoise;
 }
 
 /** What the taking of an operand's samples says against it, besides what the statistics find. */
@@ -63,7 +67,7 @@ export interface ComparedRow {
   /** By operand. */
   readonly shares: readonly { readonly share: number; readonly interval: Interval }[];
   /** By pair; absent in the row of what is too rare, which no test knows as one. */
-  readonly tests: readonly ({ readonly delta: number; readonly z: number; readonly differs: boolean } | undefined)[];
+  readonly tests: readonly (ComparedSymbol | undefined)[];
 }
 
 export interface ComparedProfiles {
@@ -86,18 +90,37 @@ export const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${n
 /** The function of such a name. */
 export const rowName = (key: string): string => key.slice(0, key.indexOf('\0'));
 
-/** Compares profiles of one event. Throws RangeError if one has no weight. */
-export function compareProfiles(profiles: readonly Profile[], options: CompareProfilesOptions = {}): ComparedProfiles {
-  const { by = 'symbol', merges = [], reference = 0, seeds = 1 } = options;
-  const aligned = alignRows(profiles, merges);
+/**
+ * Compares profiles of one event, each given as its runs: one, or as many as there are seeds. Throws RangeError if one has no
+ * weight.
+ */
+export function compareProfiles(
+  operandRuns: readonly (readonly Profile[])[],
+  options: CompareProfilesOptions = {},
+): ComparedProfiles {
+  const { by = 'symbol', merges = [], reference = 0 } = options;
+  const profiles = operandRuns.map(poolRuns);
+  const every = alignRows(operandRuns.flat(), merges);
+  const aligned = every.map((row) => ({ ...row, weights: sumsBy(row.weights, operandRuns) }));
   const rows = aligned.length > MOST_ROWS ? poolRare(aligned, profiles) : aligned;
-  const shares = profiles.map((profile, i) => sharesOf(profile, rows, i, seeds));
+  const shares = profiles.map((profile, i) => {
+    const weights = new Map(rows.map((row) => [rowKey(row), row.weights[i]!]));
+    return sharesOf(profile, weights, operandRuns[i]!.length);
+  });
+  let at = 0;
+  const runShares = operandRuns.map((runs) =>
+    runs.map((run) => {
+      const column = at++;
+      return sharesOf(run, new Map(every.map((row) => [rowKey(row), row.weights[column]!])), 1);
+    }),
+  );
   const operands = profiles.map((profile, i): ComparedOperand => {
     const duty = dutyOf(profile.sampling);
     return {
       label: profile.label,
       exact: isExact(profile),
       profile,
+      runs: operandRuns[i]!.length,
       ...(profile.samples !== undefined && { evidence: evidenceOf(shares[i]!) }),
       ...(duty !== undefined && { duty }),
     };
@@ -107,9 +130,11 @@ export function compareProfiles(profiles: readonly Profile[], options: ComparePr
   for (const b of new Set([reference, ...(truth >= 0 ? [truth] : [])]))
     for (const [a, profile] of profiles.entries()) {
       if (a === b || (a === truth && b === reference)) continue;
+      const seeds = Math.min(operandRuns[a]!.length, operandRuns[b]!.length);
       pairs.push({
         a,
         b,
+        ...(seeds > 1 && { split: splitBiasNoise(runShares[a]!.slice(0, seeds), runShares[b]!.slice(0, seeds)) }),
         comparison: compareShares(shares[a]!, shares[b]!),
         tested: profile.samples !== undefined && profiles[b]!.samples !== undefined,
       });
@@ -154,8 +179,13 @@ function dutyOf(sampling: Sampling | undefined): number | undefined {
   return sampling === undefined || sampling.span === 0 ? undefined : Math.max(0, 1 - sampling.stopped / sampling.span);
 }
 
-function sharesOf(profile: Profile, rows: readonly Row[], i: number, seeds: number): Shares {
-  const weights = new Map(rows.map((row) => [rowKey(row), row.weights[i]!]));
+/** Weights of runs summed up by operand. */
+function sumsBy(weights: readonly number[], operandRuns: readonly (readonly Profile[])[]): number[] {
+  let at = 0;
+  return operandRuns.map((runs) => runs.reduce((sum) => sum + weights[at++]!, 0));
+}
+
+function sharesOf(profile: Profile, weights: ReadonlyMap<string, number>, seeds: number): Shares {
   const { event, lost, throttled, samples = UNKNOWN, sampling } = profile;
   const periods = sampling?.periods;
   const circumstances: Circumstances = {

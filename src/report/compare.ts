@@ -1,9 +1,11 @@
 /**
  * A comparison as text: verdicts first, then one table, then the figures behind it and the reasons not to trust them.
  */
-import type { ComparedProfiles, ComparedRow } from '../profile/compare.ts';
+import { type ComparedProfiles, type ComparedRow, rowName } from '../profile/compare.ts';
 import { OTHER } from '../profile/rows.ts';
-import { type RuledColumn, ruledLines } from './ruled-table.ts';
+import type { BiasNoise } from '../stats/replicates.ts';
+import { ALPHA } from '../stats/verdict.ts';
+import { type RuledColumn, ruledLines, ruledMarkdown } from './ruled-table.ts';
 import { fixed } from './table.ts';
 import { distrusts, points, probability, signed, verdictSentence } from './verdict.ts';
 
@@ -21,6 +23,8 @@ export function* compareLines(compared: ComparedProfiles, { quiet }: CompareText
   yield* ruledLines(tableColumns(compared));
   yield '';
   yield* ruledLines(pairColumns(compared));
+  const split = splitColumns(compared);
+  if (split.length > 0) yield* ['', ...ruledLines(split)];
   yield '';
   yield* ruledLines(operandColumns(compared));
   const reasons = distrusts(compared);
@@ -29,6 +33,17 @@ export function* compareLines(compared: ComparedProfiles, { quiet }: CompareText
     for (const line of why) yield `#  - ${line}`;
     yield `#      ${remedy}`;
   }
+}
+
+/** The same as Markdown. */
+export function* compareMarkdown(compared: ComparedProfiles): Generator<string> {
+  if (compared.event !== '') yield* [`## ${compared.event}`, ''];
+  for (const pair of compared.pairs) yield* [verdictSentence(compared, pair), ''];
+  for (const columns of [tableColumns, pairColumns, splitColumns, operandColumns]) {
+    const table = columns(compared);
+    if (table.length > 0) yield* [...ruledMarkdown(table), ''];
+  }
+  for (const { reasons, remedy } of distrusts(compared)) yield* [...reasons.map((why) => `- ${why}`), `  - ${remedy}`];
 }
 
 /** Half an interval's width, in percentage points. */
@@ -137,6 +152,34 @@ function pairColumns(compared: ComparedProfiles): RuledColumn[] {
       ifTested(({ detectable }) => points(detectable.any)),
     ),
     column('top 5', ({ comparison: { ranks } }) => `${fixed(100 * ranks.top5, 0)}%`),
+  ];
+}
+
+/** Symbols whose bias a line names. */
+const NAMED = 3;
+
+/** Bias and noise apart, where there are seeds to tell them by. */
+function splitColumns(compared: ComparedProfiles): RuledColumn[] {
+  const names = shortNames(compared);
+  const splits = compared.pairs.flatMap(({ a, b, split }) => (split ? [{ a, b, split }] : []));
+  if (splits.length === 0) return [];
+  const column = (title: string, of: (split: BiasNoise) => string): RuledColumn => ({
+    title,
+    cells: splits.map(({ split }) => of(split)),
+  });
+  const biased = ({ symbols }: BiasNoise): string => {
+    const certain = symbols.filter(({ holm }) => holm < ALPHA);
+    const named = certain.slice(0, NAMED).map(({ symbol, bias }) => `${rowName(symbol)} (${signed(bias)})`);
+    if (certain.length === 0) return 'none for certain';
+    return named.join(', ') + (certain.length > NAMED ? `, ${certain.length - NAMED} more` : '');
+  };
+  return [
+    { title: 'Pair', left: true, cells: splits.map(({ a, b }) => `${names[a]!} - ${names[b]!}`) },
+    column('seeds', ({ seeds }) => String(seeds)),
+    column('bias pp', ({ bias }) => points(bias)),
+    column('noise pp', ({ noise }) => points(noise)),
+    column('by chance', ({ multinomial }) => points(multinomial)),
+    { ...column('Biased in every run', biased), left: true },
   ];
 }
 

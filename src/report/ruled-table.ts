@@ -1,4 +1,4 @@
-/** A table of text: titles, dots below them as perf report has them, cells to the left or the right of their column. */
+/** A table as columns, and its two texts: titles over dots as perf report has them, and Markdown. */
 
 export interface RuledColumn {
   readonly title: string;
@@ -28,5 +28,22 @@ export function ruledLines(columns: readonly RuledColumn[]): string[] {
         columns.map(({ cells }) => cells[row] ?? ''),
       ),
     ),
+  ];
+}
+
+const escaped = (text: string): string =>
+  text
+    .trim()
+    .replaceAll('|', String.raw`\|`)
+    .replaceAll('*', String.raw`\*`);
+
+/** The same as a Markdown table. */
+export function ruledMarkdown(columns: readonly RuledColumn[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rows = Math.max(0, ...columns.map(({ cells }) => cells.length));
+  return [
+    line(columns.map(({ title }) => escaped(title))),
+    line(columns.map(({ left }) => (left ? '---' : '---:'))),
+    ...Array.from({ length: rows }, (_, row) => line(columns.map(({ cells }) => escaped(cells[row] ?? '')))),
   ];
 }

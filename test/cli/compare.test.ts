@@ -50,7 +50,7 @@ describe('gperf compare', function () {
     expect(chosen.stdout).to.equal(
       stdout.slice(stdout.indexOf('\n\n', stdout.indexOf('Before')) + 2).replace(/^\s*/, ''),
     );
-    const named = await p.gperf(['compare', '-q', '-e', 'branches', '--vpmu', 'host', 'a.data', 'truth:noploop 0.3']);
+    const named = await p.gperf(['compare', '-q', '-e', 'branches', 'a.data', 'truth:noploop 0.3']);
     expect(named.stdout).to.match(/^a\.data and truth are /);
   });
 
@@ -63,11 +63,44 @@ describe('gperf compare', function () {
     expect(instructions).to.match(/noploop +noploop\+0x[0-9a-f]+$/m);
   });
 
+  it('runs designs itself, against each other and against truth; threads change nothing', async () => {
+    const live = ['compare', '-F', '500', '--seeds', '2', '--vpmu', 'host,v2', '--export-csv', '-'];
+    const one = await p.gperf([...live, '--workers', '1', 'noploop', '0.3']);
+    expect(one.stderr).to.equal('');
+    expect(
+      one.stdout
+        .split('\n')
+        .slice(0, 3)
+        .map((line) => line.split(' are ')[0]),
+    ).to.deep.equal(['v2 and host', 'host and truth', 'v2 and truth']);
+    expect(one.stdout).to.match(/^# Pair +seeds +bias pp +noise pp +by chance +Biased in every run$/m);
+    expect(one.stdout).to.match(/^cycles,noploop,noploop,truth,0\.9\d+,/m);
+    const two = await p.gperf([...live, '--workers', '2', 'noploop', '0.3']);
+    expect(two.stdout).to.equal(one.stdout);
+  });
+
+  it('exits with 99 if what --fail-if asks about is so, and exports all the same', async () => {
+    const words = ['compare', '-q', HOST, V2, '--export-json', 'x.json', '--export-markdown', 'x.md'];
+    const { stderr, status } = await p.gperf([...words, '--fail-if', 'tvd > 2%']);
+    expect(stderr).to.equal('tvd(rfc-v2.txt, rfc-host.txt) is 4.07%, which is > 2%\n');
+    expect(status).to.equal(99);
+    const json = JSON.parse(p.read('x.json').toString()) as Record<string, unknown>;
+    expect(json).to.include({ format: 'gperf compare', version: 1 });
+    expect(p.read('x.md').toString()).to.include(
+      '| 12.14% +-0.45 | 14.07% +-0.45 | +1.93 | 5.93 | \\* | ftest | bar |',
+    );
+    expect((await p.gperf([...words, '--fail-if', 'tvd > 5%'])).status).to.equal(0);
+  });
+
   for (const [words, message, code] of [
     [['compare'], /^nothing to compare\n\n Usage: gperf compare/, 129],
     [['compare', 'a.data'], /^a\.data has nothing to be compared with$/m, 129],
     [['compare', 'a.data', 'none.data'], /^failed to open none\.data: No such file or directory$/m, 255],
-    [['compare', 'a.data', resolve('package.json')], /^\S*package\.json is neither a recording \(perf\.data\), nor /, 255],
+    [
+      ['compare', 'a.data', resolve('package.json')],
+      /^\S*package\.json is neither a recording \(perf\.data\), nor /,
+      255,
+    ],
     [
       ['compare', '-e', 'cycels', 'a.data', 'b.data'],
       /^a\.data has no event cycels \(it has cpu-cycles:u, branches:u\)$/m,
@@ -76,6 +109,19 @@ describe('gperf compare', function () {
     [
       ['compare', '--reference', 'c.data', 'a.data', 'b.data'],
       /^--reference c\.data: no such profile \(did you mean \w\.data\?\)$/m,
+      129,
+    ],
+    [['compare', '--seeds', '2', 'a.data', 'b.data'], /^--seeds is for designs that are run \(--vpmu\)$/m, 129],
+    [
+      ['compare', '--vpmu', 'v2', '--samples', '2', 'noploop'],
+      /^--samples is for files, not for designs that are run$/m,
+      129,
+    ],
+    [['compare', '--vpmu', 'v3', 'noploop'], /^no such vPMU design: v3/m, 129],
+    [['compare', '--vpmu', 'v2', '--no-truth', 'noploop'], /^v2 has nothing to be compared with$/m, 129],
+    [
+      ['compare', '--fail-if', 'tdv > 2%', 'a.data', 'b.data'],
+      /^condition error: 'tdv > 2%'\n {18}\\___ no such metric \(did you mean tvd\?\)$/m,
       129,
     ],
     [['compare', '--by', 'line', 'a.data', 'b.data'], /line/, 129],

@@ -56,7 +56,7 @@ describe('the tables of the letter', () => {
     },
   ])
     it(`${a.label} and ${b.label}`, () => {
-      const { pairs } = compareProfiles([b, a]);
+      const { pairs } = compareProfiles([[b], [a]]);
       const [{ comparison }] = pairs as [(typeof pairs)[number]];
       expect(100 * comparison.tvd.value).to.be.closeTo(tvd, 0.006);
       expect(100 * comparison.tvd.floor.mean).to.be.closeTo(floor, 0.01);
@@ -71,7 +71,7 @@ describe('the tables of the letter', () => {
     });
 
   it('deviates of single functions, files of two versions being one', () => {
-    const { rows } = compareProfiles([host, legacy, v2]);
+    const { rows } = compareProfiles([[host], [legacy], [v2]]);
     const z = Object.fromEntries(
       rows.map(({ name, tests }) => [name, tests.map((test) => test && Number(test.z.toFixed(2)))]),
     );
@@ -87,7 +87,7 @@ describe('the tables of the letter', () => {
   });
 
   it('what bar has more than in the host, foo and qux have less; random() is not agreed on even as a whole', () => {
-    const compared = compareProfiles([host, v2], { merges: [parseMerge('libc*:__random*')] });
+    const compared = compareProfiles([[host], [v2]], { merges: [parseMerge('libc*:__random*')] });
     const merged = compared.rows.find(({ name }) => name === 'libc*:__random*')!;
     expect(merged.members).to.equal(2);
     expect(merged.shares.map(({ share }) => (100 * share).toFixed(2))).to.deep.equal(['19.44', '20.91']);
@@ -103,7 +103,7 @@ describe('the tables of the letter', () => {
 
   it('truth is a profile with which every other is compared, whatever the reference', () => {
     const truth = { ...host, samples: Infinity, label: 'truth' };
-    const compared = compareProfiles([host, truth, v2]);
+    const compared = compareProfiles([[host], [truth], [v2]]);
     expect(compared.pairs.map(({ a, b }) => [a, b])).to.deep.equal([
       [2, 0],
       [0, 1],
@@ -115,7 +115,7 @@ describe('the tables of the letter', () => {
   });
 
   it('without a number of samples there are distances and no test', () => {
-    const compared = compareProfiles([host, { ...v2, samples: undefined }]);
+    const compared = compareProfiles([[host], [{ ...v2, samples: undefined }]]);
     expect(compared.pairs[0]!.tested).to.equal(false);
     expect(compared.operands[1]!.evidence).to.equal(undefined);
     expect(verdictSentence(compared, compared.pairs[0]!)).to.equal(

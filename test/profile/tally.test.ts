@@ -41,7 +41,12 @@ describe('Tally', () => {
     expect({ stopped, span, repeats }).to.deep.equal({ stopped: 10, span: 33, repeats: 2 / 3 });
     expect(addresses).to.be.closeTo(1.6, 1e-12);
     expect(periods).to.deep.equal({
-      ...{ frequency: undefined, first: 100, smallest: 100, largest: 100, mean: 100, stride: 1 },
+      frequency: undefined,
+      first: 100,
+      smallest: 100,
+      largest: 100,
+      mean: 100,
+      stride: 1,
       trace: [100, 100, 100, 100],
     });
   });

@@ -1,6 +1,9 @@
 /** gperf compare's options: a command perf cannot have. */
-import { MACHINE_OPTIONS } from './machine.ts';
+import { MACHINE_OPTIONS, TABLE_EXPORTS } from './machine.ts';
 import type { CommandTable, OptionSpec, OptionValues } from './option.ts';
+
+// Which designs are compared is said on the command line or not at all: the environment's is for commands that run one.
+const { env: _, help: __, arg: ___, ...vpmu } = MACHINE_OPTIONS[0];
 
 const OPTIONS = [
   {
@@ -27,7 +30,7 @@ const OPTIONS = [
   {
     name: 'truth',
     kind: 'flag',
-    help: 'compare with the exact profile of what gperf recorded or ran as well (default: of what is run)',
+    help: 'compare with the exact profile of what gperf recorded as well (live: always, unless --no-truth)',
   },
   {
     name: 'samples',
@@ -35,20 +38,40 @@ const OPTIONS = [
     arg: 'n[,n...]',
     help: 'how many samples the printed reports were made of, in order',
   },
+  { name: 'freq', short: 'F', kind: 'text', arg: "freq or 'max'", help: 'live: samples a second (default: 4000)' },
+  { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'live: sample every n events' },
+  {
+    name: 'all-user',
+    kind: 'flag',
+    help: 'live: sample in user space only (default, as truth knows nothing of the kernel; --no-all-user)',
+  },
+  { name: 'seeds', kind: 'unsigned', arg: 'n', help: 'live: run n times with other draws, and tell bias from noise' },
+  {
+    name: 'fail-if',
+    kind: 'text',
+    arg: 'condition',
+    help: "exit with 99 if it holds: 'tvd > 2%', 'p(v2) < 0.01 and ratio > 2' (below)",
+  },
   { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
   { name: 'verbose', short: 'v', kind: 'count', help: 'tell more, and how to reproduce the runs' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print the verdicts only' },
-  ...MACHINE_OPTIONS,
+  ...TABLE_EXPORTS,
+  { ...vpmu, arg: 'design,...', help: 'run the workload under these designs and compare what perf record makes of it' },
+  ...MACHINE_OPTIONS.slice(1),
 ] as const satisfies readonly OptionSpec[];
 
 export type CompareOptions = OptionValues<typeof OPTIONS>;
 
 export const COMPARE: CommandTable<typeof OPTIONS> = {
   name: 'compare',
-  usage: ['[<options>] <profile> <profile>...'],
+  usage: ['[<options>] <profile> <profile>...', '[<options>] --vpmu <design>,<design>... <workload> [<args>]'],
   options: OPTIONS,
   stopAtNonOption: false,
   epilogue: ` A profile is a perf.data file of gperf or of real perf, what 'perf report --stdio' printed (in a file, also as quoted in
  a mail), folded stacks, or 'truth': the exact profile of the execution that the first of gperf's recordings observed;
- 'truth:WORKLOAD ARGS' that of a workload.`,
+ 'truth:WORKLOAD ARGS' that of a workload.
+
+ Conditions: tvd, floor, p95, overlap, detects, max_error, bias, noise (shares: '2%' or '2pp'), ratio, jsd, chi2, p, v, top5,
+ of a profile against the reference: tvd(v2), of a pair: tvd(v2, truth), or of any: tvd; samples, effective, lost, throttled,
+ duty of a profile; and 'different', 'material' (the verdict); with <, <=, >, >=, 'and', 'or' and parentheses.`,
 };

@@ -1,0 +1,96 @@
+/** gperf compare --vpmu: the workload recorded under every design and seed, and the truth of each execution. */
+import { specRequest } from '../experiment/bench.ts';
+import type { SampleRequest } from '../experiment/sample.ts';
+import { LiveLock, OpenError } from '../experiment/run.ts';
+import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { canonicalEvent } from '../profile/events.ts';
+import type { Granularity, Profile } from '../profile/profile.ts';
+import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { recordAttrs } from '../uapi/evsel-config.ts';
+import { parseEventList } from '../uapi/parse-events.ts';
+import type { CommandContext } from './commands.ts';
+import { EXIT, InputError, UsageError, eventError } from './errors.ts';
+import { commandHelp, optionUsage } from './help.ts';
+import { openFailure } from './open-failure.ts';
+import { COMPARE, type CompareOptions } from './options/compare.ts';
+import { runsOf, threadsOf } from './runs.ts';
+import { machineOf, refuseUnmodelled, workloadOf } from './simulation.ts';
+import { parseFreq } from './values.ts';
+
+const MOST_SEEDS = 1000;
+
+/** Runs everything; for each event the runs of every design in order of --vpmu, and last those of truth. Throws Interrupted. */
+export async function runDesigns(
+  words: readonly string[],
+  o: CompareOptions,
+  by: Granularity,
+  context: CommandContext,
+): Promise<Profile[][][]> {
+  const seeds = o.seeds ?? 1;
+  if (seeds < 1 || seeds > MOST_SEEDS)
+    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(COMPARE, 'seeds'));
+  const designs = [...new Set(o.vpmu!.split(','))];
+  const specs: MachineSpec[] = [];
+  for (const vpmu of designs) specs.push(await machineOf({ ...o, vpmu }));
+  const evlist = events(o, specs, by);
+  refuseUnmodelled(evlist);
+  // A workload that cannot be loaded is told of before threads are started.
+  await workloadOf(words, specs[0]!, commandHelp(COMPARE));
+  const truth = o.truth !== false;
+  if (specs.length < 2 && !truth) throw new UsageError(`${designs[0]!} has nothing to be compared with`);
+  const requests = specs.flatMap((spec, design) =>
+    Array.from({ length: seeds }, (_, run): SampleRequest => ({
+      spec: specRequest(spec),
+      words,
+      evlist,
+      by,
+      run,
+      // All designs observe one execution.
+      truth: truth && design === 0,
+    })),
+  );
+  try {
+    const runs = await runsOf('sampleRun', requests, threadsOf(o.workers), 'compare', context);
+    return evlist.map((_, event) => {
+      const profiles = specs.map((__, i) => runs.slice(i * seeds, (i + 1) * seeds).map((run) => run.profiles[event]!));
+      for (const [i, [first]] of profiles.entries())
+        if (first!.samples === 0) throw new InputError(`${designs[i]!} took no samples of ${first!.event}`);
+      const name = canonicalEvent({ event: profiles[0]![0]!.event });
+      const exact = runs
+        .slice(0, seeds)
+        .flatMap(
+          ({ truth: known }) => known.find((profile) => canonicalEvent({ event: profile.event }) === name) ?? [],
+        );
+      return exact.length === seeds ? profiles.concat([exact]) : profiles;
+    });
+  } catch (error) {
+    if (error instanceof OpenError) throw new InputError(openFailure(error));
+    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
+    throw error;
+  }
+}
+
+function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularity): Evsel[] {
+  if (o.freq !== undefined && o.count !== undefined)
+    throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
+  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
+  try {
+    return recordAttrs(parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record'), {
+      all_user: o['all-user'] !== false,
+      callgraph: by === 'callchain',
+      ...(o.freq === undefined ? {} : { freq: frequency(o.freq, specs) }),
+      ...(o.count === undefined ? {} : { period: o.count }),
+    });
+  } catch (error) {
+    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(COMPARE, 'event'));
+    throw error;
+  }
+}
+
+/** -F, within what every one of the machines allows. */
+function frequency(text: string, specs: readonly MachineSpec[]): number {
+  const freq = parseFreq(text);
+  const limit = Math.min(...specs.map(sampleRateLimit));
+  return freq === 'max' ? limit : Math.min(freq, limit);
+}

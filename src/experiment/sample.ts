@@ -1,0 +1,113 @@
+/**
+ * A workload sampled by the simulated perf record and made profiles at once, beside the truth of the very same execution:
+ * what `gperf compare` runs for each design and seed.
+ *
+ * One run is a pure function of its request, and its samples are those that `gperf record` would have written: the tool's
+ * own writes take as long as if there were a file.
+ */
+import type { Dso } from '../arch/dso.ts';
+import { kallsyms } from '../kernel/symbols.ts';
+import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
+import { STB_GLOBAL } from '../perfdata/elf-format.ts';
+import { openSink } from '../perfdata/sink.ts';
+import { elfSymbols, kallsymsSymbols, type SymbolTable } from '../perfdata/symbols.ts';
+import { PerfDataWriter } from '../perfdata/writer.ts';
+import { ProfileBuilder } from '../profile/build.ts';
+import type { DsoSymbols, SymbolSource } from '../profile/dso.ts';
+import { Machine } from '../profile/machine.ts';
+import type { Granularity, Profile } from '../profile/profile.ts';
+import { PERF_BINARY } from '../tool/perf-binary.ts';
+import type { RecordSink } from '../tool/perf-record.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { loadWorkload } from '../workload/registry.ts';
+import type { SpecRequest } from './bench.ts';
+import { executable, prepareWorkload, workloadSeed, type Workload } from './executable.ts';
+import { runRecord } from './run.ts';
+import { setUpMachine } from './setup.ts';
+import { originOf, tickOf } from './spec-text.ts';
+import { groundTruth, hasTruth } from './truth.ts';
+
+/** One run. */
+export interface SampleRequest {
+  readonly spec: SpecRequest;
+  /** The workload and its arguments. */
+  readonly words: readonly string[];
+  readonly evlist: readonly Evsel[];
+  readonly by: Granularity;
+  /** Which repetition: draws come from the path run=k. */
+  readonly run: number;
+  /** The truth of the execution is wanted too. */
+  readonly truth: boolean;
+}
+
+export interface SampledRun {
+  /** One for each event, called by the design. */
+  readonly profiles: readonly Profile[];
+  /** One for each event that programs retire. */
+  readonly truth: readonly Profile[];
+}
+
+/** Makes one run. Throws LiveLock, OpenError and NoTruthError, and what the workload throws. */
+export async function sampleRun({ spec: wanted, words, evlist, by, run, truth }: SampleRequest): Promise<SampledRun> {
+  const spec = await setUpMachine(wanted);
+  const [name = '', ...args] = words;
+  const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
+  const machine = new Machine(imageSymbols(workload));
+  const sink = openSink('/dev/null');
+  let writer: PerfDataWriter | undefined;
+  let builder: ProfileBuilder | undefined;
+  let ids = new Map<number, number>();
+  const records: RecordSink = {
+    opened(opened) {
+      writer = new PerfDataWriter(sink, opened, { env: {} });
+      builder = new ProfileBuilder(opened, { label: spec.vpmu, by, tick: tickOf(spec), origin: originOf(spec, run) });
+      ids = new Map(opened.flatMap((evsel, i) => evsel.ids.map((id) => [id, i] as const)));
+    },
+    write(batch) {
+      const before = writer!.size;
+      writer!.write(batch);
+      for (const record of batch) {
+        machine.process(record);
+        const id = 'id' in record && typeof record.id === 'number' ? record.id : undefined;
+        builder!.add({ record, evsel: (id === undefined ? undefined : ids.get(id)) ?? 0, machine, offset: 0 });
+      }
+      return writer!.size - before;
+    },
+  };
+  try {
+    await runRecord(spec, { evlist, executable: executable(workload, workloadSeed(spec, run)) }, records, { run });
+  } finally {
+    if (writer === undefined) sink.abort();
+    else writer.abort();
+  }
+  const known = evlist.filter((evsel) => hasTruth(spec, evsel));
+  return {
+    profiles: builder!.finish(),
+    truth: truth && known.length > 0 ? groundTruth(spec, workload, known, { run, by }) : [],
+  };
+}
+
+/** The symbols of a workload's files and of the kernel, without the files. */
+function imageSymbols({ image }: Workload): SymbolSource {
+  const files = new Map<string, Dso>([...image.dsos, PERF_BINARY].map((dso) => [dso.path, dso]));
+  const found = (table: SymbolTable): DsoSymbols => {
+    const [first, last] = [table.symbols[0], table.symbols.at(-1)];
+    return {
+      find: (at) => table.lookup(at),
+      origin: 'B',
+      ...(first && last && { range: { start: first.start, end: last.end } }),
+    };
+  };
+  return ({ name, kernel }) => {
+    if (kernel) return name === KERNEL_KALLSYMS ? found(kallsymsSymbols(kallsyms())) : undefined;
+    const file = files.get(name);
+    return (
+      file &&
+      found(
+        elfSymbols(
+          file.symbols.map(({ name: symbol, offset, size }) => ({ name: symbol, offset, size, binding: STB_GLOBAL })),
+        ),
+      )
+    );
+  };
+}

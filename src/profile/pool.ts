@@ -1,0 +1,55 @@
+/** Several runs of one program seen as one profile: what there is to say of them together. */
+import { nanos } from '../units.ts';
+import type { Profile, Sampling } from './profile.ts';
+
+/** The profile of all runs; one run is itself. */
+export function poolRuns(runs: readonly Profile[]): Profile {
+  const [first] = runs;
+  if (first === undefined) throw new RangeError('no runs to pool');
+  if (runs.length === 1) return first;
+  const weights = new Map<string, number>();
+  for (const run of runs) for (const [key, weight] of run.weights) weights.set(key, (weights.get(key) ?? 0) + weight);
+  const sum = (of: (run: Profile) => number): number => runs.reduce((total, run) => total + of(run), 0);
+  const samplings = runs.flatMap(({ sampling }) => sampling ?? []);
+  return {
+    ...first,
+    samples: runs.some(({ samples }) => samples === undefined) ? undefined : sum(({ samples }) => samples!),
+    lost: sum(({ lost }) => lost),
+    throttled: sum(({ throttled }) => throttled),
+    weights,
+    ...(samplings.length === runs.length && { sampling: poolSamplings(samplings, runs) }),
+  };
+}
+
+function poolSamplings(all: readonly Sampling[], runs: readonly Profile[]): Sampling {
+  const [first] = all as readonly [Sampling, ...Sampling[]];
+  const sum = (of: (sampling: Sampling, run: number) => number): number =>
+    all.reduce((total, sampling, run) => total + of(sampling, run), 0);
+  const samples = sum((_, run) => runs[run]!.samples ?? 0);
+  const mean = (of: (sampling: Sampling) => number): number =>
+    sum((sampling, run) => of(sampling) * (runs[run]!.samples ?? 0)) / samples;
+  return {
+    ...first,
+    sumOfSquares: sum(({ sumOfSquares }) => sumOfSquares),
+    clustering: {
+      value: mean(({ clustering }) => clustering.value),
+      estimate: mean(({ clustering }) => clustering.estimate),
+      rho: mean(({ clustering }) => clustering.rho),
+      // Runs are independent: their mean is off by less.
+      rhoError: mean(({ clustering }) => clustering.rhoError) / Math.sqrt(all.length),
+      bursts: sum(({ clustering }) => clustering.bursts),
+      size: mean(({ clustering }) => clustering.size),
+    },
+    ...(first.phases && { phases: first.phases.map((_, i) => sum(({ phases }) => phases?.[i] ?? 0)) }),
+    periods: {
+      ...first.periods,
+      smallest: Math.min(...all.map(({ periods }) => periods.smallest)),
+      largest: Math.max(...all.map(({ periods }) => periods.largest)),
+      mean: mean(({ periods }) => periods.mean),
+    },
+    span: nanos(sum(({ span }) => span)),
+    stopped: nanos(sum(({ stopped }) => stopped)),
+    repeats: mean(({ repeats }) => repeats),
+    addresses: mean(({ addresses }) => addresses),
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * A comparison for machines: JSON with every number, and CSV with a line for each row, profile and pair.
+ *
+ * JSON's numbers are finite: what is infinite (the samples of truth) is null there, beside `exact: true`. Shares are
+ * fractions of 1. `version` grows when a name changes its meaning or goes.
+ */
+import { type ComparedOperand, type ComparedPair, type ComparedProfiles, rowName } from '../profile/compare.ts';
+import { distrusts, verdictSentence } from './verdict.ts';
+
+const FORMAT = 'gperf compare';
+const VERSION = 1;
+
+export interface ExportOptions {
+  /** Version of gperf, the model's. */
+  readonly gperf: string;
+  readonly command: readonly string[];
+  /** --merge, as typed. */
+  readonly merges: readonly string[];
+}
+
+/** Everything, as JSON text. */
+export function compareJson(all: readonly ComparedProfiles[], { gperf, command, merges }: ExportOptions): string {
+  const events = all.map((compared) => ({
+    event: compared.event,
+    by: compared.by,
+    reference: labelOf(compared, compared.reference),
+    profiles: compared.operands.map(profileJson),
+    pairs: compared.pairs.map((pair) => pairJson(compared, pair)),
+    rows: compared.rows.map(({ name, dso, members, shares }) => ({ symbol: name, dso, members, shares })),
+    distrust: distrusts(compared),
+  }));
+  const finite = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isFinite(value) ? null : value;
+  return `${JSON.stringify({ format: FORMAT, version: VERSION, gperf, command, merges, events }, finite, 2)}\n`;
+}
+
+const labelOf = ({ operands }: ComparedProfiles, i: number): string => operands[i]!.label;
+
+function profileJson({ label, exact, evidence, profile, runs, duty }: ComparedOperand): object {
+  const { event, rings, lost, throttled, sampling, origin } = profile;
+  return { label, exact, event, rings, runs, lost, throttled, duty, evidence, sampling, origin };
+}
+
+function pairJson(compared: ComparedProfiles, pair: ComparedPair): object {
+  const { comparison, split, tested } = pair;
+  const named = (row: { readonly symbol: string }): object => ({ ...row, ...place(row.symbol) });
+  // Profiles have their evidence themselves.
+  const { a, b, verdict, test, detectable, symbols, warnings, ...figures } = comparison;
+  return {
+    a: labelOf(compared, pair.a),
+    b: labelOf(compared, pair.b),
+    effective: [a.effective, b.effective],
+    tested,
+    sentence: verdictSentence(compared, pair),
+    verdict: {
+      ...verdict,
+      drivers: verdict.drivers.map(named),
+      ...(verdict.merge && { merge: { ...verdict.merge, symbols: verdict.merge.symbols.map(rowName) } }),
+    },
+    ...figures,
+    test: { ...test, pooled: test.pooled.map(rowName) },
+    detectable: {
+      ...detectable,
+      ...(detectable.hottest && {
+        hottest: { ...detectable.hottest, symbols: detectable.hottest.symbols.map(rowName) },
+      }),
+    },
+    symbols: symbols.map(named),
+    ...(split && { split: { ...split, symbols: split.symbols.map(named) } }),
+    warnings,
+  };
+}
+
+const place = (key: string): { symbol: string; dso: string } => ({
+  symbol: rowName(key),
+  dso: key.slice(key.indexOf('\0') + 1),
+});
+
+const cell = (value: string | number | boolean | undefined): string => {
+  const text = value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? '' : String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+/** The table, long: a line for each row and profile, once for each profile that it was compared with. */
+export function* compareCsv(all: readonly ComparedProfiles[]): Generator<string> {
+  yield 'event,symbol,dso,profile,share,low,high,against,delta,z,p,holm,differs';
+  for (const { event, operands, pairs, rows } of all)
+    for (const { name, dso, shares, tests } of rows)
+      for (const [i, { label }] of operands.entries()) {
+        const { share, interval } = shares[i]!;
+        const start = [event, name, dso, label, share, interval.low, interval.high];
+        const own = pairs.flatMap(({ a, b, tested }, at) => (a === i ? [{ b, tested, test: tests[at] }] : []));
+        if (own.length === 0) yield [...start, '', '', '', '', '', ''].map(cell).join(',');
+        for (const { b, tested, test } of own) {
+          const figures = tested ? [test?.z, test?.p, test?.holm, test?.differs] : ['', '', '', ''];
+          yield [...start, operands[b]!.label, share - shares[b]!.share, ...figures].map(cell).join(',');
+        }
+      }
+}
