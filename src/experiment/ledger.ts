@@ -5,7 +5,8 @@
  * kernel that has the core (hw/core.ts). Here the rows are put together: by whose they are and what they are for. A
  * register access in the guest that exits is the exit and KVM's work; one that does not is the guest's.
  *
- * Not modelled: blame. What the host's tick takes is host work whether or not a guest with perf made it dearer.
+ * Not modelled: blame. What the host's tick takes is host work whether or not a guest with perf made it dearer, and exits of
+ * other guests are exits.
  */
 import type { ExecutionCursor } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
@@ -42,7 +43,7 @@ export function metered(executable: Executable): { readonly executable: Executab
 
 /** The accounts of a run so far, in which the workload itself had `work`. Throws if they do not add up to the clock. */
 export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
-  const { guest, host: outer } = core.spent;
+  const { guest, host: outer, others } = core.spent;
   const ring3 = KERNEL_SYMBOLS.length;
   // Without a guest the kernel that has the core is the one perf runs on.
   const inner = vcpu === undefined ? outer : guest;
@@ -62,7 +63,7 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
     ['host perf', ofHost('perf')],
     ['host registers', ofHost('registers')],
     ['host interrupts', ofHost('interrupts')],
-    ['host tasks', ofHost('tasks') + (inner === outer ? 0 : outer[ring3]!)],
+    ['host tasks', ofHost('tasks') + (inner === outer ? 0 : outer[ring3]!) + others.reduce((a, b) => a + b)],
     ['idle', core.idle],
   ];
   let end = 0;

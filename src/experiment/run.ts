@@ -5,6 +5,7 @@
  * A run starts from the average PMI length that a warm-up of the same command left on the CPU (the kernel's per-CPU
  * average outlives a perf run), unless the spec says the machine is fresh.
  */
+import type { Executable } from '../arch/dso.ts';
 import { bootMachine, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
@@ -72,7 +73,7 @@ export async function runStat(
       { evlist: job.evlist, executable: job.executable, systemWide: job.systemWide === true },
       () => undefined,
     );
-  const report = await run(spec, program, quiet, work, options);
+  const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
   if (outcome === undefined) throw new Error('perf stat did not finish');
   return { ...outcome, ...report };
 }
@@ -89,20 +90,23 @@ export async function runRecord(
   const program = (tool: ToolTask): ToolProgram => perfRecord(tool, { ...job, executable }, sink, (o) => (outcome = o));
   const nowhere: RecordSink = { opened: () => undefined, write: () => 0 };
   const quiet = (tool: ToolTask): ToolProgram => perfRecord(tool, job, nowhere, () => undefined);
-  const report = await run(spec, program, quiet, work, options);
+  const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
   if (outcome === undefined) throw new Error('perf record did not finish');
   return { ...outcome, ...report };
 }
 
-async function run(
-  spec: MachineSpec,
-  program: (tool: ToolTask) => ToolProgram,
-  warmUp: (tool: ToolTask) => ToolProgram,
-  work: () => Cycles,
-  options: RunOptions,
-): Promise<MachineReport> {
+interface Command {
+  readonly program: (tool: ToolTask) => ToolProgram;
+  /** The same command, of which nobody hears. */
+  readonly quiet: (tool: ToolTask) => ToolProgram;
+  readonly executable: Executable;
+  /** User time of the workload so far. */
+  readonly work: () => Cycles;
+}
+
+async function run(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
   const path = `run=${options.run ?? 0}`;
-  const left = spec.values[`${side(spec)}.fresh`] ? 0 : settledAverage(spec, warmUp);
+  const left = spec.values[`${side(spec)}.fresh`] ? 0 : settledAverage(spec, command);
   let tool: ToolTask | undefined;
   const timed = options.watch;
   const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap);
@@ -110,8 +114,9 @@ async function run(
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, function* (self) {
     timed?.start();
-    return yield* program(self);
+    return yield* command.program(self);
   });
+  occupy(machine, command);
   const breath = kernel.cyclesOf(BREATH);
   const watch = new ProgressWatch(machine);
   let interrupted = false;
@@ -132,17 +137,40 @@ async function run(
     contextSwitches: kernel.switches,
     simulated: core.nanos(),
     interrupted,
-    ledger: ledgerOf(machine, work()),
+    ledger: ledgerOf(machine, command.work()),
   };
 }
 
 /** What a run of the same command would have left in running_sample_length. */
-function settledAverage(spec: MachineSpec, program: (tool: ToolTask) => ToolProgram): number {
+function settledAverage(spec: MachineSpec, command: Command): number {
   let tool: ToolTask | undefined;
   const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
   const machine = bootMachine(spec, 'warm-up', 0, settled);
   const { host, kernel } = machine;
-  tool = new ToolTask(kernel, program);
+  tool = new ToolTask(kernel, command.quiet);
+  occupy(machine, command);
   host.run(host.cyclesOf(LONGEST_WARM_UP), () => settled(machine));
   return kernel.rate.running_sample_length;
+}
+
+/** The other guests have the same to do, over and over: the workload, under perf or without. */
+function occupy({ spec, others }: Machine, { quiet, executable }: Command): void {
+  const underPerf = spec.values['host.guests_perf'];
+  function* again(tool: ToolTask): ToolProgram {
+    for (;;) {
+      // What its own PMIs lowered, perf would refuse to start with again.
+      tool.kernel.rate.perf_proc_update_handler();
+      yield* underPerf ? quiet(tool) : plainRun(tool, executable);
+    }
+  }
+  others.forEach((kernel) => new ToolTask(kernel, again));
+}
+
+/** A shell that runs a program and waits for it. */
+function* plainRun(tool: ToolTask, executable: Executable): ToolProgram {
+  const workload = tool.forkWorkload(executable);
+  workload.go();
+  let status: number | undefined;
+  while ((status = tool.sys.wait4(workload.child)) === undefined) yield;
+  return status;
 }

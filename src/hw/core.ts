@@ -42,8 +42,8 @@ export interface CoreSpec {
   readonly skid: Skid;
 }
 
-/** Whose time it is: the kernel's that has the core and its tasks', or a guest's, its kernel and tasks together. */
-export type Page = 'host' | 'guest';
+/** Whose time it is: the kernel's that has the core and its tasks', the guest's, its kernel and tasks together, or other guests'. */
+export type Page = 'host' | 'guest' | 'others';
 
 const SUBCYCLES = 64;
 
@@ -91,7 +91,7 @@ export class Core implements Cpu {
     this.passes = new Float64Array(spec.ring0.length);
     this.#ring3Row = spec.ring0.length;
     const page = (): Float64Array => new Float64Array(spec.ring0.length + 1);
-    this.spent = { host: page(), guest: page() };
+    this.spent = { host: page(), guest: page(), others: page() };
     this.#page = this.spent.host;
   }
 

@@ -8,7 +8,7 @@
  *   leaves it on for a second (perf_sched_delayed) before it is switched off.
  *
  * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0.
- * Not modelled: contention on pmc_reserve_mutex and perf_sched_mutex by other CPUs.
+ * Not modelled: contention on pmc_reserve_mutex, and on perf_sched_mutex by other CPUs.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
@@ -40,6 +40,8 @@ export class HostGlobal {
   /** perf_sched_count, and when its delayed decrement is due. */
   #schedCount = 0;
   #schedDelayed = false;
+  /** perf_sched_mutex is held: somebody switches the key on, until then. */
+  #switchedOnAt: Cycles | undefined;
   /** How often each surcharge was paid. */
   readonly paid = { reserve: 0, release: 0, static_key: 0 };
 
@@ -58,9 +60,14 @@ export class HostGlobal {
       this.#schedCount++;
       return;
     }
-    this.paid.static_key++;
-    kernel.block(this.#draws.static_branch_enable());
-    this.#schedCount = 1;
+    if (this.#switchedOnAt === undefined) {
+      this.paid.static_key++;
+      const span = this.#draws.static_branch_enable();
+      this.#switchedOnAt = (kernel.cpu.now() + span) as Cycles;
+      kernel.block(span);
+      this.#switchedOnAt = undefined;
+    } else kernel.block(Math.max(0, this.#switchedOnAt - kernel.cpu.now()) as Cycles);
+    this.#schedCount++;
   }
 
   /** A hardware event is gone. */

@@ -5,7 +5,8 @@
  * is passive: run() lets tasks run until a time, interrupt() is called by the CPU.
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
- * Not modelled: other CPUs' tasks (they exist to be counted), preemption inside the kernel, signals but SIGCHLD, memory.
+ * Not modelled: other CPUs' tasks (they exist to be counted), preemption inside the kernel, waits inside it that end in another
+ * order than last come, first served; signals but SIGCHLD, memory.
  *
  * Over 300 lines because scheduling, interrupts and time call each other at every turn; what hangs on them (the run queue,
  * perf's core, side-band, programs) has files of its own.
@@ -58,6 +59,8 @@ export class Kernel implements Software, KernelServices {
   readonly #timers = new EventQueue();
   readonly #idle: Task;
   readonly #tasks: Task[] = [];
+  /** Tasks inside block(), the innermost last. */
+  readonly #blocked: Task[] = [];
   #programmed = Infinity;
   /** in_hrtirq: the timer is programmed once, after all that was due. */
   #inHrtirq = false;
@@ -158,7 +161,7 @@ export class Kernel implements Software, KernelServices {
       else cpu.spend(FN.dequeue_task_fair);
     }
     cpu.spend(FN.pick_next_task_fair);
-    const next = this.#rq.pick() ?? this.#idle;
+    const next = this.#rq.pick(this.#canGoOn) ?? this.#idle;
     next.exec_start = clock;
     this.#pickedAt = clock;
     if (next !== prev) {
@@ -388,14 +391,22 @@ export class Kernel implements Software, KernelServices {
 
   /**
    * The current task waits so long inside a system call (a grace period, a mutex): others run, or the CPU idles, and then
-   * the call goes on.
+   * the call goes on. Of several tasks that wait so, the last is the first to go on.
    */
   block(span: Cycles): void {
     const task = this.current;
+    this.#blocked.push(task);
     this.sleep();
     task.timer = this.hrtimer(cycles(this.cpu.now() + span), 'timer', () => this.wake(task, 'timeout'));
     this.run(cycles(Infinity), () => this.current === task && task.state === 'running');
+    this.#blocked.pop();
   }
+
+  /** Not the middle of a wait that another one lies on top of. */
+  readonly #canGoOn = (task: Task): boolean => {
+    const at = this.#blocked.indexOf(task);
+    return at < 0 || at === this.#blocked.length - 1;
+  };
 
   /** Puts the current task to sleep; whoever wakes it says why. */
   sleep(): void {

@@ -21,10 +21,10 @@ export const NR_ACCUMULATED_SAMPLES = 128;
 
 export class SampleRate {
   /** kernel.perf_event_max_sample_rate, as lowered by now. */
-  sysctl_perf_event_sample_rate: number;
-  max_samples_per_tick: number;
+  sysctl_perf_event_sample_rate = 0;
+  max_samples_per_tick = 0;
   /** perf_sample_allowed_ns; 0: dynamic throttling is off (at 0 and at 100 %). */
-  sample_allowed_ns: number;
+  sample_allowed_ns = 0;
   /** 128 times the average length of a PMI in ns; a per-CPU variable that no sysctl resets. */
   running_sample_length: number;
   /** perf_throttled_seq, perf_throttled_count */
@@ -49,13 +49,21 @@ export class SampleRate {
     this.#printk = printk;
     this.#logThrottle = logThrottle;
     this.tick_nsec = Math.floor((NSEC_PER_SEC + config.hz / 2) / config.hz);
-    this.sysctl_perf_event_sample_rate = config.perf_event_max_sample_rate;
-    this.max_samples_per_tick = Math.ceil(config.perf_event_max_sample_rate / config.hz);
-    const period = Math.floor(NSEC_PER_SEC / config.perf_event_max_sample_rate);
-    const percent = config.perf_cpu_time_max_percent;
-    this.sample_allowed_ns = percent === 0 || percent === 100 ? 0 : Math.max(1, Math.floor((period * percent) / 100));
+    this.perf_proc_update_handler();
     this.running_sample_length = config.running_sample_length;
     this.#rule = atLeast(config, 6, 15) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
+  }
+
+  /**
+   * perf_proc_update_handler(): kernel.perf_event_max_sample_rate is written, with what it was at boot. The limits are as they
+   * were then; the average stays.
+   */
+  perf_proc_update_handler(): void {
+    const { perf_event_max_sample_rate: rate, perf_cpu_time_max_percent: percent, hz } = this.#config;
+    this.sysctl_perf_event_sample_rate = rate;
+    this.max_samples_per_tick = Math.ceil(rate / hz);
+    const period = Math.floor(NSEC_PER_SEC / rate);
+    this.sample_allowed_ns = percent === 0 || percent === 100 ? 0 : Math.max(1, Math.floor((period * percent) / 100));
   }
 
   /** __perf_event_account_interrupt(): books a PMI; true if the event must be stopped until the next tick. */

@@ -41,13 +41,15 @@ export class RunQueue {
     this.#queue.push(task);
   }
 
-  /** pick_next_task_fair(): the leftmost task leaves the queue for the CPU. */
-  pick(): Task | undefined {
-    let best = 0;
-    for (let i = 1; i < this.#queue.length; i++) if (this.#queue[i]!.vruntime < this.#queue[best]!.vruntime) best = i;
-    const [task] = this.#queue.splice(best, 1);
-    if (task !== undefined) this.#minVruntime = Math.max(this.#minVruntime, task.vruntime) as Cycles;
-    return task;
+  /** pick_next_task_fair(): the leftmost of the eligible tasks leaves the queue for the CPU. */
+  pick(eligible: (task: Task) => boolean): Task | undefined {
+    let best: Task | undefined;
+    for (const task of this.#queue)
+      if ((best === undefined || task.vruntime < best.vruntime) && eligible(task)) best = task;
+    if (best === undefined) return undefined;
+    this.#queue.splice(this.#queue.indexOf(best), 1);
+    this.#minVruntime = Math.max(this.#minVruntime, best.vruntime) as Cycles;
+    return best;
   }
 
   /** update_curr(): books what the running task used. */

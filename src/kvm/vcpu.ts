@@ -16,7 +16,7 @@
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
-import type { Core } from '../hw/core.ts';
+import type { Core, Page } from '../hw/core.ts';
 import { atLeast } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
@@ -48,6 +48,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #vpmu: Vpmu;
   readonly #design: VpmuDesign;
   readonly #tail: ExitTail;
+  readonly #page: Page;
   #guest!: GuestSoftware;
   #left: OpenStep | undefined;
   #leftAt = 0 as Cycles;
@@ -65,12 +66,16 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #stop: () => boolean = () => false;
   #reset: (() => void) | undefined;
   #until = 0 as Cycles;
+  /** Where in ring 3 the guest was when the host took the CPU from it. */
+  #preempted: Regs | undefined;
 
-  constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail) {
+  /** `page` is where the time of its guest is booked. */
+  constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail, page: Page = 'guest') {
     this.#core = core;
     this.#host = host;
     this.#design = design;
     this.#tail = tail;
+    this.#page = page;
     this.caps = design.guestCaps(core.caps, host.config);
     this.pmu = new KvmPmu(this.caps);
     this.#masksLvtpc = atLeast(host.config, 6, 6);
@@ -110,10 +115,13 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#enter();
     this.#reset?.();
     this.#reset = undefined;
-    // What woke the vCPU goes in with the entry: the guest need not halt once more to see it.
-    this.#inject(undefined);
+    // What came meanwhile goes in with the entry: a guest that halted need not halt once more to see it.
+    const preempted = this.#preempted;
+    this.#preempted = undefined;
+    this.#inject(preempted);
     this.#guest.run(until, () => this.wanted);
-    this.#leave('EXTERNAL_INTERRUPT');
+    // A guest that halted is out already.
+    if (this.#inGuest) this.#leave('EXTERNAL_INTERRUPT');
   }
 
   // --- Software: the core's interrupts while the guest runs -----------------------------------------------------------
@@ -206,20 +214,25 @@ export class Vcpu implements Cpu, Software, TaskBody {
 
   execute(code: ExecutionCursor, until: Cycles): StopReason {
     this.#inject({ cpl: 3, ip: code.ip, kernelFrames: [] });
-    return this.#core.execute(code, cycles(Math.min(until, this.#until)));
+    const reason = this.#core.execute(code, cycles(Math.min(until, this.#until)));
+    if (reason === 'resched' && !this.#guest.needResched()) this.#preempted = { cpl: 3, ip: code.ip, kernelFrames: [] };
+    return reason;
   }
 
   get wanted(): boolean {
     return this.#host.mustYield || this.#stop();
   }
 
-  /** HLT exits; the thread sleeps until something is to be injected. */
+  /** HLT exits; the thread sleeps until something is to be injected, and enters the guest again in its next run(). */
   halt(until: Cycles): void {
-    this.#exit('HLT', () => {
-      this.#host.cpu.spend(FN.kvm_vcpu_block);
-      if (this.#pending || this.now() >= until) return;
-      this.#host.sleep();
-    });
+    const start = this.now();
+    this.#handleExit('HLT');
+    this.#host.cpu.spend(FN.kvm_vcpu_block);
+    const blocks = !this.#pending && this.now() < until;
+    if (blocks) this.#host.sleep();
+    else this.#enter();
+    this.exits.add('HLT', cycles(this.now() - start));
+    if (!blocks) this.#inject(undefined);
   }
 
   irqDisable(): void {
@@ -249,13 +262,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
 
   /** An intercepted instruction: out, the host's work, in again. */
   #exit<T>(reason: ExitReason, work: () => T): T {
-    if (!this.#inGuest) throw new Error(`${reason}: the guest's kernel acts outside the guest`);
     const start = this.now();
-    this.#leave(reason);
-    this.#core.spend(FN.vmx_handle_exit);
-    this.#core.spend(FN.kvm_set_msr_common);
-    const tail = this.#tail();
-    if (tail > 0) this.#core.spendFor(FN.vcpu_enter_guest, tail);
+    this.#handleExit(reason);
     let result: T;
     try {
       result = work();
@@ -265,6 +273,15 @@ export class Vcpu implements Cpu, Software, TaskBody {
     }
     this.#inject(undefined);
     return result;
+  }
+
+  #handleExit(reason: ExitReason): void {
+    if (!this.#inGuest) throw new Error(`${reason}: the guest's kernel acts outside the guest`);
+    this.#leave(reason);
+    this.#core.spend(FN.vmx_handle_exit);
+    this.#core.spend(FN.kvm_set_msr_common);
+    const tail = this.#tail();
+    if (tail > 0) this.#core.spendFor(FN.vcpu_enter_guest, tail);
   }
 
   /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
@@ -294,7 +311,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     }
     this.#core.spend(FN.vcpu_enter_guest);
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().guest);
-    this.#core.setSoftware(this, 'guest');
+    this.#core.setSoftware(this, this.#page);
     this.#inGuest = true;
     this.exits.outside = cycles(this.exits.outside + this.now() - this.#leftAt);
     this.#left?.end();

@@ -13,6 +13,8 @@ export const LINUX_DEFAULTS = {
   'host.mlock_kb': 516,
   'host.fresh': false,
   'host.perf': 'off',
+  'host.guests': 0,
+  'host.guests_perf': false,
   'host.ipi': 'warm',
   'guest.hz': 250,
   'guest.cpus': 1,

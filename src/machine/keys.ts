@@ -64,10 +64,17 @@ export const SPEC_KEYS = {
   'host.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
   'host.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
   'host.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
-  'host.perf': choice('what else uses perf on the host: nothing, or a perf stat -a -e cycles beside the guest', [
+  'host.perf': choice('who else uses perf on the host: nobody, perf stat -a -e cycles, or perf record -a -e cycles', [
     'off',
     'stat',
+    'record',
   ]),
+  'host.guests': number(
+    'guests',
+    'other guests on the same core, each running the same workload over and over',
+    between(0, 16),
+  ),
+  'host.guests_perf': flag('the other guests run it under perf, by the same command'),
   'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
   'guest.kernel': text('Linux version of the guest', matches(/^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0')),
   'guest.hz': number('Hz', "the guest kernel's tick", between(100, 1000)),

@@ -1,5 +1,6 @@
 /**
- * A machine assembled from its spec: one core, Linux on it, and under a vPMU design a vCPU with Linux once more.
+ * A machine assembled from its spec: one core, Linux on it, and under a vPMU design a vCPU with Linux once more; beside them
+ * whoever else uses the host's perf, and other guests.
  * It models nothing itself; it knows everything and puts it together.
  */
 import type { Cpu } from '../arch/cpu.ts';
@@ -7,13 +8,16 @@ import type { PmuCaps } from '../arch/cpuid.ts';
 import type { EventClocks } from '../arch/events.ts';
 import type { KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
-import { Core } from '../hw/core.ts';
+import { Core, type Page } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
+import type { VpmuDesign } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
+import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
+import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { hertz } from '../units.ts';
 import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
 import type { SpecValues } from './keys.ts';
@@ -27,6 +31,8 @@ export interface Machine {
   /** The kernel perf and the workload run on: the host's, or the guest's. */
   readonly kernel: Kernel;
   readonly vcpu: Vcpu | undefined;
+  /** The kernels of other guests on the core. Beside bare metal they have no PMU, else the design's. */
+  readonly others: readonly Kernel[];
 }
 
 /** CPUID.0AH of the core. */
@@ -75,34 +81,46 @@ export function bootMachine(
     },
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );
-  const inGuest = side(spec) === 'guest';
   const draws = hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']);
   const host = new Kernel(
     tap(core, 'host'),
     clock,
-    kernelConfig(spec, 'host', inGuest ? 0 : running_sample_length, 0),
+    kernelConfig(spec, 'host', side(spec) === 'host' ? running_sample_length : 0, 0),
     new HostGlobal(draws),
   );
   core.setSoftware(host);
   host.boot();
   if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
   if (v['host.perf'] === 'stat') startSystemWideStat(host);
-  if (!inGuest) return { spec, core, host, kernel: host, vcpu: undefined };
+  if (v['host.perf'] === 'record') startSystemWideRecord(host);
 
-  const design = DESIGNS.find(({ name }) => name === spec.vpmu)!;
-  const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${path}/vcpu=${CPU}/exit`), clock));
-  const phase = stream(spec.seed, `${path}/vcpu=${CPU}/tick`).uniform();
-  const guest = new Kernel(tap(vcpu, 'guest'), clock, kernelConfig(spec, 'guest', running_sample_length, phase));
-  const machine = { spec, core, host, kernel: guest, vcpu };
-  vcpu.boot(
-    guest,
-    () => {
-      guest.boot();
-      if (v['guest.watchdog']) startWatchdog(guest, hertz(v['core.tsc']));
-    },
-    () => stop(machine),
-  );
+  const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {
+    const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${name}/exit`), clock), page);
+    const phase = stream(spec.seed, `${name}/tick`).uniform();
+    const kernel = new Kernel(on(vcpu), clock, kernelConfig(spec, 'guest', average, phase));
+    const reset = (): void => {
+      kernel.boot();
+      if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
+    };
+    vcpu.boot(kernel, reset, () => stop(machine));
+    return { vcpu, kernel };
+  };
+  const design = DESIGNS.find(({ name }) => name === spec.vpmu);
+  const guest =
+    design === undefined
+      ? undefined
+      : bootGuest(design, `${path}/vcpu=${CPU}`, 'guest', running_sample_length, (cpu) => tap(cpu, 'guest'));
+  const others = Array.from({ length: v['host.guests'] }, (_, i) => {
+    const average = v['host.guests_perf'] ? running_sample_length : 0;
+    return bootGuest(design ?? none, `${path}/guest=${i + 1}/vcpu=${CPU}`, 'others', average, (cpu) => cpu).kernel;
+  });
+  const machine: Machine = { spec, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
   return machine;
+}
+
+interface Guest {
+  readonly vcpu: Vcpu;
+  readonly kernel: Kernel;
 }
 
 function kernelConfig(

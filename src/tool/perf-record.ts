@@ -205,7 +205,7 @@ function mapAll(tool: ToolTask, opened: readonly Opened[], pages: number): RingB
 }
 
 /** perf_event_mlock_kb less the control page, rounded down to a power of two of pages. */
-function defaultPages(mlockKb: number): number {
+export function defaultPages(mlockKb: number): number {
   let pages = 1;
   while (pages * 2 * PAGE_SIZE <= mlockKb * 1024 - PAGE_SIZE) pages *= 2;
   return pages;

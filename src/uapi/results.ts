@@ -94,7 +94,7 @@ export type LedgerAccount =
   | 'host perf'
   | 'host registers'
   | 'host interrupts'
-  /** The host's scheduling and its other tasks. */
+  /** The host's scheduling and its other tasks, other guests among them. */
   | 'host tasks'
   /** Halted: nothing to run, a sleep or a grace period. */
   | 'idle';

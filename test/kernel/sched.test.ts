@@ -138,6 +138,41 @@ describe('kernel/sched', () => {
     });
   });
 
+  describe('a task that waits in the middle of a system call', () => {
+    /** Two tasks that wait for so many ns inside a call, the second a little later; when each went on, and at what. */
+    const waits = (first: number, second: number): { who: string; at: number }[] => {
+      const bench = new Bench();
+      const { kernel } = bench;
+      const went: { who: string; at: number }[] = [];
+      const waiter = (who: string, ns: number, after: number): Task =>
+        bench.task(function* (tool) {
+          yield* tool.user('main', after);
+          kernel.syscall(() => kernel.block(kernel.cyclesOf(ns)));
+          went.push({ who, at: kernel.cpu.nanos() });
+          for (;;) yield* tool.user('main', 1e12);
+        });
+      waiter('a', first, 1000);
+      waiter('b', second, 1000);
+      bench.pass(60 * MS);
+      return went;
+    };
+
+    it('lets others run, and goes on when it is time', () => {
+      const [b, a] = waits(20 * MS, 5 * MS);
+      expect([b!.who, a!.who]).to.deep.equal(['b', 'a']);
+      expect(b!.at).to.be.within(5 * MS, 5.1 * MS);
+      // The other computes by then: a sleeper takes the CPU from it at once.
+      expect(a!.at).to.be.within(20 * MS, 24 * MS);
+    });
+
+    it('lies below one that came later, and goes on after it', () => {
+      const [b, a] = waits(5 * MS, 20 * MS);
+      expect([b!.who, a!.who]).to.deep.equal(['b', 'a']);
+      expect(b!.at).to.be.within(20 * MS, 20.1 * MS);
+      expect(a!.at).to.be.within(20 * MS, 44 * MS);
+    });
+  });
+
   describe('ticks', () => {
     it('come HZ times a second while somebody runs', () => {
       for (const hz of [100, 250, 1000]) {

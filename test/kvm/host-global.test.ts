@@ -60,6 +60,27 @@ describe('kernel: what all CPUs share of perf', () => {
     expect(clock.blocked).to.equal(20_000);
   });
 
+  it('two that come while the key is off wait for one grace period, together', () => {
+    const { clock, global } = host();
+    const waits: number[] = [];
+    clock.block = (span): void => {
+      waits.push(span);
+      // The other comes while this one waits.
+      if (waits.length > 1) return;
+      clock.time += 5_000;
+      global.account(clock, true);
+    };
+    global.account(clock, true);
+    expect(waits).to.deep.equal([20_000, 15_000]);
+    expect(global.paid.static_key).to.equal(1);
+    // Both are counted: the key stays on when one of them goes.
+    clock.block = (span): void => void waits.push(span);
+    global.unaccount(clock, true);
+    clock.pass(2 * SECOND);
+    global.account(clock, true);
+    expect(waits).to.have.length(2);
+  });
+
   it('the key stays on for a second after the last task event', () => {
     const { clock, global } = host();
     const once = (): void => {
