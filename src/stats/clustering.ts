@@ -5,6 +5,10 @@
  * program apart, at every tick. Whether the second of a pair says anything new depends on the program: a loop of
  * nanoseconds has forgotten the first by then, a phase of milliseconds has not. So it is measured, not assumed.
  *
+ * A burst is what an event samples on one CPU from one start (UNTHROTTLE) to the next. An event that runs on has none: it
+ * spreads its samples evenly, and to take those of one tick for a burst would call every phase of the program a lack of
+ * evidence.
+ *
  * With e the indicator of a symbol less its share, w the weight, and bursts c,
  *
  *   deff = sum over symbols and bursts of (sum_{s in c} w e)^2  /  sum over symbols and samples of (w e)^2
@@ -49,10 +53,11 @@ export interface DesignEffect {
   readonly size: number;
 }
 
+/** Bursts below which their spread says nothing: the effect is then 1, with a boundless error. */
+const FEW = 10;
+
 /**
- * Labels samples by the starts of the event that they follow: the UNTHROTTLE records of their event and CPU. Only an event
- * that is stopped and started samples in bursts; one that runs on spreads its samples evenly over the ticks, and to take
- * those of one tick for a burst would call every phase of the program a lack of evidence.
+ * Labels samples by the starts of their event on their CPU (UNTHROTTLE records) that they follow.
  *
  * Both lists ascend, in one unit of time. Without starts there are no bursts (undefined). Samples before the first start
  * share a label. With several CPUs, label each CPU's samples and shift its labels past the last CPU's.
@@ -123,8 +128,9 @@ export function designEffectOf(symbols: readonly SymbolSums[], all: BurstSums): 
   const together: Sizes = { sum, squares, mixed: burstCross, size: burstSquares };
   const size = together.size / together.squares;
   const left = kept(together);
-  if (!(within > 0) || !(left > 0) || pairs === 0)
-    return { value: 1, estimate: 1, rho: 0, rhoError: pairs === 0 ? 0 : Infinity, bursts, size };
+  const unknown = { value: 1, estimate: 1, rho: 0, bursts, size };
+  if (pairs === 0) return { ...unknown, rhoError: 0 };
+  if (!(within > 0) || !(left > 0) || bursts < FEW) return { ...unknown, rhoError: Infinity };
   const estimate = (between / left) * (kept(alone) / within);
   // Two independent samples have e e' of variance trace(covariance^2) = p2 - 2 p3 + p2^2.
   const error = (2 * Math.sqrt(pairs * (p2 - 2 * p3 + p2 * p2))) / (alone.squares * (1 - p2));

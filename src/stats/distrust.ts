@@ -46,12 +46,12 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
   if (shares.exact) return [];
   const warnings: Warning[] = [];
   const { samples, effective, designEffect } = evidence;
-  const { lost = 0, throttled = 0, medianPeriod, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
+  const { lost = 0, throttled = 0, meanPeriod, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
   if (effective < needed) warnings.push({ kind: 'TooFewSamples', which, effective, needed });
   if (throttled > 0) warnings.push({ kind: 'Throttled', which, times: throttled });
   if (lost > 0) warnings.push({ kind: 'LostRecords', which, lost, part: lost / (lost + samples) });
-  if (throttled > 0 && medianPeriod !== undefined && medianPeriod < COLLAPSED)
-    warnings.push({ kind: 'CollapsedPeriod', which, period: medianPeriod });
+  if (throttled > 0 && meanPeriod !== undefined && meanPeriod < COLLAPSED)
+    warnings.push({ kind: 'CollapsedPeriod', which, period: meanPeriod });
   if (evidence.kish < UNEQUAL * samples) warnings.push({ kind: 'UnequalWeights', which, samples, kish: evidence.kish });
   const { rho = 0, rhoError = 0 } = shares.clustering ?? {};
   if (designEffect >= CLUSTERED && rho > 2 * rhoError) warnings.push({ kind: 'Clustered', which, designEffect, rho });

@@ -41,8 +41,8 @@ export interface Circumstances {
   readonly lost?: number | undefined;
   /** THROTTLE records. */
   readonly throttled?: number | undefined;
-  /** Median period of the samples, in events. */
-  readonly medianPeriod?: number | undefined;
+  /** Mean period of the samples, in events. */
+  readonly meanPeriod?: number | undefined;
   /** Sampling period where it is fixed (-c), in events. */
   readonly fixedPeriod?: number | undefined;
   /** Length of the program's inner loop in events, where known. */

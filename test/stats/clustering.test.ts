@@ -118,9 +118,15 @@ describe('stats: design effect', () => {
   it('says nothing where there is nothing to see', () => {
     const alone = { value: 1, estimate: 1, rho: 0, rhoError: 0 };
     expect(designEffect({ symbols, symbol: [0, 1, 2, 1] })).to.deep.equal({ ...alone, bursts: 4, size: 1 });
-    expect(designEffect({ symbols, symbol: [0, 0, 0], burst: [1, 1, 2] })).to.deep.include({ value: 1, bursts: 2 });
-    // One burst of all: no telling, and it says so.
-    expect(designEffect({ symbols, symbol: [0, 1, 2], burst: [1, 1, 1] })).to.deep.include({
+    expect(
+      designEffect({
+        symbols,
+        symbol: Array.from({ length: 30 }, () => 0),
+        burst: Array.from({ length: 30 }, (_, s) => s >> 1),
+      }),
+    ).to.deep.include({ value: 1, bursts: 15 });
+    // A few bursts: no telling, and it says so.
+    expect(designEffect({ symbols, symbol: [0, 1, 2, 2], burst: [1, 1, 2, 2] })).to.deep.include({
       value: 1,
       rhoError: Infinity,
     });

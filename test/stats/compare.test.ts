@@ -178,8 +178,8 @@ describe('stats: warnings', () => {
   it('come from what is known of a recording', () => {
     expect(warned({})).to.deep.equal([]);
     expect(warned({ throttled: 3 })).to.deep.equal([{ kind: 'Throttled', which: 'a', times: 3 }]);
-    expect(kinds(warned({ throttled: 3, medianPeriod: 14 }))).to.deep.equal(['Throttled', 'CollapsedPeriod']);
-    expect(warned({ medianPeriod: 14 })).to.deep.equal([]);
+    expect(kinds(warned({ throttled: 3, meanPeriod: 14 }))).to.deep.equal(['Throttled', 'CollapsedPeriod']);
+    expect(warned({ meanPeriod: 14 })).to.deep.equal([]);
     expect(warned({}, { lost: total(HOST) })).to.deep.equal([
       { kind: 'LostRecords', which: 'b', lost: total(HOST), part: 0.5 },
     ]);
