@@ -9,6 +9,8 @@
  * percentile_disc), so that a quantile is a value that came. 0.5 is the median in that sense.
  */
 
+import { binomialTail } from './special.ts';
+
 /** Different values kept apart. */
 const LIMIT = 2 ** 17;
 const KEPT = 2 ** 11;
@@ -87,14 +89,12 @@ export function medianOf(values: readonly number[], confidence = 0.95): Median {
   const sorted = values.toSorted((a, b) => a - b);
   const median = (sorted[(n - 1) >> 1]! + sorted[n >> 1]!) / 2;
   // P(fewer than k of n values lie below the median), on each side.
-  let k = 1;
-  let term = 2 ** -n;
-  let tail = term;
-  for (;;) {
-    term = (term * (n - k + 1)) / k;
-    if (k + 1 > n - k || 1 - 2 * (tail + term) < confidence) break;
-    tail += term;
-    k++;
+  const tail = (k: number): number => binomialTail(n, 0.5, n - k + 1);
+  let [k, beyond] = [1, (n >> 1) + 1];
+  while (beyond - k > 1) {
+    const middle = (k + beyond) >> 1;
+    if (1 - 2 * tail(middle) >= confidence) k = middle;
+    else beyond = middle;
   }
-  return { median, low: sorted[k - 1]!, high: sorted[n - k]!, coverage: 1 - 2 * tail };
+  return { median, low: sorted[k - 1]!, high: sorted[n - k]!, coverage: 1 - 2 * tail(k) };
 }

@@ -187,7 +187,7 @@ export const betaI = (x: number, a: number, b: number): number => betaIQ(x, a, b
 
 /** P(Binomial(n, p) >= k); n and k need not be whole, as effective counts are not. */
 export const binomialTail = (n: number, p: number, k: number): number =>
-  k <= 0 ? 1 : k > n ? 0 : k === n ? exp(n * log(p)) : betaI(p, k, n - k + 1);
+  k <= 0 ? 1 : k > n ? 0 : k < n ? betaI(p, k, n - k + 1) : n === 1 ? p : exp(n * log(p));
 
 /** P(|t| > |x|) for Student's t. */
 export const studentTwoSided = (x: number, df: number): number => betaI(df / (df + x * x), df / 2, 0.5);

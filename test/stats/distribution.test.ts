@@ -40,9 +40,15 @@ describe('the median of runs', () => {
     const { median, low, high, coverage } = medianOf(ten);
     expect([median, low, high]).to.deep.equal([5.5, 2, 9]);
     // 1 - 2 (1 + 10) / 1024
-    expect(coverage).to.equal(1 - 22 / 1024);
-    expect(medianOf([3, 1, 2])).to.deep.equal({ median: 2, low: 1, high: 3, coverage: 0.75 });
+    expect(coverage).to.be.closeTo(1 - 22 / 1024, 1e-14);
+    const three = medianOf([3, 1, 2]);
+    expect([three.median, three.low, three.high]).to.deep.equal([2, 1, 3]);
+    expect(three.coverage).to.be.closeTo(0.75, 1e-14);
     expect(medianOf([4])).to.deep.equal({ median: 4, low: 4, high: 4, coverage: 0 });
+    // Two thousand values: 2^-2000 is no double, the interval is sqrt(2000) wide all the same.
+    const many = medianOf(Array.from({ length: 2000 }, (_, i) => i + 1));
+    expect([many.median, many.low, many.high]).to.deep.equal([1000.5, 956, 1045]);
+    expect(many.coverage).to.be.closeTo(0.953447179508, 1e-12);
     expect(() => medianOf([])).to.throw(RangeError);
   });
 });
