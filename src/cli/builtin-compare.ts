@@ -6,7 +6,9 @@ import { MatchError, matchEvents } from '../profile/events.ts';
 import { isExact, type Granularity, type Profile } from '../profile/profile.ts';
 import { parseMerge } from '../profile/rows.ts';
 import { compareCsv, compareJson } from '../report/compare-export.ts';
+import { comparePage } from '../report/compare-page.ts';
 import { compareLines, compareMarkdown } from '../report/compare.ts';
+import { pageHtml } from '../report/html/page.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { runDesigns } from './compare-live.ts';
@@ -16,12 +18,13 @@ import { Exports } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { readOperands } from './operands.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
+import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
 import { Interrupted } from './runs.ts';
 import { shellWord } from './simulation.ts';
 
 /** Options that mean something only when the designs are run, and only when files are read. */
-const LIVE_ONLY = ['freq', 'count', 'all-user', 'seeds'] as const;
+const LIVE_ONLY = ['freq', 'count', 'all-user', 'g', 'seeds'] as const;
 const FILES_ONLY = ['samples', 'symfs'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
@@ -33,10 +36,15 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...argv], merges: o.merge };
   const text = (lines: (one: ComparedProfiles) => Iterable<string>) => (): string =>
     `${compared.flatMap((one) => [...lines(one)]).join('\n')}\n`;
+  const page = (): string => {
+    const workload = o.vpmu === undefined ? undefined : rest.join(' ');
+    return pageHtml(comparePage(compared, { ...pageOptions(['compare'], argv, context), workload }));
+  };
   const exports = new Exports([
     [o['export-json'], () => compareJson(compared, about)],
     [o['export-markdown'], text(compareMarkdown)],
     [o['export-csv'], () => `${[...compareCsv(compared)].join('\n')}\n`],
+    [o['export-html'], page],
   ]);
   let failures: string[];
   try {
@@ -80,7 +88,10 @@ function conditionOf(text: string | undefined): (compared: readonly ComparedProf
 async function filesOf(rest: readonly string[], o: CompareOptions, context: CommandContext): Promise<Profile[][][]> {
   const wrong = LIVE_ONLY.find((name) => o[name] !== undefined);
   if (wrong !== undefined)
-    throw new UsageError(`--${wrong} is for designs that are run (--vpmu)`, optionUsage(COMPARE, wrong));
+    throw new UsageError(
+      `${wrong === 'g' ? '-g' : `--${wrong}`} is for designs that are run (--vpmu)`,
+      optionUsage(COMPARE, wrong),
+    );
   if (o.event.length > 1) throw new UsageError('-e chooses one event', optionUsage(COMPARE, 'event'));
   const operands = await readOperands(rest, o, context);
   if (operands.length < 2) throw new UsageError(`${operands[0]![0]!.label} has nothing to be compared with`);

@@ -45,6 +45,7 @@ export async function runDesigns(
       words,
       evlist,
       by,
+      stacks: o['export-html'] !== undefined,
       run,
       // All designs observe one execution.
       truth: truth && design === 0,
@@ -78,7 +79,7 @@ function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularit
   try {
     return recordAttrs(parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record'), {
       all_user: o['all-user'] !== false,
-      callgraph: by === 'callchain',
+      callgraph: by === 'callchain' || o.g === true,
       ...(o.freq === undefined ? {} : { freq: frequency(o.freq, specs) }),
       ...(o.count === undefined ? {} : { period: o.count }),
     });

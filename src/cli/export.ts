@@ -1,5 +1,5 @@
 /**
- * --export-json, --export-markdown, --export-csv: a table written to files as well. A regular file is written beside its place
+ * --export-json, -markdown, -csv, -html: a table written to files as well. A regular file is written beside its place
  * and renamed, so that whoever looks sees the old one or the whole new one; pipes and devices are written straight.
  */
 import { closeSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';

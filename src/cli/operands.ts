@@ -39,6 +39,7 @@ export async function readOperands(
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(o.symfs === undefined ? {} : { symfs: o.symfs }) });
   const labels = labelsOf(words);
+  const stacks = o['export-html'] !== undefined;
   let made: Made | undefined;
   const operands: (Profile[] | string)[] = [];
   for (const [i, word] of words.entries()) {
@@ -46,7 +47,7 @@ export async function readOperands(
       operands.push(word);
       continue;
     }
-    const operand = await withFileErrors(() => openOperand(word, { label: labels[i]!, by, symbols }));
+    const operand = await withFileErrors(() => openOperand(word, { label: labels[i]!, by, symbols, stacks }));
     try {
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await readThrough(operand, labels[i]!, context)));

@@ -18,6 +18,8 @@ export interface OperandOptions {
   readonly label: string;
   readonly by: Granularity;
   readonly symbols: SymbolSource;
+  /** Weight by call stack is wanted too. */
+  readonly stacks?: boolean;
 }
 
 export interface Operand {
@@ -48,7 +50,7 @@ export function openOperand(path: string, options: OperandOptions): Operand {
   }
 }
 
-function recording(input: Input, { label, by, symbols }: OperandOptions): Operand {
+function recording(input: Input, { label, by, symbols, stacks = false }: OperandOptions): Operand {
   const session = openPerfData(input);
   const made = session.spec === undefined ? undefined : describedBy(session.spec);
   return {
@@ -56,7 +58,7 @@ function recording(input: Input, { label, by, symbols }: OperandOptions): Operan
     session,
     close: () => session.close(),
     *read() {
-      const profiles = yield* readProfiles(session, symbols, { label, by, ...made });
+      const profiles = yield* readProfiles(session, symbols, { label, by, stacks, ...made });
       const sampled = profiles.filter(({ samples }) => samples !== 0);
       if (sampled.length === 0) throw new TextError(`${input.path} has no samples`);
       return sampled;
@@ -64,13 +66,13 @@ function recording(input: Input, { label, by, symbols }: OperandOptions): Operan
   };
 }
 
-function text(input: Input, { label, by }: OperandOptions): Operand {
+function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
   return {
     size: input.size,
     close: () => input.close(),
     *read() {
       const report = new ReportTextParser(input.path);
-      const folded = new FoldedParser(by);
+      const folded = new FoldedParser(by, stacks);
       let read = 0;
       for (const { line, bytes } of linesOf(input)) {
         report.feed(line);

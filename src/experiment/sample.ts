@@ -34,6 +34,8 @@ export interface SampleRequest {
   readonly words: readonly string[];
   readonly evlist: readonly Evsel[];
   readonly by: Granularity;
+  /** Weight by call stack is wanted too. */
+  readonly stacks?: boolean;
   /** Which repetition: draws come from the path run=k. */
   readonly run: number;
   /** The truth of the execution is wanted too. */
@@ -48,8 +50,9 @@ export interface SampledRun {
 }
 
 /** Makes one run. Throws LiveLock, OpenError and NoTruthError, and what the workload throws. */
-export async function sampleRun({ spec: wanted, words, evlist, by, run, truth }: SampleRequest): Promise<SampledRun> {
-  const spec = await setUpMachine(wanted);
+export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
+  const { words, evlist, by, stacks = false, run, truth } = request;
+  const spec = await setUpMachine(request.spec);
   const [name = '', ...args] = words;
   const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
   const machine = new Machine(imageSymbols(workload));
@@ -60,7 +63,13 @@ export async function sampleRun({ spec: wanted, words, evlist, by, run, truth }:
   const records: RecordSink = {
     opened(opened) {
       writer = new PerfDataWriter(sink, opened, { env: {} });
-      builder = new ProfileBuilder(opened, { label: spec.vpmu, by, tick: tickOf(spec), origin: originOf(spec, run) });
+      builder = new ProfileBuilder(opened, {
+        label: spec.vpmu,
+        by,
+        stacks,
+        tick: tickOf(spec),
+        origin: originOf(spec, run),
+      });
       ids = new Map(opened.flatMap((evsel, i) => evsel.ids.map((id) => [id, i] as const)));
     },
     write(batch) {

@@ -14,6 +14,7 @@ import type { Sym, SymbolSource } from './dso.ts';
 import type { Location } from './machine.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
 import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
+import { stackKey } from './stacks.ts';
 import { Tally, type TallyRow } from './tally.ts';
 
 export interface BuildOptions {
@@ -24,6 +25,8 @@ export interface BuildOptions {
   /** Length of the sampling kernel's ticks, which begin at its multiples; absent: unknown. */
   readonly tick?: Nanos;
   readonly origin?: Origin;
+  /** Weight by call stack is wanted too. */
+  readonly stacks?: boolean;
 }
 
 /** The row of what no symbol covers. */
@@ -41,6 +44,7 @@ export class ProfileBuilder {
   readonly #tallies: readonly Tally[];
   /** Rows by comm and what was hit, so that names are put together once. */
   readonly #known: readonly Map<string, Map<Sym | string, TallyRow>>[];
+  readonly #stacks: readonly Map<string, number>[];
 
   constructor(evlist: readonly Evsel[], options: BuildOptions) {
     this.#options = options;
@@ -49,6 +53,7 @@ export class ProfileBuilder {
       ({ attr }) => new Tally(attr.freq === true ? attr.sample_period : undefined, options.tick),
     );
     this.#known = evlist.map(() => new Map());
+    this.#stacks = options.stacks === true ? evlist.map(() => new Map<string, number>()) : [];
   }
 
   /** Takes a record in; those that say nothing of samples have no effect. */
@@ -60,6 +65,10 @@ export class ProfileBuilder {
       const { record: sample, machine } = replayed;
       const al = machine.resolve(sample);
       tally.add(this.#row(tally, evsel, al, replayed), sample.period, sample.time, sample.cpu ?? 0, sample.ip);
+      const stacks = this.#stacks[evsel];
+      if (!stacks) return;
+      const stack = chainOf(al, replayed);
+      stacks.set(stack, (stacks.get(stack) ?? 0) + sample.period);
     } else if (record.type === PERF_RECORD.THROTTLE) tally.throttle(record.time);
     else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(record.time, record.cpu ?? 0);
     else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES) tally.lost += record.lost;
@@ -98,6 +107,7 @@ export class ProfileBuilder {
         throttled: tally.throttled,
         weights: new Map([...tally.rows].map(([key, { sum }]) => [key, sum])),
         sampling: tally.sampling(),
+        ...(this.#stacks[i] && { stacks: this.#stacks[i] }),
         ...(origin && { origin }),
       };
     });
@@ -110,7 +120,7 @@ function chainOf(al: Location, { record, machine }: Replayed<SampleRecord>): str
     .resolveChain(record, 'caller')
     .map(({ sym, map }) => sym?.name ?? frameless(map?.dso.shortName));
   if (frames.length === 0) frames.push(al.sym?.name ?? frameless(al.map?.dso.shortName));
-  return [al.comm, ...frames].join(';');
+  return stackKey([al.comm, ...frames]);
 }
 const frameless = (dso: string | undefined): string => (dso === undefined ? NO_SYMBOL : `[${dso}]`);
 

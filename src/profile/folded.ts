@@ -13,12 +13,15 @@ const ANNOTATION = /_\[[kij]\]$/;
 export class FoldedParser {
   readonly #by: Granularity;
   readonly #weights = new Map<string, number>();
+  readonly #stacks: Map<string, number> | undefined;
   #samples = 0;
   #lines = 0;
   #foreign = 0;
 
-  constructor(by: Granularity) {
+  /** `stacks`: they are wanted as well. */
+  constructor(by: Granularity, stacks = false) {
     this.#by = by;
+    if (stacks) this.#stacks = new Map();
   }
 
   /** True if every line was a stack. */
@@ -36,14 +39,24 @@ export class FoldedParser {
     }
     this.#lines++;
     const frames = stack.split(';').map((frame) => frame.replace(ANNOTATION, ''));
-    const symbol = this.#by === 'callchain' ? frames.join(';') : frames.at(-1)!;
+    const whole = frames.join(';');
+    const symbol = this.#by === 'callchain' ? whole : frames.at(-1)!;
     const key = profileKey({ comm: '', dso: '', symbol });
     this.#weights.set(key, (this.#weights.get(key) ?? 0) + Number(count));
     this.#samples += Number(count);
+    this.#stacks?.set(whole, (this.#stacks.get(whole) ?? 0) + Number(count));
   }
 
   profile(label: string): Profile {
-    return { event: '', label, samples: Math.round(this.#samples), lost: 0, throttled: 0, weights: this.#weights };
+    return {
+      event: '',
+      label,
+      samples: Math.round(this.#samples),
+      lost: 0,
+      throttled: 0,
+      weights: this.#weights,
+      ...(this.#stacks && { stacks: this.#stacks }),
+    };
   }
 }
 

@@ -7,8 +7,8 @@ export function poolRuns(runs: readonly Profile[]): Profile {
   const [first] = runs;
   if (first === undefined) throw new RangeError('no runs to pool');
   if (runs.length === 1) return first;
-  const weights = new Map<string, number>();
-  for (const run of runs) for (const [key, weight] of run.weights) weights.set(key, (weights.get(key) ?? 0) + weight);
+  const weights = summed(runs.map((run) => run.weights));
+  const stacks = runs.flatMap((run) => run.stacks ?? []);
   const sum = (of: (run: Profile) => number): number => runs.reduce((total, run) => total + of(run), 0);
   const samplings = runs.flatMap(({ sampling }) => sampling ?? []);
   return {
@@ -17,10 +17,18 @@ export function poolRuns(runs: readonly Profile[]): Profile {
     lost: sum(({ lost }) => lost),
     throttled: sum(({ throttled }) => throttled),
     weights,
+    ...(stacks.length === runs.length && { stacks: summed(stacks) }),
     ...(samplings.length === runs.length && { sampling: poolSamplings(samplings, runs) }),
   };
 }
 
+function summed(all: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const weights of all) for (const [key, weight] of weights) sums.set(key, (sums.get(key) ?? 0) + weight);
+  return sums;
+}
+
+/** Sums and means; what runs over time (periods, samples by time) is that of the first run. */
 function poolSamplings(all: readonly Sampling[], runs: readonly Profile[]): Sampling {
   const [first] = all as readonly [Sampling, ...Sampling[]];
   const sum = (of: (sampling: Sampling, run: number) => number): number =>

@@ -6,6 +6,7 @@
  */
 import type { DesignEffect } from '../stats/clustering.ts';
 import type { Nanos } from '../units.ts';
+import type { Stacks } from './stacks.ts';
 
 /** A function as a profile knows it, apart from its address. */
 export interface ProfileKey {
@@ -35,6 +36,8 @@ export interface Profile {
   readonly weights: ReadonlyMap<string, number>;
   /** How the samples were taken; only recordings know. */
   readonly sampling?: Sampling;
+  /** Weight by call stack, if asked for; only recordings and folded stacks know. */
+  readonly stacks?: Stacks;
   /** What was simulated; only gperf's recordings and truth know. */
   readonly origin?: Origin;
 }
@@ -53,6 +56,8 @@ export interface Sampling {
   /** ns of it in which the event was stopped by throttling. */
   readonly stopped: Nanos;
   readonly periods: Periods;
+  /** The same over time; absent without samples. */
+  readonly time?: SampledTime;
   /** Share of samples at the very address of the sample before. */
   readonly repeats: number;
   /** Addresses that as many samples fell on evenly: 1 / Σ share². */
@@ -70,6 +75,18 @@ export interface Periods {
   /** Every `stride`-th period in order of time, no more than some hundred. */
   readonly trace: readonly number[];
   readonly stride: number;
+}
+
+/** Equally wide bins of time, from the first sample's on. */
+export interface SampledTime {
+  readonly start: Nanos;
+  /** Of the last sample, or stop; the last bin reaches beyond it. */
+  readonly end: Nanos;
+  readonly width: Nanos;
+  /** By bin: samples, the sum of their periods, and ns in which the event was stopped by throttling. */
+  readonly samples: readonly number[];
+  readonly periods: readonly number[];
+  readonly stopped: readonly number[];
 }
 
 /** Where a simulated profile came from. */

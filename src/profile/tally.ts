@@ -8,6 +8,7 @@
 import { type DesignEffect, designEffectOf } from '../stats/clustering.ts';
 import { nanos, type Nanos } from '../units.ts';
 import type { Periods, Sampling } from './profile.ts';
+import { TimeBins } from './time-bins.ts';
 
 /** Parts of a tick that are told apart, and periods that are remembered. */
 const PHASES = 16;
@@ -43,6 +44,7 @@ export class Tally {
   readonly #phases = new Float64Array(PHASES);
   readonly #addresses = new Map<number, number>();
   readonly #trace: number[] = [];
+  readonly #time: TimeBins;
   #stride = 1;
   #bursts = 0;
   #pairs = 0;
@@ -66,6 +68,7 @@ export class Tally {
   constructor(frequency: number | undefined, tick: Nanos | undefined) {
     this.#tick = tick;
     this.#frequency = frequency;
+    this.#time = new TimeBins(tick);
   }
 
   /** The row of a key, made if it is new. */
@@ -96,6 +99,7 @@ export class Tally {
       const phase = Math.floor(((time % this.#tick) * PHASES) / this.#tick);
       this.#phases[phase] = this.#phases[phase]! + 1;
     }
+    this.#time.add(time, weight);
     this.#firstTime = Math.min(this.#firstTime, time);
     this.#lastTime = Math.max(this.#lastTime, time);
     if (ip === this.#lastAddress) this.#repeats++;
@@ -138,7 +142,10 @@ export class Tally {
   unthrottle(time: Nanos, cpu: number): void {
     this.#started = true;
     this.#end(cpu);
-    if (this.#stoppedAt !== undefined) this.#stopped += Math.max(0, time - this.#stoppedAt);
+    if (this.#stoppedAt !== undefined && time > this.#stoppedAt) {
+      this.#stopped += time - this.#stoppedAt;
+      this.#time.stop(nanos(this.#stoppedAt), time);
+    }
     this.#stoppedAt = undefined;
   }
 
@@ -156,6 +163,7 @@ export class Tally {
       trace: this.#trace,
       stride: this.#stride,
     };
+    const time = this.#time.taken();
     return {
       sumOfSquares: this.#squares,
       clustering: this.#clustering(),
@@ -163,6 +171,7 @@ export class Tally {
       span: nanos(this.samples > 0 ? this.#lastTime - this.#firstTime : 0),
       stopped: nanos(this.#stopped),
       periods,
+      ...(time && { time }),
       repeats: this.samples > 1 ? this.#repeats / (this.samples - 1) : 0,
       addresses: evenness > 0 ? 1 / evenness : 0,
     };

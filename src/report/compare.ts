@@ -98,14 +98,21 @@ const shortNames = ({ operands }: ComparedProfiles): string[] => {
   return operands.map(({ label, exact }, i) => (exact ? label : String.fromCodePoint('A'.codePointAt(0)! + i)));
 };
 
-const TITLES = { symbol: 'Symbol', dso: 'Shared Object', callchain: 'Call chain', instruction: 'Instruction' } as const;
+export const TITLES = {
+  symbol: 'Symbol',
+  dso: 'Shared Object',
+  callchain: 'Call chain',
+  instruction: 'Instruction',
+} as const;
 
-const rowText = ({ name, members }: ComparedRow): string => {
+/** What a row is called. */
+export const rowText = ({ name, members }: ComparedRow): string => {
   if (name === OTHER) return `${OTHER} (${members} too rare to compare)`;
   return members > 1 ? `${name} (${members} merged)` : name;
 };
 
-function pairColumns(compared: ComparedProfiles): RuledColumn[] {
+/** The figures behind each verdict. */
+export function pairColumns(compared: ComparedProfiles): RuledColumn[] {
   const { pairs } = compared;
   const names = shortNames(compared);
   const column = (title: string, of: (pair: (typeof pairs)[number]) => string): RuledColumn => ({
@@ -159,7 +166,7 @@ function pairColumns(compared: ComparedProfiles): RuledColumn[] {
 const NAMED = 3;
 
 /** Bias and noise apart, where there are seeds to tell them by. */
-function splitColumns(compared: ComparedProfiles): RuledColumn[] {
+export function splitColumns(compared: ComparedProfiles): RuledColumn[] {
   const names = shortNames(compared);
   const splits = compared.pairs.flatMap(({ a, b, split }) => (split ? [{ a, b, split }] : []));
   if (splits.length === 0) return [];
@@ -183,7 +190,8 @@ function splitColumns(compared: ComparedProfiles): RuledColumn[] {
   ];
 }
 
-function operandColumns(compared: ComparedProfiles): RuledColumn[] {
+/** How much each profile can say. */
+export function operandColumns(compared: ComparedProfiles): RuledColumn[] {
   const { operands, reference } = compared;
   const names = shortNames(compared);
   const column = (title: string, of: (operand: (typeof operands)[number]) => string): RuledColumn => ({

@@ -1,5 +1,5 @@
 /** gperf compare's options: a command perf cannot have. */
-import { MACHINE_OPTIONS, TABLE_EXPORTS } from './machine.ts';
+import { EXPORT_OPTIONS, MACHINE_OPTIONS } from './machine.ts';
 import type { CommandTable, OptionSpec, OptionValues } from './option.ts';
 
 // Which designs are compared is said on the command line or not at all: the environment's is for commands that run one.
@@ -45,6 +45,7 @@ const OPTIONS = [
     kind: 'flag',
     help: 'live: sample in user space only (default, as truth knows nothing of the kernel; --no-all-user)',
   },
+  { name: 'g', short: 'g', kind: 'flag', help: 'live: record call chains, for the flame graphs of --export-html' },
   { name: 'seeds', kind: 'unsigned', arg: 'n', help: 'live: run n times with other draws, and tell bias from noise' },
   {
     name: 'fail-if',
@@ -55,7 +56,7 @@ const OPTIONS = [
   { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
   { name: 'verbose', short: 'v', kind: 'count', help: 'tell more, and how to reproduce the runs' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print the verdicts only' },
-  ...TABLE_EXPORTS,
+  ...EXPORT_OPTIONS,
   { ...vpmu, arg: 'design,...', help: 'run the workload under these designs and compare what perf record makes of it' },
   ...MACHINE_OPTIONS.slice(1),
 ] as const satisfies readonly OptionSpec[];

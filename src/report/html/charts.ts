@@ -115,7 +115,7 @@ export function timeline(chart: Timeline, hues: Hues): Markup {
   return markup`<figure class="timeline">
 <figcaption>${chart.title}</figcaption>
 ${stopped && markup`<ul class="legend"><li><i class="swatch stopped"></i>stopped by throttling: the stronger the shade, the more of the time</li></ul>`}
-${chart.series.map((series) => panel(series, chart.seconds, samples, periods, hues))}
+${chart.series.map((series) => panel(series, chart, samples, periods, hues))}
 <div class="track" aria-hidden="true"><span class="unit">s</span><svg height="18">${seconds.map((tick, i) => markup`<text x="${percent(tick / chart.seconds)}" y="13" class="${i === 0 ? 'first' : tick > 0.96 * chart.seconds ? 'last' : ''}">${grouped(tick)}</text>`)}</svg></div>
 ${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
 </figure>
@@ -124,7 +124,7 @@ ${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
 
 function panel(
   series: Series,
-  seconds: number,
+  { seconds, rate }: Timeline,
   samples: readonly number[],
   periods: readonly number[],
   hues: Hues,
@@ -148,7 +148,7 @@ function panel(
     before = period !== undefined;
   });
   return markup`<section class="panel"><h4><i class="swatch ${hue}"></i>${subject.label} <small>${summary}</small></h4>
-${track('samples a tick', samples, SAMPLES_HEIGHT, markup`<path class="area ${hue}" d="${area}"/>`)}${track('period', periods, PERIOD_HEIGHT, markup`<path class="line ${hue}" d="${line}"/>`)}</section>
+${track(rate, samples, SAMPLES_HEIGHT, markup`<path class="area ${hue}" d="${area}"/>`)}${track('period', periods, PERIOD_HEIGHT, markup`<path class="line ${hue}" d="${line}"/>`)}</section>
 `;
 }
 

@@ -65,8 +65,8 @@ export function flameGraphs({ title, graphs, note }: Flames, hues: Hues): Markup
 <figcaption>${title}</figcaption>
 ${graphs.some(({ differential }) => differential) && markup`<ul class="legend"><li><i class="swatch more"></i>▲ more</li><li><i class="swatch less"></i>▼ less</li></ul>`}
 ${graphs.map((graph) => flameGraph(graph, hues))}
-<p class="told" aria-live="polite"></p>
 ${note !== undefined && markup`<p class="note">${note}</p>`}
+<p class="told" aria-live="polite"></p>
 </figure>
 `;
 }

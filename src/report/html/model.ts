@@ -32,16 +32,16 @@ export interface Finding {
 /** How much a finding matters; never told by colour alone. */
 export type Tone = 'same' | 'small' | 'material' | 'unknown';
 
-/** A reason to distrust, and what to do about it. */
+/** Reasons to distrust that have one remedy. */
 export interface Caution {
-  readonly reason: string;
+  readonly reasons: readonly string[];
   readonly remedy: string;
 }
 
 export interface Section {
   readonly title: string;
   /** How to read what follows. */
-  readonly about?: string;
+  readonly about?: string | undefined;
   readonly parts: readonly Part[];
 }
 
@@ -51,7 +51,7 @@ export type Part = Table | Bars | Timeline | Flames;
 export interface Subject {
   readonly label: string;
   /** Chooses its colour, so that a design has the same one on every page; the label if absent. */
-  readonly design?: string;
+  readonly design?: string | undefined;
 }
 
 /** Rows of texts that sort by the numbers they were made from. */
@@ -60,27 +60,27 @@ export interface Table {
   readonly title: string;
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly Cell[])[];
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 export interface Column {
   readonly title: string;
   /** Neighbours of one group share a heading above theirs. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** `name` is what the row is about and stays in sight; `text` is flush left, `number` flush right. */
   readonly kind: 'name' | 'text' | 'number';
   /** What the figure means, for those who ask. */
-  readonly meaning?: string;
+  readonly meaning?: string | undefined;
 }
 
 export interface Cell {
   readonly text: string;
   /** What the column sorts by; the text if absent. */
-  readonly value?: number;
+  readonly value?: number | undefined;
   /** A second, quieter text: an interval, a file. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   /** Stands out. */
-  readonly strong?: boolean;
+  readonly strong?: boolean | undefined;
 }
 
 /** Groups of bars on one axis from zero. */
@@ -91,15 +91,15 @@ export interface Bars {
   readonly unit: string;
   readonly subjects: readonly Subject[];
   /** What the marks are called ("truth"); absent if no row has one. */
-  readonly mark?: string;
+  readonly mark?: string | undefined;
   readonly rows: readonly BarRow[];
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 export interface BarRow {
   readonly name: string;
-  readonly detail?: string;
-  readonly mark?: Estimate;
+  readonly detail?: string | undefined;
+  readonly mark?: Estimate | undefined;
   /** By subject. */
   readonly bars: readonly (Estimate | undefined)[];
 }
@@ -107,11 +107,11 @@ export interface BarRow {
 /** A number of the axis's unit, and its interval if it has one. */
 export interface Estimate {
   readonly value: number;
-  readonly low?: number;
-  readonly high?: number;
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
   readonly text: string;
   /** "37.2 to 38.5". */
-  readonly interval?: string;
+  readonly interval?: string | undefined;
 }
 
 /** Samples and their period over time, a panel for each subject, all on one axis of time. */
@@ -120,8 +120,10 @@ export interface Timeline {
   readonly title: string;
   /** Seconds that the axis spans. */
   readonly seconds: number;
+  /** What is counted: "samples a tick". */
+  readonly rate: string;
   readonly series: readonly Series[];
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 export interface Series {
@@ -134,10 +136,10 @@ export interface Series {
 }
 
 export interface Bin {
-  /** Samples a tick. */
+  /** Samples, in the unit of the rate. */
   readonly samples: number;
   /** Mean period of its samples, in events; absent without samples. */
-  readonly period?: number;
+  readonly period?: number | undefined;
   /** Part of its time in which the event was stopped by throttling. */
   readonly stopped: number;
 }
@@ -147,13 +149,13 @@ export interface Flames {
   readonly kind: 'flames';
   readonly title: string;
   readonly graphs: readonly Flame[];
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 export interface Flame {
   /** "v2", or "v2 less host". */
   readonly label: string;
-  readonly design?: string;
+  readonly design?: string | undefined;
   /** Frames are coloured by their difference. */
   readonly differential: boolean;
   readonly root: Frame;
@@ -164,7 +166,7 @@ export interface Frame {
   /** Width as a part of the root's. */
   readonly share: number;
   /** Colour of a differential graph, -1 (less) to 1 (more). */
-  readonly tone?: number;
+  readonly tone?: number | undefined;
   /** "36.95 %, 7,820 samples". */
   readonly detail: string;
   /** Left to right. Their shares add up to no more than the frame's own. */

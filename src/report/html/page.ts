@@ -92,7 +92,7 @@ ${all.map(
 const cautions = (all: readonly Caution[]): Markup => markup`<section class="cautions">
 <h2>Before you believe it</h2>
 <ul>${all.map(
-  ({ reason, remedy }) => markup`<li>${reason} <span class="remedy">${remedy}</span></li>
+  ({ reasons, remedy }) => markup`<li>${reasons.join('; ')} <span class="remedy">${remedy}</span></li>
 `,
 )}</ul>
 </section>

@@ -34,16 +34,16 @@ h4 small{font-weight:400;font-size:.82rem;margin-left:.35em}
 figure{margin:0 0 2.4rem}
 figcaption,caption{font-weight:600;text-align:left;font-size:1rem;padding:0;margin-bottom:.5rem;font-family:var(--serif)}
 button,input{font:inherit;font-size:.85rem;color:inherit;background:transparent;border:1px solid var(--rule);border-radius:.35rem;padding:.25rem .6rem}
-button{cursor:pointer}
+button{cursor:pointer;white-space:nowrap}
 button:hover{background:var(--raised)}
 #tools{display:flex;gap:.4rem;flex-wrap:wrap;justify-content:flex-end}
 
 .findings{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 2.5rem}
 .finding{padding:1.5rem 0 0}
-.finding h2{margin:0 0 .25rem;font-size:.95rem;color:var(--quiet);font-weight:400}
+.finding h2{display:flex;flex-wrap:wrap;align-items:center;gap:.2rem .5rem;margin:0 0 .3rem;font-size:.95rem;color:var(--quiet);font-weight:400}
 .finding p{font-size:1.22rem;line-height:1.42;max-width:52ch;text-wrap:pretty;overflow-wrap:anywhere}
-.shape{display:inline-block;width:1.5rem;height:1.5rem;line-height:1.42rem;margin-right:.3rem;text-align:center;border-radius:50%;border:1px solid currentColor;font-family:var(--mono);color:var(--ink)}
-.word{margin-left:.35em;padding:.05rem .5rem .1rem;border-radius:1rem;background:var(--raised);color:var(--ink);white-space:nowrap}
+.shape{flex:none;width:1.5rem;height:1.5rem;line-height:1.42rem;text-align:center;border-radius:50%;border:1px solid currentColor;font-family:var(--mono);color:var(--ink)}
+.word{padding:.05rem .5rem .1rem;border-radius:1rem;background:var(--raised);color:var(--ink);white-space:nowrap}
 .material .shape,.material .word{background:var(--ink);color:var(--paper);border-color:var(--ink)}
 .cautions{margin-top:2.2rem;padding:1rem 1.25rem 1.1rem;background:var(--raised);border-left:3px solid var(--warn)}
 .cautions h2{margin:0 0 .35rem;font-size:1.05rem}
@@ -69,9 +69,10 @@ tbody th{font-weight:400}
 table .name{white-space:normal;min-width:9rem;max-width:30rem}
 tbody tr:hover{background:var(--raised)}
 thead button{border:0;padding:0;font:inherit;color:inherit;text-align:inherit;background:none}
-thead button::after{content:"";display:inline-block;width:1em;text-align:center}
-th[aria-sort=ascending] button::after{content:"↑"}
-th[aria-sort=descending] button::after{content:"↓"}
+thead button::after,thead .number button::before{content:"";display:inline-block;width:1em;text-align:center}
+thead .number button::after{content:none}
+th:not(.number)[aria-sort=ascending] button::after,.number[aria-sort=ascending] button::before{content:"↑"}
+th:not(.number)[aria-sort=descending] button::after,.number[aria-sort=descending] button::before{content:"↓"}
 th[aria-sort] button{color:var(--ink)}
 
 svg{display:block;width:100%;overflow:hidden}

@@ -121,10 +121,10 @@ export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE]): P
     ],
     cautions: [
       {
-        reason: 'legacy was throttled 2599 times: what ran until the next tick was not sampled',
+        reasons: ['legacy was throttled 2599 times: what ran until the next tick was not sampled'],
         remedy: 'sample less often (-F) or raise kernel.perf_cpu_time_max_percent',
       },
-      { reason: `${names.at(-1)} is a single run`, remedy: 'record several seeds (--seeds)' },
+      { reasons: [`${names.at(-1)} is a single run`, 'v2 is a single run'], remedy: 'record several seeds (--seeds)' },
     ],
     sections: [
       {
@@ -156,6 +156,7 @@ export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE]): P
             kind: 'timeline',
             title: 'Samples and period over time',
             seconds: 10.4,
+            rate: 'samples a tick',
             series: [
               {
                 subject: subjects[0]!,

@@ -95,7 +95,7 @@ describe('html page', () => {
         title: hostile,
         command: hostile,
         findings: [{ about: hostile, tone: 'same', word: hostile, sentence: hostile }],
-        cautions: [{ reason: hostile, remedy: hostile }],
+        cautions: [{ reasons: [hostile], remedy: hostile }],
         sections: [...sections, { title: hostile, about: hostile, parts: [] }],
         reproduce: [hostile],
       };

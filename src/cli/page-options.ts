@@ -1,0 +1,31 @@
+/** What a web page says of its making: the command without what does not change its numbers. */
+import { GPERF_VERSION } from '../experiment/version.ts';
+import type { Page } from '../report/html/model.ts';
+import type { CommandContext } from './commands.ts';
+import { shellWord } from './simulation.ts';
+
+/** Variables that stand for options. */
+const VARIABLES = ['GPERF_VPMU', 'GPERF_MACHINE', 'GPERF_SET', 'GPERF_SEED'] as const;
+
+/** The words of `gperf COMMAND`, with the number of workers and the names of exports left out, and the environment put in. */
+export function pageOptions(
+  command: readonly string[],
+  argv: readonly string[],
+  context: CommandContext,
+): Pick<Page, 'command' | 'generator' | 'reproduce'> {
+  const { env } = context.terminal;
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--') {
+      words.push(...argv.slice(i));
+      break;
+    }
+    // No other option begins with "--w".
+    if (!word.startsWith('--export-') && !word.startsWith('--w')) words.push(word);
+    else if (!word.includes('=')) i++;
+  }
+  const typed = ['gperf', ...command, ...words].map(shellWord).join(' ');
+  const given = VARIABLES.filter((name) => env[name]).map((name) => `${name}=${shellWord(env[name]!)} `);
+  return { command: typed, generator: `gperf ${GPERF_VERSION}`, reproduce: [given.join('') + typed] };
+}
