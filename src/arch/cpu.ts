@@ -59,7 +59,8 @@ export interface Regs {
   readonly guest?: { readonly cpl: Cpl; readonly ip: Address };
 }
 
-export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK';
+/** Interrupts by what Linux uses them for; PERF_GUEST_MEDIATED_PMI is what a host has PMIs of a guest's own counters be. */
+export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK' | 'PERF_GUEST_MEDIATED_PMI';
 
 /** Why ring-3 execution returned to the kernel. */
 export type StopReason = 'until' | 'resched' | 'trap' | 'finished';
@@ -85,8 +86,8 @@ export interface Cpu extends MsrPort {
   halt(until: Cycles): void;
   /** Arms the local timer (TSC deadline); Infinity disarms. */
   setTimer(at: Cycles): void;
-  /** Writes LVTPC, which also clears its mask bit. */
-  setLvtpc(vector: Vector): void;
+  /** Writes LVTPC: its vector, and its mask bit, which delivery sets. */
+  setLvtpc(vector: Vector, masked?: boolean): void;
   /** CLI and STI, nesting. NMIs do not care. */
   irqDisable(): void;
   irqEnable(): void;

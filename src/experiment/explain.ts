@@ -11,6 +11,7 @@ import { bootMachine, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perf_event_create_kernel_counter } from '../kernel/kernel-counter.ts';
 import { NR_ACCUMULATED_SAMPLES } from '../kernel/sampling.ts';
+import type { KernelFunction } from '../kernel/symbols.ts';
 import { Trace, type Step } from '../sim/probe.ts';
 import { ToolTask } from '../tool/tool-task.ts';
 import { PERF_COUNT_HW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
@@ -24,9 +25,9 @@ export const LIVES = ['pmi', 'rotation', 'switch'] as const;
 export type LifeKind = (typeof LIVES)[number];
 
 interface Scene {
-  readonly title: string;
-  /** What each of the tasks counts or samples on itself. */
-  readonly events: string;
+  readonly title: (events: number, counters: number) => string;
+  /** What each of the tasks counts or samples on itself, on a PMU with so many general-purpose counters. */
+  readonly events: (nrGp: number) => readonly string[];
   readonly tasks: number;
   /** Sample every so many events; 0: count. */
   readonly period: number;
@@ -37,13 +38,26 @@ interface Scene {
   readonly skip: number;
 }
 
-const FIVE = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads';
-const SIX = `${FIVE},dTLB-load-misses`;
+/** Events of general-purpose counters, few enough of them on the lower four that any model can have any eight in a row. */
+const GENERAL = [
+  'branches',
+  'L1-icache-load-misses',
+  'branch-misses',
+  'L1-dcache-loads',
+  'dTLB-load-misses',
+  'cache-references',
+  'cache-misses',
+  'dTLB-store-misses',
+  'branch-loads',
+];
+/** So many of them, and cycles, which have a fixed counter. */
+const withCycles = (n: number): string[] => GENERAL.slice(0, n).toSpliced(1, 0, 'cycles');
+const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 
 const SCENES: Readonly<Record<LifeKind, Scene>> = {
   pmi: {
-    title: 'one PMI in a task that computes',
-    events: 'cycles:u',
+    title: () => 'one PMI in a task that computes',
+    events: () => ['cycles:u'],
     tasks: 1,
     // More than a tick apart, so that each is the first of its tick and none is throttled.
     period: 20_000_003,
@@ -52,8 +66,8 @@ const SCENES: Readonly<Record<LifeKind, Scene>> = {
     skip: 2,
   },
   rotation: {
-    title: 'one rotation of six events on five counters',
-    events: SIX,
+    title: (events, counters) => `one rotation of ${NUMBERS[events]} events on ${NUMBERS[counters]} counters`,
+    events: (nrGp) => withCycles(nrGp + 1),
     tasks: 1,
     period: 0,
     frame: 'apic_timer_interrupt',
@@ -61,8 +75,8 @@ const SCENES: Readonly<Record<LifeKind, Scene>> = {
     skip: 0,
   },
   switch: {
-    title: 'one context switch between two tasks with five events each',
-    events: FIVE,
+    title: (events) => `one context switch between two tasks with ${NUMBERS[events]} events each`,
+    events: (nrGp) => withCycles(Math.min(nrGp, 4)),
     tasks: 2,
     period: 0,
     frame: '__schedule',
@@ -99,12 +113,14 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     },
   );
   const { kernel, host, vcpu } = machine;
-  if (kernel.cpu.caps.nrGp === 0) throw new NoLifeError(`a machine without counters has no ${kind} to explain`);
+  const { nrGp } = kernel.cpu.caps;
+  const names = scene.events(nrGp).join();
+  if (nrGp === 0) throw new NoLifeError(`a machine without counters has no ${kind} to explain`);
   machine.core.probe = trace.probe('cpu0 pmu');
   if (vcpu !== undefined) vcpu.probe = trace.probe(`kvm ${spec.vpmu}`);
   const start = (tasks: number): ToolTask =>
     new ToolTask(kernel, function* (tool) {
-      failure = openEvents(tool, scene);
+      failure = openEvents(tool, names, scene);
       if (failure !== undefined) return 1;
       // Not earlier: the first event of all blocks, and the next task would open its own in between.
       if (tasks > 1) start(tasks - 1);
@@ -117,26 +133,23 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     if (failure !== undefined) throw new NoLifeError(failure);
     const steps = findLife(trace.steps, machine, scene);
     if (steps === undefined) continue;
-    const context = { machine, steps, events: parseEventList([scene.events], 'stat'), everything };
+    const context = { machine, steps, events: parseEventList([names], 'stat'), everything };
     return {
-      title: `${scene.title} (--vpmu ${spec.vpmu})`,
-      events: scene.period === 0 ? scene.events : `${scene.events}, a sample every ${scene.period}`,
+      title: `${scene.title(context.events.length, nrGp + 1)} (--vpmu ${spec.vpmu})`,
+      events: scene.period === 0 ? names : `${names}, a sample every ${scene.period}`,
       steps: lifeSteps(context),
       summary: lifeSummary(context),
     };
   }
-  throw new NoLifeError(`no ${kind} in ${LIMIT / 1e9} s of simulated time: ${rarely(kind)}`);
+  throw new NoLifeError(
+    `no ${kind} in ${LIMIT / 1e9} s of simulated time: the machine never got through one undisturbed`,
+  );
 }
 
-const rarely = (kind: LifeKind): string =>
-  kind === 'rotation'
-    ? 'all six events fit on its counters, so nothing has to rotate'
-    : 'the machine never got through one undisturbed';
-
 /** A task opens the scene's events on itself; why it could not, if so. */
-function openEvents({ sys, task }: ToolTask, { events, period }: Scene): string | undefined {
+function openEvents({ sys, task }: ToolTask, names: string, { period }: Scene): string | undefined {
   const { IP, TID, TIME, PERIOD } = PERF_SAMPLE;
-  for (const evsel of parseEventList([events], 'stat')) {
+  for (const evsel of parseEventList([names], 'stat')) {
     const attr = { ...evsel.attr, sample_period: period, sample_type: period > 0 ? IP | TID | TIME | PERIOD : 0 };
     const event = sys.perf_event_open(evsel, attr, { task, cpu: -1, group_leader: undefined });
     if (typeof event === 'number') return `the kernel refuses ${evsel.name} on this machine (errno ${-event})`;
@@ -171,6 +184,7 @@ function causeOf(steps: readonly Step[], i: number, scene: Scene, { vcpu }: Mach
   return cause < 0 ? [] : steps.slice(cause, i);
 }
 
+const MEDIATED_PMI: KernelFunction = 'sysvec_perf_guest_mediated_pmi_handler';
 const INTERRUPTS = new Set(['nmi', 'apic_timer_interrupt', 'irq_work_interrupt']);
 
 function undisturbed(life: readonly Step[], { spec, kernel }: Machine, scene: Scene): boolean {
@@ -178,8 +192,10 @@ function undisturbed(life: readonly Step[], { spec, kernel }: Machine, scene: Sc
   const interrupts = life.filter((s) => s.who === who && s.kind === 'frame' && INTERRUPTS.has(s.text));
   if (interrupts.length !== (INTERRUPTS.has(scene.frame) ? 1 : 0)) return false;
   if (life.some((s) => s.text === 'tick_sched_timer')) return false;
-  const foreign = life.filter((s) => s.kind === 'exit' && s.text === 'EXTERNAL_INTERRUPT').length;
-  if (foreign > (scene.frame === 'apic_timer_interrupt' ? 1 : 0)) return false;
+  // The exit that a timer's interrupt is, or a PMI of the guest's own counters.
+  const own = scene.frame === 'apic_timer_interrupt' || life.some((s) => s.text === MEDIATED_PMI);
+  const external = life.filter((s) => s.kind === 'exit' && s.text === 'EXTERNAL_INTERRUPT').length;
+  if (external > (own ? 1 : 0)) return false;
   const frame = life.find((s) => s.who === who && s.text === scene.frame)!;
   const [from, to] = [kernel.nanosOf(life[0]!.at), kernel.nanosOf(frame.until)];
   return !kernel.log.some(({ time }) => time >= from && time <= to);

@@ -21,6 +21,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   intel_pmu_handle_irq: 'NMI -> intel_pmu_handle_irq',
   perf_output_sample: 'perf_event_overflow -> perf_output_sample',
   perf_sample_event_took: 'perf_sample_event_took',
+  sysvec_perf_guest_mediated_pmi_handler: 'PERF_GUEST_MEDIATED_PMI -> sysvec_perf_guest_mediated_pmi_handler',
   apic_timer_interrupt: 'LOCAL_TIMER -> apic_timer_interrupt',
   perf_mux_hrtimer_handler: 'hrtimer_interrupt -> perf_mux_hrtimer_handler -> perf_rotate_context',
   ctx_sched_out: 'ctx_sched_out',
@@ -34,6 +35,8 @@ const ACCESSES = new Set(['wrmsr', 'rdmsr', 'rdpmc', 'lvtpc']);
 const isAccess = ({ kind }: Step): boolean => ACCESSES.has(kind);
 const COUNTER_WORKS = new Set(['create', 'release', 'pause', 'resume']);
 const isCounterWork = ({ kind }: Step): boolean => COUNTER_WORKS.has(kind);
+/** A guest's registers are moved. */
+const isWorldSwitch = ({ kind }: Step): boolean => kind === 'load' || kind === 'put';
 /** Exits that an instruction of the guest is; its own line tells of them. */
 const INTERCEPTED = new Set(['MSR_READ', 'MSR_WRITE', 'RDPMC', 'APIC_WRITE']);
 
@@ -43,7 +46,7 @@ export const hex = (n: number): string => `0x${n.toString(16)}`;
 export function lifeSteps(context: LifeContext): LifeStep[] {
   const { machine, steps, everything } = context;
   const start = steps[0]!.at;
-  const works = steps.filter(isCounterWork);
+  const works = steps.filter((s) => isCounterWork(s) || isWorldSwitch(s));
   const lines: { at: Cycles; who: string; text: string }[] = [];
   const entries: { at: Cycles; who: string; text: string }[] = [];
   const flush = (now: Cycles): void => {
@@ -79,6 +82,9 @@ function textOf(step: Step, context: LifeContext): string | undefined {
     case 'pause':
     case 'resume':
       return `${text}${surcharges(step, context)}`;
+    case 'load':
+    case 'put':
+      return `${text}: ${accessesIn(step, context)}`;
     case 'rdmsr':
     case 'wrmsr':
     case 'rdpmc':
@@ -106,6 +112,13 @@ function surcharges(work: Step, { machine, steps }: LifeContext): string {
   const extra = steps.filter((s) => s.kind === 'surcharge' && s.at >= work.at && s.at < work.until);
   const parts = extra.map((s) => `, ${s.text} ${us(s.until - s.at)} of it`);
   return `: ${us(work.until - work.at)}${parts.join('')}`;
+}
+
+/** "1.1 us, 23 accesses: 12 wrmsr, 11 rdpmc": what moving a guest's registers took. */
+function accessesIn({ at, until }: Step, { machine, steps }: LifeContext): string {
+  const inside = steps.filter((s) => isAccess(s) && s.at >= at && s.at < until).map(({ kind }) => kind);
+  const us = (machine.host.nanosOf(cycles(until - at)) / 1000).toFixed(1);
+  return `${us} us, ${tally(inside)}`;
 }
 
 /** What a register's value says, in brackets; '' if nothing beyond the number. */

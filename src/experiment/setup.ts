@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
-import { side } from '../machine/machine.ts';
+import { VcpuRefused } from '../kvm/vpmu.ts';
+import { bootMachine, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -35,8 +36,12 @@ export async function setUpMachine({
 }: SetUp): Promise<MachineSpec> {
   const file = /\.ya?ml$/.test(machine) ? await specFile(machine) : undefined;
   try {
-    return machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets]);
+    const spec = machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets]);
+    // Whether a vCPU can be had is known once the host runs.
+    bootMachine(spec, 'set-up', 0, () => true);
+    return spec;
   } catch (error) {
+    if (error instanceof VcpuRefused) throw new SetUpError(`--vpmu ${vpmu}: KVM refuses a vCPU, as ${error.message}`);
     if (!(error instanceof SpecError)) throw error;
     throw new SetUpError(withHint(error.message, error.key, error.known));
   }

@@ -45,9 +45,9 @@ export class TappedCpu implements Cpu {
     return value;
   }
 
-  setLvtpc(vector: Vector): void {
-    const step = this.#probe.begin('lvtpc', vector);
-    this.#cpu.setLvtpc(vector);
+  setLvtpc(vector: Vector, masked?: boolean): void {
+    const step = this.#probe.begin('lvtpc', masked === true ? `${vector}, masked` : vector);
+    this.#cpu.setLvtpc(vector, masked);
     step.end();
   }
 

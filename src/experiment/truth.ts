@@ -4,7 +4,7 @@
  */
 import { CYCLES, eventSource, eventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
-import { eventClocks } from '../machine/machine.ts';
+import { eventClocks } from '../machine/keys.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import type { Evsel } from '../uapi/evsel.ts';

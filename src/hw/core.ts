@@ -129,10 +129,10 @@ export class Core implements Cpu {
   }
 
   /** In x2APIC mode the local APIC's registers are MSRs. */
-  setLvtpc(vector: Vector): void {
+  setLvtpc(vector: Vector, masked = false): void {
     this.spend(this.#spec.msrFunctions.wrmsr);
-    this.lapic.setLvtpc(vector);
-    if (!this.lapic.pmiHeld) return;
+    this.lapic.setLvtpc(vector, masked);
+    if (!this.lapic.pmiHeld || masked) return;
     this.lapic.pmiHeld = false;
     if (this.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS) !== 0) this.#raisePmi();
   }
@@ -327,6 +327,13 @@ export class Core implements Cpu {
       this.#irqOff = irqOff;
       this.#nmiBlocked = nmiBlocked;
     }
+  }
+
+  /** A PMI on its way to the local APIC gets there: whatever serializes the core waits for it. */
+  settlePmi(): void {
+    if (this.lapic.pmiAt === Infinity) return;
+    this.lapic.pmiAt = this.#clock;
+    this.lapic.latch(this.#clock);
   }
 
   /** What VM-entry does to interrupt blocking: the guest runs with the host's interrupts and NMIs open. */

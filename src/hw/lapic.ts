@@ -18,16 +18,17 @@ export class LocalApic {
   /** A PMI met the mask bit: it comes when the entry is opened, if its overflow is still flagged then. */
   pmiHeld = false;
   nmiPending = false;
+  mediatedPmiPending = false;
   timerPending = false;
   irqWorkPending = false;
   #lvtpc: Vector = 'NMI';
   /** LVT entries come out of reset masked. */
   #lvtpcMasked = true;
 
-  /** Software writes LVTPC: a new vector, and the mask bit cleared. */
-  setLvtpc(vector: Vector): void {
+  /** Software writes LVTPC. */
+  setLvtpc(vector: Vector, masked = false): void {
     this.#lvtpc = vector;
-    this.#lvtpcMasked = false;
+    this.#lvtpcMasked = masked;
   }
 
   get lvtpcMasked(): boolean {
@@ -36,11 +37,15 @@ export class LocalApic {
 
   /** Whether anything waits for the core to take it. */
   get pending(): boolean {
-    return this.nmiPending || this.timerPending || this.irqWorkPending;
+    return this.nmiPending || this.mediatedPmiPending || this.timerPending || this.irqWorkPending;
   }
 
   /** The maskable interrupt to deliver next, taken off the pending ones. */
   takeIrq(): Vector | undefined {
+    if (this.mediatedPmiPending) {
+      this.mediatedPmiPending = false;
+      return 'PERF_GUEST_MEDIATED_PMI';
+    }
     if (this.timerPending) {
       this.timerPending = false;
       return 'LOCAL_TIMER';
@@ -58,6 +63,7 @@ export class LocalApic {
       else {
         this.#lvtpcMasked = true;
         if (this.#lvtpc === 'NMI') this.nmiPending = true;
+        else if (this.#lvtpc === 'PERF_GUEST_MEDIATED_PMI') this.mediatedPmiPending = true;
       }
     }
     if (now >= this.timerAt) {

@@ -31,7 +31,7 @@ export interface KernelConfig {
 }
 
 /** Whether the boot's version is at least major.minor. */
-export function atLeast(config: KernelConfig, major: number, minor: number): boolean {
+export function atLeast(config: Pick<KernelConfig, 'release'>, major: number, minor: number): boolean {
   const [a = 0, b = 0] = config.release.split('.').map(Number);
   return a !== major ? a > major : b >= minor;
 }

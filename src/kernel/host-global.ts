@@ -4,15 +4,20 @@
  *
  * - x86_reserve_hardware()/x86_release_hardware(): the first reserves debug-store buffers for every possible CPU, the last
  *   releases them; both flush the TLBs of all CPUs, buffer after buffer. One primitive, `ipi_flush_all`, drawn per call.
+ * - perf_create_mediated_pmu(): while a guest owns the registers it runs with, no event of the host may count guests, and
+ *   the other way round.
  * - account_event()/unaccount_event(): the first task event switches the key on and waits for a grace period; the last
  *   leaves it on for a second (perf_sched_delayed) before it is switched off.
  *
- * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0.
+ * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0; mediated_pmu_account_event() and
+ * perf_create_mediated_pmu(), Linux 7.0.
  * Not modelled: contention on pmc_reserve_mutex, and on perf_sched_mutex by other CPUs.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
+import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import { EBUSY, EOPNOTSUPP } from './errno.ts';
 import { FN } from './symbols.ts';
 
 /** What it needs of the kernel that makes or ends an event. */
@@ -42,11 +47,32 @@ export class HostGlobal {
   #schedDelayed = false;
   /** perf_sched_mutex is held: somebody switches the key on, until then. */
   #switchedOnAt: Cycles | undefined;
+  #nr_include_guest_events = 0;
+  #nr_mediated_pmu_vms = 0;
   /** How often each surcharge was paid. */
   readonly paid = { reserve: 0, release: 0, static_key: 0 };
 
   constructor(draws: HostDraws) {
     this.#draws = draws;
+  }
+
+  /** mediated_pmu_account_event(): 0, or -EOPNOTSUPP for an event that would count in guests which own their counters. */
+  mediated_pmu_account_event(attr: PerfEventAttr): number {
+    if (attr.exclude_guest === true) return 0;
+    if (this.#nr_mediated_pmu_vms > 0) return -EOPNOTSUPP;
+    this.#nr_include_guest_events++;
+    return 0;
+  }
+
+  mediated_pmu_unaccount_event(attr: PerfEventAttr): void {
+    if (attr.exclude_guest !== true) this.#nr_include_guest_events--;
+  }
+
+  /** perf_create_mediated_pmu(): 0, or -EBUSY while an event of the host counts in guests. */
+  perf_create_mediated_pmu(): number {
+    if (this.#nr_mediated_pmu_vms === 0 && this.#nr_include_guest_events > 0) return -EBUSY;
+    this.#nr_mediated_pmu_vms++;
+    return 0;
   }
 
   /** A hardware event is made. */

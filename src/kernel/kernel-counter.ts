@@ -85,6 +85,8 @@ export function perf_event_alloc(
     const error = pmu.event_init(event);
     if (error === -ENOENT) continue;
     if (error !== 0) return error;
+    const refused = pmu === kernel.pmu ? (kernel.global?.mediated_pmu_account_event(attr) ?? 0) : 0;
+    if (refused !== 0) return refused;
     kernel.nextEventId++;
     // A software event may join a hardware group; a hardware event takes a software group along with it.
     const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
@@ -115,6 +117,7 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   kernel.perf.remove(event);
   if (event.pmu !== kernel.pmu) return;
   kernel.pmu.activeEvents--;
+  kernel.global?.mediated_pmu_unaccount_event(event.attr);
   kernel.global?.unaccount(kernel, event.task !== undefined);
 }
 

@@ -50,6 +50,10 @@ export class Kernel implements Software, KernelServices {
   probe: Probe | undefined;
   /** Id of the next perf event (perf_event_id). */
   nextEventId = 1;
+  /** Who a PMI of a guest's own counters is for (perf_guest_info_callbacks.handle_mediated_pmi). */
+  handle_mediated_pmi: (() => void) | undefined;
+  /** LVTPC raises PERF_GUEST_MEDIATED_PMI: an NMI now is nobody's PMI. */
+  #guest_lvtpc_loaded = false;
   /** PMIs served, and context switches made. */
   nmis = 0;
   switches = 0;
@@ -88,7 +92,7 @@ export class Kernel implements Software, KernelServices {
     );
     const overflow: Overflow = (event, regs, period, throttle) =>
       this.#perf_event_overflow(event, regs, period, throttle);
-    this.pmu = new X86Pmu(cpu, config.events, overflow);
+    this.pmu = new X86Pmu(cpu, config, overflow);
     this.swPmu = new SoftwarePmu(this, overflow, () => this.#irqRegs);
     this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
     this.sideband = new Sideband(cpu, this.output, (task) => this.perf.contextsOf(task));
@@ -213,7 +217,38 @@ export class Kernel implements Software, KernelServices {
         return;
       case 'IRQ_WORK':
         this.#irqWork();
+        return;
+      case 'PERF_GUEST_MEDIATED_PMI':
+        this.#mediatedPmi();
     }
+  }
+
+  /** sysvec_perf_guest_mediated_pmi_handler() */
+  #mediatedPmi(): void {
+    const { cpu } = this;
+    cpu.enter(FN.asm_sysvec_perf_guest_mediated_pmi_handler);
+    cpu.spend(FN.asm_sysvec_perf_guest_mediated_pmi_handler);
+    cpu.enter(FN.sysvec_perf_guest_mediated_pmi_handler);
+    cpu.spend(FN.sysvec_perf_guest_mediated_pmi_handler);
+    cpu.spend(FN.irq_enter);
+    this.handle_mediated_pmi?.();
+    cpu.spend(FN.irq_exit);
+    cpu.leave();
+    cpu.leave();
+  }
+
+  /** perf_load_guest_lvtpc(): PMIs are the guest's from here, and as masked as its own LVTPC is. */
+  perf_load_guest_lvtpc(masked: boolean): void {
+    this.cpu.spend(FN.perf_load_guest_lvtpc);
+    this.cpu.setLvtpc('PERF_GUEST_MEDIATED_PMI', masked);
+    this.#guest_lvtpc_loaded = true;
+  }
+
+  /** perf_put_guest_lvtpc() */
+  perf_put_guest_lvtpc(): void {
+    this.cpu.spend(FN.perf_put_guest_lvtpc);
+    this.#guest_lvtpc_loaded = false;
+    this.cpu.setLvtpc('NMI');
   }
 
   /** do_nmi() down to perf_event_nmi_handler(), which times the driver with sched_clock(). */
@@ -230,9 +265,11 @@ export class Kernel implements Software, KernelServices {
     cpu.spend(FN.nmi_handle);
     cpu.enter(FN.perf_event_nmi_handler);
     cpu.spend(FN.perf_event_nmi_handler);
-    const start = cpu.nanos();
-    if (this.pmu.activeEvents > 0) this.pmu.intel_pmu_handle_irq(regs);
-    this.rate.sample_event_took((cpu.nanos() - start) as Nanos);
+    if (!this.#guest_lvtpc_loaded) {
+      const start = cpu.nanos();
+      if (this.pmu.activeEvents > 0) this.pmu.intel_pmu_handle_irq(regs);
+      this.rate.sample_event_took((cpu.nanos() - start) as Nanos);
+    }
     for (let i = 0; i < 5; i++) cpu.leave();
   }
 

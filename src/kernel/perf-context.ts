@@ -217,6 +217,36 @@ export class PerfContexts {
     }
   }
 
+  /**
+   * perf_load_guest_context(): a guest's own registers are about to be loaded. Hardware events leave the PMU, and their clocks
+   * stop: all of them exclude guests, as no other kind can be while such a guest exists.
+   */
+  load_guest_context(): void {
+    const contexts = this.#hardwareContexts();
+    this.#kernel.cpu.spend(FN.perf_load_guest_context);
+    if (contexts.length === 0) return;
+    const pmu = this.#pmuOf.hw;
+    pmu.pmu_disable();
+    for (const ctx of contexts) this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME);
+    pmu.pmu_enable();
+  }
+
+  /** perf_put_guest_context(): they come back. */
+  put_guest_context(): void {
+    this.#kernel.cpu.spend(FN.perf_put_guest_context);
+    if (this.#hardwareContexts().length === 0) return;
+    const pmu = this.#pmuOf.hw;
+    pmu.pmu_disable();
+    this.#perf_event_sched_in(this.#cpuctx.hw, this.#cpuctx.hw.task_ctx);
+    pmu.pmu_enable();
+  }
+
+  /** The contexts on the CPU that have events for the PMU: without any it is not touched. */
+  #hardwareContexts(): PerfEventContext[] {
+    const { ctx, task_ctx } = this.#cpuctx.hw;
+    return [ctx, task_ctx].filter((one) => one !== undefined && one.nr_events > 0) as PerfEventContext[];
+  }
+
   /** perf_event_exec(): events that waited for the exec begin. */
   enable_on_exec(task: Task): void {
     for (const kind of KINDS) {

@@ -166,6 +166,17 @@ const FUNCTIONS = [
   ['perf_event_enable', 80],
   ['event_function_call', 304],
   ['kvm_pmu_cleanup', 240],
+  // the mediated vPMU: arch/x86/entry, kernel/events, arch/x86/events, arch/x86/kvm
+  ['asm_sysvec_perf_guest_mediated_pmi_handler', 32],
+  ['sysvec_perf_guest_mediated_pmi_handler', 160],
+  ['perf_load_guest_context', 368],
+  ['perf_put_guest_context', 336],
+  ['perf_load_guest_lvtpc', 80],
+  ['perf_put_guest_lvtpc', 64],
+  ['kvm_mediated_pmu_load', 512],
+  ['kvm_mediated_pmu_put', 480],
+  ['kvm_handle_guest_mediated_pmi', 96],
+  ['vmx_exit_handlers_fastpath', 192],
 ] as const;
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

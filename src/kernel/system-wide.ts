@@ -1,9 +1,10 @@
 /**
  * Another user of perf on the same CPU: what `perf stat -a -e cycles` of somebody on the host keeps there, a flexible
- * counting event that stays out of guests (perf's default).
+ * counting event. It stays out of guests, as perf's default was until 6.13 (a perf as old as its kernel).
  * Not modelled: that tool's own work; it sleeps.
  */
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
+import { atLeast } from './config.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_create_kernel_counter } from './kernel-counter.ts';
 
@@ -14,7 +15,7 @@ export function startSystemWideStat(kernel: Kernel): void {
     sample_period: 0,
     sample_type: 0,
     read_format: 0,
-    exclude_guest: true,
+    exclude_guest: !atLeast(kernel.config, 6, 13),
   };
   perf_event_create_kernel_counter(kernel, attr, { task: undefined, cpu: kernel.config.cpu }, () => undefined);
 }

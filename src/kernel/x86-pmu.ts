@@ -2,8 +2,9 @@
  * The x86 PMU driver (struct x86_pmu, struct cpu_hw_events): puts events on counters and serves their interrupts, with
  * every register access in the order Linux makes it, because under a hypervisor each one is an exit.
  *
- * Source: arch/x86/events/core.c and arch/x86/events/intel/core.c, Linux 5.0, for a version 2 or 3 PMU with late
- * LVTPC acknowledgement (Haswell and later). Functions carry the kernel's names.
+ * Source: arch/x86/events/core.c and arch/x86/events/intel/core.c, Linux 5.0, for a PMU of version 2 to 5 with late
+ * LVTPC acknowledgement (Haswell and later); from 6.1 FIXED_CTR_CTRL is kept in software ("perf/x86/intel: Optimize
+ * FIXED_CTR_CTRL access"). Functions carry the kernel's names.
  * Not modelled: PEBS, LBR, BTS, AnyThread, TSX constraints, the hyperthread exclusivity workaround of older cores.
  *
  * Over 300 lines because it is one driver whose parts share one state, as in the kernel.
@@ -12,6 +13,7 @@ import type { Cpu, Regs } from '../arch/cpu.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, withFixedCtrlField } from '../arch/perfevtsel.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
+import { atLeast, type KernelConfig } from './config.ts';
 import { EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from './errno.ts';
 import {
   PERF_EF,
@@ -62,14 +64,19 @@ export class X86Pmu implements Pmu {
   #n_added = 0;
   #n_txn = 0;
   #inTxn = false;
+  /** From 6.1: FIXED_CTR_CTRL as it is to be, and as it is; written when the counters are opened, and never read. */
+  readonly #keepsFixedCtrl: boolean;
+  #fixed_ctrl_val = 0;
+  #active_fixed_ctrl_val = 0;
   /** extra_msr_access: MSR_OFFCORE_RSP_0 and _1 are there (not so in a guest). */
   #offcoreRsp = false;
   /** active_events: the handler returns at once when the whole machine has none. */
   activeEvents = 0;
 
-  constructor(cpu: Cpu, model: X86Events, overflow: Overflow) {
+  constructor(cpu: Cpu, config: KernelConfig, overflow: Overflow) {
     this.#cpu = cpu;
-    this.#model = model;
+    this.#model = config.events;
+    this.#keepsFixedCtrl = atLeast(config, 6, 1);
     this.#overflow = overflow;
     const { nrGp, nrFixed, width, fullWidthWrite } = cpu.caps;
     this.#mask = 2 ** width;
@@ -307,6 +314,10 @@ export class X86Pmu implements Pmu {
 
   #intel_pmu_enable_all(): void {
     this.#cpu.spend(FN.intel_pmu_enable_all);
+    if (this.#fixed_ctrl_val !== this.#active_fixed_ctrl_val) {
+      this.#cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, this.#fixed_ctrl_val);
+      this.#active_fixed_ctrl_val = this.#fixed_ctrl_val;
+    }
     this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl - this.#intel_ctrl_guest_mask);
   }
 
@@ -335,8 +346,7 @@ export class X86Pmu implements Pmu {
       let bits: number = FIXED_CTRL.PMI;
       if ((hw.config & EVENTSEL.USR) !== 0) bits |= FIXED_CTRL.USR;
       if ((hw.config & EVENTSEL.OS) !== 0) bits |= FIXED_CTRL.OS;
-      const ctrl = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
-      cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, hw.idx - PMC_IDX_FIXED, bits));
+      this.#setFixedField(hw.idx - PMC_IDX_FIXED, bits);
       return;
     }
     if (hw.extra_reg !== undefined) cpu.wrmsr(MSR.MSR_OFFCORE_RSP_0 + hw.extra_reg.idx, hw.extra_reg.config);
@@ -348,10 +358,22 @@ export class X86Pmu implements Pmu {
     const cpu = this.#cpu;
     if (event.ownedByKvm) return;
     cpu.spend(FN.intel_pmu_disable_event);
-    if (hw.idx >= PMC_IDX_FIXED) {
-      const ctrl = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
-      cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, hw.idx - PMC_IDX_FIXED, 0));
-    } else cpu.wrmsr(hw.config_base, hw.config);
+    if (hw.idx >= PMC_IDX_FIXED) this.#setFixedField(hw.idx - PMC_IDX_FIXED, 0);
+    else cpu.wrmsr(hw.config_base, hw.config);
+  }
+
+  #setFixedField(i: number, field: number): void {
+    if (this.#keepsFixedCtrl) {
+      this.#fixed_ctrl_val = withFixedCtrlField(this.#fixed_ctrl_val, i, field);
+      return;
+    }
+    const ctrl = this.#cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
+    this.#cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, i, field));
+  }
+
+  /** Whoever writes FIXED_CTR_CTRL beside the driver (v2, for a counter it was given) tells what is in it now. */
+  fixedCtrlWritten(value: number): void {
+    if (this.#keepsFixedCtrl) this.#fixed_ctrl_val = this.#active_fixed_ctrl_val = value;
   }
 
   #perf_events_lapic_init(): void {

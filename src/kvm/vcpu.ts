@@ -25,10 +25,17 @@ import type { Alarm } from '../sim/event-queue.ts';
 import type { OpenStep, Probe } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
-import { KvmPmu, type Request, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
+import { KvmPmu, NO_FILTER, type PmuFilter, type Request, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
 
 /** Time an exit takes beyond the usual: host interrupts, cold lines. */
 export type ExitTail = () => Cycles;
+
+export interface VcpuOptions {
+  /** Where the time of its guest is booked. */
+  readonly page?: Page;
+  /** What the guest may not count, under a design that honours it. */
+  readonly filter?: PmuFilter;
+}
 
 /** What boots on a vCPU: a kernel, or less. */
 export interface GuestSoftware extends Software {
@@ -54,6 +61,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #leftAt = 0 as Cycles;
   readonly #requests = new Set<Request>();
   #inGuest = false;
+  /** The hardware's counters are the guest's (Vpmu.loadGuest). */
+  #loaded = false;
   #lvtpc: Vector | undefined;
   #lvtpcMasked = false;
   readonly #masksLvtpc: boolean;
@@ -69,13 +78,13 @@ export class Vcpu implements Cpu, Software, TaskBody {
   /** Where in ring 3 the guest was when the host took the CPU from it. */
   #preempted: Regs | undefined;
 
-  /** `page` is where the time of its guest is booked. */
-  constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail, page: Page = 'guest') {
+  /** Throws VcpuRefused. */
+  constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail, options: VcpuOptions = {}) {
     this.#core = core;
     this.#host = host;
     this.#design = design;
     this.#tail = tail;
-    this.#page = page;
+    this.#page = options.page ?? 'guest';
     this.caps = design.guestCaps(core.caps, host.config);
     this.pmu = new KvmPmu(this.caps);
     this.#masksLvtpc = atLeast(host.config, 6, 6);
@@ -85,6 +94,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
       host,
       task: this.#task,
       request: (request) => void this.#requests.add(request),
+      lvtpcMasked: () => this.#lvtpc === undefined || this.#lvtpcMasked,
+      filter: options.filter ?? NO_FILTER,
       probe: () => this.probe,
     };
     this.#vpmu = design.attach(port);
@@ -127,10 +138,14 @@ export class Vcpu implements Cpu, Software, TaskBody {
   // --- Software: the core's interrupts while the guest runs -----------------------------------------------------------
 
   interrupt(vector: Vector, regs: Regs): void {
-    this.#leave(vector === 'NMI' ? 'EXCEPTION_NMI' : 'EXTERNAL_INTERRUPT');
+    const nmi = vector === 'NMI';
+    this.#vmExit(nmi ? 'EXCEPTION_NMI' : 'EXTERNAL_INTERRUPT');
     const at = KERNEL_SYMBOLS[FN.vmx_vcpu_run]!;
     const ip = address(at.address + (at.size >> 1));
+    // An NMI is served right behind VM-exit, with the guest's registers still in place.
+    if (!nmi) this.#putGuest();
     this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: regs.cpl, ip: regs.ip } });
+    if (nmi) this.#putGuest();
     this.#core.openInterrupts();
     this.#enter();
     this.#inject(regs);
@@ -151,6 +166,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   rdmsr(msr: number): number {
+    if (this.#reaches(msr)) {
+      const value = this.#core.rdmsr(msr);
+      this.#inject(undefined);
+      return value;
+    }
     return this.#exit('MSR_READ', () => {
       const register = decodePmuMsr(msr);
       if (register === undefined) throw new GeneralProtection(msr, 'no such register');
@@ -159,6 +179,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   wrmsr(msr: number, value: number): void {
+    if (this.#reaches(msr)) {
+      this.#core.wrmsr(msr, value);
+      this.#inject(undefined);
+      return;
+    }
     this.#exit('MSR_WRITE', () => {
       const register = decodePmuMsr(msr);
       if (register === undefined) throw new GeneralProtection(msr, 'no such register');
@@ -167,6 +192,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   rdpmc(ecx: number): number {
+    if (this.#vpmu.passthrough?.('RDPMC') === true) {
+      const value = this.#core.rdpmc(ecx);
+      this.#inject(undefined);
+      return value;
+    }
     return this.#exit('RDPMC', () => {
       const fixed = ecx >= RDPMC_FIXED;
       if (!fixed && ecx >= PMC_IDX_FIXED) throw new GeneralProtection(ecx, 'RDPMC of no counter');
@@ -183,7 +213,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   setTimer(at: Cycles): void {
-    this.#exit('MSR_WRITE', () => {
+    const arm = (): void => {
       if (this.#timer !== undefined) this.#timer.cancelled = true;
       this.#timer = undefined;
       if (at === Infinity) return;
@@ -192,7 +222,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
         this.#timerPending = true;
         this.#kick();
       });
-    });
+    };
+    this.#exit('MSR_WRITE', arm, true);
   }
 
   spend(fn: number, times?: number): void {
@@ -260,43 +291,104 @@ export class Vcpu implements Cpu, Software, TaskBody {
     if (this.#task.state === 'sleeping') this.#host.wake(this.#task, 'kick');
   }
 
-  /** An intercepted instruction: out, the host's work, in again. */
-  #exit<T>(reason: ExitReason, work: () => T): T {
+  /**
+   * An intercepted instruction: out, the host's work, in again. `canBeFast`: KVM can serve it without leaving its inner run
+   * loop, if the design lets it.
+   */
+  #exit<T>(reason: ExitReason, work: () => T, canBeFast = false): T {
     const start = this.now();
-    this.#handleExit(reason);
+    const fast = this.#handleExit(reason, canBeFast);
     let result: T;
     try {
       result = work();
     } finally {
-      this.#enter();
+      if (fast && this.#requests.size === 0) this.#vmEnter();
+      else {
+        this.#putGuest();
+        this.#enter();
+      }
       this.exits.add(reason, cycles(this.now() - start));
     }
     this.#inject(undefined);
     return result;
   }
 
-  #handleExit(reason: ExitReason): void {
+  /** Out, and what KVM does about any exit; whether it is still in its inner run loop. */
+  #handleExit(reason: ExitReason, canBeFast = false): boolean {
     if (!this.#inGuest) throw new Error(`${reason}: the guest's kernel acts outside the guest`);
-    this.#leave(reason);
-    this.#core.spend(FN.vmx_handle_exit);
-    this.#core.spend(FN.kvm_set_msr_common);
+    this.#vmExit(reason);
+    const fast = canBeFast && this.#vpmu.fastPath?.() === true;
+    if (fast) this.#core.spend(FN.vmx_exit_handlers_fastpath);
+    else {
+      this.#putGuest();
+      this.#core.spend(FN.vmx_handle_exit);
+      this.#core.spend(FN.kvm_set_msr_common);
+    }
     const tail = this.#tail();
     if (tail > 0) this.#core.spendFor(FN.vcpu_enter_guest, tail);
+    return fast;
+  }
+
+  /** The MSR bitmap: whether an access of the guest needs no exit. */
+  #reaches(msr: number): boolean {
+    if (this.#vpmu.passthrough === undefined) return false;
+    const register = decodePmuMsr(msr);
+    return register !== undefined && this.#vpmu.passthrough(register);
+  }
+
+  /** Out of the guest and of KVM's inner run loop. */
+  #leave(reason: ExitReason): void {
+    this.#vmExit(reason);
+    this.#putGuest();
   }
 
   /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
-  #leave(reason: ExitReason): void {
+  #vmExit(reason: ExitReason): void {
+    const { pmu } = this.#core;
     this.exits.count(reason);
     this.#leftAt = this.now();
     this.#left = this.probe?.begin('exit', reason);
     this.#inGuest = false;
     this.#core.setSoftware(this.#host);
-    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().host);
+    if (this.#vpmu.vmExit === undefined)
+      pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().host);
+    else {
+      // A PMI of the guest's counters is not late for VM-exit: on Intel's processors none was ever seen behind it.
+      this.#core.settlePmi();
+      this.#core.irqDisable();
+      this.#vpmu.vmExit(pmu.rdmsr(MSR.IA32_PERF_GLOBAL_CTRL));
+      pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
+    }
     this.#core.spend(FN.vmx_vcpu_run);
   }
 
-  /** vcpu_enter_guest(): requests first, then the guest's GLOBAL_CTRL and VM-entry. */
+  /** The guest's registers are put away, and interrupts, off since VM-exit, are taken. */
+  #putGuest(): void {
+    if (!this.#loaded) return;
+    this.#loaded = false;
+    this.#vpmu.putGuest?.();
+    this.#core.irqEnable();
+  }
+
+  /** vcpu_enter_guest(): requests first, then the guest's registers, if it has its own, and VM-entry. */
   #enter(): void {
+    this.#serveRequests();
+    this.#core.spend(FN.vcpu_enter_guest);
+    if (this.#vpmu.loadGuest !== undefined) {
+      this.#core.irqDisable();
+      // What an interrupt asked for in between.
+      while (this.#requests.size > 0) {
+        this.#core.irqEnable();
+        this.#serveRequests();
+        this.#core.irqDisable();
+      }
+      this.#loaded = true;
+      this.#vpmu.loadGuest();
+    }
+    this.#vmEnter();
+  }
+
+  #serveRequests(): void {
     while (this.#requests.size > 0) {
       if (this.#requests.delete('PMU')) {
         this.probe?.instant('request', 'KVM_REQ_PMU: kvm_pmu_handle_event');
@@ -309,13 +401,18 @@ export class Vcpu implements Cpu, Software, TaskBody {
         this.#deliverPmi();
       }
     }
-    this.#core.spend(FN.vcpu_enter_guest);
-    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().guest);
+  }
+
+  /** VM-entry: the guest's GLOBAL_CTRL comes with the VMCS; what waits for interrupts to open is the next exit. */
+  #vmEnter(): void {
+    const ctrl = this.#vpmu.vmEnter === undefined ? this.#host.pmu.intel_guest_get_msrs().guest : this.#vpmu.vmEnter();
+    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, ctrl);
     this.#core.setSoftware(this, this.#page);
     this.#inGuest = true;
     this.exits.outside = cycles(this.exits.outside + this.now() - this.#leftAt);
     this.#left?.end();
     this.#left = undefined;
+    if (this.#loaded) this.#core.irqEnable();
   }
 
   /** kvm_apic_local_deliver(LVTPC). Delivery sets the mask bit from Linux 6.6; what meets it set is lost. */

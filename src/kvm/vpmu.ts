@@ -3,7 +3,7 @@
  * its vCPU, and the hooks a vCPU calls, in the order it meets them.
  *
  * Source: arch/x86/kvm/pmu.h and pmu.c, arch/x86/kvm/vmx/pmu_intel.c.
- * Not modelled: AMD, event filters, migration of the state.
+ * Not modelled: AMD, migration of the state.
  */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { PMC_IDX_FIXED, globalBit, type PmuRegister } from '../arch/msr.ts';
@@ -85,9 +85,20 @@ export interface VpmuPort {
   readonly task: Task;
   /** kvm_make_request() */
   request(request: Request): void;
+  /** Whether the guest's LVTPC masks PMIs (kvm_lapic_get_reg). */
+  lvtpcMasked(): boolean;
+  /** KVM_SET_PMU_EVENT_FILTER: whether user space lets the guest count that. */
+  readonly filter: PmuFilter;
   /** Hears what is done about a counter, if somebody watches. */
   probe(): Probe | undefined;
 }
+
+/** What a guest may not count: selectors (event select and unit mask), and fixed counters by number. */
+export interface PmuFilter {
+  readonly codes: ReadonlySet<number>;
+  readonly fixed: ReadonlySet<number>;
+}
+export const NO_FILTER: PmuFilter = { codes: new Set(), fixed: new Set() };
 
 /** The state of one vCPU's PMU under one design. Hooks in the order a vCPU meets them. */
 export interface Vpmu {
@@ -100,6 +111,20 @@ export interface Vpmu {
   /** The vCPU's thread gets, and loses, the CPU. */
   vcpuLoad?(): void;
   vcpuPut?(): void;
+  /** The MSR bitmap and RDPMC exiting: what the guest reaches without an exit. */
+  passthrough?(access: PmuRegister | 'RDPMC'): boolean;
+  /**
+   * The registers are handed to the guest, and taken back: around KVM's inner run loop, which an exit that is served on the
+   * fast path does not leave. Interrupts are off. Absent: the guest has no registers of its own.
+   */
+  loadGuest?(): void;
+  putGuest?(): void;
+  /** GLOBAL_CTRL that VM-entry loads with the VMCS; absent: what perf says (intel_guest_get_msrs). */
+  vmEnter?(): number;
+  /** VM-exit saved the guest's GLOBAL_CTRL in the VMCS and loaded 0. */
+  vmExit?(globalCtrl: number): void;
+  /** Whether an exit may be served on the fast path now (kvm_pmu_is_fastpath_emulation_allowed); absent: there is none. */
+  fastPath?(): boolean;
 }
 
 /** Something the real design gets wrong, that a contract test asserts to fail. */
@@ -112,15 +137,23 @@ export interface Deviation {
   readonly mended?: readonly [major: number, minor: number];
 }
 
+/** KVM_CREATE_VCPU fails; `message` says why. */
+export class VcpuRefused extends Error {
+  override readonly name = 'VcpuRefused';
+}
+
 export interface VpmuDesign {
   readonly name: string;
   readonly about: string;
   /** Series or commit it models. */
   readonly source: string;
   readonly deviates: readonly Deviation[];
-  /** Why this core cannot, e.g. "PMU version >= 4". */
-  needs?(caps: PmuCaps): string | undefined;
+  /** What it needs and this machine lacks, e.g. "a PMU of version 4"; undefined: nothing. */
+  needs?(caps: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined;
+  /** It honours PmuFilter. */
+  readonly filters?: boolean;
   /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
   guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
+  /** Throws VcpuRefused. */
   attach(port: VpmuPort): Vpmu;
 }

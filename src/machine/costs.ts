@@ -166,6 +166,16 @@ const COSTS: Readonly<Record<KernelFunction, number>> = {
   perf_event_enable: 15,
   event_function_call: 120,
   kvm_pmu_cleanup: 60,
+  asm_sysvec_perf_guest_mediated_pmi_handler: 170,
+  sysvec_perf_guest_mediated_pmi_handler: 40,
+  perf_load_guest_context: 25,
+  perf_put_guest_context: 25,
+  perf_load_guest_lvtpc: 5,
+  perf_put_guest_lvtpc: 5,
+  kvm_mediated_pmu_load: 20,
+  kvm_mediated_pmu_put: 20,
+  kvm_handle_guest_mediated_pmi: 20,
+  vmx_exit_handlers_fastpath: 60,
 };
 
 /** What kernel code retires per cycle of its own time; columns not named do not happen there. */

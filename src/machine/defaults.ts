@@ -23,6 +23,7 @@ export const LINUX_DEFAULTS = {
   'guest.max_sample_rate': 100000,
   'guest.cpu_time_max_percent': 25,
   'guest.mlock_kb': 516,
+  'guest.pmu_filter': 'none',
   'guest.fresh': false,
   'guest.memory': 4_039_028,
 } as const satisfies Partial<SpecValues>;

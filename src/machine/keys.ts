@@ -1,5 +1,6 @@
 /** Every key of a machine's spec, with unit, meaning and range; and what a preset says of a machine. */
-import type { CoreEvents } from '../arch/events.ts';
+import type { PmuCaps } from '../arch/cpuid.ts';
+import type { CoreEvents, EventClocks } from '../arch/events.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
 
 type Kind = 'number' | 'string' | 'boolean';
@@ -85,6 +86,13 @@ export const SPEC_KEYS = {
   'guest.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
   'guest.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
   'guest.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
+  'guest.pmu_filter': text(
+    'what KVM_SET_PMU_EVENT_FILTER denies the guest: raw events and fixed counters, e.g. r412e,fixed0; or none',
+    matches(
+      /^(none|(r[0-9a-f]{1,4}|fixed[0-3])(,(r[0-9a-f]{1,4}|fixed[0-3]))*)$/,
+      'none, or words like r412e or fixed0 with commas',
+    ),
+  ),
   'guest.fresh': flag('start with no average PMI length from earlier runs'),
   'guest.memory': number('kB', 'memory of the guest, for the header only', between(1, 1e12)),
   'host.fresh': flag('start with no average PMI length from earlier runs'),
@@ -124,6 +132,22 @@ export interface MachinePreset {
   /** What takes its time in ring 0, ns. */
   readonly latencies: Latencies;
 }
+
+/** CPUID.0AH of the core. */
+export const pmuCaps = (v: SpecValues): PmuCaps => ({
+  version: v['pmu.version'],
+  nrGp: v['pmu.gp'],
+  nrFixed: v['pmu.fixed'],
+  width: v['pmu.width'],
+  fullWidthWrite: v['pmu.full_width_write'],
+});
+
+/** The rates of its clocks. */
+export const eventClocks = (v: SpecValues): EventClocks => ({
+  coreHz: v['core.clock'],
+  tscHz: v['core.tsc'],
+  busHz: v['core.bus'],
+});
 
 export const printValue = (value: number | string | boolean): string =>
   typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);

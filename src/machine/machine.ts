@@ -4,8 +4,6 @@
  * It models nothing itself; it knows everything and puts it together.
  */
 import type { Cpu } from '../arch/cpu.ts';
-import type { PmuCaps } from '../arch/cpuid.ts';
-import type { EventClocks } from '../arch/events.ts';
 import type { KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core, type Page } from '../hw/core.ts';
@@ -13,14 +11,14 @@ import { Kernel } from '../kernel/kernel.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
-import type { VpmuDesign } from '../kvm/vpmu.ts';
+import type { PmuFilter, VpmuDesign } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { hertz } from '../units.ts';
 import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
-import type { SpecValues } from './keys.ts';
+import { eventClocks, pmuCaps } from './keys.ts';
 import type { MachineSpec } from './spec.ts';
 
 export interface Machine {
@@ -35,22 +33,6 @@ export interface Machine {
   readonly others: readonly Kernel[];
 }
 
-/** CPUID.0AH of the core. */
-export const pmuCaps = (v: SpecValues): PmuCaps => ({
-  version: v['pmu.version'],
-  nrGp: v['pmu.gp'],
-  nrFixed: v['pmu.fixed'],
-  width: v['pmu.width'],
-  fullWidthWrite: v['pmu.full_width_write'],
-});
-
-/** The rates of its clocks. */
-export const eventClocks = (v: SpecValues): EventClocks => ({
-  coreHz: v['core.clock'],
-  tscHz: v['core.tsc'],
-  busHz: v['core.bus'],
-});
-
 /** The simulated CPU's number among a kernel's CPUs. */
 const CPU = 0;
 
@@ -60,6 +42,7 @@ export const side = (spec: MachineSpec): 'host' | 'guest' => (spec.vpmu === 'hos
 /**
  * Boots a machine. `path` names the run within the seed ("run=0"), `running_sample_length` is what earlier runs of perf left
  * on its CPU; the guest stops when `stop` holds. `tap` may put something between a kernel and its CPU that watches.
+ * Throws VcpuRefused.
  */
 export function bootMachine(
   spec: MachineSpec,
@@ -94,8 +77,9 @@ export function bootMachine(
   if (v['host.perf'] === 'stat') startSystemWideStat(host);
   if (v['host.perf'] === 'record') startSystemWideRecord(host);
 
+  const filter = pmuFilter(v['guest.pmu_filter']);
   const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {
-    const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${name}/exit`), clock), page);
+    const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${name}/exit`), clock), { page, filter });
     const phase = stream(spec.seed, `${name}/tick`).uniform();
     const kernel = new Kernel(on(vcpu), clock, kernelConfig(spec, 'guest', average, phase));
     const reset = (): void => {
@@ -121,6 +105,13 @@ export function bootMachine(
 interface Guest {
   readonly vcpu: Vcpu;
   readonly kernel: Kernel;
+}
+
+/** The words of guest.pmu_filter. */
+export function pmuFilter(words: string): PmuFilter {
+  const numbers = (pattern: RegExp, radix: number): Set<number> =>
+    new Set([...words.matchAll(pattern)].map(([, digits]) => Number.parseInt(digits!, radix)));
+  return { codes: numbers(/\br([0-9a-f]+)/g, 16), fixed: numbers(/\bfixed(\d)/g, 10) };
 }
 
 function kernelConfig(

@@ -2,7 +2,15 @@
  * The spec of a simulated machine: a preset, and single values changed by --set, a file or the environment.
  * A wrong key or value is answered with what it may be.
  */
-import { SPEC_KEYS, printValue, type KeyInfo, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
+import {
+  SPEC_KEYS,
+  pmuCaps,
+  printValue,
+  type KeyInfo,
+  type MachinePreset,
+  type SpecKey,
+  type SpecValues,
+} from './keys.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
 import { cascadelakeAp } from './presets/cascadelake-ap.ts';
@@ -63,7 +71,33 @@ export function machineSpec(machine: string, vpmu: string, seed: string, sets: r
     if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
     values[key] = parseValue(key as SpecKey, raw);
   }
-  return { preset, values: values as unknown as SpecValues, vpmu, seed };
+  const spec = { preset, values: values as unknown as SpecValues, vpmu, seed };
+  checkDesign(spec);
+  return spec;
+}
+
+/** What a design needs of a machine with these values and lacks there. */
+function lacking(vpmu: string, values: SpecValues): string | undefined {
+  const design = DESIGNS.find(({ name }) => name === vpmu);
+  return design?.needs?.(pmuCaps(values), { release: values['host.kernel'] });
+}
+
+/** A design on a machine that cannot have it is answered with the machines that can. */
+function checkDesign({ preset, values, vpmu }: MachineSpec): void {
+  const lacks = lacking(vpmu, values);
+  if (lacks !== undefined) {
+    const able = MACHINES.filter((m) => lacking(vpmu, m.values) === undefined).map((m) => m.name);
+    const elsewhere = able.includes(preset.name) ? '' : `; there is --machine ${able.join(', ')}`;
+    throw new SpecError('', `--vpmu ${vpmu} on ${preset.name} needs ${lacks}${elsewhere}`);
+  }
+  const filters = DESIGNS.some((design) => design.name === vpmu && design.filters === true);
+  if (values['guest.pmu_filter'] !== 'none' && !filters) {
+    const able = DESIGNS.filter((design) => design.filters === true).map((design) => design.name);
+    throw new SpecError(
+      '',
+      `guest.pmu_filter needs --vpmu ${able.join(' or ')}: gperf models no event filter for ${vpmu}`,
+    );
+  }
 }
 
 function parseValue(key: SpecKey, raw: string): number | string | boolean {

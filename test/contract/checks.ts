@@ -103,6 +103,8 @@ export const CHECKS: readonly Check[] = [
     run(kernel) {
       const { cpu } = kernel;
       const inKernel = (sel: number, passes: number): number => {
+        // Out of reset the bits of general-purpose counters may be set.
+        stop(kernel);
         cpu.wrmsr(pmc(0), 0);
         cpu.wrmsr(evtsel(0), sel | EVENT.instructions);
         cpu.wrmsr(GLOBAL_CTRL, 1);

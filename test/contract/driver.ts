@@ -7,11 +7,12 @@ import { eventVector, fixedEventSource, type EventVector } from '../../src/arch/
 import { Core, type CoreSpec } from '../../src/hw/core.ts';
 import type { GuestSoftware } from '../../src/kvm/vcpu.ts';
 import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
+import type { MachinePreset } from '../../src/machine/keys.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { cycles } from '../../src/units.ts';
 import { branch, func, loop, op, ops, program } from '../../src/workload/build.ts';
 import { compile } from '../../src/workload/compile.ts';
-import { BROADWELL, CONFIG } from '../kernel/machine.ts';
+import { BROADWELL, CONFIG, coreSpec } from '../kernel/machine.ts';
 import { HostOfOne } from '../kvm/guest.ts';
 
 const FOREVER = cycles(Infinity);
@@ -102,15 +103,18 @@ export const bareCore = (name: string, spec: CoreSpec): ContractDriver => ({
   },
 });
 
-/** A vCPU of a design, on a host of that Linux with nothing else to do. */
-export const vcpuUnder = (design: VpmuDesign, release: string): ContractDriver => ({
-  name: `a vCPU under ${design.name} on Linux ${release}`,
-  version: design.guestCaps(BROADWELL.caps, { ...CONFIG, release }).version,
-  run(check) {
-    const { host, vcpu } = new HostOfOne(design, { release });
-    const kernel = new ContractKernel(vcpu, BROADWELL, check);
-    const nothing = (): void => undefined;
-    vcpu.boot(kernel, nothing, () => false);
-    host.run(FOREVER, () => kernel.done);
-  },
-});
+/** A vCPU of a design, on a host of that Linux, and of a preset if it is not Broadwell, with nothing else to do. */
+export const vcpuUnder = (design: VpmuDesign, release: string, machine?: MachinePreset): ContractDriver => {
+  const spec = machine === undefined ? BROADWELL : coreSpec(machine);
+  return {
+    name: `a vCPU under ${design.name} on Linux ${release}${machine === undefined ? '' : ` on ${machine.name}`}`,
+    version: design.guestCaps(spec.caps, { ...CONFIG, release }).version,
+    run(check) {
+      const { host, vcpu } = new HostOfOne(design, { release, ...(machine && { machine }) });
+      const kernel = new ContractKernel(vcpu, spec, check);
+      const nothing = (): void => undefined;
+      vcpu.boot(kernel, nothing, () => false);
+      host.run(FOREVER, () => kernel.done);
+    },
+  };
+};

@@ -16,41 +16,51 @@ import { statText } from '../../src/report/stat.ts';
 import { recordAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
-import { WITH_COUNTERS } from '../kvm/guest.ts';
+import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
 
 const EVENTS = ['instructions:u', 'branches:u'];
 /** Bare metal, and every design that gives guests counters on this machine. */
 const OBSERVERS = ['host', ...WITH_COUNTERS.map(({ name }) => name)];
+/** And the designs that need more than Broadwell has, on each machine that has it. */
+const PLACES = [
+  { machine: 'broadwell-ep', observers: OBSERVERS },
+  ...[...new Set(ELSEWHERE.map(({ machine }) => machine.name))].map((machine) => ({
+    machine,
+    observers: ['host', ...ELSEWHERE.filter((e) => e.machine.name === machine).map(({ design }) => design.name)],
+  })),
+];
 const WORKLOADS: readonly (readonly [name: string, params: Record<string, number>])[] = [
   ['ftest', {}],
   ['sqrtloop', { seconds: 0.3 }],
 ];
 
-async function setUp(vpmu: string, name: string, params: Record<string, number>) {
-  const spec = await setUpMachine({ vpmu, seed: 'one execution', sets: ['guest.fresh=on', 'host.fresh=on'] });
+async function setUp(vpmu: string, name: string, params: Record<string, number>, machine = 'broadwell-ep') {
+  const sets = ['guest.fresh=on', 'host.fresh=on'];
+  const spec = await setUpMachine({ machine, vpmu, seed: 'one execution', sets });
   return { spec, workload: prepareWorkload(await loadWorkload(name), spec, params) };
 }
 
-const count = async (vpmu: string, name: string, params: Record<string, number>) =>
-  countWorkload({ ...(await setUp(vpmu, name, params)), evlist: parseEventList(EVENTS, 'stat'), repeat: 1 });
+const count = async (vpmu: string, name: string, params: Record<string, number>, machine?: string) =>
+  countWorkload({ ...(await setUp(vpmu, name, params, machine)), evlist: parseEventList(EVENTS, 'stat'), repeat: 1 });
 
 describe('one execution', () => {
-  for (const [name, params] of WORKLOADS)
-    it(`${name}: truth, ${OBSERVERS.join(', ')} count the same`, async () => {
-      const { spec, workload } = await setUp('host', name, params);
-      const truth = groundTruth(spec, workload, parseEventList(EVENTS, 'stat')).map(({ weights }) =>
-        [...weights.values()].reduce((a, b) => a + b),
-      );
-      expect(Math.min(...truth)).to.be.greaterThan(1e7);
-      for (const vpmu of OBSERVERS) {
-        const counts = (await count(vpmu, name, params)).runs[0]!.counts;
-        expect(
-          counts.map(({ val }) => val),
-          vpmu,
-        ).to.deep.equal(truth);
-        for (const { ena, run } of counts) expect(run, `${vpmu}: not multiplexed`).to.equal(ena);
-      }
-    }).timeout(30_000);
+  for (const { machine, observers } of PLACES)
+    for (const [name, params] of WORKLOADS)
+      it(`${name} on ${machine}: truth, ${observers.join(', ')} count the same`, async () => {
+        const { spec, workload } = await setUp('host', name, params, machine);
+        const truth = groundTruth(spec, workload, parseEventList(EVENTS, 'stat')).map(({ weights }) =>
+          [...weights.values()].reduce((a, b) => a + b),
+        );
+        expect(Math.min(...truth)).to.be.greaterThan(1e7);
+        for (const vpmu of observers) {
+          const counts = (await count(vpmu, name, params, machine)).runs[0]!.counts;
+          expect(
+            counts.map(({ val }) => val),
+            vpmu,
+          ).to.deep.equal(truth);
+          for (const { ena, run } of counts) expect(run, `${vpmu}: not multiplexed`).to.equal(ena);
+        }
+      }).timeout(30_000);
 
   it('none: nothing is supported, and the text says so', async () => {
     const counted = await count('none', 'sqrtloop', { seconds: 0.01 });
@@ -59,27 +69,28 @@ describe('one execution', () => {
     for (const event of EVENTS) expect(text).to.match(new RegExp(`<not supported> +${event}`));
   });
 
-  for (const vpmu of OBSERVERS)
-    it(`${vpmu}: two recordings are the same bytes`, async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'gperf-twice-'));
-      try {
-        const record = async (file: string): Promise<Buffer> => {
-          const path = join(directory, file);
-          await recordWorkload({
-            ...(await setUp(vpmu, 'sqrtloop', { seconds: 0.1 })),
-            evlist: recordAttrs(parseEventList(['cycles'], 'record'), { all_user: true }),
-            cmdline: ['gperf', 'record'],
-            sink: openSink(path),
-            cacheDir: undefined,
-            noCache: true,
-          });
-          return readFileSync(path);
-        };
-        const [first, second] = [await record('a'), await record('b')];
-        expect(first.length).to.be.greaterThan(2000);
-        expect(second.equals(first)).to.equal(true);
-      } finally {
-        rmSync(directory, { recursive: true });
-      }
-    });
+  for (const { machine, observers } of PLACES)
+    for (const vpmu of observers)
+      it(`${vpmu} on ${machine}: two recordings are the same bytes`, async () => {
+        const directory = mkdtempSync(join(tmpdir(), 'gperf-twice-'));
+        try {
+          const record = async (file: string): Promise<Buffer> => {
+            const path = join(directory, file);
+            await recordWorkload({
+              ...(await setUp(vpmu, 'sqrtloop', { seconds: 0.1 }, machine)),
+              evlist: recordAttrs(parseEventList(['cycles'], 'record'), { all_user: true }),
+              cmdline: ['gperf', 'record'],
+              sink: openSink(path),
+              cacheDir: undefined,
+              noCache: true,
+            });
+            return readFileSync(path);
+          };
+          const [first, second] = [await record('a'), await record('b')];
+          expect(first.length).to.be.greaterThan(2000);
+          expect(second.equals(first)).to.equal(true);
+        } finally {
+          rmSync(directory, { recursive: true });
+        }
+      });
 });

@@ -29,9 +29,9 @@ class Tapped extends Core {
     this.log.push('RDPMC');
     return super.rdpmc(ecx);
   }
-  override setLvtpc(vector: Vector): void {
+  override setLvtpc(vector: Vector, masked?: boolean): void {
     this.log.push('W LVTPC');
-    super.setLvtpc(vector);
+    super.setLvtpc(vector, masked);
   }
 }
 const SHORT: Record<string, string> = { PMC: 'CTR', FIXED_CTR: 'CTR', PERFEVTSEL: 'EVT', FIXED_CTR_CTRL: 'FCC' };
@@ -44,8 +44,8 @@ const name = (msr: number): string => {
 class Tap extends Bench<Tapped> {
   readonly spinning: Task;
   readonly events: readonly PerfEvent[];
-  constructor(events: string, attr: Partial<PerfEventAttr> = {}) {
-    super({}, GUEST, Tapped);
+  constructor(events: string, attr: Partial<PerfEventAttr> = {}, release = '5.0.0') {
+    super({ release }, GUEST, Tapped);
     this.spinning = this.spinner();
     this.events = this.open(events, this.spinning, { attr });
     this.pass(0.05 * MS);
@@ -155,5 +155,33 @@ describe('kernel: register accesses of the x86 driver', () => {
     const tap = new Tap('cycles:u');
     tap.kernel.perf.task_sched_out(tap.spinning);
     expect(tap.touched(() => tap.sys.close(tap.events[0]!))).to.deep.equal([]);
+  });
+
+  describe('from Linux 6.1, FIXED_CTR_CTRL', () => {
+    const since = (events: string, attr: Partial<PerfEventAttr> = {}): Tap => new Tap(events, attr, '6.1');
+
+    it('is never read, and written once as the counters are opened', () => {
+      const tap = since(`${FOUR_AND_ONE},instructions`);
+      const out = tap.touched(() => tap.kernel.perf.task_sched_out(tap.spinning));
+      expect(out.filter((access) => access.endsWith('FCC'))).to.deep.equal(['W FCC']);
+      expect(out.slice(-2)).to.deep.equal(['W FCC', 'W GLOBAL_CTRL']);
+      const into = tap.touched(() => tap.kernel.perf.task_sched_in(tap.spinning));
+      expect(into.filter((access) => access.endsWith('FCC'))).to.deep.equal(['W FCC']);
+      expect(into.slice(-3)).to.deep.equal(['W LVTPC', 'W FCC', 'W GLOBAL_CTRL']);
+    });
+
+    it('is left alone if nothing of it changed', () => {
+      const tap = since('cycles:u', { sample_period: 4000, freq: true });
+      tap.pass(0.5 * MS);
+      const log = tap.touched(() => tap.kernel.perf.task_tick());
+      expect(log).to.deep.equal(['W GLOBAL_CTRL', 'RDPMC', 'W CTR', 'W GLOBAL_CTRL']);
+    });
+
+    it('is written where a PMI throttles its counter', () => {
+      const tap = since('cycles:u', { sample_period: 100_000 });
+      tap.kernel.rate.max_samples_per_tick = 1;
+      const log = tap.touchedUntil(() => tap.kernel.rate.throttled_count);
+      expect(log.slice(-6)).to.deep.equal(['RDPMC', 'W CTR', 'R GLOBAL_STATUS', 'W FCC', 'W GLOBAL_CTRL', 'W LVTPC']);
+    });
   });
 });

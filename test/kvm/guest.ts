@@ -2,24 +2,35 @@
 import type { Regs, Vector } from '../../src/arch/cpu.ts';
 import { decodePmuMsr } from '../../src/arch/msr.ts';
 import { Core } from '../../src/hw/core.ts';
+import type { KernelConfig } from '../../src/kernel/config.ts';
 import { HostGlobal } from '../../src/kernel/host-global.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { Vcpu } from '../../src/kvm/vcpu.ts';
-import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
+import type { PmuFilter, VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
 import { hostDraws } from '../../src/machine/costs.ts';
+import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
+import { MACHINES } from '../../src/machine/spec.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
-import { cycles, hertz, type Cycles } from '../../src/units.ts';
-import { BROADWELL, CLOCK, CONFIG } from '../kernel/machine.ts';
+import { cycles, hertz, type Cycles, type Hertz } from '../../src/units.ts';
+import { BROADWELL, CONFIG, coreSpec } from '../kernel/machine.ts';
 
 /** The designs that give guests counters on this machine. */
 export const WITH_COUNTERS = DESIGNS.filter(
-  (design) => design.needs?.(BROADWELL.caps) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
+  (design) => design.needs?.(BROADWELL.caps, CONFIG) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
+);
+
+/** The designs that need more than this machine has, each on the presets that have it. */
+export const ELSEWHERE = DESIGNS.filter((design) => design.needs?.(BROADWELL.caps, CONFIG) !== undefined).flatMap(
+  (design) =>
+    MACHINES.filter(({ values: v }) => design.needs?.(pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
+      (machine) => ({ design, machine }),
+    ),
 );
 
 export interface HostOptions {
@@ -28,22 +39,55 @@ export interface HostOptions {
   readonly watchdog?: boolean;
   /** Linux version of the host. */
   readonly release?: string;
+  /** What it all runs on, Broadwell by default; its Linux versions with it. */
+  readonly machine?: MachinePreset;
+  readonly filter?: PmuFilter;
+}
+
+/** A core that writes down which PMU registers are touched on it, while somebody wants to know. */
+export class WatchedCore extends Core {
+  log: string[] | undefined;
+  override rdmsr(msr: number): number {
+    this.log?.push(`R ${decodePmuMsr(msr)?.reg}`);
+    return super.rdmsr(msr);
+  }
+  override wrmsr(msr: number, value: number): void {
+    this.log?.push(`W ${decodePmuMsr(msr)?.reg}${value === 0 ? '=0' : ''}`);
+    super.wrmsr(msr, value);
+  }
+  override rdpmc(ecx: number): number {
+    this.log?.push('RDPMC');
+    return super.rdpmc(ecx);
+  }
+  override setLvtpc(vector: Vector, masked?: boolean): void {
+    this.log?.push(`LVTPC ${vector}${masked === true ? ', masked' : ''}`);
+    super.setLvtpc(vector, masked);
+  }
 }
 
 /** The host with one vCPU, nothing booted in it yet. */
 export class HostOfOne {
-  readonly core = new Core(BROADWELL, stream('test', 'skid'));
+  readonly core: WatchedCore;
+  readonly clock: Hertz;
+  readonly guestConfig: KernelConfig;
   readonly global: HostGlobal;
   readonly host: Kernel;
   readonly vcpu: TappedVcpu;
 
-  constructor(design: VpmuDesign, { cpus = 88, watchdog = false, release = CONFIG.release }: HostOptions = {}) {
-    this.global = new HostGlobal(hostDraws(stream('test', 'ipi'), CLOCK, cpus, 'warm'));
-    this.host = new Kernel(this.core, CLOCK, { ...CONFIG, release }, this.global);
+  constructor(design: VpmuDesign, options: HostOptions = {}) {
+    const { cpus = 88, watchdog = false, machine, filter } = options;
+    const spec = machine === undefined ? BROADWELL : coreSpec(machine);
+    const events = machine?.driver ?? CONFIG.events;
+    const release = options.release ?? machine?.values['host.kernel'] ?? CONFIG.release;
+    this.clock = hertz(spec.clocks.coreHz);
+    this.guestConfig = { ...CONFIG, events, release: machine?.values['guest.kernel'] ?? CONFIG.release };
+    this.core = new WatchedCore(spec, stream('test', 'skid'));
+    this.global = new HostGlobal(hostDraws(stream('test', 'ipi'), this.clock, cpus, 'warm'));
+    this.host = new Kernel(this.core, this.clock, { ...CONFIG, events, release }, this.global);
     this.core.setSoftware(this.host);
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));
-    this.vcpu = new TappedVcpu(this.core, this.host, design, () => 0 as Cycles);
+    this.vcpu = new TappedVcpu(this.core, this.host, design, () => 0 as Cycles, filter === undefined ? {} : { filter });
   }
 }
 
@@ -78,8 +122,8 @@ export interface Served {
 class GuestKernel extends Kernel {
   readonly served: Served[] = [];
   readonly #tap: () => string[];
-  constructor(vcpu: TappedVcpu, tick_phase: number) {
-    super(vcpu, CLOCK, { ...CONFIG, tick_phase });
+  constructor(vcpu: TappedVcpu, clock: Hertz, config: KernelConfig) {
+    super(vcpu, clock, config);
     this.#tap = () => vcpu.log.splice(0);
   }
   override interrupt(vector: Vector, regs: Regs): void {
@@ -103,7 +147,7 @@ export class Guest extends HostOfOne {
       DESIGNS.find(({ name }) => name === design)!,
       options,
     );
-    this.guest = new GuestKernel(this.vcpu, TICK_PHASE);
+    this.guest = new GuestKernel(this.vcpu, this.clock, { ...this.guestConfig, tick_phase: TICK_PHASE });
     const boot = (): void => this.guest.boot();
     this.vcpu.boot(this.guest, boot, () => false);
     this.task = new ToolTask(this.guest, program);

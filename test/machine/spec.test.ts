@@ -7,6 +7,7 @@ import { SPEC_KEYS, printValue, type KeyInfo, type SpecKey } from '../../src/mac
 import { bootMachine } from '../../src/machine/machine.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { MACHINES, SpecError, VPMUS, changedValues, machineSpec } from '../../src/machine/spec.ts';
+import { ELSEWHERE } from '../kvm/guest.ts';
 import { cycles, hertz } from '../../src/units.ts';
 
 const spec = (...sets: string[]): ReturnType<typeof machineSpec> => machineSpec('broadwell-ep', 'host', 'seed', sets);
@@ -119,7 +120,8 @@ describe('machine/machine', () => {
 
   it('boots a guest on a vCPU under every design', () => {
     for (const { name } of VPMUS) {
-      const machine = bootMachine(machineSpec('broadwell-ep', name, 's', []), 'run=0', 0, () => false);
+      const preset = ELSEWHERE.find(({ design }) => design.name === name)?.machine ?? broadwellEp;
+      const machine = bootMachine(machineSpec(preset.name, name, 's', []), 'run=0', 0, () => false);
       machine.host.run(cycles(2.8e7));
       expect(machine.kernel === machine.host, name).to.equal(name === 'host');
       expect(machine.core.now(), name).to.be.at.least(2.8e7);

@@ -183,7 +183,10 @@ class DrivenVpmu {
       const i = hw.idx - PMC_IDX_FIXED;
       const field = on ? 8 + (user ? 2 : 0) + (kernel ? 1 : 0) : 0;
       const now = cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
-      if (fixedCtrlField(now, i) !== field) cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(now, i, field));
+      if (fixedCtrlField(now, i) === field) return;
+      const ctrl = withFixedCtrlField(now, i, field);
+      cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, ctrl);
+      this.#port.host.pmu.fixedCtrlWritten(ctrl);
       return;
     }
     const rings = (user ? EVENTSEL.USR : 0) | (kernel ? EVENTSEL.OS : 0);
