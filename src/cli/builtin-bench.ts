@@ -2,7 +2,9 @@
 import { benchDesign, specRequest, type BenchRequest } from '../experiment/bench.ts';
 import { LiveLock, OpenError } from '../experiment/run.ts';
 import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { benchPage } from '../report/bench-page.ts';
 import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
+import { pageHtml } from '../report/html/page.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { recordAttrs, statAttrs } from '../uapi/evsel-config.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -15,6 +17,7 @@ import { Exports } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { openFailure } from './open-failure.ts';
 import { BENCH } from './options/bench.ts';
+import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
 import { Interrupted, runsOf, threadsOf } from './runs.ts';
 import { commandLine, machineOf, refuseUnmodelled, shellWord, workloadOf } from './simulation.ts';
@@ -47,6 +50,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     [o['export-json'], () => `${JSON.stringify(report, undefined, 2)}\n`],
     [o['export-markdown'], text(benchMarkdown)],
     [o['export-csv'], text(benchCsv)],
+    [o['export-html'], () => pageHtml(benchPage(report!, pageOptions(['bench'], argv, context)))],
   ]);
   try {
     const designs = await simulate(specs, { words: rest, mode, systemWide, evlist }, seeds, threads, context);

@@ -1,13 +1,18 @@
 /** gperf truth: the exact profile and counts of a workload, in perf report's layout. */
 import { NoTruthError, groundTruth } from '../experiment/truth.ts';
+import type { Profile } from '../profile/profile.ts';
+import { pageHtml } from '../report/html/page.ts';
+import { truthCsv, truthJson, truthMarkdown, truthPage } from '../report/truth-export.ts';
 import { truthLines } from '../report/truth.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError, eventError } from './errors.ts';
+import { Exports } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { TRUTH } from './options/truth.ts';
+import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
 import { commandLine, machineOf, shellWord, workloadOf } from './simulation.ts';
 
@@ -15,16 +20,26 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const { options: o, rest } = parseArgs(TRUTH, argv, context.terminal.env);
   const spec = await machineOf(o);
   const workload = await workloadOf(rest, spec, commandHelp(TRUTH));
+  const typed = rest.join(' ');
+  let profiles: readonly Profile[] = [];
+  const text = (lines: Iterable<string>): string => `${[...lines].join('\n')}\n`;
+  const exports = new Exports([
+    [o['export-json'], () => truthJson(profiles, typed)],
+    [o['export-markdown'], () => text(truthMarkdown(profiles, typed))],
+    [o['export-csv'], () => text(truthCsv(profiles))],
+    [o['export-html'], () => pageHtml(truthPage(profiles, typed, pageOptions(['truth'], argv, context)))],
+  ]);
   try {
     const evlist = parseEventList(o.event.length === 0 ? ['cycles'] : o.event, 'stat');
-    await printLines(
-      truthLines(groundTruth(spec, workload, evlist), { workload: rest.join(' '), quiet: o.quiet === true }),
-    );
+    profiles = groundTruth(spec, workload, evlist);
   } catch (error) {
+    exports.abort();
     if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(TRUTH, 'event'));
     if (error instanceof NoTruthError) throw new UsageError(error.message);
     throw error;
   }
+  await printLines(truthLines(profiles, { workload: typed, quiet: o.quiet === true }));
+  exports.write();
   if (o.verbose > 0)
     process.stderr.write(
       `# reproduce: ${commandLine(['truth'], argv, rest, spec, context).map(shellWord).join(' ')}\n`,

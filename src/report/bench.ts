@@ -12,7 +12,8 @@ import type {
 } from '../uapi/results.ts';
 import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from './grid.ts';
 
-const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
+/** What accounts are called. */
+export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   workload: 'user work',
   programs: 'perf and other programs',
   'kernel perf': 'kernel: perf',

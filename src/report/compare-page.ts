@@ -21,7 +21,7 @@ import type {
   Table,
   Timeline,
 } from './html/model.ts';
-import type { RuledColumn } from './ruled-table.ts';
+import { listed, ruledTable } from './page-tables.ts';
 import { fixed } from './table.ts';
 import { distrusts, points, signed, verdictSentence } from './verdict.ts';
 
@@ -51,10 +51,6 @@ export function comparePage(all: readonly ComparedProfiles[], { workload, ...opt
     }),
   };
 }
-
-/** "host, legacy and v2". */
-const listed = (words: readonly string[]): string =>
-  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
 
 const TONES = {
   indistinguishable: { tone: 'same', word: 'indistinguishable' },
@@ -158,6 +154,7 @@ function shareBars({ operands, rows, event }: ComparedProfiles): Bars {
     unit: event === '' ? '%' : `% of ${event}`,
     subjects: drawn.map((i) => subjectOf(operands[i]!)),
     ...(truth >= 0 && { mark: operands[truth]!.label }),
+    whiskers: drawn.some((i) => operands[i]!.evidence) ? '95 % interval' : undefined,
     rows: rows
       .slice(0, DRAWN)
       .map((row) => ({
@@ -220,27 +217,6 @@ const SPLIT_NOTE =
   'bias: distance that all seeds have in common; noise: what differs from seed to seed; by chance: what noise would be if samples were independent.';
 const PROFILE_NOTE =
   'effective: independent samples of equal weight that would say as much, which is by weight (their periods differ) over bursts (samples of one burst resemble each other); duty: part of the time in which sampling was not stopped by throttling.';
-
-/** A table of the text; cells that begin with a number sort by it. */
-function ruledTable(title: string, columns: readonly RuledColumn[], note: string): Table {
-  const rows = columns[0]?.cells.length ?? 0;
-  const cell = (text: string): Cell => {
-    const value = Number.parseFloat(text);
-    return Number.isNaN(value) ? { text } : { text, value };
-  };
-  return {
-    kind: 'table',
-    title,
-    columns: columns.map((column, i) => ({
-      title: column.title,
-      kind: i === 0 ? 'name' : column.left === true ? 'text' : 'number',
-    })),
-    rows: Array.from({ length: rows }, (_, row) =>
-      columns.map(({ cells, left }) => (left === true ? { text: cells[row]! } : cell(cells[row]!))),
-    ),
-    note,
-  };
-}
 
 function timeline({ operands }: ComparedProfiles): Timeline | undefined {
   const sampled = operands.filter(({ profile: { sampling } }) => sampling?.time !== undefined);

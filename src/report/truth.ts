@@ -2,7 +2,7 @@
  * Ground truth in perf report's layout: the same columns and order, with exact counts beside the shares.
  * The counts of the rows add up to the total to the last digit; nothing is hidden below a limit.
  */
-import { parseProfileKey, totalWeight, type Profile } from '../profile/profile.ts';
+import { parseProfileKey, totalWeight, type Profile, type ProfileKey } from '../profile/profile.ts';
 import { fixed, percentOf } from './table.ts';
 
 export interface TruthOptions {
@@ -12,18 +12,26 @@ export interface TruthOptions {
   readonly workload: string;
 }
 
+export interface TruthRow extends ProfileKey {
+  readonly weight: number;
+}
+
+/** Rows with weight, the largest first. */
+export const truthRows = ({ weights }: Profile): TruthRow[] =>
+  [...weights]
+    .filter(([, weight]) => weight > 0)
+    .map(([key, weight]) => {
+      const { comm, dso, symbol } = parseProfileKey(key);
+      return { comm, dso, symbol, weight };
+    })
+    .toSorted((a, b) => b.weight - a.weight || (a.symbol < b.symbol ? -1 : 1));
+
 /** Lines of the exact profiles, a block for each event. */
 export function* truthLines(profiles: readonly Profile[], o: TruthOptions): Generator<string> {
   for (const profile of profiles) {
     const total = totalWeight(profile);
-    const rows = [...profile.weights]
-      .filter(([, weight]) => weight > 0)
-      .map(([key, weight]) => {
-        const { comm, dso, symbol } = parseProfileKey(key);
-        return { comm, dso, symbol, weight };
-      })
-      .toSorted((a, b) => b.weight - a.weight || (a.symbol < b.symbol ? -1 : 1));
-    const width = (title: string, of: (row: (typeof rows)[number]) => string): number =>
+    const rows = truthRows(profile);
+    const width = (title: string, of: (row: TruthRow) => string): number =>
       Math.max(title.length, ...rows.map((row) => of(row).length));
     const widths = {
       count: width('Count', (r) => exact(r.weight)),
@@ -61,4 +69,5 @@ export function* truthLines(profiles: readonly Profile[], o: TruthOptions): Gene
 }
 
 /** A count without rounding: cycles come in sixty-fourths. */
-const exact = (count: number): string => (Number.isInteger(count) ? String(count) : String(Number(count.toFixed(6))));
+export const exact = (count: number): string =>
+  Number.isInteger(count) ? String(count) : String(Number(count.toFixed(6)));

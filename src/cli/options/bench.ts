@@ -1,5 +1,5 @@
 /** gperf bench's options. perf has a command of that name; this is not it. */
-import { MACHINE_OPTIONS, TABLE_EXPORTS } from './machine.ts';
+import { EXPORT_OPTIONS, MACHINE_OPTIONS } from './machine.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
@@ -34,7 +34,7 @@ const OPTIONS = [
     help: 'run n times with other draws and show medians (default: 1)',
     own: true,
   },
-  ...TABLE_EXPORTS,
+  ...EXPORT_OPTIONS,
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 

@@ -5,8 +5,9 @@
  * pixels, so that its texts keep their size. Every figure says in words what it shows, and tells subjects apart by their
  * labels as well as by colour.
  *
- * Not modelled: axes that do not begin at zero; logarithmic ones.
+ * Not modelled: axes that do not begin at zero, but for those of powers of ten.
  */
+import { log } from '../../sim/math.ts';
 import { type Markup, markup } from './markup.ts';
 import type { BarRow, Bars, Estimate, Series, Timeline } from './model.ts';
 import type { Hues } from './palette.ts';
@@ -26,9 +27,40 @@ export function ticksTo(most: number, wanted = 5): number[] {
   return Array.from({ length: steps + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
 
-/** "1,200,000": a value of an axis. */
-const grouped = (value: number): string =>
-  value.toString().replace(/^\d+/, (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ','));
+interface Axis {
+  readonly ticks: readonly number[];
+  /** Where a value stands, across. */
+  readonly at: (value: number) => string;
+}
+
+function fromZero(estimates: readonly Estimate[]): Axis {
+  const ticks = ticksTo(Math.max(0, ...estimates.flatMap(({ value, high = 0 }) => [value, high])));
+  return { ticks, at: (value) => percent(Math.max(0, value) / ticks.at(-1)!) };
+}
+
+function powersOfTen(estimates: readonly Estimate[]): Axis {
+  const values = estimates.flatMap(({ value, low = value, high = value }) => [value, low, high]).filter((v) => v > 0);
+  const [least, most] = [Math.min(...values, 1e9), Math.max(...values, 1e-9)];
+  let first = 1;
+  while (first > least) first /= 10;
+  while (first * 10 <= least) first *= 10;
+  const ticks = [first];
+  while (ticks.at(-1)! < most || ticks.length < 2) ticks.push(Number((ticks.at(-1)! * 10).toPrecision(12)));
+  const width = log(ticks.at(-1)! / first);
+  return { ticks, at: (value) => percent(value > first ? log(value / first) / width : 0) };
+}
+
+const SIZES = [
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+] as const;
+
+/** "1.2M": a value of an axis, which is round. */
+export function axisText(value: number): string {
+  const [size, letter] = SIZES.find(([least]) => value >= least) ?? [1, ''];
+  return `${Number((value / size).toPrecision(12))}${letter}`;
+}
 
 const LINE = 17;
 const BAR = 11;
@@ -44,29 +76,23 @@ const words = (label: string, { text, interval }: Estimate): string =>
 /** Groups of bars on one axis, the mark of each group above them. */
 export function barChart(chart: Bars, hues: Hues): Markup {
   const short = labels(chart);
-  const reach = Math.max(
-    ...chart.rows.flatMap(({ mark, bars }) => [mark, ...bars].map((e) => Math.max(e?.value ?? 0, e?.high ?? 0))),
-    0,
-  );
-  const ticks = ticksTo(reach);
-  const most = ticks.at(-1)!;
-  const axis = markup`<div class="axis" aria-hidden="true"><span></span><div class="group"><span class="unit">${chart.unit}</span><svg class="plot" height="18">${ticks.map((tick) => markup`<text x="${percent(tick / most)}" y="13">${grouped(tick)}</text>`)}</svg><span></span></div></div>`;
+  const axisOf = chart.dots === true ? powersOfTen : fromZero;
+  const { ticks, at } = axisOf(chart.rows.flatMap(({ mark, bars }) => [mark, ...bars].flatMap((e) => e ?? [])));
+  const axis = markup`<div class="axis" aria-hidden="true"><span></span><div class="group"><span class="unit">${chart.unit}</span><svg class="plot" height="18">${ticks.map((tick) => markup`<text x="${at(tick)}" y="13">${axisText(tick)}</text>`)}</svg><span></span></div></div>`;
   return markup`<figure class="bars">
 <figcaption>${chart.title}</figcaption>
 <ul class="legend">${chart.subjects.map((subject, i) => markup`<li><i class="swatch ${hues.of(subject)}"></i>${short[i] === subject.label ? '' : markup`<b>${short[i]}</b> `}${subject.label}</li>`)}${
     chart.mark !== undefined && markup`<li><i class="swatch mark"></i>${chart.mark}</li>`
-  }${chart.rows.some(({ bars }) => bars.some((e) => e?.low !== undefined)) && markup`<li><i class="swatch whisker"></i>95 % interval</li>`}</ul>
+  }${chart.whiskers !== undefined && markup`<li><i class="swatch whisker"></i>${chart.whiskers}</li>`}</ul>
 ${axis}
-${chart.rows.map((row) => barGroup(row, chart, short, ticks, hues))}
+${chart.rows.map((row) => barGroup(row, chart, short, { ticks, at }, hues))}
 ${axis}
 ${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
 </figure>
 `;
 }
 
-function barGroup(row: BarRow, chart: Bars, short: readonly string[], ticks: readonly number[], hues: Hues): Markup {
-  const most = ticks.at(-1)!;
-  const at = (value: number): string => percent(value / most);
+function barGroup(row: BarRow, chart: Bars, short: readonly string[], { ticks, at }: Axis, hues: Hues): Markup {
   const top = chart.mark === undefined ? 0 : LINE;
   const height = top + LINE * row.bars.length;
   const told = [
@@ -80,7 +106,7 @@ function barGroup(row: BarRow, chart: Bars, short: readonly string[], ticks: rea
       e.low === undefined || e.high === undefined
         ? ''
         : markup`<g class="whisker"><line x1="${at(e.low)}" x2="${at(e.high)}" y1="${middle}" y2="${middle}"/><line x1="${at(e.low)}" x2="${at(e.low)}" y1="${middle - 3}" y2="${middle + 3}"/><line x1="${at(e.high)}" x2="${at(e.high)}" y1="${middle - 3}" y2="${middle + 3}"/></g>`;
-    return markup`<g><title>${words(chart.subjects[i]!.label, e)}</title><rect class="${hues.of(chart.subjects[i]!)}" x="0" y="${middle - BAR / 2}" width="${at(e.value)}" height="${BAR}"/>${whisker}</g>`;
+    return markup`<g><title>${words(chart.subjects[i]!.label, e)}</title>${barOrDot(at(e.value), middle, hues.of(chart.subjects[i]!), chart.dots === true)}${whisker}</g>`;
   });
   const mark =
     row.mark &&
@@ -93,6 +119,12 @@ function barGroup(row: BarRow, chart: Bars, short: readonly string[], ticks: rea
     row.bars.map((e) => e?.text),
   )}</div></div>
 `;
+}
+
+/** A bar to a place; or a dot there, on a line that leads to it. */
+function barOrDot(at: string, middle: number, hue: string, dot: boolean): Markup {
+  if (!dot) return markup`<rect class="${hue}" x="0" y="${middle - BAR / 2}" width="${at}" height="${BAR}"/>`;
+  return markup`<line class="lead ${hue}" x1="0" x2="${at}" y1="${middle}" y2="${middle}"/><circle class="${hue}" cx="${at}" cy="${middle}" r="4.5"/>`;
 }
 
 const SAMPLES_HEIGHT = 72;
@@ -116,7 +148,7 @@ export function timeline(chart: Timeline, hues: Hues): Markup {
 <figcaption>${chart.title}</figcaption>
 ${stopped && markup`<ul class="legend"><li><i class="swatch stopped"></i>stopped by throttling: the stronger the shade, the more of the time</li></ul>`}
 ${chart.series.map((series) => panel(series, chart, samples, periods, hues))}
-<div class="track" aria-hidden="true"><span class="unit">s</span><svg height="18">${seconds.map((tick, i) => markup`<text x="${percent(tick / chart.seconds)}" y="13" class="${i === 0 ? 'first' : tick > 0.96 * chart.seconds ? 'last' : ''}">${grouped(tick)}</text>`)}</svg></div>
+<div class="track" aria-hidden="true"><span class="unit">s</span><svg height="18">${seconds.map((tick, i) => markup`<text x="${percent(tick / chart.seconds)}" y="13" class="${i === 0 ? 'first' : tick > 0.96 * chart.seconds ? 'last' : ''}">${axisText(tick)}</text>`)}</svg></div>
 ${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
 </figure>
 `;
@@ -134,7 +166,7 @@ function panel(
   const n = bins.length;
   const width = percent(series.seconds / seconds);
   const track = (title: string, ticks: readonly number[], height: number, drawn: Markup): Markup =>
-    markup`<div class="track"><ul class="scale" aria-hidden="true"><li>${grouped(ticks.at(-1)!)}</li><li>${title}</li><li>0</li></ul><svg height="${height}" role="img" aria-label="${`${title} of ${subject.label} over time: ${summary}`}"><g class="grid">${ticks.map((tick) => markup`<line x1="0" x2="100%" y1="${percent(1 - tick / ticks.at(-1)!)}" y2="${percent(1 - tick / ticks.at(-1)!)}"/>`)}</g><svg width="${width}" height="100%" viewBox="0 0 ${n} ${height}" preserveAspectRatio="none">${stretches(bins, height)}${drawn}</svg></svg></div>
+    markup`<div class="track"><ul class="scale" aria-hidden="true"><li>${axisText(ticks.at(-1)!)}</li><li>${title}</li><li>0</li></ul><svg height="${height}" role="img" aria-label="${`${title} of ${subject.label} over time: ${summary}`}"><g class="grid">${ticks.map((tick) => markup`<line x1="0" x2="100%" y1="${percent(1 - tick / ticks.at(-1)!)}" y2="${percent(1 - tick / ticks.at(-1)!)}"/>`)}</g><svg width="${width}" height="100%" viewBox="0 0 ${n} ${height}" preserveAspectRatio="none">${stretches(bins, height)}${drawn}</svg></svg></div>
 `;
   const y = (value: number, ticks: readonly number[], height: number): string =>
     String(Number((height * (1 - value / ticks.at(-1)!)).toFixed(2)));

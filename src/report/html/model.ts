@@ -83,15 +83,18 @@ export interface Cell {
   readonly strong?: boolean | undefined;
 }
 
-/** Groups of bars on one axis from zero. */
+/** Groups of bars on one axis from zero; or of dots on one of powers of ten, where values are of many sizes. */
 export interface Bars {
   readonly kind: 'bars';
   readonly title: string;
   /** "% of cycles". */
   readonly unit: string;
+  readonly dots?: boolean | undefined;
   readonly subjects: readonly Subject[];
   /** What the marks are called ("truth"); absent if no row has one. */
   readonly mark?: string | undefined;
+  /** What whiskers are ("95 % interval"); absent if no bar has one. */
+  readonly whiskers?: string | undefined;
   readonly rows: readonly BarRow[];
   readonly note?: string | undefined;
 }

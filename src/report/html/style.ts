@@ -32,7 +32,7 @@ h4 small{font-weight:400;font-size:.82rem;margin-left:.35em}
 .about{margin-bottom:1.4rem}
 .note{font-size:.85rem;margin-top:.6rem}
 figure{margin:0 0 2.4rem}
-figcaption,caption{font-weight:600;text-align:left;font-size:1rem;padding:0;margin-bottom:.5rem;font-family:var(--serif)}
+figcaption,.caption{font-weight:600;text-align:left;font-size:1rem;padding:0;margin-bottom:.5rem;font-family:var(--serif)}
 button,input{font:inherit;font-size:.85rem;color:inherit;background:transparent;border:1px solid var(--rule);border-radius:.35rem;padding:.25rem .6rem}
 button{cursor:pointer;white-space:nowrap}
 button:hover{background:var(--raised)}
@@ -56,7 +56,8 @@ button:hover{background:var(--raised)}
 .scroll{overflow-x:auto;max-width:100%;background:linear-gradient(to right,var(--paper) 30%,transparent) 0 0/2.5rem 100% no-repeat local,linear-gradient(to left,var(--paper) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,linear-gradient(to right,var(--rule),transparent) 0 0/.7rem 100% no-repeat scroll,linear-gradient(to left,var(--rule),transparent) 100% 0/.7rem 100% no-repeat scroll}
 pre.scroll{font-size:.82rem;line-height:1.6;margin:.6rem 0 1.6rem}
 table{border-collapse:collapse;font-size:.82rem;line-height:1.4;min-width:min(100%,34rem)}
-caption{white-space:nowrap}
+.caption{overflow-wrap:anywhere}
+.lead{stroke-opacity:.35}
 th,td{padding:.28rem .75rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--rule);white-space:nowrap}
 thead th{font:600 .82rem/1.3 var(--serif);color:var(--quiet);border-bottom-color:var(--quiet);vertical-align:bottom}
 .groups th,.groups td{border-bottom:0;padding-bottom:0;color:var(--ink)}
@@ -87,7 +88,7 @@ svg text{font-size:11.5px;fill:var(--quiet)}
 .swatch.more{background:var(--more)}
 .swatch.less{background:var(--less)}
 .grid line{stroke:var(--rule);stroke-width:1;shape-rendering:crispEdges}
-${HUES.map((name) => `.swatch.${name}{background:var(--${name})}rect.${name},.area.${name}{fill:var(--${name})}.line.${name}{stroke:var(--${name})}`).join('\n')}
+${HUES.map((name) => `.swatch.${name}{background:var(--${name})}rect.${name},circle.${name},.area.${name}{fill:var(--${name})}.line.${name},.lead.${name}{stroke:var(--${name})}`).join('\n')}
 
 .row,.axis{display:grid;grid-template-columns:minmax(9rem,17rem) 1fr;gap:0 1rem}
 .row{padding:.4rem 0;border-top:1px solid var(--rule)}
@@ -99,6 +100,7 @@ ${HUES.map((name) => `.swatch.${name}{background:var(--${name})}rect.${name},.ar
 .values{text-align:left;color:var(--ink)}
 .axis{font-size:.74rem;color:var(--quiet)}
 .unit{font-family:var(--mono);font-size:.72rem;line-height:18px;text-align:right;color:var(--quiet);white-space:nowrap}
+.axis .unit{padding-right:1.6rem}
 .axis text,.track text{text-anchor:middle}
 text.first{text-anchor:start}
 text.last{text-anchor:end}
@@ -140,7 +142,8 @@ header{grid-template-columns:1fr}
 .row,.axis{grid-template-columns:1fr}
 .axis>span{display:none}
 .row .name{margin-bottom:.15rem}
-.group{grid-template-columns:4.6rem 1fr 3.5rem;gap:0 .45rem}
+.group{grid-template-columns:5rem 1fr 3.5rem;gap:0 .45rem}
+.labels{font-size:.68rem}
 .track{grid-template-columns:5.2rem 1fr;gap:0 .45rem}
 .scale li{white-space:normal}
 .axis .unit{grid-column:1/-1;text-align:left}

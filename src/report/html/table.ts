@@ -29,8 +29,8 @@ const cell = ({ text, value, detail, strong }: Cell, columns: readonly Column[],
 
 export function dataTable({ title, columns, rows, note }: Table): Markup {
   const groups = groupsOf(columns);
-  return markup`<div class="table"><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
-<caption>${title}</caption>
+  return markup`<div class="table"><p class="caption" aria-hidden="true">${title}</p>
+<div class="scroll" tabindex="0" role="region" aria-label="${title}"><table aria-label="${title}">
 <thead>
 ${
   groups.some((group) => group.title !== '') &&

@@ -131,7 +131,15 @@ export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE]): P
         title: 'Where the time went',
         about: 'Share of cycles by function. Whiskers are 95 % intervals (Wilson) on effective samples.',
         parts: [
-          { kind: 'bars', title: 'Shares by function', unit: '% of cycles', subjects, mark: 'truth', rows: bars },
+          {
+            kind: 'bars',
+            title: 'Shares by function',
+            unit: '% of cycles',
+            subjects,
+            mark: 'truth',
+            whiskers: '95 % interval',
+            rows: bars,
+          },
           {
             kind: 'table',
             title: 'The same as numbers',

@@ -2,9 +2,9 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { layOut, NARROWEST } from '../../../src/report/html/flame.ts';
-import { ticksTo } from '../../../src/report/html/charts.ts';
+import { axisText, barChart, ticksTo } from '../../../src/report/html/charts.ts';
 import { escapeHtml } from '../../../src/report/html/markup.ts';
-import type { Frame, Page } from '../../../src/report/html/model.ts';
+import type { Bars, Frame, Page } from '../../../src/report/html/model.ts';
 import { pageHtml } from '../../../src/report/html/page.ts';
 import { Hues } from '../../../src/report/html/palette.ts';
 import { HOSTILE, madeUpPage } from './made-up-page.ts';
@@ -68,8 +68,7 @@ describe('html page', () => {
   });
 
   it('has tables with headings and figures with words', () => {
-    expect(text.match(/<table>/g)).to.have.length(1);
-    expect(text).to.contain('<caption>The same as numbers</caption>');
+    expect(text.match(/<table aria-label="The same as numbers">/g)).to.have.length(1);
     expect(text).to.contain('scope="col"');
     expect(text).to.contain('scope="row"');
     for (const [svg] of text.matchAll(/<svg class="(?:plot|graph)"[^>]*>/g))
@@ -137,6 +136,46 @@ describe('html page', () => {
       expect(ticks.at(-1)).to.be.at.least(most * (1 - 1e-9));
       expect(ticks.length).to.be.within(2, 7);
     }
+  });
+
+  it('words values of axes shortly', () => {
+    expect([0, 0.05, 1.5, 999, 1000, 12_500, 2_000_000, 5e9].map(axisText)).to.deep.equal([
+      '0',
+      '0.05',
+      '1.5',
+      '999',
+      '1k',
+      '12.5k',
+      '2M',
+      '5G',
+    ]);
+  });
+
+  it('puts dots on powers of ten where values are of many sizes', () => {
+    const estimate = (value: number): { value: number; text: string } => ({ value, text: String(value) });
+    const chart: Bars = {
+      kind: 'bars',
+      title: 'Cost',
+      unit: 'ns',
+      dots: true,
+      subjects: [{ label: 'v2' }],
+      rows: [0, 200, 2000, 20_000].map((value) => ({ name: String(value), bars: [estimate(value)] })),
+    };
+    const drawn = barChart(chart, new Hues(chart.subjects)).text;
+    expect(
+      [...drawn.matchAll(/<text x="([\d.]+%)" y="13">([^<]*)</g)].slice(0, 4).map(([, x, t]) => [x, t]),
+    ).to.deep.equal([
+      ['0%', '100'],
+      ['33.333%', '1k'],
+      ['66.667%', '10k'],
+      ['100%', '100k'],
+    ]);
+    expect([...drawn.matchAll(/cx="([\d.]+%)"/g)].map(([, x]) => x)).to.deep.equal([
+      '0%',
+      '10.034%',
+      '43.368%',
+      '76.701%',
+    ]);
   });
 
   it('lays frames out as wide as their shares, in the order given', () => {

@@ -1,0 +1,122 @@
+/** Ground truth for programs and documents: JSON, CSV, Markdown and a page, with the counts and shares of the text. */
+import { parseProfileKey, totalWeight, type Profile } from '../profile/profile.ts';
+import type { Cell, Page, Table } from './html/model.ts';
+import { fixed, percentOf } from './table.ts';
+import { exact, truthRows, type TruthRow } from './truth.ts';
+
+const share = ({ weight }: TruthRow, total: number): string => fixed(percentOf(weight, total), 2);
+
+/** Everything, as JSON text; shares are fractions of 1. */
+export function truthJson(profiles: readonly Profile[], workload: string): string {
+  const events = profiles.map((profile) => {
+    const total = totalWeight(profile);
+    const rows = truthRows(profile).map(({ comm, dso, symbol, weight }) => ({
+      comm,
+      dso,
+      symbol,
+      count: weight,
+      share: total === 0 ? 0 : weight / total,
+    }));
+    return { event: profile.event, count: total, origin: profile.origin, rows };
+  });
+  return `${JSON.stringify({ format: 'gperf truth', version: 1, workload, events }, undefined, 2)}\n`;
+}
+
+const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** A line for each row; shares are fractions of 1. */
+export function* truthCsv(profiles: readonly Profile[]): Generator<string> {
+  yield 'event,comm,dso,symbol,count,share';
+  for (const profile of profiles) {
+    const total = totalWeight(profile);
+    for (const { comm, dso, symbol, weight } of truthRows(profile))
+      yield [...[profile.event, comm, dso, symbol].map(quoted), weight, total === 0 ? 0 : weight / total].join(',');
+  }
+}
+
+export function* truthMarkdown(profiles: readonly Profile[], workload: string): Generator<string> {
+  const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`);
+  for (const profile of profiles) {
+    const total = totalWeight(profile);
+    yield* [`### ${workload}: exact ${profile.event}, ${exact(total)} in all`, ''];
+    yield* ['| Overhead | Count | Shared Object | Symbol |', '| ---: | ---: | --- | --- |'];
+    for (const row of truthRows(profile))
+      yield `| ${share(row, total)}% | ${exact(row.weight)} | ${escaped(row.dso)} | ${escaped(row.symbol)} |`;
+    yield '';
+  }
+}
+
+/** Rows that are drawn; the tables have them all. */
+const DRAWN = 24;
+/** Percent; less would be drawn as nothing. */
+const LEAST = 0.005;
+
+export function truthPage(
+  profiles: readonly Profile[],
+  workload: string,
+  made: Pick<Page, 'command' | 'generator' | 'reproduce'>,
+): Page {
+  const totals = profiles.map(totalWeight);
+  const keys = new Map<string, number>();
+  for (const [i, { weights }] of profiles.entries())
+    for (const [key, weight] of weights)
+      if (weight > 0) keys.set(key, Math.max(keys.get(key) ?? 0, percentOf(weight, totals[i]!)));
+  const hottest = [...keys]
+    .filter(([, percent]) => percent >= LEAST)
+    .toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .map(([key]) => key);
+  const rows = hottest.slice(0, DRAWN).map((key) => {
+    const { dso, symbol } = parseProfileKey(key);
+    const bars = profiles.map(({ weights }, i) => {
+      const percent = percentOf(weights.get(key) ?? 0, totals[i]!);
+      return { value: percent, text: fixed(percent, 2) };
+    });
+    return { name: symbol, detail: dso, bars };
+  });
+  const rest = keys.size - rows.length;
+  return {
+    ...made,
+    title: `The exact profile of ${workload}`,
+    findings: [],
+    cautions: [],
+    sections: [
+      {
+        title: 'Shares by function',
+        about: 'Every user-space instruction counted, nothing sampled: no interval, no noise.',
+        parts: [
+          {
+            kind: 'bars',
+            title: 'Shares',
+            unit: '%',
+            subjects: profiles.map(({ event }) => ({ label: event })),
+            rows,
+            note: rest > 0 ? `${rest} smaller ones are in the tables.` : undefined,
+          },
+        ],
+      },
+      { title: 'Counts', parts: profiles.map(countTable) },
+    ],
+  };
+}
+
+function countTable(profile: Profile): Table {
+  const total = totalWeight(profile);
+  return {
+    kind: 'table',
+    title: `${profile.event}: ${exact(total)} in all`,
+    columns: [
+      { title: 'Symbol', kind: 'name' },
+      { title: 'Overhead', kind: 'number' },
+      { title: 'Count', kind: 'number' },
+      { title: 'Command', kind: 'text' },
+      { title: 'Shared Object', kind: 'text' },
+    ],
+    rows: truthRows(profile).map((row): Cell[] => [
+      { text: row.symbol },
+      { text: `${share(row, total)}%`, value: percentOf(row.weight, total) },
+      { text: exact(row.weight), value: row.weight },
+      { text: row.comm },
+      { text: row.dso },
+    ]),
+  };
+}
