@@ -19,6 +19,16 @@ export type Trap =
   | { readonly kind: 'syscall'; readonly name: string; readonly args: Readonly<Record<string, number | string>> }
   | { readonly kind: 'page_fault'; readonly write: boolean };
 
+/**
+ * Code that holds interrupts back: one that is due in [start, end) waits, with probability p, until the code there is left. It
+ * stands for all that makes a skid depend on where it begins: long operations that retire as one, drained pipelines.
+ */
+export interface Drain {
+  readonly start: Address;
+  readonly end: Address;
+  readonly p: number;
+}
+
 /** Where a thread is in its program. Advancing it is the only way user time passes; it is its own exact ledger. */
 export interface ExecutionCursor {
   /** True once the last instruction has retired. */
@@ -41,6 +51,8 @@ export interface ExecutionCursor {
   callchain(into: Address[]): void;
   /** The trap of the instruction that retired last, if it was one (the `traps` column fired). */
   readonly trap: Trap | undefined;
+  /** Absent: no code of the program holds interrupts back. */
+  readonly drains?: readonly Drain[] | undefined;
 }
 
 /** RDMSR and WRMSR of PMU registers, as numbers below 2^53. Both throw GeneralProtection for an MSR nobody claims. */

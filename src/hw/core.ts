@@ -8,14 +8,15 @@
  *
  * An overflow reaches the APIC after a skid: a fixed delay plus an exponential one, from the moment the counter wrapped
  * (inside an instruction, if it counts cycles). The interrupt is then taken when the instruction in flight retires, and
- * reports the next one, as Intel's cores do: time spent in an instruction shows at its successor.
+ * reports the next one, as Intel's cores do: time spent in an instruction shows at its successor. Code that holds interrupts
+ * back (arch/cpu.ts: Drain) makes it later still, unless another interrupt comes first.
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
  * Not modelled: frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
  *
  * Over 300 lines: time and the delivery of interrupts are one, and nobody else may move either.
  */
-import type { Cpu, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
+import type { Cpu, Drain, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { CYCLES, NR_EVENTS, eventVector, type CoreEvents, type EventClocks, type EventVector } from '../arch/events.ts';
 import { MSR } from '../arch/msr.ts';
@@ -76,6 +77,9 @@ export class Core implements Cpu {
 
   /** The user code that runs, while ring 3 runs. */
   #ring3: ExecutionCursor | undefined;
+  /** The code that holds back the PMI that is due, and whether a draw has said so or not. */
+  #drain: Drain | undefined;
+  #drawn = false;
   /** What the limits below are armed for. */
   #armedCode: ExecutionCursor | undefined;
   #armedColumns: readonly number[] | undefined;
@@ -221,6 +225,7 @@ export class Core implements Cpu {
         pmu.add(counters[i] as Counter, counts[slot]! - before[slot]!);
       }
       if (pmu.pmi) this.#raisePmi();
+      if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
       if (counts[1]! > before[1]!) return this.#leaveRing3('trap');
       if (code.finished) return this.#leaveRing3('finished');
     }
@@ -256,7 +261,22 @@ export class Core implements Cpu {
     const { fixed, mean, max } = this.#spec.skid;
     const skid = Math.min(max, fixed + this.#skidStream.exponential(mean)) - this.pmu.pmiAge;
     const at = (this.#clock + Math.max(0, Math.round(skid * SUBCYCLES) / SUBCYCLES)) as Cycles;
-    if (at < this.lapic.pmiAt) this.lapic.pmiAt = at;
+    if (at >= this.lapic.pmiAt) return;
+    this.lapic.pmiAt = at;
+    this.#drawn = false;
+  }
+
+  /** A PMI is due: as long as the code holds it back, another instruction retires before it. */
+  #holdBack(code: ExecutionCursor, drains: readonly Drain[]): void {
+    const { ip } = code;
+    if (!this.#drawn) {
+      this.#drawn = true;
+      const drain = drains.find(({ start, end }) => ip >= start && ip < end);
+      this.#drain = drain !== undefined && this.#skidStream.uniform() < drain.p ? drain : undefined;
+    }
+    if (this.#drain === undefined) return;
+    if (ip < this.#drain.start || ip >= this.#drain.end || code.finished) this.#drain = undefined;
+    else this.lapic.pmiAt = (this.#clock + 1 / SUBCYCLES) as Cycles;
   }
 
   /** One pass through a function, stopped where a counter overflows or an interrupt that can be taken arrives. */

@@ -71,10 +71,11 @@ export interface FunctionOptions {
   readonly dso?: string | undefined;
   readonly symbol?: string | undefined;
   readonly fetch?: FetchRates | undefined;
+  readonly drain?: number | undefined;
 }
 /** A function; without `dso` it belongs to the program's own. */
 export const func = (name: string, body: readonly Node[], options: FunctionOptions = {}): FunctionSpec =>
-  given<FunctionSpec>({ name, body, dso: options.dso ?? PROGRAM_DSO, symbol: options.symbol, fetch: options.fetch });
+  given<FunctionSpec>({ ...options, name, body, dso: options.dso ?? PROGRAM_DSO });
 
 /** The key of the DSO that every program has. */
 export const PROGRAM_DSO = 'program';

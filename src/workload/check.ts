@@ -57,6 +57,8 @@ class Check {
       seen.add(f.name);
       if (!dsos.includes(f.dso)) this.fault(f, 'dso', `there is no dso "${f.dso}"${didYouMean(f.dso, dsos)}`);
       if (f.fetch) this.rates(f.fetch);
+      if (f.drain !== undefined && !(f.drain >= 0 && f.drain <= 1))
+        this.fault(f, 'drain', 'drain is a probability: 0 to 1');
       this.nodes(f.body);
     }
     this.where = '';

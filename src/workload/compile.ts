@@ -8,6 +8,7 @@
  */
 import { eventVector, NR_EVENTS } from '../arch/events.ts';
 import type { EventVector } from '../arch/events.ts';
+import type { Drain } from '../arch/cpu.ts';
 import { checkProgram } from './check.ts';
 import { Cursor } from './cursor.ts';
 import { WorkloadError } from './fault.ts';
@@ -427,13 +428,26 @@ export function compile(program: Program, params: Params = {}): Executable {
   const code = layout(program, scope);
   const tables = flatten(new TreeBuilder(code, program));
   const entry = code.instructions[tables.instId[0]!]!;
+  const drains = drainsOf(program, code);
   const image: Image = {
     comm: program.name,
     about: program.about,
     entry: address(entry.address),
     dsos: code.dsos,
+    ...(drains.length > 0 && { drains }),
     layout: code,
     tables,
   };
   return { ...image, start: (seed) => new Cursor(image, seed) };
+}
+
+/** Where the functions that hold interrupts back lie. */
+function drainsOf(program: Program, { functions, instructions }: Layout): Drain[] {
+  return program.functions.flatMap(({ name, drain }) => {
+    if (drain === undefined || drain === 0) return [];
+    const index = functions.findIndex((f) => f.name === name);
+    const own = instructions.filter(({ func }) => func === index);
+    const [first, last] = [own[0]!, own.at(-1)!];
+    return [{ start: address(first.address), end: address(last.address + last.length), p: drain }];
+  });
 }

@@ -13,7 +13,7 @@
  * them), and the generator's state must live in registers. The plain forms of the draws are in samplers.ts.
  * Not modelled: populations of 2^53; more than one thread.
  */
-import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
+import type { Drain, ExecutionCursor, Trap } from '../arch/cpu.ts';
 import { CYCLES, NR_EVENTS } from '../arch/events.ts';
 import type { EventColumn, EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
@@ -214,6 +214,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
 
   get trap(): Trap | undefined {
     return this.last < 0 ? undefined : this.instruction(this.last).trap;
+  }
+
+  get drains(): readonly Drain[] | undefined {
+    return this.image.drains;
   }
 
   private instruction(q: number): StaticInstruction {

@@ -14,6 +14,7 @@
  * the sum of its slots' probabilities; which slot it was is drawn apart (identities.ts), only where it matters.
  * Not modelled: two slots of one class in the same pass; classes are kept rare enough that it would hardly ever happen.
  */
+import type { Drain } from '../arch/cpu.ts';
 import type { Dso } from '../arch/dso.ts';
 import type { Address } from '../units.ts';
 import type { Layout } from './layout.ts';
@@ -118,6 +119,8 @@ export interface Image {
   /** Address of the first instruction. */
   readonly entry: Address;
   readonly dsos: readonly Dso[];
+  /** Functions that hold interrupts back; absent if none does. */
+  readonly drains?: readonly Drain[];
   readonly layout: Layout;
   readonly tables: Tables;
 }

@@ -186,7 +186,12 @@ class Parser {
     const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.shapes?.functionSpec, at) ?? {});
     const bodyAt = bodyOnly ? at : this.child(at, 'body');
     const fetch = value.fetch ? this.placed(value.fetch, this.child(at, 'fetch')) : undefined;
-    const spec = func(name, bodyAt ? this.body(bodyAt) : [], { dso: value.dso, symbol: value.symbol, fetch });
+    const spec = func(name, bodyAt ? this.body(bodyAt) : [], {
+      dso: value.dso,
+      symbol: value.symbol,
+      drain: value.drain,
+      fetch,
+    });
     return this.placed(spec, at);
   }
 

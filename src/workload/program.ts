@@ -135,6 +135,8 @@ export interface FunctionSpec {
   readonly body: readonly Node[];
   /** Instruction-side misses on entry. */
   readonly fetch?: FetchRates;
+  /** Probability with which an interrupt that is due in it waits until it is left (arch/cpu.ts: Drain). */
+  readonly drain?: number;
 }
 
 export interface DsoSpec {

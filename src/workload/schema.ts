@@ -104,6 +104,9 @@ const functionSpec = (body: z.ZodType) =>
     dso: z.string().optional().describe('A key of `dsos`; the program itself if absent.'),
     symbol: z.string().optional().describe('Name in the symbol table, if another DSO has a function of the same name.'),
     fetch: fetchRates.optional().describe('Instruction-side misses on entry.'),
+    drain: probability
+      .optional()
+      .describe('Probability with which an interrupt that is due in the function waits until it is left.'),
     body,
   });
 
