@@ -6,7 +6,8 @@
  *   takes two. 6.3 changed the comparison, 2025's kernels moved it out of the else branch.
  * - perf_sample_event_took(): a running average over 128 PMIs of the time the NMI handler took, which outlives the run.
  *
- * Source: kernel/events/core.c, Linux 5.0 (and 6.3, 6.15 where `release` says so).
+ * Source: kernel/events/core.c, Linux 5.0 (and 6.3, 6.16 where `release` says so; 6.15.3 has 6.16's rule, too, as "perf/core: Fix
+ * broken throttling when max_samples_per_tick=1" went to stable kernels).
  * Not modelled: whole-group throttling of 6.16.
  */
 import type { Cpu } from '../arch/cpu.ts';
@@ -33,7 +34,7 @@ export class SampleRate {
   readonly tick_nsec: number;
   readonly #cpu: Cpu;
   readonly #config: KernelConfig;
-  /** How the limit is compared: from 6.3 only more than it throttles; from 6.15 the first PMI of a tick counts, too. */
+  /** How the limit is compared: from 6.3 only more than it throttles; from 6.16 the first PMI of a tick counts, too. */
   readonly #rule: 'second on' | 'above' | 'first too';
   readonly #printk: (text: string) => void;
   readonly #logThrottle: (event: PerfEvent, enable: boolean) => void;
@@ -51,7 +52,7 @@ export class SampleRate {
     this.tick_nsec = Math.floor((NSEC_PER_SEC + config.hz / 2) / config.hz);
     this.perf_proc_update_handler();
     this.running_sample_length = config.running_sample_length;
-    this.#rule = atLeast(config, 6, 15) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
+    this.#rule = atLeast(config, 6, 16) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
   }
 
   /**

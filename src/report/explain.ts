@@ -41,7 +41,16 @@ export function* throttleLines(r: ThrottleReport): Generator<string> {
       ? 'At 0 % and at 100 % the kernel does not look at how long PMIs take, and no limit is lowered'
       : `PMIs this long are within the ${before.allowed_ns} ns allowed, and no limit is lowered`;
   yield `${verdict}: an event is stopped for the rest of a tick at its ${ordinal(r.samplesPerTick)} sample in it, that is above ${r.samplesPerTick * r.hz} samples a second.`;
+  if (!lowered) return;
+  yield '';
+  if (after.sample_rate < DEFAULT_FREQ)
+    yield `perf record, whose default is ${DEFAULT_FREQ} Hz, asks for ${after.sample_rate} from here on, and lowers a higher -F to that with a warning.`;
+  yield `sysctl kernel.perf_event_max_sample_rate=${before.sample_rate} sets the limits anew but keeps the average, and the next PMI lowers them again;`;
+  yield 'sysctl kernel.perf_cpu_time_max_percent=0 switches the rule off. Events that were stopped show as THROTTLE and UNTHROTTLE records.';
 }
+
+/** perf record's. */
+const DEFAULT_FREQ = 4000;
 
 function ordinal(n: number): string {
   const teen = n % 100 >= 11 && n % 100 <= 13;

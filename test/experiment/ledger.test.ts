@@ -91,8 +91,8 @@ describe('the ledger', () => {
       // A guest that owns its counters suffers nobody beside it who counts in guests.
       const [watchdog, stat] =
         name === 'mediated' ? ['host.perf=record', 'host.guests=1'] : ['host.watchdog=on', 'host.perf=stat'];
-      addsUp(await counted(name, mixed, [watchdog!, 'host.hz=1000', 'guest.hz=300']));
-      addsUp(await counted(name, sleeper, [stat!, 'host.ipi=cold']));
+      addsUp(await counted(name, mixed, [watchdog, 'host.hz=1000', 'guest.hz=300']));
+      addsUp(await counted(name, sleeper, [stat, 'host.ipi=cold']));
     });
   }
 

@@ -264,14 +264,37 @@ describe('gperf explain', () => {
 
     for (const [kernel, taken] of [
       ['5.0.0', 2],
+      ['6.2', 2],
       ['6.3', 2],
-      ['6.15', 1],
+      ['6.15', 2],
+      ['6.16', 1],
     ] as const)
       it(`at a limit of 1, Linux ${kernel} takes ${taken} a tick`, async () => {
         const report = throttleOf(await spec('host', `host.kernel=${kernel}`), 3_500_000);
         expect(report.samplesPerTick).to.equal(taken);
-        expect([...throttleLines(report)].at(-1)).to.contain(`above ${taken * 250} samples a second`);
+        expect([...throttleLines(report)].join('\n')).to.contain(`above ${taken * 250} samples a second`);
       });
+
+    for (const [kernel, taken] of [
+      ['5.0.0', 2],
+      ['6.3', 3],
+      ['6.16', 2],
+    ] as const)
+      it(`at a limit of 2, Linux ${kernel} takes ${taken} a tick`, async () => {
+        const report = throttleOf(await spec('host', `host.kernel=${kernel}`), 400_000);
+        expect(report.after.max_samples_per_tick).to.equal(2);
+        expect(report.samplesPerTick).to.equal(taken);
+      });
+
+    it('says what follows for perf record, and how to undo it', async () => {
+      const text = async (avg: number): Promise<string> =>
+        [...throttleLines(throttleOf(await spec('host'), avg))].join('\n');
+      expect(await text(3_500_000))
+        .to.contain('asks for 250 from here on')
+        .and.to.contain('max_sample_rate=100000');
+      expect(await text(8800)).not.to.contain('perf record,');
+      expect(await text(2000)).not.to.contain('sysctl');
+    });
 
     it('lowers nothing within the allowance, nor where it is off', async () => {
       for (const set of ['host.max_sample_rate=100000', 'host.cpu_time_max_percent=0']) {

@@ -112,7 +112,7 @@ describe('kernel/sampling', () => {
       { release: '5.0.0', taken: [2, 2, 3] },
       { release: '6.2.0', taken: [2, 2, 3] },
       { release: '6.3.0', taken: [2, 3, 4] },
-      { release: '6.15.0', taken: [1, 2, 3] },
+      { release: '6.16.0', taken: [1, 2, 3] },
     ];
     for (const { release, taken } of rules)
       it(`${release} takes ${taken.join(', ')} samples a tick at limits of 1, 2, 3`, () => {
