@@ -3,7 +3,9 @@
  * beside each other; every number comes from the comparison and is worded as the text words it.
  */
 import type { ComparedPair, ComparedProfiles, ComparedRow } from '../profile/compare.ts';
+import type { SampledTime } from '../profile/profile.ts';
 import { ROOT, type StackFrame, stackDepth, stackTree } from '../profile/stacks.ts';
+import { nanos } from '../units.ts';
 import { operandColumns, pairColumns, rowText, splitColumns, TITLES } from './compare.ts';
 import type {
   Bars,
@@ -218,13 +220,33 @@ const SPLIT_NOTE =
 const PROFILE_NOTE =
   'effective: independent samples of equal weight that would say as much, which is by weight (their periods differ) over bursts (samples of one burst resemble each other); duty: part of the time in which sampling was not stopped by throttling.';
 
+/** Samples a bin below which bins are made wider, down to this number of them. */
+const FEW_SAMPLES = 5;
+const FEW_BINS = 32;
+
+/** Bins in which there is something to see. */
+function readable(time: SampledTime): SampledTime {
+  const { samples, width } = time;
+  const total = samples.reduce((sum, n) => sum + n, 0);
+  if (samples.length <= FEW_BINS || total >= FEW_SAMPLES * samples.length) return time;
+  const paired = (bins: readonly number[]): number[] =>
+    Array.from({ length: Math.ceil(bins.length / 2) }, (_, i) => bins[2 * i]! + (bins[2 * i + 1] ?? 0));
+  return readable({
+    ...time,
+    width: nanos(2 * width),
+    samples: paired(samples),
+    periods: paired(time.periods),
+    stopped: paired(time.stopped),
+  });
+}
+
 function timeline({ operands }: ComparedProfiles): Timeline | undefined {
   const sampled = operands.filter(({ profile: { sampling } }) => sampling?.time !== undefined);
   if (sampled.length === 0) return undefined;
   const ticked = sampled.every(({ profile: { sampling } }) => sampling!.tick !== undefined);
   const series = sampled.map((operand): Series => {
     const { sampling, samples } = operand.profile;
-    const { start, end, width, samples: counts, periods, stopped } = sampling!.time!;
+    const { start, end, width, samples: counts, periods, stopped } = readable(sampling!.time!);
     const unit = ticked ? sampling!.tick! : 1e9;
     return {
       subject: subjectOf(operand),
@@ -237,8 +259,8 @@ function timeline({ operands }: ComparedProfiles): Timeline | undefined {
       }`,
       seconds: (width * counts.length) / 1e9,
       bins: counts.map((n, i) => {
-        // The last bin is not filled to its end.
-        const filled = Math.min(width, Math.max(end - start - i * width, ticked ? unit : 1));
+        // The last bin is not filled to its end; what little time there is of it says little of rates.
+        const filled = Math.min(width, Math.max(end - start - i * width, ticked ? unit : width / 2));
         return {
           samples: (n * unit) / (ticked ? Math.ceil(filled / unit) * unit : filled),
           period: n > 0 ? periods[i]! / n : undefined,

@@ -13,12 +13,16 @@ import type { Hues } from './palette.ts';
 const LINE = 19;
 /** Part of the width below which a box is not drawn: about half a pixel of a wide screen. */
 export const NARROWEST = 0.0005;
+/** Levels from which a graph may have to be scrolled, seen from its root on. */
+const TALL = 30;
 /** Shades of one colour, so that neighbours differ. */
 const SHADES = 4;
 
 interface Box {
   readonly frame: Frame;
-  readonly path: string;
+  /** Number of its path, and of its caller's. */
+  readonly id: number;
+  readonly up: number;
   readonly x: number;
   readonly depth: number;
 }
@@ -30,25 +34,42 @@ interface Layout {
   readonly narrow: number;
 }
 
-/** Places frames; `path` joins the names from the root on (semicolons in them made commas), the same in every graph. */
-export function layOut(root: Frame): Layout {
+/** Numbers of paths: the same frame under the same callers has one number, in whatever graph it stands. */
+export class Paths {
+  readonly #ids = new Map<string, number>();
+
+  of(up: number, name: string): number {
+    const key = `${up} ${name}`;
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    this.#ids.set(key, this.#ids.size);
+    return this.#ids.size - 1;
+  }
+}
+
+/** What calls the root. */
+const NOBODY = -1;
+
+/** Places frames. */
+export function layOut(root: Frame, paths: Paths): Layout {
   const boxes: Box[] = [];
   let [depth, narrow] = [0, 0];
   const count = (frame: Frame): number => 1 + frame.children.reduce((sum, child) => sum + count(child), 0);
-  const place = (frame: Frame, path: string, x: number, level: number): void => {
+  const place = (frame: Frame, up: number, x: number, level: number): void => {
     if (frame.share < NARROWEST) {
       narrow += count(frame);
       return;
     }
-    boxes.push({ frame, path, x, depth: level });
+    const id = paths.of(up, frame.name);
+    boxes.push({ frame, id, up, x, depth: level });
     depth = Math.max(depth, level);
     let left = x;
     for (const child of frame.children) {
-      place(child, `${path};${child.name.replaceAll(';', ',')}`, left, level + 1);
+      place(child, id, left, level + 1);
       left += child.share;
     }
   };
-  place(root, root.name, 0, 0);
+  place(root, NOBODY, 0, 0);
   return { boxes, depth, narrow };
 }
 
@@ -61,31 +82,32 @@ function shadeOf(name: string): number {
 
 /** Graphs that are searched and zoomed together. */
 export function flameGraphs({ title, graphs, note }: Flames, hues: Hues): Markup {
+  const paths = new Paths();
   return markup`<figure class="flames">
 <figcaption>${title}</figcaption>
 ${graphs.some(({ differential }) => differential) && markup`<ul class="legend"><li><i class="swatch more"></i>▲ more</li><li><i class="swatch less"></i>▼ less</li></ul>`}
-${graphs.map((graph) => flameGraph(graph, hues))}
+${graphs.map((graph) => flameGraph(graph, paths, hues))}
 ${note !== undefined && markup`<p class="note">${note}</p>`}
 <p class="told" aria-live="polite"></p>
 </figure>
 `;
 }
 
-function flameGraph(graph: Flame, hues: Hues): Markup {
+function flameGraph(graph: Flame, paths: Paths, hues: Hues): Markup {
   const { label, differential, root } = graph;
-  const { boxes, depth, narrow } = layOut(root);
+  const { boxes, depth, narrow } = layOut(root, paths);
   const height = (depth + 1) * LINE;
-  const drawn = boxes.map(({ frame, path, x, depth: level }) => {
+  const drawn = boxes.map(({ frame, id, up, x, depth: level }) => {
     const tone = frame.tone ?? 0;
     const look = differential
       ? markup`class="${tone > 0 ? 'more' : tone < 0 ? 'less' : 'even'}" fill-opacity="${tone === 0 ? 0.12 : Number((0.15 + 0.6 * Math.min(1, Math.abs(tone))).toFixed(2))}"`
       : markup`class="${hues.of(graph)}" fill-opacity="${Number((0.26 + 0.09 * shadeOf(frame.name)).toFixed(2))}"`;
     const sign = differential && tone !== 0 ? (tone > 0 ? '▲ ' : '▼ ') : '';
-    return markup`<svg class="frame" x="${percent(x)}" y="${height - (level + 1) * LINE}" width="${percent(frame.share)}" height="${LINE - 1}" data-path="${path}"><title>${frame.name}: ${frame.detail}</title><rect ${look} width="100%" height="100%"/><text x="4" y="13">${sign}${frame.name}</text></svg>
+    return markup`<svg class="frame" x="${percent(x)}" y="${height - (level + 1) * LINE}" width="${percent(frame.share)}" height="${LINE - 1}" data-id="${id}" data-up="${up}"><title>${frame.name}: ${frame.detail}</title><rect ${look} width="100%" height="100%"/><text x="4" y="13">${sign}${frame.name}</text></svg>
 `;
   });
   return markup`<section class="flame"><h4>${!differential && markup`<i class="swatch ${hues.of(graph)}"></i>`}${label} <small>${root.detail}</small></h4>
-<svg class="graph" height="${height}" role="img" aria-label="${`${differential ? 'Differential flame graph' : 'Flame graph'} of ${label}: ${root.detail}`}">
-${drawn}</svg>${narrow > 0 && markup`<p class="note">${narrow} ${narrow === 1 ? 'frame' : 'frames'} narrower than ${percent(NARROWEST).replace('%', ' %')} ${narrow === 1 ? 'is' : 'are'} not drawn.</p>`}</section>
+<div class="stack"${depth >= TALL && markup` tabindex="0"`}><svg class="graph" height="${height}" role="img" aria-label="${`${differential ? 'Differential flame graph' : 'Flame graph'} of ${label}: ${root.detail}`}">
+${drawn}</svg></div>${narrow > 0 && markup`<p class="note">${narrow} ${narrow === 1 ? 'frame' : 'frames'} narrower than ${percent(NARROWEST).replace('%', ' %')} ${narrow === 1 ? 'is' : 'are'} not drawn.</p>`}</section>
 `;
 }

@@ -112,12 +112,14 @@ text.last{text-anchor:end}
 
 .panel{margin:0 0 1.1rem}
 .track{display:grid;grid-template-columns:6.6rem 1fr;gap:0 .6rem;margin-bottom:.45rem}
-.scale{margin:0;padding:0;list-style:none;display:flex;flex-direction:column;justify-content:space-between;text-align:right;font-size:.72rem;line-height:1;color:var(--quiet);white-space:nowrap}
+.scale{margin:0;padding:0;list-style:none;display:flex;flex-direction:column;justify-content:space-between;text-align:right;font-size:.72rem;line-height:1;color:var(--quiet)}
 .area{fill-opacity:.75}
 .line{fill:none;stroke-width:1.8;vector-effect:non-scaling-stroke}
 rect.stopped{fill:var(--ink)}
 
 .flame{margin:0 0 1.3rem}
+.stack{display:flex;flex-direction:column-reverse;max-height:min(75vh,42rem);overflow-y:auto}
+.graph{flex:none}
 .search{display:flex;gap:.4rem .8rem;align-items:center;margin:0 0 .8rem;font-size:.88rem}
 .search input{min-width:0;flex:0 1 18rem;font-family:var(--mono)}
 .frame{cursor:pointer}
@@ -128,6 +130,7 @@ rect.stopped{fill:var(--ink)}
 .frame.found text{fill:var(--paper);font-weight:700}
 .searching .frame:not(.found){opacity:.4}
 .frame.bare text{display:none}
+.frame.bare rect{stroke:none}
 rect.more{fill:var(--more)}
 rect.less{fill:var(--less)}
 rect.even{fill:var(--quiet)}
@@ -145,7 +148,6 @@ header{grid-template-columns:1fr}
 .group{grid-template-columns:5rem 1fr 3.5rem;gap:0 .45rem}
 .labels{font-size:.68rem}
 .track{grid-template-columns:5.2rem 1fr;gap:0 .45rem}
-.scale li{white-space:normal}
 .axis .unit{grid-column:1/-1;text-align:left}
 .axis .plot{grid-column:2}
 .axis .group>span:last-child{display:none}
@@ -159,7 +161,7 @@ th,td{padding-inline:.55rem}
 :root,:root[data-theme=dark]{color-scheme:light;${properties(LIGHT)}}
 body{max-width:none;padding:0;font-size:10pt}
 #tools,.search,.told{display:none}
-.scroll{overflow:visible;background:none}
+.scroll,.stack{overflow:visible;max-height:none;background:none}
 .row,.panel,.flame,.finding,tr{break-inside:avoid}
 h2,h4,figcaption{break-after:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}

@@ -73,7 +73,7 @@ describe('html page in chromium', function () {
     await page.evaluate(press);
     expect(await page.evaluate(names)).to.deep.equal(before);
 
-    const frame = `[...document.querySelectorAll('.frame')].find((e) => e.dataset.path.endsWith(';main'))`;
+    const frame = `[...document.querySelectorAll('.frame')].find((e) => e.querySelector('text').textContent === 'main')`;
     await page.evaluate(`${frame}.dispatchEvent(new MouseEvent('click', { bubbles: true }))`);
     expect(await page.evaluate(`${frame}.getAttribute('width')`)).to.equal('100%');
     expect(await page.evaluate(`document.querySelector('.told').textContent`)).to.contain('main: 96.50 %');

@@ -86,7 +86,10 @@ const tableRow = ({ name, detail = '', mark, bars: [host, legacy, v2] }: BarRow,
   { text: i % 5 === 0 ? 'differs' : '', strong: true },
 ];
 
-export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE]): Page {
+/** As many functions as profiles of real programs have. */
+const MANY = Array.from({ length: 30 }, (_, i) => `do_something_${'rather_'.repeat(i % 5)}long_${i}`);
+
+export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE, ...MANY]): Page {
   const bars = rows(names);
   return {
     title: 'ftest under host, legacy and v2',

@@ -1,7 +1,7 @@
 /** A page from made-up numbers: one file that asks for nothing, nothing from a file taken for markup, the numbers as given. */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { layOut, NARROWEST } from '../../../src/report/html/flame.ts';
+import { layOut, NARROWEST, Paths } from '../../../src/report/html/flame.ts';
 import { axisText, barChart, ticksTo } from '../../../src/report/html/charts.ts';
 import { escapeHtml } from '../../../src/report/html/markup.ts';
 import type { Bars, Frame, Page } from '../../../src/report/html/model.ts';
@@ -186,13 +186,14 @@ describe('html page', () => {
       detail: '',
     });
     const { boxes, depth, narrow } = layOut(
-      leaf('all', 1, [leaf('a', 0.5, [leaf('b', 0.25)]), leaf('a;b', 0.25), leaf('c', NARROWEST / 2, [leaf('d', 0)])]),
+      leaf('all', 1, [leaf('a', 0.5, [leaf('b', 0.25)]), leaf('b', 0.25), leaf('c', NARROWEST / 2, [leaf('d', 0)])]),
+      new Paths(),
     );
-    expect(boxes.map(({ path, x, depth: level }) => [path, x, level])).to.deep.equal([
-      ['all', 0, 0],
-      ['all;a', 0, 1],
-      ['all;a;b', 0, 2],
-      ['all;a,b', 0.5, 1],
+    expect(boxes.map(({ frame, id, up, x, depth: level }) => [frame.name, id, up, x, level])).to.deep.equal([
+      ['all', 0, -1, 0, 0],
+      ['a', 1, 0, 0, 1],
+      ['b', 2, 1, 0, 2],
+      ['b', 3, 0, 0.5, 1],
     ]);
     expect([depth, narrow]).to.deep.equal([2, 2]);
   });

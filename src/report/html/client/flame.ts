@@ -7,8 +7,9 @@ const LETTER = 7.1;
 
 interface Box {
   readonly element: SVGSVGElement;
-  readonly path: string;
-  readonly name: string;
+  /** Number of the frame, the same in every graph of a figure, and of its caller. */
+  readonly id: string;
+  readonly up: string;
   readonly label: SVGTextElement;
   readonly text: string;
   readonly x: number;
@@ -17,11 +18,10 @@ interface Box {
 
 const boxOf = (element: SVGSVGElement): Box => {
   const label = element.querySelector('text')!;
-  const path = element.dataset['path'] ?? '';
   return {
     element,
-    path,
-    name: path.slice(path.lastIndexOf(';') + 1),
+    id: element.dataset['id']!,
+    up: element.dataset['up']!,
     label,
     text: label.textContent ?? '',
     x: Number.parseFloat(element.getAttribute('x')!),
@@ -35,7 +35,12 @@ for (const figure of document.querySelectorAll('.flames')) {
     element,
     boxes: [...element.querySelectorAll<SVGSVGElement>('.frame')].map(boxOf),
   }));
-  let zoomed = '';
+  const callers = new Map(graphs.flatMap(({ boxes }) => boxes.map(({ id, up }) => [id, up] as const)));
+  const isBelow = (id: string, frame: string): boolean => {
+    for (let up = callers.get(frame); up !== undefined; up = callers.get(up)) if (up === id) return true;
+    return false;
+  };
+  let zoomed: string | undefined;
 
   /** Cuts names to their boxes. */
   const cut = ({ element, boxes }: (typeof graphs)[number]): void => {
@@ -48,15 +53,15 @@ for (const figure of document.querySelectorAll('.flames')) {
     }
   };
 
-  const zoom = (path: string): void => {
-    zoomed = path;
+  const zoom = (id: string | undefined): void => {
+    zoomed = id;
     for (const graph of graphs) {
-      const to = graph.boxes.find((box) => box.path === path);
+      const to = graph.boxes.find((box) => box.id === id);
       const [from, width] = to ? [to.x, to.width] : [0, 100];
-      for (const { element, path: own, x, width: w } of graph.boxes) {
-        const below = to !== undefined && to.path.startsWith(`${own};`);
-        const outside = to !== undefined && !below && own !== to.path && !own.startsWith(`${to.path};`);
-        element.setAttribute('visibility', outside ? 'hidden' : 'visible');
+      for (const { element, id: own, x, width: w } of graph.boxes) {
+        const below = to !== undefined && isBelow(own, to.id);
+        const inside = to === undefined || own === to.id || isBelow(to.id, own);
+        element.setAttribute('visibility', below || inside ? 'visible' : 'hidden');
         element.setAttribute('x', below ? '0%' : `${((x - from) * 100) / width}%`);
         element.setAttribute('width', below ? '100%' : `${(w * 100) / width}%`);
       }
@@ -64,11 +69,11 @@ for (const figure of document.querySelectorAll('.flames')) {
     }
   };
 
-  const tell = (path: string): void => {
+  const tell = (id: string | undefined): void => {
     const lines: string[] = [];
     for (const { boxes } of graphs)
       for (const box of boxes) {
-        const here = path !== '' && box.path === path;
+        const here = box.id === id;
         box.element.classList.toggle('here', here);
         if (here) lines.push(box.element.querySelector('title')?.textContent ?? '');
       }
@@ -76,16 +81,16 @@ for (const figure of document.querySelectorAll('.flames')) {
   };
 
   const frameAt = (event: Event): string | undefined =>
-    (event.target as Element).closest<SVGSVGElement>('.frame')?.dataset['path'];
+    (event.target as Element).closest<SVGSVGElement>('.frame')?.dataset['id'];
 
   for (const { element } of graphs) {
     element.addEventListener('click', (event) => {
-      const path = frameAt(event);
-      zoom(path === undefined || path === zoomed || !path.includes(';') ? '' : path);
-      tell(path ?? '');
+      const id = frameAt(event);
+      zoom(id === zoomed ? undefined : id);
+      tell(id);
     });
-    element.addEventListener('pointerover', (event) => tell(frameAt(event) ?? ''));
-    element.addEventListener('pointerleave', () => tell(''));
+    element.addEventListener('pointerover', (event) => tell(frameAt(event)));
+    element.addEventListener('pointerleave', () => tell(undefined));
   }
 
   const form = document.createElement('div');
@@ -106,8 +111,8 @@ for (const figure of document.querySelectorAll('.flames')) {
     const wanted = input.value.toLowerCase();
     let found = 0;
     for (const { boxes } of graphs)
-      for (const { element, name } of boxes) {
-        const hit = wanted !== '' && name.toLowerCase().includes(wanted);
+      for (const { element, text } of boxes) {
+        const hit = wanted !== '' && text.toLowerCase().includes(wanted);
         element.classList.toggle('found', hit);
         if (hit) found++;
       }
@@ -115,8 +120,8 @@ for (const figure of document.querySelectorAll('.flames')) {
     count.textContent = wanted === '' ? '' : `${found} ${found === 1 ? 'frame' : 'frames'}`;
   });
   const all = (): void => {
-    zoom('');
-    tell('');
+    zoom(undefined);
+    tell(undefined);
   };
   reset.addEventListener('click', all);
   figure.addEventListener('keydown', (event) => {
