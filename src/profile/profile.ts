@@ -58,6 +58,8 @@ export interface Sampling {
   readonly periods: Periods;
   /** The same over time; absent without samples. */
   readonly time?: SampledTime;
+  /** A few ticks as they were; absent if nobody knows how ticks lie. */
+  readonly closeUp?: SampledTicks;
   /** Share of samples at the very address of the sample before. */
   readonly repeats: number;
   /** Addresses that as many samples fell on evenly: 1 / Σ share². */
@@ -87,6 +89,16 @@ export interface SampledTime {
   readonly samples: readonly number[];
   readonly periods: readonly number[];
   readonly stopped: readonly number[];
+}
+
+/** Ticks that follow each other, with all that fell into them. */
+export interface SampledTicks {
+  readonly start: Nanos;
+  readonly tick: Nanos;
+  readonly ticks: number;
+  /** ns from the start: each sample, and from when to when the event was stopped by throttling. */
+  readonly samples: readonly number[];
+  readonly stops: readonly (readonly [from: number, to: number])[];
 }
 
 /** Where a simulated profile came from. */

@@ -8,6 +8,7 @@
 import { type DesignEffect, designEffectOf } from '../stats/clustering.ts';
 import { nanos, type Nanos } from '../units.ts';
 import type { Periods, Sampling } from './profile.ts';
+import { CloseUp } from './close-up.ts';
 import { TimeBins } from './time-bins.ts';
 
 /** Parts of a tick that are told apart, and periods that are remembered. */
@@ -45,6 +46,7 @@ export class Tally {
   readonly #addresses = new Map<number, number>();
   readonly #trace: number[] = [];
   readonly #time: TimeBins;
+  readonly #closeUp: CloseUp | undefined;
   #stride = 1;
   #bursts = 0;
   #pairs = 0;
@@ -69,6 +71,7 @@ export class Tally {
     this.#tick = tick;
     this.#frequency = frequency;
     this.#time = new TimeBins(tick);
+    this.#closeUp = tick === undefined ? undefined : new CloseUp(tick);
   }
 
   /** The row of a key, made if it is new. */
@@ -100,6 +103,7 @@ export class Tally {
       this.#phases[phase] = this.#phases[phase]! + 1;
     }
     this.#time.add(time, weight);
+    this.#closeUp?.add(time);
     this.#firstTime = Math.min(this.#firstTime, time);
     this.#lastTime = Math.max(this.#lastTime, time);
     if (ip === this.#lastAddress) this.#repeats++;
@@ -145,6 +149,7 @@ export class Tally {
     if (this.#stoppedAt !== undefined && time > this.#stoppedAt) {
       this.#stopped += time - this.#stoppedAt;
       this.#time.stop(nanos(this.#stoppedAt), time);
+      this.#closeUp?.stop(nanos(this.#stoppedAt), time);
     }
     this.#stoppedAt = undefined;
   }
@@ -163,7 +168,7 @@ export class Tally {
       trace: this.#trace,
       stride: this.#stride,
     };
-    const time = this.#time.taken();
+    const [time, closeUp] = [this.#time.taken(), this.#closeUp?.taken()];
     return {
       sumOfSquares: this.#squares,
       clustering: this.#clustering(),
@@ -172,6 +177,7 @@ export class Tally {
       stopped: nanos(this.#stopped),
       periods,
       ...(time && { time }),
+      ...(closeUp && { closeUp }),
       repeats: this.samples > 1 ? this.#repeats / (this.samples - 1) : 0,
       addresses: evenness > 0 ? 1 / evenness : 0,
     };

@@ -3,7 +3,7 @@ import type { BenchDesign, BenchFigure, BenchReport } from '../uapi/results.ts';
 import { ACCOUNTS, benchGrids, benchNotes } from './bench.ts';
 import { whole } from './grid.ts';
 import type { Bars, Estimate, Page, Subject } from './html/model.ts';
-import { gridTable, listed } from './page-tables.ts';
+import { gridTable, listed } from './page-parts.ts';
 
 export function benchPage(report: BenchReport, made: Pick<Page, 'command' | 'generator' | 'reproduce'>): Page {
   const { command, seeds, designs } = report;

@@ -3,27 +3,12 @@
  * beside each other; every number comes from the comparison and is worded as the text words it.
  */
 import type { ComparedPair, ComparedProfiles, ComparedRow } from '../profile/compare.ts';
-import type { SampledTime } from '../profile/profile.ts';
-import { ROOT, type StackFrame, stackDepth, stackTree } from '../profile/stacks.ts';
-import { nanos } from '../units.ts';
+import { stackDepth } from '../profile/stacks.ts';
 import { operandColumns, pairColumns, rowText, splitColumns, TITLES } from './compare.ts';
-import type {
-  Bars,
-  Cell,
-  Column,
-  Estimate,
-  Finding,
-  Flame,
-  Flames,
-  Frame,
-  Page,
-  Section,
-  Series,
-  Subject,
-  Table,
-  Timeline,
-} from './html/model.ts';
-import { listed, ruledTable } from './page-tables.ts';
+import type { Bars, Cell, Column, Estimate, Finding, Page, Section, Table } from './html/model.ts';
+import { listed, ruledTable, subjectOf } from './page-parts.ts';
+import { flameFigures } from './page-stacks.ts';
+import { timeFigures } from './page-time.ts';
 import { fixed } from './table.ts';
 import { distrusts, points, signed, verdictSentence } from './verdict.ts';
 
@@ -84,7 +69,7 @@ function uniqueCautions(
 
 function sectionsOf(compared: ComparedProfiles, titled: (title: string) => string): Section[] {
   const { event, by, operands } = compared;
-  const time = timeline(compared);
+  const time = timeFigures(compared.operands);
   const split = splitColumns(compared);
   const flames = flameFigures(compared);
   const deep = operands.some(({ profile: { stacks } }) => stacks !== undefined && stackDepth(stacks) > 1);
@@ -105,13 +90,13 @@ function sectionsOf(compared: ComparedProfiles, titled: (title: string) => strin
         ruledTable('Every profile', operandColumns(compared), PROFILE_NOTE),
       ],
     },
-    ...(time === undefined
+    ...(time.length === 0
       ? []
       : [
           {
             title: titled('When samples were taken'),
             about: 'All panels share their axes; time begins with the first sample.',
-            parts: [time],
+            parts: time,
           },
         ]),
     ...(flames.length === 0
@@ -127,10 +112,6 @@ function sectionsOf(compared: ComparedProfiles, titled: (title: string) => strin
         ]),
   ];
 }
-
-/** Design, so that it is drawn in the same colour on every page. */
-const subjectOf = ({ label, profile: { origin } }: ComparedProfiles['operands'][number]): Subject =>
-  origin === undefined ? { label } : { label, design: label.includes(origin.vpmu) ? origin.vpmu : label };
 
 const estimateOf = (
   { share, interval }: ComparedRow['shares'][number],
@@ -219,120 +200,3 @@ const SPLIT_NOTE =
   'bias: distance that all seeds have in common; noise: what differs from seed to seed; by chance: what noise would be if samples were independent.';
 const PROFILE_NOTE =
   'effective: independent samples of equal weight that would say as much, which is by weight (their periods differ) over bursts (samples of one burst resemble each other); duty: part of the time in which sampling was not stopped by throttling.';
-
-/** Samples a bin below which bins are made wider, down to this number of them. */
-const FEW_SAMPLES = 5;
-const FEW_BINS = 32;
-
-/** Bins in which there is something to see. */
-function readable(time: SampledTime): SampledTime {
-  const { samples, width } = time;
-  const total = samples.reduce((sum, n) => sum + n, 0);
-  if (samples.length <= FEW_BINS || total >= FEW_SAMPLES * samples.length) return time;
-  const paired = (bins: readonly number[]): number[] =>
-    Array.from({ length: Math.ceil(bins.length / 2) }, (_, i) => bins[2 * i]! + (bins[2 * i + 1] ?? 0));
-  return readable({
-    ...time,
-    width: nanos(2 * width),
-    samples: paired(samples),
-    periods: paired(time.periods),
-    stopped: paired(time.stopped),
-  });
-}
-
-function timeline({ operands }: ComparedProfiles): Timeline | undefined {
-  const sampled = operands.filter(({ profile: { sampling } }) => sampling?.time !== undefined);
-  if (sampled.length === 0) return undefined;
-  const ticked = sampled.every(({ profile: { sampling } }) => sampling!.tick !== undefined);
-  const series = sampled.map((operand): Series => {
-    const { sampling, samples } = operand.profile;
-    const { start, end, width, samples: counts, periods, stopped } = readable(sampling!.time!);
-    const unit = ticked ? sampling!.tick! : 1e9;
-    return {
-      subject: subjectOf(operand),
-      summary: `${operand.runs > 1 ? `the first of ${operand.runs} runs; all together ` : ''}${samples ?? '?'} samples${
-        operand.duty === undefined
-          ? ''
-          : operand.duty === 1
-            ? ', never stopped'
-            : `, sampling ${fixed(100 * operand.duty, 1)} % of the time`
-      }`,
-      seconds: (width * counts.length) / 1e9,
-      bins: counts.map((n, i) => {
-        // The last bin is not filled to its end; what little time there is of it says little of rates.
-        const filled = Math.min(width, Math.max(end - start - i * width, ticked ? unit : width / 2));
-        return {
-          samples: (n * unit) / (ticked ? Math.ceil(filled / unit) * unit : filled),
-          period: n > 0 ? periods[i]! / n : undefined,
-          stopped: Math.min(1, stopped[i]! / filled),
-        };
-      }),
-    };
-  });
-  return {
-    kind: 'timeline',
-    title: 'Samples and period over time',
-    seconds: Math.max(...series.map(({ seconds }) => seconds)),
-    rate: ticked ? 'samples a tick' : 'samples a second',
-    series,
-  };
-}
-
-const MOST_CHANGE = 0.05;
-
-function flameFigures({ operands, pairs }: ComparedProfiles): Flames[] {
-  const known = operands.flatMap((operand) => (operand.profile.stacks ? [operand] : []));
-  if (known.length === 0) return [];
-  const tree = stackTree(known.map(({ profile }) => profile.stacks!));
-  const single = known.map((operand, i): Flame => {
-    const { label, design } = subjectOf(operand);
-    return { label, design, differential: false, root: frameOf(tree, i) };
-  });
-  const at = (i: number): number => known.indexOf(operands[i]!);
-  const differences = pairs
-    .filter(({ a, b }) => at(a) >= 0 && at(b) >= 0)
-    .map(({ a, b }): Flame => ({
-      label: `${operands[a]!.label} less ${operands[b]!.label}`,
-      differential: true,
-      root: differenceOf(tree, at(a), at(b)),
-    }));
-  return [
-    { kind: 'flames', title: 'Flame graphs', graphs: single },
-    ...(differences.length === 0
-      ? []
-      : [
-          {
-            kind: 'flames' as const,
-            title: 'Differential flame graphs',
-            graphs: differences,
-            note: `Frames are as wide as the mean of both profiles and coloured by the difference, in full from ${points(MOST_CHANGE)} points on.`,
-          },
-        ]),
-  ];
-}
-
-const nameOf = ({ name }: StackFrame): string => (name === '' ? '[unknown]' : name);
-
-const frameOf = (frame: StackFrame, i: number): Frame => ({
-  name: nameOf(frame),
-  share: frame.shares[i]!,
-  detail: `${points(frame.shares[i]!)} %`,
-  children: frame.children.filter(({ shares }) => shares[i]! > 0).map((child) => frameOf(child, i)),
-});
-
-function differenceOf(frame: StackFrame, a: number, b: number): Frame {
-  const [first, second] = [frame.shares[a]!, frame.shares[b]!];
-  const change = first - second;
-  return {
-    name: nameOf(frame),
-    share: (first + second) / 2,
-    tone: points(Math.abs(change)) === points(0) ? 0 : Math.max(-1, Math.min(1, change / MOST_CHANGE)),
-    detail:
-      frame.name === ROOT
-        ? `${points(first)} %`
-        : `${signed(change)} points, ${points(first)} % less ${points(second)} %`,
-    children: frame.children
-      .filter(({ shares }) => shares[a]! > 0 || shares[b]! > 0)
-      .map((child) => differenceOf(child, a, b)),
-  };
-}

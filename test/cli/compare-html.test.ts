@@ -38,6 +38,7 @@ describe('gperf compare --export-html', function () {
       'table',
       'table',
       'timeline',
+      'close-up',
       'flames',
       'flames',
     ]);
@@ -52,6 +53,8 @@ describe('gperf compare --export-html', function () {
           );
       if (part.kind === 'timeline')
         expect(part.series.map(({ bins }) => bins.some(({ stopped }) => stopped > 0))).to.deep.equal([false, true]);
+      if (part.kind === 'close-up')
+        expect(part.series.map(({ stops }) => stops.length > 0)).to.deep.equal([false, true]);
       if (part.kind === 'flames')
         for (const { root } of part.graphs) expect(root.children[0]!.name).to.equal('noploop');
     }

@@ -9,7 +9,7 @@
  */
 import { log } from '../../sim/math.ts';
 import { type Markup, markup } from './markup.ts';
-import type { BarRow, Bars, Estimate, Series, Timeline } from './model.ts';
+import type { BarRow, Bars, CloseUp, Estimate, Moments, Series, Timeline } from './model.ts';
 import type { Hues } from './palette.ts';
 
 /** A position in percent, to a thousandth of one: no screen shows more, and the bytes stay few. */
@@ -148,7 +148,7 @@ export function timeline(chart: Timeline, hues: Hues): Markup {
 <figcaption>${chart.title}</figcaption>
 ${stopped && markup`<ul class="legend"><li><i class="swatch stopped"></i>stopped by throttling: the stronger the shade, the more of the time</li></ul>`}
 ${chart.series.map((series) => panel(series, chart, samples, periods, hues))}
-<div class="track" aria-hidden="true"><span class="unit">s</span><svg height="18">${seconds.map((tick, i) => markup`<text x="${percent(tick / chart.seconds)}" y="13" class="${i === 0 ? 'first' : tick > 0.96 * chart.seconds ? 'last' : ''}">${axisText(tick)}</text>`)}</svg></div>
+<div class="track" aria-hidden="true"><span class="unit">s</span><svg height="18">${seconds.map((tick, i) => markup`<text x="${percent(tick / chart.seconds)}" y="13" class="${edge(i, tick / chart.seconds)}">${axisText(tick)}</text>`)}</svg></div>
 ${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
 </figure>
 `;
@@ -202,3 +202,37 @@ function stretches(bins: Series['bins'], height: number): Markup[] {
 
 /** Opacity of a stretch, in few steps; what was stopped at all stays visible. */
 const shade = (stopped: number): number => (stopped <= 0 ? 0 : 0.06 + Math.round(stopped * 4) / 25);
+
+const ROW_HEIGHT = 40;
+
+/** Each sample a stroke, each stop a shade, each tick a line. */
+export function closeUp({ title, span, series, note }: CloseUp, hues: Hues): Markup {
+  const times = ticksTo(span, 8).filter((tick) => tick <= span);
+  return markup`<figure class="timeline moments">
+<figcaption>${title}</figcaption>
+<ul class="legend"><li><i class="swatch stroke"></i>sample</li><li><i class="swatch stopped"></i>stopped by throttling</li><li><i class="swatch tick"></i>tick</li></ul>
+${series.map((each) => momentsRow(each, span, hues))}
+<div class="track" aria-hidden="true"><span class="unit">ms</span><svg height="18">${times.map((time, i) => markup`<text x="${percent(time / span)}" y="13" class="${edge(i, time / span)}">${axisText(time)}</text>`)}</svg></div>
+${note !== undefined && markup`<p class="note">${note}</p>`}
+</figure>
+`;
+}
+
+function momentsRow({ subject, summary, tick, samples, stops }: Moments, span: number, hues: Hues): Markup {
+  // Micro-seconds, so that few digits say where.
+  const at = (ms: number): number => Math.round(1000 * ms);
+  const strokes = samples.map((ms) => `M${at(ms)} 8V${ROW_HEIGHT}`).join('');
+  const ticks = Array.from({ length: Math.floor(span / tick) + 1 }, (_, i) => `M${at(i * tick)} 0V${ROW_HEIGHT}`).join(
+    '',
+  );
+  const shades = stops.map(
+    ([from, to]) =>
+      markup`<rect class="stopped" x="${at(from)}" y="8" width="${at(to) - at(from)}" height="${ROW_HEIGHT - 8}" fill-opacity="0.18"/>`,
+  );
+  return markup`<section class="panel"><h4><i class="swatch ${hues.of(subject)}"></i>${subject.label} <small>${summary}</small></h4>
+<div class="track"><span></span><svg height="${ROW_HEIGHT}" role="img" aria-label="${`Samples of ${subject.label} by tick: ${summary}`}"><svg width="100%" height="100%" viewBox="0 0 ${at(span)} ${ROW_HEIGHT}" preserveAspectRatio="none">${shades}<path class="ticks" d="${ticks}"/><path class="line ${hues.of(subject)}" d="${strokes}"/></svg></svg></div></section>
+`;
+}
+
+/** The texts at the ends of an axis stay within it. */
+const edge = (i: number, part: number): string => (i === 0 ? 'first' : part > 0.96 ? 'last' : '');

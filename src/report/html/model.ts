@@ -45,7 +45,7 @@ export interface Section {
   readonly parts: readonly Part[];
 }
 
-export type Part = Table | Bars | Timeline | Flames;
+export type Part = Table | Bars | Timeline | CloseUp | Flames;
 
 /** One of the things that are held against each other. */
 export interface Subject {
@@ -145,6 +145,25 @@ export interface Bin {
   readonly period?: number | undefined;
   /** Part of its time in which the event was stopped by throttling. */
   readonly stopped: number;
+}
+
+/** A few ticks as they were, a row for each subject. */
+export interface CloseUp {
+  readonly kind: 'close-up';
+  readonly title: string;
+  /** Milliseconds that all rows span. */
+  readonly span: number;
+  readonly series: readonly Moments[];
+  readonly note?: string | undefined;
+}
+
+/** Times are milliseconds from the row's beginning. */
+export interface Moments {
+  readonly subject: Subject;
+  readonly summary: string;
+  readonly tick: number;
+  readonly samples: readonly number[];
+  readonly stops: readonly (readonly [from: number, to: number])[];
 }
 
 /** Flame graphs that belong together: zooming into one, or searching, does so in all. */

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { barChart, timeline } from './charts.ts';
+import { barChart, closeUp, timeline } from './charts.ts';
 import { flameGraphs } from './flame.ts';
 import { embeddedJson, Markup, markup } from './markup.ts';
 import type { Caution, Finding, Page, Part, Section } from './model.ts';
@@ -113,6 +113,8 @@ function partOf(part: Part, hues: Hues): Markup {
       return barChart(part, hues);
     case 'timeline':
       return timeline(part, hues);
+    case 'close-up':
+      return closeUp(part, hues);
     case 'flames':
       return flameGraphs(part, hues);
   }

@@ -83,7 +83,7 @@ export function subjectsOf({ sections }: Page): Pick<Subject, 'design' | 'label'
     .flatMap(({ parts }) => parts)
     .flatMap((part) => {
       if (part.kind === 'bars') return part.subjects;
-      if (part.kind === 'timeline') return part.series.map(({ subject }) => subject);
+      if (part.kind === 'timeline' || part.kind === 'close-up') return part.series.map(({ subject }) => subject);
       if (part.kind === 'flames') return part.graphs.filter(({ differential }) => !differential);
       return [];
     });

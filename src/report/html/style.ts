@@ -85,6 +85,8 @@ svg text{font-size:11.5px;fill:var(--quiet)}
 .swatch.mark{width:.62em;height:.62em;background:var(--ink);transform:rotate(45deg);border-radius:0}
 .swatch.whisker{width:1.1em;height:.5em;border:solid var(--ink);border-width:0 1.5px;border-radius:0;background:linear-gradient(var(--ink),var(--ink)) 0 50%/100% 1.5px no-repeat}
 .swatch.stopped{background:var(--ink);opacity:.25}
+.swatch.stroke{width:0;height:.9em;border-left:2px solid var(--c0);border-radius:0}
+.swatch.tick{width:0;height:.9em;border-left:1px dashed var(--quiet);border-radius:0}
 .swatch.more{background:var(--more)}
 .swatch.less{background:var(--less)}
 .grid line{stroke:var(--rule);stroke-width:1;shape-rendering:crispEdges}
@@ -116,6 +118,7 @@ text.last{text-anchor:end}
 .area{fill-opacity:.75}
 .line{fill:none;stroke-width:1.8;vector-effect:non-scaling-stroke}
 rect.stopped{fill:var(--ink)}
+.ticks{fill:none;stroke:var(--quiet);stroke-width:1;stroke-dasharray:2 2;vector-effect:non-scaling-stroke}
 
 .flame{margin:0 0 1.3rem}
 .stack{display:flex;flex-direction:column-reverse;max-height:min(75vh,42rem);overflow-y:auto}
@@ -139,6 +142,10 @@ footer{margin-top:3rem;padding-top:.2rem;border-top:1px solid var(--rule);font-s
 footer h2{font-size:1.05rem;margin:1.2rem 0 0;color:var(--ink)}
 
 @media (max-width:47rem){
+.moments .track{grid-template-columns:1fr}
+.moments .track>span:empty{display:none}
+.moments .line{stroke-width:.8}
+.moments .unit{text-align:left}
 body{padding-top:1.4rem;font-size:1rem}
 header{grid-template-columns:1fr}
 #tools{justify-content:flex-start}

@@ -192,6 +192,23 @@ export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE, ...
         ],
       },
       {
+        title: 'Ticks',
+        parts: [
+          {
+            kind: 'close-up',
+            title: 'A dozen ticks',
+            span: 48,
+            series: subjects.map((subject, i) => ({
+              subject,
+              summary: 'made up',
+              tick: 4,
+              samples: Array.from({ length: 24 }, (_, k) => (i === 1 ? 4 * Math.floor(k / 2) + (k % 2) / 2 : 2 * k)),
+              stops: i === 1 ? Array.from({ length: 12 }, (_, k) => [4 * k + 0.6, 4 * k + 4] as const) : [],
+            })),
+          },
+        ],
+      },
+      {
         title: 'Stacks',
         parts: [
           {

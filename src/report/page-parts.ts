@@ -1,7 +1,10 @@
-/** What pages of reports have in common: tables of text made tables of a page, with the same cells, which sort by the numbers
- * that they begin with. */
+/**
+ * What pages of reports have in common: tables of text made tables of a page, with the same cells, which sort by the numbers
+ * that they begin with; and names.
+ */
+import type { ComparedOperand } from '../profile/compare.ts';
 import type { Grid } from './grid.ts';
-import type { Cell, Table } from './html/model.ts';
+import type { Cell, Subject, Table } from './html/model.ts';
 import type { RuledColumn } from './ruled-table.ts';
 
 /** "1,234" and "36.95 %" are numbers; what is not sorts as text. */
@@ -59,3 +62,7 @@ export function gridTable({ title, columns, left = [], rows }: Grid, heads: read
 /** "host, legacy and v2". */
 export const listed = (words: readonly string[]): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
+
+/** A profile as it is drawn: in the colour of its design, if its name tells that. */
+export const subjectOf = ({ label, profile: { origin } }: Pick<ComparedOperand, 'label' | 'profile'>): Subject =>
+  origin === undefined ? { label } : { label, design: label.includes(origin.vpmu) ? origin.vpmu : label };
