@@ -37,6 +37,11 @@ export const COMMANDS: readonly Command[] = [
     table: async () => (await import('./options/compare.ts')).COMPARE,
   },
   {
+    name: 'diff',
+    summary: 'Display what became of the profile of one recording in others',
+    table: async () => (await import('./options/diff.ts')).DIFF,
+  },
+  {
     name: 'evlist',
     summary: 'List the events of a recording',
     table: async () => (await import('./options/evlist.ts')).EVLIST,
@@ -82,7 +87,7 @@ export const COMMANDS: readonly Command[] = [
 
 /** perf's commands that have no counterpart in a simulated machine. */
 export const UNMODELLED_COMMANDS: readonly string[] = (
-  'annotate archive buildid-cache buildid-list c2c config daemon data diff ftrace inject iostat kallsyms kmem kvm ' +
+  'annotate archive buildid-cache buildid-list c2c config daemon data ftrace inject iostat kallsyms kmem kvm ' +
   'kwork lock mem probe sched test timechart top trace'
 ).split(' ');
 

@@ -14,7 +14,10 @@ import type { ReportOptions } from './report-options.ts';
 import { hasChains, type Plan } from './report-plan.ts';
 
 /** machine__resolve()'s filters. */
-function filterOf(al: Location, { comms, dsos, symbols }: ReportOptions): number {
+export function filterOf(
+  al: Location,
+  { comms, dsos, symbols }: { readonly [K in 'comms' | 'dsos' | 'symbols']?: ReportOptions[K] | undefined },
+): number {
   let filtered = al.filtered;
   if (comms && !comms.includes(al.comm)) filtered |= HIST_FILTER.THREAD;
   const dso = al.map?.dso;

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { commandHelp } from '../../src/cli/help.ts';
+import { DIFF } from '../../src/cli/options/diff.ts';
 import { EVLIST } from '../../src/cli/options/evlist.ts';
 import { LIST } from '../../src/cli/options/list.ts';
 import type { CommandTable } from '../../src/cli/options/option.ts';
@@ -27,6 +28,10 @@ const PERF_OPTIONS: readonly (readonly [CommandTable, string])[] = [
   [
     SCRIPT,
     'dump-raw-trace dump-unsorted-raw-trace verbose Latency list list-dlfilters script gen-script dlfilter dlarg input debug-mode header header-only vmlinux kallsyms hide-call-graph symfs fields all-cpus dsos symbols addr-range insn-trace xed call-trace call-ret-trace graph-function stop-bt cpu comms pid tid max-stack reltime deltatime show-info show-kernel-path show-task-events show-mmap-events show-switch-events show-namespace-events show-cgroup-events show-lost-events show-round-events show-bpf-events show-text-poke-events per-event-dump force max-blocks ns itrace full-source-path demangle demangle-kernel time inline guestmount guestvmlinux guestkallsyms guestmodules guest-code stitch-lbr switch-on switch-off show-on-off-events',
+  ],
+  [
+    DIFF,
+    'verbose quiet baseline-only compute period formula cycles-hist dump-raw-trace force modules dsos comms symbols sort field-separator order symfs percentage kallsyms cpu time pid tid stream',
   ],
   [EVLIST, 'input freq verbose group force trace-fields'],
   [LIST, 'raw-dump desc long-desc details deprecated cputype debug'],

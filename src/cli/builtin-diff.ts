@@ -1,0 +1,51 @@
+/** gperf diff: the profiles of recordings side by side, as perf diff prints them. */
+import { SORT_NAMES, type SortName } from '../profile/sort.ts';
+import { diffLines, parseCompute } from '../report/diff.ts';
+import { ReportError } from '../report/report-options.ts';
+import { parseArgs } from './args.ts';
+import type { CommandContext } from './commands.ts';
+import { EXIT, UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
+import { DIFF } from './options/diff.ts';
+import { type Opened, openRecording, printLines } from './recording.ts';
+import { withFileErrors } from './simulation.ts';
+import { parseWords } from './values.ts';
+
+const OLD = 'perf.data.old';
+const NEW = 'perf.data';
+
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  const { options: o, rest } = parseArgs(DIFF, argv, context.terminal.env);
+  const files = rest.length > 1 ? rest : [OLD, rest[0] ?? NEW];
+  const opened: Opened[] = [];
+  try {
+    const compute = parseCompute(o.compute ?? 'delta-abs');
+    const sort = parseWords(o.sort)?.map(sortName);
+    for (const file of files) opened.push(await openRecording(file, o.symfs, context));
+    const inputs = opened.map(({ session, symbols }, i) => ({ name: files[i]!, recording: session, symbols }));
+    await withFileErrors(() =>
+      printLines(
+        diffLines(inputs, {
+          compute,
+          sort,
+          comms: parseWords(o.comms),
+          dsos: parseWords(o.dsos),
+          symbols: parseWords(o.symbols),
+          quiet: o.quiet === true,
+        }),
+      ),
+    );
+  } catch (error) {
+    if (error instanceof ReportError) throw new UsageError(error.message, optionUsage(DIFF, error.option ?? 'compute'));
+    throw error;
+  } finally {
+    for (const { session } of opened) session.close();
+  }
+  return EXIT.OK;
+}
+
+function sortName(word: string): SortName {
+  const name = SORT_NAMES.find((known) => known === word && known !== 'parent');
+  if (name === undefined) throw new ReportError(`Unknown --sort key: \`${word}'`, 'sort');
+  return name;
+}

@@ -1,0 +1,43 @@
+/** perf diff's options. */
+import { refuse } from './option.ts';
+import type { CommandTable, OptionSpec } from './option.ts';
+
+const OPTIONS = [
+  { name: 'quiet', short: 'q', kind: 'flag', help: 'print the rows only' },
+  {
+    name: 'compute',
+    short: 'c',
+    kind: 'text',
+    arg: 'delta,delta-abs,ratio,wdiff:w1,w2',
+    help: 'how a change is told (default: delta-abs)',
+  },
+  { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+  { name: 'dsos', short: 'd', kind: 'text', arg: 'dso[,dso...]', help: 'show only these files' },
+  { name: 'comms', short: 'C', kind: 'text', arg: 'comm[,comm...]', help: 'show only these commands' },
+  { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'show only these symbols' },
+  {
+    name: 'sort',
+    short: 's',
+    kind: 'text',
+    arg: 'key[,key2...]',
+    help: 'group by: pid, comm, dso, symbol, cpu (default: dso,symbol)',
+  },
+  { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
+] as const satisfies readonly OptionSpec[];
+
+export const DIFF: CommandTable<typeof OPTIONS> = {
+  name: 'diff',
+  usage: ['[<options>] [old_file] [new_file]'],
+  options: OPTIONS,
+  refused: [
+    ...refuse('this output of a diff', 'v:verbose', 'b:baseline-only', 'p:period', 'F:formula', 'o:order'),
+    ...refuse('this output of a diff', 't:field-separator', 'percentage'),
+    ...refuse('cycles of basic blocks', 'cycles-hist'),
+    ...refuse('raw dumps', 'D:dump-raw-trace'),
+    ...refuse('kernel images', 'm:modules', 'kallsyms'),
+    ...refuse('this filter', 'cpu', 'time', 'pid', 'tid'),
+    ...refuse('streams of call chains', 'stream'),
+  ],
+  stopAtNonOption: false,
+  epilogue: " To learn whether a difference is more than noise: 'gperf compare'.",
+};
