@@ -9,6 +9,7 @@ import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { encodeElf } from '../perfdata/elf.ts';
 import { KERNEL_KALLSYMS, storeInCache } from '../perfdata/buildid-cache.ts';
+import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { BuildId } from '../uapi/evsel.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
@@ -54,9 +55,13 @@ interface SymbolFileEntry {
   readonly content: Uint8Array;
 }
 
-/** Every file a recording of the workload may map, the kernel and the perf tool included, with content and build id. */
-export function symbolFiles({ image }: Workload): readonly SymbolFileEntry[] {
-  const elves = [...image.dsos, PERF_BINARY].map((dso) => {
+/**
+ * Every file a recording of the workload on that machine may map, the kernel and the perf tool included, with content and
+ * build id.
+ */
+export function symbolFiles({ image }: Workload, spec: MachineSpec): readonly SymbolFileEntry[] {
+  const beside = spec.values['guest.background'] > 0 ? [BACKGROUND_BINARY] : [];
+  const elves = [...image.dsos, PERF_BINARY, ...beside].map((dso) => {
     const { bytes, buildId } = encodeElf(dso);
     return { path: dso.path, buildId, content: bytes };
   });

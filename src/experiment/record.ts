@@ -40,7 +40,7 @@ export interface Recorded extends RecordOutcome, MachineReport {
 /** Records; throws what opening events, writing the file or the workload throws, and then leaves no file. */
 export async function recordWorkload(request: RecordRequest): Promise<Recorded> {
   const { spec, workload, sink } = request;
-  const files = symbolFiles(workload);
+  const files = symbolFiles(workload, spec);
   let writer: PerfDataWriter | undefined;
   const records: RecordSink = {
     opened(evlist) {

@@ -16,6 +16,7 @@ import { ProfileBuilder } from '../profile/build.ts';
 import type { DsoSymbols, SymbolSource } from '../profile/dso.ts';
 import { Machine } from '../profile/machine.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
+import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -98,7 +99,7 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
 
 /** The symbols of a workload's files and of the kernel, without the files. */
 function imageSymbols({ image }: Workload): SymbolSource {
-  const files = new Map<string, Dso>([...image.dsos, PERF_BINARY].map((dso) => [dso.path, dso]));
+  const files = new Map<string, Dso>([...image.dsos, PERF_BINARY, BACKGROUND_BINARY].map((dso) => [dso.path, dso]));
   const found = (table: SymbolTable): DsoSymbols => {
     const [first, last] = [table.symbols[0], table.symbols.at(-1)];
     return {

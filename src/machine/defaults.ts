@@ -25,5 +25,6 @@ export const LINUX_DEFAULTS = {
   'guest.mlock_kb': 516,
   'guest.pmu_filter': 'none',
   'guest.fresh': false,
+  'guest.background': 0,
   'guest.memory': 4_039_028,
 } as const satisfies Partial<SpecValues>;

@@ -94,6 +94,11 @@ export const SPEC_KEYS = {
     ),
   ),
   'guest.fresh': flag('start with no average PMI length from earlier runs'),
+  'guest.background': number(
+    'context switches/s',
+    'switches to and from another task of the guest, beside the workload',
+    between(0, 20_000),
+  ),
   'guest.memory': number('kB', 'memory of the guest, for the header only', between(1, 1e12)),
   'host.fresh': flag('start with no average PMI length from earlier runs'),
   'host.memory': number('kB', 'memory of the host, for the header only', between(1, 1e12)),

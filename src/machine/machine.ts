@@ -15,6 +15,7 @@ import type { PmuFilter, VpmuDesign } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
+import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { hertz } from '../units.ts';
 import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
@@ -84,6 +85,7 @@ export function bootMachine(
     const kernel = new Kernel(on(vcpu), clock, kernelConfig(spec, 'guest', average, phase));
     const reset = (): void => {
       kernel.boot();
+      if (page === 'guest') startBackground(kernel, v['guest.background'], stream(spec.seed, `${name}/background`));
       if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
     };
     vcpu.boot(kernel, reset, () => stop(machine));
