@@ -70,6 +70,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #nmiBlocked = false;
   #timerPending = false;
   #irqWorkPending = false;
+  /** It sleeps in kvm_vcpu_block(). */
+  #halted = false;
   #irqOff = 0;
   #timer: Alarm | undefined;
   #stop: () => boolean = () => false;
@@ -260,8 +262,10 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#handleExit('HLT');
     this.#host.cpu.spend(FN.kvm_vcpu_block);
     const blocks = !this.#pending && this.now() < until;
-    if (blocks) this.#host.sleep();
-    else this.#enter();
+    if (blocks) {
+      this.#halted = true;
+      this.#host.sleep();
+    } else this.#enter();
     this.exits.add('HLT', cycles(this.now() - start));
     if (!blocks) this.#inject(undefined);
   }
@@ -287,8 +291,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
     return this.#nmiPending || this.#timerPending || this.#irqWorkPending || this.#requests.size > 0;
   }
 
+  /** kvm_vcpu_wake_up(): a thread that sleeps for another reason (a grace period) sleeps on. */
   #kick(): void {
-    if (this.#task.state === 'sleeping') this.#host.wake(this.#task, 'kick');
+    if (!this.#halted) return;
+    this.#halted = false;
+    this.#host.wake(this.#task, 'kick');
   }
 
   /**

@@ -60,11 +60,13 @@ async function record(vpmu: string, period: number, ...sets: string[]): Promise<
 
 describe('other guests on the core', () => {
   const OTHER = 'host.guests=1';
+  /** A little less than twice: alone the core idles in the grace period of the first event, else another guest runs. */
+  const TWICE = [1.7, 2.2] as const;
 
   for (const vpmu of ['host', ...GUESTS])
     it(`${vpmu}: a run takes twice as long and counts the same`, async () => {
       const [alone, shared] = [await count(vpmu, FIVE), await count(vpmu, FIVE, OTHER)];
-      expect(shared.elapsed / alone.elapsed).to.be.within(1.8, 2.2);
+      expect(shared.elapsed / alone.elapsed).to.be.within(...TWICE);
       expect(shared.vals.slice(0, 4)).to.deep.equal(alone.vals.slice(0, 4));
       // A cycle is cut in two where a counter is stopped.
       expect(shared.vals[4]).to.be.closeTo(alone.vals[4]!, 100);
@@ -76,7 +78,7 @@ describe('other guests on the core', () => {
       const [alone, shared] = [await record(vpmu, 5_000_000), await record(vpmu, 5_000_000, OTHER)];
       expect(alone.samples).to.be.above(100);
       expect(shared.samples).to.equal(alone.samples);
-      expect(shared.elapsed / alone.elapsed).to.be.within(1.8, 2.2);
+      expect(shared.elapsed / alone.elapsed).to.be.within(...TWICE);
     });
 
     it(`${vpmu}: what the guest takes for its own time is not, so that its clock seems half as fast`, async () => {
@@ -90,7 +92,7 @@ describe('other guests on the core', () => {
 
   it('three guests take a third each', async () => {
     const [alone, shared] = [await count('v2', 'cycles:u'), await count('v2', 'cycles:u', 'host.guests=2')];
-    expect(shared.elapsed / alone.elapsed).to.be.within(2.7, 3.3);
+    expect(shared.elapsed / alone.elapsed).to.be.within(2.5, 3.3);
     expect(shared.vals[0]).to.be.closeTo(alone.vals[0]!, 100);
   });
 

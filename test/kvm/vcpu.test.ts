@@ -11,7 +11,7 @@ import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
 import { ContractKernel } from '../contract/driver.ts';
 import { BROADWELL, MS } from '../kernel/machine.ts';
-import { Guest, HostOfOne, TICK_PHASE, WITH_COUNTERS, sampling, type HostOptions } from './guest.ts';
+import { Guest, HostOfOne, TICK_PHASE, WITH_COUNTERS, openOnSelf, sampling, type HostOptions } from './guest.ts';
 
 const PERIOD = 5_000_000;
 const EIGHT = [
@@ -38,7 +38,7 @@ describe('kvm/vcpu', () => {
       it('serves a PMI in eight exits, after one exit for the overflow', () => {
         const { guest, vcpu } = sampled(design, 100);
         const pmis = guest.served.filter(({ vector }) => vector === 'NMI');
-        expect(pmis.length).to.be.greaterThan(30);
+        expect(pmis.length).to.be.greaterThan(25);
         for (const { accesses } of pmis) expect(accesses).to.deep.equal(EIGHT);
         expect(vcpu.exits.of('EXCEPTION_NMI').count).to.be.within(pmis.length, pmis.length + 1);
       });
@@ -46,10 +46,12 @@ describe('kvm/vcpu', () => {
       it('keeps the guest on its own tick grid, with the host interrupting', () => {
         const { guest, host, vcpu } = sampled(design, 200, { watchdog: true });
         const ticks = guest.served.filter(({ vector }) => vector === 'LOCAL_TIMER');
-        expect(vcpu.exits.of('EXTERNAL_INTERRUPT').count).to.be.greaterThan(90);
-        expect(ticks.length).to.be.within(49, 50);
+        expect(vcpu.exits.of('EXTERNAL_INTERRUPT').count).to.be.greaterThan(80);
+        // Up to seven fall into the grace period that the first event waits for.
+        expect(ticks.length).to.be.within(42, 50);
         const late = ticks.map(({ when }) => (when - TICK_PHASE * guest.tick) % guest.tick);
-        for (const by of late) expect(host.nanosOf(cycles(by))).to.be.below(0.15 * MS);
+        // The one that was pending when that was over is late.
+        expect(late.filter((by) => host.nanosOf(cycles(by)) >= 0.15 * MS)).to.have.length.at.most(1);
       });
 
       it('makes the same of the same', () => {
@@ -57,6 +59,20 @@ describe('kvm/vcpu', () => {
         expect(b.guest.served).to.deep.equal(a.guest.served);
         expect(b.core.now()).to.equal(a.core.now());
         expect(b.vcpu.exits.total).to.equal(a.vcpu.exits.total);
+      });
+
+      it("waits for its host's grace period, whatever its own timers do meanwhile", () => {
+        let took = 0;
+        const first = new Guest(design, function* (tool) {
+          const start = tool.kernel.cpu.nanos();
+          openOnSelf(tool, 'cycles');
+          took = tool.kernel.cpu.nanos() - start;
+          yield;
+          return 0;
+        });
+        first.pass(50 * MS);
+        expect(took).to.be.within(15 * MS, 31 * MS);
+        expect(first.global.paid.static_key).to.equal(1);
       });
 
       it('halts while the guest sleeps, and wakes it on time', () => {
