@@ -67,6 +67,11 @@ export const COMMANDS: readonly Command[] = [
     table: async () => (await import('./options/report.ts')).REPORT,
   },
   {
+    name: 'reproduce',
+    summary: 'Run the tables of a published letter again, figure by figure',
+    table: async () => (await import('./options/reproduce.ts')).REPRODUCE,
+  },
+  {
     name: 'script',
     summary: 'Display every sample of a perf.data file',
     table: async () => (await import('./options/script.ts')).SCRIPT,

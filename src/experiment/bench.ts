@@ -54,6 +54,8 @@ export interface BenchRun {
   readonly elapsed: Nanos;
   readonly samples: number;
   readonly throttled: number;
+  /** How often the host paid for its first hardware event, its last, and for switching perf's scheduling hooks on. */
+  readonly paid: { readonly reserve: number; readonly release: number; readonly static_key: number };
 }
 
 const NOWHERE: RecordSink = { opened: () => undefined, write: () => 0 };
@@ -75,10 +77,10 @@ export async function benchRun({
   const options = { run, watch };
   if (mode === 'record') {
     const { ledger, elapsed, samples, throttled } = await runRecord(spec, job, NOWHERE, options);
-    return { operations: watch.rows(), ledger, elapsed, samples, throttled };
+    return { operations: watch.rows(), ledger, elapsed, samples, throttled, paid: watch.paid };
   }
   const { ledger, run: counted } = await runStat(spec, job, options);
-  return { operations: watch.rows(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0 };
+  return { operations: watch.rows(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0, paid: watch.paid };
 }
 
 /** Puts the runs of one design together: `bare` are the runs of the same seeds without events. */

@@ -7,6 +7,7 @@
  * Not modelled: the cost of measuring. A real probe would lengthen what it times.
  */
 import type { Cpu } from '../arch/cpu.ts';
+import type { HostGlobal } from '../kernel/host-global.ts';
 import { EVENTSEL } from '../arch/perfevtsel.ts';
 import { side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -33,6 +34,10 @@ export const OPERATIONS: readonly Operation[] = [
   'context_switch, sched_out',
   'rotation',
   'tick',
+  'pmc_reprogram_counter, GP',
+  'pmc_reprogram_counter, fixed',
+  'pmc_stop_counter, GP',
+  'pmc_stop_counter, fixed',
 ];
 
 interface Tally {
@@ -75,11 +80,17 @@ export class OperationWatch {
   attach(machine: Machine): void {
     this.#machine = machine;
     machine.kernel.probe = this.#probe();
+    if (machine.vcpu !== undefined) machine.vcpu.probe = this.#probe();
   }
 
   /** From here on operations are timed: the kernel has booted, perf begins. */
   start(): void {
     this.#on = true;
+  }
+
+  /** Surcharges of the host so far. */
+  get paid(): HostGlobal['paid'] {
+    return this.#machine!.host.global!.paid;
   }
 
   /** What was timed. */
@@ -115,13 +126,14 @@ export class OperationWatch {
     const { core, vcpu } = this.#machine!;
     const at = core.now();
     const [exits, outside] = [vcpu?.exits.total ?? 0, vcpu?.exits.outside ?? 0];
+    const inHost = kind === 'create' || kind === 'release';
     const end = (): void => {
       const until = core.now();
       for (const operation of operations) {
         const tally = this.#tallies.get(operation)!;
         tally.durations.add(until - at);
         tally.exits += (vcpu?.exits.total ?? 0) - exits;
-        tally.outside += (vcpu?.exits.outside ?? 0) - outside;
+        tally.outside += inHost ? until - at : (vcpu?.exits.outside ?? 0) - outside;
       }
     };
     return { who: this.#of, kind, text, at, until: cycles(Infinity), value, end };
@@ -143,6 +155,10 @@ export class OperationWatch {
         return text === 'hw' ? [`context_switch, ${kind}`] : NONE;
       case 'rotation':
         return ['rotation'];
+      case 'create':
+        return [text.includes('vFIXED') ? 'pmc_reprogram_counter, fixed' : 'pmc_reprogram_counter, GP'];
+      case 'release':
+        return [text.includes('vFIXED') ? 'pmc_stop_counter, fixed' : 'pmc_stop_counter, GP'];
     }
     return NONE;
   }

@@ -20,6 +20,7 @@ import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
 import type { Evsel } from '../uapi/evsel.ts';
+import type { Nanos } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import type { SpecRequest } from './bench.ts';
 import { executable, prepareWorkload, workloadSeed, type Workload } from './executable.ts';
@@ -48,6 +49,15 @@ export interface SampledRun {
   readonly profiles: readonly Profile[];
   /** One for each event that programs retire. */
   readonly truth: readonly Profile[];
+  /** What perf record would have said of the file. */
+  readonly recording: {
+    readonly waking: number;
+    readonly samples: number;
+    readonly throttled: number;
+    /** Bytes up to the end of the data section. */
+    readonly dataEnd: number;
+    readonly elapsed: Nanos;
+  };
 }
 
 /** Makes one run. Throws LiveLock, OpenError and NoTruthError, and what the workload throws. */
@@ -84,16 +94,23 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
       return writer!.size - before;
     },
   };
+  let outcome: Awaited<ReturnType<typeof runRecord>>;
   try {
-    await runRecord(spec, { evlist, executable: executable(workload, workloadSeed(spec, run)) }, records, { run });
-  } finally {
+    outcome = await runRecord(spec, { evlist, executable: executable(workload, workloadSeed(spec, run)) }, records, {
+      run,
+    });
+  } catch (error) {
     if (writer === undefined) sink.abort();
     else writer.abort();
+    throw error;
   }
+  const { dataEnd } = writer!.finish();
+  const { waking, samples, throttled, elapsed } = outcome;
   const known = evlist.filter((evsel) => hasTruth(spec, evsel));
   return {
     profiles: builder!.finish(),
     truth: truth && known.length > 0 ? groundTruth(spec, workload, known, { run, by }) : [],
+    recording: { waking, samples, throttled, dataEnd, elapsed },
   };
 }
 

@@ -129,7 +129,12 @@ export type Operation =
   /** perf_rotate_context, where somebody's turn is over. */
   | 'rotation'
   /** tick_sched_timer, perf_event_task_tick in it. */
-  | 'tick';
+  | 'tick'
+  /** KVM makes a host event for a virtual counter, or gives one up; in the host, inside the accesses above. */
+  | 'pmc_reprogram_counter, GP'
+  | 'pmc_reprogram_counter, fixed'
+  | 'pmc_stop_counter, GP'
+  | 'pmc_stop_counter, fixed';
 
 /** What one operation took in a run; times in ns. All 0 if it did not happen. */
 export interface OperationRow {

@@ -1,0 +1,52 @@
+/** gperf reproduce: a published set of tables run again, figure by figure. */
+import { letterRequests, publishedTables, reproduction } from '../experiment/reproduce.ts';
+import { DEFAULTS } from '../experiment/setup.ts';
+import { nearest } from '../nearest.ts';
+import { reproductionLines, reproductionMarkdown } from '../report/reproduce.ts';
+import type { Reproduction } from '../uapi/reproduction.ts';
+import { parseArgs } from './args.ts';
+import type { CommandContext } from './commands.ts';
+import { EXIT, UsageError } from './errors.ts';
+import { Exports } from './export.ts';
+import { optionUsage } from './help.ts';
+import { REPRODUCE } from './options/reproduce.ts';
+import { printLines } from './recording.ts';
+import { Interrupted, runsOf, threadsOf } from './runs.ts';
+
+const PUBLICATIONS = ['rfc-v2'];
+const DEFAULT_SEEDS = 10;
+const MOST_SEEDS = 1000;
+
+export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  const { options: o, rest } = parseArgs(REPRODUCE, argv, context.terminal.env);
+  const usage = optionUsage(REPRODUCE);
+  const [what, ...more] = rest;
+  if (what === undefined) throw new UsageError(`reproduce what? ${PUBLICATIONS.join(', ')}`, usage);
+  if (!PUBLICATIONS.includes(what)) {
+    const near = nearest(what, PUBLICATIONS);
+    const hint = near === undefined ? `there is ${PUBLICATIONS.join(', ')}` : `did you mean ${near}?`;
+    throw new UsageError(`cannot reproduce '${what}' (${hint})`, usage);
+  }
+  if (more.length > 0) throw new UsageError(`reproduce ${what} takes no '${more[0]!}'`, usage);
+  const seeds = o.seeds ?? DEFAULT_SEEDS;
+  if (seeds < 1 || seeds > MOST_SEEDS)
+    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(REPRODUCE, 'seeds'));
+  const threads = threadsOf(o.workers);
+  const seed = o.seed ?? DEFAULTS.seed;
+  let result: Reproduction | undefined;
+  const exports = new Exports([
+    [o['export-json'], () => `${JSON.stringify(result, undefined, 2)}\n`],
+    [o['export-markdown'], () => `${[...reproductionMarkdown(result!)].join('\n')}\n`],
+  ]);
+  try {
+    const runs = await runsOf('letterRun', await letterRequests(seed, seeds), threads, 'reproduce', context);
+    result = await reproduction(publishedTables(), seed, seeds, runs);
+  } catch (error) {
+    exports.abort();
+    if (error instanceof Interrupted) return error.exitCode;
+    throw error;
+  }
+  await printLines(reproductionLines(result));
+  exports.write();
+  return EXIT.OK;
+}
