@@ -128,10 +128,11 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     });
   start(scene.tasks);
   const limit = host.cyclesOf(LIMIT);
+  const search: Search = { from: 0, lives: 0 };
   while (machine.core.now() < limit) {
     host.run(cycles(machine.core.now() + host.cyclesOf(LOOK)), () => failure !== undefined);
     if (failure !== undefined) throw new NoLifeError(failure);
-    const steps = findLife(trace.steps, machine, scene);
+    const steps = findLife(trace.steps, machine, scene, search);
     if (steps === undefined) continue;
     const context = { machine, steps, events: parseEventList([names], 'stat'), everything };
     return {
@@ -158,16 +159,25 @@ function openEvents({ sys, task }: ToolTask, names: string, { period }: Scene): 
   return undefined;
 }
 
-/** The steps of the first life that nothing else falls into, once it is over. */
-function findLife(steps: readonly Step[], machine: Machine, scene: Scene): readonly Step[] | undefined {
+/** How far a trace was searched, and how many lives there were in it. */
+interface Search {
+  from: number;
+  lives: number;
+}
+
+/** The steps of the first life that nothing else falls into, once it is over; the search goes on where it ended. */
+function findLife(steps: readonly Step[], machine: Machine, scene: Scene, search: Search): readonly Step[] | undefined {
   const who = side(machine.spec);
-  let lives = 0;
-  for (const [i, frame] of steps.entries()) {
-    if (frame.who !== who || frame.kind !== 'frame' || frame.text !== scene.frame || frame.until === Infinity) continue;
-    const inside = steps.slice(i).filter((s) => s.at < frame.until);
+  for (; search.from < steps.length; search.from++) {
+    const i = search.from;
+    const frame = steps[i]!;
+    if (frame.who !== who || frame.kind !== 'frame' || frame.text !== scene.frame) continue;
+    if (frame.until === Infinity) return undefined;
+    const end = steps.findIndex((s, j) => j > i && s.at >= frame.until);
+    const inside = steps.slice(i, end < 0 ? undefined : end);
     if (!scene.passes.every((fn) => inside.some((s) => s.who === who && s.text === fn))) continue;
     const life = [...causeOf(steps, i, scene, machine), ...inside];
-    if (lives++ >= scene.skip && undisturbed(life, machine, scene)) return life;
+    if (search.lives++ >= scene.skip && undisturbed(life, machine, scene)) return life;
   }
   return undefined;
 }

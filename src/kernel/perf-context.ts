@@ -97,93 +97,105 @@ export class PerfContexts {
   /** perf_install_in_context(): adds a fresh event; on a context that is on the CPU, everything is scheduled anew. */
   install(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.install(event);
-    const { ctx } = event;
-    const cpuctx = this.#cpuctx[ctx.kind];
-    const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
-    if (onCpu) this.#ctx_sched_out(ctx, EVENT.TIME);
-    event.tstamp = ctx.time;
-    if (event.group_leader === event)
-      (event.attr.pinned === true ? ctx.pinned_groups : ctx.flexible_groups).push(event);
-    else event.group_leader.sibling_list.push(event);
-    ctx.nr_events++;
-    if (!onCpu) return;
-    if (ctx !== cpuctx.ctx) cpuctx.task_ctx = ctx;
-    this.#ctx_resched(cpuctx, this.#eventType(event, ctx === cpuctx.ctx));
+    this.#locked(() => {
+      const { ctx } = event;
+      const cpuctx = this.#cpuctx[ctx.kind];
+      const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
+      if (onCpu) this.#ctx_sched_out(ctx, EVENT.TIME);
+      event.tstamp = ctx.time;
+      if (event.group_leader === event)
+        (event.attr.pinned === true ? ctx.pinned_groups : ctx.flexible_groups).push(event);
+      else event.group_leader.sibling_list.push(event);
+      ctx.nr_events++;
+      if (!onCpu) return;
+      if (ctx !== cpuctx.ctx) cpuctx.task_ctx = ctx;
+      this.#ctx_resched(cpuctx, this.#eventType(event, ctx === cpuctx.ctx));
+    });
   }
 
   /** perf_remove_from_context(); the members of a leader become events of their own, on the PMU if they are. */
   remove(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.remove(event);
-    const { ctx } = event;
-    const cpuctx = this.#cpuctx[ctx.kind];
-    this.#update_context_time(ctx);
-    this.#event_sched_out(event, cpuctx);
-    perf_event_set_state(event, PERF_EVENT_STATE.DEAD);
-    drop(event.group_leader.sibling_list, event);
-    for (const list of [ctx.pinned_groups, ctx.flexible_groups, ctx.pinned_active, ctx.flexible_active])
-      drop(list, event);
-    for (const member of event.sibling_list.splice(0)) {
-      member.group_leader = member;
-      const [groups, active] =
-        member.attr.pinned === true
-          ? [ctx.pinned_groups, ctx.pinned_active]
-          : [ctx.flexible_groups, ctx.flexible_active];
-      groups.push(member);
-      if (member.state === PERF_EVENT_STATE.ACTIVE) active.push(member);
-    }
-    if (--ctx.nr_events > 0 || ctx.is_active === 0) return;
-    ctx.is_active = 0;
-    if (cpuctx.task_ctx === ctx) cpuctx.task_ctx = undefined;
+    this.#locked(() => {
+      const { ctx } = event;
+      const cpuctx = this.#cpuctx[ctx.kind];
+      this.#update_context_time(ctx);
+      this.#event_sched_out(event, cpuctx);
+      perf_event_set_state(event, PERF_EVENT_STATE.DEAD);
+      drop(event.group_leader.sibling_list, event);
+      for (const list of [ctx.pinned_groups, ctx.flexible_groups, ctx.pinned_active, ctx.flexible_active])
+        drop(list, event);
+      for (const member of event.sibling_list.splice(0)) {
+        member.group_leader = member;
+        const [groups, active] =
+          member.attr.pinned === true
+            ? [ctx.pinned_groups, ctx.pinned_active]
+            : [ctx.flexible_groups, ctx.flexible_active];
+        groups.push(member);
+        if (member.state === PERF_EVENT_STATE.ACTIVE) active.push(member);
+      }
+      if (--ctx.nr_events > 0 || ctx.is_active === 0) return;
+      ctx.is_active = 0;
+      if (cpuctx.task_ctx === ctx) cpuctx.task_ctx = undefined;
+    });
   }
 
   /** _perf_event_enable(): also brings an event back from ERROR. */
   enable(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.enable(event);
-    const { ctx, group_leader } = event;
-    if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
-    const active = ctx.is_active !== 0;
-    this.#ctx_sched_out(ctx, EVENT.TIME);
-    perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
-    if (!active) return;
-    const cpuctx = this.#cpuctx[ctx.kind];
-    const leaderIsOff = group_leader !== event && group_leader.state !== PERF_EVENT_STATE.ACTIVE;
-    if (leaderIsOff || !this.#cpuMatches(event)) this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
-    else this.#ctx_resched(cpuctx, this.#eventType(event, ctx.task === undefined));
+    this.#locked(() => {
+      const { ctx, group_leader } = event;
+      if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
+      const active = ctx.is_active !== 0;
+      this.#ctx_sched_out(ctx, EVENT.TIME);
+      perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+      if (!active) return;
+      const cpuctx = this.#cpuctx[ctx.kind];
+      const leaderIsOff = group_leader !== event && group_leader.state !== PERF_EVENT_STATE.ACTIVE;
+      if (leaderIsOff || !this.#cpuMatches(event)) this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
+      else this.#ctx_resched(cpuctx, this.#eventType(event, ctx.task === undefined));
+    });
   }
 
   /** _perf_event_disable() */
   disable(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.disable(event);
-    const { ctx } = event;
-    if (event.state < PERF_EVENT_STATE.INACTIVE) return;
-    this.#update_context_time(ctx);
-    if (event.group_leader === event) this.#group_sched_out(event, ctx);
-    else this.#event_sched_out(event, this.#cpuctx[ctx.kind]);
-    perf_event_set_state(event, PERF_EVENT_STATE.OFF);
+    this.#locked(() => {
+      const { ctx } = event;
+      if (event.state < PERF_EVENT_STATE.INACTIVE) return;
+      this.#update_context_time(ctx);
+      if (event.group_leader === event) this.#group_sched_out(event, ctx);
+      else this.#event_sched_out(event, this.#cpuctx[ctx.kind]);
+      perf_event_set_state(event, PERF_EVENT_STATE.OFF);
+    });
   }
 
   /** __perf_event_period(): a new period, counted from now. */
   period(event: PerfEvent, value: number): void {
-    const { hw, pmu } = event;
-    hw.sample_period = value;
-    const active = event.state === PERF_EVENT_STATE.ACTIVE;
-    if (active) {
-      pmu.pmu_disable();
-      if (hw.interrupts === MAX_INTERRUPTS) this.#rate.unthrottle(event);
-      pmu.stop(event, PERF_EF.UPDATE);
-    }
-    hw.period_left = 0;
-    if (!active) return;
-    pmu.start(event, PERF_EF.RELOAD);
-    pmu.pmu_enable();
+    this.#locked(() => {
+      const { hw, pmu } = event;
+      hw.sample_period = value;
+      const active = event.state === PERF_EVENT_STATE.ACTIVE;
+      if (active) {
+        pmu.pmu_disable();
+        if (hw.interrupts === MAX_INTERRUPTS) this.#rate.unthrottle(event);
+        pmu.stop(event, PERF_EF.UPDATE);
+      }
+      hw.period_left = 0;
+      if (!active) return;
+      pmu.start(event, PERF_EF.RELOAD);
+      pmu.pmu_enable();
+    });
   }
 
   /** perf_event_read(): brings count and times up to now if the event is on this CPU. */
   read(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.read(event);
-    this.#update_context_time(event.ctx);
-    perf_event_update_time(event);
-    if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
+    this.#locked(() => {
+      this.#update_context_time(event.ctx);
+      perf_event_update_time(event);
+      if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
+    });
   }
 
   /** perf_event_task_sched_out() */
@@ -249,25 +261,27 @@ export class PerfContexts {
 
   /** perf_event_exec(): events that waited for the exec begin. */
   enable_on_exec(task: Task): void {
-    for (const kind of KINDS) {
-      const ctx = this.#ctxp.get(task)?.[kind];
-      if (ctx === undefined) continue;
-      this.#kernel.cpu.spend(FN.perf_event_exec);
-      this.#ctx_sched_out(ctx, EVENT.TIME);
-      let [type, enabled] = [0, false];
-      for (const event of this.#events(ctx)) {
-        type |= this.#eventType(event, false);
-        if (!event.enable_on_exec) continue;
-        event.enable_on_exec = false;
-        if (event.state >= PERF_EVENT_STATE.INACTIVE) continue;
-        perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
-        enabled = true;
+    this.#locked(() => {
+      for (const kind of KINDS) {
+        const ctx = this.#ctxp.get(task)?.[kind];
+        if (ctx === undefined) continue;
+        this.#kernel.cpu.spend(FN.perf_event_exec);
+        this.#ctx_sched_out(ctx, EVENT.TIME);
+        let [type, enabled] = [0, false];
+        for (const event of this.#events(ctx)) {
+          type |= this.#eventType(event, false);
+          if (!event.enable_on_exec) continue;
+          event.enable_on_exec = false;
+          if (event.state >= PERF_EVENT_STATE.INACTIVE) continue;
+          perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
+          enabled = true;
+        }
+        const cpuctx = this.#cpuctx[kind];
+        cpuctx.task_ctx = ctx;
+        if (enabled) this.#ctx_resched(cpuctx, type);
+        else this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
       }
-      const cpuctx = this.#cpuctx[kind];
-      cpuctx.task_ctx = ctx;
-      if (enabled) this.#ctx_resched(cpuctx, type);
-      else this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
-    }
+    });
   }
 
   /**
@@ -280,7 +294,7 @@ export class PerfContexts {
       this.#kernel.cpu.spend(FN.perf_event_exit_task);
       const cpuctx = this.#cpuctx[ctx.kind];
       if (cpuctx.task_ctx !== ctx) continue;
-      this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME);
+      this.#locked(() => this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME));
       cpuctx.task_ctx = undefined;
     }
     perf_event_task();
@@ -315,6 +329,14 @@ export class PerfContexts {
     for (const leader of ctx.flexible_groups) yield* groupMembers(leader);
   }
 
+  /** perf_ctx_lock(): with interrupts off, so that neither a tick nor a rotation finds contexts half scheduled. */
+  #locked(work: () => void): void {
+    const { cpu } = this.#kernel;
+    cpu.irqDisable();
+    work();
+    cpu.irqEnable();
+  }
+
   #eventType(event: PerfEvent, ofCpu: boolean): number {
     return (event.group_leader.attr.pinned === true ? EVENT.PINNED : EVENT.FLEXIBLE) | (ofCpu ? EVENT.CPU : 0);
   }
@@ -338,7 +360,7 @@ export class PerfContexts {
     const leaving = ctx.is_active & type;
     ctx.is_active &= ~type;
     if ((ctx.is_active & EVENT.ALL) === 0) ctx.is_active = 0;
-    if (ctx.nr_active === 0) return;
+    if (ctx.nr_active === 0 || (leaving & EVENT.ALL) === 0) return;
     const pmu = this.#pmuOf[ctx.kind];
     pmu.pmu_disable();
     if ((leaving & EVENT.PINNED) !== 0)
