@@ -218,7 +218,7 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'max',
         'x86_pmu.handle_irq',
         'derived',
-        "a PMI for two counters at once (ten exits), or one that met a tail; the letter's maximum met neither",
+        'the usual PMI, or in other seeds one for two counters (ten exits) or one that met the tail of exits',
       ),
       cell(
         'x86_pmu.handle_irq',

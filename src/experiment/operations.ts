@@ -75,7 +75,8 @@ export class OperationWatch {
   }
 
   /** Put between a kernel and its CPU; passes everything through. */
-  readonly tap = (cpu: Cpu, of: 'host' | 'guest'): Cpu => (of === this.#of ? new TappedCpu(cpu, this.#probe()) : cpu);
+  readonly tap = (cpu: Cpu, of: 'host' | 'guest'): Cpu =>
+    of === this.#of ? new TappedCpu(cpu, this.#probe(), false) : cpu;
 
   attach(machine: Machine): void {
     this.#machine = machine;
@@ -164,7 +165,7 @@ export class OperationWatch {
   }
 
   #accessOf(kind: 'rdmsr' | 'wrmsr', register: string, value: number | undefined): readonly Operation[] {
-    switch (register.replace(/\d+$/, '')) {
+    switch (stemOf(register)) {
       case 'IA32_PERF_GLOBAL_CTRL':
         return kind === 'rdmsr' ? NONE : [value === 0 ? 'disable GLOBAL_CTRL' : 'enable GLOBAL_CTRL'];
       case 'IA32_FIXED_CTR_CTRL': {
@@ -187,6 +188,14 @@ export class OperationWatch {
     }
     return NONE;
   }
+}
+
+const STEMS = new Map<string, string>();
+/** The name of a register without its number. */
+function stemOf(register: string): string {
+  let stem = STEMS.get(register);
+  if (stem === undefined) STEMS.set(register, (stem = register.replace(/\d+$/, '')));
+  return stem;
 }
 
 const NONE: readonly Operation[] = [];

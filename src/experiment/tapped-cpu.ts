@@ -16,12 +16,15 @@ export class TappedCpu implements Cpu {
   readonly caps: PmuCaps;
   readonly #cpu: Cpu;
   readonly #probe: Probe;
+  readonly #passes: boolean;
   readonly #frames: OpenStep[] = [];
 
-  constructor(cpu: Cpu, probe: Probe) {
+  /** `passes` false: nobody asks for calls and surcharges, of which there are more than of everything else. */
+  constructor(cpu: Cpu, probe: Probe, passes = true) {
     this.caps = cpu.caps;
     this.#cpu = cpu;
     this.#probe = probe;
+    this.#passes = passes;
   }
 
   rdmsr(msr: number): number {
@@ -68,12 +71,14 @@ export class TappedCpu implements Cpu {
   }
 
   spend(fn: number, times?: number): void {
+    if (!this.#passes) return this.#cpu.spend(fn, times);
     const step = this.#probe.begin('call', nameOf(fn));
     this.#cpu.spend(fn, times);
     step.end();
   }
 
   spendFor(fn: number, cost: Cycles): void {
+    if (!this.#passes) return this.#cpu.spendFor(fn, cost);
     const step = this.#probe.begin('surcharge', nameOf(fn));
     this.#cpu.spendFor(fn, cost);
     step.end();
@@ -118,10 +123,12 @@ const MSR_NAMES = new Map(Object.entries(MSR).map(([name, number]) => [number as
 
 /** The SDM's name of a PMU register. */
 function msrName(msr: number): string {
-  const name = MSR_NAMES.get(msr);
+  let name = MSR_NAMES.get(msr);
   if (name !== undefined) return name;
   const register = decodePmuMsr(msr);
   if (register === undefined) return `MSR 0x${msr.toString(16)}`;
   const idx = 'idx' in register ? register.idx : 0;
-  return MSR_NAMES.get(msr - idx)!.replace(/0$/, String(idx));
+  name = MSR_NAMES.get(msr - idx)!.replace(/0$/, String(idx));
+  MSR_NAMES.set(msr, name);
+  return name;
 }
