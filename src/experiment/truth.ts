@@ -2,13 +2,14 @@
  * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample between.
  * Not modelled: what the kernel retires on its behalf; of an event for both rings this is the part of user space.
  */
-import { CYCLES, eventSource, eventVector } from '../arch/events.ts';
+import { CYCLES, eventSource, eventVector, NR_EVENTS } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
+import { LOOP, type Image } from '../workload/image.ts';
 import type { InstructionTruth, SymbolTruth } from '../workload/ledger.ts';
 import { workloadSeed, type Workload } from './executable.ts';
 import { originOf } from './spec-text.ts';
@@ -63,6 +64,7 @@ export function groundTruth(
       lost: 0,
       throttled: 0,
       weights,
+      ...steadyLoop(image, column, sum, scale),
       origin: originOf(spec, run),
     };
   });
@@ -90,6 +92,23 @@ function executed({ image }: Workload, spec: MachineSpec, run: number): ReturnTy
   cursor.arm([CYCLES]);
   cursor.advance(new Float64Array([Infinity]));
   return cursor;
+}
+
+/**
+ * Length in events of the loop that retires most of them, if all its iterations are alike: a period may keep step with it.
+ * A loop in which anything is left to chance has none.
+ */
+function steadyLoop({ tables: t }: Image, column: number, total: number, scale: number): { loop?: number } {
+  const nested = (v: number): boolean => {
+    for (let i = t.nested0[v]!; i < t.nested0[v + 1]!; i++) if (t.nestedFrom[i]! < t.nestedTo[i]!) return true;
+    return t.s0[v]! < t.s1[v]!;
+  };
+  for (let v = 0; v < t.nodes; v++) {
+    const whole = t.plain[v * NR_EVENTS + column]!;
+    if (t.kind[v] === LOOP && t.trip[v]! > 1 && 2 * whole >= total && !nested(v))
+      return { loop: (whole * scale) / t.trip[v]! };
+  }
+  return {};
 }
 
 /** What a place is called in a profile of that granularity, as profile/build.ts calls a sample's. */

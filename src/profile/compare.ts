@@ -103,15 +103,16 @@ export function compareProfiles(
   const every = alignRows(operandRuns.flat(), merges);
   const aligned = every.map((row) => ({ ...row, weights: sumsBy(row.weights, operandRuns) }));
   const rows = aligned.length > MOST_ROWS ? poolRare(aligned, profiles) : aligned;
+  const loop = profiles.find(isExact)?.loop;
   const shares = profiles.map((profile, i) => {
     const weights = new Map(rows.map((row) => [rowKey(row), row.weights[i]!]));
-    return sharesOf(profile, weights, operandRuns[i]!.length);
+    return sharesOf(profile, weights, operandRuns[i]!.length, loop);
   });
   let at = 0;
   const runShares = operandRuns.map((runs) =>
     runs.map((run) => {
       const column = at++;
-      return sharesOf(run, new Map(every.map((row) => [rowKey(row), row.weights[column]!])), 1);
+      return sharesOf(run, new Map(every.map((row) => [rowKey(row), row.weights[column]!])), 1, loop);
     }),
   );
   const operands = profiles.map((profile, i): ComparedOperand => {
@@ -185,7 +186,12 @@ function sumsBy(weights: readonly number[], operandRuns: readonly (readonly Prof
   return operandRuns.map((runs) => runs.reduce((sum) => sum + weights[at++]!, 0));
 }
 
-function sharesOf(profile: Profile, weights: ReadonlyMap<string, number>, seeds: number): Shares {
+function sharesOf(
+  profile: Profile,
+  weights: ReadonlyMap<string, number>,
+  seeds: number,
+  loop: number | undefined,
+): Shares {
   const { event, lost, throttled, samples = UNKNOWN, sampling } = profile;
   const periods = sampling?.periods;
   const circumstances: Circumstances = {
@@ -193,6 +199,7 @@ function sharesOf(profile: Profile, weights: ReadonlyMap<string, number>, seeds:
     lost,
     throttled,
     fixedPeriod: periods && periods.frequency === undefined ? periods.first : undefined,
+    loop,
     seeds,
   };
   if (isExact(profile)) return { exact: true, weights, circumstances };

@@ -34,6 +34,8 @@ export interface Profile {
   readonly throttled: number;
   /** Event counts by profileKey(). */
   readonly weights: ReadonlyMap<string, number>;
+  /** Events in an iteration of the program's main loop, if all are alike; only truth knows. */
+  readonly loop?: number;
   /** How the samples were taken; only recordings know. */
   readonly sampling?: Sampling;
   /** Weight by call stack, if asked for; only recordings and folded stacks know. */

@@ -1,6 +1,7 @@
 /** gperf compare as a command: operands, choices among them, and how it says no. */
 import { expect } from 'chai';
 import { resolve } from 'node:path';
+import { canRecord } from '../perfdata/real-perf.ts';
 import { place, type Place } from './e2e.ts';
 
 const RFC = resolve('fixtures/compare/rfc.txt');
@@ -148,6 +149,43 @@ describe('gperf compare', function () {
       expect(stderr).to.match(message);
       expect(status).to.equal(code);
     });
+
+  describe('of recordings that real perf made', () => {
+    const PROGRAM = `
+static volatile unsigned long s;
+__attribute__((noinline)) void foo(int n) { for (int i = 0; i < n; i++) s += i; }
+__attribute__((noinline)) void bar(int n) { for (int i = 0; i < n; i++) s ^= i; }
+int main(void) { for (int i = 0; i < 60000; i++) { foo(1000); bar(BAR); } return 0; }
+`;
+    before(async function () {
+      if (!canRecord) this.skip();
+      p.write('p.c', PROGRAM);
+      for (const [name, bar] of [
+        ['one', 1000],
+        ['two', 1000],
+        ['changed', 3000],
+      ] as const) {
+        const built = await p.run('gcc', ['-O1', `-DBAR=${bar}`, '-o', 'p', 'p.c']);
+        if (built.status !== 0) this.skip();
+        await p.run('perf', ['record', '-q', '-e', 'cpu-clock:u', '-F', '3000', '-o', `${name}.data`, './p']);
+      }
+    });
+
+    it('the same program twice differs by no more than noise, or little more', async () => {
+      const { stdout, status } = await p.gperf('compare -q one.data two.data --fail-if material');
+      expect(stdout).to.match(/^two\.data and one\.data are (indistinguishable|different but small)/);
+      expect(status).to.equal(0);
+    });
+
+    it('a change is found, and where', async () => {
+      const { stdout } = await p.gperf('compare one.data changed.data');
+      expect(stdout).to.match(
+        /^changed\.data and one\.data are materially different, driven by (foo|bar) .* and (foo|bar) /,
+      );
+      expect(stdout).to.match(/^# Event 'cpu-clock:u'$/m);
+      expect(stdout).to.match(/\*  p +bar$/m);
+    });
+  });
 
   it('says where a damaged recording ends', async () => {
     p.write('cut.data', p.read('a.data').subarray(0, 2000));

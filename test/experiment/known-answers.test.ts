@@ -88,6 +88,13 @@ describe('workloads with known answers', () => {
     expect(locked.samples).to.be.within(2795, 2805);
     expect(Math.max(...['a', 'b', 'c', 'd'].map(locked.seen))).to.be.above(90);
     expect(locked.error).to.be.above(55);
+    expect(locked.compared.pairs[0]!.comparison.warnings).to.deep.include({
+      kind: 'Resonance',
+      which: 'a',
+      period: 1_000_000,
+      loop: 10_000,
+      places: 1,
+    });
     const free = await sample('aliasing 1', { period: 1_000_033 });
     expect(free.compared.pairs[0]!.comparison.verdict.kind).to.equal('indistinguishable');
   });
