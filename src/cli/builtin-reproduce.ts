@@ -2,6 +2,8 @@
 import { letterRequests, publishedTables, reproduction } from '../experiment/reproduce.ts';
 import { DEFAULTS } from '../experiment/setup.ts';
 import { nearest } from '../nearest.ts';
+import { pageHtml } from '../report/html/page.ts';
+import { reproducePage } from '../report/reproduce-page.ts';
 import { reproductionLines, reproductionMarkdown } from '../report/reproduce.ts';
 import type { Reproduction } from '../uapi/reproduction.ts';
 import { parseArgs } from './args.ts';
@@ -10,6 +12,7 @@ import { EXIT, UsageError } from './errors.ts';
 import { Exports } from './export.ts';
 import { optionUsage } from './help.ts';
 import { REPRODUCE } from './options/reproduce.ts';
+import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
 import { Interrupted, runsOf, threadsOf } from './runs.ts';
 
@@ -36,6 +39,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   let result: Reproduction | undefined;
   const exports = new Exports([
     [o['export-json'], () => `${JSON.stringify(result, undefined, 2)}\n`],
+    [o['export-html'], () => pageHtml(reproducePage(result!, pageOptions(['reproduce'], argv, context)))],
     [o['export-markdown'], () => `${[...reproductionMarkdown(result!)].join('\n')}\n`],
   ]);
   try {

@@ -29,6 +29,11 @@ export function ruledTable(title: string, columns: readonly RuledColumn[], note:
   };
 }
 
+/** Letters from which a cell is a sentence, which may be broken into lines. */
+const SENTENCE = 32;
+const wordsOf = (rows: readonly (readonly Cell[])[], column: number): 'text' | 'prose' =>
+  rows.some((cells) => cells[column]!.text.length >= SENTENCE) ? 'prose' : 'text';
+
 /** A grid; `heads` are the titles of its first column and, where rows stand below headings, of a column for these before it. */
 export function gridTable({ title, columns, left = [], rows }: Grid, heads: readonly string[]): Table {
   const grouped = rows.some(({ heading }) => heading === true);
@@ -53,7 +58,7 @@ export function gridTable({ title, columns, left = [], rows }: Grid, heads: read
     title,
     columns: titles.map((column, i) => ({
       title: column,
-      kind: i === 0 ? 'name' : i <= first || left.includes(i - first) ? 'text' : 'number',
+      kind: i === 0 ? 'name' : i <= first || left.includes(i - first) ? wordsOf(shown, i) : 'number',
     })),
     rows: shown,
   };

@@ -3,7 +3,7 @@ import type { ReproducedFigure, ReproducedTable, Reproduction } from '../uapi/re
 import { gridLines, gridMarkdown, ratio, whole, type Grid } from './grid.ts';
 
 /** A figure in its table's unit. */
-function text(value: number, { unit }: ReproducedTable, { row }: ReproducedFigure): string {
+export function figureText(value: number, { unit }: ReproducedTable, { row }: ReproducedFigure): string {
   if (unit === '%') return value.toFixed(2);
   if (unit === 'times' && value < 1000) return value.toFixed(0);
   return row === 'MB' ? value.toFixed(3) : whole(value);
@@ -21,11 +21,11 @@ export function reproducedGrid(table: ReproducedTable): Grid {
         f.row,
         f.column,
         f.statistic,
-        f.published === undefined ? '' : text(f.published, table, f),
-        text(f.simulated.median, table, f),
+        f.published === undefined ? '' : figureText(f.published, table, f),
+        figureText(f.simulated.median, table, f),
         f.simulated.low === f.simulated.high
           ? ''
-          : `${text(f.simulated.low, table, f)} .. ${text(f.simulated.high, table, f)}`,
+          : `${figureText(f.simulated.low, table, f)} .. ${figureText(f.simulated.high, table, f)}`,
         f.ratio === undefined ? '' : ratio(f.ratio),
         f.verdict,
         f.reason,

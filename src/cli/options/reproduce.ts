@@ -1,10 +1,10 @@
 /** gperf reproduce's options: a command perf cannot have. */
-import { MACHINE_OPTIONS, TABLE_EXPORTS } from './machine.ts';
+import { EXPORT_OPTIONS, MACHINE_OPTIONS } from './machine.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
   { name: 'seeds', kind: 'unsigned', arg: 'n', help: 'runs of each experiment (default: 10)' },
-  ...TABLE_EXPORTS.filter(({ name }) => name !== 'export-csv'),
+  ...EXPORT_OPTIONS.filter(({ name }) => name !== 'export-csv'),
   ...MACHINE_OPTIONS.filter(({ name }) => name === 'workers' || name === 'seed'),
 ] as const satisfies readonly OptionSpec[];
 

@@ -64,6 +64,8 @@ export function axisText(value: number): string {
 
 const LINE = 17;
 const BAR = 11;
+/** Letters of a value for which there is room. */
+const ROOM = 7;
 
 const labels = ({ subjects }: Bars): string[] =>
   subjects.every(({ label }) => label.length <= 12)
@@ -77,9 +79,12 @@ const words = (label: string, { text, interval }: Estimate): string =>
 export function barChart(chart: Bars, hues: Hues): Markup {
   const short = labels(chart);
   const axisOf = chart.dots === true ? powersOfTen : fromZero;
-  const { ticks, at } = axisOf(chart.rows.flatMap(({ mark, bars }) => [mark, ...bars].flatMap((e) => e ?? [])));
+  const { ticks, at } = axisOf(
+    chart.rows.flatMap(({ mark, marks = [], bars }) => [mark, ...marks, ...bars].flatMap((e) => e ?? [])),
+  );
   const axis = markup`<div class="axis" aria-hidden="true"><span></span><div class="group"><span class="unit">${chart.unit}</span><svg class="plot" height="18">${ticks.map((tick) => markup`<text x="${at(tick)}" y="13">${axisText(tick)}</text>`)}</svg><span></span></div></div>`;
-  return markup`<figure class="bars">
+  const longest = Math.max(0, ...chart.rows.flatMap(({ bars }) => bars.map((e) => e?.text.length ?? 0)));
+  return markup`<figure class="bars${longest > ROOM && ' long'}">
 <figcaption>${chart.title}</figcaption>
 <ul class="legend">${chart.subjects.map((subject, i) => markup`<li><i class="swatch ${hues.of(subject)}"></i>${short[i] === subject.label ? '' : markup`<b>${short[i]}</b> `}${subject.label}</li>`)}${
     chart.mark !== undefined && markup`<li><i class="swatch mark"></i>${chart.mark}</li>`
@@ -93,32 +98,43 @@ ${chart.note !== undefined && markup`<p class="note">${chart.note}</p>`}
 }
 
 function barGroup(row: BarRow, chart: Bars, short: readonly string[], { ticks, at }: Axis, hues: Hues): Markup {
-  const top = chart.mark === undefined ? 0 : LINE;
+  const across = chart.mark !== undefined && row.marks === undefined;
+  const top = across ? LINE : 0;
   const height = top + LINE * row.bars.length;
   const told = [
     ...(row.mark && chart.mark !== undefined ? [words(chart.mark, row.mark)] : []),
-    ...row.bars.flatMap((e, i) => (e ? [words(chart.subjects[i]!.label, e)] : [])),
+    ...row.bars.flatMap((e, i) => (e ? [barWords(chart, row, e, i)] : [])),
   ];
   const bars = row.bars.map((e, i) => {
     if (!e) return '';
     const middle = top + LINE * i + LINE / 2;
+    const beside = row.marks?.[i];
     const whisker =
       e.low === undefined || e.high === undefined
         ? ''
         : markup`<g class="whisker"><line x1="${at(e.low)}" x2="${at(e.high)}" y1="${middle}" y2="${middle}"/><line x1="${at(e.low)}" x2="${at(e.low)}" y1="${middle - 3}" y2="${middle + 3}"/><line x1="${at(e.high)}" x2="${at(e.high)}" y1="${middle - 3}" y2="${middle + 3}"/></g>`;
-    return markup`<g><title>${words(chart.subjects[i]!.label, e)}</title>${barOrDot(at(e.value), middle, hues.of(chart.subjects[i]!), chart.dots === true)}${whisker}</g>`;
+    return markup`<g><title>${barWords(chart, row, e, i)}</title>${barOrDot(at(e.value), middle, hues.of(chart.subjects[i]!), chart.dots === true)}${whisker}${beside && markup`<g class="mark">${diamond(at(beside.value), middle)}</g>`}</g>`;
   });
   const mark =
     row.mark &&
-    markup`<g class="mark"><title>${words(chart.mark ?? '', row.mark)}</title><line x1="${at(row.mark.value)}" x2="${at(row.mark.value)}" y1="${LINE / 2}" y2="${height}"/><svg x="${at(row.mark.value)}" y="${LINE / 2}" overflow="visible"><path d="M0-5 5 0 0 5-5 0z"/></svg></g>`;
+    markup`<g class="mark"><title>${words(chart.mark ?? '', row.mark)}</title><line x1="${at(row.mark.value)}" x2="${at(row.mark.value)}" y1="${LINE / 2}" y2="${height}"/>${diamond(at(row.mark.value), LINE / 2)}</g>`;
   const column = (name: string, first: string | undefined, rest: readonly (string | undefined)[]): Markup =>
-    markup`<ul class="${name}" aria-hidden="true">${[...(chart.mark === undefined ? [] : [first]), ...rest].map((text) => markup`<li>${text}</li>`)}</ul>`;
+    markup`<ul class="${name}" aria-hidden="true">${[...(across ? [first] : []), ...rest].map((text) => markup`<li>${text}</li>`)}</ul>`;
   return markup`<div class="row"><div class="name"><code>${row.name}</code>${row.detail !== undefined && markup` <small>${row.detail}</small>`}</div><div class="group">${column('labels', chart.mark, short)}<svg class="plot" height="${height}" role="img" aria-label="${`${row.name}: ${told.join('; ')}`}"><g class="grid">${ticks.map((tick) => markup`<line x1="${at(tick)}" x2="${at(tick)}" y1="0" y2="100%"/>`)}</g>${bars}${mark}</svg>${column(
     'values',
     row.mark?.text,
     row.bars.map((e) => e?.text),
   )}</div></div>
 `;
+}
+
+const diamond = (x: string, y: number): Markup =>
+  markup`<svg x="${x}" y="${y}" overflow="visible"><path d="M0-5 5 0 0 5-5 0z"/></svg>`;
+
+/** What a bar says, and the mark on it. */
+function barWords({ subjects, mark = '' }: Bars, { marks }: BarRow, e: Estimate, i: number): string {
+  const beside = marks?.[i];
+  return words(subjects[i]!.label, e) + (beside ? `, ${words(mark, beside)}` : '');
 }
 
 /** A bar to a place; or a dot there, on a line that leads to it. */

@@ -12,6 +12,8 @@ export interface Page {
   readonly command: string;
   /** Name and version of the program. */
   readonly generator: string;
+  /** How to read all of it: a paragraph each. */
+  readonly about?: readonly string[] | undefined;
   readonly findings: readonly Finding[];
   readonly cautions: readonly Caution[];
   readonly sections: readonly Section[];
@@ -67,8 +69,8 @@ export interface Column {
   readonly title: string;
   /** Neighbours of one group share a heading above theirs. */
   readonly group?: string | undefined;
-  /** `name` is what the row is about and stays in sight; `text` is flush left, `number` flush right. */
-  readonly kind: 'name' | 'text' | 'number';
+  /** `name` is what the row is about and stays in sight; `text` is flush left, `prose` wraps, `number` is flush right. */
+  readonly kind: 'name' | 'text' | 'prose' | 'number';
   /** What the figure means, for those who ask. */
   readonly meaning?: string | undefined;
 }
@@ -102,7 +104,10 @@ export interface Bars {
 export interface BarRow {
   readonly name: string;
   readonly detail?: string | undefined;
+  /** Marked across all bars. */
   readonly mark?: Estimate | undefined;
+  /** Marked on each bar alone, in place of that. */
+  readonly marks?: readonly (Estimate | undefined)[] | undefined;
   /** By subject. */
   readonly bars: readonly (Estimate | undefined)[];
 }

@@ -53,7 +53,10 @@ export function pageHtml(page: Page): string {
 <nav id="tools" aria-label="Page"></nav>
 </header>
 <main>
-${page.findings.length > 0 && findings(page.findings)}
+${page.about?.map(
+  (paragraph) => markup`<p class="about lead-in">${paragraph}</p>
+`,
+)}${page.findings.length > 0 && findings(page.findings)}
 ${page.cautions.length > 0 && cautions(page.cautions)}
 ${page.sections.map((section) => sectionOf(section, hues))}
 </main>

@@ -65,9 +65,12 @@ thead th{font:600 .82rem/1.3 var(--serif);color:var(--quiet);border-bottom-color
 .begins{border-left:1px solid var(--rule)}
 th:first-child,td:first-child{padding-left:0}
 .number{text-align:right}
+td.prose{white-space:normal;min-width:20rem;font-family:var(--serif);font-size:.86rem}
+.lead-in{margin:1rem 0 0}
+.lead-in+.lead-in{margin-top:.3rem}
 tbody th{font-weight:400}
 .name code{overflow-wrap:anywhere}
-table .name{white-space:normal;min-width:9rem;max-width:30rem}
+table .name{white-space:normal;min-width:12rem;max-width:30rem}
 tbody tr:hover{background:var(--raised)}
 thead button{border:0;padding:0;font:inherit;color:inherit;text-align:inherit;background:none}
 thead button::after,thead .number button::before{content:"";display:inline-block;width:1em;text-align:center}
@@ -95,6 +98,7 @@ ${HUES.map((name) => `.swatch.${name}{background:var(--${name})}rect.${name},cir
 .row,.axis{display:grid;grid-template-columns:minmax(9rem,17rem) 1fr;gap:0 1rem}
 .row{padding:.4rem 0;border-top:1px solid var(--rule)}
 .group{display:grid;grid-template-columns:6.6rem 1fr 4.4rem;gap:0 .6rem;min-width:0}
+.long .group{grid-template-columns:6.6rem 1fr 5.6rem}
 .row .name{font-size:.9rem;line-height:1.35;overflow-wrap:anywhere;min-width:0}
 .row .name small{overflow-wrap:anywhere}
 .labels,.values{margin:0;padding:0;list-style:none;font-size:.74rem;line-height:17px;color:var(--quiet);white-space:nowrap;text-align:right}
@@ -153,7 +157,8 @@ header{grid-template-columns:1fr}
 .axis>span{display:none}
 .row .name{margin-bottom:.15rem}
 .group{grid-template-columns:5rem 1fr 3.5rem;gap:0 .45rem}
-.labels{font-size:.68rem}
+.long .group{grid-template-columns:5rem 1fr 4.4rem}
+.labels,.long .values{font-size:.68rem}
 .track{grid-template-columns:5.2rem 1fr;gap:0 .45rem}
 .axis .unit{grid-column:1/-1;text-align:left}
 .axis .plot{grid-column:2}
