@@ -400,7 +400,7 @@ export const RECORDINGS: Readonly<
     {
       readonly samples: readonly [Verdict, string];
       readonly profile: string;
-      /** Samples that say one thing. */ readonly cluster: number;
+      /** Samples that may say one thing. */ readonly cluster: number;
     }
   >
 > = {
@@ -409,7 +409,7 @@ export const RECORDINGS: Readonly<
       'calibrated',
       'two a tick, the event throttled for the rest: one constant, the mean of the IPIs (host.ipi=warm)',
     ],
-    profile: 'two samples at nearly one address each tick: 2,600 independent ones, a point of noise at 37 %',
+    profile: '5,200 samples, in pairs a few instructions apart: up to a point of noise at 37 %',
     cluster: 2,
   },
   v2: {
