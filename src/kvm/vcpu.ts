@@ -79,6 +79,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #until = 0 as Cycles;
   /** Where in ring 3 the guest was when the host took the CPU from it. */
   #preempted: Regs | undefined;
+  /** Where in ring 3 the guest goes on when entered: an interrupt that waited for VM-entry finds it there. */
+  #resumeAt: Regs | undefined;
 
   /** Throws VcpuRefused. */
   constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail, options: VcpuOptions = {}) {
@@ -125,7 +127,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   /** KVM_RUN until the host wants the core, the guest halts, or the time is over. */
   run(_cpu: Cpu, until: Cycles): void {
     this.#until = until;
-    this.#enter();
+    this.#enterAt(this.#preempted);
     this.#reset?.();
     this.#reset = undefined;
     // What came meanwhile goes in with the entry: a guest that halted need not halt once more to see it.
@@ -144,13 +146,14 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#vmExit(nmi ? 'EXCEPTION_NMI' : 'EXTERNAL_INTERRUPT');
     const at = KERNEL_SYMBOLS[FN.vmx_vcpu_run]!;
     const ip = address(at.address + (at.size >> 1));
+    const where = this.#resumeAt ?? regs;
     // An NMI is served right behind VM-exit, with the guest's registers still in place.
     if (!nmi) this.#putGuest();
-    this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: regs.cpl, ip: regs.ip } });
+    this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: where.cpl, ip: where.ip } });
     if (nmi) this.#putGuest();
     this.#core.openInterrupts();
-    this.#enter();
-    this.#inject(regs);
+    this.#enterAt(where);
+    this.#inject(where);
   }
 
   needResched(): boolean {
@@ -393,6 +396,13 @@ export class Vcpu implements Cpu, Software, TaskBody {
       this.#vpmu.loadGuest();
     }
     this.#vmEnter();
+  }
+
+  #enterAt(where: Regs | undefined): void {
+    const outer = this.#resumeAt;
+    this.#resumeAt = where;
+    this.#enter();
+    this.#resumeAt = outer;
   }
 
   #serveRequests(): void {

@@ -116,6 +116,8 @@ class TappedVcpu extends Vcpu {
 export interface Served {
   readonly vector: Vector;
   readonly when: Cycles;
+  /** The ring it interrupted. */
+  readonly cpl: 0 | 3;
   readonly accesses: readonly string[];
 }
 
@@ -130,7 +132,7 @@ class GuestKernel extends Kernel {
     const when = this.cpu.now();
     this.#tap();
     super.interrupt(vector, regs);
-    this.served.push({ vector, when, accesses: this.#tap() });
+    this.served.push({ vector, when, cpl: regs.cpl, accesses: this.#tap() });
   }
 }
 

@@ -296,6 +296,14 @@ describe('kvm/vpmu/mediated', () => {
       expect(pmis).to.be.within(expected * 0.97, expected * 1.05);
     });
 
+    it('that meets a VM-entry interrupts what the guest goes on with, and not what entered it', () => {
+      const guest = new Guest('mediated', sampling(100_003), { machine: cascadelakeAp });
+      guest.pass(1000 * MS);
+      const rings = guest.guest.served.filter(({ vector }) => vector === 'NMI').map(({ cpl }) => cpl);
+      expect(rings).to.have.length.above(20_000);
+      expect(rings).to.not.include(0);
+    });
+
     it("an NMI that comes while the guest has the registers is nobody's PMI", () => {
       inGuest(cascadelakeAp, (kernel, on) => {
         const { core, host, vcpu } = on;
