@@ -118,6 +118,10 @@ function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec
 function frequency(text: string, specs: readonly MachineSpec[]): number {
   const freq = parseFreq(text);
   const limit = Math.min(...specs.map(sampleRateLimit));
+  if (freq !== 'max' && freq > limit)
+    process.stderr.write(
+      `warning: Maximum frequency rate (${limit} Hz) exceeded, throttling from ${freq} Hz to ${limit} Hz.\n`,
+    );
   return freq === 'max' ? limit : Math.min(freq, limit);
 }
 

@@ -1,5 +1,6 @@
 /** gperf reproduce: a published set of tables run again, figure by figure. */
 import { letterRequests, publishedTables, reproduction } from '../experiment/reproduce.ts';
+import { LiveLock } from '../experiment/run.ts';
 import { DEFAULTS } from '../experiment/setup.ts';
 import { nearest } from '../nearest.ts';
 import { pageHtml } from '../report/html/page.ts';
@@ -8,7 +9,7 @@ import { reproductionLines, reproductionMarkdown } from '../report/reproduce.ts'
 import type { Reproduction } from '../uapi/reproduction.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { EXIT, UsageError } from './errors.ts';
+import { EXIT, InputError, UsageError } from './errors.ts';
 import { Exports } from './export.ts';
 import { optionUsage } from './help.ts';
 import { REPRODUCE } from './options/reproduce.ts';
@@ -48,6 +49,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   } catch (error) {
     exports.abort();
     if (error instanceof Interrupted) return error.exitCode;
+    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
     throw error;
   }
   await printLines(reproductionLines(result));

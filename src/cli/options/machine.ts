@@ -31,7 +31,7 @@ export const MACHINE_OPTIONS = [
     name: 'workers',
     kind: 'text',
     arg: 'n or auto',
-    help: 'threads that simulate the vCPUs; the result is the same with any number',
+    help: 'threads that simulate; the result is the same with any number',
     own: true,
   },
   { name: 'seed', kind: 'text', arg: 'text', help: 'root of all random streams', env: 'GPERF_SEED', own: true },
