@@ -77,6 +77,13 @@ describe('html page in chromium', function () {
     await page.evaluate(`${frame}.dispatchEvent(new MouseEvent('click', { bubbles: true }))`);
     expect(await page.evaluate(`${frame}.getAttribute('width')`)).to.equal('100%');
     expect(await page.evaluate(`document.querySelector('.told').textContent`)).to.contain('main: 96.50 %');
+    const keys = ['Escape', 'ArrowUp', 'ArrowUp', 'ArrowUp', 'ArrowUp', 'ArrowUp', 'ArrowRight', 'ArrowDown', 'Enter'];
+    for (const key of keys)
+      await page.evaluate(
+        `document.querySelector('.graph').dispatchEvent(new KeyboardEvent('keydown', { key: '${key}', bubbles: true }))`,
+      );
+    expect(await page.evaluate(`document.querySelector('.frame.here text').textContent`)).to.equal('main');
+    expect(await page.evaluate(`${frame}.getAttribute('width')`)).to.equal('100%');
     const type = `(() => { const i = document.querySelector('.search input'); i.value = 'RANDOM_r'; i.dispatchEvent(new Event('input')); })()`;
     await page.evaluate(type);
     expect(await page.evaluate(`document.querySelectorAll('.frame.found').length`)).to.equal(3);

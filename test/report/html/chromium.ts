@@ -55,6 +55,7 @@ export class Chromium {
         '--headless',
         '--no-sandbox',
         '--disable-gpu',
+        '--disable-dev-shm-usage',
         '--hide-scrollbars',
         '--no-first-run',
         '--disable-background-networking',
@@ -63,6 +64,9 @@ export class Chromium {
       ],
       { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: this.#home } },
     );
+    this.#process.once('exit', (status) => {
+      for (const { failed } of this.#waiting.values()) failed(new Error(`${program} ended with ${status}`));
+    });
     let rest = Buffer.alloc(0);
     (this.#process.stdio[4] as Readable).on('data', (chunk: Buffer) => {
       rest = Buffer.concat([rest, chunk]);
@@ -145,7 +149,7 @@ export class Chromium {
 
   async close(): Promise<void> {
     const exited = new Promise((resolve) => this.#process.once('exit', resolve));
-    await this.#send('Browser.close');
+    this.#send('Browser.close').catch(() => undefined);
     await exited;
     rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -1,9 +1,12 @@
 // Flame graphs: press a frame to see it as wide as the graph, press it again or Escape to see all; a search marks frames by
-// their names. All graphs of a figure follow, so that the same frame can be seen in each.
+// their names. With the keyboard, arrows go from frame to frame and Enter presses one. All graphs of a figure follow, so that
+// the same frame can be seen in each.
 
 /** Pixels below which a name is not worth its place, and of one of its letters. */
 const LEAST = 28;
 const LETTER = 7.1;
+/** Pixels of callers that stay in sight below a frame. */
+const BELOW = 57;
 
 interface Box {
   readonly element: SVGSVGElement;
@@ -27,6 +30,17 @@ const boxOf = (element: SVGSVGElement): Box => {
     x: Number.parseFloat(element.getAttribute('x')!),
     width: Number.parseFloat(element.getAttribute('width')!),
   };
+};
+
+/** Where an arrow leads from a frame: to its first callee, its caller, or the next frame of its level. */
+const neighbour = (boxes: readonly Box[], at: number, key: string): Box | undefined => {
+  const from = boxes[at];
+  const level = (box: Box): boolean => box.element.getAttribute('y') === from?.element.getAttribute('y');
+  if (key === 'ArrowUp') return boxes.find((box) => box.up === from?.id);
+  if (key === 'ArrowDown') return boxes.find((box) => box.id === from?.up);
+  if (key === 'ArrowRight') return boxes.slice(at + 1).find(level);
+  if (key === 'ArrowLeft') return boxes.slice(0, at).findLast(level);
+  return undefined;
 };
 
 for (const figure of document.querySelectorAll('.flames')) {
@@ -66,7 +80,16 @@ for (const figure of document.querySelectorAll('.flames')) {
         element.setAttribute('width', below ? '100%' : `${(w * 100) / width}%`);
       }
       cut(graph);
+      // What is tall is scrolled up from its root, by numbers below zero.
+      const height = graph.element.clientHeight;
+      graph.element.parentElement!.scrollTop = to
+        ? Math.min(0, BELOW - height + Number(to.element.getAttribute('y')))
+        : 0;
     }
+  };
+  const press = (id: string | undefined): void => {
+    zoom(id === zoomed ? undefined : id);
+    tell(id);
   };
 
   const tell = (id: string | undefined): void => {
@@ -83,14 +106,24 @@ for (const figure of document.querySelectorAll('.flames')) {
   const frameAt = (event: Event): string | undefined =>
     (event.target as Element).closest<SVGSVGElement>('.frame')?.dataset['id'];
 
-  for (const { element } of graphs) {
+  for (const { element, boxes } of graphs) {
     element.addEventListener('click', (event) => {
-      const id = frameAt(event);
-      zoom(id === zoomed ? undefined : id);
-      tell(id);
+      press(frameAt(event));
     });
     element.addEventListener('pointerover', (event) => tell(frameAt(event)));
     element.addEventListener('pointerleave', () => tell(undefined));
+    element.setAttribute('tabindex', '0');
+    element.addEventListener('keydown', (event) => {
+      const at = Math.max(
+        0,
+        boxes.findIndex((box) => box.element.classList.contains('here')),
+      );
+      const next = neighbour(boxes, at, event.key);
+      if (next) tell(next.id);
+      else if (event.key === 'Enter') press(boxes[at]?.id);
+      else return;
+      event.preventDefault();
+    });
   }
 
   const form = document.createElement('div');
