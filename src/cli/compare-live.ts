@@ -3,7 +3,6 @@ import { specRequest } from '../experiment/bench.ts';
 import type { SampleRequest } from '../experiment/sample.ts';
 import { LiveLock, OpenError } from '../experiment/run.ts';
 import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
-import { canonicalEvent } from '../profile/events.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -37,7 +36,9 @@ export async function runDesigns(
   refuseUnmodelled(evlist);
   // A workload that cannot be loaded is told of before threads are started.
   await workloadOf(words, specs[0]!, commandHelp(COMPARE));
-  const truth = o.truth !== false;
+  if (o.truth === true && by === 'callchain')
+    throw new UsageError('there is no truth of call chains: what each chain of calls retired is not kept');
+  const truth = o.truth !== false && by !== 'callchain';
   if (specs.length < 2 && !truth) throw new UsageError(`${designs[0]!} has nothing to be compared with`);
   const requests = specs.flatMap((spec, design) =>
     Array.from({ length: seeds }, (_, run): SampleRequest => ({
@@ -53,16 +54,12 @@ export async function runDesigns(
   );
   try {
     const runs = await runsOf('sampleRun', requests, threadsOf(o.workers), 'compare', context);
-    return evlist.map((_, event) => {
+    return evlist.map(({ name }, event) => {
       const profiles = specs.map((__, i) => runs.slice(i * seeds, (i + 1) * seeds).map((run) => run.profiles[event]!));
-      for (const [i, [first]] of profiles.entries())
-        if (first!.samples === 0) throw new InputError(`${designs[i]!} took no samples of ${first!.event}`);
-      const name = canonicalEvent({ event: profiles[0]![0]!.event });
-      const exact = runs
-        .slice(0, seeds)
-        .flatMap(
-          ({ truth: known }) => known.find((profile) => canonicalEvent({ event: profile.event }) === name) ?? [],
-        );
+      for (const [i, ofDesign] of profiles.entries())
+        if (ofDesign.some(({ samples }) => samples === 0))
+          throw new InputError(`${designs[i]!} took no samples of ${name}`);
+      const exact = runs.slice(0, seeds).flatMap((run) => run.truth.find((profile) => profile.event === name) ?? []);
       return exact.length === seeds ? profiles.concat([exact]) : profiles;
     });
   } catch (error) {

@@ -1,10 +1,11 @@
 /** The operands of gperf compare as typed: files read with progress, and truth. */
 import { basename } from 'node:path';
 import { prepareWorkload } from '../experiment/executable.ts';
-import { openOperand, type Operand } from '../experiment/operand.ts';
+import { openOperand, type Operand, type OperandOptions } from '../experiment/operand.ts';
 import { SetUpError, type MachineSpec } from '../experiment/setup.ts';
 import { specFromText } from '../experiment/spec-text.ts';
 import { groundTruth, hasTruth, NoTruthError } from '../experiment/truth.ts';
+import { PerfDataIoError } from '../perfdata/errors.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
 import { TextError } from '../profile/report-text.ts';
@@ -47,7 +48,7 @@ export async function readOperands(
       operands.push(word);
       continue;
     }
-    const operand = await withFileErrors(() => openOperand(word, { label: labels[i]!, by, symbols, stacks }));
+    const operand = await opened(word, { label: labels[i]!, by, symbols, stacks });
     try {
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await readThrough(operand, labels[i]!, context)));
@@ -62,6 +63,18 @@ export async function readOperands(
     read.map(async (operand) => (typeof operand === 'string' ? truthOf(operand, made, read, o, by) : operand)),
   );
 }
+
+/** Opens a file; a name that is none may have been meant for a workload. */
+const opened = (word: string, options: OperandOptions): Promise<Operand> =>
+  withFileErrors(() => {
+    try {
+      return openOperand(word, options);
+    } catch (error) {
+      if (error instanceof PerfDataIoError && error.code === 'ENOENT')
+        throw new InputError(`${error.message}  (to run a workload, name designs: --vpmu host,v2)`);
+      throw error;
+    }
+  });
 
 const isTruth = (word: string): boolean => word === 'truth' || word.startsWith('truth:');
 

@@ -9,7 +9,7 @@ import { openPerfData, type Session } from '../perfdata/reader.ts';
 import { readProfiles } from '../profile/build.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { FoldedParser } from '../profile/folded.ts';
-import type { Granularity, Profile } from '../profile/profile.ts';
+import { type Granularity, type Profile, totalWeight } from '../profile/profile.ts';
 import { ReportTextParser, TextError } from '../profile/report-text.ts';
 import { describedBy } from './spec-text.ts';
 
@@ -59,9 +59,7 @@ function recording(input: Input, { label, by, symbols, stacks = false }: Operand
     close: () => session.close(),
     *read() {
       const profiles = yield* readProfiles(session, symbols, { label, by, stacks, ...made });
-      const sampled = profiles.filter(({ samples }) => samples !== 0);
-      if (sampled.length === 0) throw new TextError(`${input.path} has no samples`);
-      return sampled;
+      return withWeight(profiles, input.path);
     },
   };
 }
@@ -82,7 +80,7 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
       if (report.found) {
         if (by === 'callchain' || by === 'instruction')
           throw new TextError(`${input.path} is a table of functions: it cannot be compared by ${by}`);
-        return report.profiles(label);
+        return withWeight(report.profiles(label), input.path);
       }
       if (!folded.found)
         throw new TextError(
@@ -90,9 +88,16 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
         );
       if (by === 'dso' || by === 'instruction')
         throw new TextError(`${input.path} holds folded stacks: they cannot be compared by ${by}`);
-      return [folded.profile(label)];
+      return withWeight([folded.profile(label)], input.path);
     },
   };
+}
+
+/** Profiles of which there is something to compare. */
+function withWeight(profiles: readonly Profile[], path: string): Profile[] {
+  const sampled = profiles.filter((profile) => profile.samples !== 0 && totalWeight(profile) > 0);
+  if (sampled.length === 0) throw new TextError(`${path} has no samples`);
+  return sampled;
 }
 
 const CHUNK = 1 << 16;

@@ -156,7 +156,7 @@ export function pairColumns(compared: ComparedProfiles): RuledColumn[] {
     ),
     column(
       'detects pp',
-      ifTested(({ detectable }) => points(detectable.any)),
+      ifTested(({ detectable }) => (detectable.any < Infinity ? points(detectable.any) : '')),
     ),
     column('top 5', ({ comparison: { ranks } }) => `${fixed(100 * ranks.top5, 0)}%`),
   ];

@@ -26,7 +26,10 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
   const { kind, p, tvd, floor, minimumDetectableShift, drivers, merge } = comparison.verdict;
   if (!tested)
     return `${first} and ${second} are ${points(tvd)} pp apart; without the number of samples nobody knows whether that is noise.`;
-  const detects = `could detect >= ${points(minimumDetectableShift)} pp`;
+  const detects =
+    minimumDetectableShift < Infinity
+      ? `could detect >= ${points(minimumDetectableShift)} pp`
+      : 'one row holds all that could differ';
   const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)} (p = ${probability(p)})`;
   if (kind === 'indistinguishable')
     return `${first} and ${second} are indistinguishable at this n (${detects}): ${apart}.`;
@@ -62,16 +65,17 @@ export function distrusts(compared: ComparedProfiles): Distrust[] {
     group.reasons.add(why);
   };
   const label = (operand: number): string => compared.operands[operand]!.label;
+  // The most that any pair needs; where one row holds everything, no number is enough.
   const short = new Map<number, number>();
   for (const { a, b, comparison } of compared.pairs)
     for (const warning of comparison.warnings)
-      if (warning.kind === 'TooFewSamples') {
+      if (warning.kind === 'TooFewSamples' && warning.needed < Infinity) {
         const operand = warning.which === 'a' ? a : b;
         short.set(operand, Math.max(short.get(operand) ?? 0, warning.needed));
       }
   for (const { a, b, comparison, tested } of compared.pairs)
     for (const warning of comparison.warnings)
-      if (warning.kind === 'TooFewSamples' && warning.needed < short.get(warning.which === 'a' ? a : b)!) continue;
+      if (warning.kind === 'TooFewSamples' && warning.needed !== short.get(warning.which === 'a' ? a : b)) continue;
       else if (tested || warning.kind === 'UnsharedSymbols' || warning.kind === 'DifferentEvents')
         add(
           warning.kind,

@@ -96,7 +96,21 @@ describe('gperf compare', function () {
   for (const [words, message, code] of [
     [['compare'], /^nothing to compare\n\n Usage: gperf compare/, 129],
     [['compare', 'a.data'], /^a\.data has nothing to be compared with$/m, 129],
-    [['compare', 'a.data', 'none.data'], /^failed to open none\.data: No such file or directory$/m, 255],
+    [
+      ['compare', 'a.data', 'none.data'],
+      /^failed to open none\.data: No such file or directory {2}\(to run a workload, /m,
+      255,
+    ],
+    [
+      ['compare', '--vpmu', 'v2', '--by', 'callchain', '--truth', 'noploop'],
+      /^there is no truth of call chains: /m,
+      129,
+    ],
+    [
+      ['compare', '--vpmu', 'host,v2', '-e', 'context-switches:u', 'noploop', '0.01'],
+      /^host took no samples of context-switches:u$/m,
+      255,
+    ],
     [
       ['compare', 'a.data', resolve('package.json')],
       /^\S*package\.json is neither a recording \(perf\.data\), nor /,
