@@ -36,9 +36,7 @@ export async function runDesigns(
   refuseUnmodelled(evlist);
   // A workload that cannot be loaded is told of before threads are started.
   await workloadOf(words, specs[0]!, commandHelp(COMPARE));
-  if (o.truth === true && by === 'callchain')
-    throw new UsageError('there is no truth of call chains: what each chain of calls retired is not kept');
-  const truth = o.truth !== false && by !== 'callchain';
+  const truth = o.truth !== false;
   if (specs.length < 2 && !truth) throw new UsageError(`${designs[0]!} has nothing to be compared with`);
   const requests = specs.flatMap((spec, design) =>
     Array.from({ length: seeds }, (_, run): SampleRequest => ({

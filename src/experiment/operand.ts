@@ -11,6 +11,7 @@ import type { SymbolSource } from '../profile/dso.ts';
 import { FoldedParser } from '../profile/folded.ts';
 import { type Granularity, type Profile, totalWeight } from '../profile/profile.ts';
 import { ReportTextParser, TextError } from '../profile/report-text.ts';
+import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { describedBy } from './spec-text.ts';
 
 export interface OperandOptions {
@@ -58,6 +59,8 @@ function recording(input: Input, { label, by, symbols, stacks = false }: Operand
     session,
     close: () => session.close(),
     *read() {
+      if (by === 'callchain' && !session.evlist.some(({ attr }) => attr.sample_type & PERF_SAMPLE.CALLCHAIN))
+        throw new TextError(`${input.path} was recorded without call chains (record -g)`);
       const profiles = yield* readProfiles(session, symbols, { label, by, stacks, ...made });
       return withWeight(profiles, input.path);
     },

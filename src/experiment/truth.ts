@@ -2,7 +2,7 @@
  * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample between.
  * Not modelled: what the kernel retires on its behalf; of an event for both rings this is the part of user space.
  */
-import { CYCLES, eventSource, eventVector, NR_EVENTS } from '../arch/events.ts';
+import { CYCLES, eventSource, eventVector, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -10,7 +10,7 @@ import { profileKey, type Granularity, type Profile } from '../profile/profile.t
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { LOOP, type Image } from '../workload/image.ts';
-import type { InstructionTruth, SymbolTruth } from '../workload/ledger.ts';
+import type { Truth } from '../workload/ledger.ts';
 import { workloadSeed, type Workload } from './executable.ts';
 import { originOf } from './spec-text.ts';
 
@@ -36,21 +36,16 @@ export function groundTruth(
   evlist: readonly Evsel[],
   { run = 0, by = 'symbol' }: TruthOptions = {},
 ): Profile[] {
-  if (by === 'callchain') throw new NoTruthError('call chains', 'what each chain of calls retired is not kept');
   const sources = evlist.map((evsel) => sourceOf(evsel, spec));
   const { image } = workload;
   const cursor = executed(workload, spec, run);
-  const places = by === 'instruction' ? cursor.truthByInstruction() : cursor.truth();
-  const nameOf = namer(workload, by);
+  const places = placesOf(cursor, workload, by);
   const totals = cursor.totals(eventVector());
   return evlist.map((evsel, i) => {
     const { column, scale } = sources[i]!;
     const weights = new Map<string, number>();
     let sum = 0;
-    for (const place of places) {
-      const { dso, totals: retired } = place;
-      const path = image.dsos[dso]!.path;
-      const key = profileKey({ comm: image.comm, dso: path.slice(path.lastIndexOf('/') + 1), symbol: nameOf(place) });
+    for (const { key, totals: retired } of places) {
       weights.set(key, (weights.get(key) ?? 0) + retired[column]! * scale);
       sum += retired[column]!;
     }
@@ -111,18 +106,34 @@ function steadyLoop({ tables: t }: Image, column: number, total: number, scale: 
   return {};
 }
 
-/** What a place is called in a profile of that granularity, as profile/build.ts calls a sample's. */
-function namer({ image }: Workload, by: Granularity): (place: SymbolTruth | InstructionTruth) => string {
-  if (by === 'dso') return () => '';
-  if (by === 'symbol') return ({ symbol }) => symbol;
+interface Place {
+  /** As profile/build.ts calls a sample's. */
+  readonly key: string;
+  readonly totals: EventVector;
+}
+
+/** What is counted apart in a profile of that granularity. */
+function placesOf(cursor: Truth, { image }: Workload, by: Granularity): Place[] {
+  const { comm, dsos, layout } = image;
+  const files = dsos.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
+  const place = (dso: string, symbol: string, totals: EventVector): Place => ({
+    key: profileKey({ comm, dso, symbol }),
+    totals,
+  });
+  if (by === 'callchain')
+    return cursor.truthByCallchain().map(({ frames, totals }) => {
+      const names = frames.map((i) => layout.functions[i]!.symbol);
+      return place('', [comm, ...names].join(';'), totals);
+    });
+  if (by !== 'instruction')
+    return cursor.truth().map(({ dso, symbol, totals }) => place(files[dso]!, by === 'dso' ? '' : symbol, totals));
   const starts = new Map<string, number>();
-  for (const [i, { symbols, base }] of image.dsos.entries())
+  for (const [i, { symbols, base }] of dsos.entries())
     for (const { name, offset } of symbols) starts.set(`${i} ${name}`, base + offset);
-  return (place) => {
-    const start = starts.get(`${place.dso} ${place.symbol}`);
-    if (start === undefined || !('address' in place)) throw new Error(`${place.symbol} has no address`);
-    return `${place.symbol}+0x${(place.address - start).toString(16)}`;
-  };
+  return cursor.truthByInstruction().map(({ dso, symbol, address, totals }) => {
+    const offset = address - starts.get(`${dso} ${symbol}`)!;
+    return place(files[dso]!, `${symbol}+0x${offset.toString(16)}`, totals);
+  });
 }
 
 /** Whether programs retire such an event at all. */

@@ -24,8 +24,8 @@ import { Identities } from './identities.ts';
 import { BLOCK as NODE_BLOCK, BRANCH, LOOP } from './image.ts';
 import type { Image, Tables } from './image.ts';
 import type { StaticInstruction } from './layout.ts';
-import { truthByInstruction, truthBySymbol } from './ledger.ts';
-import type { Books, InstructionTruth, SymbolTruth, Truth } from './ledger.ts';
+import { truthByCallchain, truthByInstruction, truthBySymbol } from './ledger.ts';
+import type { Books, ChainTruth, InstructionTruth, SymbolTruth, Truth } from './ledger.ts';
 import {
   binomial,
   cdf,
@@ -1065,6 +1065,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
 
   truthByInstruction(): InstructionTruth[] {
     return truthByInstruction(this.image, this);
+  }
+
+  truthByCallchain(): ChainTruth[] {
+    return truthByCallchain(this.image, this);
   }
 
   retired(): { readonly wholes: Float64Array; readonly singles: Float64Array; readonly occurred: Float64Array } {

@@ -34,6 +34,13 @@ export interface InstructionTruth extends SymbolTruth {
   readonly executions: number;
 }
 
+/** What a chain of calls retired: in its innermost function, not in those it called. */
+export interface ChainTruth {
+  /** Indices of functions, outermost first. */
+  readonly frames: readonly number[];
+  readonly totals: EventVector;
+}
+
 /** Executions of every node of the context tree so far, whole ones and those on the way in a larger whole. */
 function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Float64Array {
   const n = wholes.slice();
@@ -56,12 +63,13 @@ function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Fl
   return n;
 }
 
-/** Adds up what retired under keys that `keyOf` gives to static instructions. */
+/** Adds up what retired under keys that `instanceKey` gives to instances, and `slotKey` to what happens to them. */
 function book(
   image: Image,
   books: Books,
   keys: number,
-  keyOf: (instruction: number) => number,
+  instanceKey: (instance: number) => number,
+  slotKey: (slot: number) => number,
 ): { readonly totals: Float64Array; readonly executions: Float64Array } {
   const t = image.tables;
   const { wholes, singles, occurred } = books.retired();
@@ -71,7 +79,7 @@ function book(
   for (let q = 0; q < t.instId.length; q++) {
     const n = runs[t.instNode[q]!]! + singles[q]!;
     if (n === 0) continue;
-    const key = keyOf(t.instId[q]!);
+    const key = instanceKey(q);
     times[key] = times[key]! + n;
     const v = t.instVector[q]! * NR_EVENTS;
     for (let c = 0; c < NR_EVENTS; c++) {
@@ -82,7 +90,7 @@ function book(
   for (let e = 0; e < t.entries; e++) {
     if (occurred[e] === 0 || t.decides[e]! >= 0) continue;
     books.shares(e).forEach((n, slot) => {
-      const key = keyOf(t.slotInstruction[t.slot0[e]! + slot]!);
+      const key = slotKey(t.slot0[e]! + slot);
       for (let j = t.weight0[e]!; j < t.weight0[e + 1]!; j++) {
         const at = key * NR_EVENTS + t.weightColumn[j]!;
         totals[at] = totals[at]! + n * t.weightValue[j]!;
@@ -92,18 +100,37 @@ function book(
   return { totals, executions: times };
 }
 
+/** The same by static instruction. */
+function bookStatic(
+  image: Image,
+  books: Books,
+  keys: number,
+  keyOf: (instruction: number) => number,
+): ReturnType<typeof book> {
+  const { instId, slotInstruction } = image.tables;
+  return book(
+    image,
+    books,
+    keys,
+    (q) => keyOf(instId[q]!),
+    (slot) => keyOf(slotInstruction[slot]!),
+  );
+}
+
 /** A cursor's ledger, as the floors above see it. */
 export interface Truth {
   /** What each symbol retired so far, in the order of the program's functions; symbols that did not run are absent. */
   truth(): SymbolTruth[];
   /** What each instruction retired so far, by address within its DSO; instructions that did not run are absent. */
   truthByInstruction(): InstructionTruth[];
+  /** What each chain of calls retired so far; chains that did not run are absent. */
+  truthByCallchain(): ChainTruth[];
 }
 
 /** What each symbol retired so far, in the order of the program's functions; symbols that did not run are absent. */
 export function truthBySymbol(image: Image, books: Books): SymbolTruth[] {
   const { functions, instructions } = image.layout;
-  const booked = book(image, books, functions.length, (i) => instructions[i]!.func);
+  const booked = bookStatic(image, books, functions.length, (i) => instructions[i]!.func);
   return functions.flatMap((f, i) => {
     const totals = eventVector();
     totals.set(booked.totals.subarray(i * NR_EVENTS, (i + 1) * NR_EVENTS));
@@ -114,7 +141,7 @@ export function truthBySymbol(image: Image, books: Books): SymbolTruth[] {
 /** What each instruction retired so far, by address within its DSO; instructions that did not run are absent. */
 export function truthByInstruction(image: Image, books: Books): InstructionTruth[] {
   const { functions, instructions } = image.layout;
-  const booked = book(image, books, instructions.length, (i) => i);
+  const booked = bookStatic(image, books, instructions.length, (i) => i);
   return instructions.flatMap((instruction, i) => {
     if (booked.executions[i] === 0) return [];
     const f = functions[instruction.func]!;
@@ -122,5 +149,39 @@ export function truthByInstruction(image: Image, books: Books): InstructionTruth
     totals.set(booked.totals.subarray(i * NR_EVENTS, (i + 1) * NR_EVENTS));
     const { address, length } = instruction;
     return [{ dso: f.dso, symbol: f.symbol, totals, address, length, executions: booked.executions[i]! }];
+  });
+}
+
+/** What each chain of calls retired so far; chains that did not run are absent. */
+export function truthByCallchain(image: Image, books: Books): ChainTruth[] {
+  const t = image.tables;
+  const { instructions } = image.layout;
+  /** Who made the call that returns to an address. */
+  const callers = new Map(instructions.map(({ address, length, func }) => [address + length, func]));
+  const chains = new Map<string, { readonly frames: number[]; readonly key: number }>();
+  const keys = Int32Array.from(t.instId, (instruction, q) => {
+    const frames = [instructions[instruction]!.func];
+    for (let c = t.call[t.instNode[q]!]!; c >= 0; c = t.callOuter[c]!) frames.unshift(callers.get(t.callReturn[c]!)!);
+    const name = frames.join(' ');
+    let chain = chains.get(name);
+    if (!chain) chains.set(name, (chain = { frames, key: chains.size }));
+    return chain.key;
+  });
+  const slotKeys = new Int32Array(t.slotInstruction.length);
+  for (let q = 0; q < keys.length; q++)
+    for (let j = t.effect0[q]!; j < t.effect0[q + 1]!; j++)
+      slotKeys[t.slot0[t.effectEntry[j]!]! + t.effectSlot[j]!] = keys[q]!;
+  const booked = book(
+    image,
+    books,
+    chains.size,
+    (q) => keys[q]!,
+    (slot) => slotKeys[slot]!,
+  );
+  return [...chains.values()].flatMap(({ frames, key }) => {
+    if (booked.executions[key] === 0) return [];
+    const totals = eventVector();
+    totals.set(booked.totals.subarray(key * NR_EVENTS, (key + 1) * NR_EVENTS));
+    return [{ frames, totals }];
   });
 }
