@@ -45,7 +45,7 @@ function wrap(words: readonly string[], indent: string): string {
 }
 
 /** The " Usage:" lines. */
-export function usageLines({ name, usage }: CommandTable): string {
+function usageLines({ name, usage }: CommandTable): string {
   return usage.map((line, i) => `${i === 0 ? ' Usage:' : '    or:'} gperf ${name} ${line}`.trimEnd()).join('\n') + '\n';
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the terminal is like: colours per stream, width, locale, and a progress bar that only a person sees.
+ * What the terminal is like: colours per stream, locale, and a progress bar that only a person sees.
  *
  * Colours: --color, then NO_COLOR (any value), FORCE_COLOR (not 0), then whether the stream is a terminal that is not
  * dumb. A bar is drawn on a stderr that is a terminal outside CI, and is gone when its work is done.
@@ -10,7 +10,7 @@ import type { SingleBar } from 'cli-progress';
 export type ColorChoice = 'auto' | 'always' | 'never';
 
 /** A stream as far as it matters here: process.stdout, process.stderr or a test's. */
-export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /** Ends in silence or with what its reporter says. */
 export interface Progress {
@@ -18,8 +18,6 @@ export interface Progress {
   update(fraction: number, note?: string): void;
   done(): void;
 }
-
-const DEFAULT_COLUMNS = 80;
 
 const isSet = (value: string | undefined): value is string => value !== undefined && value !== '';
 
@@ -36,10 +34,6 @@ export function wantsColor(stream: Output, env: NodeJS.ProcessEnv, choice: Color
   if (isSet(env['FORCE_COLOR'])) return env['FORCE_COLOR'] !== '0';
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
-
-/** Width of a stream's terminal; 80 for anything else. */
-export const columnsOf = (stream: Output): number =>
-  stream.isTTY ? (stream.columns ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
 
 /** Whether numbers of the locale have separators at the thousands, as perf's -B would print them. */
 export function localeGroups(env: NodeJS.ProcessEnv): boolean {

@@ -52,7 +52,7 @@ const MIB = 2 ** 20;
 
 export const GUESTS = ['legacy', 'v2'] as const;
 /** In the letter's order. */
-export const RECORDED = ['legacy', 'v2', 'host'] as const;
+const RECORDED = ['legacy', 'v2', 'host'] as const;
 
 const specFor = async (vpmu: string, seed: string, sets: readonly string[]): Promise<MachineSpec> =>
   setUpMachine({ vpmu, seed, sets });

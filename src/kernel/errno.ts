@@ -1,11 +1,8 @@
 /** Error numbers of the system calls modelled: include/uapi/asm-generic/errno-base.h. Kernel functions return them negated. */
 export const EPERM = 1;
 export const ENOENT = 2;
-export const ESRCH = 3;
-export const EINTR = 4;
 export const ENXIO = 6;
 export const EACCES = 13;
 export const EBUSY = 16;
-export const ENODEV = 19;
 export const EINVAL = 22;
 export const EOPNOTSUPP = 95;

@@ -1,7 +1,7 @@
 /** Why a guest was left, how often, and how long until it ran again. Source: arch/x86/include/uapi/asm/vmx.h. */
 import { cycles, type Cycles } from '../units.ts';
 
-export const EXIT_REASONS = [
+const EXIT_REASONS = [
   'EXCEPTION_NMI',
   'EXTERNAL_INTERRUPT',
   'HLT',

@@ -30,7 +30,7 @@ export interface BuildOptions {
 }
 
 /** The row of what no symbol covers. */
-export const NO_SYMBOL = '[unknown]';
+const NO_SYMBOL = '[unknown]';
 
 const hex = (n: number): string => `0x${BigInt.asUintN(64, BigInt(n)).toString(16)}`;
 

@@ -11,7 +11,7 @@ const CANONICAL = new Map(
 );
 
 /** An event's name without modifiers, aliases made one. */
-export function eventBase(event: string): string {
+function eventBase(event: string): string {
   const [, base = event] = /^(.*[^:]):[a-zA-Z]+$/.exec(event) ?? [];
   return CANONICAL.get(base) ?? base;
 }

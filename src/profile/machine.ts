@@ -69,7 +69,7 @@ const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
 /** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
 export const PERF_MAX_STACK_DEPTH = 127;
 
-export const cpumodeOf = (misc: number): number => misc & PERF_RECORD_MISC.CPUMODE_MASK;
+const cpumodeOf = (misc: number): number => misc & PERF_RECORD_MISC.CPUMODE_MASK;
 const isGuest = (cpumode: number): boolean =>
   cpumode === PERF_RECORD_MISC.GUEST_KERNEL || cpumode === PERF_RECORD_MISC.GUEST_USER;
 

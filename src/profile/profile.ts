@@ -136,5 +136,5 @@ export function totalWeight(profile: Pick<Profile, 'weights'>): number {
 }
 
 /** What is counted apart: whole files, functions, instructions, or the calls that led there. */
-export const GRANULARITIES = ['symbol', 'dso', 'callchain', 'instruction'] as const;
+const GRANULARITIES = ['symbol', 'dso', 'callchain', 'instruction'] as const;
 export type Granularity = (typeof GRANULARITIES)[number];

@@ -50,7 +50,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 const ORDER = ['hw', 'sw', 'cache', 'pmu', 'raw'];
 /** Words of perf list for which gperf has nothing. */
-export const UNMODELLED_LISTS = ['tracepoint', 'sdt', 'metric', 'metricgroup', 'metrics', 'metricgroups'];
+const UNMODELLED_LISTS = new Set(['tracepoint', 'sdt', 'metric', 'metricgroup', 'metrics', 'metricgroups']);
 
 const RAW_ROWS: readonly Row[] = [
   { names: ['rNNN'], label: 'Raw hardware event descriptor' },
@@ -133,7 +133,7 @@ export function listText(topics: readonly string[], o: ListOptions): string {
     else if (section !== undefined) {
       sections += sectionText(section);
       raw.push(...section.entries.map((entry) => entry.name));
-    } else if (!UNMODELLED_LISTS.includes(topic)) {
+    } else if (!UNMODELLED_LISTS.has(topic)) {
       rows.push(...ORDER.flatMap((k) => (k === 'raw' ? [] : all(k))).filter(matcher(topic)));
     }
   }

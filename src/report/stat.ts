@@ -116,11 +116,11 @@ export function statLines(rows: readonly StatRow[], o: StatTextOptions, runs: nu
 }
 
 /** A metric that --metric-only gives a column: rates and utilisation are left out. */
-export const isMetricColumn = ({ unit }: Metric): boolean =>
+const isMetricColumn = ({ unit }: Metric): boolean =>
   unit !== undefined && !unit.includes('/sec') && unit !== 'CPUs utilized';
 
 /** The column's title: misses say of what. */
-export const metricTitle = ({ evsel }: StatRow, unit: string): string =>
+const metricTitle = ({ evsel }: StatRow, unit: string): string =>
   unit.startsWith('of all') ? `${evsel.name} ${unit}` : unit;
 
 /** --metric-only, one line for each aggregate. */

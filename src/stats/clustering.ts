@@ -26,18 +26,6 @@
  * Not modelled: unequal correlation of different symbols (second-order correction); correlation between bursts.
  */
 
-/** Samples one by one, as columns of equal length. */
-export interface Samples {
-  /** Symbols; `symbol` indexes it. */
-  readonly symbols: readonly string[];
-  /** Symbol of each sample. */
-  readonly symbol: ArrayLike<number>;
-  /** Weight of each sample (its period); absent: all 1. */
-  readonly weight?: ArrayLike<number> | undefined;
-  /** Label of the burst of each sample (see burstLabels); equal labels belong together. Absent: no two samples do. */
-  readonly burst?: ArrayLike<number> | undefined;
-}
-
 export interface DesignEffect {
   /** What the number of samples is divided by; at least 1. */
   readonly value: number;
@@ -55,23 +43,6 @@ export interface DesignEffect {
 
 /** Bursts below which their spread says nothing: the effect is then 1, with a boundless error. */
 const FEW = 10;
-
-/**
- * Labels samples by the starts of their event on their CPU (UNTHROTTLE records) that they follow.
- *
- * Both lists ascend, in one unit of time. Without starts there are no bursts (undefined). Samples before the first start
- * share a label. With several CPUs, label each CPU's samples and shift its labels past the last CPU's.
- */
-export function burstLabels(times: ArrayLike<number>, starts: ArrayLike<number>): Uint32Array | undefined {
-  if (starts.length === 0) return undefined;
-  const labels = new Uint32Array(times.length);
-  let label = 0;
-  for (let s = 0; s < times.length; s++) {
-    while (label < starts.length && starts[label]! <= times[s]!) label++;
-    labels[s] = label;
-  }
-  return labels;
-}
 
 /** Sums over the samples of one burst that do not ask for their symbol. */
 interface Sizes {
@@ -110,7 +81,7 @@ export interface BurstSums {
   readonly pairs: number;
 }
 
-/** The design effect out of sums, for whoever cannot keep samples and adds these up as bursts end. */
+/** The design effect out of sums, which are added up as bursts end: no sample has to be kept. */
 export function designEffectOf(symbols: readonly SymbolSums[], all: BurstSums): DesignEffect {
   const { bursts, sum, squares, cubes, burstSquares, burstCross, pairs } = all;
   // Sums over symbols of p^2 and p^3; sum_i (x_i - p_i W)^2 opens into sums over the symbols that a burst has.
@@ -142,45 +113,4 @@ export function designEffectOf(symbols: readonly SymbolSums[], all: BurstSums): 
     bursts,
     size,
   };
-}
-
-/** Measures how far bursts lower the evidence in a profile. */
-export function designEffect({ symbols, symbol, weight, burst }: Samples): DesignEffect {
-  const n = symbol.length;
-  const sums = symbols.map(() => ({ sum: 0, squares: 0, burstSquares: 0, burstCross: 0 }));
-  const all = { bursts: 0, sum: 0, squares: 0, cubes: 0, burstSquares: 0, burstCross: 0, pairs: 0 };
-  const order = Uint32Array.from({ length: n }, (_, s) => s);
-  if (burst !== undefined) order.sort((x, y) => burst[x]! - burst[y]! || x - y);
-  const inBurst = new Float64Array(symbols.length);
-  for (let from = 0; from < n; all.bursts++) {
-    let to = from + 1;
-    if (burst !== undefined) for (const label = burst[order[from]!]; to < n && burst[order[to]!] === label;) to++;
-    let [w1, w2, w4] = [0, 0, 0];
-    for (let at = from; at < to; at++) {
-      const s = order[at]!;
-      const w = weight?.[s] ?? 1;
-      const own = sums[symbol[s]!]!;
-      own.sum += w;
-      own.squares += w * w;
-      inBurst[symbol[s]!]! += w;
-      w1 += w;
-      w2 += w * w;
-      w4 += w * w * w * w;
-      all.cubes += w * w * w;
-    }
-    for (let at = from; at < to; at++) {
-      const i = symbol[order[at]!]!;
-      const x = inBurst[i]!;
-      sums[i]!.burstSquares += x * x;
-      sums[i]!.burstCross += x * w1;
-      inBurst[i] = 0;
-    }
-    all.sum += w1;
-    all.squares += w2;
-    all.burstSquares += w1 * w1;
-    all.burstCross += w1 * w2;
-    all.pairs += (w2 * w2 - w4) / 2;
-    from = to;
-  }
-  return designEffectOf(sums, all);
 }

@@ -187,7 +187,8 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
   const floor = noiseFloor(m, s2);
   const test = testOf(p, q, n1, n2);
   const lambda = nonCentrality(test.df);
-  const any = minimumDetectableShift(lambda, leastShift(m), s2);
+  const hardest = leastShift(m);
+  const any = minimumDetectableShift(lambda, hardest, s2);
   const divergence = jensenShannon(p, q);
   const kind = verdictKind(test.p, tvd, floor.mean);
   const drivers =
@@ -235,7 +236,8 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
     warnings: distrust(
       { shares: a, evidence: sideA, normalised: p },
       { shares: b, evidence: sideB, normalised: q },
-      lambda / leastShift(m),
+      lambda,
+      hardest,
     ),
   };
 }

@@ -3,11 +3,10 @@
  *
  * Not modelled: reasons that leave no trace in a profile (another build of the program, another machine).
  */
+import { samplesToDetect } from './power.ts';
 import { FEW_SEEDS, type Warning, type Which } from './warnings.ts';
 import type { Evidence, Shares } from './shares.ts';
 
-/** Period of a throttled event, in events, below which a sample says where the event was restarted. */
-const COLLAPSED = 1000;
 /** Ratio of Kish's number to the samples below which weights are called unequal. */
 const UNEQUAL = 0.5;
 /** Design effect from which bursts are worth a word, if they are also beyond chance. */
@@ -46,12 +45,10 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
   if (shares.exact) return [];
   const warnings: Warning[] = [];
   const { samples, effective, designEffect } = evidence;
-  const { lost = 0, throttled = 0, meanPeriod, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
+  const { lost = 0, throttled = 0, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
   if (effective < needed) warnings.push({ kind: 'TooFewSamples', which, effective, needed });
   if (throttled > 0) warnings.push({ kind: 'Throttled', which, times: throttled });
   if (lost > 0) warnings.push({ kind: 'LostRecords', which, lost, part: lost / (lost + samples) });
-  if (throttled > 0 && meanPeriod !== undefined && meanPeriod < COLLAPSED)
-    warnings.push({ kind: 'CollapsedPeriod', which, period: meanPeriod });
   if (evidence.kish < UNEQUAL * samples) warnings.push({ kind: 'UnequalWeights', which, samples, kish: evidence.kish });
   const { rho = 0, rhoError = 0 } = shares.clustering ?? {};
   if (designEffect >= CLUSTERED && rho > 2 * rhoError) warnings.push({ kind: 'Clustered', which, designEffect, rho });
@@ -74,13 +71,9 @@ function unshared(which: Which, side: Side, other: Side): Warning[] {
   return share >= UNSHARED ? [{ kind: 'UnsharedSymbols', which, symbols, share }] : [];
 }
 
-/**
- * Reasons in order of side; `lambdaByShape` is the non-centrality that is found divided by the shape of the hardest shift
- * (power.ts).
- */
-export function distrust(a: Side, b: Side, lambdaByShape: number): Warning[] {
-  const sides = a.shares.exact || b.shares.exact ? 1 : 2;
-  const needed = (sides * lambdaByShape) / (SHIFT * SHIFT);
+/** Reasons in order of side; lambda is the non-centrality that is found, shape that of the hardest shift (power.ts). */
+export function distrust(a: Side, b: Side, lambda: number, shape: number): Warning[] {
+  const needed = samplesToDetect(lambda, shape, SHIFT, a.shares.exact || b.shares.exact ? 'truth' : 'profile');
   const events = [a.shares.circumstances?.event, b.shares.circumstances?.event] as const;
   const [first, second] = events;
   return [

@@ -17,7 +17,7 @@ export interface Power {
   readonly power: number;
 }
 
-export const POWER: Power = { alpha: 0.05, power: 0.8 };
+const POWER: Power = { alpha: 0.05, power: 0.8 };
 
 /** By degrees of freedom, for POWER: a comparison of many profiles asks for the same few over and over. */
 const usual = new Map<number, number>();
@@ -64,4 +64,4 @@ export function minimumDetectableShift(lambda: number, shape: number, s2: number
 
 /** Effective samples that find a shift: on each side, or of the one side compared with truth. */
 export const samplesToDetect = (lambda: number, shape: number, shift: number, against: 'profile' | 'truth'): number =>
-  ((against === 'truth' ? 1 : 2) * lambda) / (shape * shift * shift);
+  ((against === 'truth' ? 1 : 2) * (lambda / shape)) / (shift * shift);

@@ -16,7 +16,6 @@ import { lnFactorial, log, probit } from '../sim/math.ts';
 import { totalVariation } from './distance.ts';
 import type { Interval } from './intervals.ts';
 import { pooled } from './shares.ts';
-import { quantile } from './summary.ts';
 
 /** Uniform in [0, 1): the only source of chance here. */
 export type Random = () => number;
@@ -108,6 +107,15 @@ function errors(d: readonly number[], m: readonly number[], s2: number): (h: rea
 
 const differences = (p: readonly number[], q: readonly number[]): number[] => p.map((x, i) => x - q[i]!);
 const ascending = (values: number[]): number[] => values.toSorted((x, y) => x - y);
+
+/** Interpolated between order statistics (R. J. Hyndman and Y. Fan, Am. Stat. 50, 1996, type 7): these values are of a continuum. */
+function quantile(sorted: readonly number[], q: number): number {
+  const at = q * (sorted.length - 1);
+  const below = Math.floor(at);
+  const low = sorted[below]!;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)]!;
+  return low + (high - low) * (at - below);
+}
 
 /** Interval of the total variation distance between profiles with aligned shares p, q of n1, n2 effective samples. */
 export function totalVariationInterval(

@@ -7,7 +7,7 @@
  *
  * Not modelled: dependence between bursts (phases of a program longer than the gap between samples); only more seeds show it.
  */
-import { designEffect, type DesignEffect, type Samples } from './clustering.ts';
+import type { DesignEffect } from './clustering.ts';
 
 /** A profile from samples. */
 export interface SampledShares {
@@ -41,36 +41,12 @@ export interface Circumstances {
   readonly lost?: number | undefined;
   /** THROTTLE records. */
   readonly throttled?: number | undefined;
-  /** Mean period of the samples, in events. */
-  readonly meanPeriod?: number | undefined;
   /** Sampling period where it is fixed (-c), in events. */
   readonly fixedPeriod?: number | undefined;
   /** Length of the program's inner loop in events, where known. */
   readonly loop?: number | undefined;
   /** Seeds (independent runs) behind the shares; 1 unless said. */
   readonly seeds?: number | undefined;
-}
-
-/** Sums samples up into shares, with their moments and design effect. */
-export function sharesOfSamples(samples: Samples, circumstances?: Circumstances): SampledShares {
-  const { symbols, symbol, weight } = samples;
-  const sums = new Float64Array(symbols.length);
-  let [sum, sumOfSquares] = [0, 0];
-  for (let s = 0; s < symbol.length; s++) {
-    const w = weight?.[s] ?? 1;
-    sums[symbol[s]!]! += w;
-    sum += w;
-    sumOfSquares += w * w;
-  }
-  const weights = new Map<string, number>();
-  symbols.forEach((name, i) => weights.set(name, (weights.get(name) ?? 0) + sums[i]!));
-  return {
-    weights,
-    samples: symbol.length,
-    moments: { sum, sumOfSquares },
-    clustering: designEffect(samples),
-    circumstances,
-  };
 }
 
 /** How much evidence stands behind the shares of one side. */

@@ -125,12 +125,6 @@ export const chiSquareTail = (x: number, df: number): number => (df > 0 ? gammaQ
 /** P(Poisson(mean) >= k), k whole or not. */
 export const poissonTail = (mean: number, k: number): number => (k > 0 ? gammaP(k, mean) : 1);
 
-/** P(N(0, 1) > z). */
-export function normalTail(z: number): number {
-  const { p, q } = gammaPQ(0.5, (z * z) / 2);
-  return z > 0 ? q / 2 : (1 + p) / 2;
-}
-
 /** P(|N(0, 1)| > |z|), the two-sided p of a z. */
 export const twoSided = (z: number): number => gammaQ(0.5, (z * z) / 2);
 
@@ -191,12 +185,6 @@ export const binomialTail = (n: number, p: number, k: number): number =>
 
 /** P(|t| > |x|) for Student's t. */
 export const studentTwoSided = (x: number, df: number): number => betaI(df / (df + x * x), df / 2, 0.5);
-
-/** The t whose two-sided p is given. */
-export function studentQuantile(p: number, df: number): number {
-  const f = (x: number): number => studentTwoSided(x, df);
-  return fallsTo(p, 0, bracket(p, 1, f), f);
-}
 
 /** P(non-central chi-square > x): chi-squares of df + 2j weighted by the Poisson probability of j at lambda/2. */
 export function nonCentralTail(x: number, df: number, lambda: number): number {

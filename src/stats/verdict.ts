@@ -42,9 +42,9 @@ export interface Verdict {
 /** Level of the test. */
 export const ALPHA = 0.05;
 /** Total variation distance from which a difference is material. */
-export const MATERIAL = 0.02;
+const MATERIAL = 0.02;
 /** Multiple of the noise floor from which it is. */
-export const FLOORS = 2;
+const FLOORS = 2;
 
 /** The rule alone. */
 export function verdictKind(p: number, tvd: number, floor: number): VerdictKind {

@@ -13,11 +13,6 @@ export type Warning =
   | { readonly kind: 'Throttled'; readonly which: Which; readonly times: number }
   /** Samples dropped for want of buffer room. */
   | { readonly kind: 'LostRecords'; readonly which: Which; readonly lost: number; readonly part: number }
-  /**
-   * Throttling kept the event from its frequency, so the kernel shortened the period again and again: each sample now
-   * falls right behind the restart of the event, whatever runs there.
-   */
-  | { readonly kind: 'CollapsedPeriod'; readonly which: Which; readonly period: number }
   /** Periods so unequal that few samples carry most of the weight. */
   | { readonly kind: 'UnequalWeights'; readonly which: Which; readonly samples: number; readonly kish: number }
   /** Samples of one burst look at the same spot. */
@@ -50,8 +45,6 @@ export function reason(warning: Warning, name: (which: Which) => string): string
       return `${name(warning.which)} was throttled ${warning.times} times: what ran until the next tick was not sampled`;
     case 'LostRecords':
       return `${name(warning.which)} lost ${warning.lost} samples (${percent(warning.part)})`;
-    case 'CollapsedPeriod':
-      return `the period of ${name(warning.which)} collapsed to ${warning.period} events: it samples what runs right after each interrupt`;
     case 'UnequalWeights':
       return `the periods of ${name(warning.which)} are so unequal that its ${warning.samples} samples weigh as ${Math.round(warning.kish)}`;
     case 'Clustered':
@@ -74,7 +67,6 @@ export const REMEDY: Readonly<Record<WarningKind, string>> = {
   TooFewSamples: 'run longer or sample more often (-F, -c)',
   Throttled: 'sample less often (-F) or raise kernel.perf_cpu_time_max_percent',
   LostRecords: 'enlarge the buffer (-m) or sample less often (-F)',
-  CollapsedPeriod: 'sample with a fixed period (-c)',
   UnequalWeights: 'sample with a fixed period (-c), or leave out the first milliseconds',
   Clustered: 'sample less often (-F), so that the event is not throttled, and compare several seeds',
   Resonance: 'take a period that is prime (-c), or a frequency (-F)',

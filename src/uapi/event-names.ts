@@ -67,7 +67,7 @@ export type ToolEvent = (typeof TOOL_EVENTS)[number];
 export const isToolEvent = (name: string): name is ToolEvent => (TOOL_EVENTS as readonly string[]).includes(name);
 
 /** Accepted words by cache, operation and result (config bits 0-7, 8-15, 16-23). The first two of each are perf's own. */
-export const CACHE_NAMES: readonly (readonly string[])[] = [
+const CACHE_NAMES: readonly (readonly string[])[] = [
   ['L1-dcache', 'l1-d', 'l1d', 'L1-data'],
   ['L1-icache', 'l1-i', 'l1i', 'L1-instruction'],
   ['LLC', 'L2'],

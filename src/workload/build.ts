@@ -78,7 +78,7 @@ export const func = (name: string, body: readonly Node[], options: FunctionOptio
   given<FunctionSpec>({ ...options, name, body, dso: options.dso ?? PROGRAM_DSO });
 
 /** The key of the DSO that every program has. */
-export const PROGRAM_DSO = 'program';
+const PROGRAM_DSO = 'program';
 /** Where Linux maps a position-independent executable when addresses are not randomised. */
 const PROGRAM_BASE = 0x555555554000;
 

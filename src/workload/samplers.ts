@@ -273,7 +273,7 @@ export const FEW = 7;
 export const FEW_HALF = 2;
 
 /** The draw proper, after folding: 1 <= a <= b <= M/2. */
-export function drawFolded(M: number, a: number, b: number): number {
+function drawFolded(M: number, a: number, b: number): number {
   if (a <= FEW_HALF || (a <= FEW && b + b !== M)) {
     let x = 0;
     for (let i = 0; i < a; i++) if (next32() * (M - i) < (b - x) * TWO32) x++;

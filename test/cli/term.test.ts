@@ -1,7 +1,7 @@
 /** What the terminal decides. */
 import { expect } from 'chai';
 import { PassThrough, Writable } from 'node:stream';
-import { columnsOf, localeGroups, progress, wantsColor } from '../../src/cli/term.ts';
+import { localeGroups, progress, wantsColor } from '../../src/cli/term.ts';
 import type { Output } from '../../src/cli/term.ts';
 
 const stream = (isTTY: boolean, columns?: number): Output =>
@@ -43,12 +43,6 @@ describe('terminal', () => {
     expect(localeGroups({ LC_ALL: '', LANG: 'C.UTF-8' })).to.equal(false);
     expect(localeGroups({ LANG: 'POSIX' })).to.equal(false);
     expect(localeGroups({ LANG: 'Cornish' })).to.equal(true);
-  });
-
-  it('is 80 columns wide unless it says otherwise', () => {
-    expect([columnsOf(stream(true, 120)), columnsOf(stream(true)), columnsOf(stream(false, 120))]).to.deep.equal([
-      120, 80, 80,
-    ]);
   });
 
   it('draws a bar for a person and nothing for a program', async () => {

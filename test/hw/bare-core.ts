@@ -67,7 +67,7 @@ export class Script implements Software {
   }
 }
 
-export const NO_SKID: Skid = { fixed: 0, mean: 0, max: 0 };
+const NO_SKID: Skid = { fixed: 0, mean: 0, max: 0 };
 
 export function bareCore(skid: Skid = NO_SKID, seed = 'test'): { core: Core; script: Script } {
   const spec: CoreSpec = {

@@ -17,7 +17,7 @@ import { cycles, hertz } from '../../src/units.ts';
 import { compile } from '../../src/workload/compile.ts';
 import type { Program } from '../../src/workload/program.ts';
 
-export const CLOCK = hertz(2.8e9);
+const CLOCK = hertz(2.8e9);
 export const MS = 1_000_000;
 export const CONFIG: KernelConfig = {
   release: '5.0.0',

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Tally } from '../../src/profile/tally.ts';
-import { burstLabels, designEffect } from '../../src/stats/clustering.ts';
 import { nanos } from '../../src/units.ts';
+import { burstLabels, designEffect } from '../stats/samples.ts';
 
 describe('Tally', () => {
   it('needs no samples to say what bursts take from the evidence', () => {

@@ -3,9 +3,10 @@
  */
 import { expect } from 'chai';
 import { compareShares } from '../../src/stats/compare.ts';
-import { sharesOfSamples, type Shares } from '../../src/stats/shares.ts';
+import type { Shares } from '../../src/stats/shares.ts';
 import { draw, drawSymbol, random, uniformP } from './draw.ts';
 import { golden, rfcCounts, sharesOf, weightsOf } from './golden.ts';
+import { sharesOfSamples } from './samples.ts';
 
 const HOST = sharesOf(rfcCounts('host'));
 const PAIRS = 1000;

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { burstLabels, designEffect, type Samples } from '../../src/stats/clustering.ts';
-import { sharesOfSamples, evidenceOf } from '../../src/stats/shares.ts';
+import { evidenceOf } from '../../src/stats/shares.ts';
 import { drawSymbol, random } from './draw.ts';
 import { golden, near, rfcCounts, sharesOf } from './golden.ts';
+import { burstLabels, designEffect, sharesOfSamples, type Samples } from './samples.ts';
 
 const HOST = sharesOf(rfcCounts('host'));
 const symbols = golden.symbols;

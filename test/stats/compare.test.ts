@@ -178,8 +178,6 @@ describe('stats: warnings', () => {
   it('come from what is known of a recording', () => {
     expect(warned({})).to.deep.equal([]);
     expect(warned({ throttled: 3 })).to.deep.equal([{ kind: 'Throttled', which: 'a', times: 3 }]);
-    expect(kinds(warned({ throttled: 3, meanPeriod: 14 }))).to.deep.equal(['Throttled', 'CollapsedPeriod']);
-    expect(warned({ meanPeriod: 14 })).to.deep.equal([]);
     expect(warned({}, { lost: total(HOST) })).to.deep.equal([
       { kind: 'LostRecords', which: 'b', lost: total(HOST), part: 0.5 },
     ]);
@@ -229,7 +227,6 @@ describe('stats: warnings', () => {
       { kind: 'TooFewSamples', which: 'a', effective: 5198.4, needed: 17_030 },
       { kind: 'Throttled', which: 'a', times: 2602 },
       { kind: 'LostRecords', which: 'b', lost: 12, part: 0.0123 },
-      { kind: 'CollapsedPeriod', which: 'a', period: 14 },
       { kind: 'UnequalWeights', which: 'a', samples: 900, kish: 88.8 },
       { kind: 'Clustered', which: 'a', designEffect: 1.94, rho: 0.94 },
       { kind: 'Resonance', which: 'b', period: 1_000_000, loop: 100, places: 1 },
@@ -243,7 +240,6 @@ describe('stats: warnings', () => {
       'legacy has 5198 effective samples; a shift of 2 points needs 17030',
       'legacy was throttled 2602 times: what ran until the next tick was not sampled',
       'host lost 12 samples (1.2 %)',
-      'the period of legacy collapsed to 14 events: it samples what runs right after each interrupt',
       'the periods of legacy are so unequal that its 900 samples weigh as 89',
       'samples of legacy come in bursts that see the same place (correlation 0.94): 1.94 of them count as one',
       'the period of host, 1000000, keeps step with a loop of 100 events: samples fall on 1 of its places',

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { Distribution, medianOf } from '../../src/stats/distribution.ts';
+import { random } from './draw.ts';
+import { golden, near } from './golden.ts';
 
 const of = (values: Iterable<number>): Distribution => {
   const d = new Distribution();
@@ -50,5 +52,25 @@ describe('the median of runs', () => {
     expect([many.median, many.low, many.high]).to.deep.equal([1000.5, 956, 1045]);
     expect(many.coverage).to.be.closeTo(0.953447179508, 1e-12);
     expect(() => medianOf([])).to.throw(RangeError);
+  });
+
+  it("is numpy's, between the binomial's ranks or the extremes", () => {
+    for (const { values, median, medianRanks } of golden.medians) {
+      const found = medianOf(values);
+      near(found.median, median, 1e-12);
+      const sorted = values.toSorted((x, y) => x - y);
+      const [low, high] = medianRanks as [number, number];
+      expect([found.low, found.high]).to.deep.equal([sorted[low - 1] ?? sorted[0], sorted[high - 1] ?? sorted.at(-1)]);
+    }
+  });
+
+  it('covers the median of a lopsided distribution', () => {
+    const next = random('median');
+    let covered = 0;
+    for (let i = 0; i < 1000; i++) {
+      const { low, high } = medianOf(Array.from({ length: 25 }, () => next() ** 4));
+      if (low <= 0.0625 && 0.0625 <= high) covered++;
+    }
+    expect(covered / 1000).to.be.within(0.94, 0.98);
   });
 });

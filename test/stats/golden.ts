@@ -13,12 +13,10 @@ export interface Golden {
       | 'chiSquareTail'
       | 'gammaP'
       | 'twoSided'
-      | 'normalTail'
       | 'chiSquareQuantile'
       | 'betaI'
       | 'binomialTail'
       | 'studentTwoSided'
-      | 'studentQuantile'
       | 'nonCentralTail',
       readonly Row[]
     >
@@ -45,15 +43,8 @@ export interface Golden {
   }[];
   readonly floors: readonly (readonly [Row, number, number | null, number, number])[];
   readonly power: readonly Row[];
-  readonly quantiles: readonly {
-    readonly values: Row;
-    readonly median: number;
-    readonly p99: number;
-    readonly mean: number;
-    readonly meanInterval: Row | null;
-    readonly medianRanks: Row;
-    readonly p99Ranks: Row;
-  }[];
+  /** Ranks of the ends of the 95 % interval; 0 or n + 1 where the values do not reach that far. */
+  readonly medians: readonly { readonly values: Row; readonly median: number; readonly medianRanks: Row }[];
 }
 
 export type RfcName = 'legacy' | 'v2' | 'host';

@@ -48,7 +48,7 @@ export const COLOR_OPTION = {
 } as const satisfies OptionSpec;
 
 /** A printed table, written to files too. */
-export const TABLE_EXPORTS = [
+const TABLE_EXPORTS = [
   { name: 'export-json', kind: 'text', arg: 'file', help: 'write the table as JSON as well', own: true },
   { name: 'export-markdown', kind: 'text', arg: 'file', help: 'write the table as Markdown as well', own: true },
   { name: 'export-csv', kind: 'text', arg: 'file', help: 'write the table as CSV as well', own: true },
