@@ -1,5 +1,6 @@
 /** gperf explain: the life of one PMI, rotation or context switch, and what a kernel makes of long PMIs. */
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../experiment/explain.ts';
+import { guestWithoutPmu } from '../experiment/setup.ts';
 import { lifeLines, throttleLines } from '../report/explain.ts';
 import { nearest } from '../nearest.ts';
 import { parseArgs } from './args.ts';
@@ -36,7 +37,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     if (stray !== undefined)
       throw new UsageError(`--${stray} belongs to 'explain throttle'`, optionUsage(EXPLAIN, stray));
     const spec = await machineOf(o);
-    if (spec.vpmu === 'none') return [withoutPmu(kind)];
+    if (guestWithoutPmu(spec)) return [withoutPmu(kind)];
     const lines = lifeLines(lifeOf(spec, kind, o.verbose > 0));
     if (o.verbose > 0)
       process.stderr.write(

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
 import { VcpuRefused } from '../kvm/vpmu.ts';
-import { bootMachine, side } from '../machine/machine.ts';
+import { bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -122,10 +122,11 @@ export const catalogue = {
 /** Whether perf_event_open would take an event on the machine. */
 export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {
   if (type === PERF_TYPE.SOFTWARE) return config <= PERF_COUNT_SW.CGROUP_SWITCHES;
-  return (
-    spec.vpmu !== 'none' && spec.values['pmu.gp'] > 0 && eventCodeOf(spec.preset.driver, type, config) !== undefined
-  );
+  return perfCaps(spec).nrGp > 0 && eventCodeOf(spec.preset.driver, type, config) !== undefined;
 }
+
+/** Whether a guest sees no counters where the core has some. */
+export const guestWithoutPmu = (spec: MachineSpec): boolean => spec.values['pmu.gp'] > 0 && perfCaps(spec).nrGp === 0;
 
 /** kernel.perf_event_max_sample_rate where perf runs. */
 export const sampleRateLimit = (spec: MachineSpec): number => spec.values[`${side(spec)}.max_sample_rate`];

@@ -4,6 +4,7 @@
  * It models nothing itself; it knows everything and puts it together.
  */
 import type { Cpu } from '../arch/cpu.ts';
+import type { PmuCaps } from '../arch/cpuid.ts';
 import type { KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core, type Page } from '../hw/core.ts';
@@ -91,7 +92,7 @@ export function bootMachine(
     vcpu.boot(kernel, reset, () => stop(machine));
     return { vcpu, kernel };
   };
-  const design = DESIGNS.find(({ name }) => name === spec.vpmu);
+  const design = designOf(spec.vpmu);
   const guest =
     design === undefined
       ? undefined
@@ -115,6 +116,15 @@ export function pmuFilter(words: string): PmuFilter {
     new Set([...words.matchAll(pattern)].map(([, digits]) => Number.parseInt(digits!, radix)));
   return { codes: numbers(/\br([0-9a-f]+)/g, 16), fixed: numbers(/\bfixed(\d)/g, 10) };
 }
+
+/** CPUID.0AH where perf runs: the core's, or what its design shows the guest. */
+export function perfCaps(spec: MachineSpec): PmuCaps {
+  const caps = pmuCaps(spec.values);
+  return designOf(spec.vpmu)?.guestCaps(caps, kernelConfig(spec, 'host', 0, 0)) ?? caps;
+}
+
+/** None is bare metal's. */
+const designOf = (vpmu: string): VpmuDesign | undefined => DESIGNS.find(({ name }) => name === vpmu);
 
 function kernelConfig(
   spec: MachineSpec,

@@ -357,6 +357,21 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'full-width alias',
+    run({ cpu }) {
+      const { nrGp, width, fullWidthWrite } = cpu.caps;
+      if (!fullWidthWrite) return;
+      expect(cpu.rdmsr(MSR.IA32_PERF_CAPABILITIES) & (1 << 13), 'FW_WRITE').to.not.equal(0);
+      for (const i of indices(nrGp)) {
+        for (const value of [2 ** 40 + 5, 0x80000000, 2 ** width - 1]) {
+          cpu.wrmsr(MSR.IA32_A_PMC0 + i, value);
+          expect([cpu.rdmsr(MSR.IA32_A_PMC0 + i), cpu.rdmsr(pmc(i)), cpu.rdpmc(i)]).to.deep.equal(Array(3).fill(value));
+        }
+        faults('a value wider than the counter', () => cpu.wrmsr(MSR.IA32_A_PMC0 + i, 2 ** width));
+      }
+    },
+  },
+  {
     name: 'full-width write of a fixed counter',
     run({ cpu }) {
       for (const value of [2 ** 40 + 5, 0x80000000]) {
