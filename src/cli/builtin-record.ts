@@ -111,6 +111,8 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
     kernel_callchains: flag('kernel-callchains'),
     user_callchains: flag('user-callchains'),
     sample_cpu: flag('sample-cpu'),
+    ...(o.timestamp === undefined ? {} : { sample_time: o.timestamp }),
+    ...(o.period === undefined ? {} : { sample_period: o.period }),
     sample_identifier: flag('sample-identifier'),
     no_samples: flag('no-samples'),
     no_buffering: flag('no-buffering'),

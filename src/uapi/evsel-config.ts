@@ -36,6 +36,10 @@ export interface RecordOptions extends StatOptions {
   readonly user_callchains?: boolean;
   readonly per_thread?: boolean;
   readonly sample_cpu?: boolean;
+  /** -T; --no-timestamp. Default: true but with per_thread. */
+  readonly sample_time?: boolean;
+  /** -P; --no-period. Default: true of an event with a frequency. */
+  readonly sample_period?: boolean;
   readonly sample_identifier?: boolean;
   /** -n: events count, no samples. */
   readonly no_samples?: boolean;
@@ -166,7 +170,7 @@ function sampling(attr: PerfEventAttr, list: readonly ParsedEvent[], i: number, 
   const preset = attr.sample_period > 0 && o.freq === undefined ? attr.sample_period : undefined;
   const period = terms.period ?? (terms.freq === undefined ? (o.period ?? preset) : undefined);
   let sample = PERF_SAMPLE.IP | PERF_SAMPLE.TID;
-  if (terms.time ?? !o.per_thread) sample |= PERF_SAMPLE.TIME;
+  if (terms.time ?? o.sample_time ?? !o.per_thread) sample |= PERF_SAMPLE.TIME;
   if (terms.callgraph ?? o.callgraph) {
     sample |= PERF_SAMPLE.CALLCHAIN;
     if (o.kernel_callchains) attr.exclude_callchain_user = true;
@@ -177,7 +181,7 @@ function sampling(attr: PerfEventAttr, list: readonly ParsedEvent[], i: number, 
   if (sample_read) sample |= PERF_SAMPLE.READ | PERF_SAMPLE.ID;
   // Of a group read as one, only the leader samples.
   const follows = sample_read && leader !== i;
-  if (period === undefined) sample |= PERF_SAMPLE.PERIOD;
+  if (o.sample_period ?? period === undefined) sample |= PERF_SAMPLE.PERIOD;
   if (period === undefined && !follows) attr.freq = true;
   attr.sample_period = follows || o.no_samples ? 0 : (period ?? terms.freq ?? o.freq ?? DEFAULT_FREQ);
   return sample;

@@ -1,5 +1,5 @@
 /** perf record's options. */
-import { COLOR_OPTION, MACHINE_OPTIONS } from './machine.ts';
+import { MACHINE_OPTIONS } from './machine.ts';
 import { refuse } from './option.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
@@ -57,7 +57,6 @@ const OPTIONS = [
   { name: 'user-callchains', kind: 'flag', help: 'record the user part of call chains only' },
   { name: 'timestamp-boundary', kind: 'flag', help: 'record the time of the first and last sample (always done)' },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
-  COLOR_OPTION,
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 

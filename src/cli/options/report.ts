@@ -61,7 +61,7 @@ const OPTIONS = [
   { name: 'group', kind: 'flag', help: 'show the events of a group side by side (default)' },
   { name: 'percent-limit', kind: 'text', arg: 'percent', help: 'hide entries below this share' },
   { name: 'hierarchy', kind: 'flag', help: 'indent by sort key' },
-  { ...COLOR_OPTION, alias: 'stdio-color' },
+  { ...COLOR_OPTION, alias: 'stdio-color', choices: ['auto', 'never'], help: 'colours: none, with auto as with never' },
 ] as const satisfies readonly OptionSpec[];
 
 export const REPORT: CommandTable<typeof OPTIONS> = {

@@ -3,7 +3,7 @@ import { refuse } from './option.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
-  { name: 'verbose', short: 'v', kind: 'count', help: 'tell more' },
+  { name: 'verbose', short: 'v', kind: 'count', help: 'accepted; there is no more to tell' },
   {
     name: 'input',
     short: 'i',
