@@ -23,7 +23,8 @@ export type Address = number & { readonly [unit]: 'address' };
 /** A full 64-bit value where all bits matter; only at the borders that print or serialise. */
 export type u64 = bigint;
 
-const SUBCYCLES = 64;
+/** Time comes in 64ths of a cycle. */
+export const SUBCYCLES = 64;
 
 export const cycles = (n: number): Cycles => n as Cycles;
 export const nanos = (n: number): Nanos => n as Nanos;

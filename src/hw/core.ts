@@ -23,7 +23,7 @@ import { MSR } from '../arch/msr.ts';
 import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
 import type { Stream } from '../sim/rng.ts';
-import { address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { LocalApic } from './lapic.ts';
 import { Pmu, type CountingPlan, type Counter } from './pmu.ts';
 
@@ -45,8 +45,6 @@ export interface CoreSpec {
 
 /** Whose time it is: the kernel's that has the core and its tasks', the guest's, its kernel and tasks together, or other guests'. */
 export type Page = 'host' | 'guest' | 'others';
-
-const SUBCYCLES = 64;
 
 export class Core implements Cpu {
   readonly caps: PmuCaps;

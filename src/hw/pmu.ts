@@ -26,6 +26,7 @@ import {
 } from '../arch/events.ts';
 import { GeneralProtection, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../arch/perfevtsel.ts';
+import { SUBCYCLES } from '../units.ts';
 
 const U32 = 2 ** 32;
 
@@ -114,10 +115,14 @@ export class Pmu implements MsrPort {
     return (this.#plans[ring] ??= this.#findPlan(cpl, this.#known[ring]));
   }
 
-  /** Units of its column until the counter overflows; above 0. */
+  /**
+   * Units of its column until the counter overflows: at least the smallest there are. A clock other than the core's counts
+   * in fractions that rounding can leave just short of the overflow, by less than the core's own count can tell.
+   */
   remaining(counter: Counter): number {
     const { value } = counter;
-    return (value < 0 ? -value : this.#modulus - value) / (counter.source as EventSource).scale;
+    const left = (value < 0 ? -value : this.#modulus - value) / (counter.source as EventSource).scale;
+    return left < 1 / SUBCYCLES ? 1 / SUBCYCLES : left;
   }
 
   /** A counter hears that `units` of its column happened; wraps, records the overflow and pulls the PMI line. */

@@ -9,6 +9,7 @@ import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 const CAPS = { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true };
 const CLOCKS = { coreHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 };
 const BRANCHES = 0xc4;
+const BUS_CYCLES = 0x13c;
 const USER = EVENTSEL.USR | EVENTSEL.ENABLE;
 
 function pmuWith(writes: readonly (readonly [msr: number, value: number])[], caps = CAPS): Pmu {
@@ -55,6 +56,23 @@ describe('hw/pmu', () => {
     expect(pmu.rdpmc(RDPMC_FIXED)).to.equal(1000);
     expect(pmu.rdpmc(RDPMC_FIXED + 1)).to.equal(2800);
     expect(pmu.rdpmc(RDPMC_FIXED + 2)).to.be.within(2199, 2200);
+  });
+
+  it('brings a clock slower than the core to overflow, however its fractions fall', () => {
+    for (let period = 1000; period < 1200; period++) {
+      const pmu = pmuWith([
+        [MSR.IA32_PERFEVTSEL0, USER | EVENTSEL.INT | BUS_CYCLES],
+        [MSR.IA32_A_PMC0, 2 ** 48 - period],
+        [MSR.IA32_PERF_GLOBAL_CTRL, 1],
+      ]);
+      const counter = pmu.plan(3).counters[0]!;
+      // The core's count is so high that it cannot grow by less than this.
+      const ulp = 2 ** -18;
+      let steps = 0;
+      for (; !pmu.pmi && steps < 5; steps++) pmu.add(counter, Math.floor(pmu.remaining(counter) / ulp) * ulp);
+      expect(pmu.pmi, `period ${period}`).to.equal(true);
+      expect(pmu.rdpmc(0)).to.equal(0);
+    }
   });
 
   it('sets GLOBAL_STATUS and pulls the line on overflow if INT is set, and keeps counting', () => {
