@@ -31,7 +31,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   ]);
   try {
     const evlist = parseEventList(o.event.length === 0 ? ['cycles'] : o.event, 'stat');
-    profiles = groundTruth(spec, workload, evlist);
+    profiles = groundTruth(spec, workload, evlist, { stacks: o['export-html'] !== undefined });
   } catch (error) {
     exports.abort();
     if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(TRUTH, 'event'));

@@ -4,7 +4,7 @@ import { prepareWorkload } from '../experiment/executable.ts';
 import { openOperand, type Operand, type OperandOptions } from '../experiment/operand.ts';
 import { SetUpError, type MachineSpec } from '../experiment/setup.ts';
 import { specFromText } from '../experiment/spec-text.ts';
-import { groundTruth, hasTruth, NoTruthError } from '../experiment/truth.ts';
+import { groundTruth, hasTruth, NoTruthError, type TruthOptions } from '../experiment/truth.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
@@ -138,12 +138,13 @@ async function truthOf(
   o: CompareOptions,
   by: Granularity,
 ): Promise<Profile[]> {
+  const options = { by, stacks: o['export-html'] !== undefined };
   const [name, ...args] = word.slice('truth:'.length).split(/\s+/).filter(Boolean);
   if (name !== undefined) {
     const spec = await machineOf({ ...o, vpmu: undefined });
     const named = others.flatMap((operand) => (typeof operand === 'string' ? [] : operand.map(({ event }) => event)));
     const events = o.event.length > 0 ? o.event : [...new Set(named.filter((event) => event !== ''))];
-    return exact(spec, [name, ...args], () => parseEventList(events.length > 0 ? events : ['cycles'], 'stat'), by);
+    return exact(spec, [name, ...args], () => parseEventList(events.length > 0 ? events : ['cycles'], 'stat'), options);
   }
   if (made?.spec === undefined)
     throw new UsageError(`there is no truth of what real perf recorded; of a workload: 'truth:WORKLOAD'`);
@@ -158,14 +159,14 @@ async function truthOf(
   }, []);
   const [, command, ...words] = env.cmdline ?? [];
   if (command !== 'record') throw new InputError(`${path} does not say what was recorded`);
-  return exact(spec, lex(RECORD, words).rest, () => evlist, by);
+  return exact(spec, lex(RECORD, words).rest, () => evlist, options);
 }
 
 async function exact(
   spec: MachineSpec,
   [name = '', ...args]: readonly string[],
   evlist: () => readonly Evsel[],
-  by: Granularity,
+  options: TruthOptions,
 ): Promise<Profile[]> {
   const workload = await blamingInput(
     async () => prepareWorkload(await loadWorkload(name, args), spec, {}),
@@ -174,7 +175,7 @@ async function exact(
   try {
     const events = evlist();
     const known = events.filter((evsel) => hasTruth(spec, evsel));
-    return groundTruth(spec, workload, known.length > 0 ? known : events, { by });
+    return groundTruth(spec, workload, known.length > 0 ? known : events, options);
   } catch (error) {
     if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(COMPARE, 'event'));
     if (error instanceof NoTruthError) throw new UsageError(error.message);

@@ -109,7 +109,7 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
   const known = evlist.filter((evsel) => hasTruth(spec, evsel));
   return {
     profiles: builder!.finish(),
-    truth: truth && known.length > 0 ? groundTruth(spec, workload, known, { run, by }) : [],
+    truth: truth && known.length > 0 ? groundTruth(spec, workload, known, { run, by, stacks }) : [],
     recording: { waking, samples, throttled, dataEnd, elapsed },
   };
 }

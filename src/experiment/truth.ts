@@ -7,6 +7,7 @@ import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
+import { stackKey } from '../profile/stacks.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { LOOP, type Image } from '../workload/image.ts';
@@ -27,6 +28,8 @@ export interface TruthOptions {
   readonly run?: number;
   /** What is counted apart; functions if absent. */
   readonly by?: Granularity;
+  /** Counts by call stack are wanted too. */
+  readonly stacks?: boolean;
 }
 
 /** The exact profile of a workload's run for each event. Throws NoTruthError. */
@@ -34,12 +37,13 @@ export function groundTruth(
   spec: MachineSpec,
   workload: Workload,
   evlist: readonly Evsel[],
-  { run = 0, by = 'symbol' }: TruthOptions = {},
+  { run = 0, by = 'symbol', stacks = false }: TruthOptions = {},
 ): Profile[] {
   const sources = evlist.map((evsel) => sourceOf(evsel, spec));
   const { image } = workload;
   const cursor = executed(workload, spec, run);
   const places = placesOf(cursor, workload, by);
+  const chains = stacks ? chainsOf(cursor, workload) : [];
   const totals = cursor.totals(eventVector());
   return evlist.map((evsel, i) => {
     const { column, scale } = sources[i]!;
@@ -60,6 +64,7 @@ export function groundTruth(
       throttled: 0,
       weights,
       ...steadyLoop(image, column, sum, scale),
+      ...(stacks && { stacks: stacksOf(chains, column, scale) }),
       origin: originOf(spec, run),
     };
   });
@@ -106,6 +111,28 @@ function steadyLoop({ tables: t }: Image, column: number, total: number, scale: 
   return {};
 }
 
+interface Chain {
+  /** As profile/build.ts calls a sample's. */
+  readonly stack: string;
+  readonly totals: EventVector;
+}
+
+function chainsOf(cursor: Truth, { image: { comm, layout } }: Workload): Chain[] {
+  return cursor
+    .truthByCallchain()
+    .map(({ frames, totals }) => ({
+      stack: stackKey([comm, ...frames.map((i) => layout.functions[i]!.symbol)]),
+      totals,
+    }));
+}
+
+function stacksOf(chains: readonly Chain[], column: number, scale: number): Map<string, number> {
+  const stacks = new Map<string, number>();
+  for (const { stack, totals } of chains)
+    if (totals[column]! > 0) stacks.set(stack, (stacks.get(stack) ?? 0) + totals[column]! * scale);
+  return stacks;
+}
+
 interface Place {
   /** As profile/build.ts calls a sample's. */
   readonly key: string;
@@ -113,18 +140,14 @@ interface Place {
 }
 
 /** What is counted apart in a profile of that granularity. */
-function placesOf(cursor: Truth, { image }: Workload, by: Granularity): Place[] {
-  const { comm, dsos, layout } = image;
+function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
+  const { comm, dsos } = workload.image;
   const files = dsos.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
   const place = (dso: string, symbol: string, totals: EventVector): Place => ({
     key: profileKey({ comm, dso, symbol }),
     totals,
   });
-  if (by === 'callchain')
-    return cursor.truthByCallchain().map(({ frames, totals }) => {
-      const names = frames.map((i) => layout.functions[i]!.symbol);
-      return place('', [comm, ...names].join(';'), totals);
-    });
+  if (by === 'callchain') return chainsOf(cursor, workload).map(({ stack, totals }) => place('', stack, totals));
   if (by !== 'instruction')
     return cursor.truth().map(({ dso, symbol, totals }) => place(files[dso]!, by === 'dso' ? '' : symbol, totals));
   const starts = new Map<string, number>();

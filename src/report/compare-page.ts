@@ -72,7 +72,7 @@ function sectionsOf(compared: ComparedProfiles, titled: (title: string) => strin
   const time = timeFigures(compared.operands);
   const split = splitColumns(compared);
   const flames = flameFigures(compared);
-  const deep = operands.some(({ profile: { stacks } }) => stacks !== undefined && stackDepth(stacks) > 1);
+  const deep = operands.some(({ exact, profile: { stacks } }) => !exact && stacks && stackDepth(stacks) > 1);
   return [
     {
       title: titled('Where the time went'),

@@ -1,6 +1,6 @@
 /** Call stacks, drawn: a flame graph for each profile and a differential one for each pair, all from one tree. */
 import type { ComparedProfiles } from '../profile/compare.ts';
-import { ROOT, type StackFrame, stackTree } from '../profile/stacks.ts';
+import { ROOT, type StackFrame, stackDepth, stackTree } from '../profile/stacks.ts';
 import type { Flame, Flames, Frame } from './html/model.ts';
 import { subjectOf } from './page-parts.ts';
 import { points, signed } from './verdict.ts';
@@ -10,7 +10,12 @@ const MOST_CHANGE = 0.05;
 
 /** Flame graphs of all profiles that know stacks, and of the differences of pairs. */
 export function flameFigures({ operands, pairs }: ComparedProfiles): Flames[] {
-  const known = operands.flatMap((operand) => (operand.profile.stacks ? [operand] : []));
+  const sampled = operands.filter(({ exact, profile: { stacks } }) => !exact && stacks !== undefined);
+  const deep = sampled.some(({ profile }) => stackDepth(profile.stacks!) > 1);
+  // Truth knows every chain: beside recordings without any it would only seem to differ.
+  const known = operands.filter(
+    (operand) => sampled.includes(operand) || (deep && operand.exact && operand.profile.stacks),
+  );
   if (known.length === 0) return [];
   const tree = stackTree(known.map(({ profile }) => profile.stacks!));
   const single = known.map((operand, i): Flame => {
@@ -42,7 +47,8 @@ export function flameFigures({ operands, pairs }: ComparedProfiles): Flames[] {
 
 const nameOf = ({ name }: StackFrame): string => (name === '' ? '[unknown]' : name);
 
-const frameOf = (frame: StackFrame, i: number): Frame => ({
+/** One profile's part of the tree. */
+export const frameOf = (frame: StackFrame, i: number): Frame => ({
   name: nameOf(frame),
   share: frame.shares[i]!,
   detail: `${points(frame.shares[i]!)} %`,

@@ -1,6 +1,8 @@
 /** Ground truth for programs and documents: JSON, CSV, Markdown and a page, with the counts and shares of the text. */
 import { parseProfileKey, totalWeight, type Profile } from '../profile/profile.ts';
-import type { Cell, Page, Table } from './html/model.ts';
+import { stackTree } from '../profile/stacks.ts';
+import type { Cell, Page, Section, Table } from './html/model.ts';
+import { frameOf } from './page-stacks.ts';
 import { fixed, percentOf } from './table.ts';
 import { exact, truthRows, type TruthRow } from './truth.ts';
 
@@ -95,8 +97,17 @@ export function truthPage(
         ],
       },
       { title: 'Counts', parts: profiles.map(countTable) },
+      ...stackSection(profiles),
     ],
   };
+}
+
+function stackSection(profiles: readonly Profile[]): Section[] {
+  const known = profiles.filter(({ stacks }) => stacks !== undefined);
+  if (known.length === 0) return [];
+  const tree = stackTree(known.map(({ stacks }) => stacks!));
+  const graphs = known.map(({ event }, i) => ({ label: event, differential: false, root: frameOf(tree, i) }));
+  return [{ title: 'Stacks', parts: [{ kind: 'flames', title: 'Flame graphs', graphs }] }];
 }
 
 function countTable(profile: Profile): Table {

@@ -26,7 +26,7 @@ describe('--export-html', function () {
     const page = pageOf('t.html');
     expect(page.command).to.equal('gperf truth -e cycles,branches ftest');
     const parts = page.sections.flatMap((section) => section.parts);
-    expect(parts.map(({ kind }) => kind)).to.deep.equal(['bars', 'table', 'table']);
+    expect(parts.map(({ kind }) => kind)).to.deep.equal(['bars', 'table', 'table', 'flames']);
     const shown = parts.flatMap((part) => (part.kind === 'table' ? part.rows : []));
     expect(
       shown.map(([symbol, share, count, comm, dso]) => [share, count, comm, dso, symbol].map((c) => c!.text)),

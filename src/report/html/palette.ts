@@ -2,7 +2,7 @@
  * Colours of a page, for a light sheet and a dark one.
  *
  * Subjects take the hues of Okabe and Ito, which people with any colour vision tell apart; a design keeps its hue on every
- * page. Truth is drawn in ink, as a mark, never as a bar's colour. Source: M. Okabe, K. Ito, Color Universal Design (2008).
+ * page. Truth is a mark in ink, or grey. Source: M. Okabe, K. Ito, Color Universal Design (2008).
  */
 import type { Page, Subject } from './model.ts';
 
@@ -25,6 +25,7 @@ export const LIGHT: Sheet = {
   c3: '#b8578f',
   c4: '#c98a00',
   c5: '#3a9bd1',
+  c6: '#77746c',
 };
 
 export const DARK: Sheet = {
@@ -43,9 +44,10 @@ export const DARK: Sheet = {
   c3: '#da8fbb',
   c4: '#e2b043',
   c5: '#8accf2',
+  c6: '#98958d',
 };
 
-/** Hues of a sheet. */
+/** Hues for subjects; the grey after them is truth's. */
 const SLOTS = 6;
 
 const FIXED: ReadonlyMap<string, number> = new Map([
@@ -55,11 +57,12 @@ const FIXED: ReadonlyMap<string, number> = new Map([
   ['reuse-lazy', 3],
   ['mediated', 4],
   ['none', 5],
+  ['truth', 6],
 ]);
 
 const keyOf = ({ design, label }: Pick<Subject, 'design' | 'label'>): string => design ?? label;
 
-/** Chooses the class of colour ("c0" to "c5") of every subject of a page. */
+/** Chooses the class of colour ("c0" to "c6") of every subject of a page. */
 export class Hues {
   readonly #slots = new Map<string, number>();
 
