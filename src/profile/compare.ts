@@ -85,6 +85,9 @@ const MOST_ROWS = 2000;
 /** Stands in for an unknown number of samples; nothing that depends on it is shown. */
 const UNKNOWN = 1000;
 
+/** What is known of a share that came from nobody knows how many samples. */
+const ANYTHING: Interval = { low: 0, high: 1 };
+
 /** A row as the statistics name it. */
 export const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${name}\0${dso}`;
 /** The function of such a name. */
@@ -227,7 +230,7 @@ function tableRows(
     members: new Set(row.members.map(({ dso, symbol }) => `${unversioned(dso)}\0${symbol}`)).size,
     shares: operands.map(({ evidence }, i) => {
       const share = row.weights[i]! / totals[i]!;
-      return { share, interval: wilson(share, evidence?.effective ?? UNKNOWN) };
+      return { share, interval: evidence ? wilson(share, evidence.effective) : ANYTHING };
     }),
     tests: tested.map((byKey) => byKey.get(rowKey(row))),
   }));

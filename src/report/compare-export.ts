@@ -43,15 +43,31 @@ function profileJson({ label, exact, evidence, profile, runs, duty }: ComparedOp
 
 function pairJson(compared: ComparedProfiles, pair: ComparedPair): object {
   const { comparison, split, tested } = pair;
+  const sides = { a: labelOf(compared, pair.a), b: labelOf(compared, pair.b) };
+  const sentence = verdictSentence(compared, pair);
+  // Without a number of samples nothing is known but how far apart they are.
+  if (!tested) {
+    const { tvd, overlap, hellinger, jensenShannon, symbols } = comparison;
+    const deltas = symbols.map(({ symbol, delta }) => Object.assign(place(symbol), { delta }));
+    return {
+      ...sides,
+      tested,
+      sentence,
+      tvd: { value: tvd.value },
+      overlap,
+      jensenShannon: { divergence: jensenShannon.divergence, distance: jensenShannon.distance },
+      hellinger,
+      symbols: deltas,
+    };
+  }
   const named = (row: { readonly symbol: string }): object => ({ ...row, ...place(row.symbol) });
   // Profiles have their evidence themselves.
   const { a, b, verdict, test, detectable, symbols, warnings, ...figures } = comparison;
   return {
-    a: labelOf(compared, pair.a),
-    b: labelOf(compared, pair.b),
+    ...sides,
     effective: [a.effective, b.effective],
     tested,
-    sentence: verdictSentence(compared, pair),
+    sentence,
     verdict: {
       ...verdict,
       drivers: verdict.drivers.map(named),
