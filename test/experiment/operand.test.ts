@@ -36,7 +36,7 @@ describe('operands', () => {
 
   describe('of real perf', () => {
     before(function () {
-      this.timeout(30_000);
+      this.timeout(120_000);
       if (!canRecord) this.skip();
       writeFileSync(dir.file('p.c'), PROGRAM);
       if (run('gcc', ['-O1', '-fno-omit-frame-pointer', '-o', dir.file('p'), dir.file('p.c')]).status !== 0)
