@@ -1,6 +1,6 @@
 /** gperf bench: what PMU operations cost under several designs, what perf costs the workload, and where the time went. */
-import { benchDesign, specRequest, type BenchRequest } from '../experiment/bench.ts';
-import { LiveLock, OpenError } from '../experiment/run.ts';
+import { benchDesign, specRequest, type BenchRequest, type BenchRun } from '../experiment/bench.ts';
+import { OpenError } from '../experiment/run.ts';
 import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { benchPage } from '../report/bench-page.ts';
 import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
@@ -53,14 +53,17 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     [o['export-html'], () => pageHtml(benchPage(report!, pageOptions(['bench'], argv, context)))],
   ]);
   try {
-    const designs = await simulate(specs, { words: rest, mode, systemWide, evlist }, seeds, threads, context);
-    report = { command: commandOf(mode, o, rest), seeds, designs };
+    const measured = await simulate(specs, { words: rest, mode, systemWide, evlist }, seeds, threads, context);
+    report = { command: commandOf(mode, o, rest), seeds, ...measured };
   } catch (error) {
     exports.abort();
     if (error instanceof Interrupted) return error.exitCode;
     if (error instanceof OpenError) throw new InputError(openFailure(error));
-    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
     throw error;
+  }
+  if (report.designs.length === 0) {
+    exports.abort();
+    throw new InputError(report.liveLocked[0]!.why, EXIT.LIVE_LOCK);
   }
   await printLines(benchLines(report));
   exports.write();
@@ -80,16 +83,25 @@ async function simulate(
   seeds: number,
   threads: number,
   context: CommandContext,
-): Promise<BenchDesign[]> {
+): Promise<Pick<BenchReport, 'designs' | 'liveLocked'>> {
   const requests = (spec: MachineSpec): BenchRequest[] =>
     Array.from({ length: seeds }, (_, k) => ({ ...what, spec: specRequest(spec), run: k }));
   const bare = (request: BenchRequest): BenchRequest => ({ ...request, mode: 'stat', systemWide: false, evlist: [] });
   const inputs = specs.flatMap((spec) => [...requests(spec), ...requests(spec).map(bare)]);
-  const runs = await runsOf('benchRun', inputs, threads, 'bench', context);
-  return specs.map((spec, i) => {
-    const at = 2 * seeds * i;
-    return benchDesign(spec, runs.slice(at, at + seeds), runs.slice(at + seeds, at + 2 * seeds));
+  const outcomes = await runsOf('benchOutcome', inputs, threads, 'bench', context);
+  const designs: BenchDesign[] = [];
+  const liveLocked: { vpmu: string; why: string }[] = [];
+  specs.forEach((spec, i) => {
+    const runs: BenchRun[] = [];
+    let why: string | undefined;
+    for (const outcome of outcomes.slice(2 * seeds * i, 2 * seeds * (i + 1))) {
+      if ('liveLock' in outcome) why ??= outcome.liveLock;
+      else runs.push(outcome);
+    }
+    if (why === undefined) designs.push(benchDesign(spec, runs.slice(0, seeds), runs.slice(seeds)));
+    else liveLocked.push({ vpmu: spec.vpmu, why });
   });
+  return { designs, liveLocked };
 }
 
 function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec[]): Evsel[] {

@@ -15,7 +15,7 @@ import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import { executable, prepareWorkload, workloadSeed } from './executable.ts';
 import { OPERATIONS, OperationWatch } from './operations.ts';
-import { runRecord, runStat } from './run.ts';
+import { LiveLock, runRecord, runStat } from './run.ts';
 import { setUpMachine } from './setup.ts';
 
 /** A machine by what was asked for, which a message to another thread can carry. */
@@ -81,6 +81,16 @@ export async function benchRun({
   }
   const { ledger, run: counted } = await runStat(spec, job, options);
   return { operations: watch.rows(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0, paid: watch.paid };
+}
+
+/** The same, where a run that gets nowhere is a result: why. Throws what else benchRun does. */
+export async function benchOutcome(request: BenchRequest): Promise<BenchRun | { readonly liveLock: string }> {
+  try {
+    return await benchRun(request);
+  } catch (error) {
+    if (error instanceof LiveLock) return { liveLock: error.message };
+    throw error;
+  }
 }
 
 /** Puts the runs of one design together: `bare` are the runs of the same seeds without events. */

@@ -1,19 +1,19 @@
 /** What a worker thread of the pool can be asked for, by name. A new kind of work is one line here. */
-import { benchRun, type BenchRequest, type BenchRun } from './bench.ts';
+import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { OpenError, LiveLock } from './run.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 
-const WORK = { benchRun, sampleRun, letterRun } as const;
+const WORK = { benchOutcome, sampleRun, letterRun } as const;
 export type WorkName = keyof typeof WORK;
 interface Inputs extends Record<WorkName, unknown> {
-  readonly benchRun: BenchRequest;
+  readonly benchOutcome: BenchRequest;
   readonly sampleRun: SampleRequest;
   readonly letterRun: LetterRequest;
 }
 interface Outputs extends Record<WorkName, unknown> {
-  readonly benchRun: BenchRun;
+  readonly benchOutcome: BenchRun | { readonly liveLock: string };
   readonly sampleRun: SampledRun;
   readonly letterRun: LetterRun;
 }

@@ -121,7 +121,7 @@ function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
 }
 
 /** How to read the figures. */
-export function benchNotes({ seeds, designs }: BenchReport): string[] {
+export function benchNotes({ seeds, designs, liveLocked }: BenchReport): string[] {
   const rounded = designs.some(({ operations }) => operations.some(({ exact }) => !exact));
   return [
     'An operation is timed from its first instruction to the next one, exits and what interrupts it included; handle_irq,',
@@ -132,6 +132,7 @@ export function benchNotes({ seeds, designs }: BenchReport): string[] {
           `Each figure is computed for each of ${seeds} seeds; shown is the median; --export-csv and -json have its interval.`,
         ]
       : []),
+    ...liveLocked.flatMap(({ vpmu, why }) => why.split('\n').map((line, i) => (i === 0 ? `${vpmu}: ${line}` : line))),
   ];
 }
 

@@ -188,4 +188,6 @@ export interface BenchReport {
   readonly command: string;
   readonly seeds: number;
   readonly designs: readonly BenchDesign[];
+  /** Designs under which the workload got nowhere, and why. */
+  readonly liveLocked: readonly { readonly vpmu: string; readonly why: string }[];
 }

@@ -50,6 +50,21 @@ describe('gperf bench', function () {
       .and.to.match(/ samples +throttled\nv2 .* \d{3} +0\n/);
   });
 
+  it('shows the other designs where the workload gets nowhere under one', async () => {
+    const words = '--set host.ipi=cold -F 4000 -e cycles noploop 2';
+    const both = await at.gperf(`bench --vpmu legacy,v2 ${words}`);
+    expect(both.status).to.equal(0);
+    expect(both.stdout)
+      .to.match(/\nv2 +2\./)
+      .and.to.not.match(/\n {2}legacy /);
+    expect(both.stdout).to.match(
+      /\n# legacy: The run is live-locked: .*\n# Serving a PMI .*\n# What would change it: /,
+    );
+    const alone = await at.gperf(`bench --vpmu legacy ${words}`);
+    expect([alone.status, alone.stdout]).to.deep.equal([3, '']);
+    expect(alone.stderr).to.match(/^The run is live-locked: /);
+  });
+
   it('is not perf bench, and says so', async () => {
     const help = await at.gperf('bench -h');
     expect([help.status, help.stderr]).to.match(/^129,/);

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { benchDesign, benchRun, specRequest, type BenchRequest, type BenchRun } from '../../src/experiment/bench.ts';
 import { runAll } from '../../src/experiment/pool.ts';
-import { LiveLock, OpenError } from '../../src/experiment/run.ts';
+import { OpenError } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
@@ -65,8 +65,8 @@ describe('bench', () => {
   it('gives the same on any number of threads, and in this one', async () => {
     const inputs = await Promise.all([0, 1, 2].map(async (run) => request(run === 2 ? 'legacy' : 'v2', { run })));
     const done: number[] = [];
-    const one = await runAll('benchRun', inputs, { workers: 1, progress: (n) => done.push(n) });
-    const three = await runAll('benchRun', inputs, { workers: 3 });
+    const one = await runAll('benchOutcome', inputs, { workers: 1, progress: (n) => done.push(n) });
+    const three = await runAll('benchOutcome', inputs, { workers: 3 });
     expect(done).to.deep.equal([1, 2, 3]);
     expect(three).to.deep.equal(one);
     expect(one).to.deep.equal(await Promise.all(inputs.map((input) => benchRun(input))));
@@ -78,17 +78,19 @@ describe('bench', () => {
     const denied = { ...refused, evlist: recordAttrs(parseEventList(['cycles:k'], 'record')) };
     const stuck = await request('legacy', { ...sampling(), words: ['noploop', '2'] }, 'host.ipi=cold');
     const caught = await Promise.all(
-      [denied, stuck].map((input) => runAll('benchRun', [input], { workers: 1 }).catch((error: unknown) => error)),
+      [denied, stuck].map((input) => runAll('benchOutcome', [input], { workers: 1 }).catch((error: unknown) => error)),
     );
     expect(caught[0]).to.be.instanceOf(OpenError).with.property('errno', 13);
-    expect(caught[1]).to.be.instanceOf(LiveLock);
+    expect(caught[1])
+      .to.have.nested.property('[0].liveLock')
+      .that.matches(/^The run is live-locked/);
   });
 
   it('ends at once when told to', async () => {
     const stop = new AbortController();
     const input = await request('v2', { words: ['noploop', '1000'] });
     setTimeout(() => stop.abort(new Error('enough')), 300);
-    const caught = await runAll('benchRun', [input, input], { workers: 2, signal: stop.signal }).catch(
+    const caught = await runAll('benchOutcome', [input, input], { workers: 2, signal: stop.signal }).catch(
       (error: unknown) => error,
     );
     expect((caught as Error).message).to.equal('enough');
