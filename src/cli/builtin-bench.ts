@@ -13,7 +13,7 @@ import type { BenchDesign, BenchReport } from '../uapi/results.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError, UsageError, eventError } from './errors.ts';
-import { Exports } from './export.ts';
+import { Exports, filesRead } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { openFailure } from './open-failure.ts';
 import { BENCH } from './options/bench.ts';
@@ -46,12 +46,15 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const text = (lines: (report: BenchReport) => Iterable<string>): (() => string) => {
     return () => `${[...lines(report!)].join('\n')}\n`;
   };
-  const exports = new Exports([
-    [o['export-json'], () => `${JSON.stringify(report, undefined, 2)}\n`],
-    [o['export-markdown'], text(benchMarkdown)],
-    [o['export-csv'], text(benchCsv)],
-    [o['export-html'], () => pageHtml(benchPage(report!, pageOptions(['bench'], argv, context)))],
-  ]);
+  const exports = new Exports(
+    [
+      [o['export-json'], () => `${JSON.stringify(report, undefined, 2)}\n`],
+      [o['export-markdown'], text(benchMarkdown)],
+      [o['export-csv'], text(benchCsv)],
+      [o['export-html'], () => pageHtml(benchPage(report!, pageOptions(['bench'], argv, context)))],
+    ],
+    filesRead(rest, o),
+  );
   try {
     const measured = await simulate(specs, { words: rest, mode, systemWide, evlist }, seeds, threads, context);
     report = { command: commandOf(mode, o, rest), seeds, ...measured };

@@ -4,7 +4,7 @@ import { nearest } from '../nearest.ts';
 import { compareProfiles, type ComparedProfiles } from '../profile/compare.ts';
 import { MatchError, matchEvents } from '../profile/events.ts';
 import { isExact, type Granularity, type Profile } from '../profile/profile.ts';
-import { parseMerge } from '../profile/rows.ts';
+import { mergesAny, parseMerge } from '../profile/rows.ts';
 import { compareCsv, compareJson } from '../report/compare-export.ts';
 import { comparePage } from '../report/compare-page.ts';
 import { compareLines, compareMarkdown } from '../report/compare.ts';
@@ -14,11 +14,11 @@ import type { CommandContext } from './commands.ts';
 import { runDesigns } from './compare-live.ts';
 import { ConditionError, parseCondition } from './condition.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { Exports } from './export.ts';
+import { Exports, filesRead } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { readOperands } from './operands.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
-import { pageOptions } from './page-options.ts';
+import { pageOptions, significant } from './page-options.ts';
 import { printLines } from './recording.ts';
 import { Interrupted } from './runs.ts';
 import { shellWord } from './simulation.ts';
@@ -26,33 +26,41 @@ import { shellWord } from './simulation.ts';
 /** Options that mean something only when the designs are run, and only when files are read. */
 const LIVE_ONLY = ['freq', 'count', 'all-user', 'g', 'seeds'] as const;
 const FILES_ONLY = ['samples', 'symfs'] as const;
+/** Those that choose a machine, for what is run on it. */
+const MACHINE_ONLY = ['machine', 'set', 'vcpus', 'seed'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(COMPARE, argv, context.terminal.env);
   if (rest.length === 0) throw new UsageError('nothing to compare', commandHelp(COMPARE));
   const by = (o.by ?? 'symbol') as Granularity;
   const failIf = conditionOf(o['fail-if']);
+  if (o.merge.includes('')) throw new UsageError('--merge: nothing to merge', optionUsage(COMPARE, 'merge'));
+  const merges = o.merge.map(parseMerge);
   let compared: ComparedProfiles[] = [];
-  const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...argv], merges: o.merge };
+  const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...significant(argv)], merges: o.merge };
   const text = (lines: (one: ComparedProfiles) => Iterable<string>) => (): string =>
     `${compared.flatMap((one) => [...lines(one)]).join('\n')}\n`;
   const page = (): string => {
     const workload = o.vpmu === undefined ? undefined : rest.join(' ');
     return pageHtml(comparePage(compared, { ...pageOptions(['compare'], argv, context), workload }));
   };
-  const exports = new Exports([
-    [o['export-json'], () => compareJson(compared, about)],
-    [o['export-markdown'], text(compareMarkdown)],
-    [o['export-csv'], () => `${[...compareCsv(compared)].join('\n')}\n`],
-    [o['export-html'], page],
-  ]);
-  let failures: string[];
+  const exports = new Exports(
+    [
+      [o['export-json'], () => compareJson(compared, about)],
+      [o['export-markdown'], text(compareMarkdown)],
+      [o['export-csv'], () => `${[...compareCsv(compared)].join('\n')}\n`],
+      [o['export-html'], page],
+    ],
+    filesRead(rest, o),
+  );
   try {
-    const sets = o.vpmu === undefined ? await filesOf(rest, o, context) : await liveOf(rest, o, by, context);
+    const sets = o.vpmu === undefined ? await filesOf(argv, rest, o, context) : await liveOf(rest, o, by, context);
+    for (const [i, merge] of merges.entries())
+      if (!sets.some((operands) => mergesAny(merge, operands.flat())))
+        throw new UsageError(`--merge '${o.merge[i]!}': no function is called so`, optionUsage(COMPARE, 'merge'));
     compared = sets.map((operands) =>
-      compareProfiles(operands, { by, merges: o.merge.map(parseMerge), reference: referenceOf(operands, o.reference) }),
+      compareProfiles(operands, { by, merges, reference: referenceOf(operands, o.reference) }),
     );
-    failures = failIf(compared);
   } catch (error) {
     exports.abort();
     if (error instanceof Interrupted) return error.exitCode;
@@ -61,6 +69,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   await printLines(allLines(compared, o.quiet === true));
   exports.write();
   if (o.verbose > 0) process.stderr.write(`# reproduce: ${about.command.map(shellWord).join(' ')}\n`);
+  // What was asked about wrongly costs no table that took long to make.
+  const failures = failIf(compared);
   for (const failure of failures) process.stderr.write(`${failure}\n`);
   return failures.length > 0 ? EXIT.CONDITION : EXIT.OK;
 }
@@ -85,7 +95,12 @@ function conditionOf(text: string | undefined): (compared: readonly ComparedProf
 }
 
 /** For each event the profiles of the files, each of one run. */
-async function filesOf(rest: readonly string[], o: CompareOptions, context: CommandContext): Promise<Profile[][][]> {
+async function filesOf(
+  argv: readonly string[],
+  rest: readonly string[],
+  o: CompareOptions,
+  context: CommandContext,
+): Promise<Profile[][][]> {
   const wrong = LIVE_ONLY.find((name) => o[name] !== undefined);
   if (wrong !== undefined)
     throw new UsageError(
@@ -93,6 +108,16 @@ async function filesOf(rest: readonly string[], o: CompareOptions, context: Comm
       optionUsage(COMPARE, wrong),
     );
   if (o.event.length > 1) throw new UsageError('-e chooses one event', optionUsage(COMPARE, 'event'));
+  if (!rest.some((word) => word.startsWith('truth:'))) {
+    // The environment may speak of a machine to any command.
+    const { options: typed } = parseArgs(COMPARE, argv);
+    const idle = MACHINE_ONLY.find((name) => [typed[name]].flat().some((value) => value !== undefined));
+    if (idle !== undefined)
+      throw new UsageError(
+        `--${idle} is for designs that are run (--vpmu), or for 'truth:WORKLOAD'`,
+        optionUsage(COMPARE, idle),
+      );
+  }
   const operands = await readOperands(rest, o, context);
   if (operands.length < 2) throw new UsageError(`${operands[0]![0]!.label} has nothing to be compared with`);
   try {

@@ -38,11 +38,14 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const threads = threadsOf(o.workers);
   const seed = o.seed ?? DEFAULTS.seed;
   let result: Reproduction | undefined;
-  const exports = new Exports([
-    [o['export-json'], () => `${JSON.stringify(result, undefined, 2)}\n`],
-    [o['export-html'], () => pageHtml(reproducePage(result!, pageOptions(['reproduce'], argv, context)))],
-    [o['export-markdown'], () => `${[...reproductionMarkdown(result!)].join('\n')}\n`],
-  ]);
+  const exports = new Exports(
+    [
+      [o['export-json'], () => `${JSON.stringify(result, undefined, 2)}\n`],
+      [o['export-html'], () => pageHtml(reproducePage(result!, pageOptions(['reproduce'], argv, context)))],
+      [o['export-markdown'], () => `${[...reproductionMarkdown(result!)].join('\n')}\n`],
+    ],
+    [],
+  );
   try {
     const runs = await runsOf('letterRun', await letterRequests(seed, seeds), threads, 'reproduce', context);
     result = await reproduction(publishedTables(), seed, seeds, runs);

@@ -9,7 +9,7 @@ import { parseEventList } from '../uapi/parse-events.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError, eventError } from './errors.ts';
-import { Exports } from './export.ts';
+import { Exports, filesRead } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { TRUTH } from './options/truth.ts';
 import { pageOptions } from './page-options.ts';
@@ -23,12 +23,15 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const typed = rest.join(' ');
   let profiles: readonly Profile[] = [];
   const text = (lines: Iterable<string>): string => `${[...lines].join('\n')}\n`;
-  const exports = new Exports([
-    [o['export-json'], () => truthJson(profiles, typed)],
-    [o['export-markdown'], () => text(truthMarkdown(profiles, typed))],
-    [o['export-csv'], () => text(truthCsv(profiles))],
-    [o['export-html'], () => pageHtml(truthPage(profiles, typed, pageOptions(['truth'], argv, context)))],
-  ]);
+  const exports = new Exports(
+    [
+      [o['export-json'], () => truthJson(profiles, typed)],
+      [o['export-markdown'], () => text(truthMarkdown(profiles, typed))],
+      [o['export-csv'], () => text(truthCsv(profiles))],
+      [o['export-html'], () => pageHtml(truthPage(profiles, typed, pageOptions(['truth'], argv, context)))],
+    ],
+    filesRead(rest, o),
+  );
   try {
     const evlist = parseEventList(o.event.length === 0 ? ['cycles'] : o.event, 'stat');
     profiles = groundTruth(spec, workload, evlist, { stacks: o['export-html'] !== undefined });

@@ -58,7 +58,10 @@ export async function runDesigns(
         if (ofDesign.some(({ samples }) => samples === 0))
           throw new InputError(`${designs[i]!} took no samples of ${name}`);
       const exact = runs.slice(0, seeds).flatMap((run) => run.truth.find((profile) => profile.event === name) ?? []);
-      return exact.length === seeds ? profiles.concat([exact]) : profiles;
+      if (exact.length === seeds) return profiles.concat([exact]);
+      if (specs.length < 2)
+        throw new UsageError(`${designs[0]!} has nothing to be compared with: there is no truth of ${name}`);
+      return profiles;
     });
   } catch (error) {
     if (error instanceof OpenError) throw new InputError(openFailure(error));

@@ -48,33 +48,47 @@ export async function readOperands(
       operands.push(word);
       continue;
     }
-    const operand = await opened(word, { label: labels[i]!, by, symbols, stacks });
+    const operand = await naming(word, () => opened(word, { label: labels[i]!, by, symbols, stacks }));
     try {
       if (operand.session?.spec !== undefined) made ??= operand.session;
-      operands.push(...byLabel(await readThrough(operand, labels[i]!, context)));
+      operands.push(...byLabel(await naming(word, () => readThrough(operand, labels[i]!, context))));
     } finally {
       operand.close();
     }
   }
   if (o.truth === true && !words.some(isTruth)) operands.push('truth');
+  const several = operands.filter((operand) => typeof operand === 'string').length > 1;
   const counts = samplesGiven(o.samples, operands);
   const read = operands.map((operand) => (typeof operand === 'string' ? operand : counts(operand)));
   return Promise.all(
-    read.map(async (operand) => (typeof operand === 'string' ? truthOf(operand, made, read, o, by) : operand)),
+    read.map(async (operand) => {
+      if (typeof operand !== 'string') return operand;
+      const profiles = await truthOf(operand, made, read, o, by);
+      return several ? profiles.map((profile) => ({ ...profile, label: operand })) : profiles;
+    }),
   );
 }
 
+/** One of several files is at fault: the error says which. */
+async function naming<T>(word: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await withFileErrors(work);
+  } catch (error) {
+    if (!(error instanceof InputError) || error.message.includes(word)) throw error;
+    throw new InputError(`${word}: ${error.message}`, error.exitCode);
+  }
+}
+
 /** Opens a file; a name that is none may have been meant for a workload. */
-const opened = (word: string, options: OperandOptions): Promise<Operand> =>
-  withFileErrors(() => {
-    try {
-      return openOperand(word, options);
-    } catch (error) {
-      if (error instanceof PerfDataIoError && error.code === 'ENOENT')
-        throw new InputError(`${error.message}  (to run a workload, name designs: --vpmu host,v2)`);
-      throw error;
-    }
-  });
+function opened(word: string, options: OperandOptions): Operand {
+  try {
+    return openOperand(word, options);
+  } catch (error) {
+    if (error instanceof PerfDataIoError && error.code === 'ENOENT')
+      throw new InputError(`${error.message}  (to run a workload, name designs: --vpmu host,v2)`);
+    throw error;
+  }
+}
 
 const isTruth = (word: string): boolean => word === 'truth' || word.startsWith('truth:');
 
@@ -94,15 +108,13 @@ function byLabel(profiles: readonly Profile[]): Profile[][] {
 async function readThrough(operand: Operand, label: string, context: CommandContext): Promise<Profile[]> {
   const bar = await progress(context.terminal, `reading ${label}`);
   try {
-    return await withFileErrors(async () => {
-      const reading = operand.read();
-      for (;;) {
-        const { done, value } = reading.next();
-        if (done) return value;
-        bar.update(operand.size < Infinity ? value / operand.size : 0, `${(value / 2 ** 20).toFixed(0)} MB`);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    });
+    const reading = operand.read();
+    for (;;) {
+      const { done, value } = reading.next();
+      if (done) return value;
+      bar.update(operand.size < Infinity ? value / operand.size : 0, `${(value / 2 ** 20).toFixed(0)} MB`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   } catch (error) {
     if (error instanceof TextError) throw new InputError(error.message);
     throw error;
@@ -122,7 +134,9 @@ function samplesGiven(
   const needs = ({ sampling }: Profile): boolean => sampling === undefined;
   const printed = operands.filter((operand) => typeof operand !== 'string' && operand.some(needs)).length;
   if (numbers.length !== printed)
-    throw new UsageError(`--samples ${text}: ${numbers.length} numbers for ${printed} printed reports`);
+    throw new UsageError(
+      `--samples ${text}: ${numbers.length} given, for ${printed} printed report${printed === 1 ? '' : 's'}`,
+    );
   return (profiles) => {
     if (!profiles.some(needs)) return profiles;
     const samples = numbers.shift()!;
@@ -147,7 +161,11 @@ async function truthOf(
     return exact(spec, [name, ...args], () => parseEventList(events.length > 0 ? events : ['cycles'], 'stat'), options);
   }
   if (made?.spec === undefined)
-    throw new UsageError(`there is no truth of what real perf recorded; of a workload: 'truth:WORKLOAD'`);
+    throw new UsageError(
+      made === undefined && !others.some((operand) => typeof operand !== 'string')
+        ? `'truth' is of a recording of gperf's, and there is none; of a workload: 'truth:WORKLOAD'`
+        : `there is no truth of what real perf recorded; of a workload: 'truth:WORKLOAD'`,
+    );
   const { path, env, evlist } = made;
   const spec = await blamingInput(async () => {
     try {

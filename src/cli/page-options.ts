@@ -14,6 +14,13 @@ export function pageOptions(
   context: CommandContext,
 ): Pick<Page, 'command' | 'generator' | 'reproduce'> {
   const { env } = context.terminal;
+  const typed = ['gperf', ...command, ...significant(argv)].map(shellWord).join(' ');
+  const given = VARIABLES.filter((name) => env[name]).map((name) => `${name}=${shellWord(env[name]!)} `);
+  return { command: typed, generator: `gperf ${GPERF_VERSION}`, reproduce: [given.join('') + typed] };
+}
+
+/** The words without the number of workers and the names of exports, which change no number. */
+export function significant(argv: readonly string[]): string[] {
   const words: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
@@ -25,7 +32,5 @@ export function pageOptions(
     if (!word.startsWith('--export-') && !word.startsWith('--w')) words.push(word);
     else if (!word.includes('=')) i++;
   }
-  const typed = ['gperf', ...command, ...words].map(shellWord).join(' ');
-  const given = VARIABLES.filter((name) => env[name]).map((name) => `${name}=${shellWord(env[name]!)} `);
-  return { command: typed, generator: `gperf ${GPERF_VERSION}`, reproduce: [given.join('') + typed] };
+  return words;
 }

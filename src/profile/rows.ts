@@ -52,6 +52,16 @@ export function parseMerge(text: string): Merge {
   return { kind: 'pattern', name: text, dso: dso === undefined ? undefined : glob(dso), symbol: glob(symbol ?? text) };
 }
 
+const fits = ({ dso, symbol }: Extract<Merge, { kind: 'pattern' }>, key: ProfileKey, file: string): boolean =>
+  symbol.test(key.symbol) && (!dso || dso.test(key.dso) || dso.test(file));
+
+/** Whether a pattern has anything to merge in one of the profiles; true of merges that are none. */
+export const mergesAny = (merge: Merge, profiles: readonly Profile[]): boolean =>
+  merge.kind !== 'pattern' ||
+  profiles.some(({ weights }) =>
+    [...weights.keys()].map(parseProfileKey).some((key) => fits(merge, key, unversioned(key.dso))),
+  );
+
 /** A file's name without its version. */
 export function unversioned(dso: string): string {
   if (/^ld-linux[\w-]*\.so(\.\d+)*$/.test(dso)) return 'ld.so';
@@ -79,9 +89,7 @@ export function alignRows(profiles: readonly Profile[], merges: readonly Merge[]
   for (const [i, list] of keys.entries())
     for (const { key, weight } of list) {
       const called = stubs?.get(key.symbol) ?? key;
-      const pattern = patterns.find(
-        ({ dso, symbol }) => symbol.test(called.symbol) && (!dso || dso.test(called.dso) || dso.test(dsoOf(called))),
-      );
+      const pattern = patterns.find((merge) => fits(merge, called, dsoOf(called)));
       const whole = byDso && !pattern && called.dso !== '';
       const name = pattern?.name ?? (whole ? dsoOf(called) : called.symbol || dsoOf(called));
       const identity = pattern ? `p\0${pattern.name}` : `${whole ? 'd' : 's'}\0${dsoOf(called)}\0${name}`;

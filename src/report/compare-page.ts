@@ -9,8 +9,7 @@ import type { Bars, Cell, Column, Estimate, Finding, Page, Section, Table } from
 import { listed, ruledTable, subjectOf } from './page-parts.ts';
 import { flameFigures } from './page-stacks.ts';
 import { timeFigures } from './page-time.ts';
-import { fixed } from './table.ts';
-import { distrusts, points, signed, verdictSentence } from './verdict.ts';
+import { distrusts, figure, points, signed, verdictSentence } from './verdict.ts';
 
 export interface ComparePageOptions {
   readonly command: string;
@@ -188,7 +187,7 @@ function shareTable({ operands, pairs, rows, by, reference }: ComparedProfiles):
       const test = row.tests[i];
       if (!pair.tested) return [first];
       if (test === undefined) return [first, { text: '' }, { text: '' }];
-      return [first, { text: fixed(test.z, 2), value: test.z }, { text: test.differs ? 'differs' : '', strong: true }];
+      return [first, { text: figure(test.z, 2), value: test.z }, { text: test.differs ? 'differs' : '', strong: true }];
     }),
   ];
   return { kind: 'table', title: 'The same as numbers', columns, rows: rows.map(cells) };

@@ -7,7 +7,7 @@ import type { BiasNoise } from '../stats/replicates.ts';
 import { ALPHA } from '../stats/verdict.ts';
 import { type RuledColumn, ruledLines, ruledMarkdown } from './ruled-table.ts';
 import { fixed } from './table.ts';
-import { distrusts, points, probability, signed, verdictSentence } from './verdict.ts';
+import { distrusts, figure, points, probability, signed, verdictSentence } from './verdict.ts';
 
 export interface CompareTextOptions {
   /** -q: the verdicts only. */
@@ -83,7 +83,7 @@ function testColumns({ rows, pairs, reference }: ComparedProfiles, a: number): R
   if (!pairs[at]!.tested) return [difference];
   return [
     difference,
-    { title: 'z', cells: cells(({ z }) => fixed(z, 2)) },
+    { title: 'z', cells: cells(({ z }) => figure(z, 2)) },
     { title: ' ', cells: cells(({ differs }) => (differs ? '*' : '')) },
   ];
 }
@@ -134,13 +134,13 @@ export function pairColumns(compared: ComparedProfiles): RuledColumn[] {
     ),
     column(
       'ratio',
-      ifTested(({ tvd }) => fixed(tvd.ratio, 1)),
+      ifTested(({ tvd }) => figure(tvd.ratio, 1)),
     ),
     column('overlap', ({ comparison: { overlap } }) => `${points(overlap)}%`),
     column('sqrt(JSD)', ({ comparison: { jensenShannon } }) => fixed(jensenShannon.distance, 4)),
     column(
       'chi2',
-      ifTested(({ test }) => fixed(test.chiSquare, 1)),
+      ifTested(({ test }) => figure(test.chiSquare, 1)),
     ),
     column(
       'df',
@@ -152,11 +152,11 @@ export function pairColumns(compared: ComparedProfiles): RuledColumn[] {
     ),
     column(
       'V',
-      ifTested(({ test }) => fixed(test.effect, 3)),
+      ifTested(({ test }) => figure(test.effect, 3)),
     ),
     column(
       'detects pp',
-      ifTested(({ detectable }) => (detectable.any < Infinity ? points(detectable.any) : '')),
+      ifTested(({ detectable }) => figure(100 * detectable.any, 2)),
     ),
     column('top 5', ({ comparison: { ranks } }) => `${fixed(100 * ranks.top5, 0)}%`),
   ];

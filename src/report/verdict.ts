@@ -7,12 +7,30 @@ import { fixed } from './table.ts';
 /** A share in percentage points. */
 export const points = (share: number): string => fixed(100 * share, 2);
 /** The same with its sign. */
-export const signed = (share: number): string => `${share < 0 ? '-' : '+'}${points(Math.abs(share))}`;
+export const signed = (share: number): string => {
+  const size = points(Math.abs(share));
+  return `${share < 0 && size !== points(0) ? '-' : '+'}${size}`;
+};
+
+/** A figure of a table: nothing is infinite, and no zero has a sign. */
+export function figure(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return '-';
+  const text = fixed(value, digits);
+  return Number(text) === 0 ? fixed(0, digits) : text;
+}
 
 /** A probability as a person reads it. */
 export function probability(p: number): string {
   if (p === 0) return '< 1e-300';
   return p < 0.001 ? p.toExponential(1) : fixed(p, p < 0.1 ? 3 : 2);
+}
+
+const equation = (p: number): string => (p === 0 ? `p ${probability(p)}` : `p = ${probability(p)}`);
+
+/** What difference the samples would have shown. */
+function detection({ verdict: { minimumDetectableShift }, symbols }: ComparedPair['comparison']): string {
+  if (minimumDetectableShift < Infinity) return `could detect >= ${points(minimumDetectableShift)} pp`;
+  return symbols.length > 1 ? 'too few samples to compare more than one row' : 'one row has nothing to differ in';
 }
 
 /** Drivers that a sentence names. */
@@ -23,14 +41,11 @@ const driver = ({ symbol, delta }: Driver): string => `${rowName(symbol)} (${sig
 /** One sentence on one pair. */
 export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparison, tested }: ComparedPair): string {
   const [first, second] = [operands[a]!.label, operands[b]!.label];
-  const { kind, p, tvd, floor, minimumDetectableShift, drivers, merge } = comparison.verdict;
+  const { kind, p, tvd, floor, drivers, merge } = comparison.verdict;
   if (!tested)
     return `${first} and ${second} are ${points(tvd)} pp apart; without the number of samples nobody knows whether that is noise.`;
-  const detects =
-    minimumDetectableShift < Infinity
-      ? `could detect >= ${points(minimumDetectableShift)} pp`
-      : 'one row holds all that could differ';
-  const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)} (p = ${probability(p)})`;
+  const detects = detection(comparison);
+  const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)} (${equation(p)})`;
   if (kind === 'indistinguishable')
     return `${first} and ${second} are indistinguishable at this n (${detects}): ${apart}.`;
   const named = drivers.slice(0, NAMED).map(driver).join(' and ');
@@ -38,7 +53,7 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
     kind === 'materially-different'
       ? `materially different, driven by ${named}: ${apart}`
       : `different but small: driven by ${named}; ${apart}`;
-  const left = merge && `${points(merge.tvd)} pp (p = ${probability(merge.p)})`;
+  const left = merge && `${points(merge.tvd)} pp (${equation(merge.p)})`;
   const merged =
     merge === undefined
       ? ''

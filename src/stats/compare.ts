@@ -24,7 +24,7 @@ import { rankAgreement, topAgreement, type RankAgreement } from './ranks.ts';
 import { distanceDifference, totalVariationInterval, type DistanceDifference, type Resampling } from './resample.ts';
 import { alignShares, evidenceOf, normalised, pooled, type Evidence, type ExactShares, type Shares } from './shares.ts';
 import { holm, proportionAgainst, twoProportions, type SymbolTest } from './symbols.ts';
-import { ALPHA, driversOf, verdictKind, type Driver, type Merge, type Verdict } from './verdict.ts';
+import { ALPHA, driversOf, isMaterial, verdictKind, type Driver, type Merge, type Verdict } from './verdict.ts';
 import type { Warning } from './warnings.ts';
 
 /** One symbol on one side. */
@@ -150,8 +150,11 @@ function bestMerge(
       const [mp, mq] = [merged(p), merged(q)];
       const { p: pValue, chiSquare } = testOf(mp, mq, n1, n2);
       if (best !== undefined && (pValue < best.p || (pValue === best.p && chiSquare >= best.chiSquare))) continue;
-      const restores = pValue >= ALPHA;
-      best = { symbols: [x.symbol, y.symbol], p: pValue, tvd: totalVariation(mp, mq), restores, chiSquare };
+      const tvd = totalVariation(mp, mq);
+      // What the test no longer finds because few rows are left to it may still be all of the weight.
+      const floor = noiseFloor(pooled(mp, mq, n1, n2), 1 / n1 + 1 / n2).mean;
+      const restores = pValue >= ALPHA && !isMaterial(tvd, floor);
+      best = { symbols: [x.symbol, y.symbol], p: pValue, tvd, restores, chiSquare };
     }
   if (best === undefined) return undefined;
   const { chiSquare: _, ...merge } = best;
@@ -236,7 +239,8 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
     warnings: distrust(
       { shares: a, evidence: sideA, normalised: p },
       { shares: b, evidence: sideB, normalised: q },
-      lambda,
+      // Rows too rare to be told apart leave no degree of freedom: more samples would give at least one.
+      nonCentrality(Math.max(1, test.df)),
       hardest,
     ),
   };

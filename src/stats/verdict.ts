@@ -21,7 +21,7 @@ export interface Merge {
   readonly symbols: readonly [string, string];
   readonly p: number;
   readonly tvd: number;
-  /** Merged, the profiles are no longer told apart. */
+  /** Merged, the profiles are no longer told apart, nor far apart in spite of that. */
   readonly restores: boolean;
 }
 
@@ -46,10 +46,13 @@ const MATERIAL = 0.02;
 /** Multiple of the noise floor from which it is. */
 const FLOORS = 2;
 
+/** Whether a distance is more than a trifle and more than noise. */
+export const isMaterial = (tvd: number, floor: number): boolean => tvd >= MATERIAL && tvd >= FLOORS * floor;
+
 /** The rule alone. */
 export function verdictKind(p: number, tvd: number, floor: number): VerdictKind {
   if (!(p < ALPHA)) return 'indistinguishable';
-  return tvd >= MATERIAL && tvd >= FLOORS * floor ? 'materially-different' : 'different-but-small';
+  return isMaterial(tvd, floor) ? 'materially-different' : 'different-but-small';
 }
 
 /** Symbols by size of difference, at most `most`, without those that do not differ. */

@@ -36,15 +36,17 @@ export type WarningKind = Warning['kind'];
 
 const percent = (x: number): string => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`;
 
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 /** What is wrong, without a full stop; `name` tells what the operands are called. */
 export function reason(warning: Warning, name: (which: Which) => string): string {
   switch (warning.kind) {
     case 'TooFewSamples':
-      return `${name(warning.which)} has ${Math.round(warning.effective)} effective samples; a shift of 2 points needs ${Math.ceil(warning.needed)}`;
+      return `${name(warning.which)} has ${counted(Math.round(warning.effective), 'effective sample')}; a shift of 2 points needs ${Math.ceil(warning.needed)}`;
     case 'Throttled':
-      return `${name(warning.which)} was throttled ${warning.times} times: what ran until the next tick was not sampled`;
+      return `${name(warning.which)} was throttled ${counted(warning.times, 'time')}: what ran until the next tick was not sampled`;
     case 'LostRecords':
-      return `${name(warning.which)} lost ${warning.lost} samples (${percent(warning.part)})`;
+      return `${name(warning.which)} lost ${counted(warning.lost, 'sample')} (${percent(warning.part)})`;
     case 'UnequalWeights':
       return `the periods of ${name(warning.which)} are so unequal that its ${warning.samples} samples weigh as ${Math.round(warning.kish)}`;
     case 'Clustered':
@@ -54,11 +56,11 @@ export function reason(warning: Warning, name: (which: Which) => string): string
     case 'OneSeed':
       return `${name(warning.which)} is a single run`;
     case 'FewSeeds':
-      return `${name(warning.which)} has ${warning.seeds} seeds`;
+      return `${name(warning.which)} has ${counted(warning.seeds, 'seed')}`;
     case 'DifferentEvents':
       return `the events differ: ${warning.events[0]} and ${warning.events[1]}`;
     case 'UnsharedSymbols':
-      return `${percent(warning.share)} of ${name(warning.which)} is in ${warning.symbols} symbols that the other side does not have`;
+      return `${percent(warning.share)} of ${name(warning.which)} is in ${counted(warning.symbols, 'symbol')} that the other side does not have`;
   }
 }
 

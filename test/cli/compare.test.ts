@@ -1,5 +1,6 @@
 /** gperf compare as a command: operands, choices among them, and how it says no. */
 import { expect } from 'chai';
+import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { canRecord } from '../perfdata/real-perf.ts';
 import { place, type Place } from './e2e.ts';
@@ -141,7 +142,34 @@ describe('gperf compare', function () {
       129,
     ],
     [['compare', '--samples', '5,x', HOST, V2], /^--samples 5,x: must be numbers above 0, joined by commas$/m, 129],
-    [['compare', '--samples', '5', HOST, V2, LEGACY], /^--samples 5: 1 numbers for 3 printed reports$/m, 129],
+    [
+      ['compare', 'truth', 'truth:true'],
+      /^'truth' is of a recording of gperf's, and there is none; of a workload: 'truth:WORKLOAD'$/m,
+      129,
+    ],
+    [
+      ['compare', '--vpmu', 'host', '-e', 'page-faults', 'true'],
+      /^host has nothing to be compared with: there is no truth of page-faults$/m,
+      129,
+    ],
+    [['compare', '--merge', '', 'a.data', 'b.data'], /^--merge: nothing to merge$/m, 129],
+    [['compare', '--merge', 'nolop*', 'a.data', 'b.data'], /^--merge 'nolop\*': no function is called so$/m, 129],
+    [
+      ['compare', '--set', 'host.hz=1000', 'a.data', 'b.data'],
+      /^--set is for designs that are run \(--vpmu\), or for 'truth:WORKLOAD'$/m,
+      129,
+    ],
+    [
+      ['compare', 'a.data', 'b.data', '--export-json', './b.data'],
+      /^\.\/b\.data is read: it cannot be written as well$/m,
+      129,
+    ],
+    [
+      ['compare', 'a.data', 'b.data', '--export-json', 'x', '--export-csv', './x'],
+      /^\.\/x cannot hold two exports$/m,
+      129,
+    ],
+    [['compare', '--samples', '5', HOST, V2, LEGACY], /^--samples 5: 1 given, for 3 printed reports$/m, 129],
     [
       ['compare', '--by', 'callchain', '--truth', 'a.data', 'b.data'],
       /^a\.data was recorded without call chains \(record -g\)$/m,
@@ -194,6 +222,34 @@ int main(void) { for (int i = 0; i < 60000; i++) { foo(1000); bar(BAR); } return
       expect(stdout).to.match(/^# Event 'cpu-clock:u'$/m);
       expect(stdout).to.match(/\*  p +bar$/m);
     });
+  });
+
+  it('tells truths apart, and has no infinite figures', async () => {
+    const { stdout } = await p.gperf(['compare', '--export-markdown', '-', 'truth:true', 'truth:noploop 0.1']);
+    expect(stdout).to.match(/^truth:noploop 0\.1 and truth:true are materially different, .* \(p < 1e-300\)/);
+    expect(stdout).not.to.match(/Infinity|NaN|[^+]-0\.00\b/);
+  });
+
+  it('says so if there are too few samples to detect anything', async () => {
+    p.write('few.folded', 'true;main 1\n');
+    const { stdout } = await p.gperf('compare few.folded a.data -e cycles');
+    expect(stdout).to.match(/\(too few samples to compare more than one row\): .* \(p = 1\.00\)/);
+    expect(stdout).to.match(/^#  - few\.folded has 1 effective sample; a shift of 2 points needs \d+$/m);
+    expect(stdout).not.to.include('Infinity');
+  });
+
+  it('leaves nothing behind where an export fails', async () => {
+    const before = readdirSync(p.path);
+    const words = 'compare -q a.data b.data --export-json /dev/full --export-csv never.csv';
+    const { stderr, status } = await p.gperf(words);
+    expect([stderr, status]).to.deep.equal(['failed to write /dev/full: No space left on device\n', 255]);
+    expect(readdirSync(p.path)).to.deep.equal(before);
+  });
+
+  it('names the one of several files that is none', async () => {
+    p.write('stub.data', p.read('a.data').subarray(0, 100));
+    const { stderr } = await p.gperf('compare a.data stub.data');
+    expect(stderr).to.equal('stub.data: incompatible file format (rerun with -v to learn more)\n');
   });
 
   it('says where a damaged recording ends', async () => {

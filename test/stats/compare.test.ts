@@ -155,6 +155,23 @@ describe('stats: verdicts', () => {
     expect(verdictKind(0.049, 0.02, 0.01)).to.equal('materially-different');
   });
 
+  it('disjoint profiles of few samples are not restored by merging, whatever the test still finds', () => {
+    const few = {
+      weights: new Map(
+        [
+          ['f', 6],
+          ['g', 8],
+        ].map(([k, n]) => [String(k), Number(n)]),
+      ),
+      samples: 14,
+    };
+    const many = { weights: new Map(Array.from({ length: 7 }, (_, i) => [`s${i}`, 3000])), samples: 21000 };
+    const { verdict } = compareShares(few, many);
+    expect(verdict.kind).to.equal('materially-different');
+    expect(verdict.merge!.tvd).to.be.above(0.3);
+    expect(verdict.merge!.restores).to.equal(false);
+  });
+
   it('of a million samples: real and small, driven by the shifted pair, which merging restores', () => {
     const shares = sharesOf(HOST);
     const n = 1_000_000;
