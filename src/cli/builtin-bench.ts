@@ -1,38 +1,34 @@
 /** gperf bench: what PMU operations cost under several designs, what perf costs the workload, and where the time went. */
 import { benchDesign, specRequest, type BenchRequest, type BenchRun } from '../experiment/bench.ts';
-import { OpenError } from '../experiment/run.ts';
 import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { benchPage } from '../report/bench-page.ts';
 import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
 import { pageHtml } from '../report/html/page.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { recordAttrs, statAttrs } from '../uapi/evsel-config.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import type { BenchDesign, BenchReport } from '../uapi/results.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { EXIT, InputError, UsageError, eventError } from './errors.ts';
+import { EXIT, InputError } from './errors.ts';
+import { checkRate, withEventErrors } from './events.ts';
 import { Exports, filesRead } from './export.ts';
-import { commandHelp, optionUsage } from './help.ts';
-import { openFailure } from './open-failure.ts';
+import { commandHelp } from './help.ts';
+import { simulationFailure } from './open-failure.ts';
 import { BENCH } from './options/bench.ts';
 import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
-import { Interrupted, runsOf, threadsOf } from './runs.ts';
-import { commandLine, machineOf, refuseUnmodelled, shellWord, workloadOf } from './simulation.ts';
+import { Interrupted, runsOf, seedsOf, threadsOf } from './runs.ts';
+import { commandLine, machineOf, refuseUnmodelled, reproduceLine, shellWord, workloadOf } from './simulation.ts';
 import { parseFreq } from './values.ts';
 
 const DEFAULT_DESIGNS = 'legacy,v2';
 /** What is counted without -e: the letter's six, one more than fit. */
 const SIX = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
-const MOST_SEEDS = 1000;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(BENCH, argv, context.terminal.env);
-  const seeds = o.seeds ?? 1;
-  if (seeds < 1 || seeds > MOST_SEEDS)
-    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(BENCH, 'seeds'));
+  const seeds = seedsOf(o.seeds, BENCH);
   const specs: MachineSpec[] = [];
   for (const vpmu of (o.vpmu ?? DEFAULT_DESIGNS).split(',')) specs.push(await machineOf({ ...o, vpmu }));
   const mode = o.freq === undefined && o.count === undefined ? 'stat' : 'record';
@@ -61,8 +57,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   } catch (error) {
     exports.abort();
     if (error instanceof Interrupted) return error.exitCode;
-    if (error instanceof OpenError) throw new InputError(openFailure(error));
-    throw error;
+    throw simulationFailure(error);
   }
   if (report.designs.length === 0) {
     exports.abort();
@@ -70,10 +65,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   }
   await printLines(benchLines(report));
   exports.write();
-  if (o.verbose > 0)
-    process.stderr.write(
-      `# reproduce: ${commandLine(['bench'], argv, rest, specs[0]!, context).map(shellWord).join(' ')}\n`,
-    );
+  if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine(['bench'], argv, rest, specs[0]!, context)));
   return EXIT.OK;
 }
 
@@ -108,25 +100,20 @@ async function simulate(
 }
 
 function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec[]): Evsel[] {
-  if (o.freq !== undefined && o.count !== undefined)
-    throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
-  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
+  checkRate(o);
   const rings = {
     all_user: o['all-user'] === true,
     all_kernel: o['all-kernel'] === true,
     ...(o['all-cpus'] === true ? ({ target: 'cpu' } as const) : {}),
   };
-  try {
+  return withEventErrors(BENCH, () => {
     const parsed = parseEventList(o.event.length > 0 ? o.event : [mode === 'stat' ? SIX : 'cycles'], mode);
     if (mode === 'stat') return statAttrs(parsed, rings);
     return recordAttrs(parsed, {
       ...rings,
       ...(o.count === undefined ? { freq: frequency(o.freq!, specs) } : { period: o.count }),
     });
-  } catch (error) {
-    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(BENCH, 'event'));
-    throw error;
-  }
+  });
 }
 
 /** -F, within what every one of the machines allows. */

@@ -21,7 +21,7 @@ import { COMPARE, type CompareOptions } from './options/compare.ts';
 import { pageOptions, significant } from './page-options.ts';
 import { printLines } from './recording.ts';
 import { Interrupted } from './runs.ts';
-import { shellWord } from './simulation.ts';
+import { reproduceLine } from './simulation.ts';
 
 /** Options that mean something only when the designs are run, and only when files are read. */
 const LIVE_ONLY = ['freq', 'count', 'all-user', 'g', 'seeds'] as const;
@@ -68,7 +68,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   }
   await printLines(allLines(compared, o.quiet === true));
   exports.write();
-  if (o.verbose > 0) process.stderr.write(`# reproduce: ${about.command.map(shellWord).join(' ')}\n`);
+  if (o.verbose > 0) process.stderr.write(reproduceLine(about.command));
   // What was asked about wrongly costs no table that took long to make.
   const failures = failIf(compared);
   for (const failure of failures) process.stderr.write(`${failure}\n`);

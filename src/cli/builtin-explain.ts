@@ -9,7 +9,7 @@ import { InputError, UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { EXPLAIN } from './options/explain.ts';
 import { printLines } from './recording.ts';
-import { commandLine, machineOf, shellWord } from './simulation.ts';
+import { commandLine, machineOf, reproduceLine } from './simulation.ts';
 
 const TOPICS = [...LIVES, 'throttle'] as const;
 
@@ -39,10 +39,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     const spec = await machineOf(o);
     if (guestWithoutPmu(spec)) return [withoutPmu(kind)];
     const lines = lifeLines(lifeOf(spec, kind, o.verbose > 0));
-    if (o.verbose > 0)
-      process.stderr.write(
-        `# reproduce: ${commandLine(['explain'], argv, [], spec, context).map(shellWord).join(' ')}\n`,
-      );
+    if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine(['explain'], argv, [], spec, context)));
     return lines;
   }
 }

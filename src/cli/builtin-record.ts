@@ -4,23 +4,22 @@ import { recordWorkload, type Recorded } from '../experiment/record.ts';
 import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { openSink } from '../perfdata/sink.ts';
-import { LiveLock, OpenError } from '../experiment/run.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import type { ParsedEvent } from '../uapi/parsed-event.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { EXIT, InputError, UsageError, eventError } from './errors.ts';
+import { EXIT, InputError } from './errors.ts';
+import { checkRate, withEventErrors } from './events.ts';
 import { commandHelp, optionUsage } from './help.ts';
-import { openFailure } from './open-failure.ts';
+import { simulationFailure } from './open-failure.ts';
 import { RECORD } from './options/record.ts';
 import {
   Watch,
   commandLine,
   machineOf,
   refuseUnmodelled,
-  shellWord,
+  reproduceLine,
   withFileErrors,
   workloadOf,
 } from './simulation.ts';
@@ -65,9 +64,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       }),
     );
   } catch (error) {
-    if (error instanceof OpenError) throw new InputError(openFailure(error));
-    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
-    throw error;
+    throw simulationFailure(error);
   } finally {
     watch.stop();
   }
@@ -75,7 +72,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (o.verbose > 0) {
     for (const { time, text } of recorded.kernelLog)
       say(`# kernel: [${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`);
-    say(`# reproduce: ${cmdline.map(shellWord).join(' ')}\n`);
+    say(reproduceLine(cmdline));
   }
   for (const reason of recorded.symbolTrouble) say(`# symbols: ${reason}\n`);
   return watch.exitCode ?? recorded.status;
@@ -85,16 +82,10 @@ type Options = ReturnType<typeof parseArgs<typeof RECORD.options>>['options'];
 
 /** The attrs to open: -e with its modifiers, -F or -c, and what shapes them. */
 function events(o: Options, spec: MachineSpec, say: (text: string) => void): ParsedEvent[] {
-  let parsed: ParsedEvent[];
-  try {
-    parsed = o.event.length === 0 ? recordDefaultEvents() : parseEventList(o.event, 'record');
-  } catch (error) {
-    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(RECORD, 'event'));
-    throw error;
-  }
-  if (o.freq !== undefined && o.count !== undefined)
-    throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
-  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
+  const parsed = withEventErrors(RECORD, () =>
+    o.event.length === 0 ? recordDefaultEvents() : parseEventList(o.event, 'record'),
+  );
+  checkRate(o);
   const callgraph =
     o['call-graph'] === undefined
       ? o.g === true

@@ -1,6 +1,5 @@
 /** gperf reproduce: a published set of tables run again, figure by figure. */
 import { letterRequests, publishedTables, reproduction } from '../experiment/reproduce.ts';
-import { LiveLock } from '../experiment/run.ts';
 import { DEFAULTS } from '../experiment/setup.ts';
 import { nearest } from '../nearest.ts';
 import { pageHtml } from '../report/html/page.ts';
@@ -9,17 +8,17 @@ import { reproductionLines, reproductionMarkdown } from '../report/reproduce.ts'
 import type { Reproduction } from '../uapi/reproduction.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { EXIT, InputError, UsageError } from './errors.ts';
+import { EXIT, UsageError } from './errors.ts';
 import { Exports } from './export.ts';
 import { optionUsage } from './help.ts';
+import { simulationFailure } from './open-failure.ts';
 import { REPRODUCE } from './options/reproduce.ts';
 import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
-import { Interrupted, runsOf, threadsOf } from './runs.ts';
+import { Interrupted, runsOf, seedsOf, threadsOf } from './runs.ts';
 
 const PUBLICATIONS = ['rfc-v2'];
 const DEFAULT_SEEDS = 10;
-const MOST_SEEDS = 1000;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(REPRODUCE, argv, context.terminal.env);
@@ -32,9 +31,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     throw new UsageError(`cannot reproduce '${what}' (${hint})`, usage);
   }
   if (more.length > 0) throw new UsageError(`reproduce ${what} takes no '${more[0]!}'`, usage);
-  const seeds = o.seeds ?? DEFAULT_SEEDS;
-  if (seeds < 1 || seeds > MOST_SEEDS)
-    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(REPRODUCE, 'seeds'));
+  const seeds = seedsOf(o.seeds, REPRODUCE, DEFAULT_SEEDS);
   const threads = threadsOf(o.workers);
   const seed = o.seed ?? DEFAULTS.seed;
   let result: Reproduction | undefined;
@@ -52,8 +49,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   } catch (error) {
     exports.abort();
     if (error instanceof Interrupted) return error.exitCode;
-    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
-    throw error;
+    throw simulationFailure(error);
   }
   await printLines(reproductionLines(result));
   exports.write();

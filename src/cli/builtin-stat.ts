@@ -1,27 +1,27 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
-import { LiveLock, OpenError } from '../experiment/run.ts';
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { watchdogOf } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { rawCounts } from '../report/stat.ts';
 import { statTruthText } from '../report/stat-truth.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { statAttrs, statDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import { parseArgs, parseSubcommand } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { EXIT, InputError, UsageError, eventError } from './errors.ts';
+import { EXIT, InputError, UsageError } from './errors.ts';
+import { withEventErrors } from './events.ts';
 import { commandHelp, optionUsage } from './help.ts';
-import { openFailure } from './open-failure.ts';
+import { simulationFailure } from './open-failure.ts';
 import { STAT, STAT_REPORT } from './options/stat.ts';
 import { inputPath, openErrors } from './recording.ts';
+import { SIGNALLED } from './signals.ts';
 import {
   Watch,
   commandLine,
   machineOf,
   refuseUnmodelled,
-  shellWord,
+  reproduceLine,
   withFileErrors,
   workloadOf,
 } from './simulation.ts';
@@ -33,8 +33,6 @@ const NS_PER_MS = 1e6;
 const MOST_REPEATS = 100;
 /** --timeout, ms: least, and least without a warning. */
 const TIMEOUT = { least: 10, advised: 100 } as const;
-/** Exit statuses above this are deaths by signal. */
-const SIGNALLED = 128;
 /** strsignal() of what can end a workload. */
 const SIGNAL_TEXT: Readonly<Record<number, string>> = { 2: 'Interrupt', 15: 'Terminated' };
 
@@ -104,9 +102,7 @@ async function count(
   } catch (error) {
     watch.stop();
     abandon();
-    if (error instanceof OpenError) throw new InputError(openFailure(error));
-    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
-    throw error;
+    throw simulationFailure(error);
   }
   watch.stop();
   const last = counted.runs.at(-1)!;
@@ -129,7 +125,7 @@ async function count(
   out.close();
   if (sink !== undefined)
     await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings));
-  if (o.verbose > 0) process.stderr.write(`# reproduce: ${cmdline.map(shellWord).join(' ')}\n`);
+  if (o.verbose > 0) process.stderr.write(reproduceLine(cmdline));
   return watch.exitCode ?? status;
 }
 
@@ -166,7 +162,7 @@ function check(o: StatOptions): void {
 
 /** -e, or the default list as -d extends it. */
 function events(o: StatOptions): ReturnType<typeof statAttrs> {
-  try {
+  return withEventErrors(STAT, () => {
     const parsed =
       o.event.length > 0
         ? parseEventList(o.event, 'stat')
@@ -179,10 +175,7 @@ function events(o: StatOptions): ReturnType<typeof statAttrs> {
       all_user: o['all-user'] === true,
       all_kernel: o['all-kernel'] === true,
     });
-  } catch (error) {
-    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(STAT, 'event'));
-    throw error;
-  }
+  });
 }
 
 /** gperf stat report -i FILE */

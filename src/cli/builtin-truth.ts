@@ -4,17 +4,17 @@ import type { Profile } from '../profile/profile.ts';
 import { pageHtml } from '../report/html/page.ts';
 import { truthCsv, truthJson, truthMarkdown, truthPage } from '../report/truth-export.ts';
 import { truthLines } from '../report/truth.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { UsageError, eventError } from './errors.ts';
+import { UsageError } from './errors.ts';
+import { withEventErrors } from './events.ts';
 import { Exports, filesRead } from './export.ts';
-import { commandHelp, optionUsage } from './help.ts';
+import { commandHelp } from './help.ts';
 import { TRUTH } from './options/truth.ts';
 import { pageOptions } from './page-options.ts';
 import { printLines } from './recording.ts';
-import { commandLine, machineOf, shellWord, workloadOf } from './simulation.ts';
+import { commandLine, machineOf, reproduceLine, workloadOf } from './simulation.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(TRUTH, argv, context.terminal.env);
@@ -33,19 +33,15 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     filesRead(rest, o),
   );
   try {
-    const evlist = parseEventList(o.event.length === 0 ? ['cycles'] : o.event, 'stat');
+    const evlist = withEventErrors(TRUTH, () => parseEventList(o.event.length === 0 ? ['cycles'] : o.event, 'stat'));
     profiles = groundTruth(spec, workload, evlist, { stacks: o['export-html'] !== undefined });
   } catch (error) {
     exports.abort();
-    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(TRUTH, 'event'));
     if (error instanceof NoTruthError) throw new UsageError(error.message);
     throw error;
   }
   await printLines(truthLines(profiles, { workload: typed, quiet: o.quiet === true }));
   exports.write();
-  if (o.verbose > 0)
-    process.stderr.write(
-      `# reproduce: ${commandLine(['truth'], argv, rest, spec, context).map(shellWord).join(' ')}\n`,
-    );
+  if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine(['truth'], argv, rest, spec, context)));
   return 0;
 }

@@ -1,23 +1,20 @@
 /** gperf compare --vpmu: the workload recorded under every design and seed, and the truth of each execution. */
 import { specRequest } from '../experiment/bench.ts';
 import type { SampleRequest } from '../experiment/sample.ts';
-import { LiveLock, OpenError } from '../experiment/run.ts';
 import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { recordAttrs } from '../uapi/evsel-config.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import type { CommandContext } from './commands.ts';
-import { EXIT, InputError, UsageError, eventError } from './errors.ts';
-import { commandHelp, optionUsage } from './help.ts';
-import { openFailure } from './open-failure.ts';
+import { InputError, UsageError } from './errors.ts';
+import { checkRate, withEventErrors } from './events.ts';
+import { commandHelp } from './help.ts';
+import { simulationFailure } from './open-failure.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
-import { runsOf, threadsOf } from './runs.ts';
+import { runsOf, seedsOf, threadsOf } from './runs.ts';
 import { machineOf, refuseUnmodelled, workloadOf } from './simulation.ts';
 import { parseFreq } from './values.ts';
-
-const MOST_SEEDS = 1000;
 
 /** Runs everything; for each event the runs of every design in order of --vpmu, and last those of truth. Throws Interrupted. */
 export async function runDesigns(
@@ -26,9 +23,7 @@ export async function runDesigns(
   by: Granularity,
   context: CommandContext,
 ): Promise<Profile[][][]> {
-  const seeds = o.seeds ?? 1;
-  if (seeds < 1 || seeds > MOST_SEEDS)
-    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(COMPARE, 'seeds'));
+  const seeds = seedsOf(o.seeds, COMPARE);
   const designs = [...new Set(o.vpmu!.split(','))];
   const specs: MachineSpec[] = [];
   for (const vpmu of designs) specs.push(await machineOf({ ...o, vpmu }));
@@ -64,27 +59,20 @@ export async function runDesigns(
       return profiles;
     });
   } catch (error) {
-    if (error instanceof OpenError) throw new InputError(openFailure(error));
-    if (error instanceof LiveLock) throw new InputError(error.message, EXIT.LIVE_LOCK);
-    throw error;
+    throw simulationFailure(error);
   }
 }
 
 function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularity): Evsel[] {
-  if (o.freq !== undefined && o.count !== undefined)
-    throw new UsageError('cannot set frequency and period at the same time', '', EXIT.INVALID);
-  if (o.count === 0) throw new UsageError('frequency and count are zero, aborting', '', EXIT.INVALID);
-  try {
-    return recordAttrs(parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record'), {
+  checkRate(o);
+  return withEventErrors(COMPARE, () =>
+    recordAttrs(parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record'), {
       all_user: o['all-user'] !== false,
       callgraph: by === 'callchain' || o.g === true,
       ...(o.freq === undefined ? {} : { freq: frequency(o.freq, specs) }),
       ...(o.count === undefined ? {} : { period: o.count }),
-    });
-  } catch (error) {
-    if (error instanceof EventSyntaxError) throw eventError(error, optionUsage(COMPARE, 'event'));
-    throw error;
-  }
+    }),
+  );
 }
 
 /** -F, within what every one of the machines allows. */

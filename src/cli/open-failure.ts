@@ -1,12 +1,20 @@
-/** perf's words for an event that perf_event_open refused (evsel__open_strerror). */
-import type { OpenError } from '../experiment/run.ts';
+/** Why a simulation came to nothing: perf's words for an event that perf_event_open refused (evsel__open_strerror), live-lock. */
+import { LiveLock, OpenError } from '../experiment/run.ts';
+import { EXIT, InputError } from './errors.ts';
 
 const EACCES = 13;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
 const ENOENT = 2;
 
-export function openFailure({ evsel, errno }: OpenError): string {
+/** What is the user's to mend as an InputError, any other error as it is. */
+export function simulationFailure(error: unknown): unknown {
+  if (error instanceof OpenError) return new InputError(openFailure(error));
+  if (error instanceof LiveLock) return new InputError(error.message, EXIT.LIVE_LOCK);
+  return error;
+}
+
+function openFailure({ evsel, errno }: OpenError): string {
   const { name, attr } = evsel;
   if (errno === EACCES)
     return (

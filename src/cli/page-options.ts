@@ -2,10 +2,8 @@
 import { GPERF_VERSION } from '../experiment/version.ts';
 import type { Page } from '../report/html/model.ts';
 import type { CommandContext } from './commands.ts';
+import { MACHINE_VARIABLES } from './options/machine.ts';
 import { shellWord } from './simulation.ts';
-
-/** Variables that stand for options. */
-const VARIABLES = ['GPERF_VPMU', 'GPERF_MACHINE', 'GPERF_SET', 'GPERF_SEED'] as const;
 
 /** The words of `gperf COMMAND`, with the number of workers and the names of exports left out, and the environment put in. */
 export function pageOptions(
@@ -15,7 +13,7 @@ export function pageOptions(
 ): Pick<Page, 'command' | 'generator' | 'reproduce'> {
   const { env } = context.terminal;
   const typed = ['gperf', ...command, ...significant(argv)].map(shellWord).join(' ');
-  const given = VARIABLES.filter((name) => env[name]).map((name) => `${name}=${shellWord(env[name]!)} `);
+  const given = MACHINE_VARIABLES.filter((name) => env[name]).map((name) => `${name}=${shellWord(env[name]!)} `);
   return { command: typed, generator: `gperf ${GPERF_VERSION}`, reproduce: [given.join('') + typed] };
 }
 

@@ -3,26 +3,35 @@ import { availableParallelism } from 'node:os';
 import { runAll } from '../experiment/pool.ts';
 import type { Input, Output, WorkName } from '../experiment/worker.ts';
 import type { CommandContext } from './commands.ts';
+import { UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
+import type { CommandTable } from './options/option.ts';
+import { exitCodeOf, hearSignals, type Signal } from './signals.ts';
 import { progress } from './term.ts';
 
-/** What ends a command early, and its number. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-/** What a shell makes of a death by signal. */
-const SIGNALLED = 128;
+const MOST_SEEDS = 1000;
 
 /** A signal came before the runs were done: nothing is printed, and this is the exit code. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly exitCode: number;
-  constructor(signal: keyof typeof SIGNALS) {
+  constructor(signal: Signal) {
     super(signal);
-    this.exitCode = SIGNALLED + SIGNALS[signal];
+    this.exitCode = exitCodeOf(signal);
   }
 }
 
 /** Threads that --workers asks for: as many as there are processors, unless told. */
 export const threadsOf = (workers: string | undefined): number =>
   workers === undefined || workers === 'auto' ? availableParallelism() : Number(workers);
+
+/** Runs that --seeds asks for. */
+export function seedsOf(seeds: number | undefined, table: CommandTable, otherwise = 1): number {
+  if (seeds === undefined) return otherwise;
+  if (seeds < 1 || seeds > MOST_SEEDS)
+    throw new UsageError(`--seeds ${seeds}: must be from 1 to ${MOST_SEEDS}`, optionUsage(table, 'seeds'));
+  return seeds;
+}
 
 /** Does the work on every input; results in their order. Throws Interrupted, and what the work throws. */
 export async function runsOf<N extends WorkName>(
@@ -33,8 +42,7 @@ export async function runsOf<N extends WorkName>(
   context: CommandContext,
 ): Promise<Output<N>[]> {
   const stop = new AbortController();
-  const onSignal = (signal: keyof typeof SIGNALS): void => stop.abort(new Interrupted(signal));
-  for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
+  const deafen = hearSignals((signal) => stop.abort(new Interrupted(signal)));
   const bar = await progress(context.terminal, label);
   const told = (done: number): void => bar.update(done / inputs.length, `${done}/${inputs.length} runs`);
   told(0);
@@ -42,6 +50,6 @@ export async function runsOf<N extends WorkName>(
     return await runAll(name, inputs, { workers: threads, signal: stop.signal, progress: told });
   } finally {
     bar.done();
-    for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+    deafen();
   }
 }

@@ -12,6 +12,8 @@ import { WorkloadError } from '../workload/fault.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError, blamingInput } from './errors.ts';
+import { MACHINE_VARIABLES } from './options/machine.ts';
+import { exitCodeOf, hearSignals, type Signal } from './signals.ts';
 import { spinner } from './term.ts';
 
 /** The shared options as parsed. */
@@ -73,9 +75,7 @@ export function commandLine(
     else if (name === word) i++;
   }
   words.push(...workload);
-  const fromEnvironment = ['GPERF_VPMU', 'GPERF_MACHINE', 'GPERF_SET', 'GPERF_SEED'].some(
-    (name) => context.terminal.env[name],
-  );
+  const fromEnvironment = MACHINE_VARIABLES.some((name) => context.terminal.env[name]);
   return ['gperf', ...command, ...(fromEnvironment ? specOptions(spec) : []), ...words];
 }
 
@@ -86,21 +86,16 @@ const SHORTEST_WORKERS = '--w'.length;
 export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
+/** What -v tells last: the command that does the same again. */
+export const reproduceLine = (words: readonly string[]): string => `# reproduce: ${words.map(shellWord).join(' ')}\n`;
+
 /** Wall time between two looks at the event loop, ms. */
 const LOOK = 40;
 
-/** What ends a simulation early, and its number. What was gathered by then is kept. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-type Signal = keyof typeof SIGNALS;
-/** What a shell makes of a death by signal. */
-const SIGNALLED = 128;
-
-/** Shows progress and hears ^C while a simulation runs. */
+/** Shows progress and hears ^C while a simulation runs. What was gathered by then is kept. */
 export class Watch {
   readonly #spin: Awaited<ReturnType<typeof spinner>> | undefined;
-  readonly #onSignal = (signal: Signal): void => {
-    this.#signal ??= signal;
-  };
+  readonly #deafen: () => void;
   readonly #onExit: () => void;
   #signal: Signal | undefined;
   #looked = performance.now();
@@ -108,7 +103,9 @@ export class Watch {
   private constructor(spin: Awaited<ReturnType<typeof spinner>> | undefined, abandon: () => void) {
     this.#spin = spin;
     this.#onExit = abandon;
-    for (const signal of Object.keys(SIGNALS)) process.on(signal, this.#onSignal);
+    this.#deafen = hearSignals((signal) => {
+      this.#signal ??= signal;
+    });
     process.once('exit', this.#onExit);
   }
 
@@ -132,11 +129,11 @@ export class Watch {
 
   /** The exit code after a signal, as a shell reports it; undefined without one. */
   get exitCode(): number | undefined {
-    return this.#signal && SIGNALLED + SIGNALS[this.#signal];
+    return this.#signal && exitCodeOf(this.#signal);
   }
 
   stop(): void {
-    for (const signal of Object.keys(SIGNALS)) process.off(signal, this.#onSignal);
+    this.#deafen();
     process.off('exit', this.#onExit);
     this.#spin?.done();
   }

@@ -37,6 +37,9 @@ export const MACHINE_OPTIONS = [
   { name: 'seed', kind: 'text', arg: 'text', help: 'root of all random streams', env: 'GPERF_SEED', own: true },
 ] as const satisfies readonly OptionSpec[];
 
+/** The variables that stand for them. */
+export const MACHINE_VARIABLES = MACHINE_OPTIONS.flatMap((option) => ('env' in option ? [option.env] : []));
+
 /** Colours of anything printed. */
 export const COLOR_OPTION = {
   name: 'color',
