@@ -8,17 +8,18 @@
  * Not modelled: other CPUs' tasks (they exist to be counted), preemption inside the kernel, waits inside it that end in another
  * order than last come, first served; signals but SIGCHLD, memory.
  *
- * Over 300 lines because scheduling, interrupts and time call each other at every turn; what hangs on them (the run queue,
- * perf's core, side-band, programs) has files of its own.
+ * Over 300 lines because scheduling, interrupts and system calls lead into each other at every turn; what hangs on them (the
+ * run queue, timers, perf's core, side-band, programs) has files of its own.
  */
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
-import { EventQueue, type Alarm, type Order } from '../sim/event-queue.ts';
+import type { Alarm, Order } from '../sim/event-queue.ts';
 import type { Probe } from '../sim/probe.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
 import type { HostGlobal } from './host-global.ts';
+import { Hrtimers, TickSched } from './hrtimer.ts';
 import { PerfContexts } from './perf-context.ts';
 import { is_sampling_event, type Overflow, type PerfEvent } from './perf-event.ts';
 import { PerfOutput } from './perf-output.ts';
@@ -33,6 +34,7 @@ import { newTask, type Task } from './task.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 const NSEC_PER_SEC = 1e9;
+
 export class Kernel implements Software, KernelServices {
   readonly cpu: Cpu;
   readonly config: KernelConfig;
@@ -60,15 +62,12 @@ export class Kernel implements Software, KernelServices {
 
   readonly #hz: Hertz;
   readonly #rq: RunQueue;
-  readonly #timers = new EventQueue();
+  readonly #timers: Hrtimers;
+  readonly #tickSched: TickSched;
   readonly #idle: Task;
   readonly #tasks: Task[] = [];
   /** Tasks inside block(), the innermost last. */
   readonly #blocked: Task[] = [];
-  #programmed = Infinity;
-  /** in_hrtirq: the timer is programmed once, after all that was due. */
-  #inHrtirq = false;
-  #tickAlarm: Alarm | undefined;
   #irqRegs: Regs | undefined;
   #pickedAt = 0 as Cycles;
   #nextPid: number;
@@ -79,6 +78,10 @@ export class Kernel implements Software, KernelServices {
     this.config = config;
     this.#hz = clock;
     this.tick = this.cyclesOf(NSEC_PER_SEC / config.hz);
+    this.#timers = new Hrtimers(cpu);
+    this.#tickSched = new TickSched(cpu, this.#timers, { tick: this.tick, phase: config.tick_phase }, () =>
+      this.#update_process_times(),
+    );
     this.#rq = new RunQueue((ns) => this.cyclesOf(ns));
     this.#nextPid = 1000;
     this.#idle = newTask(0, undefined, 'swapper', { run: () => undefined });
@@ -101,7 +104,7 @@ export class Kernel implements Software, KernelServices {
   /** Brings the CPU up: PMU reset, LVTPC open, tick running. */
   boot(): void {
     if (this.cpu.caps.nrGp > 0) this.pmu.init_hw_perf_events();
-    this.#startTick();
+    this.#tickSched.start();
   }
 
   cyclesOf(ns: number): Cycles {
@@ -187,7 +190,7 @@ export class Kernel implements Software, KernelServices {
     prev.preempt_notifier?.sched_out();
     cpu.spend(FN.switch_mm_irqs_off);
     cpu.spend(FN.__switch_to);
-    if (prev === this.#idle) this.#startTick();
+    if (prev === this.#idle) this.#tickSched.start();
     this.current = next;
     this.perf.task_sched_in(next);
     if (next !== this.#idle) this.sideband.perf_event_switch(next, prev, SWITCHED.in);
@@ -197,11 +200,7 @@ export class Kernel implements Software, KernelServices {
 
   /** do_idle(): the tick is stopped while there is nothing to account (NO_HZ_IDLE). */
   #doIdle(until: Cycles): void {
-    if (this.#tickAlarm !== undefined) {
-      this.#tickAlarm.cancelled = true;
-      this.#tickAlarm = undefined;
-      this.#program();
-    }
+    this.#tickSched.stop();
     this.cpu.halt(until);
   }
 
@@ -283,18 +282,7 @@ export class Kernel implements Software, KernelServices {
     cpu.enter(FN.smp_apic_timer_interrupt);
     cpu.spend(FN.smp_apic_timer_interrupt);
     cpu.spend(FN.irq_enter);
-    cpu.enter(FN.hrtimer_interrupt);
-    cpu.spend(FN.hrtimer_interrupt);
-    cpu.spend(FN.ktime_get_update_offsets_now);
-    cpu.enter(FN.__hrtimer_run_queues);
-    cpu.spend(FN.__hrtimer_run_queues);
-    this.#programmed = Infinity;
-    this.#inHrtirq = true;
-    this.#timers.fireDue(() => cpu.now());
-    this.#inHrtirq = false;
-    cpu.leave();
-    this.#program();
-    cpu.leave();
+    this.#timers.interrupt();
     cpu.spend(FN.irq_exit);
     cpu.leave();
     cpu.leave();
@@ -316,40 +304,13 @@ export class Kernel implements Software, KernelServices {
   // --- time --------------------------------------------------------------------------------------------------------
 
   hrtimer(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
-    const alarm = this.#timers.at(when, order, fire);
-    if (!this.#inHrtirq) this.#program();
-    return alarm;
+    return this.#timers.start(when, order, fire);
   }
 
-  /** hrtimer_force_reprogram(): the local timer is written only if the first expiry changed. */
-  #program(): void {
-    const next = this.#timers.next;
-    if (next === this.#programmed) return;
-    this.#programmed = next;
-    this.cpu.spend(FN.lapic_next_deadline);
-    this.cpu.setTimer(next);
-  }
-
-  /** The next point after `now` of the grid that ticks are on. */
-  #nextTick(now: Cycles): Cycles {
-    const phase = Math.floor(this.config.tick_phase * this.tick);
-    return cycles((Math.floor((now - phase) / this.tick) + 1) * this.tick + phase);
-  }
-
-  #startTick(): void {
-    this.#tickAlarm ??= this.hrtimer(this.#nextTick(this.cpu.now()), 'tick', () => this.#tick_sched_timer());
-  }
-
-  /**
-   * tick_sched_timer(). The next tick is the first one after this one began: one that falls into the handler is due at once,
-   * of those missed before it only the one being served remains.
-   */
-  #tick_sched_timer(): void {
+  /** Charges the tick to whom it found, in the ring that it interrupted. */
+  #update_process_times(): void {
     const { cpu } = this;
-    const now = cpu.now();
     const user = this.#irqRegs?.cpl === 3;
-    cpu.enter(FN.tick_sched_timer);
-    cpu.spend(FN.tick_sched_timer);
     cpu.enter(FN.update_process_times);
     cpu.spend(FN.update_process_times);
     cpu.spend(FN.account_process_tick);
@@ -368,8 +329,6 @@ export class Kernel implements Software, KernelServices {
     cpu.spend(FN.trigger_load_balance);
     cpu.leave();
     cpu.leave();
-    cpu.leave();
-    this.#tickAlarm = this.hrtimer(this.#nextTick(now), 'tick', () => this.#tick_sched_timer());
   }
 
   // --- perf --------------------------------------------------------------------------------------------------------
