@@ -7,8 +7,8 @@ import { specFromText } from '../experiment/spec-text.ts';
 import { groundTruth, hasTruth, NoTruthError, type TruthOptions } from '../experiment/truth.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
-import type { Granularity, Profile } from '../profile/profile.ts';
-import { TextError } from '../profile/report-text.ts';
+import { parseProfileKey, type Granularity, type Profile } from '../profile/profile.ts';
+import { NOT_SHOWN, TextError } from '../profile/report-text.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -40,6 +40,7 @@ export async function readOperands(
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(o.symfs === undefined ? {} : { symfs: o.symfs }) });
   const labels = labelsOf(words);
+  if (words.indexOf(STDIN) !== words.lastIndexOf(STDIN)) throw new UsageError('standard input can be read once only');
   const stacks = o['export-html'] !== undefined;
   let made: Made | undefined;
   const operands: (Profile[] | string)[] = [];
@@ -60,6 +61,7 @@ export async function readOperands(
   const several = operands.filter((operand) => typeof operand === 'string').length > 1;
   const counts = samplesGiven(o.samples, operands);
   const read = operands.map((operand) => (typeof operand === 'string' ? operand : counts(operand)));
+  if (by === 'symbol') sameNames(read);
   return Promise.all(
     read.map(async (operand) => {
       if (typeof operand !== 'string') return operand;
@@ -69,13 +71,25 @@ export async function readOperands(
   );
 }
 
+/** A table of files (perf report --sort dso) and one of functions have no row in common, whatever they were made of. */
+function sameNames(operands: readonly (readonly Profile[] | string)[]): void {
+  const knows = (profile: Profile): boolean =>
+    [...profile.weights.keys()].map(parseProfileKey).some(({ symbol }) => symbol !== '' && symbol !== NOT_SHOWN);
+  const profiles = operands.flatMap((operand) => (typeof operand === 'string' ? [] : operand));
+  const without = profiles.find((profile) => !knows(profile));
+  if (without !== undefined && (profiles.some(knows) || operands.some((operand) => typeof operand === 'string')))
+    throw new UsageError(`${without.label} names no functions: compare by file (--by dso)`, optionUsage(COMPARE, 'by'));
+}
+
+const STDIN = '-';
+
 /** One of several files is at fault: the error says which. */
 async function naming<T>(word: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await withFileErrors(work);
   } catch (error) {
-    if (!(error instanceof InputError) || error.message.includes(word)) throw error;
-    throw new InputError(`${word}: ${error.message}`, error.exitCode);
+    if (!(error instanceof InputError) || (word !== STDIN && error.message.includes(word))) throw error;
+    throw new InputError(`${word === STDIN ? 'standard input' : word}: ${error.message}`, error.exitCode);
   }
 }
 

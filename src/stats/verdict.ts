@@ -46,8 +46,12 @@ const MATERIAL = 0.02;
 /** Multiple of the noise floor from which it is. */
 const FLOORS = 2;
 
-/** Whether a distance is more than a trifle and more than noise. */
-export const isMaterial = (tvd: number, floor: number): boolean => tvd >= MATERIAL && tvd >= FLOORS * floor;
+/**
+ * Whether a distance is more than a trifle and more than noise. No distance is twice a floor of more than a half: where noise
+ * alone makes over a third, halfway from it to profiles that share nothing is enough.
+ */
+export const isMaterial = (tvd: number, floor: number): boolean =>
+  tvd >= MATERIAL && tvd >= Math.min(FLOORS * floor, (1 + floor) / 2);
 
 /** The rule alone. */
 export function verdictKind(p: number, tvd: number, floor: number): VerdictKind {

@@ -226,6 +226,19 @@ int main(void) { for (int i = 0; i < 60000; i++) { foo(1000); bar(BAR); } return
     });
   });
 
+  it('refuses a table of files beside one of functions, unless compared by file', async () => {
+    p.write(
+      'files.txt',
+      '# Overhead  Shared Object\n# ........  .............\n    99.00%  noploop\n     1.00%  ld-2.17.so\n',
+    );
+    const words = ['compare', '-q', '-e', 'cycles', 'a.data', 'files.txt', '--samples', '300'];
+    const { stderr, status } = await p.gperf(words);
+    expect(stderr).to.match(/^files\.txt names no functions: compare by file \(--by dso\)\n/);
+    expect(status).to.equal(129);
+    expect((await p.gperf([...words, '--by', 'dso'])).stdout).to.match(/^files\.txt and a\.data are /);
+    expect((await p.gperf('compare - -')).stderr).to.equal('standard input can be read once only\n');
+  });
+
   it('tells truths apart, and has no infinite figures', async () => {
     const { stdout } = await p.gperf(['compare', '--export-markdown', '-', 'truth:true', 'truth:noploop 0.1']);
     expect(stdout).to.match(/^truth:noploop 0\.1 and truth:true are materially different, .* \(p < 1e-300\)/);

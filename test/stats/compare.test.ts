@@ -155,6 +155,16 @@ describe('stats: verdicts', () => {
     expect(verdictKind(0.049, 0.02, 0.01)).to.equal('materially-different');
   });
 
+  it('disjoint profiles differ materially, however much of the distance noise could make', () => {
+    const of = (name: string, k: number, n: number): { weights: Map<string, number>; samples: number } => ({
+      weights: new Map(Array.from({ length: k }, (_, i) => [`${name}${i}`, n / k])),
+      samples: n,
+    });
+    const { verdict } = compareShares(of('a', 120, 200), of('b', 2, 70));
+    expect(verdict.floor).to.be.above(0.5);
+    expect(verdict.kind).to.equal('materially-different');
+  });
+
   it('disjoint profiles of few samples are not restored by merging, whatever the test still finds', () => {
     const few = {
       weights: new Map(
