@@ -9,7 +9,7 @@ import { parseEventList } from '../uapi/parse-events.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError } from './errors.ts';
 import { checkRate, withEventErrors } from './events.ts';
-import { commandHelp } from './help.ts';
+import { commandHelp, optionUsage } from './help.ts';
 import { simulationFailure } from './open-failure.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
 import { runsOf, seedsOf, threadsOf } from './runs.ts';
@@ -65,14 +65,21 @@ export async function runDesigns(
 
 function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularity): Evsel[] {
   checkRate(o);
-  return withEventErrors(COMPARE, () =>
-    recordAttrs(parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record'), {
+  return withEventErrors(COMPARE, () => {
+    const parsed = parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record');
+    const kernel = parsed.find(({ attr }) => attr.exclude_user);
+    if (kernel !== undefined && o['all-user'] === undefined)
+      throw new UsageError(
+        `${kernel.name} is of the kernel, and user space alone is sampled: say --no-all-user`,
+        optionUsage(COMPARE, 'all-user'),
+      );
+    return recordAttrs(parsed, {
       all_user: o['all-user'] !== false,
       callgraph: by === 'callchain' || o.g === true,
       ...(o.freq === undefined ? {} : { freq: frequency(o.freq, specs) }),
       ...(o.count === undefined ? {} : { period: o.count }),
-    }),
-  );
+    });
+  });
 }
 
 /** -F, within what every one of the machines allows. */

@@ -101,5 +101,6 @@ export function noiseFloor(m: Shares, s2: number): NoiseFloor {
   const square = mean * mean + s2 * absoluteVariance(m);
   const concentration = (mean * mean) / square;
   const df = fallsTo(1 - concentration, 1, 1e6, (v) => 1 - chiConcentration(v));
-  return { mean, p95: Math.sqrt((square * chiSquareQuantile(0.05, df)) / df) };
+  // The normal approximation does not know that nothing is further apart than 1.
+  return { mean: Math.min(1, mean), p95: Math.min(1, Math.sqrt((square * chiSquareQuantile(0.05, df)) / df)) };
 }

@@ -152,6 +152,11 @@ describe('gperf compare', function () {
       /^host has nothing to be compared with: there is no truth of page-faults$/m,
       129,
     ],
+    [
+      ['compare', '--vpmu', 'host,v2', '-e', 'cycles:k', 'true'],
+      /^cycles:k is of the kernel, and user space alone is sampled: say --no-all-user$/m,
+      129,
+    ],
     [['compare', '--merge', '', 'a.data', 'b.data'], /^--merge: nothing to merge$/m, 129],
     [['compare', '--merge', 'nolop*', 'a.data', 'b.data'], /^--merge 'nolop\*': no function is called so$/m, 129],
     [

@@ -160,6 +160,8 @@ describe('stats: verdicts', () => {
       weights: new Map(Array.from({ length: k }, (_, i) => [`${name}${i}`, n / k])),
       samples: n,
     });
+    const { mean, p95 } = compareShares(of('a', 30, 3), of('b', 20, 2)).tvd.floor;
+    expect([mean, p95]).to.deep.equal([1, 1]);
     const { verdict } = compareShares(of('a', 120, 200), of('b', 2, 70));
     expect(verdict.floor).to.be.above(0.5);
     expect(verdict.kind).to.equal('materially-different');
