@@ -1,6 +1,8 @@
 /** gperf bench as a process: its table, its files, its refusals. */
 import { expect } from 'chai';
 import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { place, type Place } from './e2e.ts';
 
 describe('gperf bench', function () {
@@ -89,8 +91,16 @@ describe('gperf bench', function () {
   });
 
   it('ends at a signal and leaves no files', async () => {
-    const signals = { once: /^\.x\.csv/, send: ['SIGINT'] as const };
-    const { status, stdout } = await at.gperf('bench --export-csv x.csv noploop 70000', { signals });
+    // The workload tells that it was loaded; a signal comes some time later, when it runs.
+    at.write(
+      'slow.mjs',
+      `import { writeFileSync } from 'node:fs';
+       import { func, loop, ops, program } from '${pathToFileURL(resolve('dist/src/workload/build.js')).href}';
+       writeFileSync('loaded', '');
+       export default program({ name: 'slow', about: 'a long loop', functions: [func('main', [loop(1e12, [ops(3, 'alu')])])] });`,
+    );
+    const signals = { once: /^loaded$/, send: ['SIGINT'] as const };
+    const { status, stdout } = await at.gperf('bench --export-csv x.csv ./slow.mjs', { signals });
     expect([status, stdout]).to.deep.equal([130, '']);
     expect(readdirSync(at.path).filter((name) => name.includes('x.csv'))).to.deep.equal([]);
   });

@@ -67,6 +67,7 @@ export function place(): Place {
         clearInterval(look);
         for (const [i, signal] of send.entries()) setTimeout(() => child.kill(signal), UNDER_WAY + 5 * i);
       }, 20);
+      child.on('close', () => clearInterval(look));
     });
   return {
     path,
