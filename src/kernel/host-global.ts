@@ -56,6 +56,11 @@ export class HostGlobal {
     this.#draws = draws;
   }
 
+  /** Somebody's perf has a software event on a task elsewhere: it keeps the key on and no counter. */
+  accountTaskElsewhere(): void {
+    this.#schedCount++;
+  }
+
   /** mediated_pmu_account_event(): 0, or -EOPNOTSUPP for an event that would count in guests which own their counters. */
   mediated_pmu_account_event(attr: PerfEventAttr): number {
     if (attr.exclude_guest === true) return 0;

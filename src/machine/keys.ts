@@ -65,11 +65,10 @@ export const SPEC_KEYS = {
   'host.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
   'host.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
   'host.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
-  'host.perf': choice('who else uses perf on the host: nobody, perf stat -a -e cycles, or perf record -a -e cycles', [
-    'off',
-    'stat',
-    'record',
-  ]),
+  'host.perf': choice(
+    'who else uses perf on the host: nobody, perf stat -a -e cycles, perf record -a -e cycles, or perf stat -e task-clock of a task on another CPU',
+    ['off', 'stat', 'record', 'task'],
+  ),
   'host.guests': number(
     'guests',
     'other guests on the same core, each running the same workload over and over',

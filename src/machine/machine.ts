@@ -67,17 +67,19 @@ export function bootMachine(
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );
   const draws = hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']);
+  const global = new HostGlobal(draws);
   const host = new Kernel(
     tap(core, 'host'),
     clock,
     kernelConfig(spec, 'host', side(spec) === 'host' ? running_sample_length : 0, 0),
-    new HostGlobal(draws),
+    global,
   );
   core.setSoftware(host);
   host.boot();
   if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
   if (v['host.perf'] === 'stat') startSystemWideStat(host);
   if (v['host.perf'] === 'record') startSystemWideRecord(host);
+  if (v['host.perf'] === 'task') global.accountTaskElsewhere();
 
   const filter = pmuFilter(v['guest.pmu_filter']);
   const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {

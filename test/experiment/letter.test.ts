@@ -8,8 +8,9 @@ import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { recordWorkload, type Recorded } from '../../src/experiment/record.ts';
 import { LiveLock } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
+import { countWorkload } from '../../src/experiment/stat.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
-import { recordAttrs } from '../../src/uapi/evsel-config.ts';
+import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 
@@ -79,5 +80,23 @@ describe('the letter', () => {
     }
     const few = await record('legacy', 'letter', 'host.cpus=16');
     expect(few.averagePmi).to.be.within(0.15 * alone.averagePmi, 0.5 * alone.averagePmi);
+  });
+
+  it('multiplexes its six events as rotation has it: two thirds of the time, and five times five sixths', async () => {
+    const events = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
+    const shares = async (vpmu: string, ...sets: string[]): Promise<number[]> => {
+      const spec = await setUpMachine({ vpmu, seed: 'letter', sets });
+      const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});
+      const evlist = statAttrs(parseEventList([events], 'stat'));
+      const { runs } = await countWorkload({ spec, workload, evlist, repeat: 1 });
+      return runs[0]!.counts.map(({ ena, run }) => (100 * run) / ena);
+    };
+    const apart = (measured: readonly number[]): number =>
+      Math.max(...measured.map((share, i) => Math.abs(share - (i === 0 ? 200 / 3 : 250 / 3))));
+    for (const vpmu of ['host', 'v2']) expect(apart(await shares(vpmu, 'host.perf=task')), vpmu).to.be.below(0.1);
+    // A grace period, some 20 ms in one slot of 4, is a third of a percent of the run.
+    expect(apart(await shares('v2'))).to.be.within(0.1, 0.6);
+    // legacy's slots are as unequal as the stops and creates that bound them, and some rotations miss their tick.
+    expect(apart(await shares('legacy', 'host.perf=task'))).to.be.within(0.1, 0.5);
   });
 });

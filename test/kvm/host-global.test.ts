@@ -81,6 +81,17 @@ describe('kernel: what all CPUs share of perf', () => {
     expect(waits).to.have.length(2);
   });
 
+  it("nobody waits for the static key while a task of somebody else's keeps it on", () => {
+    const { clock, global } = host();
+    global.accountTaskElsewhere();
+    global.account(clock, true);
+    global.unaccount(clock, true);
+    clock.pass(2 * SECOND);
+    global.account(clock, true);
+    expect(clock.blocked).to.equal(0);
+    expect(global.paid).to.deep.equal({ reserve: 2, release: 1, static_key: 0 });
+  });
+
   it('the key stays on for a second after the last task event', () => {
     const { clock, global } = host();
     const once = (): void => {
