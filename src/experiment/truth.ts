@@ -70,7 +70,10 @@ export function groundTruth(
   });
 }
 
-/** What the workload retires of each event in user space, a mean over the first `runs` runs; undefined: there is no truth of it. */
+/**
+ * What the workload retires of each event in user space, a mean over the first `runs` runs; undefined: there is no truth
+ * of it.
+ */
 export function trueCounts(
   spec: MachineSpec,
   workload: Workload,

@@ -43,7 +43,10 @@ export interface CoreSpec {
   readonly skid: Skid;
 }
 
-/** Whose time it is: the kernel's that has the core and its tasks', the guest's, its kernel and tasks together, or other guests'. */
+/**
+ * Whose time it is: the kernel's that has the core and its tasks', the guest's, its kernel and tasks together, or other
+ * guests'.
+ */
 export type Page = 'host' | 'guest' | 'others';
 
 export class Core implements Cpu {

@@ -7,8 +7,8 @@
  *
  * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
  * Not modelled: PEBS, TSX (its bits of a selector are reserved), what AnyThread counts, freezing on PMI, counters shared
- * between hyperthreads, bits of GLOBAL_STATUS and GLOBAL_INUSE that no counter has, which counters an event may be on (the driver honours the constraints; this unit counts whatever it
- * is told).
+ * between hyperthreads, bits of GLOBAL_STATUS and GLOBAL_INUSE that no counter has, which counters an event may be on
+ * (the driver honours the constraints; this unit counts whatever it is told).
  *
  * Over 300 lines: its registers share one state.
  */

@@ -1,9 +1,9 @@
 /**
  * Reads a recording: gperf's own or real perf's, from a file or a pipe, in time order and constant memory.
  *
- * The memory held is two rounds of the recorder (sorter.ts), however long the file; one without rounds is held whole. Records that the tool wrote (types from
- * 64 on) and those without a time come at their place in the file; the others as soon as their round is complete, as
- * perf's session delivers them.
+ * The memory held is two rounds of the recorder (sorter.ts), however long the file; one without rounds is held whole.
+ * Records that the tool wrote (types from 64 on) and those without a time come at their place in the file; the others as
+ * soon as their round is complete, as perf's session delivers them.
  * Opening, reading and the account of damage share one file's state, hence the length.
  * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
  */
@@ -13,7 +13,6 @@ import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { ByteReader, OutOfBounds } from './bytes.ts';
 import { PerfDataFormatError } from './errors.ts';
-
 import { Evlist } from './evlist.ts';
 import { decodeBuildId, decodeFeatures, type FeatureView } from './features.ts';
 import {
