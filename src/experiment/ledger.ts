@@ -1,7 +1,7 @@
 /**
  * Where a run's time went: every 64th of a cycle of it on exactly one account.
  *
- * The core books each advance of its clock on a row, by ring-0 function or ring 3, of a page, the guest's or that of the
+ * The core books each advance of its clock on a row, by ring-0 function, ring 3 or IRETs to it, of a page, the guest's or that of the
  * kernel that has the core (hw/core.ts). Here the rows are put together: by whose they are and what they are for. A
  * register access in the guest that exits is the exit and KVM's work; one that does not is the guest's.
  *
@@ -54,6 +54,7 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
   const spans: readonly (readonly [LedgerAccount, number])[] = [
     ['workload', work],
     ['programs', inner[ring3]! - work],
+    ['refill', inner[ring3 + 1]!],
     ['kernel perf', sum(inner, 'perf')],
     ['kernel registers', sum(inner, 'registers')],
     ['kernel interrupts', sum(inner, 'interrupts')],
@@ -63,7 +64,10 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
     ['host perf', ofHost('perf')],
     ['host registers', ofHost('registers')],
     ['host interrupts', ofHost('interrupts')],
-    ['host tasks', ofHost('tasks') + (inner === outer ? 0 : outer[ring3]!) + others.reduce((a, b) => a + b)],
+    [
+      'host tasks',
+      ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]!) + others.reduce((a, b) => a + b),
+    ],
     ['idle', core.idle],
   ];
   let end = 0;

@@ -409,7 +409,7 @@ export const RECORDINGS: Readonly<
       'calibrated',
       'two a tick, the event throttled for the rest: one constant, the mean of the IPIs (host.ipi=warm)',
     ],
-    profile: '5,200 samples, in pairs a few instructions apart: up to a point of noise at 37 %',
+    profile: '2,600 pairs of samples, both at one place: a point of noise at 37 %',
     cluster: 2,
   },
   v2: {

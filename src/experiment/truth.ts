@@ -63,7 +63,8 @@ export function groundTruth(
       lost: 0,
       throttled: 0,
       weights,
-      ...steadyLoop(image, column, sum, scale),
+      // Clocks count what each interrupt's return takes as well: no loop stays in step with them.
+      ...(column === CYCLES && spec.values['core.refill'] > 0 ? {} : steadyLoop(image, column, sum, scale)),
       ...(stacks && { stacks: stacksOf(chains, column, scale) }),
       origin: originOf(spec, run),
     };

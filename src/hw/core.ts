@@ -11,8 +11,12 @@
  * reports the next one, as Intel's cores do: time spent in an instruction shows at its successor. Code that holds interrupts
  * back (arch/cpu.ts: Drain) makes it later still, unless another interrupt comes first.
  *
+ * An IRET to ring 3 is not at once a retired instruction: while the pipeline fills, and the TLBs and first-level caches that
+ * ring 0 emptied, cycles pass and nothing else does. A PMI due by then reports the instruction that was to come. So a
+ * sampling period of a few cycles, the first of a recording or one that collapsed, samples one address again and again.
+ *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
- * Not modelled: frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
+ * Not modelled: what SYSRET takes in ring 3 (some 40 cycles), frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
  *
  * Over 300 lines: time and the delivery of interrupts are one, and nobody else may move either.
  */
@@ -41,6 +45,8 @@ export interface CoreSpec {
   readonly ring0: Ring0Table;
   readonly msrFunctions: MsrFunctions;
   readonly skid: Skid;
+  /** Cycles from an IRET to ring 3 until its next instruction begins to execute. */
+  readonly refill: Cycles;
 }
 
 /**
@@ -59,8 +65,8 @@ export class Core implements Cpu {
   /** Cycles spent halted. */
   idle = 0 as Cycles;
   /**
-   * Where every other cycle went: a page for what stands on the core (setSoftware), with a row for each ring-0 function and
-   * a last one for ring 3. With `idle` it adds up to now(), to the last 64th of a cycle.
+   * Where every other cycle went: a page for what stands on the core (setSoftware), with a row for each ring-0 function,
+   * one for ring 3 and a last one for IRETs to it (`refill`). With `idle` it adds up to now(), to the last 64th of a cycle.
    */
   readonly spent: Readonly<Record<Page, Float64Array>>;
   /** Hears of overflows that pull the PMI line. */
@@ -76,6 +82,13 @@ export class Core implements Cpu {
   #nmiBlocked = false;
   readonly #frames: number[] = [];
 
+  /** Ring 0 ran since ring 3 last did; it does what a SYSCALL asked for, and nothing came between. */
+  #ring0 = true;
+  #syscall = false;
+  /** Cycles until ring 3 executes again, counted while it has the core. */
+  #refill = 0 as Cycles;
+  /** The user code that ran last. */
+  #latest: ExecutionCursor | undefined;
   /** The user code that runs, while ring 3 runs. */
   #ring3: ExecutionCursor | undefined;
   /** The code that holds back the PMI that is due, and whether a draw has said so or not. */
@@ -95,7 +108,7 @@ export class Core implements Cpu {
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);
     this.#ring3Row = spec.ring0.length;
-    const page = (): Float64Array => new Float64Array(spec.ring0.length + 1);
+    const page = (): Float64Array => new Float64Array(spec.ring0.length + 2);
     this.spent = { host: page(), guest: page(), others: page() };
     this.#page = this.spent.host;
   }
@@ -166,6 +179,7 @@ export class Core implements Cpu {
   spend(fn: number, times = 1): void {
     const f = this.#spec.ring0[fn] as Ring0Function;
     const { lapic, pmu } = this;
+    this.#ring0 = true;
     for (let i = 0; i < times; i++) {
       this.passes[fn]! += 1;
       const plan = pmu.plan(0);
@@ -181,6 +195,7 @@ export class Core implements Cpu {
   spendFor(fn: number, cost: Cycles): void {
     const f = this.#spec.ring0[fn] as Ring0Function;
     const { lapic, pmu, drawn } = this;
+    this.#ring0 = true;
     const share = cost / f.cost;
     for (let column = 0; column < NR_EVENTS; column++) drawn[column]! += retiredIn(f, column, cost, share);
     const plan = pmu.plan(0);
@@ -194,12 +209,23 @@ export class Core implements Cpu {
 
   execute(code: ExecutionCursor, until: Cycles): StopReason {
     const { lapic, pmu } = this;
+    if (code !== this.#latest) this.#syscall = false;
+    this.#latest = code;
     for (;;) {
       this.#ring3 = code;
       this.#serve(undefined, 0);
       if (this.#software.needResched()) return this.#leaveRing3('resched');
       if (this.#clock >= until) return this.#leaveRing3('until');
       const plan = pmu.plan(3);
+      if (this.#ring0) {
+        this.#ring0 = false;
+        this.#refill = this.#syscall ? (0 as Cycles) : this.#spec.refill;
+      }
+      if (this.#refill > 0) {
+        this.#fillPipeline(plan, until);
+        if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
+        continue;
+      }
       if (code !== this.#armedCode || plan.columns !== this.#armedColumns) this.#arm(code, plan);
       const counts = code.counts;
       const limits = this.#limits;
@@ -227,7 +253,10 @@ export class Core implements Cpu {
       }
       if (pmu.pmi) this.#raisePmi();
       if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
-      if (counts[1]! > before[1]!) return this.#leaveRing3('trap');
+      if (counts[1]! > before[1]!) {
+        this.#syscall = code.trap?.kind === 'syscall';
+        return this.#leaveRing3('trap');
+      }
       if (code.finished) return this.#leaveRing3('finished');
     }
   }
@@ -238,6 +267,20 @@ export class Core implements Cpu {
     if (!lapic.pending) this.#clock = Math.max(start, Math.min(until, lapic.timerAt, lapic.pmiAt)) as Cycles;
     this.idle = (this.idle + this.#clock - start) as Cycles;
     this.#serve(undefined, 0);
+  }
+
+  /** Ring 3 has the core and retires nothing yet: up to the end of that, `until`, an interrupt or an overflow of a clock. */
+  #fillPipeline({ columns, counters, slots }: CountingPlan, until: Cycles): void {
+    const { lapic, pmu } = this;
+    const clocks = counters.filter((_, i) => columns[slots[i] as number] === CYCLES);
+    let step = Math.min(this.#refill, until - this.#clock, lapic.timerAt - this.#clock, lapic.pmiAt - this.#clock);
+    for (const counter of clocks) step = Math.min(step, pmu.remaining(counter));
+    step = Math.ceil(step * SUBCYCLES) / SUBCYCLES;
+    this.#clock = (this.#clock + step) as Cycles;
+    this.#refill = (this.#refill - step) as Cycles;
+    this.#page[this.#ring3Row + 1]! += step;
+    for (const counter of clocks) pmu.add(counter, step);
+    if (pmu.pmi) this.#raisePmi();
   }
 
   #leaveRing3(reason: StopReason): StopReason {
@@ -380,6 +423,7 @@ export class Core implements Cpu {
     const interrupted = this.#ring3;
     const regs = this.#regs(f, offset);
     this.#ring3 = undefined;
+    this.#syscall = false;
     this.#software.interrupt(vector, regs);
     this.#ring3 = interrupted;
   }

@@ -47,6 +47,7 @@ const flag = (about: string): KeyInfo & { kind: 'boolean' } => ({ kind: 'boolean
 export const SPEC_KEYS = {
   'core.clock': number('Hz', 'core clock while code runs', between(1e8, 1e10)),
   'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', between(1e8, 1e10)),
+  'core.refill': number('cycles', 'from an IRET to ring 3 until an instruction executes', between(0, 1e6, false)),
   'core.bus': number('Hz', 'bus clock, what bus-cycles counts at', between(1e6, 1e9)),
   'pmu.version': number('', 'architectural performance monitoring version', between(1, 5)),
   'pmu.gp': number('counters', 'general-purpose counters of a thread', between(0, 8)),

@@ -18,7 +18,7 @@ import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
-import { hertz } from '../units.ts';
+import { SUBCYCLES, cycles, hertz } from '../units.ts';
 import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
 import { eventClocks, pmuCaps } from './keys.ts';
 import type { MachineSpec } from './spec.ts';
@@ -63,6 +63,7 @@ export function bootMachine(
       ring0: ring0Table(spec.preset, clock),
       msrFunctions: MSR_FUNCTIONS,
       skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
+      refill: cycles(Math.round(v['core.refill'] * SUBCYCLES) / SUBCYCLES),
     },
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );

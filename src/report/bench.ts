@@ -16,6 +16,7 @@ import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from '
 export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   workload: 'user work',
   programs: 'perf and other programs',
+  refill: 'returns to user space',
   'kernel perf': 'kernel: perf',
   'kernel registers': 'kernel: PMU registers',
   'kernel interrupts': 'kernel: ticks and timers',

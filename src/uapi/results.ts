@@ -78,6 +78,8 @@ export type LedgerAccount =
   | 'workload'
   /** Other user space on that kernel: perf itself. */
   | 'programs'
+  /** From IRETs to ring 3 until its next instruction begins to execute. */
+  | 'refill'
   /** perf's core and drivers, PMIs included. */
   | 'kernel perf'
   /** Register accesses that do not exit. */

@@ -69,7 +69,7 @@ export class Script implements Software {
 
 const NO_SKID: Skid = { fixed: 0, mean: 0, max: 0 };
 
-export function bareCore(skid: Skid = NO_SKID, seed = 'test'): { core: Core; script: Script } {
+export function bareCore(skid: Skid = NO_SKID, seed = 'test', refill = 0): { core: Core; script: Script } {
   const spec: CoreSpec = {
     caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
     events: broadwellEp.events,
@@ -77,6 +77,7 @@ export function bareCore(skid: Skid = NO_SKID, seed = 'test'): { core: Core; scr
     ring0: RING0,
     msrFunctions: { rdmsr: F.rdmsr, wrmsr: F.wrmsr, rdpmc: F.rdpmc },
     skid,
+    refill: cycles(refill),
   };
   const core = new Core(spec, stream(seed, 'skid'));
   const script = new Script(() => core.now());

@@ -8,6 +8,8 @@ import type { Core } from '../../src/hw/core.ts';
 import { perfFunction } from '../../src/tool/perf-binary.ts';
 import { StraightLine } from '../../src/tool/straight-line.ts';
 import { cycles } from '../../src/units.ts';
+import { func, ops, program as programOf, syscall } from '../../src/workload/build.ts';
+import { compile } from '../../src/workload/compile.ts';
 import { F, RING0, at, bareCore, inside } from './bare-core.ts';
 
 const FULL = 2 ** 48;
@@ -26,6 +28,12 @@ function acknowledge(core: Core): void {
   core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, core.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS));
   core.lapic.setLvtpc('NMI');
 }
+/** Works, asks the kernel once, and works on. */
+const reading = programOf({
+  name: 'reading',
+  about: 'a test',
+  functions: [func('main', [ops(100, 'alu'), syscall('read'), ops(100, 'alu')])],
+});
 const userCode = (length: number): StraightLine => new StraightLine(perfFunction('main'), cycles(length));
 
 describe('hw/core', () => {
@@ -78,6 +86,54 @@ describe('hw/core', () => {
         { vector: 'LOCAL_TIMER', when: 700, cpl: 3, ip: script.seen[0]!.ip, frames: [] },
       ]);
       expect(core.now()).to.equal(3000);
+    });
+
+    it('counts cycles after an interrupt before anything retires, and is sampled where it was', () => {
+      const { core, script } = bareCore({ fixed: 10, mean: 0, max: 10 }, 'test', 200);
+      const code = userCode(10_000);
+      const retired = (): number => code.totals(eventVector())[COLUMN.cycles]!;
+      const periods = [1000, 4, 26, 179, 1e6];
+      const seen: { when: number; retired: number }[] = [];
+      const arm = (): void => {
+        core.pmu.wrmsr(MSR.IA32_A_PMC0, FULL - periods.shift()!);
+        acknowledge(core);
+      };
+      script.on.NMI = () => {
+        seen.push({ when: core.now(), retired: retired() });
+        core.spend(F.handler);
+        arm();
+      };
+      program(core, 0, 'cycles', 'USR', 1);
+      arm();
+      core.execute(code, cycles(20_000));
+      const ips = script.seen.map(({ ip }) => ip);
+      // It starts with a return to ring 3, which takes 200 of the first 1010 cycles; the others take no instruction on.
+      expect(seen.map((s) => s.retired)).to.deep.equal([810, 810, 810, 810]);
+      expect(new Set(ips).size).to.equal(1);
+      const handler = RING0[F.handler]!.cost;
+      expect(seen.map((s, i) => s.when - (i === 0 ? 0 : seen[i - 1]!.when + handler))).to.deep.equal([
+        1010, 14, 36, 189,
+      ]);
+      expect(retired()).to.equal(10_000);
+    });
+
+    it('takes a SYSRET that nothing came before for no interruption', () => {
+      for (const [interrupted, expected] of [
+        [false, 200],
+        [true, 400],
+      ] as const) {
+        const { core, script } = bareCore(undefined, 'test', 200);
+        const code = compile(reading).start('test');
+        script.on.LOCAL_TIMER = () => undefined;
+        core.pmu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, FIXED_CTRL.USR << 4);
+        core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0x70000000f);
+        expect(core.execute(code, cycles(1e9))).to.equal('trap');
+        if (interrupted) core.setTimer(cycles(core.now() + 1));
+        core.spend(F.handler);
+        expect(core.execute(code, cycles(1e9))).to.equal('finished');
+        const { [COLUMN.cycles]: worked } = code.totals(eventVector());
+        expect(core.pmu.rdpmc(RDPMC_FIXED + 1) - Math.floor(worked!)).to.equal(expected);
+      }
     });
 
     it('lets handlers count nothing on a user counter', () => {

@@ -33,7 +33,7 @@ export const CONFIG: KernelConfig = {
   nmi_watchdog: false,
   running_sample_length: 0,
 };
-/** The core of a preset. */
+/** The core of a preset, whose ring 3 executes at once: what is put in is what is counted. */
 export function coreSpec(preset: MachinePreset): CoreSpec {
   const { values: v } = preset;
   const clock = hertz(v['core.clock']);
@@ -44,6 +44,7 @@ export function coreSpec(preset: MachinePreset): CoreSpec {
     ring0: ring0Table(preset, clock),
     msrFunctions: MSR_FUNCTIONS,
     skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
+    refill: cycles(0),
   };
 }
 export const BROADWELL = coreSpec(broadwellEp);

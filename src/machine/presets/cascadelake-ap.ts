@@ -86,6 +86,7 @@ export const cascadelakeAp: MachinePreset = {
     ...LINUX_DEFAULTS,
     'core.clock': 3.1e9, // [chosen] all-core turbo
     'core.tsc': 2.3e9, // [ARK]
+    'core.refill': 200, // [chosen] as broadwell-ep
     'core.bus': 2.5e7, // [CPUID]
     'pmu.version': 4, // [CPUID]
     'pmu.gp': 4, // [CPUID]

@@ -96,6 +96,7 @@ export const sapphireRapids: MachinePreset = {
     ...LINUX_DEFAULTS,
     'core.clock': 3.0e9, // [ARK] all-core turbo
     'core.tsc': 2.0e9, // [ARK]
+    'core.refill': 200, // [chosen] as broadwell-ep
     'core.bus': 2.5e7, // [chosen] nothing counts it
     'pmu.version': 5, // [CPUID]
     'pmu.gp': 8, // [CPUID]
