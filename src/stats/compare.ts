@@ -21,7 +21,7 @@ import { goodnessOfFit, homogeneity, type Test } from './homogeneity.ts';
 import { goodman, wilson, type Interval } from './intervals.ts';
 import { leastShift, minimumDetectableShift, nonCentrality, shiftBetween } from './power.ts';
 import { rankAgreement, topAgreement, type RankAgreement } from './ranks.ts';
-import { distanceDifference, totalVariationInterval, type DistanceDifference, type Resampling } from './resample.ts';
+import { distanceDifferences, totalVariationInterval, type DistanceDifference, type Resampling } from './resample.ts';
 import { alignShares, evidenceOf, normalised, pooled, type Evidence, type ExactShares, type Shares } from './shares.ts';
 import { holm, proportionAgainst, twoProportions, type SymbolTest } from './symbols.ts';
 import { ALPHA, driversOf, isMaterial, verdictKind, type Driver, type Merge, type Verdict } from './verdict.ts';
@@ -246,10 +246,19 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
   };
 }
 
-/** Which of two profiles is nearer to a third, usually truth: TVD(a, reference) - TVD(b, reference), with its interval. */
-export function compareDistances(a: Shares, b: Shares, reference: Shares, resampling: Resampling): DistanceDifference {
-  const sides = [a, b, reference] as const;
-  const { shares } = alignShares(sides.map((side) => side.weights));
-  const [x, y, z] = sides.map((side, i) => ({ shares: shares[i]!, n: evidenceOf(side).effective }));
-  return distanceDifference(x!, y!, z!, resampling);
+/**
+ * Which of each two profiles is nearer to the reference, usually truth, by total variation distance, with intervals. Throws
+ * RangeError if one has no samples or no weight.
+ */
+export function compareDistances(
+  profiles: readonly Shares[],
+  reference: Shares,
+  resampling: Resampling,
+): DistanceDifference[] {
+  const { shares } = alignShares([reference, ...profiles].map((side) => side.weights));
+  const [common, ...others] = [reference, ...profiles].map((side, i) => ({
+    shares: shares[i]!,
+    n: evidenceOf(side).effective,
+  }));
+  return distanceDifferences(others, common!, resampling);
 }

@@ -34,6 +34,10 @@ export interface Test {
   readonly pooled: readonly number[];
 }
 
+/** Whether a symbol that is expected so often cannot have been seen `count` times by chance. */
+export const isImpossible = (expected: number, count: number): boolean =>
+  poissonTail(Math.max(HALF, expected), count) < IMPOSSIBLE;
+
 interface Side {
   readonly counts: number[];
   readonly expected: number[];
@@ -44,7 +48,7 @@ function cellsOf(k: number, sides: readonly Side[]): { own: number[]; pooled: nu
   const least = (indices: readonly number[]): number =>
     Math.min(...sides.map(({ expected }) => indices.reduce((total, i) => total + expected[i]!, 0)));
   const surprising = (i: number): boolean =>
-    sides.some(({ counts, expected }) => poissonTail(Math.max(HALF, expected[i]!), counts[i]!) < IMPOSSIBLE);
+    sides.some(({ counts, expected }) => isImpossible(expected[i]!, counts[i]!));
   const own: number[] = [];
   const pooled: number[] = [];
   for (let i = 0; i < k; i++) (least([i]) < RARE && !surprising(i) ? pooled : own).push(i);

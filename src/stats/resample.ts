@@ -1,19 +1,31 @@
 /**
- * Intervals of a total variation distance by parametric bootstrap.
+ * Intervals of a total variation distance, and of the difference of two, by parametric bootstrap.
  *
  * Profiles are drawn anew as multinomials of their effective sample counts; truth stays. The distance of resampled profiles
  * is itself no guide: noise adds to every |p - q|, so the usual percentile interval lies too high and hardly ever covers
  * a small distance (0 to 44 % instead of 95 %, for a shift between two of the RFC's symbols). What is resampled
  * instead is the error, by the directional derivative of the norm (Z. Fang and A. Santos, Rev. Econ. Stud. 86, 2019): a
  * symbol whose sign is beyond doubt (|p - q| above three standard errors) moves the distance both ways, any other may have
- * raised it by the whole of its noise. That gives the lower end. The upper end needs no resampling: the distance is the largest difference
- * of weight of any set of symbols, so it falls short of the true one by no more than the noise of one set, whose variance is
- * at most (1/n1 + 1/n2)/4. Coverage is 95 % or more (tests), at the price of some width.
+ * raised it by the whole of its noise. That gives the lower end. The upper end needs no resampling: the distance is the
+ * largest difference of weight of any set of symbols, so it falls short of the true one by no more than the noise of one
+ * set, whose variance is at most (1/n1 + 1/n2)/4. Coverage is 95 % or more (tests; 92 % in simulations of 600 symbols), at
+ * the price of some width.
+ *
+ * Few samples say little about how they scatter: what was not seen would never be drawn, and what was seen once looks
+ * certain. So the weight of symbols of which a profile would have fewer than five samples is drawn as all profiles together
+ * have it, and the sign of one of them is beyond doubt only if chance cannot have made it (homogeneity.ts).
+ *
+ * Of two distances to one reference, noise raises that of the profile with fewer samples more, and a percentile interval of
+ * their difference blames it for that: of two perfect profiles of 22,550 and 5,198 samples it finds one nearer to truth one
+ * time in three. Here the one distance is taken to be raised by the most that it may have been and the other by what its own
+ * resamples add to it, then the other way round. That covers 95 % or more where symbols differ clearly or not at all
+ * (tests); in simulations of profiles whose every symbol is off by about its standard error, 85 to 94 %.
  *
  * Not modelled: the variation between runs; with several seeds, see replicates.ts.
  */
 import { lnFactorial, log, probit } from '../sim/math.ts';
 import { totalVariation } from './distance.ts';
+import { isImpossible, RARE } from './homogeneity.ts';
 import type { Interval } from './intervals.ts';
 import { pooled } from './shares.ts';
 
@@ -22,11 +34,15 @@ export type Random = () => number;
 
 export interface Resampling {
   readonly random: Random;
-  /** 1000 unless said. */
+  /** 1000 unless said; fewer of profiles with so many symbols that they would take long. */
   readonly resamples?: number | undefined;
 }
 
 const RESAMPLES = 1000;
+/** The fewest: an end of an interval is then good to about a tenth of its width. */
+const LEAST_RESAMPLES = 200;
+/** Binomial draws to spend on one interval, a quarter of a second. */
+const DRAWS = 1e6;
 /** Standard errors from which the sign of a difference is beyond doubt. */
 const SURE = 3;
 
@@ -72,9 +88,9 @@ export function binomial(n: number, p: number, random: Random): number {
 /** Shares of a fresh profile of n samples. */
 export function resampleShares(shares: readonly number[], n: number, random: Random): number[] {
   if (n === Infinity) return [...shares];
-  let left = Math.round(n);
+  const size = Math.max(1, Math.round(n));
+  let left = size;
   let weight = 1;
-  const size = left;
   return shares.map((share) => {
     const count = weight > 0 ? binomial(left, Math.min(1, share / weight), random) : 0;
     left -= count;
@@ -83,30 +99,59 @@ export function resampleShares(shares: readonly number[], n: number, random: Ran
   });
 }
 
-/** Differences of resampled from given differences p - q: what noise would have been, `resamples` times. */
-function* noise(p: readonly number[], q: readonly number[], n1: number, n2: number, { random, resamples }: Resampling) {
-  for (let r = 0; r < (resamples ?? RESAMPLES); r++) {
-    const [x, y] = [resampleShares(p, n1, random), resampleShares(q, n2, random)];
-    yield x.map((share, i) => share - p[i]! - (y[i]! - q[i]!));
-  }
-}
-
-/** Bounds of how far noise h may have raised (`up`) and has raised at least (`down`) the distance with differences d. */
-function errors(d: readonly number[], m: readonly number[], s2: number): (h: readonly number[]) => Interval {
-  const sure = d.map((x, i) => Math.abs(x) > SURE * Math.sqrt(m[i]! * (1 - m[i]!) * s2));
-  return (h) => {
-    let [low, high] = [0, 0];
-    h.forEach((x, i) => {
-      const moved = Math.sign(d[i]!) * x;
-      low += moved / 2;
-      high += (sure[i]! ? moved : Math.abs(x)) / 2;
-    });
-    return { low, high };
-  };
-}
-
 const differences = (p: readonly number[], q: readonly number[]): number[] => p.map((x, i) => x - q[i]!);
 const ascending = (values: number[]): number[] => values.toSorted((x, y) => x - y);
+
+/** One of several profiles: its aligned shares and effective samples. */
+export interface Profile {
+  readonly shares: readonly number[];
+  readonly n: number;
+}
+
+function resamplesOf(profiles: readonly Profile[], { resamples }: Resampling): number {
+  if (resamples !== undefined) return resamples;
+  const draws = profiles.reduce((sum, { shares, n }) => sum + (n === Infinity ? 0 : shares.length), 0);
+  return Math.min(RESAMPLES, Math.max(LEAST_RESAMPLES, Math.floor(DRAWS / draws)));
+}
+
+/** Shares of profiles together, by samples; those of an exact one if there is one. */
+function together(profiles: readonly Profile[]): number[] {
+  return profiles.reduce((all, { shares, n }) => ({ shares: pooled(all.shares, shares, all.n, n), n: all.n + n }))
+    .shares as number[];
+}
+
+/** Draws what noise does to a profile's shares; `all` are those of all profiles together. */
+function noiseOf({ shares, n }: Profile, all: readonly number[], random: Random): () => number[] {
+  if (n === Infinity) return () => shares.map(() => 0);
+  const rare = all.map((share) => share * n < RARE);
+  const weight = (of: readonly number[]): number => of.reduce((sum, share, i) => sum + (rare[i]! ? share : 0), 0);
+  const scale = weight(shares) / (weight(all) || 1);
+  const from = shares.map((share, i) => (rare[i]! ? scale * all[i]! : share));
+  return () => differences(resampleShares(from, n, random), from);
+}
+
+/** What noise h of the difference between two profiles does to their distance. */
+interface Errors {
+  /** The most by which h may have raised it. */
+  readonly most: (h: readonly number[]) => number;
+  /** What h adds to it as it is. */
+  readonly added: (h: readonly number[]) => number;
+}
+
+function errorsOf(a: Profile, b: Profile): Errors {
+  const d = differences(a.shares, b.shares);
+  const s2 = 1 / a.n + 1 / b.n;
+  const least = Math.min(a.n, b.n);
+  const sure = pooled(a.shares, b.shares, a.n, b.n).map((m, i) =>
+    m * least < RARE
+      ? [a, b].some(({ shares, n }) => n < Infinity && isImpossible(m * n, shares[i]! * n))
+      : Math.abs(d[i]!) > SURE * Math.sqrt(m * (1 - m) * s2),
+  );
+  return {
+    most: (h) => h.reduce((sum, x, i) => sum + (sure[i]! ? Math.sign(d[i]!) * x : Math.abs(x)), 0) / 2,
+    added: (h) => h.reduce((sum, x, i) => sum + Math.abs(d[i]! + x) - Math.abs(d[i]!), 0) / 2,
+  };
+}
 
 /** Interpolated between order statistics (R. J. Hyndman and Y. Fan, Am. Stat. 50, 1996, type 7): these values are of a continuum. */
 function quantile(sorted: readonly number[], q: number): number {
@@ -126,58 +171,86 @@ export function totalVariationInterval(
   resampling: Resampling,
   alpha = 0.05,
 ): Interval {
-  const s2 = 1 / n1 + 1 / n2;
+  const [a, b] = [
+    { shares: p, n: n1 },
+    { shares: q, n: n2 },
+  ];
   const value = totalVariation(p, q);
-  const bound = errors(differences(p, q), pooled(p, q, n1, n2), s2);
-  const raised = ascending(Array.from(noise(p, q, n1, n2, resampling), (h) => bound(h).high));
+  const { most } = errorsOf(a, b);
+  const all = together([a, b]);
+  const [ofA, ofB] = [noiseOf(a, all, resampling.random), noiseOf(b, all, resampling.random)];
+  const raised = Array.from({ length: resamplesOf([a, b], resampling) }, () => most(differences(ofA(), ofB())));
   return {
-    low: Math.max(0, value - quantile(raised, 1 - alpha / 2)),
-    high: Math.min(1, value - (probit(alpha / 2) * Math.sqrt(s2)) / 2),
+    low: Math.max(0, value - quantile(ascending(raised), 1 - alpha / 2)),
+    high: Math.min(1, value - (probit(alpha / 2) * Math.sqrt(1 / n1 + 1 / n2)) / 2),
   };
 }
 
-/** One of three profiles: its aligned shares and effective samples. */
-export interface Profile {
-  readonly shares: readonly number[];
-  readonly n: number;
-}
-
+/** Two profiles by their distances to a third. */
 export interface DistanceDifference extends Interval {
-  /** Distance of the first to the reference less distance of the second. */
+  /** Indices of the two. */
+  readonly first: number;
+  readonly second: number;
+  /** Distance of the first to the reference less distance of the second: above 0, the second is nearer. */
   readonly value: number;
+  /**
+   * The plain bootstrap, for those who look for it: the same difference of profiles drawn anew. It leans towards the profile
+   * with more samples, and its interval does not cover 95 %.
+   */
+  readonly percentile: Interval & {
+    readonly mean: number;
+    /** Part of resamples in which the first is further away. */
+    readonly further: number;
+  };
 }
 
 /**
- * Which of two profiles is nearer to a third? Interval of the difference of their distances; the reference is resampled
- * once for both, as its noise is theirs in common.
+ * Which of each two profiles is nearer to the reference? Intervals of the differences of their distances; the reference is
+ * resampled once for all, as its noise is theirs in common.
  */
-export function distanceDifference(
-  a: Profile,
-  b: Profile,
+export function distanceDifferences(
+  profiles: readonly Profile[],
   reference: Profile,
-  { random, resamples = RESAMPLES }: Resampling,
+  resampling: Resampling,
   alpha = 0.05,
-): DistanceDifference {
-  const profiles = [a, b, reference] as const;
-  const bounds = [a, b].map(({ shares, n }) =>
-    errors(
-      differences(shares, reference.shares),
-      pooled(shares, reference.shares, n, reference.n),
-      1 / n + 1 / reference.n,
-    ),
-  );
-  const lows: number[] = [];
-  const highs: number[] = [];
-  for (let r = 0; r < resamples; r++) {
-    const [x, y, z] = profiles.map(({ shares, n }) => differences(resampleShares(shares, n, random), shares));
-    const [first, second] = [bounds[0]!(differences(x!, z!)), bounds[1]!(differences(y!, z!))];
-    lows.push(first.low - second.high);
-    highs.push(first.high - second.low);
+): DistanceDifference[] {
+  const { random } = resampling;
+  const all = together([reference, ...profiles]);
+  const noiseOfReference = noiseOf(reference, all, random);
+  const sides = profiles.map((profile) => ({
+    noise: noiseOf(profile, all, random),
+    distance: totalVariation(profile.shares, reference.shares),
+    errors: errorsOf(profile, reference),
+    most: [] as number[],
+    added: [] as number[],
+  }));
+  for (let r = resamplesOf([...profiles, reference], resampling); r > 0; r--) {
+    const common = noiseOfReference();
+    for (const { noise, errors, most, added } of sides) {
+      const h = differences(noise(), common);
+      most.push(errors.most(h));
+      added.push(errors.added(h));
+    }
   }
-  const value = totalVariation(a.shares, reference.shares) - totalVariation(b.shares, reference.shares);
-  return {
-    value,
-    low: value - quantile(ascending(highs), 1 - alpha / 2),
-    high: value - quantile(ascending(lows), alpha / 2),
-  };
+  return sides.flatMap((a, first) =>
+    sides.slice(first + 1).map((b, after): DistanceDifference => {
+      const value = a.distance - b.distance;
+      const again = ascending(a.added.map((x, r) => value + x - b.added[r]!));
+      const at = (values: number[], q: number): number => quantile(ascending(values), q);
+      return {
+        first,
+        second: first + 1 + after,
+        value,
+        // What noise alone would make may be so much that the value is beyond what it leaves.
+        low: Math.max(-1, Math.min(value, value - at(differences(a.most, b.added), 1 - alpha / 2))),
+        high: Math.min(1, Math.max(value, value - at(differences(a.added, b.most), alpha / 2))),
+        percentile: {
+          mean: again.reduce((sum, x) => sum + x, 0) / again.length,
+          low: quantile(again, alpha / 2),
+          high: quantile(again, 1 - alpha / 2),
+          further: again.filter((x) => x > 0).length / again.length,
+        },
+      };
+    }),
+  );
 }

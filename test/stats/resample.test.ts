@@ -1,6 +1,13 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { totalVariation } from '../../src/stats/distance.ts';
-import { binomial, distanceDifference, totalVariationInterval } from '../../src/stats/resample.ts';
+import {
+  binomial,
+  distanceDifferences,
+  type Profile,
+  resampleShares,
+  totalVariationInterval,
+} from '../../src/stats/resample.ts';
 import { compareDistances, compareShares } from '../../src/stats/compare.ts';
 import { draw, random } from './draw.ts';
 import { golden, near, rfcCounts, sharesOf, weightsOf } from './golden.ts';
@@ -63,29 +70,133 @@ describe('stats: resampling', () => {
     }
   });
 
-  it('cannot tell whether legacy or v2 is nearer to the host', () => {
-    const side = (name: 'legacy' | 'v2' | 'host') => ({
-      weights: weightsOf(rfcCounts(name)),
-      samples: golden.rfc[name].samples,
+  it('of few samples covers the true distance too, though most symbols were never seen', () => {
+    const next = random('few');
+    const long = sharesOf(Array.from({ length: 60 }, (_, i) => 1 / (i + 1)));
+    for (const [n1, n2] of [
+      [5, Infinity],
+      [5, 20_000],
+      [5, 7],
+    ] as const) {
+      let covered = 0;
+      for (let i = 0; i < 100; i++) {
+        const [p, q] = [n1, n2].map((n) => resampleShares(long, n, next));
+        if (totalVariationInterval(p!, q!, n1, n2, { random: next, resamples: 100 }).low === 0) covered++;
+      }
+      expect(covered, `${n1} ${n2}`).to.be.at.least(92);
+    }
+  });
+
+  it('takes less time a symbol where there are many', () => {
+    let drawn = 0;
+    const next = random('counted');
+    const counted = (): number => {
+      drawn++;
+      return next();
+    };
+    const flat = Array.from({ length: 2000 }, () => 1 / 2000);
+    const profile = { shares: flat, n: 20_000 };
+    distanceDifferences([profile, profile], profile, { random: counted });
+    // About a dozen numbers a draw; all 1000 resamples would ask for 70 million.
+    expect(drawn).to.be.below(2e7);
+  });
+});
+
+describe('stats: which of two profiles is nearer to a third', () => {
+  const side = (name: 'legacy' | 'v2' | 'host') => ({
+    weights: weightsOf(rfcCounts(name)),
+    samples: golden.rfc[name].samples,
+  });
+
+  it('cannot be told of legacy, v2 and the host, as the bootstrap worked out by hand cannot', () => {
+    const [d] = compareDistances([side('v2'), side('legacy')], side('host'), { random: random('nearer') });
+    expect(points(d!.value)).to.equal('0.8');
+    expect(d!.low).to.be.below(0);
+    expect(d!.high).to.be.above(0);
+    // By hand: +0.38 points, -0.89 to +1.59, v2 further away in 73 of 100.
+    const { mean, low, high, further } = d!.percentile;
+    expect(100 * mean).to.be.closeTo(0.38, 0.06);
+    expect(100 * low).to.be.closeTo(-0.89, 0.15);
+    expect(100 * high).to.be.closeTo(1.59, 0.15);
+    expect(further).to.be.closeTo(0.73, 0.04);
+  });
+
+  it('goes by effective samples', () => {
+    const bursts = (name: 'legacy' | 'v2') => ({
+      ...side(name),
+      clustering: { value: 4, estimate: 4, rho: 1, rhoError: 0.01, bursts: 1000, size: 4 },
     });
-    const d = compareDistances(side('v2'), side('legacy'), side('host'), { random: random('nearer') });
-    expect(points(d.value)).to.equal('0.8');
-    expect(d.low).to.be.below(0);
-    expect(d.high).to.be.above(0);
+    const width = (sides: readonly ReturnType<typeof side>[]): number => {
+      const [d] = compareDistances(sides, side('host'), { random: random('effective') });
+      return d!.high - d!.low;
+    };
+    expect(width([bursts('v2'), bursts('legacy')])).to.be.above(1.5 * width([side('v2'), side('legacy')]));
+  });
+
+  const HOST_TRUTH: Profile = { shares: HOST, n: Infinity };
+  const drawn = (shares: readonly number[], n: number, next: () => number): Profile => ({
+    shares: sharesOf(draw(shares, n, next)),
+    n,
   });
 
   it('tells a good profile from a bad one, and covers their difference', () => {
     const next = random('difference');
     const bad = sharesOf(HOST.map((x, i) => x + [0, 0.03, -0.03, 0, 0, 0, 0][i]!));
-    const truth = { shares: HOST, n: Infinity };
     let [covered, told] = [0, 0];
     for (let i = 0; i < 200; i++) {
-      const profile = (shares: readonly number[]) => ({ shares: sharesOf(draw(shares, 10_000, next)), n: 10_000 });
-      const d = distanceDifference(profile(bad), profile(HOST), truth, { random: next, resamples: 200 });
-      if (d.low > 0) told++;
-      if (d.low <= 0.03 && 0.03 <= d.high) covered++;
+      const profiles = [drawn(bad, 10_000, next), drawn(HOST, 10_000, next)];
+      const [d] = distanceDifferences(profiles, HOST_TRUTH, { random: next, resamples: 200 });
+      if (d!.low > 0) told++;
+      if (d!.low <= 0.03 && 0.03 <= d!.high) covered++;
     }
     expect(covered / 200).to.be.above(0.93);
-    expect(told / 200).to.be.above(0.9);
+    expect(told / 200).to.be.above(0.95);
+  });
+
+  it('does not blame a perfect profile for having fewer samples, as a percentile interval does', () => {
+    const next = random('perfect');
+    let [wrong, percentileWrong] = [0, 0];
+    for (let i = 0; i < 200; i++) {
+      const profiles = [drawn(HOST, 22_550, next), drawn(HOST, 5198, next)];
+      const [d] = distanceDifferences(profiles, HOST_TRUTH, { random: next, resamples: 200 });
+      if (d!.low > 0 || d!.high < 0) wrong++;
+      if (d!.percentile.high < 0) percentileWrong++;
+    }
+    expect(wrong / 200).to.be.below(0.05);
+    expect(percentileWrong / 200).to.be.above(0.2);
+  });
+
+  it('holds its value, is within what distances can differ by, and is certain of exact profiles', () => {
+    const counts = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 4, maxLength: 4 });
+    const some = counts.filter((list) => list.some((x) => x > 0));
+    fc.assert(
+      fc.property(some, some, some, fc.boolean(), (a, b, c, exact) => {
+        const profile = (list: readonly number[]): Profile => ({
+          shares: sharesOf(list),
+          n: exact ? Infinity : list.reduce((sum, x) => sum + x, 0),
+        });
+        const resampling = { random: random('property'), resamples: 50 };
+        const [d] = distanceDifferences([profile(a), profile(b)], profile(c), resampling);
+        const { value, low, high } = d!;
+        expect([low <= value, value <= high, low >= -1, high <= 1]).to.deep.equal([true, true, true, true]);
+        if (exact) expect([low, high]).to.deep.equal([value, value]);
+      }),
+      { seed: 3, numRuns: 60 },
+    );
+  });
+
+  it('is asked of each two of several', () => {
+    const profiles = ['legacy', 'v2', 'host'].map((name) => side(name as 'host'));
+    const all = compareDistances(
+      profiles,
+      { exact: true, weights: weightsOf(rfcCounts('host')) },
+      { random: random('several') },
+    );
+    expect(all.map(({ first, second }) => [first, second])).to.deep.equal([
+      [0, 1],
+      [0, 2],
+      [1, 2],
+    ]);
+    expect(all.map(({ low }) => low > 0)).to.deep.equal([false, true, true]);
   });
 });
