@@ -31,6 +31,9 @@ export interface Row {
 export const OTHER = '[other]';
 /** Samples expected in a row below which no test of its share holds. */
 const FEWEST_EXPECTED = 5;
+/** Rare rows are shown up to so many rows in all, and until what is left of every profile is a trifle. */
+const LEADING = 20;
+const TRIFLE = 0.05;
 /** Samples assumed where nothing says how many there were. */
 const ASSUMED_SAMPLES = 1000;
 
@@ -134,24 +137,35 @@ function callees(keys: readonly ProfileKey[]): Map<string, ProfileKey> {
 }
 
 /**
- * Rows with the rare ones pooled into OTHER, which comes last: those of which the smallest profile would have fewer than
- * five samples. Rows of no weight anywhere are in it too, so that their names are not lost.
+ * Rows with the rare ones pooled into OTHER, which comes last: those of which even the largest profile would have fewer than
+ * five samples, and with `most` those beyond so many. A row of ten thousand samples says something beside a profile of five,
+ * and that its own share is known hardly at all, its interval says. Of rows that are all rare the heaviest keep their places,
+ * so that OTHER does not hold everything. Rows of no weight anywhere are in it too, so that their names are not lost.
  */
-export function poolRare(rows: readonly Row[], profiles: readonly Profile[]): Row[] {
+export function poolRare(rows: readonly Row[], profiles: readonly Profile[], most = Infinity): Row[] {
   const total = profiles.map(totalWeight);
+  const shareOf = ({ weights }: Row, i: number): number => (total[i] ? weights[i]! / total[i] : 0);
   const finite = profiles.map(({ samples = ASSUMED_SAMPLES }) => samples).filter(Number.isFinite);
-  const fewest = finite.length > 0 ? Math.min(...finite) : Infinity;
-  const expected = ({ weights }: Row): number => {
-    const mean = weights.reduce((sum, w, i) => sum + (total[i] ? w / total[i] : 0), 0) / weights.length;
-    return mean * fewest;
-  };
-  const rare = rows.filter((row) => !(expected(row) >= FEWEST_EXPECTED));
-  if (rare.length === 0) return [...rows];
+  const largest = finite.length > 0 ? Math.max(...finite) : Infinity;
+  const left = profiles.map(() => 1);
+  let shown = 0;
+  const [kept, rare]: [Row[], Row[]] = [[], []];
+  for (const row of rows) {
+    const shares = profiles.map((_, i) => shareOf(row, i));
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    const leading = mean > 0 && shown < LEADING && left.some((share) => share > TRIFLE);
+    if (shown < most && (leading || mean * largest >= FEWEST_EXPECTED)) {
+      kept.push(row);
+      shown++;
+      shares.forEach((share, i) => (left[i]! -= share));
+    } else rare.push(row);
+  }
+  if (rare.length === 0) return kept;
   const pooled: Row = {
     name: OTHER,
     dso: '',
     weights: profiles.map((_, i) => rare.reduce((sum, { weights }) => sum + weights[i]!, 0)),
     members: rare.flatMap(({ members }) => members),
   };
-  return [...rows.filter((row) => !rare.includes(row)), pooled];
+  return [...kept, pooled];
 }

@@ -61,6 +61,26 @@ describe('profiles side by side', () => {
     expect(rows.at(-1)!.members.map(({ symbol }) => symbol)).to.deep.equal(['h', 'i', 'j']);
   });
 
+  it('keep in sight what leads, however few samples the smallest profile has', () => {
+    const names = (profiles: readonly Profile[]): string[] =>
+      poolRare(alignRows(profiles), profiles).map(({ name }) => name);
+    const many = profile({ 'a f': 12_000, 'a g': 7900, 'a h': 98, 'a i': 2 }, 20_000);
+    const few = profile({ 'a f': 3, 'a g': 1, 'a x': 1 }, 5);
+    expect(names([many, few])).to.deep.equal(['f', 'g', 'x', 'h', OTHER]);
+    expect(names([few, few])).to.deep.equal(['f', 'g', 'x']);
+    const flat = profile(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`a f${i}`, 1])), 300);
+    expect(names([flat])).to.have.length(20 + 1);
+  });
+
+  it('pool what is beyond the most that are wanted', () => {
+    const one = profile({ 'a f': 600, 'a g': 300, 'a h': 100 });
+    expect(poolRare(alignRows([one]), [one], 2).map(({ name, weights }) => [name, weights[0]])).to.deep.equal([
+      ['f', 600],
+      ['g', 300],
+      [OTHER, 100],
+    ]);
+  });
+
   it('drop nothing: weights add up to the profiles, whatever is merged and pooled', () => {
     const names = fc.constantFrom('a f', 'a f@plt', 'libc-2.17.so f', 'libc.so.6 g', 'b [unknown]', ' h', 'a b::c');
     const some = fc.dictionary(names, fc.integer({ min: 0, max: 1 << 20 }), { maxKeys: 7 });
