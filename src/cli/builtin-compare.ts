@@ -1,4 +1,5 @@
 /** gperf compare: how far apart profiles are, and whether that is more than noise. */
+import { resamplingChance } from '../experiment/chance.ts';
 import { GPERF_VERSION } from '../experiment/version.ts';
 import { nearest } from '../nearest.ts';
 import { compareProfiles, type ComparedProfiles } from '../profile/compare.ts';
@@ -59,7 +60,12 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       if (!sets.some((operands) => mergesAny(merge, operands.flat())))
         throw new UsageError(`--merge '${o.merge[i]!}': no function is called so`, optionUsage(COMPARE, 'merge'));
     compared = sets.map((operands) =>
-      compareProfiles(operands, { by, merges, reference: referenceOf(operands, o.reference) }),
+      compareProfiles(operands, {
+        by,
+        merges,
+        reference: referenceOf(operands, o.reference),
+        chance: resamplingChance,
+      }),
     );
   } catch (error) {
     exports.abort();

@@ -4,9 +4,10 @@
  *
  * Each operand is compared with the reference, and with truth if truth is among them.
  */
-import { type ComparedSymbol, compareShares, type Comparison } from '../stats/compare.ts';
+import { compareDistances, type ComparedSymbol, compareShares, type Comparison } from '../stats/compare.ts';
 import { type Interval, wilson } from '../stats/intervals.ts';
 import { type BiasNoise, splitBiasNoise } from '../stats/replicates.ts';
+import type { DistanceDifference, Random } from '../stats/resample.ts';
 import { evidenceOf, type Circumstances, type Evidence, type Shares } from '../stats/shares.ts';
 import { canonicalEvent } from './events.ts';
 import { poolRuns } from './pool.ts';
@@ -18,6 +19,8 @@ export interface CompareProfilesOptions {
   readonly merges?: readonly Merge[];
   /** Index of the operand that the others are held against; the first if absent. */
   readonly reference?: number;
+  /** Opens the stream of chance that profiles are resampled by, the same each time; without it there is no Nearness. */
+  readonly chance?: () => Random;
 }
 
 /** One of the profiles, and how much can be read out of it. */
@@ -43,6 +46,15 @@ export interface ComparedPair {
   readonly tested: boolean;
   /** Bias and noise apart; only where both sides have several runs, paired by seed. */
   readonly split?: BiasNoise;
+}
+
+/** Whether operand `a` or operand `b` is nearer to a third that both were compared with. */
+export interface Nearness extends Omit<DistanceDifference, 'first' | 'second'> {
+  readonly a: number;
+  readonly b: number;
+  readonly reference: number;
+  /** The one of them that is; undefined if the interval (95 %) has both signs. */
+  readonly nearer: number | undefined;
 }
 
 /** What the taking of an operand's samples says against it, besides what the statistics find. */
@@ -76,11 +88,13 @@ export interface ComparedProfiles {
   readonly reference: number;
   readonly operands: readonly ComparedOperand[];
   readonly pairs: readonly ComparedPair[];
+  /** By reference, then by operand; none of operands of unknown samples. */
+  readonly nearness: readonly Nearness[];
   readonly rows: readonly ComparedRow[];
   readonly notes: readonly Note[];
 }
 
-/** Rows above which the rare ones are pooled before anything is tested: comparing ranks takes time by their square. */
+/** Rows beyond which they are pooled before anything is tested: comparing ranks takes time by their square. */
 const MOST_ROWS = 2000;
 /** Stands in for an unknown number of samples; nothing that depends on it is shown. */
 const UNKNOWN = 1000;
@@ -101,11 +115,11 @@ export function compareProfiles(
   operandRuns: readonly (readonly Profile[])[],
   options: CompareProfilesOptions = {},
 ): ComparedProfiles {
-  const { by = 'symbol', merges = [], reference = 0 } = options;
+  const { by = 'symbol', merges = [], reference = 0, chance } = options;
   const profiles = operandRuns.map(poolRuns);
   const every = alignRows(operandRuns.flat(), merges);
   const aligned = every.map((row) => ({ ...row, weights: sumsBy(row.weights, operandRuns) }));
-  const rows = aligned.length > MOST_ROWS ? poolRare(aligned, profiles) : aligned;
+  const rows = aligned.length > MOST_ROWS ? poolRare(aligned, profiles, MOST_ROWS) : aligned;
   const loop = profiles.find(isExact)?.loop;
   const shares = profiles.map((profile, i) => {
     const weights = new Map(rows.map((row) => [rowKey(row), row.weights[i]!]));
@@ -130,8 +144,9 @@ export function compareProfiles(
     };
   });
   const truth = profiles.findIndex(isExact);
+  const references = new Set([reference, ...(truth >= 0 ? [truth] : [])]);
   const pairs: ComparedPair[] = [];
-  for (const b of new Set([reference, ...(truth >= 0 ? [truth] : [])]))
+  for (const b of references)
     for (const [a, profile] of profiles.entries()) {
       if (a === b || (a === truth && b === reference)) continue;
       const seeds = Math.min(operandRuns[a]!.length, operandRuns[b]!.length);
@@ -139,7 +154,7 @@ export function compareProfiles(
         a,
         b,
         ...(seeds > 1 && { split: splitBiasNoise(runShares[a]!.slice(0, seeds), runShares[b]!.slice(0, seeds)) }),
-        comparison: compareShares(shares[a]!, shares[b]!),
+        comparison: compareShares(shares[a]!, shares[b]!, { bootstrap: chance && { random: chance() } }),
         tested: profile.samples !== undefined && profiles[b]!.samples !== undefined,
       });
     }
@@ -149,9 +164,26 @@ export function compareProfiles(
     reference,
     operands,
     pairs,
+    nearness: chance === undefined ? [] : [...references].flatMap((to) => nearnessOf(to, pairs, shares, chance())),
     rows: tableRows(poolRare(rows, profiles), operands, pairs),
     notes: profiles.flatMap(notesOf),
   };
+}
+
+function nearnessOf(
+  reference: number,
+  pairs: readonly ComparedPair[],
+  shares: readonly Shares[],
+  random: Random,
+): Nearness[] {
+  const held = pairs.filter(({ b, tested }) => b === reference && tested).map(({ a }) => a);
+  if (held.length < 2) return [];
+  const sides = held.map((i) => shares[i]!);
+  return compareDistances(sides, shares[reference]!, { random }).map(({ first, second, ...difference }) => {
+    const [a, b] = [held[first]!, held[second]!];
+    const nearer = difference.low > 0 ? b : difference.high < 0 ? a : undefined;
+    return Object.assign(difference, { a, b, reference, nearer });
+  });
 }
 
 /** Part of its due of samples below which a sixteenth of a tick is hardly sampled, and how many of them are worth a word. */

@@ -4,8 +4,14 @@
  * JSON's numbers are finite: what is infinite (the samples of truth) is null there, beside `exact: true`. Shares are
  * fractions of 1. `version` grows when a name changes its meaning or goes.
  */
-import { type ComparedOperand, type ComparedPair, type ComparedProfiles, rowName } from '../profile/compare.ts';
-import { distrusts, verdictSentence } from './verdict.ts';
+import {
+  type ComparedOperand,
+  type ComparedPair,
+  type ComparedProfiles,
+  type Nearness,
+  rowName,
+} from '../profile/compare.ts';
+import { distrusts, nearnessSentence, verdictSentence } from './verdict.ts';
 
 const FORMAT = 'gperf compare';
 const VERSION = 1;
@@ -26,6 +32,7 @@ export function compareJson(all: readonly ComparedProfiles[], { gperf, command, 
     reference: labelOf(compared, compared.reference),
     profiles: compared.operands.map(profileJson),
     pairs: compared.pairs.map((pair) => pairJson(compared, pair)),
+    nearness: compared.nearness.map((nearness) => nearnessJson(compared, nearness)),
     rows: compared.rows.map(({ name, dso, members, shares }) => ({ symbol: name, dso, members, shares })),
     distrust: distrusts(compared),
   }));
@@ -84,6 +91,18 @@ function pairJson(compared: ComparedProfiles, pair: ComparedPair): object {
     symbols: symbols.map(named),
     ...(split && { split: { ...split, symbols: split.symbols.map(named) } }),
     warnings,
+  };
+}
+
+function nearnessJson(compared: ComparedProfiles, nearness: Nearness): object {
+  const { a, b, reference, nearer, ...figures } = nearness;
+  return {
+    a: labelOf(compared, a),
+    b: labelOf(compared, b),
+    reference: labelOf(compared, reference),
+    nearer: nearer === undefined ? null : labelOf(compared, nearer),
+    sentence: nearnessSentence(compared, nearness),
+    ...figures,
   };
 }
 

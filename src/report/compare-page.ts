@@ -2,14 +2,15 @@
  * A comparison as a page: the sentences and figures of the text, drawn as well. What is computed here is where things stand
  * beside each other; every number comes from the comparison and is worded as the text words it.
  */
-import type { ComparedPair, ComparedProfiles, ComparedRow } from '../profile/compare.ts';
+import type { ComparedPair, ComparedProfiles, ComparedRow, Nearness } from '../profile/compare.ts';
 import { stackDepth } from '../profile/stacks.ts';
+import { isMaterial } from '../stats/verdict.ts';
 import { operandColumns, pairColumns, rowText, splitColumns, TITLES } from './compare.ts';
 import type { Bars, Cell, Column, Estimate, Finding, Page, Section, Table } from './html/model.ts';
 import { listed, ruledTable, subjectOf } from './page-parts.ts';
 import { flameFigures } from './page-stacks.ts';
 import { timeFigures } from './page-time.ts';
-import { distrusts, figure, points, signed, verdictSentence } from './verdict.ts';
+import { distrusts, figure, nearnessSentence, points, signed, verdictSentence } from './verdict.ts';
 
 export interface ComparePageOptions {
   readonly command: string;
@@ -29,7 +30,10 @@ export function comparePage(all: readonly ComparedProfiles[], { workload, ...opt
   return {
     ...options,
     title: `${workload === undefined ? '' : `${workload}: `}${listed(labels)} compared`,
-    findings: all.flatMap((compared) => compared.pairs.map((pair) => findingOf(compared, pair, several))),
+    findings: all.flatMap((compared) => [
+      ...compared.pairs.map((pair) => findingOf(compared, pair, several)),
+      ...compared.nearness.map((nearness) => nearnessOf(compared, nearness, several)),
+    ]),
     cautions: uniqueCautions(all.flatMap(distrusts)),
     sections: all.flatMap((compared) => {
       const titled = (title: string): string => (several ? `${compared.event}: ${title}` : title);
@@ -50,6 +54,21 @@ function findingOf(compared: ComparedProfiles, pair: ComparedPair, several: bool
     about: `${several ? `${compared.event}: ` : ''}${a} against ${b}`,
     ...(pair.tested ? TONES[pair.comparison.verdict.kind] : { tone: 'unknown', word: 'not tested' }),
     sentence: verdictSentence(compared, pair),
+  };
+}
+
+function nearnessOf(compared: ComparedProfiles, nearness: Nearness, several: boolean): Finding {
+  const [a, b, to] = [nearness.a, nearness.b, nearness.reference].map((i) => compared.operands[i]!.label);
+  const { nearer } = nearness;
+  return {
+    about: `${several ? `${compared.event}: ` : ''}${a} or ${b}, beside ${to}`,
+    ...(nearer === undefined
+      ? { tone: 'same', word: 'neither nearer' }
+      : {
+          tone: isMaterial(Math.abs(nearness.value), 0) ? 'material' : 'small',
+          word: `${compared.operands[nearer]!.label} nearer`,
+        }),
+    sentence: nearnessSentence(compared, nearness),
   };
 }
 
@@ -194,7 +213,7 @@ function shareTable({ operands, pairs, rows, by, reference }: ComparedProfiles):
 }
 
 const PAIR_NOTE =
-  'TVD: total variation distance, half the sum of all differences, in percentage points; floor and p95: its mean and 95th percentile if both profiles were perfect; overlap: what the profiles share; V: effect size of chi-square; detects: the least shift found with power 80 %; top 5: part of the five largest rows that both have.';
+  'TVD: total variation distance, half the sum of all differences, in percentage points; 95 %: its interval; floor and p95: its mean and 95th percentile if both profiles were perfect; overlap: what the profiles share; V: effect size of chi-square; detects: the least shift found with power 80 %; top 5: part of the five largest rows that both have.';
 const SPLIT_NOTE =
   'bias: distance that all seeds have in common; noise: what differs from seed to seed; by chance: what noise would be if samples were independent.';
 const PROFILE_NOTE =

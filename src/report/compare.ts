@@ -7,7 +7,7 @@ import type { BiasNoise } from '../stats/replicates.ts';
 import { ALPHA } from '../stats/verdict.ts';
 import { type RuledColumn, ruledLines, ruledMarkdown } from './ruled-table.ts';
 import { fixed } from './table.ts';
-import { distrusts, figure, points, probability, signed, verdictSentence } from './verdict.ts';
+import { distrusts, figure, points, probability, signed, verdictSentences } from './verdict.ts';
 
 export interface CompareTextOptions {
   /** -q: the verdicts only. */
@@ -16,7 +16,7 @@ export interface CompareTextOptions {
 
 /** Lines of one event's comparison. */
 export function* compareLines(compared: ComparedProfiles, { quiet }: CompareTextOptions = {}): Generator<string> {
-  for (const pair of compared.pairs) yield verdictSentence(compared, pair);
+  yield* verdictSentences(compared);
   if (quiet) return;
   yield '';
   if (compared.event !== '') yield* [`# Event '${compared.event}'`, '#'];
@@ -38,7 +38,7 @@ export function* compareLines(compared: ComparedProfiles, { quiet }: CompareText
 /** The same as Markdown. */
 export function* compareMarkdown(compared: ComparedProfiles): Generator<string> {
   if (compared.event !== '') yield* [`## ${compared.event}`, ''];
-  for (const pair of compared.pairs) yield* [verdictSentence(compared, pair), ''];
+  for (const sentence of verdictSentences(compared)) yield* [sentence, ''];
   for (const columns of [tableColumns, pairColumns, splitColumns, operandColumns]) {
     const table = columns(compared);
     if (table.length > 0) yield* [...ruledMarkdown(table), ''];
@@ -46,8 +46,9 @@ export function* compareMarkdown(compared: ComparedProfiles): Generator<string> 
   for (const { reasons, remedy } of distrusts(compared)) yield* [...reasons.map((why) => `- ${why}`), `  - ${remedy}`];
 }
 
-/** Half an interval's width, in percentage points. */
-const halfWidth = ({ low, high }: { low: number; high: number }): string => points((high - low) / 2);
+/** How far an interval reaches from its share on the side where it reaches further, in percentage points. */
+const reach = ({ share, interval: { low, high } }: ComparedRow['shares'][number]): string =>
+  points(Math.max(share - low, high - share));
 
 /** Truth, the reference, then every other profile with how it differs from the reference. */
 function tableColumns(compared: ComparedProfiles): RuledColumn[] {
@@ -66,9 +67,8 @@ function tableColumns(compared: ComparedProfiles): RuledColumn[] {
 function shareColumn({ operands, rows }: ComparedProfiles, i: number, title: string): RuledColumn {
   const { exact, evidence } = operands[i]!;
   const cells = rows.map(({ shares }) => {
-    const { share, interval } = shares[i]!;
-    const percent = `${points(share)}%`;
-    return evidence === undefined || exact ? percent : `${percent} +-${halfWidth(interval).padStart(4)}`;
+    const percent = `${points(shares[i]!.share)}%`;
+    return evidence === undefined || exact ? percent : `${percent} +-${reach(shares[i]!).padStart(4)}`;
   });
   return { title, cells };
 }
@@ -124,6 +124,10 @@ export function pairColumns(compared: ComparedProfiles): RuledColumn[] {
   return [
     { ...column('Pair', ({ a, b }) => `${names[a]!} - ${names[b]!}`), left: true },
     column('TVD pp', ({ comparison: { tvd } }) => points(tvd.value)),
+    column(
+      '95 %',
+      ifTested(({ tvd }) => (tvd.interval ? `${points(tvd.interval.low)}-${points(tvd.interval.high)}` : '')),
+    ),
     column(
       'floor',
       ifTested(({ tvd }) => points(tvd.floor.mean)),

@@ -1,5 +1,5 @@
 /** Verdicts, and reasons to distrust them, as sentences: the same in text, web page and exports. */
-import { type ComparedPair, type ComparedProfiles, type Note, rowName } from '../profile/compare.ts';
+import { type ComparedPair, type ComparedProfiles, type Nearness, type Note, rowName } from '../profile/compare.ts';
 import type { Driver } from '../stats/verdict.ts';
 import { reason, REMEDY } from '../stats/warnings.ts';
 import { fixed } from './table.ts';
@@ -36,7 +36,7 @@ function detection({ verdict: { minimumDetectableShift }, symbols }: ComparedPai
 /** Drivers that a sentence names. */
 const NAMED = 2;
 
-const driver = ({ symbol, delta }: Driver): string => `${rowName(symbol)} (${signed(delta)})`;
+const driver = ({ symbol, delta }: Pick<Driver, 'symbol' | 'delta'>): string => `${rowName(symbol)} (${signed(delta)})`;
 
 /** One sentence on one pair. */
 export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparison, tested }: ComparedPair): string {
@@ -45,9 +45,17 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
   if (!tested)
     return `${first} and ${second} are ${points(tvd)} pp apart; without the number of samples nobody knows whether that is noise.`;
   const detects = detection(comparison);
-  const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)} (${equation(p)})`;
-  if (kind === 'indistinguishable')
-    return `${first} and ${second} are indistinguishable at this n (${detects}): ${apart}.`;
+  // One row alone is no test.
+  const chance = comparison.test.df > 0 ? ` (${equation(p)})` : '';
+  const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)}${chance}`;
+  if (kind === 'indistinguishable') {
+    const alone = comparison.symbols.filter(({ differs }) => differs).slice(0, NAMED);
+    const yet =
+      alone.length === 0
+        ? ''
+        : `; yet by ${alone.length > 1 ? 'themselves' : 'itself'} ${alone.map(driver).join(' and ')} ${alone.length > 1 ? 'differ' : 'differs'}`;
+    return `${first} and ${second} are indistinguishable at this n (${detects}): ${apart}${yet}.`;
+  }
   const named = drivers.slice(0, NAMED).map(driver).join(' and ');
   const what =
     kind === 'materially-different'
@@ -62,6 +70,26 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
         : ` Counting ${merge.symbols.map(rowName).join(' and ')} as one does not restore agreement: ${left}.`;
   return `${first} and ${second} are ${what}; ${detects}.${merged}`;
 }
+
+/** One sentence on which of two profiles is nearer to a third. */
+export function nearnessSentence({ operands }: ComparedProfiles, nearness: Nearness): string {
+  const { reference, value, low, high } = nearness;
+  // Told of the one that looks nearer, so that the distance is not negative.
+  const [near, far] = value > 0 ? [nearness.b, nearness.a] : [nearness.a, nearness.b];
+  const [closer, other, to] = [near, far, reference].map((i) => operands[i]!.label);
+  const [least, most] = value > 0 ? [low, high] : [-high, -low];
+  const interval = `95 % interval ${signed(least)} to ${signed(most)}`;
+  const by = points(Math.abs(value));
+  if (nearness.nearer !== undefined) return `${closer} is nearer to ${to} than ${other}, by ${by} pp (${interval}).`;
+  const looks = by === points(0) ? 'they look equally near' : `${closer} looks nearer by ${by} pp`;
+  return `Neither ${closer} nor ${other} is nearer to ${to} for certain: ${looks} (${interval}).`;
+}
+
+/** The sentences that come first: on every pair, then on which is nearer to what. */
+export const verdictSentences = (compared: ComparedProfiles): string[] => [
+  ...compared.pairs.map((pair) => verdictSentence(compared, pair)),
+  ...compared.nearness.map((nearness) => nearnessSentence(compared, nearness)),
+];
 
 /** Reasons not to believe a comparison that share a remedy. */
 export interface Distrust {

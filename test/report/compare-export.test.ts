@@ -3,7 +3,9 @@ import { expect } from 'chai';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { type Profile, profileKey } from '../../src/profile/profile.ts';
 import { compareCsv, compareJson } from '../../src/report/compare-export.ts';
-import { compareMarkdown } from '../../src/report/compare.ts';
+import { compareLines, compareMarkdown } from '../../src/report/compare.ts';
+import { comparePage } from '../../src/report/compare-page.ts';
+import { random } from '../stats/draw.ts';
 
 const profile = (label: string, f: number, samples: number | undefined): Profile => ({
   event: 'cycles',
@@ -17,12 +19,10 @@ const profile = (label: string, f: number, samples: number | undefined): Profile
   ]),
 });
 const about = { gperf: '9.9', command: ['gperf', 'compare'], merges: ['plt'] };
-const compared = compareProfiles([
-  [profile('a', 50, 1000)],
-  [profile('b', 60, 1000)],
-  [profile('truth', 50, Infinity)],
-  [profile('c', 55, undefined)],
-]);
+const compared = compareProfiles(
+  [[profile('a', 50, 1000)], [profile('b', 60, 1000)], [profile('truth', 50, Infinity)], [profile('c', 55, undefined)]],
+  { chance: () => random('exports') },
+);
 
 interface Json {
   readonly events: readonly {
@@ -56,6 +56,26 @@ describe('exports of a comparison', () => {
     expect(pairs[0]!['effective']).to.deep.equal([1000, 1000]);
     expect(pairs[1]).to.have.all.keys('a b tested sentence tvd overlap jensenShannon hellinger symbols'.split(' '));
     expect(text).not.to.match(/Infinity|NaN|\0/);
+  });
+
+  it('each but CSV tells which profile is nearer to which, of those whose samples are known', () => {
+    const [event] = (JSON.parse(compareJson([compared], about)) as { events: Record<string, object[]>[] }).events;
+    const [nearness, ...more] = event!['nearness'] as Record<string, unknown>[];
+    expect(more).to.deep.equal([]);
+    expect(nearness).to.include({ a: 'a', b: 'b', reference: 'truth', nearer: 'a' });
+    expect(nearness!['value']).to.be.closeTo(-0.1, 1e-9);
+    expect(nearness!['percentile']).to.have.all.keys('mean', 'low', 'high', 'further');
+    const sentence = nearness!['sentence'] as string;
+    expect(sentence).to.match(/^a is nearer to truth than b, by 10\.00 pp \(95 % interval \+\d.* to \+1\d.*\)\.$/);
+    expect([...compareLines(compared)]).to.include(sentence);
+    expect([...compareMarkdown(compared)]).to.include(sentence);
+    const { findings } = comparePage([compared], { command: '', generator: '', reproduce: [] });
+    expect(findings.at(-1)).to.deep.equal({
+      about: 'a or b, beside truth',
+      tone: 'material',
+      word: 'a nearer',
+      sentence,
+    });
   });
 
   it('CSV has a line for each row, profile and pair, quoted where needed', () => {
