@@ -66,9 +66,10 @@ describe('workloads with known answers', function () {
   it('callchain: a skid moves labels along the chain, and what is alike stays alike', async () => {
     for (const sets of [['skid.mean=0'], ['skid.mean=40'], ['skid.fixed=60', 'skid.mean=0']]) {
       const run = await sample('callchain 0.5', { period: 20_011, sets });
-      const { verdict, tvd } = run.compared.pairs[0]!.comparison;
-      expect(verdict.kind).to.equal('indistinguishable');
-      expect(tvd.value).to.be.below(tvd.floor.p95);
+      const { test, tvd } = run.compared.pairs[0]!.comparison;
+      // Chance says "different" in one case of twenty, and less than this in one of a thousand.
+      expect(test.p).to.be.above(0.001);
+      expect(tvd.value).to.be.below(1.5 * tvd.floor.p95);
     }
   });
 
