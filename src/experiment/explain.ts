@@ -7,7 +7,7 @@
  * Not modelled: lives of the first event, with its surcharges (run `stat` or `record` on a fresh guest for those).
  */
 import type { Cpu } from '../arch/cpu.ts';
-import { bootMachine, side, type Machine } from '../machine/machine.ts';
+import { NOTHING_LEFT, bootMachine, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perf_event_create_kernel_counter } from '../kernel/kernel-counter.ts';
 import { NR_ACCUMULATED_SAMPLES } from '../kernel/sampling.ts';
@@ -105,7 +105,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
   const machine = bootMachine(
     spec,
     'explain',
-    0,
+    NOTHING_LEFT,
     () => failure !== undefined,
     (cpu, of) => {
       core ??= cpu;
@@ -216,7 +216,12 @@ function undisturbed(life: readonly Step[], { spec, kernel }: Machine, scene: Sc
  * a bare machine: the kernel is its host's.
  */
 export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
-  const { kernel } = bootMachine(spec, 'explain', NR_ACCUMULATED_SAMPLES * avg_ns, () => false);
+  const { kernel } = bootMachine(
+    spec,
+    'explain',
+    { ...NOTHING_LEFT, running_sample_length: NR_ACCUMULATED_SAMPLES * avg_ns },
+    () => false,
+  );
   const { rate, config } = kernel;
   const limits = (): SampleLimits => ({
     allowed_ns: rate.sample_allowed_ns,

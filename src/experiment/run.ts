@@ -2,11 +2,12 @@
  * One run of the perf tool on a simulated machine: (spec, job) to results, the same for the same inputs on any machine and
  * any day.
  *
- * A run starts from the average PMI length that a warm-up of the same command left on the CPU (the kernel's per-CPU
- * average outlives a perf run), unless the spec says the machine is fresh.
+ * A run starts from what a warm-up of the same command left behind, as if it followed at once: the CPU's average PMI length
+ * outlives a perf run, and for a second so does the static key that the host switches on for task events (a grace period of
+ * some 20 ms). Unless the spec says that the machine is fresh (host.fresh, guest.fresh).
  */
 import type { Executable } from '../arch/dso.ts';
-import { bootMachine, side, type Machine } from '../machine/machine.ts';
+import { NOTHING_LEFT, bootMachine, side, type Leftovers, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
@@ -106,10 +107,9 @@ interface Command {
 
 async function run(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
   const path = `run=${options.run ?? 0}`;
-  const left = spec.values[`${side(spec)}.fresh`] ? 0 : settledAverage(spec, command);
   let tool: ToolTask | undefined;
   const timed = options.watch;
-  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap);
+  const machine = bootMachine(spec, path, leftBy(spec, command), () => tool?.status !== undefined, timed?.tap);
   timed?.attach(machine);
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, function* (self) {
@@ -141,16 +141,21 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   };
 }
 
-/** What a run of the same command would have left in running_sample_length. */
-function settledAverage(spec: MachineSpec, command: Command): number {
+/** What a run of the same command would have left behind. */
+function leftBy(spec: MachineSpec, command: Command): Leftovers {
+  const fresh = { cpu: spec.values[`${side(spec)}.fresh`], host: spec.values['host.fresh'] };
+  if (fresh.cpu && fresh.host) return NOTHING_LEFT;
   let tool: ToolTask | undefined;
   const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
-  const machine = bootMachine(spec, 'warm-up', 0, settled);
+  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled);
   const { host, kernel } = machine;
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);
   host.run(host.cyclesOf(LONGEST_WARM_UP), () => settled(machine));
-  return kernel.rate.running_sample_length;
+  return {
+    running_sample_length: fresh.cpu ? 0 : kernel.rate.running_sample_length,
+    perf_sched_events: !fresh.host && host.global!.perf_sched_events,
+  };
 }
 
 /** The other guests have the same to do, over and over: the workload, under perf or without. */

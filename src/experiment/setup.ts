@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
 import { VcpuRefused } from '../kvm/vpmu.ts';
-import { bootMachine, perfCaps, side } from '../machine/machine.ts';
+import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -38,7 +38,7 @@ export async function setUpMachine({
   try {
     const spec = machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets]);
     // Whether a vCPU can be had is known once the host runs.
-    bootMachine(spec, 'set-up', 0, () => true);
+    bootMachine(spec, 'set-up', NOTHING_LEFT, () => true);
     return spec;
   } catch (error) {
     if (error instanceof VcpuRefused) throw new SetUpError(`--vpmu ${vpmu}: KVM refuses a vCPU, as ${error.message}`);

@@ -7,7 +7,8 @@
  * - perf_create_mediated_pmu(): while a guest owns the registers it runs with, no event of the host may count guests, and
  *   the other way round.
  * - account_event()/unaccount_event(): the first task event switches the key on and waits for a grace period; the last
- *   leaves it on for a second (perf_sched_delayed) before it is switched off.
+ *   leaves it on for a second before it is switched off, unless there is another by then. That is looked at in a tick of the
+ *   host (perf_sched_delayed() is work of a timer that counts in jiffies), or when the one who is just making one is done.
  *
  * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0; mediated_pmu_account_event() and
  * perf_create_mediated_pmu(), Linux 7.0.
@@ -19,10 +20,12 @@ import type { Cycles } from '../units.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import { EBUSY, EOPNOTSUPP } from './errno.ts';
 import { FN } from './symbols.ts';
+import { wheelExpiry } from './timer-wheel.ts';
 
 /** What it needs of the kernel that makes or ends an event. */
 interface Payer {
   readonly cpu: Cpu;
+  readonly tick: Cycles;
   block(span: Cycles): void;
   cyclesOf(ns: number): Cycles;
   hrtimer(when: Cycles, order: Order, fire: () => void): Alarm;
@@ -36,7 +39,7 @@ export interface HostDraws {
   static_branch_enable(): Cycles;
 }
 
-const HZ_JIFFIES_NS = 1e9;
+const SECOND_NS = 1e9;
 
 export class HostGlobal {
   readonly #draws: HostDraws;
@@ -45,6 +48,9 @@ export class HostGlobal {
   /** perf_sched_count, and when its delayed decrement is due. */
   #schedCount = 0;
   #schedDelayed = false;
+  /** So many are making an event, and perf_sched_work waits for the CPU. */
+  #making = 0;
+  #workWaits = false;
   /** perf_sched_mutex is held: somebody switches the key on, until then. */
   #switchedOnAt: Cycles | undefined;
   #nr_include_guest_events = 0;
@@ -54,6 +60,17 @@ export class HostGlobal {
 
   constructor(draws: HostDraws) {
     this.#draws = draws;
+  }
+
+  /** perf_sched_events: a task event was there within the last second. */
+  get perf_sched_events(): boolean {
+    return this.#schedCount > 0;
+  }
+
+  /** An event of an earlier run was the last to go, just now. */
+  leaveSwitchedOn(kernel: Payer): void {
+    this.#schedCount++;
+    this.#delayDecrement(kernel);
   }
 
   /** Somebody's perf has a software event on a task elsewhere: it keeps the key on and no counter. */
@@ -82,11 +99,16 @@ export class HostGlobal {
 
   /** A hardware event is made. */
   account(kernel: Payer, ofTask: boolean): void {
+    this.#making++;
     if (this.#hardwareEvents++ === 0) {
       this.paid.reserve++;
       kernel.cpu.spendFor(FN.reserve_ds_buffers, this.#draws.ipi_flush_all());
     }
-    if (!ofTask) return;
+    if (ofTask) this.#accountTask(kernel);
+    if (--this.#making === 0 && this.#workWaits) this.#perf_sched_delayed();
+  }
+
+  #accountTask(kernel: Payer): void {
     if (this.#schedCount > 0) {
       this.#schedCount++;
       return;
@@ -101,23 +123,32 @@ export class HostGlobal {
     this.#schedCount++;
   }
 
-  /** A hardware event is gone. */
+  /** A hardware event is gone: _free_event() does its accounts before its counter's. */
   unaccount(kernel: Payer, ofTask: boolean): void {
-    if (--this.#hardwareEvents === 0) {
-      this.paid.release++;
-      kernel.cpu.spendFor(FN.release_ds_buffers, this.#draws.ipi_flush_all());
+    if (ofTask) {
+      if (this.#schedCount > 1) this.#schedCount--;
+      else this.#delayDecrement(kernel);
     }
-    if (!ofTask) return;
-    if (this.#schedCount > 1) {
-      this.#schedCount--;
-      return;
-    }
+    if (--this.#hardwareEvents > 0) return;
+    this.paid.release++;
+    kernel.cpu.spendFor(FN.release_ds_buffers, this.#draws.ipi_flush_all());
+  }
+
+  /** schedule_delayed_work(&perf_sched_work, HZ) */
+  #delayDecrement(kernel: Payer): void {
     if (this.#schedDelayed) return;
     this.#schedDelayed = true;
-    const when = (kernel.cpu.now() + kernel.cyclesOf(HZ_JIFFIES_NS)) as Cycles;
-    kernel.hrtimer(when, 'work', () => {
-      this.#schedDelayed = false;
-      this.#schedCount--;
+    const { tick } = kernel;
+    const jiffy = wheelExpiry(Math.floor(kernel.cpu.now() / tick), Math.round(kernel.cyclesOf(SECOND_NS) / tick));
+    kernel.hrtimer((jiffy * tick) as Cycles, 'work', () => {
+      if (this.#making > 0) this.#workWaits = true;
+      else this.#perf_sched_delayed();
     });
+  }
+
+  #perf_sched_delayed(): void {
+    this.#workWaits = false;
+    this.#schedDelayed = false;
+    this.#schedCount--;
   }
 }

@@ -25,10 +25,16 @@ import type { Alarm } from '../sim/event-queue.ts';
 import type { OpenStep, Probe } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
-import { KvmPmu, NO_FILTER, type PmuFilter, type Request, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
-
-/** Time an exit takes beyond the usual: host interrupts, cold lines. */
-export type ExitTail = () => Cycles;
+import {
+  KvmPmu,
+  NO_FILTER,
+  type KvmDraws,
+  type PmuFilter,
+  type Request,
+  type Vpmu,
+  type VpmuDesign,
+  type VpmuPort,
+} from './vpmu.ts';
 
 export interface VcpuOptions {
   /** Where the time of its guest is booked. */
@@ -54,7 +60,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #task: Task;
   readonly #vpmu: Vpmu;
   readonly #design: VpmuDesign;
-  readonly #tail: ExitTail;
+  readonly #draws: KvmDraws;
   readonly #page: Page;
   #guest!: GuestSoftware;
   #left: OpenStep | undefined;
@@ -83,11 +89,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #resumeAt: Regs | undefined;
 
   /** Throws VcpuRefused. */
-  constructor(core: Core, host: Kernel, design: VpmuDesign, tail: ExitTail, options: VcpuOptions = {}) {
+  constructor(core: Core, host: Kernel, design: VpmuDesign, draws: KvmDraws, options: VcpuOptions = {}) {
     this.#core = core;
     this.#host = host;
     this.#design = design;
-    this.#tail = tail;
+    this.#draws = draws;
     this.#page = options.page ?? 'guest';
     this.caps = design.guestCaps(core.caps, host.config);
     this.pmu = new KvmPmu(this.caps);
@@ -100,6 +106,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
       request: (request) => void this.#requests.add(request),
       lvtpcMasked: () => this.#lvtpc === undefined || this.#lvtpcMasked,
       filter: options.filter ?? NO_FILTER,
+      draws,
       probe: () => this.probe,
     };
     this.#vpmu = design.attach(port);
@@ -334,7 +341,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
       this.#core.spend(FN.vmx_handle_exit);
       this.#core.spend(FN.kvm_set_msr_common);
     }
-    const tail = this.#tail();
+    const tail = this.#draws.exit_tail();
     if (tail > 0) this.#core.spendFor(FN.vcpu_enter_guest, tail);
     return fast;
   }

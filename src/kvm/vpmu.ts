@@ -12,6 +12,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Probe } from '../sim/probe.ts';
+import type { Cycles } from '../units.ts';
 
 /** struct kvm_pmc: one virtual counter. */
 export interface KvmPmc {
@@ -77,6 +78,15 @@ export const hasBit = (word: number, idx: number): boolean =>
 
 export type Request = 'PMU' | 'PMI';
 
+/** Times drawn anew for each call. */
+export interface KvmDraws {
+  /** What an exit takes beyond the usual, nearly always nothing: host interrupts, cold lines. */
+  exit_tail(): Cycles;
+  /** Making an event of the host's and ending it, what the functions they call take apart. */
+  perf_event_create_kernel_counter(): Cycles;
+  perf_event_release_kernel(): Cycles;
+}
+
 /** What a design sees of its vCPU. */
 export interface VpmuPort {
   readonly pmu: KvmPmu;
@@ -89,6 +99,7 @@ export interface VpmuPort {
   lvtpcMasked(): boolean;
   /** KVM_SET_PMU_EVENT_FILTER: whether user space lets the guest count that. */
   readonly filter: PmuFilter;
+  readonly draws: KvmDraws;
   /** Hears what is done about a counter, if somebody watches. */
   probe(): Probe | undefined;
 }

@@ -93,14 +93,14 @@ export const SPEC_KEYS = {
       'none, or words like r412e or fixed0 with commas',
     ),
   ),
-  'guest.fresh': flag('start with no average PMI length from earlier runs'),
+  'guest.fresh': flag('start with no average PMI length from earlier runs of perf'),
   'guest.background': number(
     'context switches/s',
     'switches to and from another task of the guest, beside the workload',
     between(0, 20_000),
   ),
   'guest.memory': number('kB', 'memory of the guest, for the header only', between(1, 1e12)),
-  'host.fresh': flag('start with no average PMI length from earlier runs'),
+  'host.fresh': flag("start without what earlier runs left: an average PMI length, perf's static key switched on"),
   'host.memory': number('kB', 'memory of the host, for the header only', between(1, 1e12)),
 } as const;
 

@@ -19,7 +19,7 @@ import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { SUBCYCLES, cycles, hertz } from '../units.ts';
-import { MSR_FUNCTIONS, exitTail, hostDraws, ring0Table } from './costs.ts';
+import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './costs.ts';
 import { eventClocks, pmuCaps } from './keys.ts';
 import type { MachineSpec } from './spec.ts';
 
@@ -35,6 +35,15 @@ export interface Machine {
   readonly others: readonly Kernel[];
 }
 
+/** What earlier runs of perf left behind. */
+export interface Leftovers {
+  /** ns of running_sample_length on the CPU that perf runs on. */
+  readonly running_sample_length: number;
+  /** The host's perf_sched_events is on still: perf_sched_delayed() is due in a second. */
+  readonly perf_sched_events: boolean;
+}
+export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_events: false };
+
 /** The simulated CPU's number among a kernel's CPUs. */
 const CPU = 0;
 
@@ -42,14 +51,13 @@ const CPU = 0;
 export const side = (spec: MachineSpec): 'host' | 'guest' => (spec.vpmu === 'host' ? 'host' : 'guest');
 
 /**
- * Boots a machine. `path` names the run within the seed ("run=0"), `running_sample_length` is what earlier runs of perf left
- * on its CPU; the guest stops when `stop` holds. `tap` may put something between a kernel and its CPU that watches.
- * Throws VcpuRefused.
+ * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may put something
+ * between a kernel and its CPU that watches. Throws VcpuRefused.
  */
 export function bootMachine(
   spec: MachineSpec,
   path: string,
-  running_sample_length: number,
+  { running_sample_length, perf_sched_events }: Leftovers,
   stop: (machine: Machine) => boolean,
   tap: (cpu: Cpu, of: 'host' | 'guest') => Cpu = (cpu) => cpu,
 ): Machine {
@@ -67,8 +75,7 @@ export function bootMachine(
     },
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );
-  const draws = hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']);
-  const global = new HostGlobal(draws);
+  const global = new HostGlobal(hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']));
   const host = new Kernel(
     tap(core, 'host'),
     clock,
@@ -80,11 +87,13 @@ export function bootMachine(
   if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
   if (v['host.perf'] === 'stat') startSystemWideStat(host);
   if (v['host.perf'] === 'record') startSystemWideRecord(host);
+  if (perf_sched_events) global.leaveSwitchedOn(host);
   if (v['host.perf'] === 'task') global.accountTaskElsewhere();
 
   const filter = pmuFilter(v['guest.pmu_filter']);
   const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {
-    const vcpu = new Vcpu(core, host, design, exitTail(stream(spec.seed, `${name}/exit`), clock), { page, filter });
+    const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), clock);
+    const vcpu = new Vcpu(core, host, design, draws, { page, filter });
     const phase = stream(spec.seed, `${name}/tick`).uniform();
     const kernel = new Kernel(on(vcpu), clock, kernelConfig(spec, 'guest', average, phase));
     const reset = (): void => {

@@ -10,7 +10,7 @@ import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { Vcpu } from '../../src/kvm/vcpu.ts';
 import type { PmuFilter, VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
-import { hostDraws } from '../../src/machine/costs.ts';
+import { hostDraws, kvmDraws } from '../../src/machine/costs.ts';
 import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
 import { MACHINES } from '../../src/machine/spec.ts';
 import { stream } from '../../src/sim/rng.ts';
@@ -87,7 +87,8 @@ export class HostOfOne {
     this.core.setSoftware(this.host);
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));
-    this.vcpu = new TappedVcpu(this.core, this.host, design, () => 0 as Cycles, filter === undefined ? {} : { filter });
+    const draws = { ...kvmDraws((name) => stream('test', name), this.clock), exit_tail: () => 0 as Cycles };
+    this.vcpu = new TappedVcpu(this.core, this.host, design, draws, filter === undefined ? {} : { filter });
   }
 }
 

@@ -19,6 +19,7 @@ class Clock {
     spendFor: (_fn: number, cost: Cycles) => void (this.spent += cost),
   } as unknown as Cpu;
   readonly cyclesOf = NS;
+  readonly tick = NS(4e6);
   block(span: Cycles): void {
     this.blocked += span;
   }
@@ -105,6 +106,45 @@ describe('kernel: what all CPUs share of perf', () => {
     clock.pass(0.2 * SECOND);
     once();
     expect(global.paid.static_key, 'after it').to.equal(2);
+  });
+
+  it('an event that is being made when the second is over keeps the key on, one that is being ended does not', () => {
+    for (const [making, switched] of [
+      [true, 1],
+      [false, 2],
+    ] as const) {
+      const { clock, global } = host();
+      // The work is due while the IPIs of a reserve or a release are on their way.
+      let due = false;
+      clock.cpu.spendFor = () => {
+        if (due) clock.pass(2 * SECOND);
+        due = false;
+      };
+      global.account(clock, true);
+      global.unaccount(clock, true);
+      due = making;
+      global.account(clock, true);
+      if (making) global.account(clock, true);
+      due = !making;
+      global.unaccount(clock, true);
+      global.account(clock, true);
+      expect(global.paid.static_key, String(making)).to.equal(switched);
+    }
+  });
+
+  it('an earlier run leaves the key on for a second', () => {
+    for (const [after, switched] of [
+      [0.9, 0],
+      [1.1, 1],
+    ] as const) {
+      const { clock, global } = host();
+      expect(global.perf_sched_events).to.equal(false);
+      global.leaveSwitchedOn(clock);
+      expect(global.perf_sched_events).to.equal(true);
+      clock.pass(after * SECOND);
+      global.account(clock, true);
+      expect(global.paid.static_key).to.equal(switched);
+    }
   });
 
   it('an event that lives through the second keeps the key on', () => {

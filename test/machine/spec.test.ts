@@ -4,7 +4,7 @@ import { CYCLES } from '../../src/arch/events.ts';
 import { KERNEL_SYMBOLS } from '../../src/kernel/symbols.ts';
 import { ring0Table } from '../../src/machine/costs.ts';
 import { SPEC_KEYS, printValue, type KeyInfo, type SpecKey } from '../../src/machine/keys.ts';
-import { bootMachine } from '../../src/machine/machine.ts';
+import { NOTHING_LEFT, bootMachine } from '../../src/machine/machine.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { MACHINES, SpecError, VPMUS, changedValues, machineSpec } from '../../src/machine/spec.ts';
 import { ELSEWHERE } from '../kvm/guest.ts';
@@ -98,7 +98,7 @@ describe('machine/costs', () => {
 
 describe('machine/machine', () => {
   const boot = (...sets: string[]): ReturnType<typeof bootMachine> =>
-    bootMachine(spec(...sets), 'run=0', 0, () => false);
+    bootMachine(spec(...sets), 'run=0', NOTHING_LEFT, () => false);
 
   it('boots alike, and idles until something is due', () => {
     const [a, b] = [boot(), boot()];
@@ -121,7 +121,7 @@ describe('machine/machine', () => {
   it('boots a guest on a vCPU under every design', () => {
     for (const { name } of VPMUS) {
       const preset = ELSEWHERE.find(({ design }) => design.name === name)?.machine ?? broadwellEp;
-      const machine = bootMachine(machineSpec(preset.name, name, 's', []), 'run=0', 0, () => false);
+      const machine = bootMachine(machineSpec(preset.name, name, 's', []), 'run=0', NOTHING_LEFT, () => false);
       machine.host.run(cycles(2.8e7));
       expect(machine.kernel === machine.host, name).to.equal(name === 'host');
       expect(machine.core.now(), name).to.be.at.least(2.8e7);

@@ -85,15 +85,15 @@ export function pmc_release_perf_event(port: VpmuPort, pmc: KvmPmc): void {
   step?.end();
 }
 
-function release({ host }: VpmuPort, pmc: KvmPmc, event: PerfEvent): void {
-  host.cpu.spend(FN.perf_event_release_kernel);
+function release({ host, draws }: VpmuPort, pmc: KvmPmc, event: PerfEvent): void {
+  host.cpu.spendFor(FN.perf_event_release_kernel, draws.perf_event_release_kernel());
   perf_event_release_kernel(host, event);
   pmc.perf_event = undefined;
 }
 
 /** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
 export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
-  const { pmu, host, task } = port;
+  const { pmu, host, task, draws } = port;
   const { user, kernel } = programmed(port, pmc);
   const fixed = pmc.idx >= PMC_IDX_FIXED;
   const generic = fixed
@@ -117,7 +117,7 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const step = port
     .probe()
     ?.begin('create', `reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
-  host.cpu.spend(FN.perf_event_create_kernel_counter);
+  host.cpu.spendFor(FN.perf_event_create_kernel_counter, draws.perf_event_create_kernel_counter());
   const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () => kvm_perf_overflow(port, pmc));
   if (typeof event !== 'number') {
     pmc.perf_event = event;

@@ -118,6 +118,6 @@ export const broadwellEp: MachinePreset = {
     rdmsr: 40, // [lat]
     rdpmc: 14, // [lat]
     vmexit: 640, // [letter] with what KVM's functions cost: "r/w fixed_ctrl 1,100", an intercepted access and back
-    inject_nmi: 9240, // [fitted] to 22550 samples under v2
+    inject_nmi: 9140, // [fitted] to 22550 samples under v2
   },
 };
