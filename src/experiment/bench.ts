@@ -5,10 +5,11 @@
  * One run of a design and seed is a pure function of its request, so it can be made on any thread. A design's figures are
  * the medians of its runs' figures, its ledger their mean.
  */
+import { perfCaps } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { changedValues } from '../machine/spec.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
-import type { BenchDesign, BenchFigure, Ledger, OperationRow } from '../uapi/results.ts';
+import type { BenchDesign, BenchFigure, BenchOperation, Ledger, OperationRow } from '../uapi/results.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { medianOf } from '../stats/distribution.ts';
 import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
@@ -99,21 +100,7 @@ export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: 
   return {
     vpmu: spec.vpmu,
     runs: runs.length,
-    operations: OPERATIONS.map((operation, i) => {
-      const each = (key: Exclude<keyof OperationRow, 'operation' | 'exact'>): BenchFigure =>
-        figure(({ operations }) => operations[i]![key]);
-      return {
-        operation,
-        calls: each('calls'),
-        mean: each('mean'),
-        p50: each('p50'),
-        p99: each('p99'),
-        max: each('max'),
-        exits: each('exits'),
-        host: each('host'),
-        exact: runs.every(({ operations }) => operations[i]!.exact),
-      };
-    }),
+    operations: perfCaps(spec).nrGp === 0 ? [] : operationsOf(runs),
     elapsed: figure(({ elapsed }) => elapsed),
     bare: medianOf(bare.map(({ elapsed }) => elapsed)),
     overhead: figure(({ elapsed }, k) => elapsed / bare[k]!.elapsed - 1),
@@ -124,6 +111,25 @@ export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: 
       spec,
     ),
   };
+}
+
+/** Medians of what each operation took. */
+function operationsOf(runs: readonly BenchRun[]): BenchOperation[] {
+  return OPERATIONS.map((operation, i) => {
+    const each = (key: Exclude<keyof OperationRow, 'operation' | 'exact'>): BenchFigure =>
+      medianOf(runs.map(({ operations }) => operations[i]![key]));
+    return {
+      operation,
+      calls: each('calls'),
+      mean: each('mean'),
+      p50: each('p50'),
+      p99: each('p99'),
+      max: each('max'),
+      exits: each('exits'),
+      host: each('host'),
+      exact: runs.every(({ operations }) => operations[i]!.exact),
+    };
+  });
 }
 
 /** The mean of ledgers: its rows add up as theirs do. */

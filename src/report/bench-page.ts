@@ -1,13 +1,13 @@
 /** A bench as a page: its tables, and each of them drawn. */
 import type { BenchDesign, BenchFigure, BenchReport } from '../uapi/results.ts';
-import { ACCOUNTS, benchGrids, benchNotes } from './bench.ts';
+import { ACCOUNTS, benchGaps, benchGrids, benchNotes } from './bench.ts';
 import { whole } from './grid.ts';
 import type { Bars, Estimate, Page, Subject } from './html/model.ts';
 import { gridTable, listed } from './page-parts.ts';
 
 export function benchPage(report: BenchReport, made: Pick<Page, 'command' | 'generator' | 'reproduce'>): Page {
   const { command, seeds, designs } = report;
-  const [operations, overhead, ledger] = benchGrids(report) as [Grid, Grid, Grid];
+  const { operations, overhead, ledger } = benchGrids(report);
   return {
     ...made,
     title: `The cost of perf under ${listed(designs.map(({ vpmu }) => vpmu))}`,
@@ -16,8 +16,11 @@ export function benchPage(report: BenchReport, made: Pick<Page, 'command' | 'gen
     sections: [
       {
         title: 'Operations',
-        about: `Measured: ${command}. ${benchNotes(report).join(' ')}`,
-        parts: [operationBars(designs, seeds), gridTable(operations, ['operation', 'design'])],
+        about: [`Measured: ${command}.`, ...benchGaps(report), ...benchNotes(report)].join(' '),
+        parts:
+          operations === undefined
+            ? []
+            : [operationBars(designs, seeds), gridTable(operations, ['operation', 'design'])],
       },
       {
         title: 'Overhead',
@@ -33,8 +36,6 @@ export function benchPage(report: BenchReport, made: Pick<Page, 'command' | 'gen
   };
 }
 
-type Grid = ReturnType<typeof benchGrids>[number];
-
 const subjects = (designs: readonly BenchDesign[]): Subject[] =>
   designs.map(({ vpmu }) => ({ label: vpmu, design: vpmu }));
 
@@ -49,7 +50,8 @@ const ENOUGH = 6;
 const whiskers = (seeds: number): string | undefined =>
   seeds === 1 ? undefined : seeds < ENOUGH ? 'least and most of the seeds' : '95 % interval of the median';
 
-function operationBars(designs: readonly BenchDesign[], seeds: number): Bars {
+function operationBars(all: readonly BenchDesign[], seeds: number): Bars {
+  const designs = all.filter(({ operations }) => operations.length > 0);
   const rows = designs[0]!.operations.flatMap(({ operation }, i) => {
     const each = designs.map(({ operations }) => operations[i]!);
     if (each.every(({ calls }) => calls.median === 0)) return [];

@@ -35,32 +35,45 @@ const PARTS: ReadonlySet<Operation> = new Set(['enable a fixed counter', 'enable
 const KEYS = ['calls', 'mean', 'p50', 'p99', 'max', 'exits', 'host'] as const;
 
 /** The tables, for whoever shows them. */
-export function benchGrids({ command, seeds, designs }: BenchReport): Grid[] {
-  const figures = seeds === 1 ? 'one run' : `medians of ${seeds} runs`;
-  return [
-    {
-      title: `${command}: PMU operations of the kernel, ns (${figures})`,
-      columns: [
-        '',
-        'calls',
-        'mean',
-        'p50',
-        'p99',
-        'max',
-        'exits',
-        'in host',
-        ...(designs.length > 1 ? [`mean/${designs[0]!.vpmu}`] : []),
-      ],
-      rows: operationRows(designs),
-    },
-    overheadGrid(designs, seeds),
-    ledgerGrid(designs, seeds),
-  ];
+export interface BenchGrids {
+  /** Absent where no operation took place under any design. */
+  readonly operations: Grid | undefined;
+  readonly overhead: Grid;
+  readonly ledger: Grid;
 }
 
+export function benchGrids({ command, seeds, designs }: BenchReport): BenchGrids {
+  const figures = seeds === 1 ? 'one run' : `medians of ${seeds} runs`;
+  const counting = designs.filter(hasPmu);
+  const rows = operationRows(counting);
+  const operations: Grid = {
+    title: `${command}: PMU operations of the kernel, ns (${figures})`,
+    columns: [
+      '',
+      'calls',
+      'mean',
+      'p50',
+      'p99',
+      'max',
+      'exits',
+      'in host',
+      ...(counting.length > 1 ? [`mean/${counting[0]!.vpmu}`] : []),
+    ],
+    rows,
+  };
+  return {
+    operations: rows.length > 0 ? operations : undefined,
+    overhead: overheadGrid(designs, seeds),
+    ledger: ledgerGrid(designs, seeds),
+  };
+}
+
+const hasPmu = ({ operations }: BenchDesign): boolean => operations.length > 0;
+
+/** Every operation that took place under one of the designs, all of which have a PMU. */
 function operationRows(designs: readonly BenchDesign[]): GridRow[] {
   const rows: GridRow[] = [];
-  for (const [i, { operation }] of designs[0]!.operations.entries()) {
+  for (const [i, { operation }] of (designs[0]?.operations ?? []).entries()) {
     if (designs.every(({ operations }) => operations[i]!.calls.median === 0)) continue;
     const part = PARTS.has(operation);
     rows.push({ heading: true, cells: [part ? `  of which ${operation}` : operation] });
@@ -121,13 +134,27 @@ function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   };
 }
 
+/** What there is to say of operations that are not in the table, a sentence each. */
+export function benchGaps(report: BenchReport): string[] {
+  const { command, designs } = report;
+  const none = designs.filter((design) => !hasPmu(design)).map(({ vpmu }) => vpmu);
+  if (none.length === 0)
+    return benchGrids(report).operations === undefined ? [`${command}: no PMU operation took place.`] : [];
+  const of = none.length === designs.length ? command : none.join(', ');
+  return [`${of}: without a PMU there are no PMU operations to cost.`];
+}
+
 /** How to read the figures. */
-export function benchNotes({ seeds, designs, liveLocked }: BenchReport): string[] {
+export function benchNotes(report: BenchReport): string[] {
+  const { seeds, designs, liveLocked } = report;
   const rounded = designs.some(({ operations }) => operations.some(({ exact }) => !exact));
-  return [
+  const timed = [
     'An operation is timed from its first instruction to the next one, exits and what interrupts it included; handle_irq,',
     'context_switch, rotation and tick contain the register accesses they make. exits and in host are per call.',
     `p50 and p99 are nearest-rank: the least time that half, or 99 %, of the calls do not exceed${rounded ? ' (rounded up by at most 0.1 %)' : ''}.`,
+  ];
+  return [
+    ...(benchGrids(report).operations === undefined ? [] : timed),
     ...(seeds > 1
       ? [
           `Each figure is computed for each of ${seeds} seeds; shown is the median; --export-csv and -json have its interval.`,
@@ -137,8 +164,15 @@ export function benchNotes({ seeds, designs, liveLocked }: BenchReport): string[
   ];
 }
 
+const gridsOf = ({ operations, overhead, ledger }: BenchGrids): Grid[] => [
+  ...(operations === undefined ? [] : [operations]),
+  overhead,
+  ledger,
+];
+
 export function* benchLines(report: BenchReport): Generator<string> {
-  for (const grid of benchGrids(report)) {
+  for (const gap of benchGaps(report)) yield* [`# ${gap}`, ''];
+  for (const grid of gridsOf(benchGrids(report))) {
     yield* gridLines(grid);
     yield '';
   }
@@ -146,7 +180,8 @@ export function* benchLines(report: BenchReport): Generator<string> {
 }
 
 export function* benchMarkdown(report: BenchReport): Generator<string> {
-  for (const grid of benchGrids(report)) yield* gridMarkdown(grid);
+  for (const gap of benchGaps(report)) yield* [gap, ''];
+  for (const grid of gridsOf(benchGrids(report))) yield* gridMarkdown(grid);
   yield benchNotes(report).join(' ');
 }
 

@@ -174,6 +174,7 @@ export interface BenchOperation extends Readonly<
 export interface BenchDesign {
   readonly vpmu: string;
   readonly runs: number;
+  /** Every operation, whether it took place or not; none where the kernel finds no PMU. */
   readonly operations: readonly BenchOperation[];
   /** Wall time of the workload with perf and without, ns, and (with - without) / without of each seed. */
   readonly elapsed: BenchFigure;

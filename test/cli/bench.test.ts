@@ -52,6 +52,33 @@ describe('gperf bench', function () {
       .and.to.match(/ samples +throttled\nv2 .* \d{3} +0\n/);
   });
 
+  it('says that without a PMU there are no operations, and shows the rest', async () => {
+    const files = '--export-json n.json --export-markdown n.md --export-csv n.csv --export-html n.html';
+    const alone = await at.gperf(`bench --vpmu none ${files} true`);
+    expect([alone.status, alone.stderr]).to.deep.equal([0, '']);
+    const sentence = ' true: without a PMU there are no PMU operations to cost.';
+    expect(alone.stdout)
+      .to.match(
+        /^# perf stat -e [^ ]+ true: without a PMU there are no PMU operations to cost\.\n\n# Overhead of the run/,
+      )
+      .and.to.match(/\n# Where the time went/)
+      .and.not.to.match(/p99|An operation is timed/);
+    const [json, markdown, csv, html] = ['n.json', 'n.md', 'n.csv', 'n.html'].map((name) => at.read(name).toString());
+    expect(JSON.parse(json!)).to.have.nested.property('designs[0].operations').that.deep.equals([]);
+    expect(markdown).to.contain(sentence).and.not.to.contain('p99');
+    expect(csv).to.contain('\nnone,run,"workload",elapsed,').and.not.to.contain(',operation,');
+    expect(html).to.contain(sentence).and.not.to.contain('p99');
+    const both = await at.gperf('bench --vpmu none,v2 true');
+    expect(both.stdout)
+      .to.match(
+        /^# none: without a PMU there are no PMU operations to cost\.\n\n# perf stat .*PMU operations of the kernel/,
+      )
+      .and.to.match(/\nRDPMC\n {2}v2 +\d+ /)
+      .and.to.match(/ overhead\nnone .*\nv2 /);
+    const software = await at.gperf('bench --vpmu v2 -e task-clock true');
+    expect(software.stdout).to.match(/^# perf stat -e task-clock true: no PMU operation took place\.\n/);
+  });
+
   it('shows the other designs where the workload gets nowhere under one', async () => {
     const words = '--set host.ipi=cold -F 4000 -e cycles noploop 2';
     const both = await at.gperf(`bench --vpmu legacy,v2 ${words}`);
