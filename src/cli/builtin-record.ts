@@ -58,6 +58,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
         cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
         noCache: o['no-buildid-cache'] === true || o['no-buildid'] === true,
         noBuildId: o['no-buildid'] === true,
+        buildIdAll: o['buildid-all'] === true,
+        timestampBoundary: o['timestamp-boundary'] === true,
         breathe: watch.breathe,
         systemWide: o['all-cpus'] === true,
         ...(pages === undefined ? {} : { mmapPages: pages.pages }),
@@ -68,7 +70,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   } finally {
     watch.stop();
   }
-  say(closing(recorded, output, o['no-buildid'] === true));
+  say(closing(recorded, output, o['no-buildid'] !== true && o['buildid-all'] !== true));
   if (o.verbose > 0) {
     for (const { time, text } of recorded.kernelLog)
       say(`# kernel: [${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`);
@@ -138,12 +140,12 @@ function frequency(text: string, spec: MachineSpec, strict: boolean, say: (text:
   return limit;
 }
 
-/** perf's last words on a recording. */
-function closing({ waking, written, lost, samples }: Recorded, output: string, noBuildId: boolean): string {
+/** perf's last words on a recording; it counts samples where it looks through them for build ids. */
+function closing({ waking, written, lost, samples }: Recorded, output: string, looked: boolean): string {
   const chunks =
     lost > 0 ? `Warning:\nProcessed ${samples} events and lost ${lost} chunks!\n\nCheck IO/CPU overload!\n\n` : '';
   const size = (written.dataEnd / MIB).toFixed(3);
-  const counted = written.samples > 0 && output !== '-' && !noBuildId ? ` (${written.samples} samples)` : '';
+  const counted = written.samples > 0 && output !== '-' && looked ? ` (${written.samples} samples)` : '';
   return (
     `[ perf record: Woken up ${waking} times to write data ]\n${chunks}` +
     `[ perf record: Captured and wrote ${size} MB ${output}${counted} ]\n`

@@ -28,6 +28,10 @@ export interface RecordRequest {
   readonly noCache?: boolean;
   /** -B: no build ids in the header. */
   readonly noBuildId?: boolean;
+  /** --buildid-all: those of files without samples too. */
+  readonly buildIdAll?: boolean;
+  /** --timestamp-boundary: the time of the first and the last sample in the header, also with buildIdAll. */
+  readonly timestampBoundary?: boolean;
   readonly breathe?: Breathe;
 }
 
@@ -48,6 +52,8 @@ export async function recordWorkload(request: RecordRequest): Promise<Recorded> 
         env: perfEnv(spec, request.cmdline),
         spec: specText(spec),
         ...(request.noBuildId === true ? {} : { buildIds: buildIdsOf(files) }),
+        buildIdAll: request.buildIdAll === true,
+        timestampBoundary: request.timestampBoundary === true,
       });
     },
     write(batch) {

@@ -1,5 +1,5 @@
 /**
- * Which files the samples of a recording fell into: perf stores the build-ids of those only.
+ * Which files a recording maps, and which of them its samples fell into: perf stores the build-ids of these only, unless told.
  *
  * Follows MMAP, FORK and exec as perf's machine does, by the process alone.
  * Not modelled: unmapping, a thread with maps of its own, addresses of callchains.
@@ -22,7 +22,10 @@ interface Mapping {
 
 /** Feed it the records of a recording in their order. */
 export class DsoHits {
+  /** Files with a sample in them. */
   readonly filenames = new Set<string>();
+  /** Files that any process mapped. */
+  readonly mapped = new Set<string>();
   /** By process; the latest mapping comes last and hides older ones. */
   private readonly maps = new Map<number, Mapping[]>();
   /** The mapping that the last sample of `pid` hit: most samples hit the same again. */
@@ -39,6 +42,7 @@ export class DsoHits {
     const list = this.maps.get(pid) ?? [];
     list.push({ start: addr, end: addr + len, filename });
     this.maps.set(pid, list);
+    this.mapped.add(filename);
     this.last = undefined;
   }
 

@@ -85,7 +85,8 @@ export interface FeatureSource {
   readonly evlist: readonly Evsel[];
   readonly env: PerfEnv;
   readonly buildIds?: readonly BuildId[];
-  readonly sampleTime?: { readonly first: Nanos; readonly last: Nanos };
+  /** Of the first and the last sample; 0: not known, as perf stores it. */
+  readonly sampleTime: { readonly first: Nanos; readonly last: Nanos };
   /** Text that rides behind the command line: how gperf was set up. */
   readonly spec?: string;
   /** A perf stat recording. */

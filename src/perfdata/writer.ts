@@ -9,7 +9,7 @@
  */
 import { nanos } from '../units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
-import { PERF_RECORD, type PerfRecord } from '../uapi/perf-event.ts';
+import { PERF_RECORD, PERF_SAMPLE, type PerfRecord } from '../uapi/perf-event.ts';
 import { encodeAttr, PERF_ATTR_SIZE } from './attr.ts';
 import { ByteWriter } from './bytes.ts';
 import { DsoHits } from './dso-hits.ts';
@@ -30,9 +30,14 @@ export interface WriterOptions {
   readonly env: PerfEnv;
   /**
    * Build-ids of the kernel and of every file that may be mapped. A file stores those that a sample fell into (and names in
-   * brackets, like the kernel's, always); a pipe all of them, since nothing is known yet.
+   * brackets, like the kernel's, always); a pipe all of them, since nothing is known yet. Without any perf does not look
+   * through the samples: SAMPLE_TIME is 0.
    */
   readonly buildIds?: readonly BuildId[];
+  /** --buildid-all: build-ids of all that is mapped; SAMPLE_TIME is 0 then too, unless timestampBoundary asks for it. */
+  readonly buildIdAll?: boolean;
+  /** --timestamp-boundary */
+  readonly timestampBoundary?: boolean;
   /** How gperf was set up, as text; real perf passes over it. Kept only along with env.cmdline. */
   readonly spec?: string;
   /** A perf stat recording. */
@@ -175,20 +180,28 @@ export class PerfDataWriter {
   }
 
   private features(): Map<number, Uint8Array> {
-    const { env, buildIds = [], spec, stat } = this.options;
+    const { env, buildIds = [], buildIdAll, spec, stat } = this.options;
     const { isPipe } = this.sink;
+    const stored = buildIdAll === true ? this.hits.mapped : this.hits.filenames;
     const source: FeatureSource = {
       evlist: this.evlist,
       env,
-      ...(!isPipe && {
-        buildIds: buildIds.filter((b) => b.filename.startsWith('[') || this.hits.filenames.has(b.filename)),
-      }),
-      ...(this.samples > 0 && { sampleTime: { first: nanos(this.first), last: nanos(this.last) } }),
+      ...(!isPipe && { buildIds: buildIds.filter((b) => b.filename.startsWith('[') || stored.has(b.filename)) }),
+      sampleTime: this.sampleTime(),
       ...(spec !== undefined && { spec }),
       ...(stat !== undefined && { stat }),
     };
     const all = new Map([...encodeFeatures(source), ...(this.options.features ?? [])]);
     return new Map([...all].toSorted(([a], [b]) => a - b));
+  }
+
+  /** What perf knows of the samples' times after it has looked through the file for build-ids. */
+  private sampleTime(): FeatureSource['sampleTime'] {
+    const { buildIds, buildIdAll, timestampBoundary } = this.options;
+    const looked = buildIds !== undefined && (buildIdAll !== true || timestampBoundary === true);
+    const timed = this.evlist.every(({ attr }) => (attr.sample_type & PERF_SAMPLE.TIME) !== 0);
+    const known = looked && timed && this.samples > 0;
+    return { first: nanos(known ? this.first : 0), last: nanos(known ? this.last : 0) };
   }
 
   private openPipe(): void {

@@ -23,6 +23,8 @@ import {
 import { kernelRecordSize } from '../../src/uapi/record-size.ts';
 import { BUILD_IDS, ENV, event } from './recordings.ts';
 
+const sampleTime = { first: nanos(1_000), last: nanos(2_000) };
+
 const S = PERF_SAMPLE;
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const u32 = fc.nat(0xffffffff);
@@ -417,20 +419,23 @@ describe('header and features', () => {
     ];
     fc.assert(
       fc.property(env, fc.option(text, { nil: undefined }), (e, spec) => {
-        const features = encodeFeatures({ evlist, env: e, buildIds: BUILD_IDS, ...(spec !== undefined && { spec }) });
+        const source = { evlist, env: e, buildIds: BUILD_IDS, sampleTime };
+        const features = encodeFeatures({ ...source, ...(spec !== undefined && { spec }) });
         expect([...features.keys()]).to.deep.equal([...features.keys()].toSorted((a, b) => a - b));
         const view = decodeFeatures(features, (bit) => expect.fail(`feature ${bit}`));
         expect(view.env).to.deep.equal(e);
         expect(view.buildIds).to.deep.equal(BUILD_IDS);
         expect(view.eventDesc).to.deep.equal(evlist.map(({ name, ids }) => ({ name, ids })));
         expect(view.groups).to.deep.equal([{ name: 'pair', leader: 0, members: 2 }]);
+        expect(view.sampleTime).to.deep.equal(sampleTime);
         expect(view.spec).to.equal(e.cmdline && spec);
       }),
     );
   });
 
   it('a feature cut short is left out and told', () => {
-    const features = encodeFeatures({ evlist: [event('cycles', 0, S.IP)], env: ENV, buildIds: BUILD_IDS });
+    const evlist = [event('cycles', 0, S.IP)];
+    const features = encodeFeatures({ evlist, env: ENV, buildIds: BUILD_IDS, sampleTime });
     for (const [bit, payload] of features)
       if (payload.length > 0) {
         const told: number[] = [];

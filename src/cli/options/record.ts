@@ -55,7 +55,12 @@ const OPTIONS = [
   { name: 'all-user', kind: 'flag', help: 'sample in user space only' },
   { name: 'kernel-callchains', kind: 'flag', help: 'record the kernel part of call chains only' },
   { name: 'user-callchains', kind: 'flag', help: 'record the user part of call chains only' },
-  { name: 'timestamp-boundary', kind: 'flag', help: 'record the time of the first and last sample (always done)' },
+  { name: 'buildid-all', kind: 'flag', help: 'write build ids of files without samples too' },
+  {
+    name: 'timestamp-boundary',
+    kind: 'flag',
+    help: 'write the time of the first and last sample with --buildid-all too (without: always, unless -B)',
+  },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
@@ -84,7 +89,6 @@ export const RECORD: CommandTable<typeof OPTIONS> = {
     ...refuse('AUX area tracing', 'S:snapshot', 'aux-sample'),
     ...refuse('a slow /proc', 'proc-map-timeout'),
     ...refuse('BPF programs', 'clang-path', 'clang-opt', 'off-cpu'),
-    ...refuse('build ids of files without samples', 'buildid-all'),
     ...refuse('build ids in mmap records', 'buildid-mmap'),
     ...refuse(
       'more than one output file',
