@@ -25,7 +25,7 @@ import {
   type FileSection,
 } from './header.ts';
 import { Input } from './input.ts';
-import { RecordStream, type Chunk } from './record-stream.ts';
+import { ANOTHER, RecordStream, type Chunk } from './record-stream.ts';
 import { PERF_RECORD_USER_TYPE_START, RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
 import { OrderedEvents } from './sorter.ts';
 import { isToolRecord } from './tool-records.ts';
@@ -77,6 +77,8 @@ export class Session {
   private view: FeatureView = { env: {}, buildIds: [], eventDesc: [], groups: [] };
   /** What is wrong with the header's sections; told at the end of `records()`. */
   private damage: { readonly what: string; readonly offset: number } | undefined;
+  /** Where the last payload of a feature ends. */
+  private featuresEnd = 0;
   private pipe: RecordStream | undefined;
   /** Records of a pipe that were read to learn its events. */
   private readonly prelude: { readonly chunk: Chunk; readonly place: number; readonly type: number }[] = [];
@@ -154,7 +156,24 @@ export class Session {
     if (this.evlist.length === 0)
       throw new PerfDataFormatError(this.path, `${this.path} is truncated: it has no events`, header.attrs.offset);
     this.readFeatures(header);
+    this.refuseAnother(header);
     return header;
+  }
+
+  /** Files put together: perf takes the first for the whole, and says nothing. */
+  private refuseAnother({ data, features }: FileHeader): void {
+    const table = data.offset + data.size + ATTR_SECTION_SIZE * features.length;
+    const end = Math.max(table, this.featuresEnd);
+    if (data.size === 0 || Buffer.from(this.input.read(MAGIC.length, end)).toString('latin1') !== MAGIC) return;
+    throw this.several(end);
+  }
+
+  private several(offset: number): PerfDataFormatError {
+    return new PerfDataFormatError(
+      this.path,
+      `${this.path} is several recordings put together, the second from offset 0x${offset.toString(16)} on: cut them apart there`,
+      offset,
+    );
   }
 
   /** The bytes of a section, as many as the file has. */
@@ -171,7 +190,9 @@ export class Session {
     const table = new ByteReader(this.section({ offset: at, size: 16 * header.features.length }, 'feature table'));
     for (const bit of header.features) {
       if (table.left < 16) break;
-      this.features.set(bit, this.section({ offset: table.u64(), size: table.u64() }, 'features'));
+      const [offset, size] = [table.u64(), table.u64()];
+      this.features.set(bit, this.section({ offset, size }, 'features'));
+      this.featuresEnd = Math.max(this.featuresEnd, offset + size);
     }
     this.useFeatures();
   }
@@ -329,6 +350,7 @@ export class Session {
   /** What to say of a recording whose records have all been delivered. */
   private faultOf(stream: RecordStream): PerfDataFormatError | undefined {
     const { fault } = stream;
+    if (fault?.what === ANOTHER) return this.several(fault.offset);
     if (fault && fault.what !== 'truncated') return this.corrupt(fault.offset, fault.what);
     const truncated = (offset: number, why: string): PerfDataFormatError =>
       new PerfDataFormatError(

@@ -6,6 +6,7 @@
  */
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { ByteReader } from './bytes.ts';
+import { MAGIC } from './header.ts';
 import { RECORD_HEADER_SIZE } from './records.ts';
 
 export const CHUNK_SIZE = 1 << 18;
@@ -26,6 +27,11 @@ export interface Fault {
   readonly offset: number;
   readonly what: string;
 }
+
+/** What ends a stream where the magic of another recording stands in the place of a record. */
+export const ANOTHER = 'another recording begins';
+/** The first half of the magic, where a record has its type. */
+const MAGIC_TYPE = Buffer.from(MAGIC, 'latin1').readUInt32LE(0);
 
 /** Bytes that follow the record itself: AUX area data and a pipe's tracing data stand outside of the records. */
 function trailingBytes(view: DataView, at: number, type: number, size: number): number {
@@ -68,6 +74,7 @@ export class RecordStream {
     this.place = this.chunk.offset + this.next;
     this.type = this.chunk.reader.view.getUint32(this.next, true);
     this.size = this.chunk.reader.view.getUint16(this.next + 6, true);
+    if (this.type === MAGIC_TYPE) return this.fail(ANOTHER);
     if (this.size < RECORD_HEADER_SIZE || this.type === 0)
       return this.fail(`no record: type ${this.type}, size ${this.size}`);
     if (this.available() < this.size) {

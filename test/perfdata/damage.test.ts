@@ -138,6 +138,24 @@ describe('damaged recordings', () => {
     );
   });
 
+  it('two put together: where the second begins, file or pipe', () => {
+    for (const [first, before] of [
+      [FILE, 0],
+      [PIPE, N],
+    ] as const) {
+      const { n, error } = read(Buffer.concat([first.bytes, FILE.bytes]));
+      expect(n).to.equal(before);
+      const at = first.bytes.length.toString(16);
+      expect(error?.message).to.match(
+        new RegExp(
+          `^\\S+ is several recordings put together, the second from offset 0x${at} on: cut them apart there$`,
+        ),
+      );
+    }
+    // Behind a whole recording anything else is nobody's.
+    expect(read(Buffer.concat([FILE.bytes, Buffer.from('PERFIL')]))).to.deep.equal({ n: N, error: undefined });
+  });
+
   it('compressed: refused with the reason', () => {
     const w = new ByteWriter();
     w.put(FILE.bytes.subarray(0, FILE.dataStart));
