@@ -21,7 +21,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   try {
     const compute = parseCompute(o.compute ?? 'delta-abs');
     const sort = parseWords(o.sort)?.map(sortName);
-    for (const file of files) opened.push(await openRecording(file, o.symfs, context));
+    for (const file of files) opened.push(await openRecording(file, o, context));
     const inputs = opened.map(({ session, symbols }, i) => ({ name: files[i]!, recording: session, symbols }));
     await withFileErrors(() =>
       printLines(

@@ -8,7 +8,7 @@ import { openRecording, printLines } from './recording.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o } = parseArgs(EVLIST, argv, context.terminal.env);
-  const { session } = await openRecording(o.input, undefined, context);
+  const { session } = await openRecording(o.input, o, context);
   const options = { freq: o.freq === true, verbose: o.verbose > 0, group: o.group === true };
   await printLines(evlistLines(session.evlist, attrSizeOf(session), options));
   session.close();

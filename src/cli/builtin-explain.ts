@@ -53,6 +53,11 @@ async function throttle(o: Options): Promise<Iterable<string>> {
       'explain throttle needs --avg-ns, the average length of a PMI in ns',
       optionUsage(EXPLAIN, 'avg-ns'),
     );
+  if (o.verbose > 0)
+    throw new UsageError(
+      "--verbose belongs to 'explain pmi', 'rotation' and 'switch'",
+      optionUsage(EXPLAIN, 'verbose'),
+    );
   const set = [...o.set];
   if (o.hz !== undefined) set.push(`host.hz=${o.hz}`);
   if (o.kernel !== undefined) set.push(`host.kernel=${o.kernel}`);

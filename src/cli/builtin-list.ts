@@ -9,7 +9,7 @@ import { machineOf } from './simulation.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(LIST, argv, context.terminal.env);
-  const spec = await machineOf(o);
+  const spec = await machineOf({ ...o, vcpus: undefined, workers: undefined, seed: undefined });
   const workloads = (await listWorkloads()).map(({ name, about }) => ({ name, description: about }));
   const sections = [
     { topic: 'vpmu', title: 'vPMU designs (--vpmu)', entries: catalogue.vpmu() },

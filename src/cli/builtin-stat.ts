@@ -31,6 +31,10 @@ import { StatPrinter, type StatOptions } from './stat-printer.ts';
 const DEFAULT_FILE = 'perf.data';
 const NS_PER_MS = 1e6;
 const MOST_REPEATS = 100;
+/** Options that stat report heeds: how counts are printed. */
+const OF_PRINTING: ReadonlySet<string> = new Set(
+  'big-num color field-separator json-output metric-only scale output append log-fd quiet'.split(' '),
+);
 /** --timeout, ms: least, and least without a warning. */
 const TIMEOUT = { least: 10, advised: 100 } as const;
 /** strsignal() of what can end a workload. */
@@ -38,7 +42,8 @@ const SIGNAL_TEXT: Readonly<Record<number, string>> = { 2: 'Interrupt', 15: 'Ter
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { env } = context.terminal;
-  const plain = parseArgs(STAT, argv, env);
+  // Without the environment, which says where workloads run: a recording has run.
+  const plain = parseArgs(STAT, argv);
   if (plain.rest[0] === 'report') return report(plain.rest.slice(1), plain.options, context);
   const { options, rest, subcommand } = parseSubcommand(STAT, ['record'], argv, env);
   if (subcommand === undefined) return count(argv, options, rest, context, undefined);
@@ -46,6 +51,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     throw new InputError('Cannot use -r option with perf stat record.');
   if (options['all-cpus'] === true)
     throw new UsageError('gperf does not model storing the counts of single CPUs (stat record -a).');
+  if (options.append === true)
+    throw new UsageError('a file of counts holds one run: nothing can be added to it (stat record --append)');
   // The -o of stat record is the file of the counts; the text goes to stderr.
   return count(argv, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
 }
@@ -180,6 +187,9 @@ function events(o: StatOptions): ReturnType<typeof statAttrs> {
 
 /** gperf stat report -i FILE */
 async function report(argv: readonly string[], o: StatOptions, context: CommandContext): Promise<number> {
+  const stray = STAT.options.find(({ name }) => !OF_PRINTING.has(name) && isGiven(o[name]));
+  if (stray !== undefined)
+    throw new UsageError(`--${stray.name} does not go with stat report, which runs nothing`, optionUsage(STAT_REPORT));
   const { options: ro } = parseArgs(STAT_REPORT, argv, context.terminal.env);
   const path = inputPath(ro.input);
   const { result, cmdline } = await openErrors(ro.input, () => readStatFile(path));
@@ -191,3 +201,7 @@ async function report(argv: readonly string[], o: StatOptions, context: CommandC
   out.close();
   return EXIT.OK;
 }
+
+/** Switches and texts that were not given are undefined, counters 0, lists empty. */
+const isGiven = (value: unknown): boolean =>
+  value !== undefined && value !== 0 && !(Array.isArray(value) && value.length === 0);

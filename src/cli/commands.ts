@@ -8,8 +8,6 @@ import type { Terminal } from './term.ts';
 /** What main settles before a command runs. */
 export interface CommandContext {
   readonly terminal: Terminal;
-  /** False: --no-pager. */
-  readonly pager: boolean;
   /** --buildid-dir. */
   readonly buildIdDir?: string;
 }

@@ -45,7 +45,6 @@ function notACommand(name: string): UsageError {
 }
 
 interface GlobalOptions {
-  pager: boolean;
   buildIdDir?: string;
 }
 
@@ -56,10 +55,12 @@ function globalOptions(argv: readonly string[], into: GlobalOptions): { next: nu
     const option = argv[at]!;
     if (option === '--version' || option === '-v') return { next: at + 1, command: 'version' };
     if (option === '--help' || option === '-h') return { next: at + 1, command: 'help' };
-    if (option === '--no-pager') into.pager = false;
-    else if (option === '-p' || option === '--paginate') into.pager = true;
-    else if (option === '--list-cmds') return { next: at + 1, command: option };
-    else if (option === '--buildid-dir') {
+    // There is none to do without.
+    if (option === '--no-pager') continue;
+    if (option === '-p' || option === '--paginate')
+      throw new UsageError('  Error: gperf does not model a pager (-p, --paginate).');
+    if (option === '--list-cmds') return { next: at + 1, command: option };
+    if (option === '--buildid-dir') {
       const dir = argv[++at];
       if (dir === undefined) throw new UsageError('No directory given for --buildid-dir.', USAGE);
       into.buildIdDir = dir;
@@ -70,7 +71,7 @@ function globalOptions(argv: readonly string[], into: GlobalOptions): { next: nu
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const options: GlobalOptions = { pager: true };
+  const options: GlobalOptions = {};
   const { next, command } = globalOptions(argv, options);
   const name = command ?? argv[next];
   const args = argv.slice(command === undefined ? next + 1 : next);

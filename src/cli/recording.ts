@@ -37,23 +37,34 @@ export const openErrors = <T>(input: string | undefined, work: () => T): Promise
     }
   });
 
+/** What commands that open recordings have in common. */
+export interface OpenOptions {
+  readonly symfs?: string | undefined;
+  /** -f: another user's file will do. */
+  readonly force: boolean | undefined;
+}
+
+/** Opens what -i names, or its default; perf reads nobody's files but one's own and root's, unless told. */
 export async function openRecording(
   input: string | undefined,
-  symfs: string | undefined,
+  { symfs, force }: OpenOptions,
   context: CommandContext,
 ): Promise<Opened> {
   const path = inputPath(input);
   const session = await openErrors(input, () => openPerfData(path));
+  const file = path === '-' ? undefined : statSync(path);
+  if (file !== undefined && force !== true && file.uid !== 0 && file.uid !== process.geteuid?.()) {
+    session.close();
+    throw new InputError(`File ${path} not owned by current user or root (use -f to override)`);
+  }
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
-  const changed = path === '-' ? new Date(0) : statSync(path).ctime;
-  return { session, symbols, capturedOn: ctime(changed) };
+  return { session, symbols, capturedOn: ctime(file?.ctime ?? new Date(0)) };
 }
 
 /** What report and script have in common. */
-interface PrintOptions {
+interface PrintOptions extends OpenOptions {
   readonly input: string | undefined;
-  readonly symfs: string | undefined;
   readonly header: boolean | undefined;
   readonly 'header-only': boolean | undefined;
   readonly 'show-info': boolean | undefined;
@@ -70,7 +81,7 @@ export async function printRecording(
   trouble: string,
   lines: (opened: Opened, header: { readonly header?: readonly string[] }) => Iterable<string>,
 ): Promise<number> {
-  const opened = await openRecording(o.input, o.symfs, context);
+  const opened = await openRecording(o.input, o, context);
   const { session, capturedOn } = opened;
   try {
     await withFileErrors(() => {

@@ -170,7 +170,7 @@ describe('bad input', function () {
     });
     try {
       const terminal = { stdout: process.stdout, stderr: process.stderr, env: at.env };
-      const status = await (await loadBuiltin(name)).run(args, { terminal, pager: false });
+      const status = await (await loadBuiltin(name)).run(args, { terminal });
       return { ...heard, status };
     } catch (error) {
       const status = reportError(error, { stdout: stream('stdout'), stderr: stream('stderr') }, at.env);

@@ -5,7 +5,7 @@ import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
   { name: 'raw-dump', kind: 'flag', help: 'print bare names on one line', hidden: true },
-  ...MACHINE_OPTIONS,
+  ...MACHINE_OPTIONS.filter(({ name }) => name === 'vpmu' || name === 'machine' || name === 'set'),
 ] as const satisfies readonly OptionSpec[];
 
 export const LIST: CommandTable<typeof OPTIONS> = {

@@ -26,7 +26,7 @@ const OPTIONS = [
     arg: 'file',
     help: 'output file (default: perf.data; - is standard output)',
   },
-  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children" },
+  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children (workloads have none yet)" },
   { name: 'no-bpf-event', kind: 'flag', help: 'do not ask for BPF records' },
   { name: 'strict-freq', kind: 'flag', help: 'refuse a frequency above the limit instead of lowering it' },
   { name: 'freq', short: 'F', kind: 'text', arg: "freq or 'max'", help: 'samples a second (default: 4000)' },

@@ -3,7 +3,6 @@ import { refuse } from './option.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
-  { name: 'verbose', short: 'v', kind: 'count', help: 'accepted; there is no more to tell' },
   {
     name: 'input',
     short: 'i',
@@ -46,6 +45,7 @@ export const SCRIPT: CommandTable<typeof OPTIONS> = {
   usage: ['[<options>]'],
   options: OPTIONS,
   refused: [
+    ...refuse('messages on the look-up of symbols', 'v:verbose'),
     ...refuse('raw dumps', 'D:dump-raw-trace', 'dump-unsorted-raw-trace', 'd:debug-mode', 'per-event-dump'),
     ...refuse('tracepoints', 'L:Latency'),
     ...refuse('scripts', 'l:list', 's:script', 'g:gen-script', 'list-dlfilters', 'dlfilter', 'dlarg'),

@@ -5,7 +5,7 @@ import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
   { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },
-  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children" },
+  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children (workloads have none yet)" },
   {
     name: 'all-cpus',
     short: 'a',
@@ -34,7 +34,13 @@ const OPTIONS = [
     arg: 'separator',
     help: 'print for programs, with this between fields',
   },
-  { name: 'json-output', short: 'j', kind: 'flag', help: 'print a JSON object for each event' },
+  {
+    name: 'json-output',
+    short: 'j',
+    kind: 'flag',
+    help: 'print a JSON object for each event',
+    conflicts: ['field-separator'],
+  },
   { name: 'output', short: 'o', kind: 'text', arg: 'file', help: 'write the counts to a file', conflicts: ['log-fd'] },
   { name: 'append', kind: 'flag', help: 'add to the file of -o' },
   { name: 'log-fd', kind: 'integer', arg: 'n', help: 'write the counts to this file descriptor' },
