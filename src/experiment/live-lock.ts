@@ -1,5 +1,6 @@
 /**
- * Notices a run that can never end: a kernel so busy with its own sampling that the workload does not get on.
+ * Notices a run that can never end: a kernel so busy with its own sampling that the workload does not get on; and one that
+ * ends too late.
  *
  * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns and arms
  * the counter again before the program has run a hundred instructions.
@@ -7,7 +8,7 @@
 import type { Machine } from '../machine/machine.ts';
 import type { Task } from '../kernel/task.ts';
 import { eventVector, CYCLES } from '../arch/events.ts';
-import type { Nanos } from '../units.ts';
+import { cycles, type Nanos } from '../units.ts';
 
 /** Ticks watched, and the progress in each, ns, below which nothing is going on. */
 const TICKS = 250;
@@ -15,8 +16,10 @@ const LEAST_PROGRESS = 1_000;
 /** A run this long, ns, must have spent at least this share on its work. */
 const LONG_RUN = 20e9;
 const LEAST_SHARE = 0.01;
+/** Cycles up to which 1/64 of one is exact in a double: the clock of a longer run would no longer add up. */
+const LONGEST = cycles(2 ** 47);
 
-/** The explanation, with the numbers behind it and what would change it. */
+/** Why a run comes to no end: the explanation, with the numbers behind it and what would change it. */
 export class LiveLock extends Error {
   override readonly name = 'LiveLock';
 }
@@ -27,6 +30,8 @@ export class ProgressWatch {
   #since = 0;
   #before = 0;
   #began: number | undefined;
+  /** Time of the last look. */
+  #seen = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -35,12 +40,17 @@ export class ProgressWatch {
   /** To be called every few ticks. Throws LiveLock. */
   check(workload: Task | undefined): void {
     const { kernel, core } = this.#machine;
-    if (workload?.cursor === undefined || workload.state === 'sleeping') return this.#restart(core.nanos());
     const now = core.nanos();
+    if (core.now() > LONGEST)
+      throw new LiveLock(
+        `The run is too long: gperf keeps time exactly for ${Math.floor(kernel.nanosOf(LONGEST) / 1e9)} s of this machine, and the workload has not ended by then.`,
+      );
+    if (workload?.cursor === undefined || workload.state === 'sleeping') return this.#rest(now);
     const progress = kernel.nanosOf(
       workload.cursor.totals(this.#totals)[CYCLES]! as Parameters<typeof kernel.nanosOf>[0],
     );
     this.#began ??= now;
+    this.#seen = now;
     const ticks = Math.floor((now - this.#since) / kernel.rate.tick_nsec);
     if (now - this.#began > LONG_RUN && progress < LEAST_SHARE * (now - this.#began))
       throw new LiveLock(this.#explain(progress, now - this.#began));
@@ -51,7 +61,10 @@ export class ProgressWatch {
     this.#before = progress;
   }
 
-  #restart(now: Nanos): void {
+  /** The workload sleeps: time that it does not want is not held against it. */
+  #rest(now: Nanos): void {
+    if (this.#began !== undefined) this.#began += now - this.#seen;
+    this.#seen = now;
     this.#since = now;
   }
 
