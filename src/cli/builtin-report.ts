@@ -3,10 +3,14 @@ import { reportStats, reportTasks } from '../report/report-stats.ts';
 import { reportStdio } from '../report/report.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { InputError, UsageError } from './errors.ts';
+import { UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
 import { REPORT } from './options/report.ts';
 import { given, printRecording } from './recording.ts';
-import { parseSeparator, parseWords } from './values.ts';
+import { parseNumbers, parseSeparator, parseWords } from './values.ts';
+
+/** Columns of a column: more than any line is read across. */
+const WIDEST = 9999;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(REPORT, argv, context.terminal.env);
@@ -22,9 +26,10 @@ type Options = ReturnType<typeof parseArgs<typeof REPORT.options>>['options'];
 
 function reportOptions(o: Options): Parameters<typeof reportStdio>[2] {
   const limit = o['percent-limit'];
-  if (limit !== undefined && !Number.isFinite(Number(limit)))
-    throw new InputError(`--percent-limit ${limit}: must be a number`, 129);
-  const widths = parseWords(o['column-widths'])?.map(Number);
+  if (limit !== undefined && (limit.trim() === '' || !Number.isFinite(Number(limit))))
+    throw new UsageError(`--percent-limit '${limit}': must be a number\n`, optionUsage(REPORT, 'percent-limit'));
+  const name = 'column-widths';
+  const widths = parseNumbers(o[name], WIDEST, name, optionUsage(REPORT, name));
   return given({
     sort: o.sort,
     fields: o.fields,

@@ -3,9 +3,13 @@ import { scriptLines } from '../report/script.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
 import { SCRIPT } from './options/script.ts';
 import { given, printRecording } from './recording.ts';
-import { parseWords } from './values.ts';
+import { parseNumbers, parseWords } from './values.ts';
+
+/** The type of a pid is a signed int. */
+const MOST_PID = 2 ** 31 - 1;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(SCRIPT, argv, context.terminal.env);
@@ -18,7 +22,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 type Options = ReturnType<typeof parseArgs<typeof SCRIPT.options>>['options'];
 
 function scriptOptions(o: Options): Parameters<typeof scriptLines>[2] {
-  const numbers = (text: string | undefined): number[] | undefined => parseWords(text)?.map(Number);
+  const tasks = (name: 'pid' | 'tid'): readonly number[] | undefined =>
+    parseNumbers(o[name], MOST_PID, name, optionUsage(SCRIPT, name));
   return given({
     fields: o.fields,
     ns: o.ns,
@@ -33,7 +38,7 @@ function scriptOptions(o: Options): Parameters<typeof scriptLines>[2] {
     comms: parseWords(o.comms),
     dsos: parseWords(o.dsos),
     symbols: parseWords(o.symbols),
-    pids: numbers(o.pid),
-    tids: numbers(o.tid),
+    pids: tasks('pid'),
+    tids: tasks('tid'),
   });
 }

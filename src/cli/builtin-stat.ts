@@ -152,7 +152,9 @@ function check(o: StatOptions): void {
   if (o.truth === true && (o['field-separator'] !== undefined || o['json-output'] === true))
     throw refuse('--truth is only supported for text output', 'truth', 'field-separator', 'json-output');
   if (o.table === true && (repeat ?? 1) === 1) throw refuse('--table is only supported with -r', 'repeat', 'table');
-  if (o['interval-count'] !== undefined && interval === 0)
+  const intervals = o['interval-count'] ?? 0;
+  if (intervals < 0) throw refuse('interval-count must be a positive number', 'interval-count');
+  if (intervals > 0 && interval === 0)
     throw refuse(
       'interval-count option should be used together with interval-print.',
       'interval-count',

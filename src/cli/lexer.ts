@@ -159,6 +159,9 @@ class Lexer {
       const signed = /^-\d+$/.test(value) ? 'an unsigned' : 'a';
       throw this.fault(`${what} expects ${signed} numerical value`, option);
     }
+    const whole = option.kind === 'integer' || option.kind === 'unsigned';
+    if (whole && !Number.isSafeInteger(Number(value)))
+      throw this.fault(`${what} takes no number as large as ${value}`, option);
     if (option.choices !== undefined && !option.choices.includes(value)) {
       const close = nearest(value, option.choices);
       const hint = close === undefined ? '' : `; did you mean \`${close}'?`;

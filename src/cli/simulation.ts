@@ -12,7 +12,7 @@ import { WorkloadError } from '../workload/fault.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError, blamingInput } from './errors.ts';
-import { MACHINE_VARIABLES } from './options/machine.ts';
+import { MACHINE_OPTIONS, MACHINE_VARIABLES } from './options/machine.ts';
 import { exitCodeOf, hearSignals, type Signal } from './signals.ts';
 import { spinner } from './term.ts';
 
@@ -30,12 +30,28 @@ export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
   if (o.workers !== undefined && o.workers !== 'auto' && !/^[1-9]\d*$/.test(o.workers))
     throw new UsageError(`--workers ${o.workers}: must be a number above 0, or auto`);
   if (o.vcpus !== undefined && o.vcpus !== 1) throw new UsageError(`--vcpus ${o.vcpus}: gperf simulates one CPU`);
+  const nameless = o.set.find((word) => word === '' || word.startsWith('='));
+  if (nameless !== undefined)
+    throw new UsageError(`--set '${nameless}': must be KEY=VALUE; 'gperf list spec' shows the keys`);
   try {
     return await setUpMachine({ machine: o.machine, vpmu: o.vpmu, seed: o.seed, sets: o.set });
   } catch (error) {
-    if (error instanceof SetUpError) throw new UsageError(error.message);
+    if (error instanceof SetUpError) throw new UsageError(error.message + originOf(o, error.message, process.env));
     throw error;
   }
+}
+
+/** " (from GPERF_VPMU)", if what a message names came from there: nobody looks for it on the command line then. */
+function originOf(o: MachineOptions, message: string, env: NodeJS.ProcessEnv): string {
+  const blamed = new Set(message.split(' (', 1)[0]!.split(/[\s:=]+/));
+  for (const option of MACHINE_OPTIONS) {
+    if (!('env' in option)) continue;
+    const words = env[option.env]?.split(/\s+/).filter(Boolean) ?? [];
+    const used = new Set<unknown>([o[option.name]].flat());
+    const named = (word: string): boolean => used.has(word) && blamed.has(word.split('=', 1)[0]!);
+    if (words.some(named)) return ` (from ${option.env})`;
+  }
+  return '';
 }
 
 /** The workload that the words behind the options name. */

@@ -74,8 +74,9 @@ export class StatPrinter {
 
   /** What was counted since the reading before. */
   interval(evlist: readonly Evsel[], reading: Reading): void {
-    const limit = this.#o['interval-count'];
-    if (limit !== undefined && this.#printed >= limit) return;
+    // --interval-count 0 is no limit.
+    const limit = this.#o['interval-count'] || Infinity;
+    if (this.#printed >= limit) return;
     const rows = this.#rows(evlist, reading);
     const stamp = intervalStamp(reading.time);
     const metricOnly = this.#metricOnly;

@@ -6,6 +6,7 @@ export function parseFreq(text: string): number | 'max' {
   if (text === 'max') return 'max';
   const freq = /^\d+$/.test(text) ? Number(text) : 0;
   if (freq === 0) throw new UsageError('frequency and count are zero, aborting', '', 234);
+  if (!Number.isSafeInteger(freq)) throw new UsageError(`-F ${text}: too large a number`);
   return freq;
 }
 
@@ -40,3 +41,16 @@ export const parseSeparator = (text: string): string => (text === String.raw`\t`
 /** A comma list of words. */
 export const parseWords = (text: string | undefined): readonly string[] | undefined =>
   text?.split(',').filter((word) => word !== '');
+
+/** A comma list of whole numbers up to `most`; `name` is the option's, `usage` its help. */
+export function parseNumbers(
+  text: string | undefined,
+  most: number,
+  name: string,
+  usage: string,
+): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  const words = text.split(',');
+  if (words.every((word) => /^\d+$/.test(word) && Number(word) <= most)) return words.map(Number);
+  throw new UsageError(`--${name} '${text}': must be whole numbers up to ${most}, joined by commas\n`, usage);
+}

@@ -8,6 +8,7 @@ import { VcpuRefused } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
+import { strerror } from '../perfdata/errors.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 
 export type { MachineSpec } from '../machine/spec.ts';
@@ -59,8 +60,8 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
-  } catch {
-    throw new SetUpError(`cannot read the machine file ${path}`);
+  } catch (error) {
+    throw new SetUpError(`cannot read the machine file ${path}: ${strerror(error)}`);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

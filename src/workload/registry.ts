@@ -87,7 +87,7 @@ async function find(name: string): Promise<string> {
   if (names.includes(bare) && (bare === name || !(await firstBytes(name)))) return join(WORKLOADS, `${bare}.yaml`);
   if (await isDirectory(name)) throw failed(name, 'is a directory, not a workload');
   throw failed(
-    name,
+    name === '' ? "''" : name,
     `there is no such workload${didYouMean(bare, names)}; \`gperf list workload\` shows the built-in ones`,
   );
 }
