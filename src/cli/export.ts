@@ -30,13 +30,14 @@ export class Exports {
 
   /**
    * Paths (undefined: not asked for) with what their text will be; `inputs` are words that may be files the command reads.
-   * Throws InputError, and UsageError for two exports of one path and for an export over an input.
+   * Throws InputError, and UsageError for an empty path, for two exports of one and for an export over an input.
    */
   constructor(wanted: readonly (readonly [path: string | undefined, text: () => string])[], inputs: readonly string[]) {
     const read = new Set(inputs.flatMap(identity));
     for (const [path, text] of wanted) {
       if (path === undefined) continue;
       try {
+        if (path === '') throw new UsageError("an export needs the name of a file, not ''");
         if (this.#files.some((other) => place(other.path) === place(path)))
           throw new UsageError(`${path} cannot hold two exports`);
         if (identity(path).some((file) => read.has(file)))

@@ -30,6 +30,8 @@ export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
   if (o.workers !== undefined && o.workers !== 'auto' && !/^[1-9]\d*$/.test(o.workers))
     throw new UsageError(`--workers ${o.workers}: must be a number above 0, or auto`);
   if (o.vcpus !== undefined && o.vcpus !== 1) throw new UsageError(`--vcpus ${o.vcpus}: gperf simulates one CPU`);
+  for (const name of ['machine', 'vpmu'] as const)
+    if (o[name] === '') throw new UsageError(`--${name} '': must be one that 'gperf list ${name}' shows`);
   const nameless = o.set.find((word) => word === '' || word.startsWith('='));
   if (nameless !== undefined)
     throw new UsageError(`--set '${nameless}': must be KEY=VALUE; 'gperf list spec' shows the keys`);

@@ -49,7 +49,7 @@ export class PerfDataIoError extends Error {
 
   constructor(doing: string, path: string, cause: unknown) {
     const reason = strerror(cause);
-    super(`failed to ${doing} ${path}: ${reason}`, { cause });
+    super(`failed to ${doing} ${path || "''"}: ${reason}`, { cause });
     this.name = 'PerfDataIoError';
     this.path = path;
     this.code = errnoOf(cause) ?? '';

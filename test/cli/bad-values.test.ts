@@ -31,6 +31,11 @@ describe('odd values', function () {
       129,
       /^cannot read the machine file none\.yaml: No such file or directory\n$/,
     ],
+    [['stat', '--machine', '', 'true'], 129, /^--machine '': must be one that 'gperf list machine' shows\n$/],
+    [['bench', '--vpmu', 'v2,', 'true'], 129, /^--vpmu '': must be one that 'gperf list vpmu' shows\n$/],
+    [['truth', '--export-csv', '', 'true'], 129, /^an export needs the name of a file, not ''\n$/],
+    [['record', '-o', '', 'true'], 255, /^failed to open '': No such file or directory\n$/],
+    [['report', '-i', ''], 255, /^failed to open '': No such file or directory\n$/],
     [['stat', ''], 255, /^'': there is no such workload/],
     [
       ['report', '-i', 'r.data', '-w', 'a,b'],
