@@ -22,7 +22,7 @@ describe('gperf record', function () {
 
   it('looks through the samples for times and build ids where perf does', async () => {
     const plain = await header('');
-    expect(plain.times).to.match(/^0\.0[1-9]\d* 0\.0[1-9]\d*$/);
+    expect(plain.times).to.match(/^0\.00[1-9]\d* 0\.00[1-9]\d*$/);
     expect(plain.counted).to.equal(true);
     for (const option of ['--timestamp-boundary', '--no-timestamp-boundary', '-N'])
       expect(await header(option), option).to.deep.equal(plain);
