@@ -143,8 +143,9 @@ const COSTS: Readonly<Record<KernelFunction, number>> = {
   release_ds_buffers: 1000,
   // Means, besides their callees, of what is drawn (kvmDraws): half of the letter's table (1), 25,000 and 30,000, which are the
   // longest of a run like all of its table (2). There the longest disable, of four such stops and a fixed one, is the
-  // 2,000,000 of the fixed one alone. Commit a6da0d77e98e ("KVM: x86/vPMU: Reuse perf_event ...") has 104,923 for a mean PMI of a
-  // multiplexed recording: 19,000 for the pair if five counters are live, 37,000 if three are; here it is 27,500.
+  // 2,000,000 of the fixed one alone. For comparison: commit a6da0d77e98e ("KVM: x86/vPMU: Reuse perf_event ...") has a mean PMI
+  // of a multiplexed recording fall from 104,923 to 48,393, on a machine it does not name; the letter's six events at -F 1000
+  // with host.watchdog=on make that 136,000 and 42,000 here.
   perf_event_create_kernel_counter: 8000,
   perf_event_release_kernel: 14200,
   perf_event_read_value: 200,
