@@ -2,8 +2,10 @@
  * What a counter estimates against what the workload really retired: the table that `gperf stat --truth` puts behind
  * perf's block. An estimate is what perf prints: the count scaled for the time the event was not on a counter.
  *
- * Not modelled: the truth of ring 0. A counter without :u counts the kernel as well, which the last line says.
+ * Not modelled: the truth of ring 0. A counter without :u counts the kernel as well, and a clock what passes after an interrupt
+ * before the program goes on, which lines below the table say.
  */
+import { PERF_COUNT_HW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import type { StatResult } from '../uapi/results.ts';
 import { statRows } from './stat-rows.ts';
 import { fixed } from './table.ts';
@@ -14,6 +16,9 @@ export interface StatTruthOptions {
   /** Retired in user space, parallel to the event list; undefined: there is no truth of it. */
   readonly truth: readonly (number | undefined)[];
 }
+
+const CLOCKS: readonly number[] = [PERF_COUNT_HW.CPU_CYCLES, PERF_COUNT_HW.BUS_CYCLES, PERF_COUNT_HW.REF_CPU_CYCLES];
+const isClock = ({ type, config }: PerfEventAttr): boolean => type === PERF_TYPE.HARDWARE && CLOCKS.includes(config);
 
 const WIDTH = 18;
 const ERROR_WIDTH = 16;
@@ -31,14 +36,23 @@ export function statTruthText({ evlist, runs }: StatResult, { workload, truth }:
       return line(estimate, exact === undefined ? '-' : fixed(exact, 0), error, `  ${evsel.name}`);
     },
   );
-  const kernelToo = evlist.some(({ attr }, i) => truth[i] !== undefined && attr.exclude_kernel !== true);
+  const known = evlist.filter((_, i) => truth[i] !== undefined).map(({ attr }) => attr);
+  const notes = [
+    ...(known.some(({ exclude_kernel }) => exclude_kernel !== true)
+      ? [' A counter without :u counts the kernel as well.']
+      : []),
+    ...(known.some(isClock)
+      ? [" A clock also counts each interrupt's return, until an instruction executes (core.refill)."]
+      : []),
+  ];
   return [
     ` What '${workload}' retired in user space, beside what was counted:`,
     '',
     line('estimate', 'truth', 'error', '').trimEnd(),
     ...rows,
     '',
-    ...(kernelToo ? [' A counter without :u counts the kernel as well.', ''] : []),
+    ...notes,
+    ...(notes.length > 0 ? [''] : []),
     '',
   ].join('\n');
 }
