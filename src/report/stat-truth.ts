@@ -17,8 +17,8 @@ export interface StatTruthOptions {
   readonly truth: readonly (number | undefined)[];
 }
 
-const CLOCKS: readonly number[] = [PERF_COUNT_HW.CPU_CYCLES, PERF_COUNT_HW.BUS_CYCLES, PERF_COUNT_HW.REF_CPU_CYCLES];
-const isClock = ({ type, config }: PerfEventAttr): boolean => type === PERF_TYPE.HARDWARE && CLOCKS.includes(config);
+const CLOCKS = new Set<number>([PERF_COUNT_HW.CPU_CYCLES, PERF_COUNT_HW.BUS_CYCLES, PERF_COUNT_HW.REF_CPU_CYCLES]);
+const isClock = ({ type, config }: PerfEventAttr): boolean => type === PERF_TYPE.HARDWARE && CLOCKS.has(config);
 
 const WIDTH = 18;
 const ERROR_WIDTH = 16;

@@ -41,4 +41,14 @@ describe('counts beside the truth', () => {
     expect(text).to.match(/<not counted> +900 +- {2}branches$/m);
     expect(text).to.include('A counter without :u counts the kernel as well.');
   });
+
+  it('says what clocks count besides work', () => {
+    const said = (event: string): string =>
+      statTruthText(
+        { evlist: parseEventList([event], 'stat'), runs: [run([900, 9, 9])] },
+        { workload: './w', truth: [900] },
+      );
+    expect(said('cycles:u')).to.match(/A clock also counts each interrupt's return, .*\(core\.refill\)\.\n\n$/);
+    expect(said('instructions:u')).to.not.include('clock');
+  });
 });
