@@ -5,7 +5,8 @@
  * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns and arms
  * the counter again before the program has run a hundred instructions.
  */
-import type { Machine } from '../machine/machine.ts';
+import { side, type Machine } from '../machine/machine.ts';
+import type { MachineSpec } from '../machine/spec.ts';
 import type { Task } from '../kernel/task.ts';
 import { eventVector, CYCLES } from '../arch/events.ts';
 import { cycles, type Nanos } from '../units.ts';
@@ -72,13 +73,33 @@ export class ProgressWatch {
     const { kernel, spec } = this.#machine;
     const us = (ns: number): string => (ns / 1e3).toFixed(0);
     const { rate } = kernel;
-    const host = spec.values['host.ipi'] === 'cold' ? ', --set host.ipi=warm (host CPUs that are awake)' : '';
+    const percent = kernel.config.perf_cpu_time_max_percent;
+    // perf_sample_event_took() keeps its average only while it lowers the limit by it.
+    const length =
+      percent % 100 === 0
+        ? `How long PMIs take the kernel does not ask (kernel.perf_cpu_time_max_percent=${percent})`
+        : `Serving a PMI takes the kernel ${us(rate.averagePmi)} us on average by its own clock`;
     return (
       `The run is live-locked: in ${(span / 1e9).toFixed(1)} s the workload ran for ${us(moved)} us.\n` +
-      `Serving a PMI takes the kernel ${us(rate.averagePmi)} us on average by its own clock, and a tick is ${us(rate.tick_nsec)} us: ` +
+      `${length}, and a tick is ${us(rate.tick_nsec)} us: ` +
       `the next tick is due before the last interrupt is done and re-arms the counter (limit: ${rate.max_samples_per_tick} a tick).\n` +
-      `What would change it: --vpmu v2 (no event is made anew), --set host.watchdog=on (no event is the host's first or last)${host}, ` +
-      `a longer tick (--set guest.hz=100), or a fixed period (-c).`
+      `What would change it: ${[...remedies(spec, percent), 'a longer period (-c)'].join(', or ')}.`
     );
   }
+}
+
+/** Settings under which the run would get on; what is so already, or means nothing where perf runs, is left out. */
+function remedies(spec: MachineSpec, percent: number): string[] {
+  const { values: v, vpmu } = spec;
+  const of = side(spec);
+  const told: string[] = [];
+  if (vpmu === 'legacy') told.push('--vpmu v2 (no event is made anew)');
+  if (vpmu === 'legacy' && !v['host.watchdog'])
+    told.push("--set host.watchdog=on (no event is the host's first or last)");
+  if (vpmu === 'legacy' && v['host.ipi'] === 'cold') told.push('--set host.ipi=warm (host CPUs that are awake)');
+  if (percent % 100 === 0)
+    told.push(`--set ${of}.cpu_time_max_percent=25 (the kernel lowers the limit by how long PMIs take)`);
+  // Without that the limit is one a second, and a longer tick allows so many more.
+  else if (v[`${of}.hz`] > 100) told.push(`a longer tick (--set ${of}.hz=100)`);
+  return told;
 }

@@ -22,12 +22,12 @@ async function record(vpmu: string, seed: string, ...sets: string[]): Promise<Re
     spec,
     workload: prepareWorkload(await loadWorkload('ftest'), spec, {}),
     evlist: recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true }),
-    cmdline: ['gperf', 'record'],
-    sink: openSink('/dev/null'),
-    cacheDir: undefined,
-    noCache: true,
+    ...quiet(),
   });
 }
+
+/** A recording that leaves nothing. */
+const quiet = () => ({ cmdline: ['gperf', 'record'], sink: openSink('/dev/null'), cacheDir: undefined, noCache: true });
 
 const seeds = (n: number): string[] => Array.from({ length: n }, (_, i) => `letter ${i}`);
 
@@ -70,6 +70,18 @@ describe('the letter', () => {
     const stuck = await record('legacy', 'letter', 'host.ipi=cold').catch((error: unknown) => error);
     expect(stuck).to.be.instanceOf(LiveLock);
     expect((stuck as LiveLock).message).to.match(/live-locked.*us.*\n.*tick is 4000 us.*\n.*host\.watchdog=on/);
+  });
+
+  it('says of a live-locked host what is true there: no average without its rule, and nothing about guests', async () => {
+    const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { period: 1 });
+    const sets = ['host.max_sample_rate=1000000', 'host.cpu_time_max_percent=0'];
+    const spec = await setUpMachine({ vpmu: 'host', seed: 'letter', sets });
+    const workload = prepareWorkload(await loadWorkload('noploop'), spec, { seconds: 0.01 });
+    const stuck = await recordWorkload({ ...quiet(), spec, workload, evlist }).catch((error: unknown) => error);
+    expect(stuck).to.be.instanceOf(LiveLock);
+    const { message } = stuck as LiveLock;
+    expect(message).to.match(/perf_cpu_time_max_percent=0.*\n.*host\.cpu_time_max_percent=25/);
+    expect(message).to.not.match(/guest|vpmu|watchdog|on average|tick \(/);
   });
 
   it('another user of perf on the host makes the legacy PMI cheap: no event is the first or the last', async () => {
