@@ -5,9 +5,11 @@
 import { CYCLES, eventSource, eventVector, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
+import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import { stackKey } from '../profile/stacks.ts';
+import type { Held } from '../stats/shares.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { LOOP, type Image } from '../workload/image.ts';
@@ -63,8 +65,8 @@ export function groundTruth(
       lost: 0,
       throttled: 0,
       weights,
-      // Clocks count what each interrupt's return takes as well: no loop stays in step with them.
-      ...(column === CYCLES && spec.values['core.refill'] > 0 ? {} : steadyLoop(image, column, sum, scale)),
+      ...steadyLoop(image, column, sum, scale),
+      ...(column === CYCLES && { held: heldBy(spec, scale) }),
       ...(stacks && { stacks: stacksOf(chains, column, scale) }),
       origin: originOf(spec, run),
     };
@@ -113,6 +115,17 @@ function steadyLoop({ tables: t }: Image, column: number, total: number, scale: 
       return { loop: (whole * scale) / t.trip[v]! };
   }
   return {};
+}
+
+/**
+ * Clocks count the return of every interrupt as well (core.refill): the program is behind by one after each sample, and by
+ * those of the ticks.
+ */
+function heldBy(spec: MachineSpec, scale: number): Held {
+  const { values: v } = spec;
+  const refill = v['core.refill'];
+  const ticks = v['host.hz'] + (side(spec) === 'guest' ? v['guest.hz'] : 0);
+  return { perSample: refill * scale, perEvent: (refill * ticks) / v['core.clock'] };
 }
 
 interface Chain {

@@ -120,16 +120,16 @@ export function compareProfiles(
   const every = alignRows(operandRuns.flat(), merges);
   const aligned = every.map((row) => ({ ...row, weights: sumsBy(row.weights, operandRuns) }));
   const rows = aligned.length > MOST_ROWS ? poolRare(aligned, profiles, MOST_ROWS) : aligned;
-  const loop = profiles.find(isExact)?.loop;
+  const exact = profiles.find(isExact);
   const shares = profiles.map((profile, i) => {
     const weights = new Map(rows.map((row) => [rowKey(row), row.weights[i]!]));
-    return sharesOf(profile, weights, operandRuns[i]!.length, loop);
+    return sharesOf(profile, weights, operandRuns[i]!.length, exact);
   });
   let at = 0;
   const runShares = operandRuns.map((runs) =>
     runs.map((run) => {
       const column = at++;
-      return sharesOf(run, new Map(every.map((row) => [rowKey(row), row.weights[column]!])), 1, loop);
+      return sharesOf(run, new Map(every.map((row) => [rowKey(row), row.weights[column]!])), 1, exact);
     }),
   );
   const operands = profiles.map((profile, i): ComparedOperand => {
@@ -225,7 +225,7 @@ function sharesOf(
   profile: Profile,
   weights: ReadonlyMap<string, number>,
   seeds: number,
-  loop: number | undefined,
+  exact: Profile | undefined,
 ): Shares {
   const { event, lost, throttled, samples = UNKNOWN, sampling } = profile;
   const periods = sampling?.periods;
@@ -234,7 +234,8 @@ function sharesOf(
     lost,
     throttled,
     fixedPeriod: periods && periods.frequency === undefined ? periods.first : undefined,
-    loop,
+    loop: exact?.loop,
+    held: exact?.held,
     seeds,
   };
   if (isExact(profile)) return { exact: true, weights, circumstances };

@@ -5,6 +5,7 @@
  * type, so one comparison answers both "how far from the truth?" and "which design is nearer?".
  */
 import type { DesignEffect } from '../stats/clustering.ts';
+import type { Held } from '../stats/shares.ts';
 import type { Nanos } from '../units.ts';
 import type { Stacks } from './stacks.ts';
 
@@ -36,6 +37,8 @@ export interface Profile {
   readonly weights: ReadonlyMap<string, number>;
   /** Events in an iteration of the program's main loop, if all are alike; only truth knows. */
   readonly loop?: number;
+  /** Events of a clock that pass without work of the program; only truth knows. */
+  readonly held?: Held;
   /** How the samples were taken; only recordings know. */
   readonly sampling?: Sampling;
   /** Weight by call stack, if asked for; only recordings and folded stacks know. */

@@ -45,7 +45,7 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
   if (shares.exact) return [];
   const warnings: Warning[] = [];
   const { samples, effective, designEffect } = evidence;
-  const { lost = 0, throttled = 0, fixedPeriod, loop, seeds = 1 } = shares.circumstances ?? {};
+  const { lost = 0, throttled = 0, fixedPeriod, loop, held, seeds = 1 } = shares.circumstances ?? {};
   if (effective < needed) warnings.push({ kind: 'TooFewSamples', which, effective, needed });
   if (throttled > 0) warnings.push({ kind: 'Throttled', which, times: throttled });
   if (lost > 0) warnings.push({ kind: 'LostRecords', which, lost, part: lost / (lost + samples) });
@@ -53,7 +53,8 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
   const { rho = 0, rhoError = 0 } = shares.clustering ?? {};
   if (designEffect >= CLUSTERED && rho > 2 * rhoError) warnings.push({ kind: 'Clustered', which, designEffect, rho });
   if (fixedPeriod !== undefined && loop !== undefined) {
-    const places = resonance(fixedPeriod, loop, samples);
+    const stands = held === undefined ? 0 : held.perSample + held.perEvent * fixedPeriod;
+    const places = resonance(fixedPeriod - stands, loop, samples);
     if (places !== undefined) warnings.push({ kind: 'Resonance', which, period: fixedPeriod, loop, places });
   }
   if (seeds === 1) warnings.push({ kind: 'OneSeed', which });

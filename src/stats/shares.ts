@@ -33,6 +33,12 @@ export interface ExactShares {
 
 export type Shares = SampledShares | ExactShares;
 
+/** What a clock counts while the program it is to sample stands still, in events: at each sample, and besides in each event. */
+export interface Held {
+  readonly perSample: number;
+  readonly perEvent: number;
+}
+
 /** Facts about a recording that bear on whether to believe its shares. */
 export interface Circumstances {
   /** Event name with modifiers, as recorded. */
@@ -45,6 +51,8 @@ export interface Circumstances {
   readonly fixedPeriod?: number | undefined;
   /** Length of the program's inner loop in events, where known. */
   readonly loop?: number | undefined;
+  /** Events that pass while the program stands still, where known. */
+  readonly held?: Held | undefined;
   /** Seeds (independent runs) behind the shares; 1 unless said. */
   readonly seeds?: number | undefined;
 }

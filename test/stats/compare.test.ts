@@ -218,6 +218,11 @@ describe('stats: warnings', () => {
       { kind: 'DifferentEvents', events: ['cycles', 'cycles:u'] },
     ]);
     expect(kinds(warned({ fixedPeriod: 1_000_000, loop: 100 }))).to.deep.equal(['Resonance']);
+    const held = { perSample: 33, perEvent: 1e-5 };
+    expect(kinds(warned({ fixedPeriod: 1_000_000, loop: 100, held }))).to.deep.equal([]);
+    expect(kinds(warned({ fixedPeriod: 1_000_000, loop: 100, held: { ...held, perSample: 90 } }))).to.deep.equal([
+      'Resonance',
+    ]);
   });
 
   it('come from the shares', () => {
