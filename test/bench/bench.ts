@@ -2,13 +2,15 @@
  * `npm run bench`: how fast gperf is, as ratios measured in one run, each in processes of its own.
  *
  * - simulated seconds per wall second of `gperf record` on ftest at 4 kHz and at 50 kHz, with microseconds per sample;
- * - the same at 4 kHz in a guest under each vPMU design;
+ * - the same at 4 kHz in a guest under each vPMU design, and in which floors of the house a sample of v2's takes longer than
+ *   one of bare metal's, as V8's profiler sees it;
  * - cost of a stop against the number of iterations of the program, 10^6 to 5*10^10;
  * - peak memory of the recordings;
  * - `gperf --version` against a bare start of node.
  * Minima of several runs (medians for stops, whose sizes take turns), because machines are shared. No test asserts any of it.
  */
 import { spawnSync } from 'node:child_process';
+import { Session } from 'node:inspector/promises';
 
 const MAIN = new URL('../../src/cli/main.js', import.meta.url).pathname;
 const SELF = new URL(import.meta.url).pathname;
@@ -30,8 +32,8 @@ interface Measured {
   readonly rss: number;
 }
 
-/** One recording in this process, measured from inside. */
-async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
+/** ftest under perf record, again and again. */
+async function recorder(freq: number, vpmu: string) {
   const { recordWorkload } = await import('../../src/experiment/record.ts');
   const { prepareWorkload } = await import('../../src/experiment/executable.ts');
   const { setUpMachine } = await import('../../src/experiment/setup.ts');
@@ -43,18 +45,51 @@ async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
   const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});
   const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq });
   const request = { spec, workload, evlist, cmdline: ['gperf'], cacheDir: undefined };
+  return () => recordWorkload({ ...request, sink: openSink('/dev/null') });
+}
+
+/** One recording in this process, measured from inside. */
+async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
+  const record = await recorder(freq, vpmu);
   const walls: number[] = [];
-  let last: Awaited<ReturnType<typeof recordWorkload>> | undefined;
+  let last: Awaited<ReturnType<typeof record>> | undefined;
   let rss = 0;
   for (let i = 0; i < WARM_RUNS; i++) {
     const start = performance.now();
-    last = await recordWorkload({ ...request, sink: openSink('/dev/null') });
+    last = await record();
     walls.push((performance.now() - start) / 1000);
     // Peak memory is what one recording needs; what later ones leave behind is the garbage collector's choice.
     if (i === 0) rss = process.resourceUsage().maxRSS / 1024;
   }
   const { samples, elapsed } = last!;
   return { cold: walls[0]!, warm: Math.min(...walls), samples, simulated: elapsed / 1e9, rss };
+}
+
+/** Floors by the microseconds that a sample at 4 kHz spends in their own code; the rest is the garbage collector's and node's. */
+async function profileRecording(vpmu: string): Promise<Record<string, number>> {
+  const record = await recorder(4000, vpmu);
+  for (let i = 1; i < WARM_RUNS; i++) await record();
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: 200 });
+  await session.post('Profiler.start');
+  let samples = 0;
+  for (let i = 0; i < WARM_RUNS; i++) samples += (await record()).samples;
+  const { profile } = await session.post('Profiler.stop');
+  session.disconnect();
+  const floors = new Map(
+    profile.nodes.map(({ id, callFrame: { url, functionName } }) => [
+      id,
+      /\/dist\/src\/(\w+)\//.exec(url)?.[1] ?? (functionName === '(garbage collector)' ? 'garbage collector' : 'node'),
+    ]),
+  );
+  const spent: Record<string, number> = {};
+  profile.samples!.forEach((id, i) => {
+    const floor = floors.get(id)!;
+    spent[floor] = (spent[floor] ?? 0) + profile.timeDeltas![i]! / samples;
+  });
+  return spent;
 }
 
 /**
@@ -126,6 +161,12 @@ function main(): void {
         `(${samples} samples), peak memory ${least((m) => m.rss).toFixed(0)} MB`,
     );
   }
+  const [bare, guest] = ['host', 'v2'].map((vpmu) => child('profile', vpmu) as Record<string, number>);
+  const dearer = Object.keys({ ...bare, ...guest })
+    .map((floor) => [floor, (guest![floor] ?? 0) - (bare![floor] ?? 0)] as const)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([floor, us]) => `${floor} ${us < 0 ? '' : '+'}${us.toFixed(1)}`);
+  console.log(`a sample under v2 beside one on bare metal, us by floor: ${dearer.join(', ')}`);
   const costs = child('stops') as number[];
   SIZES.forEach((n, i) => {
     const ratio = (costs[i]! / costs[2]!).toFixed(2);
@@ -140,5 +181,6 @@ function main(): void {
 
 const [what, argument, vpmu = 'host'] = process.argv.slice(2);
 if (what === 'record') console.log(JSON.stringify(await measureRecording(Number(argument), vpmu)));
+else if (what === 'profile') console.log(JSON.stringify(await profileRecording(argument!)));
 else if (what === 'stops') console.log(JSON.stringify(await measureStops()));
 else main();
