@@ -16,7 +16,7 @@
  * sampling period of a few cycles, the first of a recording or one that collapsed, samples one address again and again.
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
- * Not modelled: what SYSRET takes in ring 3 (some 40 cycles), frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
+ * Not modelled: what SYSRET takes in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
  *
  * Over 300 lines: time and the delivery of interrupts are one, and nobody else may move either.
  */
@@ -222,8 +222,8 @@ export class Core implements Cpu {
         this.#refill = this.#syscall ? (0 as Cycles) : this.#spec.refill;
       }
       if (this.#refill > 0) {
+        // Nothing is in flight yet that could hold a PMI back.
         this.#fillPipeline(plan, until);
-        if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
         continue;
       }
       if (code !== this.#armedCode || plan.columns !== this.#armedColumns) this.#arm(code, plan);

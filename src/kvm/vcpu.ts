@@ -131,19 +131,24 @@ export class Vcpu implements Cpu, Software, TaskBody {
 
   // --- a thread of the host ------------------------------------------------------------------------------------------
 
-  /** KVM_RUN until the host wants the core, the guest halts, or the time is over. */
+  /**
+   * KVM_RUN until the host wants the core or the guest halts. That the caller's time is over is no exit: the next call goes on
+   * where this one stopped.
+   */
   run(_cpu: Cpu, until: Cycles): void {
     this.#until = until;
-    this.#enterAt(this.#preempted);
-    this.#reset?.();
-    this.#reset = undefined;
-    // What came meanwhile goes in with the entry: a guest that halted need not halt once more to see it.
-    const preempted = this.#preempted;
-    this.#preempted = undefined;
-    this.#inject(preempted);
+    if (!this.#inGuest) {
+      this.#enterAt(this.#preempted);
+      this.#reset?.();
+      this.#reset = undefined;
+      // What came meanwhile goes in with the entry: a guest that halted need not halt once more to see it.
+      const preempted = this.#preempted;
+      this.#preempted = undefined;
+      this.#inject(preempted);
+    }
     this.#guest.run(until, () => this.wanted);
     // A guest that halted is out already.
-    if (this.#inGuest) this.#leave('EXTERNAL_INTERRUPT');
+    if (this.#inGuest && this.wanted) this.#leave('EXTERNAL_INTERRUPT');
   }
 
   // --- Software: the core's interrupts while the guest runs -----------------------------------------------------------

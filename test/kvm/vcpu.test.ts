@@ -61,6 +61,15 @@ describe('kvm/vcpu', () => {
         expect(b.vcpu.exits.total).to.equal(a.vcpu.exits.total);
       });
 
+      it('makes the same of it in slices of any length: the end of one is no exit', () => {
+        const [whole, sliced] = [sampled(design, 60), sampled(design, 0)];
+        const end = whole.host.cyclesOf(60 * MS);
+        while (sliced.core.now() < end) sliced.host.run(cycles(Math.min(end, sliced.core.now() + 123_457)));
+        expect(sliced.guest.served).to.deep.equal(whole.guest.served);
+        expect(sliced.core.now()).to.equal(whole.core.now());
+        expect(sliced.vcpu.exits.total).to.equal(whole.vcpu.exits.total);
+      });
+
       it("waits for its host's grace period, whatever its own timers do meanwhile", () => {
         let took = 0;
         const first = new Guest(design, function* (tool) {
