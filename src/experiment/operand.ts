@@ -9,8 +9,8 @@ import { openPerfData, type Session } from '../perfdata/reader.ts';
 import { readProfiles } from '../profile/build.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { FoldedParser } from '../profile/folded.ts';
-import { type Granularity, type Profile, totalWeight } from '../profile/profile.ts';
-import { ReportTextParser, TextError } from '../profile/report-text.ts';
+import { type Granularity, parseProfileKey, type Profile, profileKey, totalWeight } from '../profile/profile.ts';
+import { NOT_SHOWN, ReportTextParser, TextError } from '../profile/report-text.ts';
 import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { describedBy } from './spec-text.ts';
 
@@ -83,7 +83,8 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
       if (report.found) {
         if (by === 'callchain' || by === 'instruction')
           throw new TextError(`${input.path} is a table of functions: it cannot be compared by ${by}`);
-        return withWeight(report.profiles(label), input.path);
+        const profiles = report.profiles(label);
+        return withWeight(by === 'dso' ? profiles.map((profile) => byFile(profile, input.path)) : profiles, input.path);
       }
       if (!folded.found)
         throw new TextError(
@@ -94,6 +95,20 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
       return withWeight([folded.profile(label)], input.path);
     },
   };
+}
+
+/** A table of functions as one of files; what it does not show stays a row of its own. Throws TextError. */
+function byFile(profile: Profile, path: string): Profile {
+  const rows = [...profile.weights].map(([key, weight]) => ({ place: parseProfileKey(key), weight }));
+  if (!rows.some(({ place: { dso } }) => dso !== ''))
+    throw new TextError(`${path} names no files: it cannot be compared by dso`);
+  const weights = new Map<string, number>();
+  for (const { place, weight } of rows) {
+    const { comm, dso, symbol } = place;
+    const key = profileKey({ comm, dso, symbol: symbol === NOT_SHOWN ? symbol : '' });
+    weights.set(key, (weights.get(key) ?? 0) + weight);
+  }
+  return { ...profile, weights };
 }
 
 /** Profiles of which there is something to compare. */

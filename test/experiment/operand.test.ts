@@ -34,6 +34,23 @@ describe('operands', () => {
   const dir = scratch();
   after(() => dir.remove());
 
+  it('a table of functions is one of files by dso, and one that names no files cannot be', () => {
+    const [host] = read('fixtures/compare/rfc-host.txt', 'dso');
+    const files = [...host!.weights].map(([key, weight]) => {
+      const { dso, symbol } = parseProfileKey(key);
+      return [dso, symbol, Number(weight.toFixed(2))];
+    });
+    expect(files.slice(0, 2)).to.deep.equal([
+      ['ftest', '', 80.56],
+      ['libc-2.17.so', '', 19.44],
+    ]);
+    writeFileSync(
+      dir.file('sym.txt'),
+      '# Overhead  Symbol\n# ........  ......\n    90.00%  [.] f\n    10.00%  [.] g\n',
+    );
+    expect(() => read(dir.file('sym.txt'), 'dso')).to.throw(TextError, 'sym.txt names no files');
+  });
+
   describe('of real perf', () => {
     before(function () {
       this.timeout(120_000);
