@@ -186,7 +186,11 @@ class Parser {
 }
 
 const fixed = (value: number, unit: string): string =>
-  unit === '' ? String(Number(value.toPrecision(3))) : `${Number((100 * value).toPrecision(3))}${unit}`;
+  value === Infinity
+    ? 'boundless'
+    : unit === ''
+      ? String(Number(value.toPrecision(3)))
+      : `${Number((100 * value).toPrecision(3))}${unit}`;
 
 /** The condition on one metric. */
 function holds(

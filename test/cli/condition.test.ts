@@ -48,6 +48,16 @@ describe('conditions of --fail-if', () => {
       expect(holds(text)).to.equal(expected);
     });
 
+  it('print no infinite number: what no shift detects, what noise makes none of', () => {
+    const few = compareProfiles([[profile('a', 50, 3)], [profile('b', 60, 3)]]);
+    expect(parseCondition('detects > 1%')(few)).to.deep.equal(['detects(b, a) is boundless, which is > 1%']);
+    const exact = compareProfiles([[profile('a', 50, Infinity)], [profile('b', 60, Infinity)]]);
+    expect(parseCondition('ratio > 2 or v > 1')(exact)).to.deep.equal([
+      'ratio(b, a) is boundless, which is > 2',
+      'v(b, a) is boundless, which is > 1',
+    ]);
+  });
+
   it('say why they hold', () => {
     expect(parseCondition('tvd > 2% or lost > 0')(compared)).to.deep.equal([
       'tvd(b, a) is 10%, which is > 2%',
