@@ -104,8 +104,9 @@ const ANYTHING: Interval = { low: 0, high: 1 };
 
 /** A row as the statistics name it. */
 export const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${name}\0${dso}`;
-/** The function of such a name. */
+/** The function of such a name, and its file. */
 export const rowName = (key: string): string => key.slice(0, key.indexOf('\0'));
+export const rowFile = (key: string): string => key.slice(key.indexOf('\0') + 1);
 
 /**
  * Compares profiles of one event, each given as its runs: one, or as many as there are seeds. Throws RangeError if one has no

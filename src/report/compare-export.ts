@@ -9,6 +9,7 @@ import {
   type ComparedPair,
   type ComparedProfiles,
   type Nearness,
+  rowFile,
   rowName,
 } from '../profile/compare.ts';
 import { distrusts, nearnessSentence, verdictSentence } from './verdict.ts';
@@ -106,10 +107,7 @@ function nearnessJson(compared: ComparedProfiles, nearness: Nearness): object {
   };
 }
 
-const place = (key: string): { symbol: string; dso: string } => ({
-  symbol: rowName(key),
-  dso: key.slice(key.indexOf('\0') + 1),
-});
+const place = (key: string): { symbol: string; dso: string } => ({ symbol: rowName(key), dso: rowFile(key) });
 
 const cell = (value: string | number | boolean | undefined): string => {
   const text = value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? '' : String(value);

@@ -1,13 +1,13 @@
 /**
  * A comparison as text: verdicts first, then one table, then the figures behind it and the reasons not to trust them.
  */
-import { type ComparedProfiles, type ComparedRow, rowName } from '../profile/compare.ts';
+import type { ComparedProfiles, ComparedRow } from '../profile/compare.ts';
 import { OTHER } from '../profile/rows.ts';
 import type { BiasNoise } from '../stats/replicates.ts';
 import { ALPHA } from '../stats/verdict.ts';
 import { type RuledColumn, ruledLines, ruledMarkdown } from './ruled-table.ts';
 import { fixed } from './table.ts';
-import { distrusts, figure, points, probability, signed, verdictSentences } from './verdict.ts';
+import { distrusts, figure, points, probability, rowNamer, signed, verdictSentences } from './verdict.ts';
 
 export interface CompareTextOptions {
   /** -q: the verdicts only. */
@@ -180,7 +180,8 @@ export function splitColumns(compared: ComparedProfiles): RuledColumn[] {
   });
   const biased = ({ symbols }: BiasNoise): string => {
     const certain = symbols.filter(({ holm }) => holm < ALPHA);
-    const named = certain.slice(0, NAMED).map(({ symbol, bias }) => `${rowName(symbol)} (${signed(bias)})`);
+    const nameOf = rowNamer(symbols);
+    const named = certain.slice(0, NAMED).map(({ symbol, bias }) => `${nameOf(symbol)} (${signed(bias)})`);
     if (certain.length === 0) return 'none for certain';
     return named.join(', ') + (certain.length > NAMED ? `, ${certain.length - NAMED} more` : '');
   };

@@ -1,5 +1,12 @@
 /** Verdicts, and reasons to distrust them, as sentences: the same in text, web page and exports. */
-import { type ComparedPair, type ComparedProfiles, type Nearness, type Note, rowName } from '../profile/compare.ts';
+import {
+  type ComparedPair,
+  type ComparedProfiles,
+  type Nearness,
+  type Note,
+  rowFile,
+  rowName,
+} from '../profile/compare.ts';
 import type { Driver } from '../stats/verdict.ts';
 import { reason, REMEDY } from '../stats/warnings.ts';
 import { fixed } from './table.ts';
@@ -36,7 +43,15 @@ function detection({ verdict: { minimumDetectableShift }, symbols }: ComparedPai
 /** Drivers that a sentence names. */
 const NAMED = 2;
 
-const driver = ({ symbol, delta }: Pick<Driver, 'symbol' | 'delta'>): string => `${rowName(symbol)} (${signed(delta)})`;
+/** How sentences call rows: by name, and by file as well where several of them have the name. */
+export function rowNamer(rows: readonly { readonly symbol: string }[]): (key: string) => string {
+  const often = new Map<string, number>();
+  for (const { symbol } of rows) often.set(rowName(symbol), (often.get(rowName(symbol)) ?? 0) + 1);
+  return (key) => {
+    const [name, file] = [rowName(key), rowFile(key)];
+    return (often.get(name) ?? 0) > 1 && file !== '' ? `${name} of ${file}` : name;
+  };
+}
 
 /** One sentence on one pair. */
 export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparison, tested }: ComparedPair): string {
@@ -45,6 +60,9 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
   if (!tested)
     return `${first} and ${second} are ${points(tvd)} pp apart; without the number of samples nobody knows whether that is noise.`;
   const detects = detection(comparison);
+  const nameOf = rowNamer(comparison.symbols);
+  const driver = ({ symbol, delta }: Pick<Driver, 'symbol' | 'delta'>): string =>
+    `${nameOf(symbol)} (${signed(delta)})`;
   // One row alone is no test.
   const chance = comparison.test.df > 0 ? ` (${equation(p)})` : '';
   const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)}${chance}`;
@@ -66,8 +84,8 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
     merge === undefined
       ? ''
       : merge.restores
-        ? ` Counting ${merge.symbols.map(rowName).join(' and ')} as one restores agreement: ${left}.`
-        : ` Counting ${merge.symbols.map(rowName).join(' and ')} as one does not restore agreement: ${left}.`;
+        ? ` Counting ${merge.symbols.map(nameOf).join(' and ')} as one restores agreement: ${left}.`
+        : ` Counting ${merge.symbols.map(nameOf).join(' and ')} as one does not restore agreement: ${left}.`;
   return `${first} and ${second} are ${what}; ${detects}.${merged}`;
 }
 
