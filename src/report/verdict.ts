@@ -43,13 +43,22 @@ function detection({ verdict: { minimumDetectableShift }, symbols }: ComparedPai
 /** Drivers that a sentence names. */
 const NAMED = 2;
 
+/** Letters of a name that a sentence has room for: of a longer one (templates, call chains) both ends tell. */
+const LONGEST_NAME = 80;
+function brief(name: string): string {
+  const letters = Array.from(new Intl.Segmenter('en').segment(name), ({ segment }) => segment);
+  if (letters.length <= LONGEST_NAME) return name;
+  const end = (LONGEST_NAME - 4) / 2;
+  return `${letters.slice(0, end).join('')} .. ${letters.slice(-end).join('')}`;
+}
+
 /** How sentences call rows: by name, and by file as well where several of them have the name. */
 export function rowNamer(rows: readonly { readonly symbol: string }[]): (key: string) => string {
   const often = new Map<string, number>();
   for (const { symbol } of rows) often.set(rowName(symbol), (often.get(rowName(symbol)) ?? 0) + 1);
   return (key) => {
     const [name, file] = [rowName(key), rowFile(key)];
-    return (often.get(name) ?? 0) > 1 && file !== '' ? `${name} of ${file}` : name;
+    return (often.get(name) ?? 0) > 1 && file !== '' ? `${brief(name)} of ${file}` : brief(name);
   };
 }
 

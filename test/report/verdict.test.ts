@@ -28,4 +28,13 @@ describe('verdicts as sentences', () => {
     const [plain] = verdictSentences(compareProfiles([[before], [profile('c', { 'old f': 40, 'libc.so h': 60 })]]));
     expect(plain).to.include('driven by h (+20.00) and ');
   });
+
+  it('leave out the middle of a name that is as long as a paragraph', () => {
+    const long = `std::map<${'int,'.repeat(100)}>::find`;
+    const [sentence] = verdictSentences(
+      compareProfiles([[profile('a', { [`x ${long}`]: 50, 'x g': 50 })], [profile('b', { 'x g': 100 })]]),
+    );
+    expect(sentence).to.match(/ std::map<(int,)+i?n? \.\. (nt|t|int|,)[int,]*>::find \(-50\.00\)/);
+    expect(sentence!.length).to.be.below(500);
+  });
 });
