@@ -171,6 +171,9 @@ export function compareProfiles(
   };
 }
 
+/** What sums of shares are off by: profiles without a function in common are 1 apart, or 1 and the last binary digit. */
+const ROUNDING = 1e-12;
+
 function nearnessOf(
   reference: number,
   pairs: readonly ComparedPair[],
@@ -182,7 +185,7 @@ function nearnessOf(
   const sides = held.map((i) => shares[i]!);
   return compareDistances(sides, shares[reference]!, { random }).map(({ first, second, ...difference }) => {
     const [a, b] = [held[first]!, held[second]!];
-    const nearer = difference.low > 0 ? b : difference.high < 0 ? a : undefined;
+    const nearer = difference.low > ROUNDING ? b : difference.high < -ROUNDING ? a : undefined;
     return Object.assign(difference, { a, b, reference, nearer });
   });
 }

@@ -107,7 +107,10 @@ export function nearnessSentence({ operands }: ComparedProfiles, nearness: Nearn
   const [least, most] = value > 0 ? [low, high] : [-high, -low];
   const interval = `95 % interval ${signed(least)} to ${signed(most)}`;
   const by = points(Math.abs(value));
-  if (nearness.nearer !== undefined) return `${closer} is nearer to ${to} than ${other}, by ${by} pp (${interval}).`;
+  if (nearness.nearer !== undefined) {
+    const margin = by === points(0) ? 'less than 0.01' : by;
+    return `${closer} is nearer to ${to} than ${other}, by ${margin} pp (${interval}).`;
+  }
   const looks = by === points(0) ? 'they look equally near' : `${closer} looks nearer by ${by} pp`;
   return `Neither ${closer} nor ${other} is nearer to ${to} for certain: ${looks} (${interval}).`;
 }

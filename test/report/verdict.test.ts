@@ -37,4 +37,21 @@ describe('verdicts as sentences', () => {
     expect(sentence).to.match(/ std::map<(int,)+i?n? \.\. (nt|t|int|,)[int,]*>::find \(-50\.00\)/);
     expect(sentence!.length).to.be.below(500);
   });
+
+  it('are not certain of what is rounded off, and say so of what they round off themselves', () => {
+    const exact = (label: string, rows: Record<string, number>): Profile => profile(label, rows, Infinity);
+    const nearness = (...others: Profile[]): string[] =>
+      verdictSentences(
+        compareProfiles([[exact('to', { 'x f': 1 })], ...others.map((other) => [other])], { chance: () => () => 0.5 }),
+      ).slice(others.length);
+    // Tenths and thirds do not add up to 1 alike.
+    const tenths = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`y f${i}`, 0.1]));
+    const sevenths = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`z f${i}`, 1]));
+    expect(nearness(exact('a', tenths), exact('b', sevenths))).to.deep.equal([
+      'Neither b nor a is nearer to to for certain: they look equally near (95 % interval +0.00 to +0.00).',
+    ]);
+    expect(nearness(exact('a', { 'x f': 99_999, 'y g': 1 }), exact('b', { 'x f': 99_998, 'y g': 2 }))).to.deep.equal([
+      'a is nearer to to than b, by less than 0.01 pp (95 % interval +0.00 to +0.00).',
+    ]);
+  });
 });
