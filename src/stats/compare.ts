@@ -148,7 +148,9 @@ function bestMerge(
         shares[i]! + shares[j]!,
       ];
       const [mp, mq] = [merged(p), merged(q)];
-      const { p: pValue, chiSquare } = testOf(mp, mq, n1, n2);
+      const { p: pValue, chiSquare, df } = testOf(mp, mq, n1, n2);
+      // One row that holds everything agrees with itself, whatever went into it.
+      if (df === 0) continue;
       if (best !== undefined && (pValue < best.p || (pValue === best.p && chiSquare >= best.chiSquare))) continue;
       const tvd = totalVariation(mp, mq);
       // What the test no longer finds because few rows are left to it may still be all of the weight.

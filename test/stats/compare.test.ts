@@ -184,6 +184,16 @@ describe('stats: verdicts', () => {
     expect(verdict.merge!.restores).to.equal(false);
   });
 
+  it('do not say that two rows which are everything agree once they are one', () => {
+    const [a, b] = [
+      [600, 400],
+      [400, 600],
+    ].map((counts) => ({ weights: new Map(counts.map((n, i) => [`f${i}`, n] as const)), samples: 1000 }));
+    const { verdict } = compareShares(a!, b!);
+    expect(verdict.kind).to.equal('materially-different');
+    expect(verdict.merge).to.equal(undefined);
+  });
+
   it('of a million samples: real and small, driven by the shifted pair, which merging restores', () => {
     const shares = sharesOf(HOST);
     const n = 1_000_000;
