@@ -72,6 +72,12 @@ function unshared(which: Which, side: Side, other: Side): Warning[] {
   return share >= UNSHARED ? [{ kind: 'UnsharedSymbols', which, symbols, share }] : [];
 }
 
+/** What one side lacks was never sampled there; only what both lack may be one thing under two names. */
+function renamed(a: Side, b: Side): Warning[] {
+  const [ofA, ofB] = [unshared('a', a, b), unshared('b', b, a)];
+  return ofA.length > 0 && ofB.length > 0 ? [...ofA, ...ofB] : [];
+}
+
 /** Reasons in order of side; lambda is the non-centrality that is found, shape that of the hardest shift (power.ts). */
 export function distrust(a: Side, b: Side, lambda: number, shape: number): Warning[] {
   const needed = samplesToDetect(lambda, shape, SHIFT, a.shares.exact || b.shares.exact ? 'truth' : 'profile');
@@ -80,8 +86,7 @@ export function distrust(a: Side, b: Side, lambda: number, shape: number): Warni
   return [
     ...ofSide('a', a, needed),
     ...ofSide('b', b, needed),
-    ...unshared('a', a, b),
-    ...unshared('b', b, a),
+    ...renamed(a, b),
     ...(first !== undefined && second !== undefined && first !== second
       ? [{ kind: 'DifferentEvents', events: [first, second] } as const]
       : []),

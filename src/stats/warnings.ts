@@ -29,7 +29,7 @@ export type Warning =
   | { readonly kind: 'OneSeed'; readonly which: Which }
   | { readonly kind: 'FewSeeds'; readonly which: Which; readonly seeds: number; readonly advised: number }
   | { readonly kind: 'DifferentEvents'; readonly events: readonly [string, string] }
-  /** Weight of symbols that only one side knows: usually names, not time, differ. */
+  /** Weight of symbols that only one side knows, while the other has such as well: usually names, not time, differ. */
   | { readonly kind: 'UnsharedSymbols'; readonly which: Which; readonly symbols: number; readonly share: number };
 
 export type WarningKind = Warning['kind'];

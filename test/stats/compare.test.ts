@@ -244,6 +244,10 @@ describe('stats: warnings', () => {
       'UnsharedSymbols',
       'UnsharedSymbols',
     ]);
+    // A function that only one side ever sampled has no other name there.
+    const without = weightsOf(HOST.map((x, i) => (i === 0 ? 0 : x)));
+    const lacking = { weights: without, samples: total(HOST), circumstances: { seeds: 5 } };
+    expect(kinds(compareShares(side(HOST, { seeds: 5 }), lacking).warnings)).to.deep.equal([]);
     const unequal = {
       ...side(HOST, { seeds: 5 }),
       moments: { sum: 100, sumOfSquares: 2 },
