@@ -179,7 +179,8 @@ export class Session {
   /** The bytes of a section, as many as the file has. */
   private section({ offset, size }: FileSection, what: string): Uint8Array {
     const end = this.input.size;
-    if (offset + size > end) this.damage ??= { what: `its ${what} end at ${offset + size}`, offset: end };
+    if (offset + size > end)
+      this.damage ??= { what: `its ${what} would end at 0x${(offset + size).toString(16)}`, offset: end };
     return this.input.read(Math.max(0, Math.min(size, end - offset)), offset);
   }
 
@@ -360,7 +361,14 @@ export class Session {
       );
     if (this.header?.data.size === 0)
       return truncated(stream.place, "its data size field is 0; was 'perf record' properly terminated?");
-    if (fault) return truncated(fault.offset, this.header ? 'its data goes on' : 'a record goes on');
+    const { data } = this.header ?? {};
+    // All of the data is there: what passes its end is wrong itself.
+    if (fault && data && data.offset + data.size <= this.input.size)
+      return this.corrupt(
+        fault.offset,
+        `a record passes the end of the data at 0x${(data.offset + data.size).toString(16)}`,
+      );
+    if (fault) return truncated(fault.offset, data ? 'its data goes on' : 'a record goes on');
     return this.damage && truncated(this.damage.offset, this.damage.what);
   }
 }
