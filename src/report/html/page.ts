@@ -92,10 +92,19 @@ ${all.map(
 )}</section>
 `;
 
+/** Options stay in one piece: a line may end behind any hyphen. */
+const unbroken = (text: string): Markup[] =>
+  text
+    .split(/(--?[a-z][\w-]*)/i)
+    .map((part, i) => (i % 2 === 0 ? markup`${part}` : markup`<span class="option">${part}</span>`));
+
 const cautions = (all: readonly Caution[]): Markup => markup`<section class="cautions">
 <h2>Before you believe it</h2>
 <ul>${all.map(
-  ({ reasons, remedy }) => markup`<li>${reasons.join('; ')} <span class="remedy">${remedy}</span></li>
+  ({
+    reasons,
+    remedy,
+  }) => markup`<li>${reasons.map((why, i) => markup`${i > 0 && markup`<br>`}${why}`)} <span class="remedy">${unbroken(remedy)}</span></li>
 `,
 )}</ul>
 </section>

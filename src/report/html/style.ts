@@ -51,6 +51,7 @@ button:hover{background:var(--raised)}
 .cautions li{overflow-wrap:anywhere}
 .remedy{color:var(--quiet)}
 .remedy::before{content:"→ "}
+.option{white-space:nowrap}
 .table{margin-bottom:2.4rem}
 
 .scroll{overflow-x:auto;max-width:100%;background:linear-gradient(to right,var(--paper) 30%,transparent) 0 0/2.5rem 100% no-repeat local,linear-gradient(to left,var(--paper) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,linear-gradient(to right,var(--rule),transparent) 0 0/.7rem 100% no-repeat scroll,linear-gradient(to left,var(--rule),transparent) 100% 0/.7rem 100% no-repeat scroll}
@@ -106,7 +107,7 @@ ${HUES.map((name) => `.swatch.${name}{background:var(--${name})}rect.${name},cir
 .values{text-align:left;color:var(--ink)}
 .axis{font-size:.74rem;color:var(--quiet)}
 .unit{font-family:var(--mono);font-size:.72rem;line-height:18px;text-align:right;color:var(--quiet);white-space:nowrap}
-.axis .unit{padding-right:1.6rem}
+.axis .unit{padding-right:1.6rem;justify-self:end}
 .axis text,.track text{text-anchor:middle}
 text.first{text-anchor:start}
 text.last{text-anchor:end}
@@ -160,7 +161,7 @@ header{grid-template-columns:1fr}
 .long .group{grid-template-columns:5rem 1fr 4.4rem}
 .labels,.long .values{font-size:.68rem}
 .track{grid-template-columns:5.2rem 1fr;gap:0 .45rem}
-.axis .unit{grid-column:1/-1;text-align:left}
+.axis .unit{grid-column:1/-1;text-align:left;justify-self:start}
 .axis .plot{grid-column:2}
 .axis .group>span:last-child{display:none}
 .finding p{font-size:1.1rem}

@@ -55,6 +55,21 @@ describe('html page in chromium', function () {
         const [paper, ...inks] = (await page.evaluate(colours)) as string[];
         for (const ink of inks) expect(contrast(paper!, ink)).to.be.at.least(4.5);
         expect(contrast(paper!, 'rgb(0, 0, 0)') < 2).to.equal(dark);
+        // The name of an axis lies beside or above its first value, however long the event's is.
+        const overlapping = `[...document.querySelectorAll('.bars .axis')].filter((axis) => {
+          const [unit, zero] = [axis.querySelector('.unit'), axis.querySelector('text')];
+          unit.textContent = '% of L1-icache-load-misses:u';
+          const name = document.createRange();
+          name.selectNodeContents(unit);
+          const [n, z] = [name.getBoundingClientRect(), zero.getBoundingClientRect()];
+          return n.right > z.left && n.bottom > z.top && n.top < z.bottom;
+        }).length`;
+        expect(await page.evaluate(overlapping)).to.equal(0);
+        expect(await page.evaluate(`document.querySelectorAll('.bars .axis .unit').length`)).to.be.above(0);
+        // An option is not torn apart at its hyphens.
+        const torn = `[...document.querySelectorAll('.option')].filter((e) => e.getClientRects().length > 1).length`;
+        expect(await page.evaluate(torn)).to.equal(0);
+        expect(await page.evaluate(`document.querySelectorAll('.remedy .option').length`)).to.be.above(0);
         expect(page.requests).to.deep.equal([url]);
         expect(page.complaints).to.deep.equal([]);
       });
