@@ -15,6 +15,9 @@
  * certain. So the weight of symbols of which a profile would have fewer than five samples is drawn as all profiles together
  * have it, and the sign of one of them is beyond doubt only if chance cannot have made it (homogeneity.ts).
  *
+ * What one profile never saw and the other did may be common to both all the same, and no resample would draw it: the lower end
+ * gives way by as much of it as may be missed. Without that, profiles that share half a percent are covered in 81 %.
+ *
  * Of two distances to one reference, noise raises that of the profile with fewer samples more, and a percentile interval of
  * their difference blames it for that: of two perfect profiles of 22,550 and 5,198 samples it finds one nearer to truth one
  * time in three. Here the one distance is taken to be raised by the most that it may have been and the other by what its own
@@ -23,7 +26,7 @@
  *
  * Not modelled: the variation between runs; with several seeds, see replicates.ts.
  */
-import { lnFactorial, log, probit } from '../sim/math.ts';
+import { exp, lnFactorial, log, probit } from '../sim/math.ts';
 import { totalVariation } from './distance.ts';
 import { isImpossible, RARE } from './homogeneity.ts';
 import type { Interval } from './intervals.ts';
@@ -162,6 +165,16 @@ function quantile(sorted: readonly number[], q: number): number {
   return low + (high - low) * (at - below);
 }
 
+/**
+ * How much of the other's weight, on symbols that a profile never saw, it may have itself: of weight w all n samples miss with
+ * probability (1 - w)^n.
+ */
+function unseenBy({ shares, n }: Profile, other: Profile, alpha: number): number {
+  if (n === Infinity) return 0;
+  const weight = other.shares.reduce((sum, share, i) => sum + (shares[i] === 0 ? share : 0), 0);
+  return Math.min(weight, 1 - exp(log(alpha) / n));
+}
+
 /** Interval of the total variation distance between profiles with aligned shares p, q of n1, n2 effective samples. */
 export function totalVariationInterval(
   p: readonly number[],
@@ -179,9 +192,11 @@ export function totalVariationInterval(
   const { most } = errorsOf(a, b);
   const all = together([a, b]);
   const [ofA, ofB] = [noiseOf(a, all, resampling.random), noiseOf(b, all, resampling.random)];
+  // What was never drawn has no noise among resamples.
+  const unseen = Math.max(unseenBy(a, b, alpha / 2), unseenBy(b, a, alpha / 2));
   const raised = Array.from({ length: resamplesOf([a, b], resampling) }, () => most(differences(ofA(), ofB())));
   return {
-    low: Math.max(0, value - quantile(ascending(raised), 1 - alpha / 2)),
+    low: Math.max(0, value - quantile(ascending(raised), 1 - alpha / 2) - unseen),
     high: Math.min(1, value - (probit(alpha / 2) * Math.sqrt(1 / n1 + 1 / n2)) / 2),
   };
 }

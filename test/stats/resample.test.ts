@@ -87,6 +87,24 @@ describe('stats: resampling', () => {
     }
   });
 
+  it('covers the distance of profiles that share so little that hardly a sample shows it', () => {
+    const next = random('little');
+    for (const [p, q, n] of [
+      [[0.66, 0.335, 0.005, 0, 0], [0, 0, 0.005, 0.66, 0.335], 300],
+      [[0.66, 0.3, 0.04, 0, 0], [0, 0, 0.04, 0.66, 0.3], 30],
+      [[0.5, 0.496, 0.002, 0.002], [0.002, 0.002, 0.5, 0.496], 500],
+    ] as const) {
+      let covered = 0;
+      for (let i = 0; i < 300; i++) {
+        const [a, b] = [resampleShares(p, n, next), resampleShares(q, n, next)];
+        const { low, high } = totalVariationInterval(a, b, n, n, { random: next, resamples: 200 });
+        const distance = totalVariation(p, q);
+        if (low <= distance && distance <= high) covered++;
+      }
+      expect(covered / 300, `${n}`).to.be.above(0.93);
+    }
+  });
+
   it('takes less time a symbol where there are many', () => {
     let drawn = 0;
     const next = random('counted');
