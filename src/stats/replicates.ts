@@ -15,8 +15,12 @@ import { alignShares, evidenceOf, type Shares } from './shares.ts';
 import { holm } from './symbols.ts';
 import { studentTwoSided } from './special.ts';
 
-/** Least error of a mean share, in samples: a symbol no run saw is not known to be absent. */
+/**
+ * Least error of a mean share, in samples of one run and of all runs together: a symbol no run saw is not known to be absent,
+ * but it is the less likely to be there the more runs have not seen it (of three expected samples, none comes in 5 %).
+ */
 const HALF = 0.5;
+const THREE = 3;
 
 export interface SymbolBias {
   readonly symbol: string;
@@ -65,7 +69,7 @@ export function splitBiasNoise(runs: readonly Shares[], reference: Shares | read
     const differences = runs.map((_, r) => shares[r]![i]! - shares[seeds + r]![i]!);
     const bias = differences.reduce((total, d) => total + d, 0) / seeds;
     const variance = differences.reduce((total, d) => total + (d - bias) * (d - bias), 0) / (seeds - 1);
-    const error = Math.max(Math.sqrt(variance / seeds), HALF * s2);
+    const error = Math.max(Math.sqrt(variance / seeds), Math.min(HALF, THREE / seeds) * s2);
     const m = shares.reduce((total, run) => total + run[i]!, 0) / shares.length;
     const away = differences.reduce((total, d) => total + Math.abs(d - bias), 0) / seeds;
     const p = error > 0 ? studentTwoSided(bias / error, seeds - 1) : bias === 0 ? 1 : 0;

@@ -62,6 +62,16 @@ describe('stats: bias and noise', () => {
     expect(split.symbols.find((row) => row.symbol === 'rare')!.p).to.be.above(0.5);
   });
 
+  it('is certain of what fifty runs of hardly a sample each have in common, and of no more', () => {
+    const many = runs([0.9, 0.1], 50, 2, 'hardly');
+    const half: ExactShares = { exact: true, weights: weightsOf([0.5, 0.5]) };
+    expect(splitBiasNoise(many, half).symbols.map(({ holm }) => holm < 0.001)).to.deep.equal([true, true]);
+    // A symbol that none of a hundred samples hit, though one was to be expected.
+    const rare: ExactShares = { exact: true, weights: new Map([...weightsOf([0.891, 0.099]), ['rare', 0.01]]) };
+    const { symbols } = splitBiasNoise(many, rare);
+    expect(symbols.find(({ symbol }) => symbol === 'rare')!.p).to.be.above(0.2);
+  });
+
   it('asks for two runs, and for as many on either side', () => {
     const one = runs(HOST, 1, 100, 'one');
     expect(() => splitBiasNoise(one, truth)).to.throw(RangeError, 'two are the least');
