@@ -3,7 +3,8 @@ import type { BenchDesign, BenchFigure, BenchReport } from '../uapi/results.ts';
 import { ACCOUNTS, benchGaps, benchGrids, benchNotes } from './bench.ts';
 import { whole } from './grid.ts';
 import type { Bars, Estimate, Page, Subject } from './html/model.ts';
-import { gridTable, listed } from './page-parts.ts';
+import { gridTable } from './page-parts.ts';
+import { listed } from './table.ts';
 
 export function benchPage(report: BenchReport, made: Pick<Page, 'command' | 'generator' | 'reproduce'>): Page {
   const { command, seeds, designs } = report;

@@ -2,15 +2,24 @@
  * A comparison as a page: the sentences and figures of the text, drawn as well. What is computed here is where things stand
  * beside each other; every number comes from the comparison and is worded as the text words it.
  */
-import type { ComparedPair, ComparedProfiles, ComparedRow, Nearness } from '../profile/compare.ts';
+import type { ComparedPair, ComparedProfiles, ComparedRow } from '../profile/compare.ts';
 import { stackDepth } from '../profile/stacks.ts';
 import { isMaterial } from '../stats/verdict.ts';
 import { operandColumns, pairColumns, rowText, splitColumns, TITLES } from './compare.ts';
 import type { Bars, Cell, Column, Estimate, Finding, Page, Section, Table } from './html/model.ts';
-import { listed, ruledTable, subjectOf } from './page-parts.ts';
+import { ruledTable, subjectOf } from './page-parts.ts';
+import { listed } from './table.ts';
 import { flameFigures } from './page-stacks.ts';
 import { timeFigures } from './page-time.ts';
-import { distrusts, figure, nearnessSentence, points, signed, verdictSentence } from './verdict.ts';
+import {
+  distrusts,
+  figure,
+  nearnessFindings,
+  type NearnessFinding,
+  points,
+  signed,
+  verdictSentence,
+} from './verdict.ts';
 
 export interface ComparePageOptions {
   readonly command: string;
@@ -32,7 +41,7 @@ export function comparePage(all: readonly ComparedProfiles[], { workload, ...opt
     title: `${workload === undefined ? '' : `${workload}: `}${listed(labels)} compared`,
     findings: all.flatMap((compared) => [
       ...compared.pairs.map((pair) => findingOf(compared, pair, several)),
-      ...compared.nearness.map((nearness) => nearnessOf(compared, nearness, several)),
+      ...nearnessFindings(compared).map((found) => nearnessOf(compared, found, several)),
     ]),
     cautions: uniqueCautions(all.flatMap(distrusts)),
     sections: all.flatMap((compared) => {
@@ -57,18 +66,13 @@ function findingOf(compared: ComparedProfiles, pair: ComparedPair, several: bool
   };
 }
 
-function nearnessOf(compared: ComparedProfiles, nearness: Nearness, several: boolean): Finding {
-  const [a, b, to] = [nearness.a, nearness.b, nearness.reference].map((i) => compared.operands[i]!.label);
-  const { nearer } = nearness;
+function nearnessOf({ event }: ComparedProfiles, found: NearnessFinding, several: boolean): Finding {
+  const { about, word, certain, sentence } = found;
   return {
-    about: `${several ? `${compared.event}: ` : ''}${a} or ${b}, beside ${to}`,
-    ...(nearer === undefined
-      ? { tone: 'same', word: 'neither nearer' }
-      : {
-          tone: isMaterial(Math.abs(nearness.value), 0) ? 'material' : 'small',
-          word: `${compared.operands[nearer]!.label} nearer`,
-        }),
-    sentence: nearnessSentence(compared, nearness),
+    about: `${several ? `${event}: ` : ''}${about}`,
+    tone: certain === undefined ? 'same' : isMaterial(certain, 0) ? 'material' : 'small',
+    word,
+    sentence,
   };
 }
 

@@ -64,10 +64,6 @@ export function gridTable({ title, columns, left = [], rows }: Grid, heads: read
   };
 }
 
-/** "host, legacy and v2". */
-export const listed = (words: readonly string[]): string =>
-  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
-
 /** A profile as it is drawn: in the colour of its design, if its name tells that. */
 export const subjectOf = ({ label, profile: { origin } }: Pick<ComparedOperand, 'label' | 'profile'>): Subject =>
   origin === undefined ? { label } : { label, design: label.includes(origin.vpmu) ? origin.vpmu : label };

@@ -38,3 +38,7 @@ export const paddedHex = (address: number, digits: number): string =>
 
 /** Cut or filled to exactly `width`. */
 export const cell = (text: string, width: number): string => text.slice(0, width).padEnd(width);
+
+/** "host, legacy and v2". */
+export const listed = (words: readonly string[]): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;

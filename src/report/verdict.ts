@@ -9,7 +9,7 @@ import {
 } from '../profile/compare.ts';
 import type { Driver } from '../stats/verdict.ts';
 import { reason, REMEDY } from '../stats/warnings.ts';
-import { fixed } from './table.ts';
+import { fixed, listed } from './table.ts';
 
 /** A share in percentage points. */
 export const points = (share: number): string => fixed(100 * share, 2);
@@ -115,10 +115,67 @@ export function nearnessSentence({ operands }: ComparedProfiles, nearness: Nearn
   return `Neither ${closer} nor ${other} is nearer to ${to} for certain: ${looks} (${interval}).`;
 }
 
+/** What there is to say of the distances of profiles from one reference. */
+export interface NearnessFinding {
+  readonly about: string;
+  /** The outcome in a word or two. */
+  readonly word: string;
+  /** The largest difference that is certain, if one is. */
+  readonly certain: number | undefined;
+  readonly sentence: string;
+}
+
+/** A finding for each reference: which of two profiles is nearer to it, or the order of more. */
+export const nearnessFindings = (compared: ComparedProfiles): NearnessFinding[] =>
+  [...new Set(compared.nearness.map(({ reference }) => reference))].map((reference) => {
+    const held = compared.pairs.filter(({ b, tested }) => b === reference && tested);
+    const known = compared.nearness.filter((one) => one.reference === reference);
+    return held.length === 2 ? nearerOf(compared, known[0]!) : orderOf(compared, reference, held, known);
+  });
+
+function nearerOf(compared: ComparedProfiles, nearness: Nearness): NearnessFinding {
+  const label = (operand: number): string => compared.operands[operand]!.label;
+  const { a, b, reference, nearer, value } = nearness;
+  return {
+    about: `${label(a)} or ${label(b)}, beside ${label(reference)}`,
+    word: nearer === undefined ? 'neither nearer' : `${label(nearer)} nearer`,
+    certain: nearer === undefined ? undefined : Math.abs(value),
+    sentence: nearnessSentence(compared, nearness),
+  };
+}
+
+function orderOf(
+  { operands }: ComparedProfiles,
+  reference: number,
+  held: readonly ComparedPair[],
+  known: readonly Nearness[],
+): NearnessFinding {
+  const label = (operand: number): string => operands[operand]!.label;
+  const order = held.toSorted((x, y) => x.comparison.verdict.tvd - y.comparison.verdict.tvd);
+  const certain = known.filter(({ nearer }) => nearer !== undefined);
+  const isNearer = (near: number, far: number): boolean =>
+    certain.some(({ nearer, a, b }) => nearer === near && far !== near && (far === a || far === b));
+  const distances = order.map(({ a, comparison }) => `${label(a)} ${points(comparison.verdict.tvd)}`).join(', ');
+  const sure = order.flatMap(({ a: far }) => {
+    const near = order.filter(({ a }) => isNearer(a, far)).map(({ a }) => label(a));
+    return near.length === 0 ? [] : [`${listed(near)} ${near.length > 1 ? 'are' : 'is'} nearer than ${label(far)}`];
+  });
+  const [first, ...others] = order.map(({ a }) => a);
+  const word = others.every((far) => isNearer(first!, far)) ? `${label(first!)} nearest` : 'partly in order';
+  return {
+    about: `${listed(held.map(({ a }) => label(a)))}, beside ${label(reference)}`,
+    word: sure.length === 0 ? 'none nearer' : word,
+    certain: sure.length === 0 ? undefined : Math.max(...certain.map(({ value }) => Math.abs(value))),
+    sentence:
+      `By their distance from ${label(reference)}, in pp: ${distances}; ` +
+      (sure.length === 0 ? 'nothing of that order is certain.' : `certain is that ${sure.join(', and that ')}.`),
+  };
+}
+
 /** The sentences that come first: on every pair, then on which is nearer to what. */
 export const verdictSentences = (compared: ComparedProfiles): string[] => [
   ...compared.pairs.map((pair) => verdictSentence(compared, pair)),
-  ...compared.nearness.map((nearness) => nearnessSentence(compared, nearness)),
+  ...nearnessFindings(compared).map(({ sentence }) => sentence),
 ];
 
 /** Reasons not to believe a comparison that share a remedy. */

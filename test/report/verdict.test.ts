@@ -1,5 +1,6 @@
 /** Sentences of a comparison: true, and no two rows by one name. */
 import { expect } from 'chai';
+import { resamplingChance } from '../../src/experiment/chance.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { type Profile, profileKey } from '../../src/profile/profile.ts';
 import { verdictSentences } from '../../src/report/verdict.ts';
@@ -53,5 +54,20 @@ describe('verdicts as sentences', () => {
     expect(nearness(exact('a', { 'x f': 99_999, 'y g': 1 }), exact('b', { 'x f': 99_998, 'y g': 2 }))).to.deep.equal([
       'a is nearer to to than b, by less than 0.01 pp (95 % interval +0.00 to +0.00).',
     ]);
+  });
+
+  it('put three profiles and more in order by their distance, and say what of it is certain', () => {
+    const to = profile('truth', { 'x f': 50, 'x g': 50 }, Infinity);
+    const others = (samples: number): Profile[] => [
+      profile('near', { 'x f': 51, 'x g': 49 }, samples),
+      profile('far', { 'x f': 70, 'x g': 30 }, samples),
+      profile('beside', { 'x f': 51.1, 'x g': 48.9 }, samples),
+    ];
+    const ranked = (...held: Profile[]): string =>
+      verdictSentences(compareProfiles([[to], ...held.map((one) => [one])], { chance: resamplingChance })).at(-1)!;
+    expect(ranked(...others(10_000))).to.equal(
+      'By their distance from truth, in pp: near 1.00, beside 1.10, far 20.00; certain is that near and beside are nearer than far.',
+    );
+    expect(ranked(...others(10))).to.match(/; nothing of that order is certain\.$/);
   });
 });
