@@ -153,8 +153,10 @@ export class Session {
       const ids = this.section({ offset: attrs.u64(), size: attrs.u64() }, 'event ids');
       this.events.add(attr, ids);
     }
-    if (this.evlist.length === 0)
-      throw new PerfDataFormatError(this.path, `${this.path} is truncated: it has no events`, header.attrs.offset);
+    if (this.evlist.length === 0) {
+      const { damage } = this;
+      throw damage ? this.truncated(damage.offset, damage.what) : this.corrupt(header.attrs.offset, 'it has no events');
+    }
     this.readFeatures(header);
     this.refuseAnother(header);
     return header;
@@ -213,7 +215,7 @@ export class Session {
       if (!PRELUDE.has(stream.type)) break;
       this.absorb(stream);
     }
-    if (this.evlist.length === 0) throw new PerfDataFormatError(this.path, `${this.path} has no events`, stream.place);
+    if (this.evlist.length === 0) throw this.faultOf(stream) ?? this.corrupt(stream.place, 'it has no events');
     this.useFeatures();
   }
 
@@ -239,9 +241,17 @@ export class Session {
   }
 
   private corrupt(offset: number, what: string): PerfDataFormatError {
+    return this.broken('corrupt', offset, what);
+  }
+
+  private truncated(offset: number, what: string): PerfDataFormatError {
+    return this.broken('truncated', offset, what);
+  }
+
+  private broken(how: string, offset: number, what: string): PerfDataFormatError {
     return new PerfDataFormatError(
       this.path,
-      `${this.path} is corrupt at offset 0x${offset.toString(16)}: ${what}`,
+      `${this.path} is ${how} at offset 0x${offset.toString(16)}: ${what}`,
       offset,
     );
   }
@@ -353,14 +363,8 @@ export class Session {
     const { fault } = stream;
     if (fault?.what === ANOTHER) return this.several(fault.offset);
     if (fault && fault.what !== 'truncated') return this.corrupt(fault.offset, fault.what);
-    const truncated = (offset: number, why: string): PerfDataFormatError =>
-      new PerfDataFormatError(
-        this.path,
-        `${this.path} is truncated at offset 0x${offset.toString(16)}: ${why}`,
-        offset,
-      );
     if (this.header?.data.size === 0)
-      return truncated(stream.place, "its data size field is 0; was 'perf record' properly terminated?");
+      return this.truncated(stream.place, "its data size field is 0; was 'perf record' properly terminated?");
     const { data } = this.header ?? {};
     // All of the data is there: what passes its end is wrong itself.
     if (fault && data && data.offset + data.size <= this.input.size)
@@ -368,7 +372,7 @@ export class Session {
         fault.offset,
         `a record passes the end of the data at 0x${(data.offset + data.size).toString(16)}`,
       );
-    if (fault) return truncated(fault.offset, data ? 'its data goes on' : 'a record goes on');
-    return this.damage && truncated(this.damage.offset, this.damage.what);
+    if (fault) return this.truncated(fault.offset, data ? 'its data goes on' : 'a record goes on');
+    return this.damage && this.truncated(this.damage.offset, this.damage.what);
   }
 }

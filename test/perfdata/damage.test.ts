@@ -144,6 +144,16 @@ describe('damaged recordings', () => {
     );
   });
 
+  it('without an event: where the events should be', () => {
+    const none = Buffer.from(FILE.bytes);
+    none.writeBigUInt64LE(0n, 32); // perf_file_header.attrs.size
+    expect(read(none).error!.message).to.match(/x is corrupt at offset 0x[\da-f]+: it has no events$/);
+    expect(read(FILE.bytes.subarray(0, 104)).error!.message).to.match(
+      /x is truncated at offset 0x68: its attrs would end at 0x[\da-f]+$/,
+    );
+    expect(read(PIPE.bytes.subarray(0, 16)).error!.message).to.match(/x is corrupt at offset 0x10: it has no events$/);
+  });
+
   it('two put together: where the second begins, file or pipe', () => {
     for (const [first, before] of [
       [FILE, 0],
