@@ -22,7 +22,7 @@ import { goodman, wilson, type Interval } from './intervals.ts';
 import { leastShift, minimumDetectableShift, nonCentrality, shiftBetween } from './power.ts';
 import { rankAgreement, topAgreement, type RankAgreement } from './ranks.ts';
 import { distanceDifferences, totalVariationInterval, type DistanceDifference, type Resampling } from './resample.ts';
-import { alignShares, evidenceOf, normalised, pooled, type Evidence, type ExactShares, type Shares } from './shares.ts';
+import { alignShares, evidenceOf, pooled, type Evidence, type Shares } from './shares.ts';
 import { holm, proportionAgainst, twoProportions, type SymbolTest } from './symbols.ts';
 import { ALPHA, driversOf, isMaterial, verdictKind, type Driver, type Merge, type Verdict } from './verdict.ts';
 import type { Warning } from './warnings.ts';
@@ -41,8 +41,6 @@ export interface ComparedSymbol extends SymbolTest {
   readonly symbol: string;
   readonly a: ShareEstimate;
   readonly b: ShareEstimate;
-  /** Share in options.truth, if that was given. */
-  readonly truth?: number | undefined;
   /** a.share - b.share. */
   readonly delta: number;
   /** p adjusted for all symbols of the table (Holm). */
@@ -92,8 +90,6 @@ export interface Comparison {
 }
 
 export interface CompareOptions {
-  /** Fills the truth column; changes no other figure. */
-  readonly truth?: ExactShares | undefined;
   /** Asks for an interval of the total variation distance. */
   readonly bootstrap?: Resampling | undefined;
 }
@@ -169,7 +165,6 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
   const [n1, n2] = [sideA.effective, sideB.effective];
   const { symbols, shares } = alignShares([a.weights, b.weights]);
   const [p, q] = [shares[0]!, shares[1]!];
-  const truth = options.truth && normalised(options.truth.weights);
   const m = pooled(p, q, n1, n2);
   const s2 = 1 / n1 + 1 / n2;
 
@@ -181,7 +176,6 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
     symbol,
     a: { share: p[i]!, interval: wilsonA[i]!, simultaneous: goodmanA[i]! },
     b: { share: q[i]!, interval: wilsonB[i]!, simultaneous: goodmanB[i]! },
-    truth: truth && (truth.get(symbol) ?? 0),
     delta: p[i]! - q[i]!,
     ...tests[i]!,
     holm: adjusted[i]!,
