@@ -1,6 +1,6 @@
 const { readdirSync } = require('node:fs');
 
-const named = process.argv.slice(2).some((word) => word.endsWith('.test.js'));
+const named = process.argv.some((word, i, words) => word.endsWith('.test.js') && words[i - 1] !== '--ignore');
 
 module.exports = {
   // What there is in test/, unless files are named: dist/ keeps the tests of files that are gone.

@@ -76,7 +76,8 @@ export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparis
   const chance = comparison.test.df > 0 ? ` (${equation(p)})` : '';
   const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)}${chance}`;
   if (kind === 'indistinguishable') {
-    const alone = comparison.symbols.filter(({ differs }) => differs).slice(0, NAMED);
+    const shown = ({ delta }: Pick<Driver, 'delta'>): boolean => points(Math.abs(delta)) !== points(0);
+    const alone = comparison.symbols.filter((symbol) => symbol.differs && shown(symbol)).slice(0, NAMED);
     const yet =
       alone.length === 0
         ? ''

@@ -30,6 +30,16 @@ describe('verdicts as sentences', () => {
     expect(plain).to.include('driven by h (+20.00) and ');
   });
 
+  it('name what differs by itself where all together do not, unless that is rounded off', () => {
+    const sentenceOf = (samples: number, rare: number): string => {
+      const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x f${i}`, samples / 40]));
+      const [a, b] = [profile('a', many, samples), profile('b', { ...many, 'x rare': rare }, samples)];
+      return verdictSentences(compareProfiles([[a], [b]]))[0]!;
+    };
+    expect(sentenceOf(1e5, 16)).to.match(/ \(p = [\d.]+\); yet by itself rare \(\+0\.02\) differs\.$/);
+    expect(sentenceOf(1e6, 20)).to.match(/ \(p = [\d.]+\)\.$/);
+  });
+
   it('leave out the middle of a name that is as long as a paragraph', () => {
     const long = `std::map<${'int,'.repeat(100)}>::find`;
     const [sentence] = verdictSentences(
