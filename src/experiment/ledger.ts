@@ -1,9 +1,9 @@
 /**
  * Where a run's time went: every 64th of a cycle of it on exactly one account.
  *
- * The core books each advance of its clock on a row, by ring-0 function, ring 3 or IRETs to it, of a page, the guest's or that of the
- * kernel that has the core (hw/core.ts). Here the rows are put together: by whose they are and what they are for. A
- * register access in the guest that exits is the exit and KVM's work; one that does not is the guest's.
+ * The core books each advance of its clock on a row, by ring-0 function, ring 3 or IRETs to it, of a page, the guest's or
+ * that of the kernel that has the core (hw/core.ts). Here the rows are put together: by whose they are and what they are for.
+ * A register access in the guest that exits is the exit and KVM's work; one that does not is the guest's.
  *
  * Not modelled: blame. What the host's tick takes is host work whether or not a guest with perf made it dearer, and exits of
  * other guests are exits.

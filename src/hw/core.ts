@@ -16,7 +16,8 @@
  * sampling period of a few cycles, the first of a recording or one that collapsed, samples one address again and again.
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
- * Not modelled: what SYSRET takes in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes, hyperthreads, caches shared with the handler's own code, SMIs.
+ * Not modelled: what SYSRET takes in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes, hyperthreads,
+ * caches shared with the handler's own code, SMIs.
  *
  * Over 300 lines: time and the delivery of interrupts are one, and nobody else may move either.
  */

@@ -12,7 +12,8 @@
  *
  * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0; mediated_pmu_account_event() and
  * perf_create_mediated_pmu(), Linux 7.0.
- * Not modelled: the time of the worker that runs perf_sched_work, contention on pmc_reserve_mutex, and on perf_sched_mutex by other CPUs.
+ * Not modelled: the time of the worker that runs perf_sched_work, contention on pmc_reserve_mutex, and on perf_sched_mutex by
+ * other CPUs.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';

@@ -8,7 +8,7 @@
 /** LVL_SIZE - 1 and LVL_CLK_SHIFT: 64 buckets a level, each level's eight times as wide as those of the one below. */
 const [LVL_LAST, LVL_CLK_SHIFT] = [63, 3];
 
-/** The jiffy in whose tick a timer fires that was set in jiffy `clk` to be due `delta` jiffies later: one bucket late at least. */
+/** In which jiffy's tick a timer fires that was set in jiffy `clk` for `delta` jiffies later: after it, by a bucket at most. */
 export function wheelExpiry(clk: number, delta: number): number {
   let level = 0;
   while (delta >= LVL_LAST * 2 ** (LVL_CLK_SHIFT * level)) level++;

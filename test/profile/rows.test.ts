@@ -1,21 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Profile, profileKey, totalWeight } from '../../src/profile/profile.ts';
+import { type Profile, totalWeight } from '../../src/profile/profile.ts';
 import { alignRows, OTHER, parseMerge, poolRare, unversioned } from '../../src/profile/rows.ts';
+import { madeUpProfile } from './made-up.ts';
 
-const profile = (rows: Record<string, number>, samples: number | undefined = 1000): Profile => ({
-  event: 'cycles',
-  label: 'x',
-  samples,
-  lost: 0,
-  throttled: 0,
-  weights: new Map(
-    Object.entries(rows).map(([name, weight]) => {
-      const [dso = '', symbol = ''] = name.split(' ');
-      return [profileKey({ comm: 'x', dso, symbol }), weight];
-    }),
-  ),
-});
+const profile = (rows: Record<string, number>, samples: number | undefined = 1000): Profile =>
+  madeUpProfile('x', rows, samples);
 const shown = (rows: ReturnType<typeof alignRows>): Record<string, readonly number[]> =>
   Object.fromEntries(rows.map(({ dso, name, weights }) => [`${dso} ${name}`, weights]));
 

@@ -2,22 +2,12 @@
 import { expect } from 'chai';
 import { resamplingChance } from '../../src/experiment/chance.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
-import { type Profile, profileKey } from '../../src/profile/profile.ts';
+import type { Profile } from '../../src/profile/profile.ts';
 import { verdictSentences } from '../../src/report/verdict.ts';
+import { madeUpProfile } from '../profile/made-up.ts';
 
-const profile = (label: string, rows: Record<string, number>, samples = 10_000): Profile => ({
-  event: 'cycles',
-  label,
-  samples,
-  lost: 0,
-  throttled: 0,
-  weights: new Map(
-    Object.entries(rows).map(([name, weight]) => {
-      const [dso = '', symbol = ''] = name.split(' ');
-      return [profileKey({ comm: 'x', dso, symbol }), weight];
-    }),
-  ),
-});
+const profile = (label: string, rows: Record<string, number>, samples = 10_000): Profile =>
+  madeUpProfile(label, rows, samples);
 
 describe('verdicts as sentences', () => {
   it('name the files of functions that share a name, and of those only', () => {

@@ -9,7 +9,8 @@
  * magnitude of published instruction latencies (WRMSR 250-400 cycles, RDMSR about 100, RDPMC 35-40, an interrupt's entry
  * and IRET about 300); [rec] recordings of user cycles that people published: samples 1, 1, 4, 26 and 179 cycles after one
  * another at one address, the instruction behind a SYSCALL (mysqld, 2022); 1, 1, 12 and 466 at one of a loop (Namhyung Kim's
- * "perf record --setup-filter", 2024); 1, 1, 6, 70 and 915 at ld.so's first (node, 2015); [fitted] to an outcome of the letter; [chosen] a value inside a plausible range that nothing pins down.
+ * "perf record --setup-filter", 2024); 1, 1, 6, 70 and 915 at ld.so's first (node, 2015); [fitted] to an outcome of the letter;
+ * [chosen] a value inside a plausible range that nothing pins down.
  */
 import { ARCHITECTURAL_EVENTS, type CoreEvents } from '../../arch/events.ts';
 import { event, fixedEvent, plain, ubit, uevent, type X86Events } from '../../kernel/x86-events.ts';
@@ -92,7 +93,7 @@ export const broadwellEp: MachinePreset = {
     ...LINUX_DEFAULTS,
     'core.clock': 2.8e9, // all-core turbo of a busy socket; sample counts do not depend on it
     'core.tsc': 2.2e9, // [ARK]
-    'core.refill': 200, // [rec] nothing has retired 179 cycles later, and little after 466
+    'core.refill': 200, // [chosen] above the 179 cycles after which nothing has retired in [rec]
     'core.bus': 1e8,
     'pmu.version': 3, // [SDM]
     'pmu.gp': 4, // [SDM]
