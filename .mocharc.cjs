@@ -12,5 +12,6 @@ module.exports = {
   reporter: './test/reporter.cjs',
   'node-option': ['enable-source-maps', 'no-use-osr'],
   'forbid-only': true,
-  timeout: 20000,
+  // A net against hangs, not a measure: no test fails because the machine is busy.
+  timeout: 600_000,
 };

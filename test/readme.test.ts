@@ -33,5 +33,5 @@ describe('README', () => {
     });
     if (process.env['UPDATE'] === '1') writeFileSync('README.md', generated);
     else expect(text).to.equal(generated);
-  }).timeout(60_000);
+  });
 });

@@ -6,7 +6,6 @@ import { place, type Place } from './e2e.ts';
 const BIG = '99999999999999999999';
 
 describe('odd values', function () {
-  this.timeout(60_000);
   let at: Place;
   before(async () => {
     at = place();

@@ -6,7 +6,6 @@ import { pathToFileURL } from 'node:url';
 import { place, type Place } from './e2e.ts';
 
 describe('gperf bench', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => (at = place()));
   after(() => at.remove());

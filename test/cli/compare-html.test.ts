@@ -10,7 +10,6 @@ const LIVE = ['compare', '-g', '-F', '2000', '--vpmu', 'host,legacy'];
 const WORKLOAD = ['noploop', '0.2'];
 
 describe('gperf compare --export-html', function () {
-  this.timeout(60_000);
   let p: Place;
   const read = (name: string): string => readFileSync(join(p.path, name), 'utf8');
   const numbers = (text: string): Page =>

@@ -13,7 +13,6 @@ const [LEGACY, V2, HOST] = ['legacy', 'v2', 'host'].map((name) => resolve(`fixtu
 ];
 
 describe('gperf compare', function () {
-  this.timeout(60_000);
   let p: Place;
   before(async () => {
     p = place();

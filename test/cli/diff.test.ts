@@ -4,7 +4,6 @@ import { perfVersion } from '../perfdata/real-perf.ts';
 import { place, type Place } from './e2e.ts';
 
 describe('gperf diff', function () {
-  this.timeout(60_000);
   let p: Place;
   before(async () => {
     p = place();

@@ -139,7 +139,6 @@ const PROCESS_CASES: readonly Case[] = [
 ];
 
 describe('bad input', function () {
-  this.timeout(60_000);
   let at: Place;
   let there: readonly string[];
   before(async () => {
@@ -270,7 +269,6 @@ describe('bad input', function () {
 });
 
 describe('the build-id cache', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => (at = place()));
   after(() => at.remove());

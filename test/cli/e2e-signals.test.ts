@@ -11,7 +11,6 @@ import { MAIN, place, type Ended, type Place } from './e2e.ts';
 const LONG = 'noploop 70000';
 
 describe('a signal', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => (at = place()));
   after(() => at.remove());
@@ -55,7 +54,6 @@ describe('a signal', function () {
 });
 
 describe('a pipe', function () {
-  this.timeout(60_000);
   let at: Place;
   before(async () => {
     at = place();
@@ -96,7 +94,6 @@ describe('a pipe', function () {
 });
 
 describe('a terminal', function () {
-  this.timeout(60_000);
   let at: Place;
   before(async function () {
     at = place();

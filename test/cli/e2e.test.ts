@@ -7,7 +7,6 @@ import { mkdirSync } from 'node:fs';
 import { place, shortFtest, type Ended, type Place, type RunOptions } from './e2e.ts';
 
 describe('counts and the truth', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => {
     at = place();
@@ -59,7 +58,6 @@ describe('counts and the truth', function () {
 });
 
 describe('the same command', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => {
     at = place();
@@ -150,7 +148,6 @@ describe('the same command', function () {
 });
 
 describe("perf's habits", function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => (at = place()));
   after(() => at.remove());

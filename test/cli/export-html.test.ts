@@ -6,7 +6,6 @@ import type { Page } from '../../src/report/html/model.ts';
 import { place, type Place } from './e2e.ts';
 
 describe('--export-html', function () {
-  this.timeout(60_000);
   let p: Place;
   const read = (name: string): string => readFileSync(join(p.path, name), 'utf8');
   const pageOf = (name: string): Page =>

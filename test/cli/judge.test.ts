@@ -19,7 +19,6 @@ const HOST = ['--vpmu', 'host'];
 const withoutTip = (text: string): string => text.replace(/^# \((?:Tip: .*|Cannot load tips.txt.*)\)$/m, '# (Tip)');
 
 describe('recordings, judged by perf', function () {
-  this.timeout(60_000);
   let at: Place;
   before(function () {
     if (perfVersion !== '6.1') this.skip();
@@ -100,7 +99,6 @@ describe('recordings, judged by perf', function () {
 });
 
 describe('counts, judged by perf', function () {
-  this.timeout(60_000);
   let at: Place;
   before(function () {
     if (perfVersion !== '6.1') this.skip();
@@ -192,7 +190,6 @@ describe('counts, judged by perf', function () {
 
 /** perf's own shell tests, which any perf on the PATH is given; without the lines that need what gperf does not model. */
 describe("perf's tests", function () {
-  this.timeout(60_000);
   const TESTS = '/usr/lib/perf-core/tests/shell';
   let at: Place;
   before(function () {

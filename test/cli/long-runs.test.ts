@@ -3,7 +3,6 @@ import { expect } from 'chai';
 import { place, type Place } from './e2e.ts';
 
 describe('long runs', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => (at = place()));
   after(() => at.remove());

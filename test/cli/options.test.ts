@@ -4,7 +4,6 @@ import { chownSync } from 'node:fs';
 import { place, type Place } from './e2e.ts';
 
 describe('options that would do nothing', function () {
-  this.timeout(60_000);
   let at: Place;
   before(async () => {
     at = place();

@@ -6,7 +6,6 @@ import type { ReproducedFigure, Reproduction } from '../../src/uapi/reproduction
 import { place, type Ended, type Place } from './e2e.ts';
 
 describe('gperf reproduce', function () {
-  this.timeout(120_000);
   let at: Place;
   let ended: Ended;
   let result: Reproduction;

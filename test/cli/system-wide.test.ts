@@ -7,7 +7,6 @@ const SIX = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch
 const TEN = `${SIX},instructions,cache-misses,cache-references,dTLB-loads`;
 
 describe('system-wide', function () {
-  this.timeout(60_000);
   let at: Place;
   before(() => (at = place()));
   after(() => at.remove());

@@ -49,7 +49,6 @@ async function sample(
 }
 
 describe('workloads with known answers', function () {
-  this.timeout(120_000);
   it('latency-biased: a profile of instructions turns into one of time as the skid grows', async () => {
     const errors: number[] = [];
     for (const mean of [0, 5, 20, 200]) {

@@ -60,7 +60,7 @@ describe('one execution', () => {
           ).to.deep.equal(truth);
           for (const { ena, run } of counts) expect(run, `${vpmu}: not multiplexed`).to.equal(ena);
         }
-      }).timeout(30_000);
+      });
 
   it('none: nothing is supported, and the text says so', async () => {
     const counted = await count('none', 'sqrtloop', { seconds: 0.01 });

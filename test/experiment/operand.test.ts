@@ -53,7 +53,6 @@ describe('operands', () => {
 
   describe('of real perf', () => {
     before(function () {
-      this.timeout(120_000);
       if (!canRecord) this.skip();
       writeFileSync(dir.file('p.c'), PROGRAM);
       if (run('gcc', ['-O1', '-fno-omit-frame-pointer', '-o', dir.file('p'), dir.file('p.c')]).status !== 0)

@@ -20,7 +20,6 @@ const WORDS = ['sqrtloop', '0.2'];
 const EVENTS = recordAttrs(parseEventList(['cycles', 'branches'], 'record'), { freq: 997 });
 
 describe('a sampled run', function () {
-  this.timeout(120_000);
   const dir = scratch();
   after(() => dir.remove());
 

@@ -79,5 +79,5 @@ describe('a bare-metal recording against the truth', () => {
       expect(Math.abs(mean(z)) * Math.sqrt(SEEDS), `bias of ${name}`).to.be.below(4);
       expect(mean(z.map((x) => x * x)), `spread of ${name}`).to.be.below(2.2);
     });
-  }).timeout(60_000);
+  });
 });

@@ -34,7 +34,6 @@ function treeWithOneMore(): Place {
 }
 
 describe('a new design', function () {
-  this.timeout(60_000);
   let tree: Place;
   const gperf = (words: string): Promise<Ended> =>
     tree.run(process.execPath, [tree.file('dist/src/cli/main.js'), ...words.split(' ')]);

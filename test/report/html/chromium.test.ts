@@ -22,7 +22,6 @@ function contrast(a: string, b: string): number {
 }
 
 describe('html page in chromium', function () {
-  this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'gperf-page-'));
   const file = join(dir, 'page.html');
   const url = pathToFileURL(file).href;
