@@ -14,14 +14,15 @@ import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import { WorkloadError } from '../workload/fault.ts';
-import { loadWorkload } from '../workload/registry.ts';
+import type { Program } from '../workload/program.ts';
+import { ModuleRefused, loadRecordedWorkload, loadWorkload } from '../workload/registry.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError, blamingInput, eventError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { lex } from './lexer.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
 import { RECORD } from './options/record.ts';
-import { machineOf, withFileErrors } from './simulation.ts';
+import { machineOf, shellWord, withFileErrors } from './simulation.ts';
 import { progress } from './term.ts';
 
 /** What was read of a file, as far as truth needs it. */
@@ -172,7 +173,8 @@ async function truthOf(
     const spec = await machineOf({ ...o, vpmu: undefined });
     const named = others.flatMap((operand) => (typeof operand === 'string' ? [] : operand.map(({ event }) => event)));
     const events = o.event.length > 0 ? o.event : [...new Set(named.filter((event) => event !== ''))];
-    return exact(spec, [name, ...args], () => parseEventList(events.length > 0 ? events : ['cycles'], 'stat'), options);
+    const evlist = (): readonly Evsel[] => parseEventList(events.length > 0 ? events : ['cycles'], 'stat');
+    return exact(spec, await blamingInput(async () => loadWorkload(name, args), [WorkloadError]), evlist, options);
   }
   if (made?.spec === undefined)
     throw new UsageError(
@@ -191,19 +193,31 @@ async function truthOf(
   }, []);
   const [, command, ...words] = env.cmdline ?? [];
   if (command !== 'record') throw new InputError(`${path} does not say what was recorded`);
-  return exact(spec, lex(RECORD, words).rest, () => evlist, options);
+  return exact(spec, await recordedProgram(path, lex(RECORD, words).rest), () => evlist, options);
+}
+
+/** The program that a recording says it is of; no code runs because a recording names it. */
+async function recordedProgram(path: string, words: readonly string[]): Promise<Program> {
+  const [name = '', ...args] = words;
+  try {
+    return await loadRecordedWorkload(name, args);
+  } catch (error) {
+    if (error instanceof WorkloadError) throw new InputError(`${path} is of '${words.join(' ')}': ${error.message}`);
+    if (!(error instanceof ModuleRefused)) throw error;
+    const operand = shellWord(['truth:', ...words].join(' ').replace(' ', ''));
+    throw new InputError(
+      `${path} is of '${words.join(' ')}', and ${error.message}. If you trust it, name it yourself: ${operand}`,
+    );
+  }
 }
 
 async function exact(
   spec: MachineSpec,
-  [name = '', ...args]: readonly string[],
+  program: Program,
   evlist: () => readonly Evsel[],
   options: TruthOptions,
 ): Promise<Profile[]> {
-  const workload = await blamingInput(
-    async () => prepareWorkload(await loadWorkload(name, args), spec, {}),
-    [WorkloadError],
-  );
+  const workload = await blamingInput(() => prepareWorkload(program, spec, {}), [WorkloadError]);
   try {
     const events = evlist();
     const known = events.filter((evsel) => hasTruth(spec, evsel));

@@ -1,15 +1,14 @@
 /**
  * What the command line may ask for: a machine put together from names, files and KEY=VALUE, and the lists of what there is.
  */
-import { readFileSync } from 'node:fs';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
 import { VcpuRefused } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
-import { strerror } from '../perfdata/errors.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { readSource, SourceError } from '../workload/source.ts';
 
 export type { MachineSpec } from '../machine/spec.ts';
 
@@ -59,9 +58,10 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
   const { LineCounter, isMap, isScalar, parseDocument } = await import('yaml');
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = await readSource(path);
   } catch (error) {
-    throw new SetUpError(`cannot read the machine file ${path}: ${strerror(error)}`);
+    if (!(error instanceof SourceError)) throw error;
+    throw new SetUpError(`cannot read the machine file ${path}: ${error.message}`);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

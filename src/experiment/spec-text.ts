@@ -3,7 +3,7 @@
  */
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
-import { changedValues, type MachineSpec } from '../machine/spec.ts';
+import { MACHINES, changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { Origin } from '../profile/profile.ts';
 import { nanos, type Nanos } from '../units.ts';
 import { SEED_CONTRACT } from '../workload/samplers.ts';
@@ -43,6 +43,9 @@ export async function specFromText(text: string): Promise<MachineSpec> {
       `recorded by gperf ${gperf ?? '(unknown)'}, seed contract ${contract ?? '(unknown)'}: gperf ${GPERF_VERSION}, ` +
         `seed contract ${SEED_CONTRACT}, does not repeat its runs`,
     );
+  // A recording holds a preset's name: no file is read because a recording names it.
+  if (machine !== undefined && !MACHINES.some(({ name }) => name === machine))
+    throw new SetUpError(`recorded on a machine that is not known: '${machine}'`);
   return setUpMachine({ machine, vpmu, seed, sets: Object.entries(values).map(([key, value]) => `${key}=${value}`) });
 }
 

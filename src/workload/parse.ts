@@ -6,7 +6,6 @@
  * One file, and long: reading and complaining go hand in hand.
  * Not modelled: YAML tags and merge keys; anchors and aliases work.
  */
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Document, LineCounter, Node as YamlNode } from 'yaml';
 import type { ZodType } from 'zod';
@@ -15,6 +14,7 @@ import { checkProgram } from './check.ts';
 import { didYouMean, WorkloadError } from './fault.ts';
 import type { WorkloadFault } from './fault.ts';
 import { OPS, scopeOf } from './program.ts';
+import { readSource, SourceError } from './source.ts';
 import type {
   Branch,
   DsoSpec,
@@ -173,9 +173,10 @@ class Parser {
     this.included.add(path);
     let text: string;
     try {
-      text = await readFile(path, 'utf8');
-    } catch {
-      this.report(at, undefined, `cannot read the included file ${path}`);
+      text = await readSource(path);
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      this.report(at, undefined, `cannot read the included file ${path}: ${error.message}`);
       return undefined;
     }
     return this.file(path, text);

@@ -1,14 +1,16 @@
 /**
  * Finding a workload: a built-in name, a file, or a module; and giving it its arguments.
  *
+ * A module is code, and runs with the rights of whoever runs gperf: only a path that the person typed leads to one.
  * Not modelled: executables. gperf simulates programs that are described to it, it cannot run one.
  */
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
 import { parseText } from './parse.ts';
 import type { Param, Program } from './program.ts';
+import { readBeginning, readSource, SourceError } from './source.ts';
 
 /** The workloads that come with gperf: beside dist/ in a checkout as in a package. */
 const WORKLOADS = fileURLToPath(new URL('../../../workloads/', import.meta.url));
@@ -41,19 +43,15 @@ export async function listWorkloads(): Promise<WorkloadListing[]> {
 
 const failed = (file: string, message: string): WorkloadError => new WorkloadError([{ file, message }]);
 
-/** The first bytes of a file, or undefined if it is not a readable file. */
+/** The first bytes of a file; undefined if there is none. Throws WorkloadError if what is there cannot be read. */
 async function firstBytes(path: string): Promise<Uint8Array | undefined> {
   try {
-    const file = await open(path);
-    try {
-      if (!(await file.stat()).isFile()) return undefined;
-      const { buffer, bytesRead } = await file.read(new Uint8Array(4), 0, 4, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return undefined;
+    return (await readBeginning(path, 4)).bytes;
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    // A directory ./x beside ./x.yaml is not in the way.
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EISDIR') return undefined;
+    throw failed(path, error.message);
   }
 }
 
@@ -68,24 +66,43 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-/** The file that a name means: itself, or with an ending, or the built-in one. */
-async function find(name: string): Promise<string> {
-  for (const candidate of [name, ...ENDINGS.map((e) => name + e)]) {
+/** The file that a path means: itself, or with an ending, of which data come before code. */
+async function fileAt(path: string): Promise<string | undefined> {
+  for (const candidate of [path, ...ENDINGS.map((e) => path + e)]) {
     const bytes = await firstBytes(candidate);
     if (!bytes) continue;
     if (isElf(bytes))
       throw failed(
-        name,
+        path,
         'is an executable, and gperf simulates: describe the program in a YAML file (workloads/README.md shows how) or take a built-in workload',
       );
     if (ENDINGS.includes(extname(candidate))) return candidate;
     throw failed(candidate, `is neither a workload file (.yaml) nor a module that exports one (.mjs, .js)`);
   }
+  return undefined;
+}
+
+const isPath = (name: string): boolean => name.includes('/');
+
+/**
+ * The file of a workload. A word without a slash is a built-in one, whatever is in the working directory: only a path names
+ * a file there.
+ */
+async function find(name: string): Promise<string> {
   const names = await builtinNames();
-  // perf users type ./ftest; what matters is that nothing else of that name is here.
   const bare = basename(name);
-  if (names.includes(bare) && (bare === name || !(await firstBytes(name)))) return join(WORKLOADS, `${bare}.yaml`);
-  if (await isDirectory(name)) throw failed(name, 'is a directory, not a workload');
+  const builtin = names.includes(bare) ? join(WORKLOADS, `${bare}.yaml`) : undefined;
+  if (!isPath(name)) {
+    if (builtin !== undefined) return builtin;
+    if (name !== '' && (await fileAt(`./${name}`)) !== undefined)
+      throw failed(name, `there is no such built-in workload; for the file of this directory write ./${name}`);
+  } else {
+    const file = await fileAt(name);
+    if (file !== undefined) return file;
+    // perf users type ./ftest; what matters is that nothing of that name is here.
+    if (builtin !== undefined && !(await isDirectory(name))) return builtin;
+  }
+  if (name !== '' && (await isDirectory(name))) throw failed(name, 'is a directory, not a workload');
   throw failed(
     name === '' ? "''" : name,
     `there is no such workload${didYouMean(bare, names)}; \`gperf list workload\` shows the built-in ones`,
@@ -139,13 +156,48 @@ async function loadModule(path: string, args: readonly string[]): Promise<Progra
   return typeof module.default === 'function' ? built : withArguments(built, args);
 }
 
-/**
- * Loads a workload by built-in name or path (its ending may be left out) and gives it its arguments. Throws a WorkloadError
- * that says what is wrong.
- */
-export async function loadWorkload(nameOrPath: string, args: readonly string[] = []): Promise<Program> {
-  const path = await find(nameOrPath);
-  if (/\.m?js$/.test(path)) return loadModule(path, args);
+const isModule = (path: string): boolean => /\.m?js$/.test(path);
+
+/** Loads a workload file or module that `find` found. */
+async function load(name: string, path: string, args: readonly string[]): Promise<Program> {
+  if (isModule(path)) return loadModule(path, args);
   const trusted = dirname(path) === dirname(INCLUDE);
-  return withArguments(await parseText(path, await readFile(path, 'utf8'), { includeDir: INCLUDE, trusted }), args);
+  let text: string;
+  try {
+    text = await readSource(path);
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    throw failed(name, error.message);
+  }
+  return withArguments(await parseText(path, text, { includeDir: INCLUDE, trusted }), args);
+}
+
+/**
+ * Loads a workload by built-in name or path (its ending may be left out) and gives it its arguments: what a person named.
+ * Throws a WorkloadError that says what is wrong.
+ */
+export async function loadWorkload(name: string, args: readonly string[] = []): Promise<Program> {
+  return load(name, await find(name), args);
+}
+
+/** A workload that nobody but a file names, and that is code. */
+export class ModuleRefused extends Error {
+  override readonly name = 'ModuleRefused';
+}
+
+/**
+ * The same for a name out of a file: no code runs for it, and what is wrong with a file that it leads to is told without
+ * quoting that file. Throws WorkloadError, and ModuleRefused for a module.
+ */
+export async function loadRecordedWorkload(name: string, args: readonly string[] = []): Promise<Program> {
+  const path = await find(name);
+  if (isModule(path))
+    throw new ModuleRefused(`${path} is a module: reading a file runs no code that only the file names`);
+  if (dirname(path) === dirname(INCLUDE)) return load(name, path, args);
+  try {
+    return await load(name, path, args);
+  } catch (error) {
+    if (!(error instanceof WorkloadError) || error.faults.every(({ line }) => line === undefined)) throw error;
+    throw failed(path, 'is not, or no longer, a workload that can be simulated: `gperf truth` of it says why');
+  }
 }

@@ -264,6 +264,24 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
     expect(stdout).not.to.include('Infinity');
   });
 
+  it('runs no code that a recording names, unless it is named here too', async () => {
+    const builder = new URL('../../src/workload/build.js', import.meta.url).href;
+    p.write(
+      'code.mjs',
+      `import { program, func, ops } from '${builder}';
+       console.log('code ran');
+       export default program({ name: 'code', about: 'made', functions: [func('main', [ops(1000, 'nop')])] });`,
+    );
+    await p.gperf('record -q --vpmu host -e cycles:u -c 50 -o code.data ./code.mjs');
+    const alone = await p.gperf('compare --truth code.data');
+    expect([alone.stdout, alone.status]).to.deep.equal(['', 255]);
+    expect(alone.stderr).to.equal(
+      "code.data is of './code.mjs', and ./code.mjs is a module: reading a file runs no code that only the file names. " +
+        'If you trust it, name it yourself: truth:./code.mjs\n',
+    );
+    expect((await p.gperf('compare code.data truth:./code.mjs')).stdout).to.match(/^code ran\ncode\.data and truth /);
+  });
+
   it('leaves nothing behind where an export fails', async () => {
     const before = readdirSync(p.path);
     const words = 'compare -q a.data b.data --export-json /dev/full --export-csv never.csv';
