@@ -2,6 +2,7 @@
 import { fstatSync, statSync } from 'node:fs';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
+import { encodeBytes } from '../perfdata/octets.ts';
 import { openPerfData, type Session } from '../perfdata/reader.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
@@ -117,14 +118,14 @@ function ctime(date: Date): string {
 /** Lines a write; a full pipe is waited for, so that memory stays small. */
 const BATCH = 512;
 
-/** Prints lines to standard output as they come. */
+/** Prints lines to standard output as they come, names byte for byte as the recording has them. */
 export async function printLines(lines: Iterable<string>): Promise<void> {
   let batch: string[] = [];
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
-    const text = `${batch.join('\n')}\n`;
+    const bytes = encodeBytes(`${batch.join('\n')}\n`);
     batch = [];
-    if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve));
   };
   for (const line of lines) if (batch.push(line) >= BATCH) await flush();
   await flush();

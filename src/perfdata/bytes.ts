@@ -8,6 +8,7 @@
  * Not modelled: big-endian files.
  */
 import { address, type Address } from '../units.ts';
+import { byteLength, decodeBytes, encodeBytes } from './octets.ts';
 
 const TWO32 = 0x1_0000_0000;
 
@@ -77,7 +78,7 @@ export class ByteReader {
   string(n: number): string {
     const at = this.skip(n);
     const nul = this.bytes.indexOf(0, at);
-    return this.bytes.toString('utf8', at, nul >= 0 && nul < at + n ? nul : at + n);
+    return decodeBytes(this.bytes.subarray(at, nul >= 0 && nul < at + n ? nul : at + n));
   }
 }
 
@@ -152,8 +153,9 @@ export class ByteWriter {
   /** A string in a field of n bytes, cut if it is longer, NUL-filled. */
   string(s: string, n: number): void {
     const at = this.claim(n);
-    const length = this.bytes.write(s, at, n, 'utf8');
-    this.bytes.fill(0, at + length, at + n);
+    const bytes = encodeBytes(s).subarray(0, n);
+    this.bytes.set(bytes, at);
+    this.bytes.fill(0, at + bytes.length, at + n);
   }
   /** The written bytes; a view, valid until the next write. */
   taken(): Buffer {
@@ -162,4 +164,4 @@ export class ByteWriter {
 }
 
 /** Bytes of a NUL-terminated string padded to a multiple of 8, as records hold names. */
-export const nameSize = (s: string): number => align(Buffer.byteLength(s) + 1, 8);
+export const nameSize = (s: string): number => align(byteLength(s) + 1, 8);

@@ -7,6 +7,7 @@
  * Source: tools/perf/util/sort.c; measured on perf 6.1.
  * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, trace and raw fields.
  */
+import { compareBytes as compare } from '../perfdata/octets.ts';
 import type { Dso, Sym } from './dso.ts';
 import type { HistEntry, HistPlace } from './hist-entry.ts';
 import type { DsoMap } from './maps.ts';
@@ -21,7 +22,6 @@ export interface SortKey {
   readonly order: (a: HistEntry, b: HistEntry) => number;
 }
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** Undefined after everything else; undefined itself if both are defined. */
 function missingLast(a: unknown, b: unknown): number | undefined {
   if (a !== undefined && b !== undefined) return undefined;

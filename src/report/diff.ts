@@ -6,6 +6,7 @@
  * Source: tools/perf/builtin-diff.c (data_process, hist_entry__cmp_compute_idx), measured on perf 6.1.
  * Not modelled: -b, -p, -F, -o, -t, cycles of basic blocks, streams.
  */
+import { padEndBytes } from '../perfdata/octets.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { type HistEntry, newEntry } from '../profile/hist-entry.ts';
 import { Hists } from '../profile/hist.ts';
@@ -177,7 +178,7 @@ function collapsed(hists: Hists, sort: readonly SortName[]): Map<string, HistEnt
 const keyCells = (he: HistEntry, shown: readonly Column[]): string[] =>
   shown.map((column, i) => {
     const text = column.text(he, NO_BLOCK);
-    return i === shown.length - 1 ? text : text.padEnd(column.width(NO_BLOCK));
+    return i === shown.length - 1 ? text : padEndBytes(text, column.width(NO_BLOCK));
   });
 
 const percent = (period: number, total: number): number => (total ? (period * 100) / total : 0);

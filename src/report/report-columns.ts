@@ -6,6 +6,7 @@
  *
  * Not modelled: columns of branch stacks and memory samples, colours.
  */
+import { byteLength, cutBytes } from '../perfdata/octets.ts';
 import type { HistEntry, HistStat } from '../profile/hist-entry.ts';
 import type { SortKey, SortName } from '../profile/sort.ts';
 import { cell, fixed, hex, paddedHex, percentOf } from './table.ts';
@@ -143,14 +144,14 @@ const dsoName = (he: HistEntry, style: ColumnStyle): string =>
 const KEYS: Readonly<Record<SortName, KeyColumn>> = {
   pid: {
     title: '    Pid:Command',
-    length: (he) => he.thread.comm.length + 'Pid:    '.length,
+    length: (he) => byteLength(he.thread.comm) + 'Pid:    '.length,
     text: (he, width) => `${String(he.thread.tid).padStart(7)}:${cell(he.thread.comm, Math.max(width, 8) - 8)}`,
   },
-  comm: { title: 'Command', length: (he) => he.thread.comm.length, text: (he, width) => cell(he.comm, width) },
+  comm: { title: 'Command', length: (he) => byteLength(he.thread.comm), text: (he, width) => cell(he.comm, width) },
   dso: {
     title: 'Shared Object',
     length: (he, style) => {
-      if (he.map) return dsoName(he, style).length;
+      if (he.map) return byteLength(dsoName(he, style));
       const unresolved = !style.separator && !style.userWidths && !style.dsoFiltered;
       return unresolved ? ADDRESS_DIGITS : 0;
     },
@@ -159,18 +160,18 @@ const KEYS: Readonly<Record<SortName, KeyColumn>> = {
   symbol: {
     title: 'Symbol',
     length: ({ sym }, { verbose }) =>
-      sym ? sym.name.length + LEVEL + (verbose ? VERBOSE_EXTRA : 0) : ADDRESS_DIGITS + LEVEL + 2,
+      sym ? byteLength(sym.name) + LEVEL + (verbose ? VERBOSE_EXTRA : 0) : ADDRESS_DIGITS + LEVEL + 2,
     text: ({ sym, map, ip, level }, width, { verbose }) => {
       const origin = map ? (map.dso.table?.origin ?? '!') : '!';
       const address = ip === 0 ? '0' : `0x${hex(ip)}`;
       const head = `${verbose ? `${address.padEnd(ADDRESS_DIGITS + 2)} ${origin} ` : ''}[${level}] `;
-      if (sym) return head + sym.name.slice(0, Math.max(0, width - head.length));
+      if (sym) return head + cutBytes(sym.name, Math.max(0, width - head.length));
       return head + paddedHex(ip, ADDRESS_DIGITS);
     },
   },
   parent: {
     title: 'Parent symbol',
-    length: (he) => he.parent?.name.length ?? 0,
+    length: (he) => byteLength(he.parent?.name ?? ''),
     text: (he, width) => cell(he.parent?.name ?? '[other]', width),
   },
   cpu: {

@@ -7,6 +7,7 @@
  * Source: tools/perf/builtin-report.c, ui/stdio/hist.c; measured on perf 6.1.
  * Not modelled: branch and memory modes, --time, srcline keys, inlined frames (as perf report --no-inline), colours.
  */
+import { padEndBytes } from '../perfdata/octets.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import type { HistEntry } from '../profile/hist-entry.ts';
 import type { Hists } from '../profile/hist.ts';
@@ -169,7 +170,7 @@ function entryLine(he: HistEntry, columns: readonly Column[], block: Block, { se
   const cells = columns.flatMap((column, i) => {
     if (column.elided) return [];
     const text = column.text(he, block);
-    return [i === last ? text : text.padEnd(column.width(block))];
+    return [i === last ? text : padEndBytes(text, column.width(block))];
   });
   return separator === undefined ? cells.map((text) => `  ${text}`).join('') : cells.join(separator);
 }

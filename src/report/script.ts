@@ -8,6 +8,7 @@
  * Source: tools/perf/builtin-script.c, util/evsel_fprintf.c, util/event.c; measured on perf 6.1.
  * Not modelled: -D, scripting engines, branch stacks, registers, instructions, source lines, tracepoint fields, --time.
  */
+import { byteLength, padStartBytes } from '../perfdata/octets.ts';
 import type { Sym, SymbolSource } from '../profile/dso.ts';
 import type { Frame, Location, Machine, Thread } from '../profile/machine.ts';
 import { type DsoMap, mapIp } from '../profile/maps.ts';
@@ -90,7 +91,7 @@ class Script {
     this.#options = options;
     this.#fields = scriptFields(evlist, options.fields);
     this.#chains = !options.hideCallGraph && evlist.some(hasChains);
-    this.#nameWidth = Math.max(0, ...evlist.map(({ name }) => name.length));
+    this.#nameWidth = Math.max(0, ...evlist.map(({ name }) => byteLength(name)));
   }
 
   *sample(sample: SampleRecord, index: number, machine: Machine): Generator<string> {
@@ -100,7 +101,7 @@ class Script {
     if (this.#filtered(sample, al)) return;
     let line = this.#start(sample, al.thread, index, sample.misc & PERF_RECORD_MISC.CPUMODE_MASK);
     if (fields.has('period')) line += `${String(sample.period).padStart(10)} `;
-    if (fields.has('event')) line += `${evsel.name.padStart(this.#nameWidth)}: `;
+    if (fields.has('event')) line += `${padStartBytes(evsel.name, this.#nameWidth)}: `;
     if (fields.has('flags')) line += `  ${' '.repeat(21)} `;
     if (fields.has('addr')) line += addrText(sample, al.thread, machine, fields);
     if (fields.has('weight')) line += ` ${String(sample.weight ?? 0).padStart(16)}`;
@@ -131,7 +132,7 @@ class Script {
     let line = '';
     if (fields.has('comm')) {
       const plain = fields.has('ip') && this.#chains && hasChains(this.#evlist[index]!);
-      line += `${plain ? thread.comm : thread.comm.padStart(16)} `;
+      line += `${plain ? thread.comm : padStartBytes(thread.comm, 16)} `;
     }
     const pid = String(sample.pid).padStart(5);
     if (fields.has('pid') && fields.has('tid')) line += `${pid}/${String(sample.tid).padEnd(5)} `;

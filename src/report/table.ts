@@ -7,6 +7,8 @@
  * Not modelled: locales (thousands separators appear in perf only outside the C locale), colours.
  */
 
+import { cutBytes, padEndBytes } from '../perfdata/octets.ts';
+
 /** printf("%.*f"): the exact value rounded to `digits`, ties to even. */
 export function fixed(value: number, digits: number): string {
   // A tie at this digit is an odd multiple of 2^-(digits + 1); scaling by a power of two is exact.
@@ -36,8 +38,8 @@ export const hex = (address: number): string =>
 export const paddedHex = (address: number, digits: number): string =>
   `${address === 0 ? '' : '0x'}${hex(address).padStart(digits, '0')}`;
 
-/** Cut or filled to exactly `width`. */
-export const cell = (text: string, width: number): string => text.slice(0, width).padEnd(width);
+/** Cut or filled to exactly `width` bytes. */
+export const cell = (text: string, width: number): string => padEndBytes(cutBytes(text, width), width);
 
 /** "host, legacy and v2". */
 export const listed = (words: readonly string[]): string =>
