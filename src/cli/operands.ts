@@ -52,6 +52,7 @@ export async function readOperands(
     }
     const operand = await naming(word, () => opened(word, { label: labels[i]!, by, symbols, stacks }));
     try {
+      for (const warning of operand.session?.warnings ?? []) process.stderr.write(`${warning}\n`);
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await naming(word, () => readThrough(operand, labels[i]!, context))));
     } finally {

@@ -58,6 +58,7 @@ export async function openRecording(
     session.close();
     throw new InputError(`File ${path} not owned by current user or root (use -f to override)`);
   }
+  for (const warning of session.warnings) process.stderr.write(`${warning}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
   return { session, symbols, capturedOn: ctime(file?.ctime ?? new Date(0)) };
@@ -127,6 +128,10 @@ export async function printLines(lines: Iterable<string>): Promise<void> {
     batch = [];
     if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve));
   };
-  for (const line of lines) if (batch.push(line) >= BATCH) await flush();
-  await flush();
+  try {
+    for (const line of lines) if (batch.push(line) >= BATCH) await flush();
+  } finally {
+    // What was read before an error counts.
+    await flush();
+  }
 }

@@ -16,6 +16,9 @@ const isClock = ({ type, config }: PerfEventAttr): boolean =>
 
 export class Evlist {
   private readonly list: Writable<Evsel>[] = [];
+  private readonly byId = new Map<number, Writable<Evsel>>();
+  /** How many events are in `byId`. */
+  private indexed = 0;
 
   /** The events, the same objects for good: what is learned later shows in them. */
   get events(): readonly Evsel[] {
@@ -36,25 +39,40 @@ export class Evlist {
     });
   }
 
-  /** Takes names and groups over from EVENT_DESC and GROUP_DESC, which go by position. */
-  describe({ eventDesc, groups }: FeatureView): void {
+  /** Takes names and groups over from EVENT_DESC and GROUP_DESC, which go by position; a group ends where the next begins. */
+  describe({ eventDesc = [], groups }: FeatureView): void {
     eventDesc.forEach(({ name }, i) => {
       const evsel = this.list[i];
       if (evsel) evsel.name = name;
     });
-    for (const { name, leader, members } of groups)
-      this.list.slice(leader, leader + members).forEach((evsel, i) => {
+    let [next, leader, left] = [0, 0, 0];
+    for (const [i, evsel] of this.list.entries()) {
+      const group = groups[next];
+      if (group?.leader === i) {
+        evsel.groupName = group.name;
+        [next, leader, left] = [next + 1, i, group.members];
+      }
+      if (left > 0) {
         evsel.leader = leader;
-        if (i === 0) evsel.groupName = name;
-      });
+        left--;
+      }
+    }
   }
 
   /** EVENT_UPDATE; an id that nobody has is passed over. */
   update(id: number, update: EventUpdate): void {
-    const evsel = this.list.find((e) => e.ids.includes(id));
+    const evsel = this.find(id);
     if (!evsel) return;
     if (update.kind === 'unit') evsel.unit = update.unit;
     else if (update.kind === 'scale') evsel.scale = update.scale;
     else if (update.kind === 'name') evsel.name = update.name;
+  }
+
+  private find(id: number): Writable<Evsel> | undefined {
+    for (; this.indexed < this.list.length; this.indexed++) {
+      const evsel = this.list[this.indexed]!;
+      for (const own of evsel.ids) if (!this.byId.has(own)) this.byId.set(own, evsel);
+    }
+    return this.byId.get(id);
   }
 }

@@ -7,19 +7,22 @@
  *   NRCPUS        u32 available, online               TOTAL_MEM   u64 kB               SAMPLE_TIME  u64 first, last
  *   CMDLINE       u32 n; string[n]; and from gperf one more string beyond the count, which perf passes over: the spec
  *   EVENT_DESC    u32 nr, attr_size; { perf_event_attr; u32 nr_ids; string name; u64 ids[] }[nr]
- *   CPU_TOPOLOGY  u32 n; string cores[n]; u32 n; string threads[n]; { u32 core_id, socket_id }[available]
+ *   CPU_TOPOLOGY  u32 n; string cores[n]; u32 n; string threads[n];    perf before 4.4, and where there are no ids, ends here
+ *                 { u32 core_id, socket_id }[available];               perf before 5.2 ends here
  *                 u32 n; string dies[n]; u32 die_id[available]
  *   PMU_MAPPINGS  u32 n; { u32 type; string name }[n]  GROUP_DESC  u32 n; { string name; u32 leader_idx, nr_members }[n]
  *   BRANCH_STACK, STAT  nothing: being there is what they say
  *
  * Source: tools/perf/util/header.c, perf.data-file-format.txt (NRCPUS measured: available comes first).
- * Not modelled: NUMA_TOPOLOGY, CACHE, MEM_TOPOLOGY, CLOCKID and the others, which are carried as bytes.
+ * What only the header lines show is decoded by described.ts.
+ * Not modelled: TRACING_DATA and AUXTRACE, which are carried as bytes.
  */
 import { nanos, type Nanos } from '../units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
-import { PERF_RECORD, PERF_SAMPLE } from '../uapi/perf-event.ts';
-import { decodeAttr, encodeAttr, PERF_ATTR_SIZE } from './attr.ts';
+import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { decodeAttr, encodeAttr, PERF_ATTR_SIZE, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { align, ByteReader, ByteWriter, OutOfBounds } from './bytes.ts';
+import { decodeDescribed, type Described, getItems, getList, getString } from './described.ts';
 import { HEADER } from './header.ts';
 
 const NAME_ALIGN = 64;
@@ -36,13 +39,6 @@ function putString(w: ByteWriter, s: string): void {
   const size = align(Buffer.byteLength(s) + 1, NAME_ALIGN);
   w.u32(size);
   w.string(s, size);
-}
-const getString = (r: ByteReader): string => r.string(r.u32());
-
-function getList<T>(r: ByteReader, item: () => T): T[] {
-  const nr = r.u32();
-  if (nr > r.left) throw new OutOfBounds(`${nr} entries do not fit`);
-  return Array.from({ length: nr }, item);
 }
 function putList<T>(w: ByteWriter, list: readonly T[], item: (w: ByteWriter, value: T) => void): void {
   w.u32(list.length);
@@ -168,6 +164,7 @@ type CpuTopology = NonNullable<PerfEnv['cpu_topology']>;
 function encodeTopology(w: ByteWriter, t: CpuTopology): void {
   putList(w, t.core_siblings, putString);
   putList(w, t.thread_siblings, putString);
+  if (!t.cpus) return;
   for (const cpu of t.cpus) {
     w.u32(cpu.core_id);
     w.u32(cpu.socket_id);
@@ -177,42 +174,73 @@ function encodeTopology(w: ByteWriter, t: CpuTopology): void {
   for (const cpu of t.cpus) w.u32(cpu.die_id ?? 0);
 }
 
-function decodeTopology(r: ByteReader, nr_cpus: number): CpuTopology {
-  const core_siblings = getList(r, () => getString(r));
-  const thread_siblings = getList(r, () => getString(r));
-  const cpus = Array.from({ length: nr_cpus }, () => ({ core_id: r.u32(), socket_id: r.u32() }));
-  if (r.left === 0) return { core_siblings, thread_siblings, cpus };
-  const die_siblings = getList(r, () => getString(r));
-  return {
-    core_siblings,
-    thread_siblings,
-    die_siblings,
-    cpus: cpus.map(({ core_id, socket_id }) => ({ core_id, socket_id, die_id: r.u32() })),
-  };
+/** Socket ids above the number of CPUs are wrong, but for these machines, which number sockets freely. */
+const FREE_SOCKETS = /^(s390|aarch64)/;
+
+/** process_cpu_topology(): what came before the damage stays, but no ids of CPUs. */
+function decodeTopology(r: ByteReader, env: Mutable<PerfEnv>): void {
+  const { nr_cpus_avail: nr_cpus = 0, arch = '' } = env;
+  const topology: Mutable<CpuTopology> = { core_siblings: [], thread_siblings: [] };
+  env.cpu_topology = topology;
+  topology.core_siblings = getList(r, 4, () => getString(r));
+  topology.thread_siblings = getList(r, 4, () => getString(r));
+  if (r.left === 0) return;
+  const cpus = getItems(r, nr_cpus, 8, () => ({ core_id: r.u32(), socket_id: r.u32() }));
+  const wrong = cpus.find(({ socket_id }) => socket_id > nr_cpus && socket_id !== 0xffff_ffff);
+  if (wrong && !FREE_SOCKETS.test(arch)) throw new OutOfBounds(`socket ${wrong.socket_id} of ${nr_cpus} CPUs`);
+  topology.cpus = cpus;
+  if (r.left === 0) return;
+  topology.die_siblings = getList(r, 4, () => getString(r));
+  delete topology.cpus;
+  const dies = getItems(r, nr_cpus, 4, () => r.u32());
+  topology.cpus = cpus.map(({ core_id, socket_id }, i) => ({ core_id, socket_id, die_id: dies[i]! }));
 }
 
 /** What the features of a file said, as far as gperf understands them. */
 export interface FeatureView {
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];
-  /** EVENT_DESC, by position in the list of events. */
-  readonly eventDesc: readonly { readonly name: string; readonly ids: readonly number[] }[];
+  /** EVENT_DESC, by position in the list of events; undefined if it is not there or damaged. */
+  readonly eventDesc: readonly DescribedEvent[] | undefined;
   readonly groups: readonly { readonly name: string; readonly leader: number; readonly members: number }[];
   readonly sampleTime?: { readonly first: Nanos; readonly last: Nanos };
   readonly spec?: string;
+  readonly described: Described;
 }
 
-/** Decodes features, given by bit. One that does not decode is left out; `damaged` is told its bit. */
-export function decodeFeatures(features: ReadonlyMap<number, Uint8Array>, damaged: (bit: number) => void): FeatureView {
+/** An event as EVENT_DESC has it. */
+export interface DescribedEvent {
+  readonly name: string;
+  readonly attr: PerfEventAttr;
+  /** attr.size. */
+  readonly size: number;
+  readonly ids: readonly number[];
+}
+
+export const NO_FEATURES: FeatureView = { env: {}, buildIds: [], eventDesc: undefined, groups: [], described: {} };
+
+/**
+ * Decodes features, given by bit. One that does not decode is left out; `damaged` is told its bit, and may answer with what
+ * stands behind it in the file too: perf does not know where a section ends and reads on.
+ */
+export function decodeFeatures(
+  features: ReadonlyMap<number, Uint8Array>,
+  damaged: (bit: number) => Uint8Array | undefined,
+): FeatureView {
   const env: Mutable<PerfEnv> = {};
-  const view: Mutable<FeatureView> = { env, buildIds: [], eventDesc: [], groups: [] };
-  for (const [bit, bytes] of features) {
+  const view: Mutable<FeatureView> = { ...NO_FEATURES, env, described: {} };
+  const decodes = (bit: number, bytes: Uint8Array): boolean => {
     try {
       decodeFeature(bit, new ByteReader(bytes), env, view);
+      return true;
     } catch (error) {
       if (!(error instanceof OutOfBounds)) throw error;
-      damaged(bit);
+      return false;
     }
+  };
+  for (const [bit, bytes] of features) {
+    const longer = decodes(bit, bytes) ? undefined : damaged(bit);
+    if (longer) decodes(bit, longer);
   }
   return view;
 }
@@ -251,29 +279,29 @@ function decodeFeature(bit: number, r: ByteReader, env: Mutable<PerfEnv>, view: 
       env.total_mem = r.u64();
       break;
     case HEADER.CMDLINE:
-      env.cmdline = getList(r, () => getString(r));
-      if (r.left > 0) view.spec = getString(r);
+      env.cmdline = getList(r, 4, () => getString(r));
+      if (r.left > 4 && r.view.getUint32(r.pos, true) <= r.left - 4) view.spec = getString(r);
       break;
     case HEADER.EVENT_DESC: {
       const [nr, size] = [r.u32(), r.u32()];
-      if (nr * size > r.left) throw new OutOfBounds(`${nr} events do not fit`);
-      view.eventDesc = Array.from({ length: nr }, () => {
-        decodeAttr(r, size);
+      if (size < PERF_ATTR_SIZE_VER0) throw new OutOfBounds(`attrs of ${size} bytes`);
+      view.eventDesc = getItems(r, nr, size + 8, () => {
+        const own = r.view.getUint32(r.pos + 4, true);
+        const attr = decodeAttr(r, size);
         const nr_ids = r.u32();
         const name = getString(r);
-        if (nr_ids * 8 > r.left) throw new OutOfBounds(`${nr_ids} ids do not fit`);
-        return { name, ids: Array.from({ length: nr_ids }, () => r.u64()) };
+        return { name, attr, size: own, ids: getItems(r, nr_ids, 8, () => r.u64()) };
       });
       break;
     }
     case HEADER.CPU_TOPOLOGY:
-      env.cpu_topology = decodeTopology(r, env.nr_cpus_avail ?? 0);
+      decodeTopology(r, env);
       break;
     case HEADER.PMU_MAPPINGS:
-      env.pmu_mappings = getList(r, () => ({ type: r.u32(), name: getString(r) }));
+      env.pmu_mappings = getList(r, 8, () => ({ type: r.u32(), name: getString(r) }));
       break;
     case HEADER.GROUP_DESC:
-      view.groups = getList(r, () => {
+      view.groups = getList(r, 12, () => {
         const name = getString(r);
         return { name: name === ANON_GROUP ? '' : name, leader: r.u32(), members: r.u32() };
       });
@@ -282,6 +310,6 @@ function decodeFeature(bit: number, r: ByteReader, env: Mutable<PerfEnv>, view: 
       view.sampleTime = { first: nanos(r.u64()), last: nanos(r.u64()) };
       break;
     default:
-      break;
+      decodeDescribed(bit, r, view.described);
   }
 }

@@ -52,6 +52,12 @@ export const HEADER = {
   PMU_CAPS: 31,
 } as const;
 
+/** The name of a feature's bit, as perf has it. */
+export function featureName(bit: number): string {
+  const known = Object.entries(HEADER).find(([, own]) => own === bit);
+  return known ? known[0] : `feature ${bit}`;
+}
+
 export const MAGIC = 'PERFILE2';
 export const FILE_HEADER_SIZE = 104;
 export const PIPE_HEADER_SIZE = 16;

@@ -6,6 +6,8 @@ import { attempt, errnoOf } from './errors.ts';
 
 const STDIN = 0;
 const RETRY_MS = 5;
+/** What one system call is asked for at most: read(2) gives no more than 2^31 - 4096 bytes. */
+const MOST_AT_ONCE = 1 << 30;
 
 /** Waits a little for a non-blocking descriptor (a terminal or socket another process set so). */
 export function pause(): void {
@@ -71,7 +73,7 @@ export class Input {
     return attempt('read', this.path, () => {
       for (;;)
         try {
-          return readSync(fd, into, 0, into.length, position ?? null);
+          return readSync(fd, into, 0, Math.min(into.length, MOST_AT_ONCE), position ?? null);
         } catch (error) {
           const code = errnoOf(error);
           if (code === 'EOF') return 0;

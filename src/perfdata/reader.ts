@@ -14,9 +14,11 @@ import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { ByteReader, OutOfBounds } from './bytes.ts';
 import { PerfDataFormatError } from './errors.ts';
 import { Evlist } from './evlist.ts';
-import { decodeBuildId, decodeFeatures, type FeatureView } from './features.ts';
+import type { Described } from './described.ts';
+import { decodeBuildId, decodeFeatures, type DescribedEvent, type FeatureView, NO_FEATURES } from './features.ts';
 import {
   decodeFileHeader,
+  featureName,
   FILE_HEADER_SIZE,
   HEADER,
   MAGIC,
@@ -42,6 +44,11 @@ export interface Delivered {
 
 const PERF_RECORD_COMPRESSED2 = 83;
 const ATTR_SECTION_SIZE = 16;
+/** More than any feature of a real recording takes: 64 MiB; and all sections of a header together. */
+const MOST_FEATURE = 1 << 26;
+const MOST_SECTIONS = 1 << 28;
+/** How far perf is followed behind the end of a feature that does not decode. */
+const BEYOND = 1 << 12;
 const INCOMPATIBLE = 'incompatible file format (rerun with -v to learn more)';
 
 /** Types that open a pipe and describe it; the first other one begins the data. */
@@ -53,6 +60,19 @@ const PRELUDE: ReadonlySet<number> = new Set([
   PERF_RECORD.FEATURE,
   PERF_RECORD.ID_INDEX,
 ]);
+
+/**
+ * Of sections in the order of the file's table: the first that a cut of the file took; Infinity if none. Recorders put one
+ * behind the other, so a cut takes the end of one and all that follow; anything else that passes the end points anywhere.
+ */
+function cutFrom(sections: readonly FileSection[], start: number, end: number): number {
+  const first = sections.findIndex(({ offset, size }) => offset + size > end);
+  if (first < 0) return Infinity;
+  const before = sections.slice(0, first).reduce((at, { offset, size }) => Math.max(at, offset + size), start);
+  const { offset } = sections[first]!;
+  const cut = offset >= before && offset <= end && sections.slice(first + 1).every((later) => later.offset >= end);
+  return cut ? first : Infinity;
+}
 
 /**
  * Opens a recording; "-" is standard input; an opened Input is taken over. Throws PerfDataIoError if it cannot be read, PerfDataFormatError if it is not a
@@ -74,11 +94,17 @@ export class Session {
   private readonly input: Input;
   private readonly events = new Evlist();
   private readonly ids: BuildId[] = [];
-  private view: FeatureView = { env: {}, buildIds: [], eventDesc: [], groups: [] };
+  private view: FeatureView = NO_FEATURES;
   /** What is wrong with the header's sections; told at the end of `records()`. */
-  private damage: { readonly what: string; readonly offset: number } | undefined;
+  private damage: { readonly how: 'corrupt' | 'truncated'; readonly what: string; readonly offset: number } | undefined;
   /** Where the last payload of a feature ends. */
   private featuresEnd = 0;
+  /** Where the features' payloads stand that the file has. */
+  private readonly places = new Map<number, FileSection>();
+  /** Features that could not be used, by what is wrong with them. */
+  private readonly unused = new Map<string, string[]>();
+  /** Bytes of sections that may still be read: all together no more than the file has. */
+  private budget: number;
   private pipe: RecordStream | undefined;
   /** Records of a pipe that were read to learn its events. */
   private readonly prelude: { readonly chunk: Chunk; readonly place: number; readonly type: number }[] = [];
@@ -86,6 +112,7 @@ export class Session {
   constructor(from: string | Input) {
     this.input = typeof from === 'string' ? new Input(from) : from;
     this.path = this.input.path;
+    this.budget = Math.min(this.input.size, MOST_SECTIONS);
     try {
       const size = this.checkMagic();
       this.isPipe = size === PIPE_HEADER_SIZE;
@@ -109,6 +136,18 @@ export class Session {
   /** SAMPLE_TIME. */
   get sampleTime(): { readonly first: Nanos; readonly last: Nanos } | undefined {
     return this.view.sampleTime;
+  }
+  /** What the header lines show besides. */
+  get described(): Described {
+    return this.view.described;
+  }
+  /** EVENT_DESC; undefined if it is not there or damaged. */
+  get eventDesc(): readonly DescribedEvent[] | undefined {
+    return this.view.eventDesc;
+  }
+  /** What of the header could not be used, a sentence each; the samples are none the worse. */
+  get warnings(): readonly string[] {
+    return [...this.unused].map(([what, names]) => `${this.path}: ${what}: ${names.join(', ')}`);
   }
   /** What gperf stored of its own setup; absent in real perf's files. */
   get spec(): string | undefined {
@@ -155,7 +194,9 @@ export class Session {
     }
     if (this.evlist.length === 0) {
       const { damage } = this;
-      throw damage ? this.truncated(damage.offset, damage.what) : this.corrupt(header.attrs.offset, 'it has no events');
+      throw damage
+        ? this.broken(damage.how, damage.offset, damage.what)
+        : this.corrupt(header.attrs.offset, 'it has no events');
     }
     this.readFeatures(header);
     this.refuseAnother(header);
@@ -182,8 +223,18 @@ export class Session {
   private section({ offset, size }: FileSection, what: string): Uint8Array {
     const end = this.input.size;
     if (offset + size > end)
-      this.damage ??= { what: `its ${what} would end at 0x${(offset + size).toString(16)}`, offset: end };
-    return this.input.read(Math.max(0, Math.min(size, end - offset)), offset);
+      this.damage ??= {
+        how: 'truncated',
+        what: `its ${what} would end at 0x${(offset + size).toString(16)}`,
+        offset: end,
+      };
+    const length = Math.max(0, Math.min(size, end - offset));
+    if (length > this.budget) {
+      this.damage ??= { how: 'corrupt', what: `its ${what} and those before take more than a header can hold`, offset };
+      return new Uint8Array();
+    }
+    this.budget -= length;
+    return this.input.read(length, offset);
   }
 
   private readFeatures(header: FileHeader): void {
@@ -191,18 +242,43 @@ export class Session {
     if (header.data.size === 0) return;
     const at = header.data.offset + header.data.size;
     const table = new ByteReader(this.section({ offset: at, size: 16 * header.features.length }, 'feature table'));
+    const sections: { readonly bit: number; readonly section: FileSection }[] = [];
     for (const bit of header.features) {
       if (table.left < 16) break;
-      const [offset, size] = [table.u64(), table.u64()];
-      this.features.set(bit, this.section({ offset, size }, 'features'));
-      this.featuresEnd = Math.max(this.featuresEnd, offset + size);
+      sections.push({ bit, section: { offset: table.u64(), size: table.u64() } });
+    }
+    const cut = cutFrom(
+      sections.map(({ section }) => section),
+      at + 16 * header.features.length,
+      this.input.size,
+    );
+    for (const [i, { bit, section }] of sections.entries()) {
+      const end = section.offset + section.size;
+      if (bit > HEADER.PMU_CAPS) this.unuse('features of its header that gperf does not know', bit);
+      else if (i >= cut) this.section(section, 'features');
+      else if (end > this.input.size) this.unuse('features of its header that stand outside of the file', bit);
+      else if (section.size > MOST_FEATURE || section.size > this.budget)
+        this.unuse('features of its header that are longer than can be', bit);
+      else {
+        this.places.set(bit, section);
+        this.features.set(bit, this.section(section, 'features'));
+        this.featuresEnd = Math.max(this.featuresEnd, end);
+      }
     }
     this.useFeatures();
   }
 
+  private unuse(what: string, bit: number): void {
+    const names = this.unused.get(what);
+    if (names) names.push(featureName(bit));
+    else this.unused.set(what, [featureName(bit)]);
+  }
+
   private useFeatures(): void {
     this.view = decodeFeatures(this.features, (bit) => {
-      this.damage ??= { what: `feature ${bit} does not decode`, offset: this.header?.data.offset ?? 0 };
+      this.unuse('features of its header that do not decode', bit);
+      const place = this.places.get(bit);
+      return place && this.input.read(Math.min(place.size + BEYOND, this.input.size - place.offset), place.offset);
     });
     this.events.describe(this.view);
   }
@@ -373,6 +449,6 @@ export class Session {
         `a record passes the end of the data at 0x${(data.offset + data.size).toString(16)}`,
       );
     if (fault) return this.truncated(fault.offset, data ? 'its data goes on' : 'a record goes on');
-    return this.damage && this.truncated(this.damage.offset, this.damage.what);
+    return this.damage && this.broken(this.damage.how, this.damage.offset, this.damage.what);
   }
 }

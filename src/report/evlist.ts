@@ -119,13 +119,25 @@ export function attrFields(attr: PerfEventAttr, size: number): [string, string][
   return fields;
 }
 
+/** The members of each group, the leader first, by the leader's index. */
+export function groupsOf(evlist: readonly Evsel[]): Map<number, Evsel[]> {
+  const groups = new Map<number, Evsel[]>();
+  for (const evsel of evlist) {
+    const members = groups.get(evsel.leader);
+    if (members) members.push(evsel);
+    else groups.set(evsel.leader, [evsel]);
+  }
+  return groups;
+}
+
 /** Lines of perf evlist. `attrSize`: bytes of an attr in the recording. */
 export function* evlistLines(evlist: readonly Evsel[], attrSize: number, options: EvlistOptions): Generator<string> {
+  const groups = groupsOf(evlist);
   for (const [index, { name, attr, leader, groupName }] of evlist.entries()) {
     let line = name;
     if (options.group) {
       if (leader !== index) continue;
-      const members = evlist.filter((evsel) => evsel.leader === index);
+      const members = groups.get(index) ?? [];
       if (members.length > 1) line = `${groupName ?? ''}{${members.map((evsel) => evsel.name).join(',')}}`;
     } else if (options.verbose) {
       line += `: ${attrFields(attr, attrSize)

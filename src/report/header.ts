@@ -2,16 +2,18 @@
  * What a recording says of its machine and its making: perf report --header, --header-only and -I.
  *
  * Source: tools/perf/util/header.c, measured on perf 6.1. In a pipe the features are records of the stream, so perf prints
- * them after the block; there is no list of what is missing.
- * Not modelled: printing of BPF programs, PMU capabilities, hybrid topologies and directory formats; dates in a local
- * time zone (the reference time of CLOCK_DATA is printed in UTC).
+ * them after the block; there is no list of what is missing. A feature that does not decode is printed as perf prints it:
+ * empty.
  */
-import { ByteReader, OutOfBounds } from '../perfdata/bytes.ts';
-import { type FileHeader, HEADER } from '../perfdata/header.ts';
+import { ByteReader } from '../perfdata/bytes.ts';
+import type { BpfProgInfo, Described, MemoryNode, PmuCaps } from '../perfdata/described.ts';
+import type { DescribedEvent } from '../perfdata/features.ts';
+import { featureName, type FileHeader, HEADER } from '../perfdata/header.ts';
 import type { Evsel, PerfEnv } from '../uapi/evsel.ts';
 import type { Nanos } from '../units.ts';
-import { attrFields } from './evlist.ts';
-import { fixed, hex } from './table.ts';
+import { btfNames } from './btf.ts';
+import { attrFields, groupsOf } from './evlist.ts';
+import { fixed } from './table.ts';
 
 /** What is printed; perfdata's Session is one. */
 export interface HeaderSource {
@@ -19,8 +21,10 @@ export interface HeaderSource {
   readonly header: FileHeader | undefined;
   readonly features: ReadonlyMap<number, Uint8Array>;
   readonly evlist: readonly Evsel[];
+  readonly eventDesc: readonly DescribedEvent[] | undefined;
   readonly env: PerfEnv;
   readonly sampleTime: { readonly first: Nanos; readonly last: Nanos } | undefined;
+  readonly described: Described;
 }
 
 export interface HeaderOptions {
@@ -49,10 +53,12 @@ export function* headerLines(source: HeaderSource, options: HeaderOptions): Gene
   yield `# data size      : ${header?.data.size ?? 0}`;
   yield `# feat offset    : ${header ? header.data.offset + header.data.size : 0}`;
   if (isPipe) yield* ['# ========', '#'];
-  for (const [bit, payload] of features) yield* featureLines(bit, payload, source, options);
+  const present = header ? header.features : [...features.keys()];
+  for (const bit of present) yield* featureLines(bit, source, options);
   if (isPipe) return;
-  const missing = Object.entries(HEADER).filter(([, bit]) => !features.has(bit));
-  if (missing.length) yield `# missing features: ${missing.map(([name]) => `${name} `).join('')}`;
+  const there = new Set(present);
+  const missing = Object.entries(HEADER).filter(([, bit]) => !there.has(bit));
+  yield `# missing features: ${missing.map(([name]) => `${name} `).join('')}`;
   yield* ['# ========', '#'];
 }
 
@@ -62,50 +68,46 @@ const FULL_ONLY: ReadonlySet<number> = new Set([
   HEADER.NUMA_TOPOLOGY,
   HEADER.CACHE,
   HEADER.MEM_TOPOLOGY,
+  HEADER.HYBRID_TOPOLOGY,
 ]);
 
-function featureLines(bit: number, payload: Uint8Array, source: HeaderSource, options: HeaderOptions): string[] {
-  if (FULL_ONLY.has(bit) && !options.full) {
-    const name = Object.entries(HEADER).find(([, known]) => known === bit)?.[0];
-    return [`# ${name} info available, use -I to display`];
-  }
-  try {
-    return PRINT[bit]?.(source, new ByteReader(payload)) ?? [];
-  } catch (error) {
-    if (error instanceof OutOfBounds) return [];
-    throw error;
-  }
+function featureLines(bit: number, source: HeaderSource, options: HeaderOptions): string[] {
+  if (FULL_ONLY.has(bit) && !options.full) return [`# ${featureName(bit)} info available, use -I to display`];
+  return PRINT[bit]?.(source) ?? [];
 }
 
-const text = (name: string, value: string | number | undefined): string[] => [`# ${name} : ${value ?? ''}`];
-const usec = (ns: number): string => `${Math.floor(ns / 1e9)}.${String(Math.floor((ns % 1e9) / 1e3)).padStart(6, '0')}`;
-/** A string in a feature: its length, rounded up to 64, and its bytes. */
-const string = (r: ByteReader): string => r.string(r.u32());
+const text = (name: string, value: string | number): string[] => [`# ${name} : ${value}`];
+/** What C prints of a string that is not there. */
+const NULL = '(null)';
+const usec = (ns: bigint): string => `${ns / NSEC_PER_SEC}.${padded((ns % NSEC_PER_SEC) / 1000n, 6)}`;
+const padded = (n: bigint, digits: number): string => String(n).padStart(digits, '0');
+const NSEC_PER_SEC = 1_000_000_000n;
+const wrap = (n: bigint): bigint => BigInt.asUintN(64, n);
+/** printf("%d") of what is stored unsigned. */
+const signed = (n: number): number => n | 0;
 
-const PRINT: Readonly<Record<number, (source: HeaderSource, payload: ByteReader) => string[]>> = {
-  [HEADER.HOSTNAME]: ({ env }) => text('hostname', env.hostname),
-  [HEADER.OSRELEASE]: ({ env }) => text('os release', env.os_release),
-  [HEADER.VERSION]: ({ env }) => text('perf version', env.version),
-  [HEADER.ARCH]: ({ env }) => text('arch', env.arch),
+const PRINT: Readonly<Record<number, (source: HeaderSource) => string[]>> = {
+  [HEADER.HOSTNAME]: ({ env }) => text('hostname', env.hostname ?? NULL),
+  [HEADER.OSRELEASE]: ({ env }) => text('os release', env.os_release ?? NULL),
+  [HEADER.VERSION]: ({ env }) => text('perf version', env.version ?? NULL),
+  [HEADER.ARCH]: ({ env }) => text('arch', env.arch ?? NULL),
   [HEADER.NRCPUS]: ({ env }) => [
-    ...text('nrcpus online', env.nr_cpus_online),
-    ...text('nrcpus avail', env.nr_cpus_avail),
+    ...text('nrcpus online', env.nr_cpus_online ?? 0),
+    ...text('nrcpus avail', env.nr_cpus_avail ?? 0),
   ],
-  [HEADER.CPUDESC]: ({ env }) => text('cpudesc', env.cpu_desc),
-  [HEADER.CPUID]: ({ env }) => text('cpuid', env.cpuid),
-  [HEADER.TOTAL_MEM]: ({ env }) => text('total memory', `${env.total_mem} kB`),
+  [HEADER.CPUDESC]: ({ env }) => text('cpudesc', env.cpu_desc ?? NULL),
+  [HEADER.CPUID]: ({ env }) => text('cpuid', env.cpuid ?? NULL),
+  [HEADER.TOTAL_MEM]: ({ env }) => text('total memory', `${env.total_mem ?? 0} kB`),
   [HEADER.CMDLINE]: ({ env }) =>
     text('cmdline', (env.cmdline ?? []).map((arg) => `${arg.replaceAll("'", "\\'")} `).join('')),
-  [HEADER.EVENT_DESC]: (source) => source.evlist.map((evsel) => eventText(evsel, attrSizeOf(source))),
+  [HEADER.EVENT_DESC]: ({ eventDesc }) =>
+    eventDesc?.map(eventText) ?? ['# event desc: not available or unable to read'],
   [HEADER.CPU_TOPOLOGY]: ({ env }) => topologyLines(env),
-  [HEADER.NUMA_TOPOLOGY]: (_, r) =>
-    Array.from({ length: r.u32() }, () => {
-      const [node, total, free] = [r.u32(), r.u64(), r.u64()];
-      return [
-        `# node${node} meminfo  : total = ${total} kB, free = ${free} kB`,
-        `# node${node} cpu list : ${string(r)}`,
-      ];
-    }).flat(),
+  [HEADER.NUMA_TOPOLOGY]: ({ described: { numa = [] } }) =>
+    numa.flatMap(({ node, total, free, cpus }) => [
+      `# node${node} meminfo  : total = ${total} kB, free = ${free} kB`,
+      `# node${node} cpu list : ${cpus}`,
+    ]),
   [HEADER.BRANCH_STACK]: () => ['# contains samples with branch stack'],
   [HEADER.PMU_MAPPINGS]: ({ env: { pmu_mappings: pmus = [] } }) => [
     `# pmu mappings: ${pmus.map(({ name, type }) => `${name} = ${type}`).join(', ') || 'not available'}`,
@@ -113,61 +115,76 @@ const PRINT: Readonly<Record<number, (source: HeaderSource, payload: ByteReader)
   [HEADER.GROUP_DESC]: ({ evlist }) => groupLines(evlist),
   [HEADER.AUXTRACE]: () => ['# contains AUX area data (e.g. instruction trace)'],
   [HEADER.STAT]: () => ['# contains stat data'],
-  [HEADER.CACHE]: (_, r) => {
-    r.u32();
-    const caches = Array.from({ length: r.u32() }, () => {
-      const level = r.u32();
-      r.skip(12);
-      const [type, size, map] = [string(r), string(r), string(r)];
-      return `#  L${level} ${type.padEnd(15)} ${size.padStart(8)} [${map}]`;
-    });
-    return ['# CPU cache info:', ...caches];
-  },
+  [HEADER.CACHE]: ({ described: { caches = [] } }) => [
+    '# CPU cache info:',
+    ...caches.map(
+      ({ level, type, size, map }) => `#  L${signed(level)} ${type.padEnd(15)} ${size.padStart(8)} [${map}]`,
+    ),
+  ],
   [HEADER.SAMPLE_TIME]: ({ sampleTime }) => {
-    const { first, last } = sampleTime ?? { first: 0, last: 0 };
+    const [first, last] = [BigInt(sampleTime?.first ?? 0), BigInt(sampleTime?.last ?? 0)];
     return [
       `# time of first sample : ${usec(first)}`,
       `# time of last sample : ${usec(last)}`,
-      `# sample duration : ${fixed((last - first) / 1e6, 3).padStart(10)} ms`,
+      `# sample duration : ${fixed(Number(wrap(last - first)) / 1e6, 3).padStart(10)} ms`,
     ];
   },
-  [HEADER.MEM_TOPOLOGY]: (_, r) => memoryLines(r),
-  [HEADER.CLOCKID]: (_, r) => [`# clockid frequency: ${r.u64() * 1000} MHz`],
-  [HEADER.COMPRESSED]: (_, r) => {
-    r.u32();
-    const [type, level, ratio] = [r.u32(), r.u32(), r.u32()];
-    return [`# compressed : ${type === 1 ? 'Zstd' : 'Unknown'}, level = ${level}, ratio = ${ratio}`];
-  },
-  [HEADER.CLOCK_DATA]: (_, r) => {
-    r.u32();
-    return clockLines(r.u32(), r.bigU64(), r.bigU64());
-  },
+  [HEADER.MEM_TOPOLOGY]: ({ described: { memory = { blockSize: 0n, nodes: [] } } }) => [
+    `# memory nodes (nr ${memory.nodes.length}, block size 0x${memory.blockSize.toString(16)}):`,
+    ...memory.nodes.map((node) => memoryLine(node, memory.blockSize)),
+  ],
+  [HEADER.CLOCKID]: ({ described: { clockidResolution = 0n } }) => [
+    `# clockid frequency: ${wrap(clockidResolution * 1000n)} MHz`,
+  ],
+  [HEADER.DIR_FORMAT]: ({ described: { dirVersion = 0n } }) => [`# directory data version : ${dirVersion}`],
+  [HEADER.BPF_PROG_INFO]: ({ described: { bpfPrograms = [], btf } }) =>
+    byId(bpfPrograms).flatMap((program) => programLines(program, btf?.get(program.btfId))),
+  [HEADER.BPF_BTF]: ({ described: { btf = new Map<number, never>() } }) =>
+    [...btf.keys()].toSorted((a, b) => a - b).map((id) => `# btf info of id ${id}`),
+  [HEADER.COMPRESSED]: ({ described: { compressed: { type, level, ratio } = { type: 0, level: 0, ratio: 0 } } }) => [
+    `# compressed : ${type === PERF_COMP_ZSTD ? 'Zstd' : 'Unknown'}, level = ${level}, ratio = ${ratio}`,
+  ],
+  [HEADER.CPU_PMU_CAPS]: ({ described: { cpuPmuCaps = [] } }) => [capsLine({ pmu: 'cpu', caps: cpuPmuCaps })],
+  [HEADER.CLOCK_DATA]: ({ described: { clockData } }) =>
+    clockData ? clockLines(clockData) : ['# reference time disabled'],
+  [HEADER.HYBRID_TOPOLOGY]: ({ described: { hybrid = [] } }) => [
+    '# hybrid cpu system:',
+    ...hybrid.map(({ pmu, cpus }) => `# ${pmu} cpu list : ${cpus}`),
+  ],
+  [HEADER.PMU_CAPS]: ({ described: { pmuCaps = [] } }) => pmuCaps.map(capsLine),
 };
 
-function eventText({ name, ids, attr }: Evsel, size: number): string {
+const PERF_COMP_ZSTD = 1;
+
+const capsLine = ({ pmu, caps }: PmuCaps): string =>
+  `# ${pmu} pmu capabilities: ${caps.map(({ name, value }) => `${name}=${value}`).join(', ') || 'not available'}`;
+
+function eventText({ name, ids, attr, size }: DescribedEvent): string {
   const id = ids.length ? `, id = { ${ids.join(', ')} }` : '';
   const fields = attrFields(attr, size).map(([field, value]) => `, ${field} = ${value}`);
   return `# event : name = ${name}, ${id}${fields.join('')}`;
 }
 
 function topologyLines({ cpu_topology: topology, nr_cpus_avail = 0 }: PerfEnv): string[] {
-  if (!topology) return [];
-  const { core_siblings, die_siblings, thread_siblings, cpus } = topology;
-  const lines = core_siblings.map((list) => `# sibling ${die_siblings ? 'sockets' : 'cores  '} : ${list}`);
-  for (const list of die_siblings ?? []) lines.push(`# sibling dies    : ${list}`);
+  const { core_siblings = [], die_siblings = [], thread_siblings = [], cpus } = topology ?? {};
+  const lines = core_siblings.map((list) => `# sibling sockets : ${list}`);
+  for (const list of die_siblings) lines.push(`# sibling dies    : ${list}`);
   for (const list of thread_siblings) lines.push(`# sibling threads : ${list}`);
-  for (const [cpu, { core_id, die_id, socket_id }] of cpus.slice(0, nr_cpus_avail || undefined).entries()) {
-    const die = die_siblings ? ` Die ID ${die_id ?? 0},` : '';
-    lines.push(`# CPU ${cpu}: Core ID ${core_id},${die} Socket ID ${socket_id}`);
+  const dies = die_siblings.length > 0;
+  if (!cpus) return [...lines, `# Core ID${dies ? ', Die ID' : ''} and Socket ID information is not available`];
+  for (const [cpu, { core_id, die_id = 0, socket_id }] of cpus.slice(0, nr_cpus_avail).entries()) {
+    const die = dies ? ` Die ID ${signed(die_id)},` : '';
+    lines.push(`# CPU ${cpu}: Core ID ${signed(core_id)},${die} Socket ID ${signed(socket_id)}`);
   }
   return lines;
 }
 
 function groupLines(evlist: readonly Evsel[]): string[] {
-  return evlist.flatMap(({ groupName }, index) => {
-    const members = evlist.filter(({ leader }) => leader === index);
-    return members.length > 1 ? [`# group: ${groupName ?? ''}{${members.map(({ name }) => name).join(',')}}`] : [];
-  });
+  return [...groupsOf(evlist)].flatMap(([leader, members]) =>
+    members.length > 1
+      ? [`# group: ${evlist[leader]?.groupName ?? ''}{${members.map(({ name }) => name).join(',')}}`]
+      : [],
+  );
 }
 
 /** Numbers as "0-23,32-199". */
@@ -181,27 +198,40 @@ function ranges(numbers: readonly number[]): string {
   return runs.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(',');
 }
 
-/** 24G: the largest unit that leaves at least 1. */
-function bytesText(bytes: number): string {
+/** unit_number__scnprintf(): 24G, but 1024M: the next unit is for more than one of it. */
+function bytesText(bytes: bigint): string {
   let [value, unit] = [bytes, 0];
-  while (value >= 1024 && unit < 3) [value, unit] = [Math.floor(value / 1024), unit + 1];
+  while (value / 1024n > 1n && unit < 3) [value, unit] = [value / 1024n, unit + 1];
   return `${value}${'BKMG'[unit]}`;
 }
 
-function memoryLines(r: ByteReader): string[] {
-  r.u64();
-  const [blockSize, nr] = [r.u64(), r.u64()];
-  const nodes = Array.from({ length: nr }, () => {
-    const [node, bits] = [r.u64(), (r.u64(), r.u64())];
-    const words = Array.from({ length: Math.ceil(bits / 64) }, () => r.bigU64());
-    const blocks = Array.from({ length: bits }, (_, i) => i).filter(
-      (i) => ((words[i >>> 6] ?? 0n) >> BigInt(i & 63)) & 1n,
-    );
-    return `#  ${String(node).padStart(3)} [${bytesText(blockSize * blocks.length)}]: ${ranges(blocks)}`;
-  });
-  return [`# memory nodes (nr ${nr}, block size 0x${hex(blockSize)}):`, ...nodes];
+/** perf's buffer for a list of memory blocks. */
+const MAP_BUFFER = 100;
+
+function memoryLine({ node, bits, words }: MemoryNode, blockSize: bigint): string {
+  const blocks: number[] = [];
+  for (const [i, word] of words.entries())
+    for (let bit = 0, left = word; left > 0n && i * 64 + bit < bits; bit++, left >>= 1n)
+      if (left & 1n) blocks.push(i * 64 + bit);
+  const size = wrap(blockSize * BigInt(blocks.length));
+  return `#  ${String(node).padStart(3)} [${bytesText(size)}]: ${ranges(blocks).slice(0, MAP_BUFFER - 1)}`;
 }
 
+const byId = (programs: readonly BpfProgInfo[]): BpfProgInfo[] =>
+  [...new Map(programs.toReversed().map((program) => [program.id, program])).values()].toSorted((a, b) => a.id - b.id);
+
+/** bpf_event__print_bpf_prog_info(). */
+function programLines({ id, name, functions }: BpfProgInfo, btf: Uint8Array | undefined): string[] {
+  const nameOf = btf && btfNames(btf);
+  const words = functions.map(({ address, size, tag, type }) => {
+    const short = nameOf ? nameOf(type) : functions.length === 1 ? name : 'F';
+    return `bpf_prog_${tag}${short ? `_${short}` : ''} addr 0x${address.toString(16)} size ${size}`;
+  });
+  if (functions.length === 1) return [`# bpf_prog_info ${id}: ${words[0]}`];
+  return [`# bpf_prog_info ${id}:`, ...words.map((word, i) => `# \tsub_prog ${i}: ${word}`)];
+}
+
+/** clockid_name(). */
 const CLOCKS: Readonly<Record<number, string>> = {
   0: 'realtime',
   1: 'monotonic',
@@ -210,17 +240,16 @@ const CLOCKS: Readonly<Record<number, string>> = {
   11: 'tai',
 };
 
-/** Nanoseconds as seconds with so many digits behind the point. */
-const seconds = (ns: bigint, digits: number): string =>
-  `${ns / 1_000_000_000n}.${String((ns % 1_000_000_000n) / 10n ** BigInt(9 - digits)).padStart(digits, '0')}`;
-
-/** Times are in ns; the wall clock's exceed what a number holds exactly. */
-function clockLines(clockid: number, wall: bigint, clock: bigint): string[] {
-  const name = CLOCKS[clockid] ?? 'unknown';
-  const date = new Date(Number(wall / 1_000_000n)).toISOString().slice(0, 19).replace('T', ' ');
-  const micros = seconds(wall, 6);
+function clockLines({ clockid, wall, clock }: NonNullable<Described['clockData']>): string[] {
+  const name = CLOCKS[clockid] ?? '(not found)';
+  const date = new Date(Number(wall / 1_000_000n));
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+  const micros = padded((wall % NSEC_PER_SEC) / 1000n, 6);
   return [
     `# clockid: ${name} (${clockid})`,
-    `# reference time: ${date}${micros.slice(-7)} = ${micros} (TOD) = ${seconds(clock, 9)} (${name})`,
+    `# reference time: ${day} ${time}.${micros} = ${wall / NSEC_PER_SEC}.${micros} (TOD) = ` +
+      `${clock / NSEC_PER_SEC}.${padded(clock % NSEC_PER_SEC, 9)} (${name})`,
   ];
 }

@@ -41,7 +41,8 @@ export interface PerfEnv {
     readonly core_siblings: readonly string[];
     readonly thread_siblings: readonly string[];
     readonly die_siblings?: readonly string[];
-    readonly cpus: readonly { readonly core_id: number; readonly socket_id: number; readonly die_id?: number }[];
+    /** Absent where perf knew no ids. */
+    readonly cpus?: readonly { readonly core_id: number; readonly socket_id: number; readonly die_id?: number }[];
   };
 }
 

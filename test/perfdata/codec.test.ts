@@ -425,7 +425,7 @@ describe('header and features', () => {
         const view = decodeFeatures(features, (bit) => expect.fail(`feature ${bit}`));
         expect(view.env).to.deep.equal(e);
         expect(view.buildIds).to.deep.equal(BUILD_IDS);
-        expect(view.eventDesc).to.deep.equal(evlist.map(({ name, ids }) => ({ name, ids })));
+        expect(view.eventDesc).to.deep.equal(evlist.map(({ name, attr, ids }) => ({ name, attr, size: 128, ids })));
         expect(view.groups).to.deep.equal([{ name: 'pair', leader: 0, members: 2 }]);
         expect(view.sampleTime).to.deep.equal(sampleTime);
         expect(view.spec).to.equal(e.cmdline && spec);
@@ -439,7 +439,7 @@ describe('header and features', () => {
     for (const [bit, payload] of features)
       if (payload.length > 0) {
         const told: number[] = [];
-        decodeFeatures(new Map(features).set(bit, payload.subarray(0, payload.length - 1)), (b) => told.push(b));
+        decodeFeatures(new Map(features).set(bit, payload.subarray(0, payload.length - 1)), (b) => void told.push(b));
         expect(told).to.include(bit);
       }
   });
