@@ -37,6 +37,8 @@ export interface Executable {
   readonly interpreter: Dso | undefined;
   /** What mmap system calls of the program map, by the name they give. */
   readonly libraries: ReadonlyMap<string, Dso>;
+  /** Cycles that its own code takes on average, if that is known. */
+  readonly expected?: number;
   /** A fresh thread at the entry point. */
   start(): ExecutionCursor;
 }

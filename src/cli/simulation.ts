@@ -110,6 +110,16 @@ export const reproduceLine = (words: readonly string[]): string => `# reproduce:
 /** Wall time between two looks at the event loop, ms. */
 const LOOK = 40;
 
+/** Wall time until a pace is worth telling, ms. */
+const SETTLED = 500;
+
+/** "40 s", "12 min", "3 h": a span of wall time that is guessed. */
+function spanText(seconds: number): string {
+  if (seconds < 100) return `${Math.ceil(seconds)} s`;
+  const minutes = seconds / 60;
+  return minutes < 100 ? `${Math.ceil(minutes)} min` : `${Math.ceil(minutes / 60)} h`;
+}
+
 /** Shows progress and hears ^C while a simulation runs. What was gathered by then is kept. */
 export class Watch {
   readonly #spin: Awaited<ReturnType<typeof spinner>> | undefined;
@@ -117,6 +127,8 @@ export class Watch {
   readonly #onExit: () => void;
   #signal: Signal | undefined;
   #looked = performance.now();
+  /** When the workload was first seen at work, and how far it was. */
+  #began: { readonly at: number; readonly share: number } | undefined;
 
   private constructor(spin: Awaited<ReturnType<typeof spinner>> | undefined, abandon: () => void) {
     this.#spin = spin;
@@ -136,14 +148,24 @@ export class Watch {
   }
 
   /** For the simulation to call: false once ^C was typed. */
-  readonly breathe = async (simulated: Nanos): Promise<boolean> => {
+  readonly breathe = async (simulated: Nanos, share: number | undefined): Promise<boolean> => {
     const now = performance.now();
     if (now - this.#looked < LOOK) return this.#signal === undefined;
     this.#looked = now;
-    this.#spin?.update(`${(simulated / 1e9).toFixed(1)} s simulated`);
+    this.#spin?.update(`${(simulated / 1e9).toFixed(1)} s simulated${this.#remaining(share, now)}`);
     await new Promise((resolve) => setImmediate(resolve));
     return this.#signal === undefined;
   };
+
+  /** How much of the work is done, and how long the rest takes at this pace: known once some of it is done. */
+  #remaining(share: number | undefined, now: number): string {
+    if (share === undefined || share === 0) return '';
+    this.#began ??= { at: now, share };
+    const { at, share: first } = this.#began;
+    const done = `, ${Math.floor(share * 100)} % done`;
+    if (now - at < SETTLED || share <= first) return done;
+    return `${done}, ${spanText(((now - at) / 1e3) * ((1 - share) / (share - first)))} to go`;
+  }
 
   /** The exit code after a signal, as a shell reports it; undefined without one. */
   get exitCode(): number | undefined {

@@ -44,10 +44,15 @@ function topology(cpus: number, sockets: number, threads: number): NonNullable<P
     core: cpu % cores,
     socket: Math.floor((cpu % cores) / perSocket),
   }));
-  const list = (of: readonly { cpu: number }[]): string => ranges(of.map(({ cpu }) => cpu));
-  const distinct = (key: 'core' | 'socket'): string[] => [
-    ...new Set(all.map((c) => list(all.filter((other) => other[key] === c[key])))),
-  ];
+  const distinct = (key: 'core' | 'socket'): string[] => {
+    const groups = new Map<number, number[]>();
+    for (const each of all) {
+      const group = groups.get(each[key]);
+      if (group === undefined) groups.set(each[key], [each.cpu]);
+      else group.push(each.cpu);
+    }
+    return [...groups.values()].map(ranges);
+  };
   const core_siblings = distinct('socket');
   return {
     core_siblings,

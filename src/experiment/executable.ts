@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Dso, Executable } from '../arch/dso.ts';
+import { CYCLES } from '../arch/events.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -14,6 +15,7 @@ import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { BuildId } from '../uapi/evsel.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { compile, type Executable as Image, type Params } from '../workload/compile.ts';
+import { expectedTotals } from '../workload/expected.ts';
 import type { Program } from '../workload/program.ts';
 
 /** A compiled workload. */
@@ -44,6 +46,7 @@ export function executable({ program, image }: Workload, seed: string): Executab
     program: main,
     interpreter: others.find(holdsEntry),
     libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as Dso])),
+    expected: expectedTotals(image.tables)[CYCLES]!,
     start: () => image.start(seed),
   };
 }

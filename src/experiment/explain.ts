@@ -7,6 +7,7 @@
  * Not modelled: lives of the first event, with its surcharges (run `stat` or `record` on a fresh guest for those).
  */
 import type { Cpu } from '../arch/cpu.ts';
+import { Overrun } from '../hw/core.ts';
 import { NOTHING_LEFT, bootMachine, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perf_event_create_kernel_counter } from '../kernel/kernel-counter.ts';
@@ -128,9 +129,15 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     });
   start(scene.tasks);
   const limit = host.cyclesOf(LIMIT);
+  machine.core.deadline = limit;
   const search: Search = { from: 0, lives: 0 };
   while (machine.core.now() < limit) {
-    host.run(cycles(machine.core.now() + host.cyclesOf(LOOK)), () => failure !== undefined);
+    try {
+      host.run(cycles(machine.core.now() + host.cyclesOf(LOOK)), () => failure !== undefined);
+    } catch (error) {
+      if (!(error instanceof Overrun)) throw error;
+      break;
+    }
     if (failure !== undefined) throw new NoLifeError(failure);
     const steps = findLife(trace.steps, machine, scene, search);
     if (steps === undefined) continue;

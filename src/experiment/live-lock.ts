@@ -47,9 +47,7 @@ export class ProgressWatch {
         `The run is too long: gperf keeps time exactly for ${Math.floor(kernel.nanosOf(LONGEST) / 1e9)} s of this machine, and the workload has not ended by then.`,
       );
     if (workload?.cursor === undefined || workload.state === 'sleeping') return this.#rest(now);
-    const progress = kernel.nanosOf(
-      workload.cursor.totals(this.#totals)[CYCLES]! as Parameters<typeof kernel.nanosOf>[0],
-    );
+    const progress = kernel.nanosOf(cycles(workload.cursor.totals(this.#totals)[CYCLES]!));
     this.#began ??= now;
     this.#seen = now;
     const ticks = Math.floor((now - this.#since) / kernel.rate.tick_nsec);
@@ -60,6 +58,16 @@ export class ProgressWatch {
     if (moved < ticks * LEAST_PROGRESS) throw new LiveLock(this.#explain(moved, now - this.#since));
     this.#since = now;
     this.#before = progress;
+  }
+
+  /**
+   * To be called when the machine did not come back to where anything else could run: it goes from interrupt to interrupt.
+   * Throws LiveLock.
+   */
+  overrun(workload: Task | undefined): never {
+    const progress = workload?.cursor?.totals(this.#totals)[CYCLES] ?? 0;
+    const { kernel, core } = this.#machine;
+    throw new LiveLock(this.#explain(kernel.nanosOf(cycles(progress)) - this.#before, core.nanos() - this.#since));
   }
 
   /** The workload sleeps: time that it does not want is not held against it. */

@@ -14,6 +14,8 @@ import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
 import type { Ledger } from '../uapi/results.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
+import { Overrun } from '../hw/core.ts';
+import type { Task } from '../kernel/task.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import type { OperationWatch } from './operations.ts';
@@ -21,8 +23,11 @@ import type { OperationWatch } from './operations.ts';
 export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
 
-/** Lets the caller breathe: called every so often with the simulated time; false asks to end the workload (^C). */
-export type Breathe = (simulated: Nanos) => Promise<boolean>;
+/**
+ * Lets the caller breathe: called every so often with the simulated time, and how much of its work the workload has done,
+ * if that is known (0 to 1; undefined while the machine warms up); false asks to end the workload (^C).
+ */
+export type Breathe = (simulated: Nanos, share: number | undefined) => Promise<boolean>;
 
 export interface RunOptions {
   /** Which repetition: draws come from the path "run=k". */
@@ -52,8 +57,9 @@ export interface MachineReport {
   readonly ledger: Ledger;
 }
 
-/** How much is simulated between two breaths, ns. */
+/** How much is simulated between two breaths, ns; and by how much the machine may be late, waiting inside its kernels. */
 const BREATH = 20_000_000;
+const LATE = 1_000_000_000;
 const SIGINT = 2;
 /** PMIs after which the 128-deep running average of a warm-up has settled, and the longest warm-up, ns. */
 const SETTLED_PMIS = 1024;
@@ -107,9 +113,11 @@ interface Command {
 
 async function run(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
   const path = `run=${options.run ?? 0}`;
+  const { breathe } = options;
   let tool: ToolTask | undefined;
   const timed = options.watch;
-  const machine = bootMachine(spec, path, leftBy(spec, command), () => tool?.status !== undefined, timed?.tap);
+  const { left, wanted } = await leftBy(spec, command, breathe);
+  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap);
   timed?.attach(machine);
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, function* (self) {
@@ -117,18 +125,21 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
     return yield* command.program(self);
   });
   occupy(machine, command);
-  const breath = kernel.cyclesOf(BREATH);
   const watch = new ProgressWatch(machine);
+  const { expected } = command.executable;
+  const share = (): number | undefined => (expected === undefined ? undefined : Math.min(1, command.work() / expected));
   let interrupted = false;
+  let goOn = wanted;
   while (tool.status === undefined) {
-    host.run(cycles(core.now() + breath), () => tool.status !== undefined);
-    watch.check(kernel.childOf(tool.task));
+    const workload = (): Task | undefined => kernel.childOf(tool.task);
+    if (!advance(machine, BREATH, () => tool.status !== undefined)) watch.overrun(workload());
+    watch.check(workload());
     if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
-    if (options.breathe === undefined || (await options.breathe(core.nanos())) || interrupted) continue;
-    const workload = kernel.childOf(tool.task);
-    if (workload === undefined) continue;
+    if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
+    const running = workload();
+    if (goOn || interrupted || running === undefined) continue;
     interrupted = true;
-    kernel.kill(workload, SIGINT);
+    kernel.kill(running, SIGINT);
   }
   return {
     kernelLog: kernel.log,
@@ -141,21 +152,44 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   };
 }
 
-/** What a run of the same command would have left behind. */
-function leftBy(spec: MachineSpec, command: Command): Leftovers {
+/** Simulates so much more, ns; false if the machine did not come back from that and is lost. */
+function advance({ core, host }: Machine, ns: number, stop: () => boolean): boolean {
+  const until = cycles(core.now() + host.cyclesOf(ns));
+  core.deadline = cycles(until + host.cyclesOf(LATE));
+  try {
+    host.run(until, stop);
+    return true;
+  } catch (error) {
+    if (error instanceof Overrun) return false;
+    throw error;
+  }
+}
+
+/** What a run of the same command would have left behind; `wanted` is false once the caller does not want the run itself. */
+async function leftBy(
+  spec: MachineSpec,
+  command: Command,
+  breathe: Breathe | undefined,
+): Promise<{ left: Leftovers; wanted: boolean }> {
   const fresh = { cpu: spec.values[`${side(spec)}.fresh`], host: spec.values['host.fresh'] };
-  if (fresh.cpu && fresh.host) return NOTHING_LEFT;
+  if (fresh.cpu && fresh.host) return { left: NOTHING_LEFT, wanted: true };
   let tool: ToolTask | undefined;
   const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
   const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled);
-  const { host, kernel } = machine;
+  const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);
-  host.run(host.cyclesOf(LONGEST_WARM_UP), () => settled(machine));
-  return {
+  let wanted = true;
+  // A machine that does not come back has warmed up for long enough, too.
+  while (wanted && !settled(machine) && core.nanos() < LONGEST_WARM_UP) {
+    if (!advance(machine, BREATH, () => settled(machine))) break;
+    if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
+  }
+  const left = {
     running_sample_length: fresh.cpu ? 0 : kernel.rate.running_sample_length,
     perf_sched_events: !fresh.host && host.global!.perf_sched_events,
   };
+  return { left, wanted };
 }
 
 /** The other guests have the same to do, over and over: the workload, under perf or without. */

@@ -56,6 +56,11 @@ export interface CoreSpec {
  */
 export type Page = 'host' | 'guest' | 'others';
 
+/** The core did not come back by its deadline; the machine cannot be used any more. */
+export class Overrun extends Error {
+  override readonly name = 'Overrun';
+}
+
 export class Core implements Cpu {
   readonly caps: PmuCaps;
   readonly pmu: Pmu;
@@ -70,6 +75,11 @@ export class Core implements Cpu {
    * one for ring 3 and a last one for IRETs to it (`refill`). With `idle` it adds up to now(), to the last 64th of a cycle.
    */
   readonly spent: Readonly<Record<Page, Float64Array>>;
+  /**
+   * When whoever lets the core run must have it back. Software that goes from interrupt to interrupt never returns by
+   * itself: the first interrupt after this throws an Overrun.
+   */
+  deadline = Infinity as Cycles;
   /** Hears of overflows that pull the PMI line. */
   probe: Probe | undefined;
   readonly #spec: CoreSpec;
@@ -421,6 +431,7 @@ export class Core implements Cpu {
   }
 
   #dispatch(vector: Vector, f: Ring0Function | undefined, offset: number): void {
+    if (this.#clock > this.deadline) throw new Overrun();
     const interrupted = this.#ring3;
     const regs = this.#regs(f, offset);
     this.#ring3 = undefined;

@@ -34,6 +34,8 @@ import { newTask, type Task } from './task.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 const NSEC_PER_SEC = 1e9;
+/** What a task that has exited runs. */
+const GONE: TaskBody = { run: () => undefined };
 
 export class Kernel implements Software, KernelServices {
   readonly cpu: Cpu;
@@ -65,7 +67,8 @@ export class Kernel implements Software, KernelServices {
   readonly #timers: Hrtimers;
   readonly #tickSched: TickSched;
   readonly #idle: Task;
-  readonly #tasks: Task[] = [];
+  /** Everything that lives, by pid. */
+  readonly #tasks = new Set<Task>();
   /** Tasks inside block(), the innermost last. */
   readonly #blocked: Task[] = [];
   #irqRegs: Regs | undefined;
@@ -355,18 +358,19 @@ export class Kernel implements Software, KernelServices {
 
   /** Everything that lives, by pid: what /proc lists. */
   get tasks(): readonly Task[] {
-    return this.#tasks.filter(({ state }) => state !== 'dead');
+    return [...this.#tasks];
   }
 
   /** The living task of that parent, if it has one. */
   childOf(parent: Task): Task | undefined {
-    return this.#tasks.find((t) => t.parent === parent && t.state !== 'dead');
+    for (const task of this.#tasks) if (task.parent === parent) return task;
+    return undefined;
   }
 
   /** A runnable task from outside (init's child): the perf tool, a vCPU thread. */
   spawn(comm: string, body: TaskBody): Task {
     const task = newTask(this.#nextPid++, undefined, comm, body);
-    this.#tasks.push(task);
+    this.#tasks.add(task);
     this.#rq.enqueue(task, false);
     return task;
   }
@@ -378,7 +382,7 @@ export class Kernel implements Software, KernelServices {
       for (const fn of ['_do_fork', 'copy_process', 'copy_page_range'] as const) cpu.spend(FN[fn]);
     });
     const child = newTask(this.#nextPid++, this.current, this.current.comm, body);
-    this.#tasks.push(child);
+    this.#tasks.add(child);
     child.vruntime = this.current.vruntime;
     child.mm = this.current.mm;
     this.#rq.enqueue(child, false);
@@ -495,7 +499,10 @@ export class Kernel implements Software, KernelServices {
     this.perf.exit_task(task, () => this.sideband.perf_event_task(task));
     task.exit_code = status;
     task.state = 'dead';
+    // Nothing of its image is kept: whoever reaps it reads its exit code.
     task.cursor = undefined;
+    task.body = GONE;
+    this.#tasks.delete(task);
     if (task.parent !== undefined) {
       task.parent.signal_pending = true;
       this.wake(task.parent, 'SIGCHLD');

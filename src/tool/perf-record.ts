@@ -119,12 +119,13 @@ export function* perfRecord(
       yield* tool.user('perf_mmap__push', bytes / 8);
       drained.push({ type: PERF_RECORD.FINISHED_ROUND });
       emit(drained);
-      continue;
+    } else {
+      if (ended) break;
+      while (!sys.poll(buffers)) yield;
+      waking++;
     }
-    if (ended) break;
-    while (!sys.poll(buffers)) yield;
-    waking++;
-    if (child.state === 'dead') {
+    // Also while there is always something to read: of other tasks, or of this one.
+    if (!ended && child.state === 'dead') {
       ended = true;
       end = kernel.cpu.nanos();
       if (systemWide) for (const event of leadersByCpu(opened)) sys.disable(event);

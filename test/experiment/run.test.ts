@@ -108,8 +108,9 @@ describe('experiment/run', () => {
 
     it('watching it run changes nothing', async () => {
       const breaths: number[] = [];
-      const breathe: Breathe = (now) => {
-        breaths.push(now);
+      const breathe: Breathe = (now, share) => {
+        // Those without are of the warm-up, which begins a time of its own.
+        if (share !== undefined) breaths.push(now);
         return Promise.resolve(true);
       };
       const [alone, watched] = [await record('cycles:u'), await record('cycles:u', { breathe })];
@@ -201,7 +202,7 @@ describe('experiment/run', () => {
 
     it('is ended by the caller with what was gathered', async () => {
       let breaths = 0;
-      const breathe: Breathe = () => Promise.resolve(++breaths < 3);
+      const breathe: Breathe = (_, share) => Promise.resolve(share === undefined || ++breaths < 3);
       const { interrupted, status, samples, sampleTime, bytes } = await record('cycles:u', {
         program: workload(1e6),
         breathe,
@@ -210,6 +211,18 @@ describe('experiment/run', () => {
       expect(samples).to.be.within(150, 260);
       expect(sampleTime![1] / MS).to.be.within(50, 61);
       expect(bytes.length).to.be.greaterThan(40 * samples);
+    });
+
+    it('is ended while the machine warms up, and has then recorded next to nothing', async () => {
+      const shares: (number | undefined)[] = [];
+      const breathe: Breathe = (_, share) => {
+        shares.push(share);
+        return Promise.resolve(false);
+      };
+      const { interrupted, status, samples } = await record('cycles:u', { program: workload(1e6), breathe });
+      expect({ interrupted, status }).to.deep.equal({ interrupted: true, status: 130 });
+      expect(shares[0]).to.equal(undefined);
+      expect(samples).to.be.lessThan(100);
     });
 
     it('leaves no file if an event cannot be opened', async () => {
