@@ -1,6 +1,6 @@
 /** gperf bench: what PMU operations cost under several designs, what perf costs the workload, and where the time went. */
 import { benchDesign, specRequest, type BenchRequest, type BenchRun } from '../experiment/bench.ts';
-import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { benchPage } from '../report/bench-page.ts';
 import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
 import { pageHtml } from '../report/html/page.ts';
@@ -107,7 +107,8 @@ function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec
     ...(o['all-cpus'] === true ? ({ target: 'cpu' } as const) : {}),
   };
   return withEventErrors(BENCH, () => {
-    const parsed = parseEventList(o.event.length > 0 ? o.event : [mode === 'stat' ? SIX : 'cycles'], mode);
+    const words = o.event.length > 0 ? o.event : [mode === 'stat' ? SIX : 'cycles'];
+    const parsed = parseEventList(words, mode, parseOptions(...specs));
     if (mode === 'stat') return statAttrs(parsed, rings);
     return recordAttrs(parsed, {
       ...rings,

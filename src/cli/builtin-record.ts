@@ -1,7 +1,7 @@
 /** gperf record: perf's messages around a recording that is made by simulation. */
 import { fstatSync } from 'node:fs';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
-import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
@@ -85,7 +85,7 @@ type Options = ReturnType<typeof parseArgs<typeof RECORD.options>>['options'];
 /** The attrs to open: -e with its modifiers, -F or -c, and what shapes them. */
 function events(o: Options, spec: MachineSpec, say: (text: string) => void): ParsedEvent[] {
   const parsed = withEventErrors(RECORD, () =>
-    o.event.length === 0 ? recordDefaultEvents() : parseEventList(o.event, 'record'),
+    o.event.length === 0 ? recordDefaultEvents() : parseEventList(o.event, 'record', parseOptions(spec)),
   );
   checkRate(o);
   const callgraph =

@@ -1,11 +1,11 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
-import { watchdogOf } from '../experiment/setup.ts';
+import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { rawCounts } from '../report/stat.ts';
 import { statTruthText } from '../report/stat-truth.ts';
-import { statAttrs, statDefaultEvents } from '../uapi/evsel-config.ts';
+import { statAttrs, statDefaultEvents, statDetailedEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import { parseArgs, parseSubcommand } from './args.ts';
 import type { CommandContext } from './commands.ts';
@@ -67,7 +67,7 @@ async function count(
 ): Promise<number> {
   check(o);
   const spec = await machineOf(o);
-  const evlist = events(o);
+  const evlist = events(o, spec);
   refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
   const cmdline = commandLine(['stat'], argv, rest, spec, context);
@@ -169,17 +169,20 @@ function check(o: StatOptions): void {
     );
 }
 
-/** -e, or the default list as -d extends it. */
-function events(o: StatOptions): ReturnType<typeof statAttrs> {
+/** -e or the default list, as -d extends it. Of -n there is only what -e names. */
+function events(o: StatOptions, spec: MachineSpec): ReturnType<typeof statAttrs> {
   return withEventErrors(STAT, () => {
-    const parsed =
-      o.event.length > 0
-        ? parseEventList(o.event, 'stat')
-        : o.null === true
-          ? []
-          : statDefaultEvents({ detailed: o.detailed, systemWide: o['all-cpus'] === true });
-    return statAttrs(o.group === true ? groupAll(parsed) : parsed, {
-      ...(o['all-cpus'] === true ? { target: 'cpu' } : {}),
+    const { detailed } = o;
+    const systemWide = o['all-cpus'] === true;
+    const asked = parseEventList(o.event, 'stat', parseOptions(spec));
+    if (o.null !== true)
+      asked.push(
+        ...(o.event.length === 0
+          ? statDefaultEvents({ detailed, systemWide })
+          : statDetailedEvents(asked.length, detailed)),
+      );
+    return statAttrs(o.group === true ? groupAll(asked) : asked, {
+      ...(systemWide ? { target: 'cpu' } : {}),
       inherit: o['no-inherit'] !== true,
       all_user: o['all-user'] === true,
       all_kernel: o['all-kernel'] === true,

@@ -1,7 +1,7 @@
 /** gperf compare --vpmu: the workload recorded under every design and seed, and the truth of each execution. */
 import { specRequest } from '../experiment/bench.ts';
 import type { SampleRequest } from '../experiment/sample.ts';
-import { sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { recordAttrs } from '../uapi/evsel-config.ts';
@@ -66,7 +66,7 @@ export async function runDesigns(
 function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularity): Evsel[] {
   checkRate(o);
   return withEventErrors(COMPARE, () => {
-    const parsed = parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record');
+    const parsed = parseEventList(o.event.length > 0 ? o.event : ['cycles'], 'record', parseOptions(...specs));
     const kernel = parsed.find(({ attr }) => attr.exclude_user);
     if (kernel !== undefined && o['all-user'] === undefined)
       throw new UsageError(

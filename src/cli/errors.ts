@@ -70,7 +70,7 @@ export async function blamingInput<T>(
 
 /** perf's report of a wrong -e: caret, hint, where the list of events is, and the option's usage. */
 export function eventError(error: EventSyntaxError, usage: string, columns = 80): UsageError {
-  return new UsageError(`${error.format(columns)}\nRun 'gperf list' for a list of valid events`, usage);
+  return new UsageError(`${error.format(columns)}\nRun 'gperf list' for a list of valid events\n`, usage);
 }
 
 export interface Streams {

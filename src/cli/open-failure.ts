@@ -6,6 +6,13 @@ const EACCES = 13;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
 const ENOENT = 2;
+/** strerror() of what else perf_event_open gives here. */
+const ERRNO_WORDS: Readonly<Record<number, string>> = {
+  6: 'No such device or address',
+  16: 'Device or resource busy',
+  [EINVAL]: 'Invalid argument',
+  [EOPNOTSUPP]: 'Operation not supported',
+};
 
 /** What is the user's to mend as an InputError, any other error as it is. */
 export function simulationFailure(error: unknown): unknown {
@@ -26,7 +33,7 @@ function openFailure({ evsel, errno }: OpenError): string {
   if (errno === EOPNOTSUPP && attr.sample_period !== 0)
     return `Error:\n${name}: PMU Hardware doesn't support sampling/overflow-interrupts. Try 'gperf stat'`;
   if (errno === ENOENT) return `Error:\nThe ${name} event is not supported.`;
-  if (errno === EINVAL)
-    return `Error:\nThe perf_event_open() syscall returned with 22 (Invalid argument) for event (${name}): there are too few counters for its group, or its options do not go together.`;
-  return `Error:\nThe perf_event_open() syscall returned with ${errno} for event (${name}).`;
+  const words = ERRNO_WORDS[errno] === undefined ? '' : ` (${ERRNO_WORDS[errno]})`;
+  const why = errno === EINVAL ? '\nThere are too few counters for its group, or its options do not go together.' : '';
+  return `Error:\nThe sys_perf_event_open() syscall returned with ${errno}${words} for event (${name}).${why}`;
 }

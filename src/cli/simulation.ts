@@ -63,14 +63,17 @@ export async function workloadOf(words: readonly string[], spec: MachineSpec, us
   return blamingInput(async () => prepareWorkload(await loadWorkload(name, args), spec, {}), [WorkloadError]);
 }
 
-/** Event, unit mask: what of a selector decides what is counted here. */
-const MODELLED_CONFIG = 0xffff;
+/**
+ * Bits of a raw event that x86_pmu_raw_event(), intel_pmu_hw_config() and hsw_hw_config() pass on to the selector, and that
+ * would make it count something else than the event: EDGE, ANY, INV, CMASK, IN_TX, IN_TXCP. Others have no effect.
+ */
+const UNMODELLED_CONFIG = (1n << 18n) | (1n << 21n) | (1n << 23n) | (0xffn << 24n) | (3n << 32n);
 
-/** An event with edge, inv, any or cmask would count something else than asked for: refused. */
+/** An event with a field that gperf does not model would count something else than asked for: refused. */
 export function refuseUnmodelled(evlist: readonly Evsel[]): void {
   for (const { name, attr } of evlist)
-    if (attr.type === PERF_TYPE.RAW && attr.config > MODELLED_CONFIG)
-      throw new UsageError(`gperf does not model the edge, inv, any and cmask fields of an event ('${name}').`);
+    if (attr.type === PERF_TYPE.RAW && (BigInt(attr.config) & UNMODELLED_CONFIG) !== 0n)
+      throw new UsageError(`gperf does not model the edge, inv, any, cmask and in_tx fields of an event ('${name}').`);
 }
 
 /**

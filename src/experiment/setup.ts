@@ -7,6 +7,7 @@ import { VcpuRefused } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
+import type { ParseOptions } from '../uapi/parse-events.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { readSource, SourceError } from '../workload/source.ts';
 
@@ -128,6 +129,11 @@ export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boo
 
 /** Whether a guest sees no counters where the core has some. */
 export const guestWithoutPmu = (spec: MachineSpec): boolean => spec.values['pmu.gp'] > 0 && perfCaps(spec).nrGp === 0;
+
+/** What perf's event syntax takes from the kernel that perf runs on, of all these machines. */
+export const parseOptions = (...specs: readonly MachineSpec[]): ParseOptions => ({
+  cpuPmu: specs.every((spec) => perfCaps(spec).nrGp > 0),
+});
 
 /** kernel.perf_event_max_sample_rate where perf runs. */
 export const sampleRateLimit = (spec: MachineSpec): number => spec.values[`${side(spec)}.max_sample_rate`];

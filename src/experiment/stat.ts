@@ -123,8 +123,9 @@ export function writeStatFile(
   records.push({ type: PERF_RECORD.CPU_MAP, cpus: [-1] });
   records.push({ type: PERF_RECORD.STAT_CONFIG, aggr_mode: AGGR_GLOBAL, interval: intervalMs, scale: 1 });
   for (const { time, counts, final } of readings) {
-    counts.forEach(({ val, ena, run, supported }, i) => {
-      if (supported) records.push({ type: PERF_RECORD.STAT, id: i + 1, cpu: -1, thread: 0, val, ena, run });
+    counts.forEach(({ val, ena, run, supported, unread }, i) => {
+      if (supported && unread !== true)
+        records.push({ type: PERF_RECORD.STAT, id: i + 1, cpu: -1, thread: 0, val, ena, run });
     });
     records.push({ type: PERF_RECORD.STAT_ROUND, round: final ? ROUND.FINAL : ROUND.INTERVAL, time });
   }

@@ -192,7 +192,8 @@ export class Session {
       const ids = this.section({ offset: attrs.u64(), size: attrs.u64() }, 'event ids');
       this.events.add(attr, ids);
     }
-    if (this.evlist.length === 0) {
+    // perf stat record -n counts nothing, and its file says so.
+    if (this.evlist.length === 0 && !header.features.includes(HEADER.STAT)) {
       const { damage } = this;
       throw damage
         ? this.broken(damage.how, damage.offset, damage.what)

@@ -97,6 +97,16 @@ const layoutOf = (evsel: Evsel): Layout => {
   return { evsel, attr, trailer, timeOffset: timeOffset(attr.sample_type), timeFromEnd: timeFromEnd(trailer) };
 };
 
+/** Of the side-band of a recording without events, which says nothing of itself. */
+const NO_EVENT = layoutOf({
+  name: '',
+  attr: { type: 0, config: 0, sample_period: 0, sample_type: 0, read_format: 0 },
+  leader: 0,
+  unit: '',
+  scale: 1,
+  ids: [],
+});
+
 /** The record codec of one recording: its events say how long and where the fields are. */
 export class RecordCodec {
   private readonly layouts: readonly Layout[];
@@ -104,15 +114,13 @@ export class RecordCodec {
   private readonly idOffset: number;
   private readonly idFromEnd: number;
 
-  /** `evlist` has at least one event; all of them have the id at the same place, as perf requires. */
+  /** All of `evlist` have the id at the same place, as perf requires. A file of perf stat -n has no event. */
   constructor(evlist: readonly Evsel[]) {
-    const first = evlist[0];
-    if (!first) throw new RangeError('a recording without events');
     this.layouts = evlist.map(layoutOf);
     for (const layout of this.layouts) for (const id of layout.evsel.ids) this.byId.set(id, layout);
-    const alone = evlist.length === 1;
-    this.idOffset = alone ? -1 : idOffset(first.attr.sample_type);
-    this.idFromEnd = alone || !first.attr.sample_id_all ? -1 : idFromEnd(first.attr.sample_type);
+    const first = evlist.length > 1 ? evlist[0]!.attr : undefined;
+    this.idOffset = first === undefined ? -1 : idOffset(first.sample_type);
+    this.idFromEnd = first?.sample_id_all === true ? idFromEnd(first.sample_type) : -1;
   }
 
   /** The layout of an event id. An id of 0 marks records that the tool made up; like perf, they count as the first event's. */
@@ -137,7 +145,11 @@ export class RecordCodec {
 
   private peekLayout(view: DataView, at: number, type: number, size: number): Layout {
     const offset = type === PERF_RECORD.SAMPLE ? this.idOffset : this.idFromEnd < 0 ? -1 : size - this.idFromEnd;
-    if (offset < 0) return this.layouts[0]!;
+    if (offset < 0) {
+      const layout = this.layouts[0] ?? (type === PERF_RECORD.SAMPLE ? undefined : NO_EVENT);
+      if (layout === undefined) throw new OutOfBounds('no event it could be a sample of');
+      return layout;
+    }
     if (offset < RECORD_HEADER_SIZE || offset + 8 > size) throw new OutOfBounds('too short for its event id');
     const id = getU64(view, at + offset);
     const layout = this.layout(id);

@@ -6,6 +6,7 @@
  * Not modelled: cgroups, --iostat, --topdown.
  */
 import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_TYPE } from '../uapi/perf-event.ts';
 import type { StatCount, StatResult } from '../uapi/results.ts';
 import type { Metric } from './stat-metrics.ts';
 import { meanAndError, statRows, unscaled } from './stat-rows.ts';
@@ -190,7 +191,28 @@ function precision(value: number): number {
   return digits;
 }
 
-function footer({ runs }: StatResult, o: StatReportOptions, hint: boolean): string {
+/** is_mixed_hw_group(): a leader, and more than one type of hardware events in the list. perf looks at all of it. */
+function isMixedGroup(evlist: readonly Evsel[], leader: Evsel): boolean {
+  const at = evlist.indexOf(leader);
+  if (evlist[leader.leader] !== leader || !evlist.some((e, i) => i !== at && e.leader === at)) return false;
+  const types = new Set([leader, ...evlist].map(({ attr }) => attr.type).filter((type) => type !== PERF_TYPE.SOFTWARE));
+  return types.size > 1;
+}
+
+/** What perf says last of events that were not counted. */
+function advice(evlist: readonly Evsel[], rows: readonly StatRow[], nmiWatchdog: boolean): string {
+  const lacking = rows.filter((row) => row.supported && !row.counted);
+  let out = '';
+  if (nmiWatchdog && lacking.length > 0) {
+    out += "\nSome events weren't counted. Try disabling the NMI watchdog:\n";
+    out += '\techo 0 > /proc/sys/kernel/nmi_watchdog\n\tperf stat ...\n\techo 1 > /proc/sys/kernel/nmi_watchdog\n';
+  }
+  if (lacking.some(({ evsel }) => isMixedGroup(evlist, evsel)))
+    out += 'The events in group usually have to be from the same PMU. Try reorganizing the group.\n';
+  return out;
+}
+
+function footer({ runs }: StatResult, o: StatReportOptions): string {
   const seconds = runs.map((run) => run.elapsed / NSEC_PER_SEC);
   let out = o.nullRun ? '' : '\n';
   if (runs.length === 1) {
@@ -208,12 +230,7 @@ function footer({ runs }: StatResult, o: StatReportOptions, hint: boolean): stri
     const noise = mean > 0 ? (100 * error) / mean : 0;
     if (noise > 0) out += `  ( +-${fixed(noise, 2).padStart(6)}% )`;
   }
-  out += '\n\n';
-  if (hint) {
-    out += "\nSome events weren't counted. Try disabling the NMI watchdog:\n";
-    out += '\techo 0 > /proc/sys/kernel/nmi_watchdog\n\tperf stat ...\n\techo 1 > /proc/sys/kernel/nmi_watchdog\n';
-  }
-  return out;
+  return `${out}\n\n`;
 }
 
 function individualRuns(seconds: readonly number[], mean: number, digits: number): string {
@@ -249,13 +266,18 @@ export function statText(result: StatResult, o: StatReportOptions): string {
   const rows = resultRows(result, o);
   const repeated = length > 1 ? ` (${length} runs)` : '';
   const lines = rows.length === 0 ? '' : statLines(rows, o, length);
-  const hint = o.nmiWatchdog === true && rows.some((row) => row.supported && !row.counted);
-  return `\n Performance counter stats for ${targetText(o.target)}${repeated}:\n\n${lines}${footer(result, o, hint)}`;
+  const last = advice(result.evlist, rows, o.nmiWatchdog === true);
+  return `\n Performance counter stats for ${targetText(o.target)}${repeated}:\n\n${lines}${footer(result, o)}${last}`;
 }
 
 /** What -v prints first: the values that were read, by event. */
 export const rawCounts = (evlist: readonly Evsel[], counts: readonly StatCount[]): string =>
-  counts.map(({ val, ena, run }, i) => `${evlist[i]!.name}: ${val} ${ena} ${run}\n`).join('');
+  counts
+    .map(({ val, ena, run, supported, unread }, i) => {
+      const { name } = evlist[i]!;
+      return supported && unread !== true ? `${name}: ${val} ${ena} ${run}\n` : `failed to read counter ${name}\n`;
+    })
+    .join('');
 
 /** What -o writes before the report. `date` is in ctime's form. */
 export const startedOn = (date: string): string => `# started on ${date}\n\n`;

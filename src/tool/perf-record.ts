@@ -5,11 +5,12 @@
  * Not modelled: -p, -t, snapshots, switch-output, compression, AUX.
  */
 import type { Executable } from '../arch/dso.ts';
-import { EACCES, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
+import { EACCES, EINVAL, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
 import type { Task } from '../kernel/task.ts';
 import { userOnly } from '../uapi/event-modifiers.ts';
+import { breakWeakGroup } from '../uapi/evsel-config.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { eventName } from '../uapi/event-names.ts';
 import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type PerfRecord } from '../uapi/perf-event.ts';
@@ -149,30 +150,49 @@ interface Opened {
   readonly events: readonly PerfEvent[];
 }
 
-/** evlist__open() with perf's fall-backs: less precision, no ring 0. */
-function openAll(tool: ToolTask, evlist: readonly Evsel[], task: Task | undefined): Opened[] {
+/** evlist__open() with perf's fall-backs: less precision, no ring 0, members of weak groups by themselves. */
+function openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefined): Opened[] {
   const { sys } = tool;
-  const { nrCpus } = tool.kernel.config;
+  let evlist = wanted;
   const opened: Opened[] = [];
-  for (const [i, wanted] of evlist.entries()) {
-    let evsel = wanted;
-    const events: PerfEvent[] = [];
-    for (let cpu = 0; cpu < nrCpus; cpu++) {
-      const group_leader = evsel.leader === i ? undefined : opened[evsel.leader]?.events[cpu];
-      for (;;) {
-        const event = sys.perf_event_open(evsel, evsel.attr, { task, cpu, group_leader });
-        if (typeof event !== 'number') {
-          events.push(event);
-          break;
-        }
-        const weaker = fallback(evsel, -event);
-        if (weaker === undefined) throw new OpenError(evsel, -event);
-        evsel = weaker;
-      }
+  while (opened.length < evlist.length) {
+    const i = opened.length;
+    const evsel = evlist[i]!;
+    const { leader } = evsel;
+    const result = openEvent(tool, evsel, task, leader === i ? undefined : opened[leader]);
+    if (typeof result !== 'number') {
+      opened.push(result);
+      continue;
     }
-    opened.push({ evsel, events });
+    if (result !== EINVAL || leader === i || evsel.weak_group !== true) throw new OpenError(evsel, result);
+    // A group's members are neighbours: the leader and what came behind it are opened again.
+    for (const { events } of opened.splice(leader)) for (const event of events) sys.close(event);
+    evlist = breakWeakGroup(evlist, leader, ({ attr }) => attr);
   }
   return opened;
+}
+
+/** The events of one evsel, or a positive errno. */
+function openEvent(
+  { sys, kernel }: ToolTask,
+  wanted: Evsel,
+  task: Task | undefined,
+  leader: Opened | undefined,
+): Opened | number {
+  let evsel = wanted;
+  const events: PerfEvent[] = [];
+  while (events.length < kernel.config.nrCpus) {
+    const cpu = events.length;
+    const event = sys.perf_event_open(evsel, evsel.attr, { task, cpu, group_leader: leader?.events[cpu] });
+    if (typeof event !== 'number') {
+      events.push(event);
+      continue;
+    }
+    const weaker = fallback(evsel, -event);
+    if (weaker === undefined) return -event;
+    evsel = weaker;
+  }
+  return { evsel, events };
 }
 
 /** evlist__enable() and evlist__disable(): CPU by CPU, the leaders of groups, which take their members along. */

@@ -1,13 +1,15 @@
 /**
  * perf stat: opens counters on a child that has not started, lets it go, waits, reads.
  *
- * Source: tools/perf/builtin-stat.c (__run_perf_stat), 6.1.
- * Not modelled: -p, -t, --per-thread.
+ * Source: tools/perf/builtin-stat.c (__run_perf_stat, stat_handle_error), 6.1.
+ * Not modelled: -p, -t, --per-thread; attr fields that perf takes for unknown to the kernel, and no longer sets, once an
+ * event of a list met -EINVAL.
  */
 import type { Executable } from '../arch/dso.ts';
-import { EACCES } from '../kernel/errno.ts';
+import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import { userOnly } from '../uapi/event-modifiers.ts';
+import { breakWeakGroup, statUngrouped } from '../uapi/evsel-config.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import type { StatCount, StatRun } from '../uapi/results.ts';
 import { cycles, nanos, type Nanos } from '../units.ts';
@@ -27,6 +29,7 @@ export interface StatJob {
 
 const SIGTERM = 15;
 const NOT_SUPPORTED: StatCount = { val: 0, ena: 0, run: 0, supported: false };
+const UNREAD: StatCount = { val: 0, ena: 0, run: 0, supported: true, unread: true };
 
 /** What came of the events: names gain ":u" where a paranoid kernel refuses ring 0. */
 export interface StatOutcome {
@@ -43,38 +46,9 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
   const workload = tool.forkWorkload(job.executable);
   const { child } = workload;
   const systemWide = job.systemWide === true;
-  const evlist = [...job.evlist];
-  /** One per CPU, or one that follows the workload; undefined: not supported. */
-  const events: (readonly PerfEvent[] | undefined)[] = [];
-  for (const [i, evsel] of job.evlist.entries()) {
-    const leader = evsel.leader === i ? undefined : events[evsel.leader];
-    if (evsel.leader !== i && leader === undefined) {
-      events.push(undefined);
-      continue;
-    }
-    const open = (wanted: Evsel): readonly PerfEvent[] | number => {
-      const opened: PerfEvent[] = [];
-      for (let cpu = 0; cpu < (systemWide ? kernel.config.nrCpus : 1); cpu++) {
-        const target = systemWide ? { task: undefined, cpu } : { task: child, cpu: -1 };
-        const event = sys.perf_event_open(wanted, wanted.attr, { ...target, group_leader: leader?.[cpu] });
-        if (typeof event === 'number') return event;
-        opened.push(event);
-      }
-      return opened;
-    };
-    let opened = open(evsel);
-    if (opened === -EACCES && systemWide) throw new OpenError(evsel, EACCES);
-    const confined = opened === -EACCES ? userOnly(evsel) : undefined;
-    if (confined !== undefined) {
-      evlist[i] = confined;
-      opened = open(confined);
-    }
-    events.push(typeof opened === 'number' ? undefined : opened);
-    yield* tool.user('evlist__open', 2_000);
-  }
-  const read = (): StatCount[] =>
-    events.map((all) => (all === undefined ? NOT_SUPPORTED : sum(all.map((e) => sys.read(e)))));
-  const leaders = events.flatMap((all, i) => (job.evlist[i]!.leader === i ? (all ?? []) : []));
+  const { evlist, events } = yield* openAll(tool, job, systemWide ? undefined : child);
+  const read = (): StatCount[] => readAll(tool, evlist, events);
+  const leaders = events.flatMap((all, i) => (evlist[i]!.leader === i ? (all ?? []) : []));
   if (systemWide) for (const event of leaders) sys.enable(event);
   const start = kernel.cpu.nanos();
   workload.go();
@@ -92,6 +66,87 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
   const { user, sys: system } = cputime(tool, child);
   done({ evlist, pid: child.pid, run: { counts, elapsed: nanos(end - start), user, sys: system, status } });
   return status;
+}
+
+/** One event for each CPU, or one that follows the workload; undefined: not supported. */
+type Counter = readonly PerfEvent[] | undefined;
+
+/**
+ * Opens the events, those of weak groups that do not fit in a second pass, each by itself. What the machine does not have is
+ * not supported; the leader of a group must be. Throws OpenError.
+ */
+function* openAll(
+  tool: ToolTask,
+  job: StatJob,
+  task: PerfEvent['task'],
+): Generator<void, { readonly evlist: readonly Evsel[]; readonly events: readonly Counter[] }, void> {
+  let evlist: readonly Evsel[] = job.evlist;
+  const events: Counter[] = evlist.map(() => undefined);
+  const reopened = new Set<number>();
+  const open = (i: number): number => {
+    for (;;) {
+      const evsel = evlist[i]!;
+      const result = openEvent(tool, evsel, task, evsel.leader === i ? undefined : events[evsel.leader]);
+      if (typeof result !== 'number') {
+        events[i] = result;
+        return 0;
+      }
+      if (NOT_SUPPORTED_ERRNOS.has(-result)) return result;
+      const confined = result === -EACCES && task !== undefined ? userOnly(evsel) : undefined;
+      if (confined === undefined) throw new OpenError(evsel, -result);
+      evlist = evlist.with(i, confined);
+    }
+  };
+  for (let i = 0; i < evlist.length; i++) {
+    if (reopened.has(i)) continue;
+    const errno = -open(i);
+    const evsel = evlist[i]!;
+    if (errno === EINVAL && evsel.leader !== i && evsel.weak_group === true) {
+      const { leader } = evsel;
+      for (const [k, member] of evlist.entries()) if (member.leader === leader) reopened.add(k);
+      evlist = breakWeakGroup(evlist, leader, statUngrouped);
+    } else if (errno !== 0 && evsel.leader === i && evlist.some((e, k) => k !== i && e.leader === i))
+      throw new OpenError(evsel, errno);
+    yield* tool.user('evlist__open', 2_000);
+  }
+  for (const i of reopened) for (const event of events[i] ?? []) tool.sys.close(event);
+  for (const i of reopened) {
+    events[i] = undefined;
+    open(i);
+    yield* tool.user('evlist__open', 2_000);
+  }
+  return { evlist, events };
+}
+
+/** Errnos that mean to perf that the kernel does not have the event. */
+const NOT_SUPPORTED_ERRNOS: ReadonlySet<number> = new Set([EINVAL, ENOENT, EOPNOTSUPP, ENXIO]);
+
+/** The events of one evsel, or a negative errno, and none is left open. */
+function openEvent(tool: ToolTask, evsel: Evsel, task: PerfEvent['task'], leader: Counter): PerfEvent[] | number {
+  const { sys, kernel } = tool;
+  const opened: PerfEvent[] = [];
+  for (let cpu = 0; cpu < (task === undefined ? kernel.config.nrCpus : 1); cpu++) {
+    const target = task === undefined ? { task, cpu } : { task, cpu: -1 };
+    const event = sys.perf_event_open(evsel, evsel.attr, { ...target, group_leader: leader?.[cpu] });
+    if (typeof event === 'number') {
+      for (const other of opened) sys.close(other);
+      return event;
+    }
+    opened.push(event);
+  }
+  return opened;
+}
+
+/**
+ * What perf reads of each event. A group is read as one, and whole or not at all: the kernel has no room for its values in a
+ * buffer of another number of events (-ENOSPC), and perf none for a group that lacks one.
+ */
+function readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Counter[]): StatCount[] {
+  const torn = new Set(evlist.filter((_, i) => events[i] === undefined).map(({ leader }) => leader));
+  return events.map((all, i) => {
+    if (all === undefined) return NOT_SUPPORTED;
+    return torn.has(evlist[i]!.leader) ? UNREAD : sum(all.map((e) => tool.sys.read(e)));
+  });
 }
 
 /** An event's counts on all CPUs. */

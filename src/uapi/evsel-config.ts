@@ -7,7 +7,8 @@
  */
 import { PERF_COUNT_SW, PERF_FORMAT, PERF_SAMPLE, PERF_TYPE } from './perf-event.ts';
 import type { PerfEventAttr } from './perf-event.ts';
-import { groupAll, parseEventList } from './parse-events.ts';
+import { groupAll, parseEventList, parseEvents } from './parse-events.ts';
+import type { Evsel } from './evsel.ts';
 import type { ParsedEvent } from './parsed-event.ts';
 
 /** What is watched: a command that perf starts, all or some CPUs, a process or a thread that exists. */
@@ -83,11 +84,33 @@ export function statAttrs(list: readonly ParsedEvent[], o: StatOptions = {}): Pa
   return out;
 }
 
+/**
+ * evlist__reset_weak_group(): the members of a group that the kernel refused stand alone. `attrOf` says with what attr perf
+ * opens them again.
+ */
+export function breakWeakGroup(
+  list: readonly Evsel[],
+  leader: number,
+  attrOf: (member: Evsel, leader: Evsel) => PerfEventAttr,
+): Evsel[] {
+  return list.map((evsel, i) => {
+    if (evsel.leader !== leader) return evsel;
+    const { groupName: _, ...alone } = { ...evsel, leader: i, attr: attrOf(evsel, list[leader]!) };
+    return alone;
+  });
+}
+
+/** An event of a broken group as perf stat opens it: off until the exec, and read by itself. */
+export function statUngrouped({ attr }: Evsel, { attr: first }: Evsel): PerfEventAttr {
+  const { disabled, enable_on_exec } = first;
+  const read_format = attr.read_format & ~(PERF_FORMAT.ID | PERF_FORMAT.GROUP);
+  return { ...attr, read_format, ...(disabled && { disabled }), ...(enable_on_exec && { enable_on_exec }) };
+}
+
 /** The list of a perf stat without -e. `detailed` is the number of d's; `stalled` whether the PMU has those two events. */
 export function statDefaultEvents(
   o: { systemWide?: boolean; detailed?: number; stalled?: boolean; group?: boolean } = {},
 ): ParsedEvent[] {
-  const detailed = o.detailed ?? 0;
   const names = [
     o.systemWide ? 'cpu-clock' : 'task-clock',
     'context-switches',
@@ -97,6 +120,13 @@ export function statDefaultEvents(
   ];
   if (o.stalled) names.push('stalled-cycles-frontend', 'stalled-cycles-backend');
   names.push('instructions', 'branches', 'branch-misses');
+  const list = [...parseEventList(names, 'stat'), ...statDetailedEvents(names.length, o.detailed)];
+  return o.group ? groupAll(list) : list;
+}
+
+/** What -d, -dd and -ddd add to a list of `first` events. */
+export function statDetailedEvents(first: number, detailed = 0): ParsedEvent[] {
+  const names: string[] = [];
   if (detailed >= 1) names.push('L1-dcache-loads', 'L1-dcache-load-misses', 'LLC-loads', 'LLC-load-misses');
   if (detailed >= 2) {
     names.push(
@@ -109,8 +139,7 @@ export function statDefaultEvents(
     );
   }
   if (detailed >= 3) names.push('L1-dcache-prefetches', 'L1-dcache-prefetch-misses');
-  const list = parseEventList(names, 'stat');
-  return o.group ? groupAll(list) : list;
+  return names.flatMap((name, i) => parseEvents(name, 'stat', first + i));
 }
 
 /** The list of a perf record without -e: cycles, as precise as the machine grants, host and guest. */

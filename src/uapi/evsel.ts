@@ -19,6 +19,8 @@ export interface Evsel {
   readonly scale: number;
   /** P, or perf's own default: asked for at the highest precision, and content with less. */
   readonly precise_max?: boolean;
+  /** W: if the group does not fit, its members stand alone. */
+  readonly weak_group?: boolean;
   /** Ids the kernel gave it, one per CPU it was opened on; empty before. */
   readonly ids: readonly number[];
 }

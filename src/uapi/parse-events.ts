@@ -19,6 +19,11 @@ import type { EventDraft, EventTerms, ParsedEvent } from './parsed-event.ts';
 /** Which command's rules apply: stat has no sampling terms. */
 export type EventUser = 'stat' | 'record';
 
+export interface ParseOptions {
+  /** False: the kernel found no PMU in the processor, and there is no `cpu' to ask for events. */
+  readonly cpuPmu?: boolean;
+}
+
 const ONCE = 'A modifier may stand once, p up to three times.';
 const words = (text: string): readonly string[] => text.split(' ');
 const STAT_TERMS = words('config config1 config2 name period percore metric-id');
@@ -31,17 +36,22 @@ const UNMODELLED_TERMS = words(
   'branch_type stack-size nr overwrite driver-config aux-output aux-sample-size percore metric-id',
 );
 
+/** Terms between their slashes, whatever they say. */
+const WHOLE_TERMS = /^\/(?:[^,/=]+(?:=(?:'[^']*'|[^,/=']+))?(?:,(?!\/)|(?=\/)))*\//;
+
 class EventParser {
   private readonly spec: string;
   private readonly user: EventUser;
+  private readonly pmus: readonly string[];
   private readonly events: EventDraft[] = [];
   /** Events that said G or H themselves. */
   private readonly explicitGH = new Set<EventDraft>();
   private at = 0;
 
-  constructor(spec: string, user: EventUser) {
+  constructor(spec: string, user: EventUser, { cpuPmu = true }: ParseOptions) {
     this.spec = spec;
     this.user = user;
+    this.pmus = cpuPmu ? ['cpu', 'software'] : ['software'];
   }
 
   parse(): EventDraft[] {
@@ -128,15 +138,17 @@ class EventParser {
       if (!Number.isSafeInteger(config)) throw this.error(base, 'gperf holds event codes below 2^53');
       return this.draft(type, config, isToolEvent(name) ? 'ns' : '');
     }
-    if (slash && (name === 'cpu' || name === 'software')) {
+    if (slash && this.pmus.includes(name)) {
       return this.draft(name === 'cpu' ? PERF_TYPE.RAW : PERF_TYPE.SOFTWARE, 0);
     }
-    if (slash)
+    // perf says so once it has read the whole of it, and points at the beginning of the list.
+    if (slash && WHOLE_TERMS.test(this.spec.slice(this.at)))
       throw this.error(
-        base,
+        0,
         `Cannot find PMU \`${name}'. Missing kernel support?`,
-        'The PMUs of the machine: cpu, software.',
+        name === 'cpu' ? undefined : `The PMUs of the machine: ${this.pmus.join(', ')}.`,
       );
+    if (slash) throw this.error(base);
     if (found.kind === 'partial') throw this.error(base + found.end, 'parser error', suggestion(name));
     if (found.kind === 'impossible')
       throw this.error(base, 'parser error', `${name.split('-').slice(0, -1).join('-')} has no such operation.`);
@@ -267,16 +279,16 @@ function suggestion(name: string): string | undefined {
  * @param first index of the first evsel in the final list, for the leaders
  * @throws EventSyntaxError
  */
-export function parseEvents(spec: string, user: EventUser, first = 0): ParsedEvent[] {
-  const list = new EventParser(spec, user).parse();
+export function parseEvents(spec: string, user: EventUser, first = 0, options: ParseOptions = {}): ParsedEvent[] {
+  const list = new EventParser(spec, user, options).parse();
   for (const event of list) event.leader += first;
   return list;
 }
 
 /** Parses several -e options into one list. */
-export function parseEventList(specs: readonly string[], user: EventUser): ParsedEvent[] {
+export function parseEventList(specs: readonly string[], user: EventUser, options: ParseOptions = {}): ParsedEvent[] {
   const list: ParsedEvent[] = [];
-  for (const spec of specs) list.push(...parseEvents(spec, user, list.length));
+  for (const spec of specs) list.push(...parseEvents(spec, user, list.length, options));
   return list;
 }
 

@@ -16,7 +16,6 @@ export interface ParsedEvent extends Evsel {
   readonly precise_max: boolean;
   /** S: samples carry the values of the whole group. */
   readonly sample_read: boolean;
-  /** W: if the group does not fit, its members stand alone. */
   readonly weak_group: boolean;
   readonly terms: Readonly<EventTerms>;
 }

@@ -13,6 +13,8 @@ export interface StatCount {
   readonly run: number;
   /** False: perf_event_open refused the event (<not supported>). */
   readonly supported: boolean;
+  /** True: read() gave nothing, as of a group that lacks a member (<not counted>); a file of counts has none of it. */
+  readonly unread?: boolean;
 }
 
 /** One run of a workload under perf stat. `counts` is parallel to `evlist`. */

@@ -54,7 +54,7 @@ describe('errors', () => {
   });
 
   it("print perf's words about events, with gperf's hint", async () => {
-    const usage = `\n${optionUsage(STAT, 'event')}`;
+    const usage = optionUsage(STAT, 'event');
     const error = await thrown(() => blamingInput(() => parseEvents('cylces', 'stat'), [], usage));
     expect(reported(error).err).to.equal(
       "event syntax error: 'cylces'\n" +

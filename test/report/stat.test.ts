@@ -65,6 +65,7 @@ const thread = (comm: string, tid: number, val: number): StatPart => ({
   runs: [[full(val)]],
 });
 const NOT_SUPPORTED: StatCount = { val: 0, ena: 0, run: 0, supported: false };
+const UNREAD: StatCount = { val: 0, ena: 0, run: 0, supported: true, unread: true };
 const run = (counts: readonly StatCount[], elapsed: number): StatRun => ({
   counts,
   elapsed: nanos(elapsed),
@@ -187,6 +188,18 @@ describe('perf stat', () => {
     expect(statText(counted, { target: command })).not.to.contain('watchdog');
     const refused = result('cycles', run([NOT_SUPPORTED], 5));
     expect(statText(refused, { target: command, nmiWatchdog: true })).not.to.contain('watchdog');
+  });
+
+  it("gives perf's advice on a group of several kinds of events", () => {
+    const advice = /\n\n\nThe events in group usually have to be from the same PMU. Try reorganizing the group.\n$/;
+    const text = (events: string, ...counts: readonly StatCount[]): string =>
+      statText(result(events, run(counts, 5)), { target: command });
+    expect(text('{cycles,r1a8}', UNREAD, NOT_SUPPORTED)).to.match(advice);
+    expect(text('{faults,cycles,r1a8}', UNREAD, NOT_SUPPORTED, NOT_SUPPORTED)).to.match(advice);
+    expect(text('{faults,cycles},r1a8', UNREAD, NOT_SUPPORTED, full(5))).to.match(advice);
+    expect(text('{faults,cycles}', UNREAD, NOT_SUPPORTED)).to.not.match(advice);
+    expect(text('{cycles,r1a8}', full(1), full(2))).to.not.match(advice);
+    expect(text('cycles,r1a8', UNREAD, full(2))).to.not.match(advice);
   });
 
   it('prints metrics only, under their names', () => {

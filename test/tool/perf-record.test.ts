@@ -105,6 +105,22 @@ describe('tool/perf-record', () => {
       );
     });
 
+    it('refuses a group that does not fit, and breaks it up if it is weak', () => {
+      const five = '{branches,branch-misses,cache-misses,cache-references,r412e}';
+      expect(() => record(code(busy(10)), five)).to.throw(OpenError, 'r412e: perf_event_open failed with errno 22');
+      const { evlist, records } = record(code(busy(1_000_000)), `page-faults,${five}:W`);
+      expect(evlist.map((e) => [e.leader, e.groupName])).to.deep.equal([0, 1, 2, 3, 4, 5].map((i) => [i, undefined]));
+      const branches = samplesOf(records).filter((r) => r.id === evlist[1]!.ids[0]);
+      expect(branches.length).to.be.greaterThan(3);
+      const fits = record(code(busy(10)), '{cycles,branches}:W').evlist;
+      expect(fits.map((e) => e.leader)).to.deep.equal([0, 0]);
+    });
+
+    it('refuses a group that lacks a member, weak or not', () => {
+      for (const group of ['{task-clock,LLC-stores}', '{task-clock,LLC-stores}:W', '{LLC-stores,cycles}'])
+        expect(() => record(code(busy(10)), group), group).to.throw(OpenError, 'LLC-stores');
+    });
+
     it('refuses more samples a second than the kernel allows', () => {
       const limit = { perf_event_max_sample_rate: 1000 };
       expect(() => record(code(busy(10)), 'cycles', { config: limit, freq: 1001 })).to.throw(OpenError, 'errno 22');

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { CYCLES, INSTRUCTIONS, COLUMN, eventVector } from '../../src/arch/events.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
+import { OpenError } from '../../src/tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../../src/tool/perf-stat.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
 import { statAttrs } from '../../src/uapi/evsel-config.ts';
@@ -116,9 +117,62 @@ describe('tool/perf-stat', () => {
   });
 
   it('refuses what cannot be counted and counts the rest', () => {
-    const { run } = stat(code(busy(1000)), 'stalled-cycles-frontend,cycles:p,instructions:u,{LLC-stores,cycles}');
-    expect(run.counts.map((c) => c.supported)).to.deep.equal([false, false, true, false, false]);
+    const { run } = stat(code(busy(1000)), 'stalled-cycles-frontend,cycles:p,instructions:u');
+    expect(run.counts.map((c) => c.supported)).to.deep.equal([false, false, true]);
     expect(run.counts[0]).to.include({ val: 0, ena: 0, run: 0 });
+  });
+
+  describe('groups', () => {
+    const FIVE = 'branches,branch-misses,cache-misses,cache-references,r412e';
+    const nothing = { val: 0, ena: 0, run: 0 };
+
+    it('that lack a member are not read, whatever the kernel counted', () => {
+      const { run } = stat(code(busy(1000)), '{task-clock,stalled-cycles-frontend,page-faults},instructions:u');
+      const [clock, refused, faults, alone] = run.counts;
+      expect(clock).to.deep.equal({ ...nothing, supported: true, unread: true });
+      expect(refused).to.deep.equal({ ...nothing, supported: false });
+      expect(faults).to.deep.equal(clock);
+      expect(alone!.val).to.be.greaterThan(1000);
+    });
+
+    it('that are larger than the PMU are not read either', () => {
+      const { run } = stat(code(busy(1000)), `{${FIVE}}`);
+      expect(run.counts.map((c) => c.supported)).to.deep.equal([true, true, true, true, false]);
+      for (const { val, ena, run: ran } of run.counts) expect({ val, ena, run: ran }).to.deep.equal(nothing);
+    });
+
+    it('need their leader', () => {
+      expect(() => stat(code(busy(1000)), 'cycles,{LLC-stores,cycles}')).to.throw(OpenError, 'LLC-stores');
+      expect(stat(code(busy(1000)), '{LLC-stores}').run.counts).to.deep.equal([{ ...nothing, supported: false }]);
+    });
+
+    it('are broken up if they are weak: each event is counted, by turns', () => {
+      const what = code(busy(12_000_000));
+      const { run, evlist } = stat(what, `cycles,{${FIVE}}:W`);
+      expect(evlist.map((e) => [e.leader, e.groupName])).to.deep.equal([0, 1, 2, 3, 4, 5].map((i) => [i, undefined]));
+      for (const { supported, ena, run: ran } of run.counts.slice(1)) {
+        expect(supported).to.equal(true);
+        expect(ran).to.be.within(1, ena - 1);
+      }
+      const { val, ena, run: ran } = run.counts[1]!;
+      expect((val * ena) / ran / truth(what)[COLUMN.branches]!).to.be.within(0.9, 1.1);
+    });
+
+    it('stay together if they are weak and fit', () => {
+      const { run, evlist } = stat(code(busy(1000)), '{cycles,branches}:W');
+      expect(evlist.map((e) => e.leader)).to.deep.equal([0, 0]);
+      for (const { ena, run: ran } of run.counts) expect(ran).to.equal(ena);
+    });
+
+    it('that are weak break up at what is refused, too, and still need their leader', () => {
+      const { run, evlist } = stat(
+        code(busy(1000)),
+        '{cycles,r412e,branches,branch-misses,cache-misses,r4f2e,LLC-stores}:W',
+      );
+      expect(new Set(evlist.map((e) => e.leader)).size).to.equal(7);
+      expect(run.counts.map((c) => c.supported)).to.deep.equal([true, true, true, true, true, true, false]);
+      expect(() => stat(code(busy(10)), '{LLC-stores,cycles}:W')).to.throw(OpenError, 'LLC-stores');
+    });
   });
 
   it('a paranoid kernel lets it count ring 3 only, and the names say so', () => {

@@ -7,7 +7,13 @@ import { z } from 'zod';
 import { EVENT_WORDS, eventName, lookupEvent } from '../../src/uapi/event-names.ts';
 import { userOnly } from '../../src/uapi/event-modifiers.ts';
 import { EventSyntaxError } from '../../src/uapi/event-syntax-error.ts';
-import { recordAttrs, recordDefaultEvents, statAttrs, statDefaultEvents } from '../../src/uapi/evsel-config.ts';
+import {
+  recordAttrs,
+  recordDefaultEvents,
+  statAttrs,
+  statDefaultEvents,
+  statDetailedEvents,
+} from '../../src/uapi/evsel-config.ts';
 import { groupAll, parseEventList, parseEvents } from '../../src/uapi/parse-events.ts';
 import type { ParsedEvent } from '../../src/uapi/parsed-event.ts';
 import { PERF_FORMAT, PERF_SAMPLE } from '../../src/uapi/perf-event.ts';
@@ -108,6 +114,18 @@ describe('event names', () => {
   });
 });
 
+describe('what -d adds', () => {
+  it('comes behind the events of -e, each by itself', () => {
+    const list = [...parseEventList(['{cycles,faults}'], 'stat'), ...statDetailedEvents(2, 1)];
+    expect(list.map((e) => `${e.name}@${e.leader}`).join(' ')).to.equal(
+      'cycles@0 faults@0 L1-dcache-loads@2 L1-dcache-load-misses@3 LLC-loads@4 LLC-load-misses@5',
+    );
+    expect([0, 1, 2, 3, 4].map((d) => statDetailedEvents(0, d).length)).to.deep.equal([0, 4, 10, 12, 12]);
+    const last = statDefaultEvents({ detailed: 3 }).slice(-12);
+    expect(last.map((e) => e.name)).to.deep.equal(statDetailedEvents(0, 3).map((e) => e.name));
+  });
+});
+
 describe('event syntax', () => {
   it('echoes names as typed', () => {
     expect(parsed('cpu-cycles,cs,faults:u,cycles/period=1000/u,r1a8')).to.equal(
@@ -143,6 +161,24 @@ describe('event syntax', () => {
     expect(cpuConfig('config=0x1234,event=0x56')).to.equal(0x1256);
     expect(error('cpu/umask=256/').format()).to.contain('value too big for format, maximum is 255');
     expect(error('cpu/cpu-cycels/').hint).to.equal("Did you mean 'cpu-cycles'?");
+  });
+
+  it('has no cpu PMU where the kernel found none', () => {
+    const none = { cpuPmu: false };
+    const told = (spec: string): string => {
+      try {
+        return parseEventList([spec], 'stat', none)
+          .map(({ name }) => name)
+          .join();
+      } catch (e) {
+        return e instanceof EventSyntaxError ? e.format() : String(e);
+      }
+    };
+    const missing = "                     \\___ Cannot find PMU `cpu'. Missing kernel support?";
+    for (const spec of ['cpu/event=0xc0/', 'cpu/cycles/u', 'cycles,cpu/event=1/', '{faults,cpu/foo=3/}', 'cpu//'])
+      expect(told(spec)).to.equal(`event syntax error: '${spec}'\n${missing}`);
+    expect(told('cpu/event=')).to.contain('parser error');
+    expect(told('cycles,r1a8,software/config=1/')).to.equal('cycles,r1a8,software/config=1/');
   });
 
   it('gives clocks a unit, and tool events nanoseconds', () => {
