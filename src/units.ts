@@ -22,6 +22,12 @@ export type Hertz = number & { readonly [unit]: 'Hz' };
 export type Address = number & { readonly [unit]: 'address' };
 /** A full 64-bit value where all bits matter; only at the borders that print or serialise. */
 export type u64 = bigint;
+/** An unsigned 64-bit value of a file: a number up to 2^53, a bigint above; equal values have one form. */
+export type U64 = number | bigint;
+/** A time of a file, as U64. */
+export type Nanos64 = Nanos | bigint;
+/** An address of a file, signed: an Address where a number holds it exactly (all canonical ones), a bigint elsewhere. */
+export type Address64 = Address | bigint;
 
 /** Time comes in 64ths of a cycle. */
 export const SUBCYCLES = 64;
@@ -46,3 +52,43 @@ export const addressToU64 = (a: Address): u64 => BigInt.asUintN(64, BigInt(a));
 
 /** The signed form of an unsigned 64-bit address; exact for canonical addresses. */
 export const addressFromU64 = (v: u64): Address => Number(BigInt.asIntN(64, v)) as Address;
+
+/** The one form of an unsigned 64-bit value; what does not fit wraps. */
+export function toU64(v: bigint): U64 {
+  const wrapped = BigInt.asUintN(64, v);
+  return wrapped <= Number.MAX_SAFE_INTEGER ? Number(wrapped) : wrapped;
+}
+
+/** -2^53: a high word below would not leave 53 bits. */
+const LEAST_ADDRESS = -(2n ** 53n);
+
+/** The one form of a 64-bit address; what does not fit wraps. */
+export function toAddress64(v: bigint): Address64 {
+  const wrapped = BigInt.asIntN(64, v);
+  return wrapped <= Number.MAX_SAFE_INTEGER && wrapped >= LEAST_ADDRESS ? address(Number(wrapped)) : wrapped;
+}
+
+/** a + b and a - b of unsigned values, wrapping at 2^64 as C's do. */
+export function addU64(a: U64, b: U64): U64 {
+  if (typeof a === 'number' && typeof b === 'number') {
+    const sum = a + b;
+    if (sum <= Number.MAX_SAFE_INTEGER) return sum;
+  }
+  return toU64(BigInt(a) + BigInt(b));
+}
+export function subU64(a: U64, b: U64): U64 {
+  if (typeof a === 'number' && typeof b === 'number' && a >= b) return a - b;
+  return toU64(BigInt(a) - BigInt(b));
+}
+
+/** from + by - less of addresses and lengths, wrapping at 2^64. */
+export function moveAddress(from: number | bigint, by: number | bigint, less: number | bigint = 0): Address64 {
+  if (typeof from === 'number' && typeof by === 'number' && typeof less === 'number') {
+    const sum = from - less + by;
+    if (Number.isSafeInteger(from - less) && Number.isSafeInteger(sum)) return address(sum);
+  }
+  return toAddress64(BigInt(from) + BigInt(by) - BigInt(less));
+}
+
+/** Whether address a is below b, both taken as unsigned. */
+export const isBelow = (a: number | bigint, b: number | bigint): boolean => (a < 0 === b < 0 ? a < b : b < 0);

@@ -137,7 +137,7 @@ function note(step: Step, { machine, events }: LifeContext): string {
     case 'PERFEVTSEL': {
       const code = eventCode(value);
       const { driver } = machine.spec.preset;
-      const named = events.find(({ attr }) => eventCodeOf(driver, attr.type, attr.config)?.code === code);
+      const named = events.find(({ attr }) => eventCodeOf(driver, attr.type, Number(attr.config))?.code === code);
       return ` (${named?.name ?? `r${code.toString(16).padStart(4, '0')}`} ${(value & EVENTSEL.ENABLE) === 0 ? 'off' : 'on'})`;
     }
     case 'FIXED_CTR_CTRL': {

@@ -20,7 +20,7 @@ import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
 import type { Evsel } from '../uapi/evsel.ts';
-import type { Nanos } from '../units.ts';
+import { type Nanos, type U64 } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import type { SpecRequest } from './bench.ts';
 import { executable, prepareWorkload, workloadSeed, type Workload } from './executable.ts';
@@ -70,7 +70,7 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
   const sink = openSink('/dev/null');
   let writer: PerfDataWriter | undefined;
   let builder: ProfileBuilder | undefined;
-  let ids = new Map<number, number>();
+  let ids = new Map<U64, number>();
   const records: RecordSink = {
     opened(opened) {
       writer = new PerfDataWriter(sink, opened, { env: {} });
@@ -88,7 +88,7 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
       writer!.write(batch);
       for (const record of batch) {
         machine.process(record);
-        const id = 'id' in record && typeof record.id === 'number' ? record.id : undefined;
+        const id = 'id' in record ? record.id : undefined;
         builder!.add({ record, evsel: (id === undefined ? undefined : ids.get(id)) ?? 0, machine, offset: 0 });
       }
       return writer!.size - before;

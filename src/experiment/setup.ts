@@ -123,8 +123,8 @@ export const catalogue = {
 
 /** Whether perf_event_open would take an event on the machine. */
 export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {
-  if (type === PERF_TYPE.SOFTWARE) return config <= PERF_COUNT_SW.CGROUP_SWITCHES;
-  return perfCaps(spec).nrGp > 0 && eventCodeOf(spec.preset.driver, type, config) !== undefined;
+  if (type === PERF_TYPE.SOFTWARE) return Number(config) <= PERF_COUNT_SW.CGROUP_SWITCHES;
+  return perfCaps(spec).nrGp > 0 && eventCodeOf(spec.preset.driver, type, Number(config)) !== undefined;
 }
 
 /** Whether a guest sees no counters where the core has some. */

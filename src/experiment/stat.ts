@@ -146,15 +146,15 @@ export function readStatFile(path: string): { result: StatResult; cmdline: reado
     for (const { record } of session.records()) {
       if ('payload' in record) continue;
       if (record.type === PERF_RECORD.STAT_ROUND) {
-        elapsed = record.time;
+        elapsed = nanos(Number(record.time));
         counted = true;
         if (record.round === ROUND.INTERVAL) counts.forEach((count) => Object.assign(count, none));
       } else if (record.type === PERF_RECORD.STAT) {
         const count = counts[byId.get(record.id) ?? -1];
         if (count === undefined) continue;
-        count.val += record.val;
-        count.ena += record.ena;
-        count.run += record.run;
+        count.val += Number(record.val);
+        count.ena += Number(record.ena);
+        count.run += Number(record.run);
         count.supported = true;
       }
     }

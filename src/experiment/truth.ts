@@ -195,8 +195,8 @@ function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: num
     return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
   const { events, driver } = spec.preset;
   const hardware = [PERF_TYPE.HARDWARE, PERF_TYPE.HW_CACHE, PERF_TYPE.RAW].includes(attr.type as 0);
-  const code = hardware ? eventCodeOf(driver, attr.type, attr.config) : undefined;
-  const rsp = code === undefined ? 0 : code.extra || attr.config1 || 0;
+  const code = hardware ? eventCodeOf(driver, attr.type, Number(attr.config)) : undefined;
+  const rsp = code === undefined ? 0 : code.extra || Number(attr.config1 ?? 0);
   const source = code === undefined ? undefined : eventSource(events, code.code & 0xffff, [rsp, rsp], clocks);
   if (source === undefined) throw new NoTruthError(name);
   return source;

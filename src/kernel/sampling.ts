@@ -102,7 +102,7 @@ export class SampleRate {
   adjust_period(event: PerfEvent, nsec: number, count: number, disable: boolean): void {
     this.#cpu.spend(FN.perf_adjust_period);
     const { hw } = event;
-    const target = quotient(count * NSEC_PER_SEC, nsec * event.attr.sample_period);
+    const target = quotient(count * NSEC_PER_SEC, nsec * Number(event.attr.sample_period));
     const delta = Math.trunc((target - hw.sample_period + 7) / 8);
     hw.sample_period = hw.sample_period + delta || 1;
     if (hw.period_left > 8 * hw.sample_period) {

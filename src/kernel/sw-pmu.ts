@@ -85,15 +85,15 @@ export class SoftwarePmu implements Pmu {
     const { config } = this.#kernel;
     const max = atLeast(config, 5, 13) ? PERF_COUNT_SW.CGROUP_SWITCHES : PERF_COUNT_SW.BPF_OUTPUT;
     if (attr.type !== PERF_TYPE.SOFTWARE || attr.config > max) return -ENOENT;
-    hw.config = attr.config;
+    hw.config = Number(attr.config);
     if (!is_sampling_event(event)) return 0;
-    if (!isClock(attr.config)) {
+    if (!isClock(hw.config)) {
       hw.period_left = -hw.sample_period;
       return 0;
     }
     if (attr.freq !== true) return 0;
     // perf_swevent_init_hrtimer(): a timer has a fixed rate, so a frequency is a period from the start.
-    attr.sample_period = Math.floor(NSEC_PER_SEC / attr.sample_period);
+    attr.sample_period = Math.floor(NSEC_PER_SEC / Number(attr.sample_period));
     attr.freq = false;
     hw.sample_period = attr.sample_period;
     hw.last_period = hw.sample_period;
@@ -104,7 +104,7 @@ export class SoftwarePmu implements Pmu {
   add(event: PerfEvent, flags: number): number {
     event.hw.state = (flags & PERF_EF.START) === 0 ? PERF_HES.STOPPED : 0;
     this.#active.add(event);
-    if (isClock(event.attr.config) && (flags & PERF_EF.START) !== 0) this.#startClock(event);
+    if (isClock(event.hw.config) && (flags & PERF_EF.START) !== 0) this.#startClock(event);
     return 0;
   }
 
@@ -115,11 +115,11 @@ export class SoftwarePmu implements Pmu {
 
   start(event: PerfEvent): void {
     event.hw.state = 0;
-    if (isClock(event.attr.config)) this.#startClock(event);
+    if (isClock(event.hw.config)) this.#startClock(event);
   }
 
   stop(event: PerfEvent): void {
-    if (isClock(event.attr.config) && (event.hw.state & PERF_HES.STOPPED) === 0) {
+    if (isClock(event.hw.config) && (event.hw.state & PERF_HES.STOPPED) === 0) {
       this.#cancelHrtimer(event);
       this.#updateClock(event, this.#scheduledAt(event));
     }
@@ -127,7 +127,7 @@ export class SoftwarePmu implements Pmu {
   }
 
   read(event: PerfEvent): void {
-    if (isClock(event.attr.config)) this.#updateClock(event, this.#clock(event));
+    if (isClock(event.hw.config)) this.#updateClock(event, this.#clock(event));
   }
 
   // Software events always fit: nothing to disable, no transaction to lose.

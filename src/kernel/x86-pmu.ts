@@ -115,20 +115,21 @@ export class X86Pmu implements Pmu {
     if (this.#cpu.caps.nrGp === 0) return -ENOENT;
     this.#cpu.spend(FN.x86_pmu_event_init);
     const model = this.#model;
-    const code = eventCodeOf(model, attr.type, attr.config);
+    const [config, period] = [Number(attr.config), Number(attr.sample_period)];
+    const code = eventCodeOf(model, attr.type, config);
     if ((attr.precise_ip ?? 0) > 0) return -EOPNOTSUPP;
-    if (code === undefined) return unknownEvent(model, attr.type, attr.config);
+    if (code === undefined) return unknownEvent(model, attr.type, config);
     hw.config = EVENTSEL.INT;
     if (attr.exclude_user !== true) hw.config |= EVENTSEL.USR;
     if (attr.exclude_kernel !== true) hw.config |= EVENTSEL.OS;
     hw.config = (hw.config | (code.code & X86_RAW_EVENT_MASK)) >>> 0;
-    if (attr.sample_period > 0 && this.#limit(hw.config, attr.sample_period) > attr.sample_period) return -EINVAL;
+    if (period > 0 && this.#limit(hw.config, period) > period) return -EINVAL;
     const idx = offcoreRspOf(model, code.code);
     if (idx !== undefined) {
-      const config = attr.type === PERF_TYPE.RAW ? (attr.config1 ?? 0) : code.extra;
-      if (!validOffcoreRsp(model, config)) return -EINVAL;
+      const rsp = attr.type === PERF_TYPE.RAW ? Number(attr.config1 ?? 0) : code.extra;
+      if (!validOffcoreRsp(model, rsp)) return -EINVAL;
       if (!this.#offcoreRsp) return -ENXIO;
-      hw.extra_reg = { config, idx, alloc: false };
+      hw.extra_reg = { config: rsp, idx, alloc: false };
     }
     if (!is_sampling_event(event)) {
       hw.sample_period = this.max_period;

@@ -9,9 +9,10 @@
  *
  * Every size from 64 on is read (what lies beyond 128 is passed over); 128 is written, the most perf 6.1 accepts.
  * Source: include/uapi/linux/perf_event.h.
- * Not modelled: config3; 64-bit fields above 2^53 (XMM registers in sample_regs_*, hardware breakpoints on kernel addresses).
+ * Not modelled: config3.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import type { U64 } from '../units.ts';
 import type { ByteReader, ByteWriter } from './bytes.ts';
 
 export const PERF_ATTR_SIZE = 128;
@@ -21,6 +22,7 @@ type KeysOf<T> = {
   [K in keyof PerfEventAttr]-?: NonNullable<PerfEventAttr[K]> extends T ? K : never;
 }[keyof PerfEventAttr];
 type Flag = KeysOf<boolean>;
+type WideField = Exclude<KeysOf<U64>, KeysOf<number> | 'config' | 'sample_period'>;
 
 /** The flags that hold one bit each, with their bit numbers; precise_ip has bits 15 and 16. */
 const FLAGS: readonly (readonly [Flag, number])[] = [
@@ -103,8 +105,8 @@ export function decodeAttr(r: ByteReader, size: number): PerfEventAttr {
   r.u32();
   const attr: PerfEventAttr = {
     type,
-    config: r.u64(),
-    sample_period: r.u64(),
+    config: r.exactU64(),
+    sample_period: r.exactU64(),
     sample_type: r.u64(),
     read_format: r.u64(),
   };
@@ -113,26 +115,31 @@ export function decodeAttr(r: ByteReader, size: number): PerfEventAttr {
   const precise_ip = (flags[0] >>> PRECISE_IP_SHIFT) & 3;
   if (precise_ip) attr.precise_ip = precise_ip;
 
-  const field = (name: Exclude<KeysOf<number>, 'precise_ip'>, width: 2 | 4 | 8): void => {
+  const field = (name: Exclude<KeysOf<number>, 'precise_ip'>, width: 2 | 4): void => {
     if (r.pos + width > end) return;
-    const value = width === 8 ? r.u64() : width === 4 ? r.u32() : r.u16();
+    const value = width === 4 ? r.u32() : r.u16();
+    if (value) attr[name] = value;
+  };
+  const wide = (name: WideField): void => {
+    if (r.pos + 8 > end) return;
+    const value = r.exactU64();
     if (value) attr[name] = value;
   };
   field('wakeup', 4);
   field('bp_type', 4);
-  field('config1', 8);
-  field('config2', 8);
-  field('branch_sample_type', 8);
-  field('sample_regs_user', 8);
+  wide('config1');
+  wide('config2');
+  wide('branch_sample_type');
+  wide('sample_regs_user');
   field('sample_stack_user', 4);
   field('clockid', 4);
-  field('sample_regs_intr', 8);
+  wide('sample_regs_intr');
   field('aux_watermark', 4);
   field('sample_max_stack', 2);
   if (r.pos + 2 <= end) r.skip(2);
   field('aux_sample_size', 4);
   if (r.pos + 4 <= end) r.skip(4);
-  field('sig_data', 8);
+  wide('sig_data');
   r.skip(end - r.pos);
   return attr;
 }

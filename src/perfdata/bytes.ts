@@ -1,16 +1,18 @@
 /**
  * Little-endian bytes, read and written at a cursor.
  *
- * 64-bit fields are numbers: exact below 2^53, and for every canonical address as a signed number (units.ts); they are
- * moved as two 32-bit halves, because a bigint access costs ten times as much. Fields where all 64 bits matter
- * (registers) have their own bigint methods.
+ * 64-bit fields are numbers wherever a number holds them exactly, and bigints elsewhere (units.ts: U64, Address64): nearly
+ * all are numbers, moved as two 32-bit halves, because a bigint access costs ten times as much. Fields that use all 64 bits
+ * (registers) have their own bigint methods, and what is only held against the size of the file is rounded (u64()).
  *
  * Not modelled: big-endian files.
  */
-import { address, type Address } from '../units.ts';
 import { byteLength, decodeBytes, encodeBytes } from './octets.ts';
+import { address, type Address, type Address64, type U64 } from '../units.ts';
 
 const TWO32 = 0x1_0000_0000;
+/** A high word below this leaves at most 53 bits. */
+const HIGH_EXACT = 1 << 21;
 
 /** The next multiple of `to` (a power of two) at or above n. */
 export const align = (n: number, to: number): number => Math.ceil(n / to) * to;
@@ -54,14 +56,26 @@ export class ByteReader {
   s32(): number {
     return this.view.getInt32(this.skip(4), true);
   }
-  /** Unsigned; rounded to a double above 2^53. */
+  /** A size, count or offset: unsigned, and rounded above 2^53, where it passes the end of everything. */
   u64(): number {
-    return getU64(this.view, this.skip(8));
+    const at = this.skip(8);
+    return this.view.getUint32(at + 4, true) * TWO32 + this.view.getUint32(at, true);
   }
-  /** Signed; exact for canonical addresses. */
+  /** An address of a program's file: signed, and exact where it is canonical. */
   address(): Address {
     const at = this.skip(8);
     return address(this.view.getInt32(at + 4, true) * TWO32 + this.view.getUint32(at, true));
+  }
+  /** Unsigned and exact. */
+  exactU64(): U64 {
+    return getU64(this.view, this.skip(8));
+  }
+  /** Signed and exact. */
+  exactAddress(): Address64 {
+    const at = this.skip(8);
+    const high = this.view.getInt32(at + 4, true);
+    if (high >= -HIGH_EXACT && high < HIGH_EXACT) return address(high * TWO32 + this.view.getUint32(at, true));
+    return this.view.getBigInt64(at, true);
   }
   bigU64(): bigint {
     return this.view.getBigUint64(this.skip(8), true);
@@ -82,9 +96,11 @@ export class ByteReader {
   }
 }
 
-/** Unsigned 64-bit value at an offset, as a number. */
-export const getU64 = (view: DataView, at: number): number =>
-  view.getUint32(at + 4, true) * TWO32 + view.getUint32(at, true);
+/** Unsigned 64-bit value at an offset. */
+export function getU64(view: DataView, at: number): U64 {
+  const high = view.getUint32(at + 4, true);
+  return high < HIGH_EXACT ? high * TWO32 + view.getUint32(at, true) : view.getBigUint64(at, true);
+}
 
 /** Appends fields to a buffer that grows. The bytes written so far are `taken()`. */
 export class ByteWriter {
@@ -124,9 +140,10 @@ export class ByteWriter {
     const at = this.claim(4);
     this.view.setUint32(at, v, true);
   }
-  /** A signed or unsigned 64-bit value. */
-  u64(v: number): void {
+  /** A signed or unsigned 64-bit value; of a bigint the low 64 bits. */
+  u64(v: number | bigint): void {
     const at = this.claim(8);
+    if (typeof v === 'bigint') return this.view.setBigUint64(at, v, true);
     this.view.setUint32(at, v, true);
     this.view.setUint32(at + 4, Math.floor(v / TWO32), true);
   }

@@ -40,7 +40,7 @@ export class DsoHits {
 
   private mmap({ pid, addr, len, filename }: MmapRecord): void {
     const list = this.maps.get(pid) ?? [];
-    list.push({ start: addr, end: addr + len, filename });
+    list.push({ start: Number(addr), end: Number(addr) + Number(len), filename });
     this.maps.set(pid, list);
     this.mapped.add(filename);
     this.last = undefined;

@@ -5,6 +5,7 @@
 import { eventName } from '../uapi/event-names.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type EventUpdate, type PerfEventAttr } from '../uapi/perf-event.ts';
+import type { U64 } from '../units.ts';
 import { ByteReader } from './bytes.ts';
 import type { FeatureView } from './features.ts';
 
@@ -16,7 +17,7 @@ const isClock = ({ type, config }: PerfEventAttr): boolean =>
 
 export class Evlist {
   private readonly list: Writable<Evsel>[] = [];
-  private readonly byId = new Map<number, Writable<Evsel>>();
+  private readonly byId = new Map<U64, Writable<Evsel>>();
   /** How many events are in `byId`. */
   private indexed = 0;
 
@@ -35,7 +36,7 @@ export class Evlist {
       leader: this.list.length,
       unit: clock ? 'msec' : '',
       scale: clock ? 1e-6 : 1,
-      ids: Array.from({ length: Math.floor(r.left / 8) }, () => r.u64()),
+      ids: Array.from({ length: Math.floor(r.left / 8) }, () => r.exactU64()),
     });
   }
 
@@ -60,7 +61,7 @@ export class Evlist {
   }
 
   /** EVENT_UPDATE; an id that nobody has is passed over. */
-  update(id: number, update: EventUpdate): void {
+  update(id: U64, update: EventUpdate): void {
     const evsel = this.find(id);
     if (!evsel) return;
     if (update.kind === 'unit') evsel.unit = update.unit;
@@ -68,7 +69,7 @@ export class Evlist {
     else if (update.kind === 'name') evsel.name = update.name;
   }
 
-  private find(id: number): Writable<Evsel> | undefined {
+  private find(id: U64): Writable<Evsel> | undefined {
     for (; this.indexed < this.list.length; this.indexed++) {
       const evsel = this.list[this.indexed]!;
       for (const own of evsel.ids) if (!this.byId.has(own)) this.byId.set(own, evsel);

@@ -17,7 +17,7 @@
  * What only the header lines show is decoded by described.ts.
  * Not modelled: TRACING_DATA and AUXTRACE, which are carried as bytes.
  */
-import { nanos, type Nanos } from '../units.ts';
+import type { Nanos64, U64 } from '../units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { decodeAttr, encodeAttr, PERF_ATTR_SIZE, PERF_ATTR_SIZE_VER0 } from './attr.ts';
@@ -82,7 +82,7 @@ export interface FeatureSource {
   readonly env: PerfEnv;
   readonly buildIds?: readonly BuildId[];
   /** Of the first and the last sample; 0: not known, as perf stores it. */
-  readonly sampleTime: { readonly first: Nanos; readonly last: Nanos };
+  readonly sampleTime: { readonly first: Nanos64; readonly last: Nanos64 };
   /** Text that rides behind the command line: how gperf was set up. */
   readonly spec?: string;
   /** A perf stat recording. */
@@ -203,7 +203,7 @@ export interface FeatureView {
   /** EVENT_DESC, by position in the list of events; undefined if it is not there or damaged. */
   readonly eventDesc: readonly DescribedEvent[] | undefined;
   readonly groups: readonly { readonly name: string; readonly leader: number; readonly members: number }[];
-  readonly sampleTime?: { readonly first: Nanos; readonly last: Nanos };
+  readonly sampleTime?: { readonly first: Nanos64; readonly last: Nanos64 };
   readonly spec?: string;
   readonly described: Described;
 }
@@ -214,7 +214,7 @@ export interface DescribedEvent {
   readonly attr: PerfEventAttr;
   /** attr.size. */
   readonly size: number;
-  readonly ids: readonly number[];
+  readonly ids: readonly U64[];
 }
 
 export const NO_FEATURES: FeatureView = { env: {}, buildIds: [], eventDesc: undefined, groups: [], described: {} };
@@ -276,7 +276,7 @@ function decodeFeature(bit: number, r: ByteReader, env: Mutable<PerfEnv>, view: 
       env.cpuid = getString(r);
       break;
     case HEADER.TOTAL_MEM:
-      env.total_mem = r.u64();
+      env.total_mem = r.exactU64();
       break;
     case HEADER.CMDLINE:
       env.cmdline = getList(r, 4, () => getString(r));
@@ -290,7 +290,7 @@ function decodeFeature(bit: number, r: ByteReader, env: Mutable<PerfEnv>, view: 
         const attr = decodeAttr(r, size);
         const nr_ids = r.u32();
         const name = getString(r);
-        return { name, attr, size: own, ids: getItems(r, nr_ids, 8, () => r.u64()) };
+        return { name, attr, size: own, ids: getItems(r, nr_ids, 8, () => r.exactU64()) };
       });
       break;
     }
@@ -307,7 +307,7 @@ function decodeFeature(bit: number, r: ByteReader, env: Mutable<PerfEnv>, view: 
       });
       break;
     case HEADER.SAMPLE_TIME:
-      view.sampleTime = { first: nanos(r.u64()), last: nanos(r.u64()) };
+      view.sampleTime = { first: r.exactU64() as Nanos64, last: r.exactU64() as Nanos64 };
       break;
     default:
       decodeDescribed(bit, r, view.described);

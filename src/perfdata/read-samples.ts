@@ -5,6 +5,7 @@
  * Source: tools/perf/util/session.c of Linux 6.1.
  * Not modelled: readings by thread (PERF_SAMPLE_READ of inherited events, Linux 6.12).
  */
+import { subU64, type U64 } from '../units.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_SAMPLE, type SampleRecord } from '../uapi/perf-event.ts';
 
@@ -17,7 +18,7 @@ export interface ReadSample {
 export class ReadSamples {
   readonly #carries: readonly boolean[];
   /** struct perf_sample_id by id: the event, and its count at the last reading. */
-  readonly #ids = new Map<number, { readonly evsel: number; value: number }>();
+  readonly #ids = new Map<U64, { readonly evsel: number; value: U64 }>();
 
   constructor(evlist: readonly Evsel[]) {
     this.#carries = evlist.map(({ attr }) => (attr.sample_type & PERF_SAMPLE.READ) !== 0);
@@ -31,7 +32,7 @@ export class ReadSamples {
     for (const { id = record.id, value } of record.read?.values ?? []) {
       const known = id === undefined ? undefined : this.#ids.get(id);
       if (known === undefined) continue;
-      const period = value - known.value;
+      const period = subU64(value, known.value);
       known.value = value;
       if (period !== 0) samples.push({ record: { ...record, period }, evsel: known.evsel });
     }

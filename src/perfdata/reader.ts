@@ -7,7 +7,7 @@
  * Opening, reading and the account of damage share one file's state, hence the length.
  * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
  */
-import type { Nanos } from '../units.ts';
+import type { Nanos64 } from '../units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
@@ -134,7 +134,7 @@ export class Session {
     return this.isPipe ? this.ids : this.view.buildIds;
   }
   /** SAMPLE_TIME. */
-  get sampleTime(): { readonly first: Nanos; readonly last: Nanos } | undefined {
+  get sampleTime(): { readonly first: Nanos64; readonly last: Nanos64 } | undefined {
     return this.view.sampleTime;
   }
   /** What the header lines show besides. */
@@ -362,7 +362,7 @@ export class Session {
       if (type < PERF_RECORD_USER_TYPE_START && ordered) {
         const { reader } = chunk;
         const at = place - chunk.offset;
-        let time: number;
+        let time: Nanos64;
         try {
           time = codec.peekTime(reader.view, at, type, reader.view.getUint16(at + 6, true));
         } catch (error) {

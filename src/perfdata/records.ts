@@ -19,7 +19,7 @@
  * its length.
  * Source: include/uapi/linux/perf_event.h.
  */
-import { nanos, type Nanos } from '../units.ts';
+import { nanos, type Nanos64, type U64 } from '../units.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import {
   PERF_RECORD,
@@ -110,7 +110,7 @@ const NO_EVENT = layoutOf({
 /** The record codec of one recording: its events say how long and where the fields are. */
 export class RecordCodec {
   private readonly layouts: readonly Layout[];
-  private readonly byId = new Map<number, Layout>();
+  private readonly byId = new Map<U64, Layout>();
   private readonly idOffset: number;
   private readonly idFromEnd: number;
 
@@ -124,7 +124,7 @@ export class RecordCodec {
   }
 
   /** The layout of an event id. An id of 0 marks records that the tool made up; like perf, they count as the first event's. */
-  private layout(id: number | undefined): Layout | undefined {
+  private layout(id: U64 | undefined): Layout | undefined {
     return this.idOffset < 0 || !id ? this.layouts[0] : this.byId.get(id);
   }
 
@@ -134,13 +134,13 @@ export class RecordCodec {
   }
 
   /** When a kernel record of so many bytes at `at` happened; 0 if it does not say. Throws OutOfBounds as `decode` does. */
-  peekTime(view: DataView, at: number, type: number, size: number): Nanos {
+  peekTime(view: DataView, at: number, type: number, size: number): Nanos64 {
     const layout = this.peekLayout(view, at, type, size);
     const offset =
       type === PERF_RECORD.SAMPLE ? layout.timeOffset : layout.timeFromEnd < 0 ? -1 : size - layout.timeFromEnd;
     if (offset < 0) return nanos(0);
     if (offset < RECORD_HEADER_SIZE || offset + 8 > size) throw new OutOfBounds('too short for its time');
-    return nanos(getU64(view, at + offset));
+    return getU64(view, at + offset) as Nanos64;
   }
 
   private peekLayout(view: DataView, at: number, type: number, size: number): Layout {
@@ -286,7 +286,7 @@ function decodeSideBand(r: ByteReader, type: number, misc: number, id: SampleId)
   switch (type) {
     case PERF_RECORD.MMAP:
     case PERF_RECORD.MMAP2: {
-      const [pid, tid, addr, len, pgoff] = [r.s32(), r.s32(), r.address(), r.u64(), r.address()];
+      const [pid, tid, addr, len, pgoff] = [r.s32(), r.s32(), r.exactAddress(), r.exactU64(), r.exactAddress()];
       const rest = type === PERF_RECORD.MMAP2 ? decodeMmap2(r, misc) : {};
       return { ...id, type, misc, pid, tid, addr, len, pgoff, ...rest, filename: r.string(r.left) };
     }
@@ -296,18 +296,18 @@ function decodeSideBand(r: ByteReader, type: number, misc: number, id: SampleId)
     }
     case PERF_RECORD.FORK:
     case PERF_RECORD.EXIT: {
-      const [pid, ppid, tid, ptid, time] = [r.s32(), r.s32(), r.s32(), r.s32(), r.u64()];
-      return { ...id, type, misc, pid, ppid, tid, ptid, time: nanos(id.time || time) };
+      const [pid, ppid, tid, ptid, time] = [r.s32(), r.s32(), r.s32(), r.s32(), r.exactU64()];
+      return { ...id, type, misc, pid, ppid, tid, ptid, time: (id.time || time) as Nanos64 };
     }
     case PERF_RECORD.THROTTLE:
     case PERF_RECORD.UNTHROTTLE: {
-      const time = r.u64();
-      return { ...id, type, misc, time: nanos(id.time || time), id: r.u64(), stream_id: r.u64() };
+      const time = r.exactU64();
+      return { ...id, type, misc, time: (id.time || time) as Nanos64, id: r.exactU64(), stream_id: r.exactU64() };
     }
     case PERF_RECORD.LOST:
-      return { ...id, type, misc, id: r.u64(), lost: r.u64() };
+      return { ...id, type, misc, id: r.exactU64(), lost: r.exactU64() };
     case PERF_RECORD.LOST_SAMPLES:
-      return { ...id, type, misc, lost: r.u64() };
+      return { ...id, type, misc, lost: r.exactU64() };
     case PERF_RECORD.SWITCH:
       return { ...id, type, misc };
     default:
@@ -322,5 +322,5 @@ function decodeMmap2(r: ByteReader, misc: number): Partial<MmapRecord> {
     const id = r.take(BUILD_ID_BYTES).subarray(0, size);
     return { buildId: Buffer.from(id).toString('hex'), prot: r.u32(), flags: r.u32() };
   }
-  return { maj: r.u32(), min: r.u32(), ino: r.u64(), ino_generation: r.u64(), prot: r.u32(), flags: r.u32() };
+  return { maj: r.u32(), min: r.u32(), ino: r.exactU64(), ino_generation: r.exactU64(), prot: r.u32(), flags: r.u32() };
 }

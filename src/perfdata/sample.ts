@@ -14,9 +14,9 @@
  *
  * Each field's two directions stay in one file, hence its length.
  * Source: include/uapi/linux/perf_event.h, perf_output_sample() in kernel/events/core.c.
- * Not modelled: sample_regs masks above 2^53 (XMM registers); branch counters (6.8).
+ * Not modelled: branch counters (6.8).
  */
-import { address, nanos } from '../units.ts';
+import { address, nanos, type Nanos64, type U64 } from '../units.ts';
 import {
   PERF_FORMAT,
   PERF_RECORD,
@@ -30,7 +30,7 @@ import {
 } from '../uapi/perf-event.ts';
 import { align, OutOfBounds, type ByteReader, type ByteWriter } from './bytes.ts';
 
-const PERF_SAMPLE_BRANCH_HW_INDEX = 1 << 17;
+const PERF_SAMPLE_BRANCH_HW_INDEX = 1n << 17n;
 const KNOWN_FIELDS = Object.values(PERF_SAMPLE).reduce((all, bit) => all | bit, 0);
 
 /** Number of 8-byte fields of `sample_type` among `fields`. */
@@ -82,14 +82,14 @@ export function decodeSampleId(r: ByteReader, sample_type: number): SampleId {
     id.pid = r.s32();
     id.tid = r.s32();
   }
-  if (sample_type & S.TIME) id.time = nanos(r.u64());
-  if (sample_type & S.ID) id.id = r.u64();
-  if (sample_type & S.STREAM_ID) id.stream_id = r.u64();
+  if (sample_type & S.TIME) id.time = r.exactU64() as Nanos64;
+  if (sample_type & S.ID) id.id = r.exactU64();
+  if (sample_type & S.STREAM_ID) id.stream_id = r.exactU64();
   if (sample_type & S.CPU) {
     id.cpu = r.u32();
     r.skip(4);
   }
-  if (sample_type & S.IDENTIFIER) id.id = r.u64();
+  if (sample_type & S.IDENTIFIER) id.id = r.exactU64();
   r.pos = pos;
   r.end = at;
   return id;
@@ -114,18 +114,18 @@ function encodeReadFormat(w: ByteWriter, read_format: number, read: ReadFormat):
 
 function decodeReadFormat(r: ByteReader, read_format: number): ReadFormat {
   const group = read_format & PERF_FORMAT.GROUP;
-  const first = r.u64();
+  const first = r.exactU64();
   const times = {
-    ...(read_format & PERF_FORMAT.TOTAL_TIME_ENABLED && { time_enabled: r.u64() }),
-    ...(read_format & PERF_FORMAT.TOTAL_TIME_RUNNING && { time_running: r.u64() }),
+    ...(read_format & PERF_FORMAT.TOTAL_TIME_ENABLED && { time_enabled: r.exactU64() }),
+    ...(read_format & PERF_FORMAT.TOTAL_TIME_RUNNING && { time_running: r.exactU64() }),
   };
-  const value = (v: number): ReadFormat['values'][number] => ({
+  const value = (v: U64): ReadFormat['values'][number] => ({
     value: v,
-    ...(read_format & PERF_FORMAT.ID && { id: r.u64() }),
-    ...(read_format & PERF_FORMAT.LOST && { lost: r.u64() }),
+    ...(read_format & PERF_FORMAT.ID && { id: r.exactU64() }),
+    ...(read_format & PERF_FORMAT.LOST && { lost: r.exactU64() }),
   });
   if (!group) return { ...times, values: [value(first)] };
-  return { ...times, values: list(r, first, 8, () => value(r.u64())) };
+  return { ...times, values: list(r, Number(first), 8, () => value(r.exactU64())) };
 }
 
 /** `nr` items of at least `size` bytes each; refuses a count that cannot fit before it allocates. */
@@ -147,7 +147,7 @@ function encodeBranch(w: ByteWriter, b: BranchEntry): void {
 }
 
 function decodeBranch(r: ByteReader): BranchEntry {
-  const [from, to, lo, hi] = [r.address(), r.address(), r.u32(), r.u32()];
+  const [from, to, lo, hi] = [r.exactAddress(), r.exactAddress(), r.u32(), r.u32()];
   const spec = (lo >>> 24) & 3;
   const new_type = (lo >>> 26) & 15;
   const priv = (lo >>> 30) | ((hi & 1) << 2);
@@ -171,15 +171,15 @@ function encodeRegs(w: ByteWriter, dump: RegsDump | undefined): void {
   if (dump?.abi) for (const reg of dump.regs) w.bigU64(reg);
 }
 
-/** Number of set bits of a mask below 2^53. */
-function weightOf(mask: number): number {
+/** Number of set bits. */
+function weightOf(mask: U64): number {
   let n = 0;
-  for (let left = mask; left > 0; left = Math.floor(left / 2)) n += left % 2;
+  for (let left = BigInt(mask); left > 0n; left >>= 1n) n += Number(left & 1n);
   return n;
 }
 
-function decodeRegs(r: ByteReader, mask: number): RegsDump {
-  const abi = r.u64();
+function decodeRegs(r: ByteReader, mask: U64): RegsDump {
+  const abi = r.exactU64();
   return { abi, regs: abi ? list(r, weightOf(mask), 8, () => r.bigU64()) : [] };
 }
 
@@ -207,6 +207,9 @@ export function encodeSample(w: ByteWriter, attr: PerfEventAttr, s: SampleRecord
   if (st & RARE_FIELDS) encodeRareFields(w, attr, s);
 }
 
+const hasHwIndex = ({ branch_sample_type = 0 }: PerfEventAttr): boolean =>
+  (BigInt(branch_sample_type) & PERF_SAMPLE_BRANCH_HW_INDEX) !== 0n;
+
 /** RAW and all that follow it: few recordings have one of them. */
 const RARE_FIELDS =
   KNOWN_FIELDS &
@@ -230,7 +233,7 @@ function encodeRareFields(w: ByteWriter, attr: PerfEventAttr, s: SampleRecord): 
   if (st & S.BRANCH_STACK) {
     const stack = s.branch_stack ?? { entries: [] };
     w.u64(stack.entries.length);
-    if ((attr.branch_sample_type ?? 0) & PERF_SAMPLE_BRANCH_HW_INDEX) w.u64(stack.hw_idx ?? -1);
+    if (hasHwIndex(attr)) w.u64(stack.hw_idx ?? -1);
     for (const entry of stack.entries) encodeBranch(w, entry);
   }
   if (st & S.REGS_USER) encodeRegs(w, s.regs_user);
@@ -239,7 +242,7 @@ function encodeRareFields(w: ByteWriter, attr: PerfEventAttr, s: SampleRecord): 
     if (s.stack_user?.data.length) w.u64(s.stack_user.dyn_size);
   }
   if (st & S.WEIGHT_STRUCT) {
-    w.u32(s.weight ?? 0);
+    w.u32(Number(s.weight ?? 0));
     w.u16(s.var2_w ?? 0);
     w.u16(s.var3_w ?? 0);
   } else if (st & S.WEIGHT) w.u64(s.weight ?? 0);
@@ -266,47 +269,47 @@ export function decodeSample(r: ByteReader, attr: PerfEventAttr, misc: number): 
     ip: address(0),
     period: attr.sample_period,
   };
-  if (st & S.IDENTIFIER) s.id = r.u64();
-  if (st & S.IP) s.ip = r.address();
+  if (st & S.IDENTIFIER) s.id = r.exactU64();
+  if (st & S.IP) s.ip = r.exactAddress();
   if (st & S.TID) {
     s.pid = r.s32();
     s.tid = r.s32();
   }
-  if (st & S.TIME) s.time = nanos(r.u64());
-  if (st & S.ADDR) s.addr = r.address();
-  if (st & S.ID) s.id = r.u64();
-  if (st & S.STREAM_ID) s.stream_id = r.u64();
+  if (st & S.TIME) s.time = r.exactU64() as Nanos64;
+  if (st & S.ADDR) s.addr = r.exactAddress();
+  if (st & S.ID) s.id = r.exactU64();
+  if (st & S.STREAM_ID) s.stream_id = r.exactU64();
   if (st & S.CPU) {
     s.cpu = r.u32();
     r.skip(4);
   }
-  if (st & S.PERIOD) s.period = r.u64();
+  if (st & S.PERIOD) s.period = r.exactU64();
   if (st & S.READ) s.read = decodeReadFormat(r, attr.read_format);
-  if (st & S.CALLCHAIN) s.callchain = list(r, r.u64(), 8, () => r.address());
+  if (st & S.CALLCHAIN) s.callchain = list(r, r.u64(), 8, () => r.exactAddress());
   if (st & S.RAW) s.raw = r.take(r.u32());
   if (st & S.BRANCH_STACK) {
     const nr = r.u64();
-    const hw_idx = (attr.branch_sample_type ?? 0) & PERF_SAMPLE_BRANCH_HW_INDEX ? r.address() : undefined;
+    const hw_idx = hasHwIndex(attr) ? r.exactAddress() : undefined;
     const entries = list(r, nr, 24, () => decodeBranch(r));
     s.branch_stack = hw_idx === undefined ? { entries } : { hw_idx, entries };
   }
   if (st & S.REGS_USER) s.regs_user = decodeRegs(r, attr.sample_regs_user ?? 0);
   if (st & S.STACK_USER) {
     const data = r.take(r.u64());
-    s.stack_user = { data, dyn_size: data.length ? r.u64() : 0 };
+    s.stack_user = { data, dyn_size: data.length ? r.exactU64() : 0 };
   }
   if (st & S.WEIGHT_STRUCT) {
     s.weight = r.u32();
     s.var2_w = r.u16();
     s.var3_w = r.u16();
-  } else if (st & S.WEIGHT) s.weight = r.u64();
-  if (st & S.DATA_SRC) s.data_src = r.u64();
-  if (st & S.TRANSACTION) s.transaction = r.u64();
+  } else if (st & S.WEIGHT) s.weight = r.exactU64();
+  if (st & S.DATA_SRC) s.data_src = r.exactU64();
+  if (st & S.TRANSACTION) s.transaction = r.exactU64();
   if (st & S.REGS_INTR) s.regs_intr = decodeRegs(r, attr.sample_regs_intr ?? 0);
-  if (st & S.PHYS_ADDR) s.phys_addr = r.u64();
-  if (st & S.CGROUP) s.cgroup = r.u64();
-  if (st & S.DATA_PAGE_SIZE) s.data_page_size = r.u64();
-  if (st & S.CODE_PAGE_SIZE) s.code_page_size = r.u64();
+  if (st & S.PHYS_ADDR) s.phys_addr = r.exactU64();
+  if (st & S.CGROUP) s.cgroup = r.exactU64();
+  if (st & S.DATA_PAGE_SIZE) s.data_page_size = r.exactU64();
+  if (st & S.CODE_PAGE_SIZE) s.code_page_size = r.exactU64();
   if (st & S.AUX) s.aux = r.take(r.u64());
   if (r.left !== 0) throw new OutOfBounds(`${r.left} bytes left over`);
   return s;

@@ -5,17 +5,29 @@
  * recorder over all its buffers, closed by FINISHED_ROUND. What was in a buffer when a round began has been written by its
  * end, so all events up to the latest time of the round before are complete and may leave.
  *
- * Events are (time, place) pairs of numbers; events of the same time keep their order of arrival.
+ * Events are (time, place) pairs; events of the same time keep their order of arrival. A time is 64 bits wide and held as a
+ * double and its low word: doubles order what they tell apart, and what they do not differs in the low words only.
  */
+import type { U64 } from '../units.ts';
+
+interface Moment {
+  readonly time: number;
+  /** The low 32 bits, as a signed number. */
+  readonly low: number;
+}
+const LONG_AGO: Moment = { time: -Infinity, low: 0 };
+const compare = (a: Moment, b: Moment): number => a.time - b.time || (a.low - b.low) | 0;
+
 export class OrderedEvents {
   private times = new Float64Array(1024);
+  private lows = new Int32Array(1024);
   private places = new Float64Array(1024);
   private length = 0;
   private sorted = true;
-  private latest = -Infinity;
+  private latest = LONG_AGO;
   /** Up to where the next round's end may flush: the latest time seen when this round began. */
-  private nextFlush = -Infinity;
-  private lastFlush = -Infinity;
+  private nextFlush = LONG_AGO;
+  private lastFlush = LONG_AGO;
   /** Events that came after a later one had already left. */
   unordered = 0;
 
@@ -26,21 +38,26 @@ export class OrderedEvents {
     return oldest;
   }
 
-  push(time: number, place: number): void {
+  push(time: U64, place: number): void {
     if (this.length === this.times.length) this.grow();
-    this.times[this.length] = time;
+    const exact = typeof time === 'number';
+    const event = { time: Number(time), low: exact ? time | 0 : Number(BigInt.asIntN(32, time)) };
+    this.times[this.length] = event.time;
+    this.lows[this.length] = event.low;
     this.places[this.length] = place;
     this.length++;
-    if (time >= this.latest) this.latest = time;
+    if (compare(event, this.latest) >= 0) this.latest = event;
     else this.sorted = false;
-    if (time < this.lastFlush) this.unordered++;
+    if (compare(event, this.lastFlush) < 0) this.unordered++;
   }
 
   private grow(): void {
-    const [times, places] = [this.times, this.places];
+    const { times, lows, places } = this;
     this.times = new Float64Array(times.length * 2);
+    this.lows = new Int32Array(times.length * 2);
     this.places = new Float64Array(times.length * 2);
     this.times.set(times);
+    this.lows.set(lows);
     this.places.set(places);
   }
 
@@ -53,16 +70,21 @@ export class OrderedEvents {
 
   /** The end of the data: takes everything, in order. */
   flush(): Float64Array {
-    return this.take(Infinity);
+    return this.take({ time: Infinity, low: 0 });
   }
 
-  private take(limit: number): Float64Array {
+  private at(i: number): Moment {
+    return { time: this.times[i]!, low: this.lows[i]! };
+  }
+
+  private take(limit: Moment): Float64Array {
     this.sort();
     let n = 0;
-    while (n < this.length && this.times[n]! <= limit) n++;
+    while (n < this.length && (this.times[n]! < limit.time || compare(this.at(n), limit) <= 0)) n++;
     const out = this.places.slice(0, n);
-    if (n > 0) this.lastFlush = this.times[n - 1]!;
+    if (n > 0) this.lastFlush = this.at(n - 1);
     this.times.copyWithin(0, n, this.length);
+    this.lows.copyWithin(0, n, this.length);
     this.places.copyWithin(0, n, this.length);
     this.length -= n;
     return out;
@@ -70,13 +92,15 @@ export class OrderedEvents {
 
   private sort(): void {
     if (this.sorted) return;
-    const { times, places, length } = this;
+    const { times, lows, places, length } = this;
     const order = new Uint32Array(length);
     for (let i = 0; i < length; i++) order[i] = i;
-    order.sort((a, b) => times[a]! - times[b]! || a - b);
+    order.sort((a, b) => times[a]! - times[b]! || (lows[a]! - lows[b]!) | 0 || a - b);
     const sortedTimes = Float64Array.from(order, (i) => times[i]!);
+    const sortedLows = Int32Array.from(order, (i) => lows[i]!);
     this.places.set(Float64Array.from(order, (i) => places[i]!));
     this.times.set(sortedTimes);
+    this.lows.set(sortedLows);
     this.sorted = true;
   }
 }

@@ -13,7 +13,7 @@
  * Source: tools/lib/perf/include/perf/event.h; sizes as perf 6.1 writes them.
  * Not modelled: AUX area traces, CPU masks wider than 2^16 CPUs.
  */
-import { nanos } from '../units.ts';
+import type { Nanos64 } from '../units.ts';
 import { PERF_RECORD, type EventUpdate, type ToolRecord } from '../uapi/perf-event.ts';
 import { OutOfBounds, type ByteReader, type ByteWriter } from './bytes.ts';
 
@@ -181,18 +181,23 @@ export function decodeToolRecord(r: ByteReader, type: number): ToolRecord {
     case PERF_RECORD.ID_INDEX:
       return {
         type,
-        entries: times(r.u64(), () => ({ id: r.u64(), idx: r.u64(), cpu: r.address(), tid: r.address() })),
+        entries: times(r.u64(), () => ({
+          id: r.exactU64(),
+          idx: r.exactU64(),
+          cpu: r.exactAddress(),
+          tid: r.exactAddress(),
+        })),
       };
     case PERF_RECORD.THREAD_MAP:
-      return { type, threads: times(r.u64(), () => ({ pid: r.address(), comm: r.string(THREAD_COMM_SIZE) })) };
+      return { type, threads: times(r.u64(), () => ({ pid: r.exactAddress(), comm: r.string(THREAD_COMM_SIZE) })) };
     case PERF_RECORD.CPU_MAP:
       return { type, cpus: decodeCpuMap(r) };
     case PERF_RECORD.EVENT_UPDATE: {
-      const [kind, id] = [r.u64(), r.u64()];
+      const [kind, id] = [r.u64(), r.exactU64()];
       return { type, id, update: decodeUpdate(r, kind) };
     }
     case PERF_RECORD.STAT_CONFIG: {
-      const config = new Map(times(r.u64(), () => [r.u64(), r.u64()] as const));
+      const config = new Map(times(r.u64(), () => [r.u64(), r.exactU64()] as const));
       return {
         type,
         aggr_mode: config.get(STAT_CONFIG_TAG.AGGR_MODE) ?? 0,
@@ -201,10 +206,23 @@ export function decodeToolRecord(r: ByteReader, type: number): ToolRecord {
       };
     }
     case PERF_RECORD.STAT:
-      return { type, id: r.u64(), cpu: r.s32(), thread: r.u32(), val: r.u64(), ena: r.u64(), run: r.u64() };
+      return {
+        type,
+        id: r.exactU64(),
+        cpu: r.s32(),
+        thread: r.u32(),
+        val: r.exactU64(),
+        ena: r.exactU64(),
+        run: r.exactU64(),
+      };
     case PERF_RECORD.STAT_ROUND:
-      return { type, round: r.u64(), time: nanos(r.u64()) };
+      return { type, round: r.exactU64(), time: r.exactU64() as Nanos64 };
     default:
-      return { type: PERF_RECORD.TIME_CONV, time_shift: r.u64(), time_mult: r.u64(), time_zero: r.u64() };
+      return {
+        type: PERF_RECORD.TIME_CONV,
+        time_shift: r.exactU64(),
+        time_mult: r.exactU64(),
+        time_zero: r.exactU64(),
+      };
   }
 }

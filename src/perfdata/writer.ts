@@ -7,7 +7,7 @@
  * perf 6.1's; equal input gives equal bytes.
  * Not modelled: compression (-z), several output files (--switch-output, --threads).
  */
-import { nanos } from '../units.ts';
+import { nanos, type Nanos64, type U64 } from '../units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE, type PerfRecord } from '../uapi/perf-event.ts';
 import { encodeAttr, PERF_ATTR_SIZE } from './attr.ts';
@@ -67,9 +67,9 @@ export class PerfDataWriter {
   /** As perf counts them: a reading of a group is one of each event. */
   private samples = 0;
   private readonly reads: ReadSamples;
-  private readonly byId: ReadonlyMap<number, number>;
-  private first = Infinity;
-  private last = 0;
+  private readonly byId: ReadonlyMap<U64, number>;
+  private first: Nanos64 | undefined;
+  private last: Nanos64 = nanos(0);
   private open = true;
 
   /** Writes the opening of a recording of `evlist` to the sink. Any failure aborts the sink and throws PerfDataIoError. */
@@ -101,7 +101,7 @@ export class PerfDataWriter {
         this.codec.encode(this.out, record);
         if (record.type === PERF_RECORD.SAMPLE) {
           this.samples += this.reads.deliver(record, this.byId.get(record.id ?? 0) ?? 0).length;
-          if (record.time < this.first) this.first = record.time;
+          if (this.first === undefined || record.time < this.first) this.first = record.time;
           if (record.time > this.last) this.last = record.time;
           this.hits.sample(record);
         } else if (!('payload' in record)) this.hits.sideBand(record);
@@ -201,7 +201,7 @@ export class PerfDataWriter {
     const looked = buildIds !== undefined && (buildIdAll !== true || timestampBoundary === true);
     const timed = this.evlist.every(({ attr }) => (attr.sample_type & PERF_SAMPLE.TIME) !== 0);
     const known = looked && timed && this.samples > 0;
-    return { first: nanos(known ? this.first : 0), last: nanos(known ? this.last : 0) };
+    return { first: (known && this.first) || nanos(0), last: known ? this.last : nanos(0) };
   }
 
   private openPipe(): void {

@@ -7,7 +7,7 @@
  * Not modelled: the threads of a process apart; addresses without a symbol, which one run has elsewhere than the next, are
  * one row of their file unless instructions are told apart.
  */
-import type { Nanos } from '../units.ts';
+import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD, type PerfEventAttr, type SampleRecord } from '../uapi/perf-event.ts';
 import type { Sym, SymbolSource } from './dso.ts';
@@ -32,7 +32,10 @@ export interface BuildOptions {
 /** The row of what no symbol covers. */
 const NO_SYMBOL = '[unknown]';
 
-const hex = (n: number): string => `0x${BigInt.asUintN(64, BigInt(n)).toString(16)}`;
+/** For statistics a time after 104 days of uptime may be some ns off. */
+const timeOf = ({ time }: { readonly time: Nanos64 }): Nanos => nanos(Number(time));
+
+const hex = (n: number | bigint): string => `0x${BigInt.asUintN(64, BigInt(n)).toString(16)}`;
 
 const ringsOf = ({ exclude_user, exclude_kernel }: PerfEventAttr): string =>
   `${exclude_user === true ? '' : 'u'}${exclude_kernel === true ? '' : 'k'}`;
@@ -50,7 +53,7 @@ export class ProfileBuilder {
     this.#options = options;
     this.#evlist = evlist;
     this.#tallies = evlist.map(
-      ({ attr }) => new Tally(attr.freq === true ? attr.sample_period : undefined, options.tick),
+      ({ attr }) => new Tally(attr.freq === true ? Number(attr.sample_period) : undefined, options.tick),
     );
     this.#known = evlist.map(() => new Map());
     this.#stacks = options.stacks === true ? evlist.map(() => new Map<string, number>()) : [];
@@ -64,14 +67,16 @@ export class ProfileBuilder {
     if (isSample(replayed)) {
       const { record: sample, machine } = replayed;
       const al = machine.resolve(sample);
-      tally.add(this.#row(tally, evsel, al, replayed), sample.period, sample.time, sample.cpu ?? 0, sample.ip);
+      const period = Number(sample.period);
+      tally.add(this.#row(tally, evsel, al, replayed), period, timeOf(sample), sample.cpu ?? 0, sample.ip);
       const stacks = this.#stacks[evsel];
       if (!stacks) return;
       const stack = chainOf(al, replayed);
-      stacks.set(stack, (stacks.get(stack) ?? 0) + sample.period);
-    } else if (record.type === PERF_RECORD.THROTTLE) tally.throttle(record.time);
-    else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(record.time, record.cpu ?? 0);
-    else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES) tally.lost += record.lost;
+      stacks.set(stack, (stacks.get(stack) ?? 0) + period);
+    } else if (record.type === PERF_RECORD.THROTTLE) tally.throttle(timeOf(record));
+    else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(timeOf(record), record.cpu ?? 0);
+    else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES)
+      tally.lost += Number(record.lost);
   }
 
   #row(tally: Tally, evsel: number, al: Location, replayed: Replayed<SampleRecord>): TallyRow {
@@ -79,7 +84,7 @@ export class ProfileBuilder {
     const dso = al.map?.dso.shortName ?? NO_SYMBOL;
     if (by === 'callchain') return tally.row(profileKey({ comm: al.comm, dso: '', symbol: chainOf(al, replayed) }));
     if (by === 'instruction') {
-      const symbol = al.sym ? `${al.sym.name}+${hex(al.addr - al.sym.start)}` : hex(al.addr);
+      const symbol = al.sym ? `${al.sym.name}+${hex(moveAddress(al.addr, 0, al.sym.start))}` : hex(al.addr);
       return tally.row(profileKey({ comm: al.comm, dso, symbol }));
     }
     let places = this.#known[evsel]!.get(al.comm);

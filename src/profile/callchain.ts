@@ -7,6 +7,7 @@
  * Not modelled: chains made of branch records; keys other than function.
  */
 import type { Frame } from './machine.ts';
+import { moveAddress } from '../units.ts';
 
 /** struct callchain_node. */
 export interface CallchainNode {
@@ -98,7 +99,7 @@ function split(node: CallchainNode, keep: number): void {
 const falling = (a: Frame, b: Frame): number => {
   const dso = (b.map?.dso.index ?? -1) - (a.map?.dso.index ?? -1);
   if (dso) return dso;
-  return a.sym && b.sym ? b.sym.start - a.sym.start : b.ip - a.ip;
+  return a.sym && b.sym ? b.sym.start - a.sym.start : Number(moveAddress(b.ip, 0, a.ip));
 };
 
 /** Children in the order in which perf's input tree holds them. */

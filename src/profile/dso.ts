@@ -39,7 +39,7 @@ export interface Dso {
   /** maj:min:ino:gen of the file, if the recording knows; two files of one name are two dsos. */
   fileId: string | undefined;
   /** Kernel only: a symbol and where it was while recording; tells how far the kernel has moved since. */
-  reference: { readonly name: string; readonly address: number } | undefined;
+  reference: { readonly name: string; readonly address: number | bigint } | undefined;
   buildId: string | undefined;
   /** Undefined: not asked for yet; null: none found. */
   table: DsoSymbols | null | undefined;

@@ -22,7 +22,7 @@ export interface HistPlace {
   readonly map: DsoMap | undefined;
   readonly sym: Sym | undefined;
   /** Address in the dso, or as sampled if there is none. */
-  readonly ip: number;
+  readonly ip: number | bigint;
   readonly level: string;
   readonly cpu: number;
   /** The outermost function of the chain that matches --parent. */

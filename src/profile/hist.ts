@@ -50,7 +50,7 @@ export class Hists {
   /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in the order in which it will be shown. */
   add(al: Location, sample: SampleRecord, chain: readonly Frame[], parent?: Sym): void {
     const { cumulate, useCallchain } = this.#options;
-    const { period } = sample;
+    const period = Number(sample.period);
     this.nrSamples++;
     if (!al.filtered) this.nrNonFiltered++;
     const self = this.#entry(al, sample, parent);

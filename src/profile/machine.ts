@@ -14,7 +14,7 @@ import type { FileRecord, OpaqueRecord } from '../perfdata/reader.ts';
 import type { BuildId } from '../uapi/evsel.ts';
 import type { MmapRecord, SampleRecord, TaskRecord } from '../uapi/perf-event.ts';
 import { PERF_CONTEXT, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
-import type { Address } from '../units.ts';
+import { address, type Address64, moveAddress } from '../units.ts';
 import { type Dso, Dsos, moduleName, type Sym, type SymbolSource } from './dso.ts';
 import { type DsoMap, mapIp, Maps } from './maps.ts';
 
@@ -44,7 +44,7 @@ export interface Location {
   map: DsoMap | undefined;
   sym: Sym | undefined;
   /** In the dso's address space if there is a map, else as sampled. */
-  addr: number;
+  addr: number | bigint;
   filtered: number;
 }
 
@@ -52,7 +52,7 @@ export interface Location {
 export interface Frame {
   /** Equal for equal functions; for equal addresses where no symbol is known. */
   readonly key: number;
-  readonly ip: Address;
+  readonly ip: Address64;
   readonly map: DsoMap | undefined;
   readonly sym: Sym | undefined;
   readonly kernel: boolean;
@@ -162,7 +162,14 @@ export class Machine {
       ...(record.buildId && { buildId: record.buildId }),
     });
     const pgoff = vdso ? 0 : record.pgoff;
-    this.thread(record.pid, record.tid).maps.insert({ start, end: start + len, pgoff, dso, identity: nameless, prot });
+    this.thread(record.pid, record.tid).maps.insert({
+      start,
+      end: moveAddress(start, len),
+      pgoff,
+      dso,
+      identity: nameless,
+      prot,
+    });
   }
 
   #mapKernel(record: MmapRecord): void {
@@ -176,12 +183,12 @@ export class Machine {
     });
     if (isKernel && record.pgoff !== 0) dso.reference = { name: name.slice(KERNEL_NAME.length), address: record.pgoff };
     // "Be a bit paranoid": a recording made without access to kernel addresses has an empty kernel mapping.
-    const end = isKernel && start === 0 && len === 0 ? -1 : start + len;
+    const end = isKernel && start === 0 && len === 0 ? address(-1) : moveAddress(start, len);
     this.kernelMaps.insert({ start, end, pgoff: record.pgoff, dso, identity: isKernel, prot: PROT_EXEC });
   }
 
   /** thread__find_map() and map__find_symbol(). */
-  locate(thread: Thread, cpumode: number, ip: Address): Location {
+  locate(thread: Thread, cpumode: number, ip: Address64): Location {
     const at: Location = {
       thread,
       comm: thread.comm,
@@ -201,7 +208,8 @@ export class Machine {
     } else if (isGuest(cpumode)) at.filtered |= HIST_FILTER.GUEST;
     if (at.map) {
       at.addr = mapIp(at.map, ip);
-      at.sym = this.#table(at.map.dso)?.find(at.addr);
+      // No symbol stands where a number is not exact: the address is not canonical.
+      if (typeof at.addr === 'number') at.sym = this.#table(at.map.dso)?.find(at.addr);
     }
     return at;
   }
@@ -219,7 +227,7 @@ export class Machine {
     const { callchain } = sample;
     if (!callchain) return [];
     const thread = this.thread(sample.pid, sample.tid);
-    const entries: { mode: number; ip: Address }[] = [];
+    const entries: { mode: number; ip: Address64 }[] = [];
     let mode: number = PERF_RECORD_MISC.USER;
     for (const ip of callchain) {
       if (ip >= 0 || ip < PERF_CONTEXT_MAX) entries.push({ mode, ip });
@@ -232,7 +240,7 @@ export class Machine {
     return entries.slice(0, maxStack).map((entry) => this.#frame(thread, entry.mode, entry.ip));
   }
 
-  #frame(thread: Thread, mode: number, ip: Address): Frame {
+  #frame(thread: Thread, mode: number, ip: Address64): Frame {
     const { map, sym } = this.locate(thread, mode, ip);
     const identity = sym ?? `${map?.dso.index ?? -1}:${ip}`;
     let key = this.#frameKeys.get(identity);
@@ -241,7 +249,7 @@ export class Machine {
   }
 
   /** Once the kernel's symbols are known its mapping is what they span, as in dso__load_kernel_sym(). */
-  #kernelMap(ip: Address): DsoMap | undefined {
+  #kernelMap(ip: Address64): DsoMap | undefined {
     const map = this.kernelMaps.find(ip);
     if (map && map.dso.table === undefined) {
       const range = this.#table(map.dso)?.range;

@@ -3,13 +3,14 @@
  *
  * Source: tools/perf/util/map.c, maps.c (maps__fixup_overlappings: a new mapping cuts what it covers).
  */
+import { isBelow, moveAddress } from '../units.ts';
 import type { Dso } from './dso.ts';
 
 /** struct map: [start, end) shows a dso from offset pgoff on. */
 export interface DsoMap {
-  readonly start: number;
-  readonly end: number;
-  readonly pgoff: number;
+  readonly start: number | bigint;
+  readonly end: number | bigint;
+  readonly pgoff: number | bigint;
   readonly dso: Dso;
   /** Addresses are kept as they are: the kernel, whose symbols are addresses, and memory without a file. */
   readonly identity: boolean;
@@ -18,7 +19,8 @@ export interface DsoMap {
 }
 
 /** map_ip(): an address as the dso's symbol table counts. */
-export const mapIp = (map: DsoMap, ip: number): number => (map.identity ? ip : ip - map.start + map.pgoff);
+export const mapIp = (map: DsoMap, ip: number | bigint): number | bigint =>
+  map.identity ? ip : moveAddress(ip, map.pgoff, map.start);
 
 /** One address space. Sorted by start, never overlapping. */
 export class Maps {
@@ -37,23 +39,23 @@ export class Maps {
     return this.#maps.values();
   }
 
-  find(ip: number): DsoMap | undefined {
+  find(ip: number | bigint): DsoMap | undefined {
     const map = this.#maps[this.#after(ip) - 1];
-    return map && ip < map.end ? map : undefined;
+    return map && isBelow(ip, map.end) ? map : undefined;
   }
 
   /** Puts a mapping over whatever is there. */
   insert(map: DsoMap): void {
     let first = this.#after(map.start) - 1;
-    if (first < 0 || this.#maps[first]!.end <= map.start) first++;
+    if (first < 0 || !isBelow(map.start, this.#maps[first]!.end)) first++;
     let last = first;
-    const parts: DsoMap[] = [];
-    for (let old; (old = this.#maps[last]) && old.start < map.end; last++) {
-      if (old.start < map.start) parts.push({ ...old, end: map.start });
-      if (old.end > map.end) parts.push({ ...old, start: map.end, pgoff: old.pgoff + (map.end - old.start) });
+    const before: DsoMap[] = [];
+    const after: DsoMap[] = [];
+    for (let old; (old = this.#maps[last]) && isBelow(old.start, map.end); last++) {
+      if (isBelow(old.start, map.start)) before.push({ ...old, end: map.start });
+      if (isBelow(map.end, old.end))
+        after.push({ ...old, start: map.end, pgoff: moveAddress(old.pgoff, map.end, old.start) });
     }
-    const before = parts.filter((part) => part.start < map.start);
-    const after = parts.filter((part) => part.start >= map.end);
     this.#maps.splice(first, last - first, ...before, map, ...after);
   }
 
@@ -64,11 +66,11 @@ export class Maps {
   }
 
   /** Index of the first mapping that starts above ip. */
-  #after(ip: number): number {
+  #after(ip: number | bigint): number {
     let [low, high] = [0, this.#maps.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#maps[middle]!.start <= ip) low = middle + 1;
+      if (!isBelow(ip, this.#maps[middle]!.start)) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -11,13 +11,14 @@ import { compareBytes as compare } from '../perfdata/octets.ts';
 import type { Dso, Sym } from './dso.ts';
 import type { HistEntry, HistPlace } from './hist-entry.ts';
 import type { DsoMap } from './maps.ts';
+import { moveAddress } from '../units.ts';
 
 export const SORT_NAMES = ['pid', 'comm', 'dso', 'symbol', 'parent', 'cpu'] as const;
 export type SortName = (typeof SORT_NAMES)[number];
 
 export interface SortKey {
   readonly name: SortName;
-  readonly identity: (place: HistPlace) => string | number;
+  readonly identity: (place: HistPlace) => string | number | bigint;
   readonly collate: (a: HistEntry, b: HistEntry) => number;
   readonly order: (a: HistEntry, b: HistEntry) => number;
 }
@@ -45,7 +46,7 @@ export function sortKeys(verbose: boolean): Readonly<Record<SortName, SortKey>> 
   };
   /** Symbols of different files are different, by the name of the file; those without a name by address. */
   const bySymbolAddress = (a: HistEntry, b: HistEntry): number => {
-    if (!a.sym && !b.sym) return a.ip - b.ip;
+    if (!a.sym && !b.sym) return Number(moveAddress(a.ip, 0, b.ip));
     return byDso(a, b) || (missingLast(a.sym, b.sym) ?? (a.sym!.start - b.sym!.start || a.sym!.end - b.sym!.end));
   };
   const identities = new Map<Sym, string>();

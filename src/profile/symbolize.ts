@@ -8,6 +8,7 @@
 import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
 import { type LoadedSymbols, loadElfSymbols, loadKernelSymbols, type SymbolPlaces } from '../perfdata/symbol-source.ts';
 import type { Dso, DsoSymbols, Sym, SymbolSource } from './dso.ts';
+import { moveAddress } from '../units.ts';
 
 /** The symbols of dsos as found on this machine. What cannot be read counts as absent. */
 export const fileSymbols =
@@ -22,7 +23,7 @@ export const fileSymbols =
 /** The kernel's symbols where they were while recording; perf calls their origin kallsyms wherever the file lies. */
 function asRecorded(loaded: LoadedSymbols, { reference }: Dso): DsoSymbols {
   const now = reference && loaded.named?.(reference.name);
-  const delta = now ? now.start - reference.address : 0;
+  const delta = now ? Number(moveAddress(now.start, 0, reference.address)) : 0;
   const kallsyms = { ...loaded, origin: 'k' };
   if (delta === 0) return kallsyms;
   const moved = new Map<Sym, Sym>();

@@ -43,7 +43,7 @@ export class Tally {
   readonly #frequency: number | undefined;
   readonly #open = new Map<number, Burst>();
   readonly #phases = new Float64Array(PHASES);
-  readonly #addresses = new Map<number, number>();
+  readonly #addresses = new Map<number | bigint, number>();
   readonly #trace: number[] = [];
   readonly #time: TimeBins;
   readonly #closeUp: CloseUp | undefined;
@@ -63,7 +63,7 @@ export class Tally {
   #lastTime = 0;
   #stoppedAt: number | undefined;
   #stopped = 0;
-  #lastAddress: number | undefined;
+  #lastAddress: number | bigint | undefined;
   #repeats = 0;
 
   /** `frequency`: what -F asked for; undefined with -c. `tick`: ticks begin at its multiples; undefined: nobody knows. */
@@ -84,7 +84,7 @@ export class Tally {
     return row;
   }
 
-  add(row: TallyRow, weight: number, time: Nanos, cpu: number, ip: number): void {
+  add(row: TallyRow, weight: number, time: Nanos, cpu: number, ip: number | bigint): void {
     this.#count(weight);
     this.samples++;
     const square = weight * weight;

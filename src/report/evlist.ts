@@ -6,6 +6,7 @@
  */
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_FORMAT, PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import type { U64 } from '../units.ts';
 import { hex } from './table.ts';
 
 export interface EvlistOptions {
@@ -59,15 +60,15 @@ function pick<T extends Readonly<Record<string, number>>>(
   return Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 }
 
-const bits = (value: number, names: Readonly<Record<string, number>>): string =>
+const bits = (value: U64, names: Readonly<Record<string, number>>): string =>
   Object.entries(names)
-    .flatMap(([name, bit]) => (value & bit ? [name] : []))
+    .flatMap(([name, bit]) => (BigInt(value) & BigInt(bit) ? [name] : []))
     .join('|');
-const plain = String;
-const hexadecimal = (value: number): string => `0x${hex(value)}`;
+const plain = (value: U64): string => String(value);
+const hexadecimal = (value: U64): string => `0x${hex(value)}`;
 const flag = (): string => '1';
 
-type Entry = readonly [keyof PerfEventAttr, string, (value: number) => string];
+type Entry = readonly [keyof PerfEventAttr, string, (value: U64) => string];
 const flags = (...names: (keyof PerfEventAttr)[]): Entry[] => names.map((name) => [name, name, flag]);
 
 /** Behind type and size, which come first. */
@@ -99,7 +100,7 @@ const ENTRIES: readonly Entry[] = [
   ['branch_sample_type', 'branch_sample_type', (value) => bits(value, BRANCH_TYPES)],
   ['sample_regs_user', 'sample_regs_user', hexadecimal],
   ['sample_stack_user', 'sample_stack_user', plain],
-  ['clockid', 'clockid', (value) => plain(value | 0)],
+  ['clockid', 'clockid', (value) => plain(Number(value) | 0)],
   ['sample_regs_intr', 'sample_regs_intr', hexadecimal],
   ['aux_watermark', 'aux_watermark', plain],
   ['sample_max_stack', 'sample_max_stack', plain],
@@ -113,8 +114,8 @@ export function attrFields(attr: PerfEventAttr, size: number): [string, string][
   if (attr.type) fields.push(['type', plain(attr.type)]);
   fields.push(['size', plain(size)]);
   for (const [key, name, text] of ENTRIES) {
-    const value = Number(attr[key] ?? 0);
-    if (value) fields.push([name, text(value)]);
+    const value = attr[key];
+    if (value) fields.push([name, text(value === true ? 1 : value)]);
   }
   return fields;
 }

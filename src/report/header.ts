@@ -10,7 +10,7 @@ import type { BpfProgInfo, Described, MemoryNode, PmuCaps } from '../perfdata/de
 import type { DescribedEvent } from '../perfdata/features.ts';
 import { featureName, type FileHeader, HEADER } from '../perfdata/header.ts';
 import type { Evsel, PerfEnv } from '../uapi/evsel.ts';
-import type { Nanos } from '../units.ts';
+import type { Nanos64 } from '../units.ts';
 import { btfNames } from './btf.ts';
 import { attrFields, groupsOf } from './evlist.ts';
 import { fixed } from './table.ts';
@@ -23,7 +23,7 @@ export interface HeaderSource {
   readonly evlist: readonly Evsel[];
   readonly eventDesc: readonly DescribedEvent[] | undefined;
   readonly env: PerfEnv;
-  readonly sampleTime: { readonly first: Nanos; readonly last: Nanos } | undefined;
+  readonly sampleTime: { readonly first: Nanos64; readonly last: Nanos64 } | undefined;
   readonly described: Described;
 }
 

@@ -62,7 +62,7 @@ export function gather(recording: Recording, symbols: SymbolSource, plan: Plan):
   let fault: unknown;
   try {
     for (const replayed of replaySamples(recording, symbols)) {
-      if (replayed.record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += replayed.record.lost;
+      if (replayed.record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += Number(replayed.record.lost);
       if (isSample(replayed)) take(replayed);
     }
   } catch (error) {

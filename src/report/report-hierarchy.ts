@@ -69,7 +69,7 @@ function* titleLines({ numbers, keys, block, style }: Hierarchy): Generator<stri
 function gather(entries: readonly HistEntry[], hierarchy: Hierarchy, depth: number): Level[] {
   const column = hierarchy.keys[depth];
   if (!column) return [];
-  const groups = new Map<string | number | undefined, HistEntry[]>();
+  const groups = new Map<string | number | bigint | undefined, HistEntry[]>();
   for (const entry of entries) {
     const identity = column.key?.identity(entry);
     const group = groups.get(identity);

@@ -25,7 +25,7 @@ export function* reportStats(recording: Recording, symbols: SymbolSource): Gener
     total++;
     counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
     if (isSample(replayed)) for (const sample of reads.deliver(replayed.record, evsel)) samples[sample.evsel]!++;
-    if (record.type === PERF_RECORD.LOST_SAMPLES) lost[evsel]! += record.lost;
+    if (record.type === PERF_RECORD.LOST_SAMPLES) lost[evsel]! += Number(record.lost);
   }
   yield* ['', 'Aggregated stats:', line('TOTAL', total)];
   for (const [name, type] of Object.entries(PERF_RECORD)) {
@@ -71,11 +71,9 @@ export function* reportTasks(recording: Recording, symbols: SymbolSource, showMm
 const THREADS_TABLE_SIZE = 256;
 const bucket = ({ tid }: Thread): number => tid & (THREADS_TABLE_SIZE - 1);
 const column = (n: number): string => String(n).padStart(8);
-/** Addresses above the user's half are negative here, and last in memory. */
-const unsigned = (a: number, b: number): number => Number(a < 0) - Number(b < 0) || a - b;
 
 function* mmapLines({ maps }: Thread, depth: number): Generator<string> {
-  for (const { start, end, pgoff, dso, prot } of [...maps].toSorted((a, b) => unsigned(a.start, b.start))) {
+  for (const { start, end, pgoff, dso, prot } of maps) {
     const bits = `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}p`;
     const inode = dso.fileId?.split(':')[2] ?? '0';
     yield `${' '.repeat(32 + depth)}${hex(start)}-${hex(end)} ${bits} ${hex(pgoff).padStart(8, '0')} ${inode} ${dso.name}`;

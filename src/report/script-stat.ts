@@ -8,12 +8,13 @@
 import type { FileRecord } from '../perfdata/reader.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
+import { type U64, subU64, toU64 } from '../units.ts';
 
 const TITLES = ['VAL', 'ENA', 'RUN', 'TIME'];
 const row = (
   cpu: string | number,
-  thread: string | number,
-  values: readonly (string | number)[],
+  thread: string | number | bigint,
+  values: readonly (string | number | bigint)[],
   name: string,
 ): string =>
   [String(cpu).padStart(3), String(thread).padStart(8), ...values.map((v) => String(v).padStart(15)), name].join(' ');
@@ -24,18 +25,18 @@ const AGGR_GLOBAL = 1;
 interface Count {
   readonly cpu: number;
   readonly thread: number;
-  readonly values: readonly number[];
+  readonly values: readonly U64[];
 }
 
 export class StatTable {
   readonly #evlist: readonly Evsel[];
   /** Pids of the thread map, by index. */
-  #pids: readonly number[] = [];
+  #pids: readonly (number | bigint)[] = [];
   /** Of the round that is being read, by event, then by CPU and thread. */
   readonly #counts: readonly Map<string, Count>[];
   readonly #previous: readonly Map<string, Count>[];
   #titled = false;
-  #aggr_mode: number = AGGR_GLOBAL;
+  #aggr_mode: U64 = AGGR_GLOBAL;
 
   constructor(evlist: readonly Evsel[]) {
     this.#evlist = evlist;
@@ -54,7 +55,7 @@ export class StatTable {
     } else if (record.type === PERF_RECORD.STAT_ROUND) yield* this.#round(record.time);
   }
 
-  *#round(time: number): Generator<string> {
+  *#round(time: U64): Generator<string> {
     if (!this.#titled) yield row('CPU', 'THREAD', TITLES, 'EVENT');
     this.#titled = true;
     for (const [index, counts] of this.#counts.entries()) {
@@ -69,8 +70,8 @@ export class StatTable {
 }
 
 /** evsel__compute_deltas() and perf_counts_values__scale(). */
-function added(values: readonly number[], before: readonly number[] = []): number[] {
-  const [val = 0, ena = 0, run = 0] = values.map((value, i) => value - (before[i] ?? 0));
+function added(values: readonly U64[], before: readonly U64[] = []): U64[] {
+  const [val = 0, ena = 0, run = 0] = values.map((value, i) => subU64(value, before[i] ?? 0));
   if (run === 0) return [0, ena, run];
-  return [run < ena ? Math.floor((val * ena) / run) : val, ena, run];
+  return [run < ena ? toU64((BigInt(val) * BigInt(ena)) / BigInt(run)) : val, ena, run];
 }

@@ -25,7 +25,7 @@ import {
   type SampleRecord,
   type SwitchRecord,
 } from '../uapi/perf-event.ts';
-import { address } from '../units.ts';
+import { address, moveAddress, type Nanos64, subU64, type U64 } from '../units.ts';
 import { type ScriptField, scriptFields } from './script-fields.ts';
 import { StatTable } from './script-stat.ts';
 import { hex } from './table.ts';
@@ -83,8 +83,8 @@ class Script {
   readonly #chains: boolean;
   readonly #nameWidth: number;
   /** Of the first line that has a time, and of the line before. */
-  #initialTime = 0;
-  #previousTime = 0;
+  #initialTime: U64 = 0;
+  #previousTime: U64 = 0;
 
   constructor(evlist: readonly Evsel[], options: ScriptOptions) {
     this.#evlist = evlist;
@@ -144,17 +144,17 @@ class Script {
     return line;
   }
 
-  #time(time: number): string {
-    let shown = time;
+  #time(time: Nanos64): string {
+    let shown: U64 = time;
     if (this.#options.reltime) {
       this.#initialTime ||= time;
-      shown = time - this.#initialTime;
+      shown = subU64(time, this.#initialTime);
     } else if (this.#options.deltatime) {
-      shown = this.#previousTime === 0 ? 0 : time - this.#previousTime;
+      shown = this.#previousTime === 0 ? 0 : subU64(time, this.#previousTime);
       this.#previousTime = time;
     }
-    const seconds = Math.floor(shown / NSEC_PER_SEC);
-    const ns = shown - seconds * NSEC_PER_SEC;
+    const [seconds, ns] =
+      typeof shown === 'number' ? split(shown) : [shown / 1_000_000_000n, Number(shown % 1_000_000_000n)];
     if (this.#options.ns) return `${String(seconds).padStart(5)}.${String(ns).padStart(9, '0')}`;
     return `${seconds}.${String(Math.floor(ns / 1000)).padStart(6, '0')}`.padStart(12);
   }
@@ -173,6 +173,11 @@ class Script {
   }
 }
 
+function split(ns: number): [seconds: number, ns: number] {
+  const seconds = Math.floor(ns / NSEC_PER_SEC);
+  return [seconds, ns - seconds * NSEC_PER_SEC];
+}
+
 const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
 
 /** The letter of a sample's cpumode: kernel, user, hypervisor, guest's kernel and user. */
@@ -185,24 +190,25 @@ function trailerOf(record: SideBand): SampleId {
   return record;
 }
 
-const ip16 = (ip: number): string => hex(ip).padStart(16);
+const ip16 = (ip: number | bigint): string => hex(ip).padStart(16);
 const dsoText = (map: DsoMap | undefined, fields: ReadonlySet<ScriptField>): string =>
   fields.has('dso') ? ` (${map?.dso.name ?? '[unknown]'})` : '';
 
 function symText(
   sym: Sym | undefined,
-  addr: number,
+  addr: number | bigint,
   map: DsoMap | undefined,
   fields: ReadonlySet<ScriptField>,
 ): string {
   if (!fields.has('sym')) return '';
   if (!sym) return ' [unknown]';
   if (!fields.has('symoff')) return ` ${sym.name}`;
-  const offset = addr < sym.end ? addr - sym.start : addr - (map?.start ?? 0) - sym.start;
+  const from = moveAddress(addr, 0, sym.start);
+  const offset = addr < sym.end ? from : moveAddress(from, 0, map?.start ?? 0);
   return ` ${sym.name}+0x${hex(offset)}`;
 }
 
-const ipText = (ip: number, al: Location, fields: ReadonlySet<ScriptField>): string =>
+const ipText = (ip: number | bigint, al: Location, fields: ReadonlySet<ScriptField>): string =>
   ip16(ip) + symText(al.sym, al.addr, al.map, fields) + dsoText(al.map, fields);
 
 function frameText({ ip, map, sym }: Frame, fields: ReadonlySet<ScriptField>): string {
@@ -244,7 +250,7 @@ function sideBandText(
   return { record, line: `PERF_RECORD_${name}(${pid}:${tid}):(${ppid}:${ptid})` };
 }
 
-const plainHex = (n: number): string => (n === 0 ? '0' : `0x${hex(n)}`);
+const plainHex = (n: number | bigint): string => (n === 0 ? '0' : `0x${hex(n)}`);
 const byte = (n: number | undefined): string => (n ?? 0).toString(16).padStart(2, '0');
 
 function mmapText(record: MmapRecord): string {

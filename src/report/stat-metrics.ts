@@ -57,8 +57,9 @@ const HARDWARE_KINDS: Readonly<Record<number, Kind>> = {
 /** What an event contributes to other events' metrics. */
 function kindOf(attr: PerfEventAttr): Kind | undefined {
   if (isClock(attr)) return 'nsecs';
-  if (attr.type === PERF_TYPE.HARDWARE) return HARDWARE_KINDS[attr.config];
-  if (attr.type === PERF_TYPE.HW_CACHE && attr.config in MISSES_OF) return `cache-${attr.config}`;
+  if (attr.type === PERF_TYPE.HARDWARE) return HARDWARE_KINDS[Number(attr.config)];
+  const config = Number(attr.config);
+  if (attr.type === PERF_TYPE.HW_CACHE && config in MISSES_OF) return `cache-${config}`;
   return undefined;
 }
 
@@ -100,7 +101,7 @@ export class ShadowStats {
     const { type, config } = attr;
     if (isClock(attr)) return [wall > 0 ? shown(value / wall, 3, 'CPUs utilized') : blank('CPUs utilized')];
     if (type === PERF_TYPE.HW_CACHE) {
-      const cache = config - READ_MISS;
+      const cache = Number(config) - READ_MISS;
       const words = MISSES_OF[cache];
       if (words !== undefined) return [this.missRatio(`cache-${cache}`, attr, value, words)];
     }

@@ -18,7 +18,7 @@ export interface StatTruthOptions {
 }
 
 const CLOCKS = new Set<number>([PERF_COUNT_HW.CPU_CYCLES, PERF_COUNT_HW.BUS_CYCLES, PERF_COUNT_HW.REF_CPU_CYCLES]);
-const isClock = ({ type, config }: PerfEventAttr): boolean => type === PERF_TYPE.HARDWARE && CLOCKS.has(config);
+const isClock = ({ type, config }: PerfEventAttr): boolean => type === PERF_TYPE.HARDWARE && CLOCKS.has(Number(config));
 
 const WIDTH = 18;
 const ERROR_WIDTH = 16;

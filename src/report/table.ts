@@ -31,12 +31,12 @@ export function abbreviated(samples: number): string {
 }
 
 /** The unsigned 64-bit value of an address in hex, without 0x. */
-export const hex = (address: number): string =>
+export const hex = (address: number | bigint): string =>
   address < 0 ? BigInt.asUintN(64, BigInt(address)).toString(16) : address.toString(16);
 
 /** printf("%#0*x" with a precision): 0x and at least `digits` digits; zero has no 0x. */
-export const paddedHex = (address: number, digits: number): string =>
-  `${address === 0 ? '' : '0x'}${hex(address).padStart(digits, '0')}`;
+export const paddedHex = (address: number | bigint, digits: number): string =>
+  `${Number(address) === 0 ? '' : '0x'}${hex(address).padStart(digits, '0')}`;
 
 /** Cut or filled to exactly `width` bytes. */
 export const cell = (text: string, width: number): string => padEndBytes(cutBytes(text, width), width);

@@ -91,9 +91,9 @@ export function* perfRecord(
     for (const r of records) {
       if (r.type === PERF_RECORD.SAMPLE) {
         counts.samples++;
-        first ??= r.time;
-        last = r.time;
-      } else if (r.type === PERF_RECORD.LOST) counts.lost += r.lost;
+        last = nanos(Number(r.time));
+        first ??= last;
+      } else if (r.type === PERF_RECORD.LOST) counts.lost += Number(r.lost);
       else if (r.type === PERF_RECORD.THROTTLE) counts.throttled++;
     }
     const bytes = sink.write(records);

@@ -217,11 +217,11 @@ export function eventName(attr: PerfEventAttr): string {
   const suffix = modifiers(attr);
   switch (attr.type) {
     case PERF_TYPE.HARDWARE:
-      return (HARDWARE_EVENTS[attr.config]?.canonical ?? 'unknown-hardware') + suffix;
+      return (HARDWARE_EVENTS[Number(attr.config)]?.canonical ?? 'unknown-hardware') + suffix;
     case PERF_TYPE.SOFTWARE:
-      return (SOFTWARE_EVENTS[attr.config]?.canonical ?? 'unknown-software') + suffix;
+      return (SOFTWARE_EVENTS[Number(attr.config)]?.canonical ?? 'unknown-software') + suffix;
     case PERF_TYPE.HW_CACHE:
-      return cacheEventName(attr.config) + suffix;
+      return cacheEventName(Number(attr.config)) + suffix;
     case PERF_TYPE.RAW:
       return `raw 0x${attr.config.toString(16)}${suffix}`;
     case PERF_TYPE.TRACEPOINT:

@@ -2,6 +2,7 @@
  * perf's struct evsel and struct perf_env: an event as the user asked for it, and what a recording says of its machine.
  * Shared by the tool that opens events, the codec that stores them and the reports that print them.
  */
+import type { U64 } from '../units.ts';
 import type { PerfEventAttr } from './perf-event.ts';
 
 /** An event as typed, with the attr it stands for. */
@@ -22,7 +23,7 @@ export interface Evsel {
   /** W: if the group does not fit, its members stand alone. */
   readonly weak_group?: boolean;
   /** Ids the kernel gave it, one per CPU it was opened on; empty before. */
-  readonly ids: readonly number[];
+  readonly ids: readonly U64[];
 }
 
 /** struct perf_env: the header features that describe the recording machine. Absent ones are not written. */
@@ -36,7 +37,7 @@ export interface PerfEnv {
   readonly cpu_desc?: string;
   readonly cpuid?: string;
   /** kB. */
-  readonly total_mem?: number;
+  readonly total_mem?: U64;
   readonly cmdline?: readonly string[];
   readonly pmu_mappings?: readonly { readonly type: number; readonly name: string }[];
   readonly cpu_topology?: {

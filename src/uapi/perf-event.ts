@@ -5,7 +5,7 @@
  * with `freq` telling which of the two it is. Records carry what the kernel writes; the bytes are perfdata/'s business.
  * Over 300 lines because the header is one file.
  */
-import type { Address, Nanos, u64 } from '../units.ts';
+import type { Address64, Nanos64, U64, u64 } from '../units.ts';
 
 export const PERF_TYPE = { HARDWARE: 0, SOFTWARE: 1, TRACEPOINT: 2, HW_CACHE: 3, RAW: 4, BREAKPOINT: 5 } as const;
 
@@ -143,12 +143,12 @@ export const PERF_CONTEXT = {
 export interface PerfEventAttr {
   /** PERF_TYPE_* or a dynamic PMU's number. */
   type: number;
-  /** Event code of that type; below 2^53. */
-  config: number;
-  config1?: number;
-  config2?: number;
+  /** Event code of that type. */
+  config: U64;
+  config1?: U64;
+  config2?: U64;
   /** Period, or frequency in Hz if `freq`; 0: a counting event. */
-  sample_period: number;
+  sample_period: U64;
   freq?: boolean;
   sample_type: number;
   read_format: number;
@@ -192,37 +192,37 @@ export interface PerfEventAttr {
   /** wakeup_events, or wakeup_watermark in bytes if `watermark`. */
   wakeup?: number;
   bp_type?: number;
-  branch_sample_type?: number;
-  sample_regs_user?: number;
+  branch_sample_type?: U64;
+  sample_regs_user?: U64;
   sample_stack_user?: number;
   clockid?: number;
-  sample_regs_intr?: number;
+  sample_regs_intr?: U64;
   aux_watermark?: number;
   sample_max_stack?: number;
   aux_sample_size?: number;
-  sig_data?: number;
+  sig_data?: U64;
 }
 
 /** What the kernel appends to its records under sample_id_all, and what a sample may carry too. */
 export interface SampleId {
   readonly pid: number;
   readonly tid: number;
-  readonly time: Nanos;
-  readonly id?: number;
-  readonly stream_id?: number;
+  readonly time: Nanos64;
+  readonly id?: U64;
+  readonly stream_id?: U64;
   readonly cpu?: number;
 }
 
 /** struct read_format: one value, or under PERF_FORMAT_GROUP those of the whole group, leader first. */
 export interface ReadFormat {
-  readonly time_enabled?: number;
-  readonly time_running?: number;
-  readonly values: readonly { readonly value: number; readonly id?: number; readonly lost?: number }[];
+  readonly time_enabled?: U64;
+  readonly time_running?: U64;
+  readonly values: readonly { readonly value: U64; readonly id?: U64; readonly lost?: U64 }[];
 }
 /** struct perf_branch_entry, its bit fields taken apart. */
 export interface BranchEntry {
-  readonly from: Address;
-  readonly to: Address;
+  readonly from: Address64;
+  readonly to: Address64;
   readonly mispred: boolean;
   readonly predicted: boolean;
   readonly in_tx: boolean;
@@ -238,49 +238,49 @@ export interface BranchEntry {
 /** The registers that attr.sample_regs_* selects, lowest bit first; none if abi is 0. */
 export interface RegsDump {
   /** PERF_SAMPLE_REGS_ABI_*: 0 none, 1 32-bit, 2 64-bit. */
-  readonly abi: number;
+  readonly abi: U64;
   readonly regs: readonly u64[];
 }
 export interface SampleRecord extends SampleId {
   readonly type: typeof PERF_RECORD.SAMPLE;
   /** PERF_RECORD_MISC cpumode (and EXACT_IP). */
   readonly misc: number;
-  readonly ip: Address;
-  readonly period: number;
-  readonly addr?: Address;
+  readonly ip: Address64;
+  readonly period: U64;
+  readonly addr?: Address64;
   readonly read?: ReadFormat;
   /** With PERF_CONTEXT markers, innermost first, as the file has it. */
-  readonly callchain?: readonly Address[];
+  readonly callchain?: readonly Address64[];
   readonly raw?: Uint8Array;
   /** Newest branch first; `hw_idx` only if branch_sample_type has HW_INDEX. */
-  readonly branch_stack?: { readonly hw_idx?: number; readonly entries: readonly BranchEntry[] };
+  readonly branch_stack?: { readonly hw_idx?: U64; readonly entries: readonly BranchEntry[] };
   readonly regs_user?: RegsDump;
-  readonly stack_user?: { readonly data: Uint8Array; readonly dyn_size: number };
+  readonly stack_user?: { readonly data: Uint8Array; readonly dyn_size: U64 };
   /** PERF_SAMPLE_WEIGHT, or var1_dw of WEIGHT_STRUCT. */
-  readonly weight?: number;
+  readonly weight?: U64;
   readonly var2_w?: number;
   readonly var3_w?: number;
-  readonly data_src?: number;
-  readonly transaction?: number;
+  readonly data_src?: U64;
+  readonly transaction?: U64;
   readonly regs_intr?: RegsDump;
-  readonly phys_addr?: number;
-  readonly cgroup?: number;
-  readonly data_page_size?: number;
-  readonly code_page_size?: number;
+  readonly phys_addr?: U64;
+  readonly cgroup?: U64;
+  readonly data_page_size?: U64;
+  readonly code_page_size?: U64;
   readonly aux?: Uint8Array;
 }
 export interface MmapRecord extends SampleId {
   readonly type: typeof PERF_RECORD.MMAP | typeof PERF_RECORD.MMAP2;
   readonly misc: number;
-  readonly addr: Address;
-  readonly len: number;
-  readonly pgoff: Address;
+  readonly addr: Address64;
+  readonly len: U64;
+  readonly pgoff: Address64;
   readonly filename: string;
   /** MMAP2 only. */
   readonly maj?: number;
   readonly min?: number;
-  readonly ino?: number;
-  readonly ino_generation?: number;
+  readonly ino?: U64;
+  readonly ino_generation?: U64;
   readonly prot?: number;
   readonly flags?: number;
   /** Lower-case hex, instead of maj..ino_generation, if the recording carries ids in the records. */
@@ -304,7 +304,7 @@ export interface ThrottleRecord extends SampleId {
 export interface LostRecord extends SampleId {
   readonly type: typeof PERF_RECORD.LOST | typeof PERF_RECORD.LOST_SAMPLES;
   readonly misc: number;
-  readonly lost: number;
+  readonly lost: U64;
 }
 export interface SwitchRecord extends SampleId {
   readonly type: typeof PERF_RECORD.SWITCH | typeof PERF_RECORD.SWITCH_CPU_WIDE;
@@ -327,32 +327,35 @@ export type ToolRecord =
   | { readonly type: typeof PERF_RECORD.FINISHED_ROUND | typeof PERF_RECORD.FINISHED_INIT }
   | {
       readonly type: typeof PERF_RECORD.ID_INDEX;
-      readonly entries: readonly { id: number; idx: number; cpu: number; tid: number }[];
+      readonly entries: readonly { id: U64; idx: U64; cpu: number | bigint; tid: number | bigint }[];
     }
-  | { readonly type: typeof PERF_RECORD.THREAD_MAP; readonly threads: readonly { pid: number; comm: string }[] }
+  | {
+      readonly type: typeof PERF_RECORD.THREAD_MAP;
+      readonly threads: readonly { pid: number | bigint; comm: string }[];
+    }
   | { readonly type: typeof PERF_RECORD.CPU_MAP; readonly cpus: readonly number[] }
-  | { readonly type: typeof PERF_RECORD.EVENT_UPDATE; readonly id: number; readonly update: EventUpdate }
+  | { readonly type: typeof PERF_RECORD.EVENT_UPDATE; readonly id: U64; readonly update: EventUpdate }
   | {
       readonly type: typeof PERF_RECORD.STAT_CONFIG;
-      readonly aggr_mode: number;
-      readonly interval: number;
-      readonly scale: number;
+      readonly aggr_mode: U64;
+      readonly interval: U64;
+      readonly scale: U64;
     }
   | {
       readonly type: typeof PERF_RECORD.STAT;
-      readonly id: number;
+      readonly id: U64;
       readonly cpu: number;
       readonly thread: number;
-      readonly val: number;
-      readonly ena: number;
-      readonly run: number;
+      readonly val: U64;
+      readonly ena: U64;
+      readonly run: U64;
     }
-  | { readonly type: typeof PERF_RECORD.STAT_ROUND; readonly round: number; readonly time: Nanos }
+  | { readonly type: typeof PERF_RECORD.STAT_ROUND; readonly round: U64; readonly time: Nanos64 }
   | {
       readonly type: typeof PERF_RECORD.TIME_CONV;
-      readonly time_shift: number;
-      readonly time_mult: number;
-      readonly time_zero: number;
+      readonly time_shift: U64;
+      readonly time_mult: U64;
+      readonly time_zero: U64;
     };
 
 /** PERF_EVENT_UPDATE__*. */

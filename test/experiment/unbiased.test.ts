@@ -40,9 +40,10 @@ async function compareWithTruth(seed: string): Promise<Comparison> {
     for (const r of records) {
       if (r.type !== PERF_RECORD.SAMPLE || r.misc !== PERF_RECORD_MISC.USER) continue;
       const name = symbols.find(({ from, to }) => r.ip >= from && r.ip < to)?.name ?? '';
-      sampled.set(name, (sampled.get(name) ?? 0) + r.period);
-      sum += r.period;
-      squares += r.period ** 2;
+      const period = Number(r.period);
+      sampled.set(name, (sampled.get(name) ?? 0) + period);
+      sum += period;
+      squares += period ** 2;
     }
     return 0;
   };

@@ -12,6 +12,7 @@ import {
 } from '../../src/uapi/perf-event.ts';
 import { call, func, loop, ops, program, syscall, type Program } from '../../src/workload/build.ts';
 import { Bench, MS } from './machine.ts';
+import { type Address64, subU64, address } from '../../src/units.ts';
 
 const FIELDS = PERF_SAMPLE.IP | PERF_SAMPLE.TID | PERF_SAMPLE.TIME | PERF_SAMPLE.PERIOD;
 /** main calls a calls b calls c, which computes and calls the kernel. */
@@ -65,12 +66,12 @@ describe('kernel/perf-output', () => {
   });
 
   describe('call chains', () => {
-    const chains = (attr: Partial<PerfEventAttr>): (readonly number[])[] =>
+    const chains = (attr: Partial<PerfEventAttr>): (readonly Address64[])[] =>
       sample({ sample_period: 77_777, ...attr, sample_type: FIELDS | PERF_SAMPLE.CALLCHAIN }).map((s) => s.callchain!);
 
     it('begin where the sample hit, kernel before user, each under its marker', () => {
       for (const chain of chains({})) {
-        const user = chain.indexOf(PERF_CONTEXT.USER);
+        const user = chain.indexOf(address(PERF_CONTEXT.USER));
         if (chain[0] === PERF_CONTEXT.KERNEL) {
           const kernel = chain.slice(1, user < 0 ? undefined : user);
           expect(kernel.length).to.be.within(1, 12);
@@ -104,11 +105,14 @@ describe('kernel/perf-output', () => {
       const samples = sample({ sample_period: 1e6, sample_type: FIELDS | PERF_SAMPLE.READ, read_format });
       samples.forEach(({ read, time }, i) => {
         expect(read!.values).to.have.length(1);
-        expect(read!.values[0]!.value / 1e6).to.be.within(i + 1, i + 1.003);
+        expect(Number(read!.values[0]!.value) / 1e6).to.be.within(i + 1, i + 1.003);
         expect(read!.time_enabled).to.equal(read!.time_running);
         const before = samples[i - 1];
         if (before !== undefined)
-          expect(read!.time_enabled! - before.read!.time_enabled!).to.be.closeTo(time - before.time, 500);
+          expect(subU64(read!.time_enabled!, before.read!.time_enabled!)).to.be.closeTo(
+            Number(subU64(time, before.time)),
+            500,
+          );
       });
     });
 
@@ -125,7 +129,7 @@ describe('kernel/perf-output', () => {
         const [cycles, instructions] = read!.values;
         expect([cycles!.id, instructions!.id]).to.deep.equal([leader!.id, member!.id]);
         // Four simple instructions a cycle, less the calls.
-        expect(instructions!.value / cycles!.value).to.be.within(3.5, 4);
+        expect(Number(instructions!.value) / Number(cycles!.value)).to.be.within(3.5, 4);
         expect(cycles!.lost).to.equal(0);
       }
     });

@@ -121,7 +121,7 @@ describe('kernel/ring-buffer', () => {
         let written = 0;
         const drain = (): void => {
           for (const r of rb.drain().records) {
-            if (r.type === PERF_RECORD.LOST) lost += r.lost;
+            if (r.type === PERF_RECORD.LOST) lost += Number(r.lost);
             else samples++;
           }
         };

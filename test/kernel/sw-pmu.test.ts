@@ -8,6 +8,7 @@ import { PERF_RECORD, type PerfEventAttr, type SampleRecord } from '../../src/ua
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { branch, fault, func, loop, ops, program, syscall } from '../../src/workload/build.ts';
 import { Bench, MS } from './machine.ts';
+import { subU64 } from '../../src/units.ts';
 
 /** Opens one event that samples into a buffer of its own. */
 function sampler(bench: Bench, name: string, task: Task, attr: Partial<PerfEventAttr>): [PerfEvent, RingBuffer] {
@@ -94,7 +95,7 @@ describe('kernel/sw-pmu', () => {
       expect(new Set(taken.map((s) => s.period))).to.deep.equal(new Set([250_000]));
       // On a grid: the handler's time does not add up. Ticks delay single samples by some microseconds.
       const [first, last] = [taken[0]!.time, taken.at(-1)!.time];
-      expect((last - first) / 998).to.be.within(249_990, 250_010);
+      expect(Number(subU64(last, first)) / 998).to.be.within(249_990, 250_010);
     });
 
     it('do not sample more often than every 10 us', () => {

@@ -21,7 +21,7 @@ const hex = (n: number): string => `0x${n.toString(16).padStart(4, '0')}`;
 /** The code that a perf event has on a machine. */
 function codeOf(preset: MachinePreset, name: string): string | undefined {
   const { attr } = parseEventList([name], 'stat')[0]!;
-  const event = eventCodeOf(preset.driver, attr.type, attr.config);
+  const event = eventCodeOf(preset.driver, attr.type, Number(attr.config));
   return event === undefined ? undefined : hex(event.code);
 }
 

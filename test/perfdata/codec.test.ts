@@ -6,7 +6,7 @@ import { ByteReader, ByteWriter } from '../../src/perfdata/bytes.ts';
 import { decodeFeatures, encodeFeatures } from '../../src/perfdata/features.ts';
 import { decodeFileHeader, encodeFileHeader } from '../../src/perfdata/header.ts';
 import { RecordCodec, type FileRecord, type OpaqueType } from '../../src/perfdata/records.ts';
-import { address, nanos, type Address, type Nanos } from '../../src/units.ts';
+import { address, nanos, type Address64, type Nanos64, toAddress64, toU64, type U64 } from '../../src/units.ts';
 import type { PerfEnv } from '../../src/uapi/evsel.ts';
 import {
   PERF_FORMAT,
@@ -29,13 +29,21 @@ const S = PERF_SAMPLE;
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const u32 = fc.nat(0xffffffff);
 const s32 = fc.integer({ min: -1, max: 0x7fffffff });
-/** 64-bit values that a double holds exactly. */
-const u64 = fc.nat({ max: Number.MAX_SAFE_INTEGER });
-const canonical: fc.Arbitrary<Address> = fc.oneof(
+/** Any 64 bits, those at the edges of what a double holds among them. */
+const u64: fc.Arbitrary<U64> = fc.oneof(
+  fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  fc.bigInt(0n, 2n ** 64n - 1n).map(toU64),
+  fc
+    .constantFrom(2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 2n ** 53n, 2n ** 64n - 1n)
+    .map(toU64),
+);
+/** Any address, canonical or of a broken chain. */
+const anyAddress: fc.Arbitrary<Address64> = fc.oneof(
   fc.nat(0x7fff_ffff_ffff).map(address),
   fc.nat(0x7fff_ffff_ffff).map((n) => address(-1 - n)),
+  u64.map((n) => toAddress64(BigInt(n))),
 );
-const time: fc.Arbitrary<Nanos> = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }).map(nanos);
+const time = u64.filter((n) => n !== 0) as fc.Arbitrary<Nanos64>;
 const text = fc
   .string({ unit: 'grapheme', maxLength: 80 })
   .filter((s) => !s.includes('\0') && s === Buffer.from(s).toString());
@@ -45,7 +53,7 @@ const bytes = (max: number, unit = 1): fc.Arbitrary<Uint8Array> =>
 describe('perf_event_attr', () => {
   const flag = fc.constant(true);
   const word = fc.integer({ min: 1, max: 0xffffffff });
-  const long = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+  const long = u64.filter((n) => n !== 0);
   const attr: fc.Arbitrary<PerfEventAttr> = fc.record(
     {
       type: u32,
@@ -143,8 +151,8 @@ const regs = fc.oneof(
 );
 const branch = fc.record(
   {
-    from: canonical,
-    to: canonical,
+    from: anyAddress,
+    to: anyAddress,
     mispred: fc.boolean(),
     predicted: fc.boolean(),
     in_tx: fc.boolean(),
@@ -178,14 +186,14 @@ const sampleOf = (st: number, read_format: number): fc.Arbitrary<SampleRecord> =
     pid: st & S.TID ? s32 : fc.constant(-1),
     tid: st & S.TID ? s32 : fc.constant(-1),
     time: st & S.TIME ? time : fc.constant(nanos(0)),
-    ip: st & S.IP ? canonical : fc.constant(address(0)),
+    ip: st & S.IP ? anyAddress : fc.constant(address(0)),
     period: st & S.PERIOD ? u64 : fc.constant(4000),
     ...(st & (S.ID | S.IDENTIFIER) && { id: fc.constant(100) }),
     ...(st & S.STREAM_ID && { stream_id: u64 }),
     ...(st & S.CPU && { cpu: u32 }),
-    ...(st & S.ADDR && { addr: canonical }),
+    ...(st & S.ADDR && { addr: anyAddress }),
     ...(st & S.READ && { read: readFormat(read_format) }),
-    ...(st & S.CALLCHAIN && { callchain: fc.array(canonical, { maxLength: 20 }) }),
+    ...(st & S.CALLCHAIN && { callchain: fc.array(anyAddress, { maxLength: 20 }) }),
     ...(st & S.RAW && { raw: bytes(40, 8).map((b) => new Uint8Array([...b, 1, 2, 3, 4])) }),
     ...(st & S.BRANCH_STACK && { branch_stack: fc.record({ entries: fc.array(branch, { maxLength: 5 }) }) }),
     ...(st & S.REGS_USER && { regs_user: regs }),
@@ -234,7 +242,7 @@ describe('records', () => {
       ...(st & S.CPU && { cpu: u32 }),
     };
     const misc = fc.nat(0x3fff);
-    const mmap = { ...id, misc, addr: canonical, len: u64, pgoff: canonical, filename: text };
+    const mmap = { ...id, misc, addr: anyAddress, len: u64, pgoff: anyAddress, filename: text };
     const own = { id: fc.constant(100) };
     return fc.oneof(
       fc.record({ ...mmap, type: fc.constant(PERF_RECORD.MMAP) }),
@@ -382,9 +390,10 @@ describe('records', () => {
 
 describe('header and features', () => {
   it('the file header', () => {
-    const section = fc.record({ offset: u64, size: u64 });
+    const size = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+    const section = fc.record({ offset: size, size });
     const features = fc.uniqueArray(fc.nat(255)).map((bits) => bits.toSorted((a, b) => a - b));
-    const header = fc.record({ size: fc.constant(104), attr_size: u64, attrs: section, data: section, features });
+    const header = fc.record({ size: fc.constant(104), attr_size: size, attrs: section, data: section, features });
     fc.assert(
       fc.property(header, (h) => {
         const encoded = encodeFileHeader(h);

@@ -32,7 +32,7 @@ describe('foreign recordings', () => {
     return sink.bytes;
   }
   const sampleTimes = (session: Session): number[] =>
-    [...session.records()].flatMap(({ record }) => (record.type === PERF_RECORD.SAMPLE ? [record.time] : []));
+    [...session.records()].flatMap(({ record }) => (record.type === PERF_RECORD.SAMPLE ? [Number(record.time)] : []));
 
   it('attrs of 136 bytes behind a header of 112', () => {
     const old = recording([...prologue(), ...samples(3)]);

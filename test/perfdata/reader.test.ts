@@ -105,7 +105,7 @@ describe('reader on real recordings', function () {
     for (const { record, evsel } of session.records())
       if (record.type === PERF_RECORD.SAMPLE) {
         expect(record.time).to.be.at.least(last);
-        last = record.time;
+        last = Number(record.time);
         seen.add(evsel?.name ?? 'none');
         expect(evsel?.ids).to.include(record.id);
       }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Dso } from '../../src/arch/dso.ts';
 import { encodeElf } from '../../src/perfdata/elf.ts';
-import { address, addressToU64, nanos, type Address, type Nanos } from '../../src/units.ts';
+import { address, addressToU64, nanos, type Address, type Nanos, type Address64 } from '../../src/units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../../src/uapi/evsel.ts';
 import {
   PERF_COUNT_HW,
@@ -212,7 +212,7 @@ export function samples(
 }
 
 /** A callchain through main and, from the kernel, the system call that entered it. */
-export const callchain = ({ ip, misc }: SampleRecord): readonly Address[] => [
+export const callchain = ({ ip, misc }: SampleRecord): readonly Address64[] => [
   ...(misc === PERF_RECORD_MISC.KERNEL ? [address(PERF_CONTEXT.KERNEL), ip, at('do_syscall_64', 8)] : []),
   address(PERF_CONTEXT.USER),
   ...(misc === PERF_RECORD_MISC.USER ? [ip] : []),

@@ -9,6 +9,7 @@ import { kallsymsSymbols, SymbolTable, type Symbol } from '../../src/perfdata/sy
 import { PERF_RECORD, PERF_RECORD_MISC, type MmapRecord } from '../../src/uapi/perf-event.ts';
 import { canRecord, run, scratch } from './real-perf.ts';
 import { at, KALLSYMS, KERNEL_TEXT } from './recordings.ts';
+import { moveAddress } from '../../src/units.ts';
 
 const sym = (name: string, start: number, size = 0, binding = STB_GLOBAL): Symbol => ({
   name,
@@ -121,11 +122,11 @@ describe('symbols of a real recording', function () {
     for (const { record: r } of session.records()) {
       if (r.type === PERF_RECORD.MMAP2) maps.push(r);
       if (r.type !== PERF_RECORD.SAMPLE) continue;
-      const map = maps.findLast((m) => m.pid === r.pid && r.ip >= m.addr && r.ip < m.addr + m.len);
+      const map = maps.findLast((m) => m.pid === r.pid && r.ip >= m.addr && r.ip < moveAddress(m.addr, m.len));
       const symbol =
         r.misc === PERF_RECORD_MISC.KERNEL
-          ? kernel?.find(r.ip)
-          : map && load(map.filename)?.find(r.ip - map.addr + map.pgoff);
+          ? kernel?.find(Number(r.ip))
+          : map && load(map.filename)?.find(Number(moveAddress(r.ip, map.pgoff, map.addr)));
       ours.push(symbol?.name ?? '[unknown]');
     }
     session.close();

@@ -19,7 +19,7 @@ describe('fileSymbols', () => {
       const start = address(KERNEL_TEXT + shift);
       machine.process({ ...kernelMmap, addr: start, pgoff: start });
       const at = machine.locate(machine.thread(0, 0), PERF_RECORD_MISC.KERNEL, address(start + 0xc4));
-      expect({ name: at.sym?.name, offset: at.addr - (at.sym?.start ?? 0) }).to.deep.equal({
+      expect({ name: at.sym?.name, offset: Number(at.addr) - (at.sym?.start ?? 0) }).to.deep.equal({
         name: 'schedule',
         offset: 4,
       });

@@ -178,7 +178,7 @@ const CASES: Readonly<Record<string, readonly [bit: number, fill: Fill][]>> = {
     ],
   ],
   'a time of samples that goes back, and one of years': [
-    [HEADER.SAMPLE_TIME, (w): void => w.u64s(7_199_254_740_993_999n, 7_199_254_740_992_001n)],
+    [HEADER.SAMPLE_TIME, (w): void => w.u64s(9_007_199_254_740_993_999n, 9_007_199_254_740_992_001n)],
   ],
   compressed: [[HEADER.COMPRESSED, (w): void => w.u32s(1, 1, 1, 7, 528384)]],
   'compressed by something else': [[HEADER.COMPRESSED, (w): void => w.u32s(1, 9, 0xffff_fffe, 7, 528384)]],
@@ -260,7 +260,7 @@ const CASES: Readonly<Record<string, readonly [bit: number, fill: Fill][]>> = {
           w.zeros(128);
           w.u32(i);
           w.text(name);
-          if (i) w.u64s(0xffff_fff0n);
+          if (i) w.u64s(0xffff_ffff_ffff_fff0n);
         }
       },
     ],

@@ -195,7 +195,7 @@ const pair = (group: boolean): readonly Evsel[] => [
 const both = (list: readonly SampleRecord[]): SampleRecord[] =>
   list.flatMap((sample, i) => [
     { ...sample, id: 100 },
-    { ...sample, id: 101, period: 3 * sample.period + (i % 7), time: nanos(sample.time + 1000) },
+    { ...sample, id: 101, period: 3 * Number(sample.period) + (i % 7), time: nanos(Number(sample.time) + 1000) },
   ]);
 const twice: readonly PerfRecord[] = [
   ...prologue({ id: 100 }),

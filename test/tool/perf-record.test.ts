@@ -75,7 +75,7 @@ describe('tool/perf-record', () => {
     it('makes one event per CPU, event by event, and maps one buffer per CPU', () => {
       const { evlist } = record(code(busy(10)), 'cycles,branches', { config: { nrCpus: 4 } });
       const [first] = evlist[0]!.ids;
-      expect(evlist.map((e) => e.ids.map((id) => id - first!))).to.deep.equal([
+      expect(evlist.map((e) => e.ids.map((id) => Number(id) - Number(first!)))).to.deep.equal([
         [0, 1, 2, 3],
         [4, 5, 6, 7],
       ]);
@@ -195,9 +195,11 @@ describe('tool/perf-record', () => {
       for (const values of reads) expect(values.map((v) => v.id)).to.deep.equal(evlist.map((e) => e.ids[0]));
       reads
         .slice(1)
-        .forEach((values, i) => values.forEach((v, k) => expect(v.value).to.be.greaterThan(reads[i]![k]!.value)));
+        .forEach((values, i) =>
+          values.forEach((v, k) => expect(Number(v.value)).to.be.greaterThan(Number(reads[i]![k]!.value))),
+        );
       const [cycles, instructions] = reads.at(-1)!.map((v) => v.value);
-      expect(instructions! / cycles!).to.be.within(3, 4);
+      expect(Number(instructions!) / Number(cycles!)).to.be.within(3, 4);
     });
   });
 
@@ -209,7 +211,7 @@ describe('tool/perf-record', () => {
         mmapPages: 1,
         period: 40_000,
       });
-      const said = ofType(records, 'LOST').map((r) => ('lost' in r ? r.lost : 0));
+      const said = ofType(records, 'LOST').map((r) => ('lost' in r ? Number(r.lost) : 0));
       expect(said.length).to.be.greaterThan(0);
       expect(outcome.lost).to.equal(said.reduce((a, b) => a + b));
       // Each NMI made a sample or lost one; of what was lost last no later record could tell.
@@ -236,10 +238,10 @@ describe('tool/perf-record', () => {
       for (const i of throttles) {
         expect(types[i + 1]).to.equal('SAMPLE');
         const [throttle, sample, next] = [run[i], run[i + 1], run[i + 2]] as SampleRecord[];
-        expect(sample!.time - throttle!.time).to.be.within(0, 2000);
+        expect(Number(sample!.time) - Number(throttle!.time)).to.be.within(0, 2000);
         if (next === undefined) continue;
         expect(types[i + 2]).to.equal('UNTHROTTLE');
-        expect(next.time % tick, 'soon after a tick').to.be.lessThan(10_000);
+        expect(Number(next.time) % tick, 'soon after a tick').to.be.lessThan(10_000);
       }
       // Four a tick: the fourth is throttled.
       const between = throttles
@@ -253,7 +255,7 @@ describe('tool/perf-record', () => {
     it('that sleep are not sampled meanwhile', () => {
       const nap = syscall('nanosleep', { ns: 50 * MS });
       const { records, outcome } = record(code(busy(1_000_000), nap, busy(1_000_000)), 'cycles:u');
-      const times = samplesOf(records).map((s) => s.time);
+      const times = samplesOf(records).map((s) => Number(s.time));
       const gaps = times.slice(1).map((t, i) => t - times[i]!);
       expect(gaps.filter((g) => g > 40 * MS)).to.have.length(1);
       expect(outcome.elapsed).to.be.within(56 * MS, 62 * MS);

@@ -18,6 +18,7 @@ import { groupAll, parseEventList, parseEvents } from '../../src/uapi/parse-even
 import type { ParsedEvent } from '../../src/uapi/parsed-event.ts';
 import { PERF_FORMAT, PERF_SAMPLE } from '../../src/uapi/perf-event.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
+import { type U64 } from '../../src/units.ts';
 
 const bits = (value: number, names: Readonly<Record<string, number>>): string =>
   Object.entries(names)
@@ -65,7 +66,7 @@ const ErrorFixtures = z.array(z.object({ spec: z.string(), text: z.string() }));
 const fixture = (name: string): unknown => JSON.parse(readFileSync(`fixtures/uapi/${name}.json`, 'utf8'));
 
 const looked = (name: string): unknown => lookupEvent(name);
-const cpuConfig = (terms: string): number => parseEvents(`cpu/${terms}/`, 'stat')[0]!.attr.config;
+const cpuConfig = (terms: string): U64 => parseEvents(`cpu/${terms}/`, 'stat')[0]!.attr.config;
 const userName = (spec: string): string | undefined => userOnly(parseEvents(spec, 'stat')[0]!)?.name;
 const parsed = (spec: string): string =>
   parseEvents(spec, 'stat')
