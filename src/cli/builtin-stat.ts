@@ -71,8 +71,8 @@ async function count(
   refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
   const cmdline = commandLine(['stat'], argv, rest, spec, context);
-  const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));
   const out = new StatOutput(o);
+  const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));
   const abandon = (): void => {
     sink?.abort();
     out.abort();

@@ -1,11 +1,13 @@
 /**
  * Where perf stat's text goes: standard error, the file of -o, the descriptor of --log-fd, or nowhere.
  *
- * The file is opened before the run, so that a wrong path costs no simulation, and written whole at its end; one that
- * was not there before is removed again if nothing came of it.
+ * The file is opened before the run, so that a wrong path costs no simulation, and takes its place whole at the end of it;
+ * with --append, what it holds stays as it is and the whole text follows.
  */
-import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { strerror } from '../perfdata/errors.ts';
+import { fstatSync } from 'node:fs';
+import { PerfDataIoError } from '../perfdata/errors.ts';
+import { openAppending, openOutput, type OutputFile } from '../perfdata/output-file.ts';
+import { writeFully } from '../perfdata/write.ts';
 import { startedOn } from '../report/stat.ts';
 import { EXIT, InputError } from './errors.ts';
 
@@ -22,57 +24,61 @@ export interface StatOutputOptions {
 export class StatOutput {
   /** What is written goes to standard error at once. */
   readonly live: boolean;
-  readonly #path: string | undefined;
-  readonly #append: boolean;
   readonly #quiet: boolean;
-  readonly #fresh: boolean;
+  readonly #file: OutputFile | undefined;
   readonly #fd: number | undefined;
   #text = '';
 
   /** Throws InputError where nothing can be written. */
   constructor({ output, append, 'log-fd': logFd, quiet }: StatOutputOptions) {
-    this.#path = output;
-    this.#append = append === true;
     this.#quiet = quiet === true;
-    this.#fresh = output !== undefined && !existsSync(output);
     this.live = output === undefined && logFd === undefined;
-    if (output !== undefined) this.#fd = open(output);
+    if (output !== undefined) this.#file = open(output, append === true);
     else if (logFd !== undefined) this.#fd = usable(logFd);
   }
 
   write(text: string): void {
     if (this.#quiet) return;
     if (this.live) process.stderr.write(text);
-    else if (this.#path !== undefined) this.#text += text;
-    else writeAll(this.#fd!, text, `file descriptor ${this.#fd}`);
+    else if (this.#file !== undefined) this.#text += text;
+    else saying(() => writeFully(`file descriptor ${this.#fd}`, this.#fd!, Buffer.from(text)));
   }
 
   /** All is written. */
   close(): void {
-    if (this.#path === undefined) return;
+    const file = this.#file;
+    if (file === undefined) return;
     try {
-      if (!this.#append && fstatSync(this.#fd!).isFile()) ftruncateSync(this.#fd!);
-      writeAll(this.#fd!, startedOn(EPOCH) + this.#text, this.#path);
-    } catch (error) {
-      this.abort();
-      throw error;
+      saying(() => {
+        file.write(Buffer.from(startedOn(EPOCH) + this.#text));
+        file.commit();
+      });
+    } finally {
+      file.abort();
     }
-    closeSync(this.#fd!);
   }
 
   /** Nothing came of it. */
   abort(): void {
-    if (this.#path === undefined) return;
-    closeSync(this.#fd!);
-    if (this.#fresh) unlinkSync(this.#path);
+    this.#file?.abort();
   }
 }
 
-function open(path: string): number {
+function open(path: string, append: boolean): OutputFile {
   try {
-    return openSync(path, 'a');
+    return append ? openAppending(path) : openOutput(path);
   } catch (error) {
-    throw new InputError(`failed to create output file: ${strerror(error)}`);
+    if (!(error instanceof PerfDataIoError)) throw error;
+    throw new InputError(`failed to create output file: ${error.reason}`);
+  }
+}
+
+/** What the file system answers, as the user's to mend. */
+function saying(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw error instanceof PerfDataIoError ? new InputError(error.message) : error;
   }
 }
 
@@ -85,13 +91,4 @@ function usable(fd: number): number {
     // Told below.
   }
   throw new InputError('Failed opening logfd: Bad file descriptor', EXIT.INVALID);
-}
-
-function writeAll(fd: number, text: string, what: string): void {
-  const bytes = Buffer.from(text);
-  try {
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-  } catch (error) {
-    throw new InputError(`failed to write ${what}: ${strerror(error)}`);
-  }
 }

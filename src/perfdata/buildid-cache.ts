@@ -10,23 +10,11 @@
  * wrong comes back as a reason: a recording is worth keeping without its symbols.
  * Not modelled: writing vdso and probes entries, compressed copies.
  */
-import {
-  closeSync,
-  fchmodSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { ElfError, withElf } from './elf-read.ts';
 import { errnoOf, PerfDataIoError, strerror } from './errors.ts';
-import { createBeside } from './sink.ts';
+import { createWhole } from './temporary.ts';
 
 /** The path that stands for the kernel. */
 export const KERNEL_KALLSYMS = '[kernel.kallsyms]';
@@ -67,6 +55,7 @@ export function storeInCache(dir: string | undefined, entry: CacheEntry): Stored
   if (!/^([0-9a-f]{2}){2,20}$/.test(buildId)) return refuse(`"${buildId}" is no build-id`);
   const isKernel = path === KERNEL_KALLSYMS;
   if (!isKernel && !(path.startsWith('/') && normalize(path) === path)) return refuse('no absolute path');
+  if (path.startsWith('/.build-id/')) return refuse('its place would be in the index of the cache');
 
   const inside = isKernel ? `/${path}` : path;
   const file = join(dir, inside, buildId, isKernel ? 'kallsyms' : 'elf');
@@ -75,7 +64,7 @@ export function storeInCache(dir: string | undefined, entry: CacheEntry): Stored
   try {
     makeDirectory(dirname(file));
     makeDirectory(dirname(link));
-    const fresh = createWhole(file, content);
+    const fresh = createWhole(file, content, ENTRY_MODE);
     if (!fresh && !Buffer.from(content).equals(readFileSync(file)))
       return refuse(`${file} exists with other content and was left as it is`);
     const existing = createLink(link, target);
@@ -83,9 +72,9 @@ export function storeInCache(dir: string | undefined, entry: CacheEntry): Stored
       return refuse(`${link} exists, leads to ${existing}, and was left as it is`);
     return { ok: true, file, fresh };
   } catch (error) {
-    const code = errnoOf(error);
-    if (code === undefined) throw error;
-    return refuse(`cannot write to the build-id cache ${dir}: ${strerror(error)}`);
+    if (errnoOf(error) === undefined && !(error instanceof PerfDataIoError)) throw error;
+    const why = error instanceof PerfDataIoError ? error.reason : strerror(error);
+    return refuse(`cannot write to the build-id cache ${dir}: ${why}`);
   }
 }
 
@@ -145,29 +134,6 @@ function makeDirectory(path: string): void {
     mkdirSync(path);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
-  }
-}
-
-/** Creates a file with its content at once, unless there is one; returns whether it did. */
-function createWhole(path: string, content: Uint8Array): boolean {
-  if (lstatSync(path, { throwIfNoEntry: false })) return false;
-  const { fd, name } = createBeside(path);
-  try {
-    try {
-      let done = 0;
-      while (done < content.length) done += writeSync(fd, content, done);
-      fchmodSync(fd, ENTRY_MODE);
-    } finally {
-      closeSync(fd);
-    }
-    // Unlike rename(), link() leaves alone what another process put there meanwhile.
-    linkSync(name, path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
-    throw error;
-  } finally {
-    unlinkSync(name);
   }
 }
 

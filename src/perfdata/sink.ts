@@ -5,22 +5,8 @@
  * recording or the whole new one. A recording that was there becomes PATH.old, as with perf. Pipes, devices (/dev/null) and
  * standard output are written straight.
  */
-import {
-  closeSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-  type Stats,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { attempt, errnoOf, PerfDataIoError } from './errors.ts';
-import { pause } from './input.ts';
+import { openOutput, type OutputFile } from './output-file.ts';
 
-const STDOUT = 1;
 const FILE_MODE = 0o600;
 
 /** Takes the bytes of one recording. All methods throw PerfDataIoError. */
@@ -38,96 +24,31 @@ export interface Sink {
 }
 
 /** Opens the place for a recording; "-" is standard output, in the pipe format. Fails now rather than after the run. */
-export function openSink(path: string): Sink {
-  if (path === '-') return new StraightSink(path, STDOUT);
-  const stat = statOf(path);
-  if (stat?.isDirectory()) throw new PerfDataIoError('open', path, errno('EISDIR'));
-  if (stat && !stat.isFile())
-    return new StraightSink(
-      path,
-      attempt('open', path, () => openSync(path, 'w')),
-    );
-  return new FileSink(path);
-}
-
-const statOf = (path: string): Stats | undefined =>
-  attempt('open', path, () => statSync(path, { throwIfNoEntry: false }));
-
-/** The error that the system would give. */
-const errno = (code: string): Error => Object.assign(new Error(code), { code, syscall: 'open' });
-
-function writeFully(path: string, fd: number, bytes: Uint8Array, position: number | null): void {
-  for (let done = 0; done < bytes.length;)
-    try {
-      done += writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done);
-    } catch (error) {
-      if (errnoOf(error) !== 'EAGAIN') throw new PerfDataIoError('write', path, error);
-      pause();
-    }
-}
-
-class StraightSink implements Sink {
-  readonly path: string;
-  readonly isPipe: boolean;
-  private readonly fd: number;
-
-  constructor(path: string, fd: number) {
-    this.path = path;
-    this.fd = fd;
-    // A device is no place to read a recording from; the file format serves, its header left unfinished.
-    this.isPipe = path === '-' || !attempt('open', path, () => fstatSync(fd)).isCharacterDevice();
-  }
-  write(bytes: Uint8Array): void {
-    writeFully(this.path, this.fd, bytes, null);
-  }
-  patch(): void {}
-  commit(): void {
-    if (this.fd !== STDOUT) attempt('write', this.path, () => closeSync(this.fd));
-  }
-  abort(): void {
-    if (this.fd !== STDOUT) closeSync(this.fd);
-  }
-}
+export const openSink = (path: string): Sink =>
+  new FileSink(openOutput(path, { mode: FILE_MODE, backup: `${path}.old` }));
 
 class FileSink implements Sink {
   readonly path: string;
-  readonly isPipe = false;
-  private readonly beside: string;
-  private readonly fd: number;
+  readonly isPipe: boolean;
+  readonly #file: OutputFile;
 
-  constructor(path: string) {
-    this.path = path;
-    const { fd, name } = attempt('open', path, () => createBeside(path));
-    this.fd = fd;
-    this.beside = name;
+  constructor(file: OutputFile) {
+    this.path = file.path;
+    // A device is no place to read a recording from; the file format serves, its header left unfinished.
+    this.isPipe = file.kind === 'pipe';
+    this.#file = file;
   }
   write(bytes: Uint8Array): void {
-    writeFully(this.path, this.fd, bytes, null);
+    this.#file.write(bytes);
   }
   patch(bytes: Uint8Array, offset: number): void {
-    writeFully(this.path, this.fd, bytes, offset);
+    if (this.#file.kind === 'file') this.#file.write(bytes, offset);
   }
   commit(): void {
-    try {
-      attempt('write', this.path, () => closeSync(this.fd));
-      if (statOf(this.path)?.size) attempt('move', this.path, () => renameSync(this.path, `${this.path}.old`));
-      attempt('open', this.path, () => renameSync(this.beside, this.path));
-    } catch (error) {
-      unlinkSync(this.beside);
-      throw error;
-    }
+    this.#file.commit();
   }
   abort(): void {
-    closeSync(this.fd);
-    unlinkSync(this.beside);
-  }
-}
-
-/** Creates a file of a free name in the same directory. */
-export function createBeside(path: string): { readonly fd: number; readonly name: string } {
-  for (let n = 0; ; n++) {
-    const name = join(dirname(path), `.${basename(path)}.${process.pid}.${n}`);
-    if (!lstatSync(name, { throwIfNoEntry: false })) return { fd: openSync(name, 'wx', FILE_MODE), name };
+    this.#file.abort();
   }
 }
 

@@ -1,0 +1,15 @@
+/** write(2) until all is written. */
+import { writeSync } from 'node:fs';
+import { errnoOf, PerfDataIoError } from './errors.ts';
+import { pause } from './input.ts';
+
+/** Writes everything, at the pace of whoever reads; without a position where the last such write ended. Throws PerfDataIoError. */
+export function writeFully(path: string, fd: number, bytes: Uint8Array, position?: number): void {
+  for (let done = 0; done < bytes.length;)
+    try {
+      done += writeSync(fd, bytes, done, bytes.length - done, position === undefined ? null : position + done);
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw new PerfDataIoError('write', path, error);
+      pause();
+    }
+}
