@@ -67,7 +67,7 @@ export interface Regs {
   readonly ip: Address;
   /** Ring-0 frames below `ip`, innermost first; empty at cpl 3. */
   readonly kernelFrames: readonly Address[];
-  /** The interrupt hit a guest: where in it (perf_guest_get_ip). `ip` is then the host's VM-entry. */
+  /** The interrupt ended a guest's turn: where in it (perf_guest_get_ip). `ip` is then the host's VM-entry. */
   readonly guest?: { readonly cpl: Cpl; readonly ip: Address };
 }
 

@@ -2,7 +2,7 @@
  * What perf's core writes into ring buffers: samples, and the side-band that tells a reader whose addresses they are.
  *
  * Source: kernel/events/core.c (perf_event_output_forward, perf_prepare_sample, perf_log_throttle, perf_event_comm,
- * perf_event_mmap, perf_event_task), Linux 5.0.
+ * perf_event_mmap, perf_event_task), arch/x86/events/core.c (perf_misc_flags, perf_callchain_kernel), Linux 5.0.
  * Not modelled: register and stack dumps, raw data, branch stacks, data addresses.
  */
 import type { Regs } from '../arch/cpu.ts';
@@ -17,6 +17,7 @@ import {
   type SampleRecord,
 } from '../uapi/perf-event.ts';
 import { address, type Address } from '../units.ts';
+import { atLeast } from './config.ts';
 import { PERF_EVENT_STATE, groupMembers, type PerfEvent, type PerfEventContext } from './perf-event.ts';
 import type { KernelServices } from './services.ts';
 import { FN } from './symbols.ts';
@@ -45,13 +46,14 @@ export class PerfOutput {
   sample(event: PerfEvent, regs: Regs, period: number): void {
     const { cpu, current } = this.#kernel;
     const { attr } = event;
+    const at = this.#sampled(event, regs);
     cpu.enter(FN.perf_event_output_forward);
     cpu.spend(FN.perf_event_output_forward);
     cpu.spend(FN.perf_prepare_sample);
     const record: Mutable<SampleRecord> = {
       type: PERF_RECORD.SAMPLE,
-      misc: regs.cpl === 3 ? PERF_RECORD_MISC.USER : PERF_RECORD_MISC.KERNEL,
-      ip: regs.ip,
+      misc: at.misc,
+      ip: at.ip,
       period,
       pid: current.pid,
       tid: current.pid,
@@ -64,6 +66,19 @@ export class PerfOutput {
     if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
     this.#write(event, record);
     cpu.leave();
+  }
+
+  /**
+   * perf_misc_flags() and perf_instruction_pointer(): an interrupt that ended a guest's turn is the guest's (kvm_is_in_guest).
+   * From 6.13 not of an event that excludes guests ("perf/core: Correct perf sampling with guest VMs"): it is where it
+   * interrupted the host.
+   */
+  #sampled({ attr }: PerfEvent, regs: Regs): { readonly misc: number; readonly ip: Address } {
+    const { guest } = regs;
+    const { USER, KERNEL, GUEST_USER, GUEST_KERNEL } = PERF_RECORD_MISC;
+    if (guest === undefined || (attr.exclude_guest === true && atLeast(this.#kernel.config, 6, 13)))
+      return { misc: regs.cpl === 3 ? USER : KERNEL, ip: regs.ip };
+    return { misc: guest.cpl === 3 ? GUEST_USER : GUEST_KERNEL, ip: guest.ip };
   }
 
   /** perf_output_read(): counts and times of the event or its group; the sampled event's own count is up to date. */
@@ -147,7 +162,10 @@ export class PerfOutput {
     };
   }
 
-  /** get_perf_callchain(): kernel part if the interrupt hit ring 0, user part if there is user code below. */
+  /**
+   * get_perf_callchain(): kernel part if the interrupt hit ring 0, user part if there is user code below. Of a guest there is
+   * nothing behind the markers.
+   */
   #callchain(event: PerfEvent, regs: Regs): Address[] {
     const { cpu, current } = this.#kernel;
     const { attr } = event;
@@ -155,6 +173,11 @@ export class PerfOutput {
     const max =
       attr.sample_max_stack !== undefined && attr.sample_max_stack > 0 ? attr.sample_max_stack : PERF_MAX_STACK_DEPTH;
     cpu.spend(FN.get_perf_callchain);
+    if (regs.guest !== undefined) {
+      if (attr.exclude_callchain_kernel !== true) chain.push(address(PERF_CONTEXT.KERNEL));
+      if (attr.exclude_callchain_user !== true) chain.push(address(PERF_CONTEXT.USER));
+      return chain;
+    }
     if (regs.cpl === 0 && attr.exclude_callchain_kernel !== true) {
       cpu.spend(FN.perf_callchain_kernel);
       chain.push(address(PERF_CONTEXT.KERNEL), regs.ip, ...regs.kernelFrames.slice(0, max - 1));

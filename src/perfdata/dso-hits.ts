@@ -57,7 +57,9 @@ export class DsoHits {
     this.last = undefined;
   }
 
-  sample({ pid, ip }: SampleRecord): void {
+  sample({ pid, ip, misc }: SampleRecord): void {
+    // What is mapped in a guest the host's recording does not say.
+    if ((misc & PERF_RECORD_MISC.CPUMODE_MASK) > PERF_RECORD_MISC.HYPERVISOR) return;
     if (pid === this.pid && this.last && ip >= this.last.start && ip < this.last.end) return;
     const hit = this.maps.get(pid)?.findLast(({ start, end }) => ip >= start && ip < end);
     if (!hit) return;
