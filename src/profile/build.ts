@@ -9,7 +9,7 @@
  */
 import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_RECORD, type PerfEventAttr, type SampleRecord } from '../uapi/perf-event.ts';
+import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr, type SampleId, type SampleRecord } from '../uapi/perf-event.ts';
 import type { Sym, SymbolSource } from './dso.ts';
 import type { Location } from './machine.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
@@ -48,6 +48,7 @@ export class ProfileBuilder {
   /** Rows by comm and what was hit, so that names are put together once. */
   readonly #known: readonly Map<string, Map<Sym | string, TallyRow>>[];
   readonly #stacks: readonly Map<string, number>[];
+  readonly #places: readonly Places[];
 
   constructor(evlist: readonly Evsel[], options: BuildOptions) {
     this.#options = options;
@@ -56,25 +57,28 @@ export class ProfileBuilder {
       ({ attr }) => new Tally(attr.freq === true ? Number(attr.sample_period) : undefined, options.tick),
     );
     this.#known = evlist.map(() => new Map());
+    this.#places = evlist.map(({ attr }) => new Places(attr));
     this.#stacks = options.stacks === true ? evlist.map(() => new Map<string, number>()) : [];
   }
 
   /** Takes a record in; those that say nothing of samples have no effect. */
   add(replayed: Replayed): void {
     const { record, evsel } = replayed;
-    const tally = this.#tallies[evsel];
-    if (!tally) return;
+    const [tally, places] = [this.#tallies[evsel], this.#places[evsel]];
+    if (!tally || !places) return;
     if (isSample(replayed)) {
       const { record: sample, machine } = replayed;
       const al = machine.resolve(sample);
       const period = Number(sample.period);
-      tally.add(this.#row(tally, evsel, al, replayed), period, timeOf(sample), sample.cpu ?? 0, sample.ip);
+      tally.add(this.#row(tally, evsel, al, replayed), period, timeOf(sample), places.ofSample(sample), sample.ip);
       const stacks = this.#stacks[evsel];
       if (!stacks) return;
       const stack = chainOf(al, replayed);
       stacks.set(stack, (stacks.get(stack) ?? 0) + period);
-    } else if (record.type === PERF_RECORD.THROTTLE) tally.throttle(timeOf(record));
-    else if (record.type === PERF_RECORD.UNTHROTTLE) tally.unthrottle(timeOf(record), record.cpu ?? 0);
+    } else if (record.type === PERF_RECORD.THROTTLE)
+      tally.throttle(timeOf(record), places.of(record), record.stream_id);
+    else if (record.type === PERF_RECORD.UNTHROTTLE)
+      tally.unthrottle(timeOf(record), places.of(record), record.stream_id);
     else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES)
       tally.lost += Number(record.lost);
   }
@@ -116,6 +120,31 @@ export class ProfileBuilder {
         ...(origin && { origin }),
       };
     });
+  }
+}
+
+/**
+ * Where an event is sampled, as a number: the CPU, where samples tell it, or the thread. Records other than samples tell the
+ * same only under sample_id_all; without it they are where samples of their id were, or the last one was.
+ */
+class Places {
+  readonly #told: boolean;
+  readonly #byId = new Map<number | bigint, number>();
+  #last = 0;
+
+  constructor({ sample_type, sample_id_all }: PerfEventAttr) {
+    this.#told = sample_id_all === true && (sample_type & (PERF_SAMPLE.CPU | PERF_SAMPLE.TID)) !== 0;
+  }
+
+  ofSample({ cpu, tid, id }: SampleId): number {
+    this.#last = cpu ?? tid;
+    if (!this.#told && id !== undefined) this.#byId.set(id, this.#last);
+    return this.#last;
+  }
+
+  of({ cpu, tid, id }: SampleId): number {
+    if (cpu !== undefined) return cpu;
+    return this.#told ? tid : ((id === undefined ? undefined : this.#byId.get(id)) ?? this.#last);
   }
 }
 

@@ -5,21 +5,22 @@
  * program apart, at every tick. Whether the second of a pair says anything new depends on the program: a loop of
  * nanoseconds has forgotten the first by then, a phase of milliseconds has not. So it is measured, not assumed.
  *
- * A burst is what an event samples on one CPU from one start (UNTHROTTLE) to the next. An event that runs on has none: it
- * spreads its samples evenly, and to take those of one tick for a burst would call every phase of the program a lack of
- * evidence.
+ * A burst is what an event samples in a tick in which it is throttled; profile/bursts.ts finds them. All other samples stand
+ * alone: an event that runs on spreads its samples evenly, and to take those of one tick for a burst would call every phase of
+ * the program a lack of evidence. For the same reason the samples of a burst are held against those of the bursts before and
+ * after it and not against the whole profile: in a phase that lasts for many ticks two samples of one burst agree no more
+ * often than two of neighbouring ones, and nothing is lost by their coming in bursts.
  *
- * With e the indicator of a symbol less its share, w the weight, and bursts c,
+ * With A the part of pairs of samples within bursts that are of one symbol, B that of pairs out of neighbouring bursts, and
+ * s2 = 1 - sum p^2 the part of independent pairs that are of different symbols,
  *
- *   deff = sum over symbols and bursts of (sum_{s in c} w e)^2  /  sum over symbols and samples of (w e)^2
- *        = 1 + (m - 1) rho
+ *   rho = (A - B) / s2        deff = 1 + (m - 1) rho        m = sum_c W^2 / sum w^2
  *
- * where rho is the correlation of two samples of one burst, pooled over symbols (each counts by p (1 - p), as in analysis of
- * variance), and m = sum_c (sum w)^2 / sum w^2 the size of the burst that a sample finds itself in (L. Kish, Survey
- * Sampling, 1965, 5.4). Both sums are taken around estimated shares and divided by what that costs them, so the estimate
- * is unbiased when bursts do not matter. Dividing n by it keeps the level of chi-square when all symbols have one rho (J. N.
- * K. Rao and A. J. Scott, JASA 76, 1981). Their weights, 1/p, are not used: a dozen samples of start-up code in the first
- * tick would then be the whole of the estimate.
+ * where W is the weight of a burst (of a sample that stands alone: its own) and m the size of the burst that a sample finds
+ * itself in (L. Kish, Survey Sampling, 1965, 5.4; neighbours in place of the mean: K. M. Wolter, Introduction to Variance
+ * Estimation, 2007, 8.2). Each burst counts by the pairs in it, which is by how much it lowers the evidence. The estimate is
+ * unbiased when bursts do not matter, and takes no part of its value from how much they differ in size. Dividing n by the
+ * effect keeps the level of chi-square when all symbols have one rho (J. N. K. Rao and A. J. Scott, JASA 76, 1981).
  *
  * The value used is never below 1: samples spread more evenly than chance keep the plain n, because one run cannot show
  * that they will again.
@@ -29,87 +30,150 @@
 export interface DesignEffect {
   /** What the number of samples is divided by; at least 1. */
   readonly value: number;
-  /** The estimate itself, which chance or even spreading takes below 1. */
+  /** The estimate itself, which chance may take below 1. */
   readonly estimate: number;
-  /** Correlation of two samples of one burst; 0 where no burst has two. */
+  /** Correlation of two samples of one burst beyond that of two of neighbouring ones; 0 where no burst has two. */
   readonly rho: number;
   /** Standard error that rho would have if bursts did not matter: only a rho of twice it or more says that they do. */
   readonly rhoError: number;
-  /** Number of bursts. */
+  /** Number of bursts, samples that stand alone included. */
   readonly bursts: number;
   /** Size of the burst that a sample finds itself in, by weight. */
   readonly size: number;
 }
 
-/** Bursts below which their spread says nothing: the effect is then 1, with a boundless error. */
-const FEW = 10;
+/** Pairs of neighbouring bursts below which they say nothing: the effect is then 1, with a boundless error. */
+const FEW = 9;
 
-/** Sums over the samples of one burst that do not ask for their symbol. */
-interface Sizes {
-  sum: number;
-  squares: number;
-  /** sum of w sum of w^2, over bursts. */
-  mixed: number;
-  /** (sum of w)^2, over bursts. */
-  size: number;
+/** One burst, by its samples' weights w: of each symbol, and the sums of their powers. */
+export interface Burst<S> {
+  readonly weights: ReadonlyMap<S, number>;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+  readonly w4: number;
 }
 
-/** What the sum of squares around estimated shares is short of the one around true shares, if bursts do not matter. */
-const kept = ({ sum, squares, mixed, size }: Sizes): number => 1 - (2 * mixed) / (sum * squares) + size / (sum * sum);
+/** Weight of the ordered pairs of different samples in a burst. */
+const pairsIn = ({ w1, w2 }: Burst<unknown>): number => Math.max(0, w1 * w1 - w2);
 
-/** What one symbol adds to the estimate; x is its weight in a burst, W that of the burst. */
-export interface SymbolSums {
-  /** Its weight, and the sum of its samples' squared weights. */
-  readonly sum: number;
-  readonly squares: number;
-  /** sum_c x^2, and sum_c x W. */
-  readonly burstSquares: number;
-  readonly burstCross: number;
+/**
+ * Bursts that follow each other on one CPU, added up one at a time into sums that all CPUs share.
+ */
+export class BurstChain<S> {
+  readonly #sums: BurstSums;
+  #last: Burst<S> | undefined;
+  /** Of the last burst: neighbours so far, and the sum over them of the pairs of both. */
+  #neighbours = 0;
+  #shared = 0;
+
+  constructor(sums: BurstSums) {
+    this.#sums = sums;
+  }
+
+  add(burst: Burst<S>): void {
+    const [sums, last] = [this.#sums, this.#last];
+    sums.bursts++;
+    sums.pairs += pairsIn(burst);
+    if (last === undefined) {
+      this.#last = burst;
+      return;
+    }
+    const both = (pairsIn(last) + pairsIn(burst)) / 2;
+    const [few, many] = last.weights.size < burst.weights.size ? [last, burst] : [burst, last];
+    let alike = 0;
+    for (const [symbol, weight] of few.weights) alike += weight * (many.weights.get(symbol) ?? 0);
+    const between = both / (last.w1 * burst.w1);
+    sums.neighbours++;
+    sums.compared += both;
+    sums.excess += (agreeing(last) + agreeing(burst)) / 2 - between * alike;
+    sums.cross += between * between * last.w2 * burst.w2;
+    this.#neighbours++;
+    this.#shared += both;
+    this.#settle();
+    this.#last = burst;
+    this.#neighbours = 1;
+    this.#shared = both;
+  }
+
+  /** The last burst has all its neighbours. */
+  end(): void {
+    if (this.#neighbours > 0) this.#settle();
+    this.#last = undefined;
+    this.#neighbours = this.#shared = 0;
+  }
+
+  /** What the last burst adds to the variance of `excess`: its own pairs, and what single samples leave where sizes differ. */
+  #settle(): void {
+    const { w1, w2, w3, w4 } = this.#last!;
+    const sums = this.#sums;
+    const times = this.#neighbours;
+    sums.cross += (times * times * Math.max(0, w2 * w2 - w4)) / 2;
+    const rest = times * w1 - this.#shared / w1;
+    sums.linear += rest * rest * w2 - 2 * rest * times * w3 + times * times * w4;
+  }
 }
 
-/** What all samples together add to it. */
-export interface BurstSums {
-  readonly bursts: number;
-  /** sum_s w, w^2 and w^3. */
+/** Weight of the ordered pairs of different samples in a burst that are of one symbol. */
+function agreeing({ weights, w2 }: Burst<unknown>): number {
+  let sum = -w2;
+  for (const weight of weights.values()) sum += weight * weight;
+  return Math.max(0, sum);
+}
+
+/** What all bursts together add to the estimate. */
+export class BurstSums {
+  bursts = 0;
+  /** Weight of the ordered pairs of samples within bursts. */
+  pairs = 0;
+  /** Pairs of neighbouring bursts, and the mean of the weight of pairs within both, over them. */
+  neighbours = 0;
+  compared = 0;
+  /** By how much more of that weight is of one symbol than neighbours let expect. */
+  excess = 0;
+  /** What the variance of `excess` is made of: coefficients of the variance of e e' and of p e. */
+  cross = 0;
+  linear = 0;
+}
+
+/** The profile that the bursts are part of. */
+export interface BurstProfile {
+  /** Weight by symbol. */
+  readonly weights: Iterable<number>;
+  /** Samples, in bursts or not; those in bursts. */
+  readonly samples: number;
+  readonly inBursts: number;
+  /** Sum of their weight, and of its squares. */
   readonly sum: number;
   readonly squares: number;
-  readonly cubes: number;
-  /** sum_c W^2, and sum_c W sum w^2. */
-  readonly burstSquares: number;
-  readonly burstCross: number;
-  /** sum_c of w^2 v^2 over its pairs of samples. */
-  readonly pairs: number;
 }
 
 /** The design effect out of sums, which are added up as bursts end: no sample has to be kept. */
-export function designEffectOf(symbols: readonly SymbolSums[], all: BurstSums): DesignEffect {
-  const { bursts, sum, squares, cubes, burstSquares, burstCross, pairs } = all;
-  // Sums over symbols of p^2 and p^3; sum_i (x_i - p_i W)^2 opens into sums over the symbols that a burst has.
-  let [p2, p3, between, within] = [0, 0, 0, 0];
-  for (const symbol of symbols) {
-    const p = symbol.sum / sum;
+export function designEffectOf(sums: BurstSums, profile: BurstProfile): DesignEffect {
+  const { samples, inBursts, sum, squares } = profile;
+  let [p2, p3] = [0, 0];
+  for (const weight of profile.weights) {
+    const p = weight / sum;
     p2 += p * p;
     p3 += p * p * p;
-    between += symbol.burstSquares - 2 * p * symbol.burstCross;
-    within += symbol.squares * (1 - 2 * p);
   }
-  between += p2 * burstSquares;
-  within += p2 * squares;
-  const alone: Sizes = { sum, squares, mixed: cubes, size: squares };
-  const together: Sizes = { sum, squares, mixed: burstCross, size: burstSquares };
-  const size = together.size / together.squares;
-  const left = kept(together);
+  const bursts = sums.bursts + samples - inBursts;
+  const size = samples === 0 ? 1 : 1 + sums.pairs / squares;
   const unknown = { value: 1, estimate: 1, rho: 0, bursts, size };
-  if (pairs === 0) return { ...unknown, rhoError: 0 };
-  if (!(within > 0) || !(left > 0) || bursts < FEW) return { ...unknown, rhoError: Infinity };
-  const estimate = (between / left) * (kept(alone) / within);
+  if (!(sums.pairs > 0)) return { ...unknown, rhoError: 0 };
+  // Estimated shares are nearer to the samples than true ones.
+  const differing = (1 - p2) / (1 - squares / (sum * sum));
+  if (!(differing > 0) || !(sums.compared > 0) || sums.neighbours < FEW) return { ...unknown, rhoError: Infinity };
+  const scale = sums.compared * differing;
+  const rho = Math.min(1, sums.excess / scale);
   // Two independent samples have e e' of variance trace(covariance^2) = p2 - 2 p3 + p2^2.
-  const error = (2 * Math.sqrt(pairs * (p2 - 2 * p3 + p2 * p2))) / (alone.squares * (1 - p2));
+  const variance = sums.cross * (p2 - 2 * p3 + p2 * p2) + sums.linear * (p3 - p2 * p2);
+  const estimate = 1 + (size - 1) * rho;
   return {
     value: Math.max(1, estimate),
     estimate,
-    rho: (estimate - 1) / (size - 1),
-    rhoError: error / (size - 1),
+    rho,
+    rhoError: Math.sqrt(Math.max(0, variance)) / scale,
     bursts,
     size,
   };

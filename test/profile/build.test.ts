@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { buildProfiles } from '../../src/profile/build.ts';
 import { parseProfileKey, profileKey, totalWeight } from '../../src/profile/profile.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
+import { nanos } from '../../src/units.ts';
 import { event, ms, PID, prologue, S, samples } from '../perfdata/recordings.ts';
 
 describe('buildProfiles', () => {
@@ -48,4 +49,45 @@ describe('buildProfiles', () => {
     const key = { comm: 'a b', dso: '[x]', symbol: 'f(int, char)' };
     expect(parseProfileKey(profileKey(key))).to.deep.equal(key);
   });
+
+  for (const [how, told] of [
+    ['records tell the CPU', true],
+    ['only samples do', false],
+  ] as const)
+    it(`knows what is stopped on each CPU: ${how}`, () => {
+      const one = event('cycles', 0, S.IP | S.TID | S.TIME | S.PERIOD | S.ID | S.CPU);
+      const both = [{ ...one, attr: { ...one.attr, sample_id_all: told } }];
+      const samplesOf = [...samples(2)];
+      const at = (time: number, cpu: number) => ({
+        time: nanos(time),
+        id: 10 + cpu,
+        stream_id: 10 + cpu,
+        ...(told && { cpu }),
+      });
+      const [profile] = buildProfiles(
+        {
+          evlist: both,
+          env: {},
+          buildIds: [],
+          *records() {
+            for (const record of prologue()) yield { record, evsel: both[0] };
+            for (const cpu of [0, 1])
+              yield { record: { ...samplesOf[cpu]!, ...at(1 + cpu, cpu), cpu }, evsel: both[0] };
+            for (const [time, cpu, type] of [
+              [10, 0, PERF_RECORD.THROTTLE],
+              [12, 1, PERF_RECORD.THROTTLE],
+              [20, 0, PERF_RECORD.UNTHROTTLE],
+              [100, 1, PERF_RECORD.UNTHROTTLE],
+            ] as const)
+              yield { record: { misc: 0, pid: PID, tid: PID, type, ...at(time, cpu) }, evsel: both[0] };
+          },
+        },
+        () => ({ origin: 'B', find: (from) => ({ name: 'f', start: from, end: from + 1 }) }),
+        { label: 'here' },
+      );
+      expect(profile!.sampling!.stopped).to.equal(90);
+      expect(profile!.throttled).to.equal(2);
+      // Neither sample has another of its CPU in the tick before it was stopped.
+      expect(profile!.sampling!.clustering).to.include({ bursts: 2, size: 1 });
+    });
 });

@@ -91,6 +91,54 @@ describe('stats: calibration on perfect profiles', () => {
       expectLevel(calibrate(() => [side(500), side(700)]));
     });
 
+  it('a burst that is throttled, then calm: few bursts of one place, and pairs that say the same twice', () => {
+    const next = random('burst and calm');
+    const side = (n: number): Shares => {
+      const [symbol, burst] = [[] as number[], [] as number[]];
+      for (let s = 0; s < n; s++) {
+        const paired = s < n / 3;
+        symbol.push(paired && s % 2 ? symbol[s - 1]! : drawSymbol(HOST, next));
+        burst.push(paired ? s >> 1 : -1);
+      }
+      return sharesOfSamples({ symbols: golden.symbols, symbol, burst });
+    };
+    expectLevel(calibrate(() => [side(600), side(900)]));
+  });
+
+  it('bursts of any size', () => {
+    const next = random('sizes');
+    const side = (bursts: number): Shares => {
+      const [symbol, burst] = [[] as number[], [] as number[]];
+      for (let b = 0; b < bursts; b++) {
+        const [first, size] = [drawSymbol(HOST, next), 1 + Math.floor(12 * next())];
+        for (let s = 0; s < size; s++) {
+          symbol.push(next() < 0.4 ? first : drawSymbol(HOST, next));
+          burst.push(b);
+        }
+      }
+      return sharesOfSamples({ symbols: golden.symbols, symbol, burst });
+    };
+    expectLevel(calibrate(() => [side(150), side(200)]));
+  });
+
+  it('a phase of start-up that is throttled is no evidence against a program', () => {
+    const next = random('start-up phase');
+    const symbols = [...golden.symbols, 'start'];
+    const side = (): Shares => {
+      const symbol = Array.from({ length: 680 }, () => symbols.length - 1);
+      const burst = symbol.map((_, s) => Math.floor(s / 20));
+      for (let s = 0; s < 2000; s++) {
+        symbol.push(drawSymbol(HOST, next));
+        burst.push(-1);
+      }
+      return sharesOfSamples({ symbols, symbol, burst });
+    };
+    // The start takes the same part of every run: that much surer than chance is the test.
+    const { different, flagged } = calibrate(() => [side(), side()]);
+    expect(different).to.be.within(0.02, 0.065);
+    expect(flagged).to.be.at.most(0.065);
+  });
+
   it('would fail without the design effect', () => {
     const next = random('naive');
     const twice = (): Shares => counted(draw(HOST, 500, next).map((x) => 2 * x));
