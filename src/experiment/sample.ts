@@ -10,7 +10,7 @@ import { kallsyms } from '../kernel/symbols.ts';
 import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
 import { STB_GLOBAL } from '../perfdata/elf-format.ts';
 import { openSink } from '../perfdata/sink.ts';
-import { elfSymbols, kallsymsSymbols, type SymbolTable } from '../perfdata/symbols.ts';
+import { kallsymsSymbols, SymbolTable } from '../perfdata/symbols.ts';
 import { PerfDataWriter } from '../perfdata/writer.ts';
 import { ProfileBuilder } from '../profile/build.ts';
 import type { DsoSymbols, SymbolSource } from '../profile/dso.ts';
@@ -131,9 +131,14 @@ function imageSymbols({ image }: Workload): SymbolSource {
     return (
       file &&
       found(
-        elfSymbols(
-          file.symbols.map(({ name: symbol, offset, size }) => ({ name: symbol, offset, size, binding: STB_GLOBAL })),
-        ),
+        new SymbolTable([
+          file.symbols.map(({ name: symbol, offset, size }) => ({
+            name: symbol,
+            start: offset,
+            end: offset + size,
+            binding: STB_GLOBAL,
+          })),
+        ]),
       )
     );
   };

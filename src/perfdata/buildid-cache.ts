@@ -12,8 +12,7 @@
  */
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { ElfError, withElf } from './elf-read.ts';
-import { errnoOf, PerfDataIoError, strerror } from './errors.ts';
+import { errnoOf, strerror } from './errors.ts';
 import { createWhole } from './temporary.ts';
 
 /** The path that stands for the kernel. */
@@ -35,12 +34,10 @@ export type Stored =
   /** One sentence. */
   | { readonly ok: false; readonly reason: string };
 
-/** A file with symbols, and perf's letter for where it came from. */
+/** A file with symbols. */
 export interface SymbolFile {
   readonly file: string;
   readonly kind: 'elf' | 'kallsyms';
-  /** 'B' build-id cache, 'd' the file at its own path. */
-  readonly origin: 'B' | 'd';
 }
 
 /** perf's default place; undefined without a HOME. */
@@ -88,37 +85,16 @@ export function lookupInCache(dir: string | undefined, buildId: string): SymbolF
     ['vdso', 'elf'],
   ] as const) {
     const file = join(link, name);
-    if (isFile(file)) return { file, kind, origin: 'B' };
+    if (isFile(file)) return { file, kind };
   }
   // perf before 4.3 linked to the file itself.
-  return isFile(link) ? { file: link, kind: 'elf', origin: 'B' } : undefined;
-}
-
-/**
- * Where to read the symbols of a mapped file: the cached copy of its build-id, else the file at its path (below `symfs`), if
- * that is an ELF file with the same build-id or none is known.
- */
-export function findSymbolFile(
-  path: string,
-  buildId: string | undefined,
-  { dir, symfs = '' }: { readonly dir?: string | undefined; readonly symfs?: string } = {},
-): SymbolFile | undefined {
-  const cached = buildId === undefined ? undefined : lookupInCache(dir, buildId);
-  if (cached || !path.startsWith('/')) return cached;
-  const file = join(symfs, path);
-  if (!isFile(file)) return undefined;
-  try {
-    const found = withElf(file, (elf) => elf.buildId);
-    return buildId === undefined || found === buildId ? { file, kind: 'elf', origin: 'd' } : undefined;
-  } catch (error) {
-    if (error instanceof ElfError || error instanceof PerfDataIoError) return undefined;
-    throw error;
-  }
+  return isFile(link) ? { file: link, kind: 'elf' } : undefined;
 }
 
 const linkOf = (dir: string, buildId: string): string => join(dir, '.build-id', buildId.slice(0, 2), buildId.slice(2));
 
-function isFile(path: string): boolean {
+/** Whether a path leads to a regular file; one that cannot be looked at does not. (Opening a FIFO would wait.) */
+export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
   } catch {

@@ -1,33 +1,25 @@
 /**
- * Reads what symbolizing needs from any 64-bit little-endian ELF file: program headers, build-id, symbols.
+ * Reads what symbolizing needs from any little-endian ELF file: segments, sections, build-id. elf-symbols.ts has the symbols.
  *
- * Symbol addresses are given as file offsets (through the PT_LOAD that holds them), because that is what a mapping's
- * `address - start + pgoff` yields, whatever address the file was linked at. Only the parts asked for are read.
- * Not modelled: 32-bit and big-endian files, compressed sections, more than 65279 sections, demangling.
+ * Files come from anywhere, and one bad part costs that part only: a section that lies outside of the file is empty, a note
+ * that is cut off ends its list. Only the parts asked for are read, each once, and all of them together may not ask for
+ * more than twice the file's size, whatever its headers say (thousands of sections may claim the same bytes).
+ * Not modelled: big-endian files, compressed sections (symbols never are), core files with more than 65534 segments.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { ByteReader, OutOfBounds } from './bytes.ts';
+import { ByteReader } from './bytes.ts';
 import {
-  EHDR_SIZE,
+  EI_CLASS,
+  EI_DATA,
   ELF_MAGIC,
+  ELFCLASS32,
+  ELFCLASS64,
+  ELFDATA2LSB,
   NT_GNU_BUILD_ID,
-  PHDR_SIZE,
   PT_LOAD,
   PT_NOTE,
-  RELA_SIZE,
-  SHDR_SIZE,
-  SHN_ABS,
-  SHN_UNDEF,
   SHT_NOBITS,
   SHT_NOTE,
-  STB_GLOBAL,
-  STT_FUNC,
-  STT_GNU_IFUNC,
-  STT_NOTYPE,
-  STT_OBJECT,
-  STV_HIDDEN,
-  STV_INTERNAL,
-  SYM_SIZE,
 } from './elf-format.ts';
 import { attempt } from './errors.ts';
 
@@ -41,80 +33,167 @@ export interface ProgramHeader {
 }
 
 export interface SectionHeader {
-  readonly name: string;
+  readonly index: number;
+  /** Where its name begins in the section of names. */
+  readonly nameOffset: number;
   readonly type: number;
+  readonly flags: number;
   readonly addr: number;
   readonly offset: number;
   readonly size: number;
   readonly link: number;
+  readonly info: number;
   readonly entsize: number;
 }
 
-/** A symbol as symbolizers use it. */
-export interface ElfSymbol {
-  readonly name: string;
-  /** Offset in the file of its first byte. */
-  readonly offset: number;
-  /** 0 if the file does not say. */
-  readonly size: number;
-  /** STB_*. */
-  readonly binding: number;
-}
-
-/** Not an ELF file that gperf reads, or a damaged one. */
+/** Not an ELF file that gperf reads. */
 export class ElfError extends Error {}
 
-/** Where the bytes of the file come from. */
+/** Where the bytes of the file come from: fewer than asked for where the file ends. */
 type Range = (offset: number, size: number) => Uint8Array;
+
+/** A section of names is matched no further than this. */
+const LONGEST_SECTION_NAME = 4096;
+/** A linker makes ten; each symbol looks through them. */
+const MOST_SEGMENTS = 256;
+/** No part of a file is worth more memory. */
+const LARGEST_PART = 2 ** 28;
+const SMALL_CHANGE = 2 ** 16;
 
 export class ElfImage {
   /** ET_*. */
   readonly type: number;
+  /** EM_*. */
   readonly machine: number;
+  /** Whether addresses have 64 bits. */
+  readonly wide: boolean;
   readonly programHeaders: readonly ProgramHeader[];
   readonly sections: readonly SectionHeader[];
-  private readonly range: Range;
+  readonly #range: Range;
+  readonly #loads: readonly ProgramHeader[];
+  readonly #contents = new Map<number, Buffer>();
+  readonly #names: Buffer;
+  #budget: number;
 
-  /** Throws ElfError. */
-  constructor(range: Range) {
-    this.range = range;
-    const header = range(0, EHDR_SIZE);
-    if (header.length < EHDR_SIZE || !ELF_MAGIC.subarray(0, 6).every((byte, i) => header[i] === byte))
-      throw new ElfError('not a 64-bit little-endian ELF file');
+  /** `size`: of the whole file. Throws ElfError. */
+  constructor(range: Range, size: number) {
+    this.#range = range;
+    this.#budget = 2 * size + SMALL_CHANGE;
+    const header = this.#part(0, 64);
+    const kind = header[EI_CLASS];
+    this.wide = kind === ELFCLASS64;
+    const magic = ELF_MAGIC.subarray(0, EI_CLASS).every((byte, i) => header[i] === byte);
+    const known = (this.wide || kind === ELFCLASS32) && header[EI_DATA] === ELFDATA2LSB;
+    if (!magic || !known || header.length < (this.wide ? 64 : 52)) throw new ElfError('not a little-endian ELF file');
     const r = new ByteReader(header, 16);
     this.type = r.u16();
     this.machine = r.u16();
-    r.skip(12);
-    const [phoff, shoff] = [r.u64(), r.u64()];
+    r.skip(this.wide ? 12 : 8);
+    const [phoff, shoff] = this.wide ? [r.u64(), r.u64()] : [r.u32(), r.u32()];
     r.skip(6);
     const [phentsize, phnum, shentsize, shnum, shstrndx] = [r.u16(), r.u16(), r.u16(), r.u16(), r.u16()];
-    if ((phnum && phentsize !== PHDR_SIZE) || (shnum && shentsize !== SHDR_SIZE))
-      throw new ElfError('header entries of a strange size');
-    this.programHeaders = guard('program headers', () => readProgramHeaders(range(phoff, phnum * PHDR_SIZE), phnum));
-    this.sections = guard('sections', () => readSections(range, shoff, shnum, shstrndx));
+    this.programHeaders = this.#readProgramHeaders(phoff, phentsize, phnum);
+    this.#loads = this.programHeaders
+      .filter(({ type, filesz, memsz }) => type === PT_LOAD && Math.max(filesz, memsz) > 0)
+      .slice(0, MOST_SEGMENTS);
+    this.sections = this.#readSections(shoff, shentsize, shnum);
+    // SHN_XINDEX: there are more sections than 16 bits count, and the first one's header has the numbers.
+    const first = this.sections[0];
+    this.#names = this.content(this.sections[shstrndx === 0xffff && first ? first.link : shstrndx]);
   }
 
   /** From the bytes of a whole file. */
   static from(bytes: Uint8Array): ElfImage {
-    return new ElfImage((offset, size) => bytes.subarray(offset, offset + size));
+    return new ElfImage((offset, size) => bytes.subarray(offset, offset + size), bytes.length);
   }
 
-  private section(name: string): SectionHeader | undefined {
-    return this.sections.find((section) => section.name === name && section.type !== SHT_NOBITS);
+  /** Bytes of the file, as many of them as there are, within what this image may read in all. */
+  #part(offset: number, size: number): Buffer {
+    const wanted = Math.min(size, LARGEST_PART, this.#budget);
+    if (!(wanted > 0)) return Buffer.alloc(0);
+    const bytes = this.#range(offset, wanted);
+    this.#budget -= bytes.length;
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  private content(section: SectionHeader | undefined): Uint8Array {
-    return section ? this.range(section.offset, section.size) : new Uint8Array();
+  #readProgramHeaders(offset: number, entsize: number, count: number): ProgramHeader[] {
+    if (entsize !== (this.wide ? 56 : 32)) return [];
+    const r = new ByteReader(this.#part(offset, count * entsize));
+    const list: ProgramHeader[] = [];
+    while (r.left >= entsize) {
+      if (this.wide) {
+        const [type, flags, at, vaddr] = [r.u32(), r.u32(), r.u64(), r.address()];
+        r.skip(8);
+        list.push({ type, flags, offset: at, vaddr, filesz: r.u64(), memsz: r.u64() });
+        r.skip(8);
+      } else {
+        const [type, at, vaddr] = [r.u32(), r.u32(), r.u32()];
+        r.skip(4);
+        const [filesz, memsz, flags] = [r.u32(), r.u32(), r.u32()];
+        list.push({ type, flags, offset: at, vaddr, filesz, memsz });
+        r.skip(4);
+      }
+    }
+    return list;
+  }
+
+  #readSections(offset: number, entsize: number, count: number): SectionHeader[] {
+    if (offset === 0 || entsize !== (this.wide ? 64 : 40)) return [];
+    const read = (from: number, headers: number): SectionHeader[] => {
+      const r = new ByteReader(this.#part(offset + from * entsize, headers * entsize));
+      const list: SectionHeader[] = [];
+      for (let index = from; r.left >= entsize; index++) {
+        const [nameOffset, type] = [r.u32(), r.u32()];
+        if (this.wide) {
+          const flags = r.u32();
+          r.skip(4);
+          const [addr, at, size, link, info] = [r.address(), r.u64(), r.u64(), r.u32(), r.u32()];
+          r.skip(8);
+          list.push({ index, nameOffset, type, flags, addr, offset: at, size, link, info, entsize: r.u64() });
+        } else {
+          const [flags, addr, at, size, link, info] = [r.u32(), r.u32(), r.u32(), r.u32(), r.u32(), r.u32()];
+          r.skip(4);
+          list.push({ index, nameOffset, type, flags, addr, offset: at, size, link, info, entsize: r.u32() });
+        }
+      }
+      return list;
+    };
+    const [first, ...others] = read(0, Math.max(count, 1));
+    if (!first) return [];
+    return count === 0 ? [first, ...read(1, first.size - 1)] : [first, ...others];
+  }
+
+  /** The first section of that name; undefined if there is none. */
+  section(name: string): SectionHeader | undefined {
+    const wanted = Buffer.from(`${name}\0`);
+    return this.sections.find(({ nameOffset: at }) => this.#names.subarray(at, at + wanted.length).equals(wanted));
+  }
+
+  sectionName({ nameOffset }: SectionHeader): string {
+    const name = this.#names.subarray(nameOffset, nameOffset + LONGEST_SECTION_NAME);
+    const end = name.indexOf(0);
+    return name.toString('latin1', 0, end < 0 ? name.length : end);
+  }
+
+  /** The bytes of a section, as far as they are in the file. */
+  content(section: SectionHeader | undefined): Buffer {
+    if (!section || section.type === SHT_NOBITS) return Buffer.alloc(0);
+    let bytes = this.#contents.get(section.index);
+    if (!bytes) this.#contents.set(section.index, (bytes = this.#part(section.offset, section.size)));
+    return bytes;
   }
 
   /** The GNU build-id in lower-case hex; undefined if the file has none. */
   get buildId(): string | undefined {
-    const notes = this.programHeaders.filter(({ type }) => type === PT_NOTE).map((p) => this.range(p.offset, p.filesz));
-    // An object file or a stripped image may have sections only.
-    if (notes.length === 0) notes.push(...this.sections.filter((s) => s.type === SHT_NOTE).map((s) => this.content(s)));
-    for (const note of notes) {
-      const id = buildIdInNotes(note);
-      if (id) return id;
+    const segments = this.programHeaders.filter(({ type }) => type === PT_NOTE);
+    for (const { offset, filesz } of segments) {
+      const id = buildIdInNotes(this.#part(offset, filesz));
+      if (id !== undefined) return id;
+    }
+    // An object file, or one that was taken apart, may have sections only.
+    for (const section of this.sections.filter(({ type }) => type === SHT_NOTE)) {
+      const id = buildIdInNotes(this.content(section));
+      if (id !== undefined) return id;
     }
     return undefined;
   }
@@ -125,67 +204,11 @@ export class ElfImage {
     return section && { offset: section.offset, addr: section.addr, bytes: this.content(section) };
   }
 
-  /** Offset in the file of a virtual address; the address itself if no segment holds it. */
-  fileOffset(vaddr: number): number {
-    const p = this.programHeaders.find((h) => h.type === PT_LOAD && vaddr >= h.vaddr && vaddr < h.vaddr + h.memsz);
-    return p ? vaddr - p.vaddr + p.offset : vaddr;
-  }
-
-  /** Virtual address of an offset in the file; the offset itself if no segment holds it. */
-  virtualAddress(offset: number): number {
-    const p = this.programHeaders.find((h) => h.type === PT_LOAD && offset >= h.offset && offset < h.offset + h.filesz);
-    return p ? offset - p.offset + p.vaddr : offset;
-  }
-
-  /** Whether the file has a .symtab; a stripped one has not. */
-  get hasSymtab(): boolean {
-    return this.section('.symtab') !== undefined;
-  }
-
-  /**
-   * Functions, objects and labels of .symtab and .dynsym, and the PLT entries as "name@plt"; in no order, with doubles.
-   * `debug` is the separate debug file of a stripped one: it lends its .symtab, whose addresses are this file's.
-   */
-  symbols(debug?: ElfImage): ElfSymbol[] {
-    return guard('symbols', () => [
-      ...(debug ?? this).table('.symtab', this),
-      ...this.table('.dynsym', this),
-      ...this.plt(),
-    ]);
-  }
-
-  private table(name: string, runtime: ElfImage): ElfSymbol[] {
-    const table = this.section(name);
-    const names = new ByteReader(this.content(table && this.sections[table.link]));
-    const r = new ByteReader(this.content(table));
-    const symbols: ElfSymbol[] = [];
-    while (r.left >= SYM_SIZE) {
-      const [nameOffset, info, other, shndx, value, size] = [r.u32(), r.u8(), r.u8(), r.u16(), r.address(), r.u64()];
-      if (nameOffset === 0 || !symbolizes(info & 15, other & 3, shndx)) continue;
-      symbols.push({ name: stringAt(names, nameOffset), offset: runtime.fileOffset(value), size, binding: info >>> 4 });
-    }
-    return symbols;
-  }
-
-  /** Entry i of the PLT belongs to relocation i of .rela.plt: .plt.sec where there is one, else .plt behind its header entry. */
-  private plt(): ElfSymbol[] {
-    const [rela, second, first] = [this.section('.rela.plt'), this.section('.plt.sec'), this.section('.plt')];
-    const plt = second ?? first;
-    const dynsym = rela && this.sections[rela.link];
-    if (!rela || !plt || !dynsym) return [];
-    const size = plt.entsize || 16;
-    const names = new ByteReader(this.content(this.sections[dynsym.link]));
-    const syms = new ByteReader(this.content(dynsym));
-    const relocations = new ByteReader(this.content(rela));
-    const symbols: ElfSymbol[] = [];
-    for (let offset = plt.offset + (second ? 0 : size); relocations.left >= RELA_SIZE; offset += size) {
-      relocations.skip(12);
-      syms.pos = relocations.u32() * SYM_SIZE;
-      relocations.skip(8);
-      const name = stringAt(names, syms.u32());
-      if (name) symbols.push({ name: `${name}@plt`, offset, size, binding: STB_GLOBAL });
-    }
-    return symbols;
+  /** Offset in the file of a virtual address; undefined if no segment holds it. */
+  fileOffset(vaddr: number): number | undefined {
+    for (const { vaddr: from, offset, filesz, memsz } of this.#loads)
+      if (vaddr >= from && vaddr < from + Math.max(filesz, memsz)) return vaddr - from + offset;
+    return undefined;
   }
 }
 
@@ -194,80 +217,33 @@ export function withElf<T>(path: string, use: (elf: ElfImage) => T): T {
   const fd = attempt('open', path, () => openSync(path, 'r'));
   try {
     const { size: end } = attempt('open', path, () => fstatSync(fd));
-    return use(
-      new ElfImage((offset, size) => {
-        const bytes = new Uint8Array(Math.max(0, Math.min(size, end - offset)));
-        if (bytes.length === 0) return bytes;
-        const got = attempt('read', path, () => readSync(fd, bytes, 0, bytes.length, offset));
-        return bytes.subarray(0, got);
-      }),
-    );
+    const range: Range = (offset, size) => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(size, end - offset)));
+      if (bytes.length === 0) return bytes;
+      const got = attempt('read', path, () => readSync(fd, bytes, 0, bytes.length, offset));
+      return bytes.subarray(0, got);
+    };
+    return use(new ElfImage(range, end));
   } finally {
     closeSync(fd);
   }
 }
 
-function guard<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof OutOfBounds) throw new ElfError(`its ${what} are cut off`, { cause: error });
-    throw error;
-  }
-}
-
-function readProgramHeaders(bytes: Uint8Array, nr: number): ProgramHeader[] {
-  const r = new ByteReader(bytes);
-  return Array.from({ length: nr }, () => {
-    const [type, flags, offset, vaddr] = [r.u32(), r.u32(), r.u64(), r.address()];
-    r.skip(8);
-    const [filesz, memsz] = [r.u64(), r.u64()];
-    r.skip(8);
-    return { type, flags, offset, vaddr, filesz, memsz };
-  });
-}
-
-function readSections(range: Range, shoff: number, shnum: number, shstrndx: number): SectionHeader[] {
-  const r = new ByteReader(range(shoff, shnum * SHDR_SIZE));
-  const raw = Array.from({ length: shnum }, () => {
-    const [name, type] = [r.u32(), r.u32()];
-    r.skip(8);
-    const [addr, offset, size, link] = [r.address(), r.u64(), r.u64(), r.u32()];
-    r.skip(12);
-    return { name, type, addr, offset, size, link, entsize: r.u64() };
-  });
-  const strings = raw[shstrndx];
-  const names = new ByteReader(strings ? range(strings.offset, strings.size) : new Uint8Array());
-  return raw.map(({ name, type, addr, offset, size, link, entsize }) => {
-    return { name: stringAt(names, name), type, addr, offset, size, link, entsize };
-  });
-}
-
-function stringAt(table: ByteReader, offset: number): string {
-  if (offset >= table.end) return '';
-  table.pos = offset;
-  return table.string(table.left);
-}
-
-/** What perf takes for a symbol: a defined function, object or visible label. */
-function symbolizes(type: number, visibility: number, shndx: number): boolean {
-  if (shndx === SHN_UNDEF || shndx === SHN_ABS) return false;
-  if (type === STT_FUNC || type === STT_GNU_IFUNC || type === STT_OBJECT) return true;
-  return type === STT_NOTYPE && visibility !== STV_HIDDEN && visibility !== STV_INTERNAL;
-}
-
-/** The GNU build-id among the notes of a section, segment or /sys/kernel/notes. */
-export const buildIdInNotes = (notes: Uint8Array): string | undefined =>
-  guard('notes', () => buildIdIn(new ByteReader(notes)));
-
-function buildIdIn(r: ByteReader): string | undefined {
+/** The GNU build-id among the notes of a section, segment or /sys/kernel/notes; what is cut off counts as absent. */
+export function buildIdInNotes(notes: Uint8Array): string | undefined {
+  const r = new ByteReader(notes);
   while (r.left >= 12) {
     const [namesz, descsz, type] = [r.u32(), r.u32(), r.u32()];
-    const name = r.string(namesz);
+    if (namesz > r.left) return undefined;
+    const name = type === NT_GNU_BUILD_ID && namesz === 4 ? r.string(4) : (r.skip(namesz), '');
     r.skip(Math.min(-namesz & 3, r.left));
-    const desc = r.take(descsz);
+    if (descsz > r.left) return undefined;
+    const at = r.skip(descsz);
+    if (name === 'GNU') return r.bytes.toString('hex', at, at + Math.min(descsz, LONGEST_BUILD_ID));
     r.skip(Math.min(-descsz & 3, r.left));
-    if (type === NT_GNU_BUILD_ID && name === 'GNU') return Buffer.from(desc).toString('hex');
   }
   return undefined;
 }
+
+/** BUILD_ID_SIZE in tools/perf/util/build-id.h. */
+const LONGEST_BUILD_ID = 20;

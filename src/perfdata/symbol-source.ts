@@ -1,29 +1,34 @@
 /**
- * Symbols for what a recording mapped: finds the file (buildid-cache.ts), reads it (elf-read.ts), sorts it (symbols.ts). A
- * stripped file has its symbols from the debug file of its build-id, where that is installed.
+ * Symbols for what a recording mapped: finds the files, reads them (elf-read.ts, elf-symbols.ts), sorts them (symbols.ts).
+ *
+ * As in perf the symbols come from the first candidate that has a .symtab, the PLT and the segments from the first that has
+ * a .dynsym; one that is damaged, or has another build-id, is passed over. Under --symfs all candidates lie below that
+ * directory, the build-id cache (its .debug) among them.
  *
  * The kernel's come from the cached kallsyms of its build-id, or from /proc/kallsyms if the running kernel has that very
  * build-id; never from another kernel's, which gives plausible and wrong names.
- * Not modelled: vmlinux, debug files found by .gnu_debuglink, kernel modules.
+ * Source: dso__load(), binary_type_symtab[] in tools/perf/util/symbol.c, dso__read_binary_type_filename() in dso.c of 6.1.
+ * Not modelled: vmlinux, kernel modules, containers' namespaces.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { findSymbolFile, lookupInCache } from './buildid-cache.ts';
-import { buildIdInNotes, ElfError, withElf } from './elf-read.ts';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isFile, lookupInCache } from './buildid-cache.ts';
+import { buildIdInNotes, ElfError, ElfImage, withElf } from './elf-read.ts';
+import { type Demangle, type ElfSymbols, elfSymbols, tableOf } from './elf-symbols.ts';
 import { errnoOf, PerfDataIoError } from './errors.ts';
-import { elfSymbols, kallsymsSymbols, SymbolTable, type Symbol } from './symbols.ts';
-
-/** Where distributions put the symbols that they strip off. */
-const DEBUG_FILES = '/usr/lib/debug/.build-id';
+import type { Symbol } from './symbol.ts';
+import { elfSymbolTable, kallsymsSymbols, SymbolTable } from './symbols.ts';
 
 /** Where to look. */
 export interface SymbolPlaces {
   /** The build-id cache (buildid-cache.ts: defaultCacheDir). */
   readonly dir?: string | undefined;
-  /** Directory that holds the recorded system's files (--symfs). */
+  /** Directory that holds the recorded system's files (--symfs), and its own build-id cache. */
   readonly symfs?: string;
   /** A kallsyms file that is to be believed (--kallsyms). */
   readonly kallsyms?: string;
+  /** How names are shown; absent: as they are in the file. */
+  readonly demangle?: Demangle;
 }
 
 /** The symbols of one mapped file. */
@@ -32,57 +37,145 @@ export interface LoadedSymbols {
   find(at: number): Symbol | undefined;
   /** Kernel only: the symbol of that name. */
   named?(name: string): Symbol | undefined;
-  /** perf's letter: B build-id cache, b separate debug file, d the file itself, k kallsyms. */
+  /** perf's letter: B build-id cache, d the file itself, l, f, u, b, o, x separate debug files, k kallsyms. */
   readonly origin: string;
   /** Kernel only: from the first symbol to the end of the last. */
   readonly range?: { readonly start: number; readonly end: number };
 }
 
-/** Symbols of an ELF file; undefined if there is none to be had with this build-id. */
+/** A file that may have symbols, and perf's letter for it. */
+interface Candidate {
+  readonly file: string;
+  readonly origin: string;
+}
+
+const VDSO = '[vdso]';
+/** Where distributions put the symbols that they strip off. */
+const DEBUG_FILES = '/usr/lib/debug';
+
+/** Symbols of an ELF file; undefined if there are none to be had with this build-id. */
 export function loadElfSymbols(
   path: string,
   buildId: string | undefined,
   places: SymbolPlaces,
 ): LoadedSymbols | undefined {
-  const found = findSymbolFile(path, buildId, places);
-  if (found?.kind !== 'elf') return undefined;
-  const id = buildId ?? orNone(() => withElf(found.file, (elf) => elf.buildId));
-  const debug =
-    id === undefined ? undefined : join(places.symfs ?? '', DEBUG_FILES, id.slice(0, 2), `${id.slice(2)}.debug`);
-  const symbols = orNone(() =>
-    withElf(found.file, (elf) => {
-      const separate = elf.hasSymtab || !debug ? undefined : orNone(() => withElf(debug, (d) => elf.symbols(d)));
-      return { list: separate ?? elf.symbols(), origin: separate ? 'b' : found.origin };
-    }),
+  const own = path.startsWith('/') ? join(places.symfs ?? '', path) : undefined;
+  const id = buildId ?? (own === undefined ? undefined : using(own, (elf) => elf.buildId));
+  let symbols: Candidate | undefined;
+  let runtime: Candidate | undefined;
+  for (const candidate of candidates(path, id, own, places)) {
+    const has = using(candidate.file, (elf) => {
+      if (id !== undefined && elf.buildId !== id) return undefined;
+      return { symtab: tableOf(elf, '.symtab'), dynsym: tableOf(elf, '.dynsym') };
+    });
+    if (has?.symtab) symbols ??= candidate;
+    if (has?.dynsym) runtime ??= candidate;
+    if (symbols && runtime) break;
+  }
+  const [from, ran] = [symbols ?? runtime, runtime ?? symbols];
+  if (!from || !ran) return path === VDSO ? ownVdso(id, places) : undefined;
+  const read = using(from.file, (elf): ElfSymbols | undefined =>
+    from === ran
+      ? elfSymbols(elf, places.demangle)
+      : using(ran.file, (executed) => elfSymbols(elf, places.demangle, executed)),
   );
-  if (!symbols) return undefined;
-  const table = elfSymbols(symbols.list);
-  return { find: (at) => table.lookup(at), origin: symbols.origin };
+  return read && found(read, from.origin);
 }
+
+function found(symbols: ElfSymbols, origin: string): LoadedSymbols {
+  const table = elfSymbolTable(symbols);
+  return { find: (at) => table.lookup(at), origin };
+}
+
+/** In perf's order. */
+function* candidates(
+  path: string,
+  id: string | undefined,
+  own: string | undefined,
+  { symfs = '', dir }: SymbolPlaces,
+): Generator<Candidate> {
+  const debug = join(symfs, DEBUG_FILES);
+  if (own !== undefined) yield* debugLink(own);
+  const cache = cacheOf(symfs, dir);
+  const cached = id === undefined ? undefined : lookupInCache(cache, id);
+  if (cached?.kind === 'elf') yield { file: cached.file, origin: 'B' };
+  if (cached && cached.file.endsWith('/elf')) yield { file: join(dirname(cached.file), 'debug'), origin: 'D' };
+  if (own === undefined) return;
+  yield { file: join(debug, `${path}.debug`), origin: 'f' };
+  yield { file: join(debug, path), origin: 'u' };
+  if (id !== undefined) yield { file: join(debug, '.build-id', id.slice(0, 2), `${id.slice(2)}.debug`), origin: 'b' };
+  yield { file: own, origin: 'd' };
+  yield { file: join(dirname(own), '.debug', own.slice(own.lastIndexOf('/') + 1)), origin: 'o' };
+  if (path.startsWith('/usr/lib/')) yield { file: join(debug, path.slice('/usr'.length)), origin: 'x' };
+}
+
+/** The build-id cache in force. */
+const cacheOf = (symfs: string, dir: string | undefined): string | undefined =>
+  symfs === '' ? dir : join(symfs, '.debug');
+
+/** The debug file that a stripped one names; of several places the first that has one. perf does not look at its CRC. */
+function* debugLink(own: string): Generator<Candidate> {
+  const link = using(own, (elf) => {
+    const text = elf.content(elf.section('.gnu_debuglink'));
+    const end = text.indexOf(0);
+    return text.toString('utf8', 0, end < 0 ? text.length : end);
+  });
+  if (!link) return;
+  const dir = dirname(own);
+  const places = [link, join(dir, link), join(dir, '.debug', link), join(DEBUG_FILES, dir, link)];
+  const file = places.find(isFile);
+  if (file !== undefined) yield { file, origin: 'l' };
+}
+
+/**
+ * The vDSO is in no file, but in this process too: the kernel maps it into every one. Undefined if this kernel's is another.
+ */
+function ownVdso(id: string | undefined, { demangle }: SymbolPlaces): LoadedSymbols | undefined {
+  return orNone(() => {
+    const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) .*\[vdso\]$/m.exec(readFileSync('/proc/self/maps', 'latin1')) ?? [];
+    if (from === undefined || to === undefined) return undefined;
+    const start = parseInt(from, 16);
+    const bytes = Buffer.alloc(Math.min(parseInt(to, 16) - start, LARGEST_VDSO));
+    const fd = openSync('/proc/self/mem', 'r');
+    try {
+      readSync(fd, bytes, 0, bytes.length, start);
+    } finally {
+      closeSync(fd);
+    }
+    const elf = ElfImage.from(bytes);
+    return id !== undefined && elf.buildId !== id ? undefined : found(elfSymbols(elf, demangle), 'd');
+  });
+}
+
+const LARGEST_VDSO = 2 ** 20;
 
 /** Symbols of a kernel; undefined if its kallsyms are nowhere. */
 export function loadKernelSymbols(buildId: string | undefined, places: SymbolPlaces): LoadedSymbols | undefined {
-  const cached = buildId === undefined ? undefined : lookupInCache(places.dir, buildId);
-  const file =
-    places.kallsyms ?? cached?.file ?? (buildId && buildId === runningBuildId() ? '/proc/kallsyms' : undefined);
+  const { symfs = '', kallsyms } = places;
+  const cached = buildId === undefined ? undefined : lookupInCache(cacheOf(symfs, places.dir), buildId);
+  const running = symfs === '' && buildId !== undefined && buildId === runningBuildId();
+  const file = kallsyms ?? cached?.file ?? (running ? '/proc/kallsyms' : undefined);
   if (file === undefined) return undefined;
   const all = orNone(() => kallsymsSymbols(readFileSync(file, 'utf8')));
   // Without the privilege to see addresses, all of them read 0.
-  const table = all && new SymbolTable(all.symbols.filter((s) => s.module === undefined && s.start !== 0));
+  const table = all && new SymbolTable([all.symbols.filter((s) => s.module === undefined && s.start !== 0)]);
   const [first, last] = [table?.symbols[0], table?.symbols.at(-1)];
   if (!table || !first || !last) return undefined;
-  const origin = file === cached?.file ? cached.origin : 'k';
   return {
     find: (at) => table.lookup(at),
     named: (name) => table.named(name),
-    origin,
+    origin: file === cached?.file ? 'B' : 'k',
     range: { start: first.start, end: last.end },
   };
 }
 
 const runningBuildId = (): string | undefined => orNone(() => buildIdInNotes(readFileSync('/sys/kernel/notes')));
 
-/** A file that cannot be read or is damaged has no symbols. */
+/** Reads an ELF file; undefined if the path leads to none. */
+const using = <T>(path: string, use: (elf: ElfImage) => T): T | undefined =>
+  isFile(path) ? orNone(() => withElf(path, use)) : undefined;
+
+/** A file that cannot be read or is none has no symbols. */
 function orNone<T>(read: () => T): T | undefined {
   try {
     return read();

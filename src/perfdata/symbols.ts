@@ -2,58 +2,64 @@
  * Which symbol an address belongs to, as perf decides it.
  *
  * A symbol without a size reaches to the next one in the list. Of several symbols at one address perf keeps one: a size beats
- * none (so of kallsyms, which knows no sizes, the last one), then not weak, then global, then fewer leading underscores, then
- * the longer name. In an ELF file addresses are file
- * offsets (elf-read.ts), in kallsyms they are the kernel's.
- * Source: choose_best_symbol(), symbols__fixup_end() in tools/perf/util/symbol.c.
- * Not modelled: demangling; kernel modules as files of their own (their symbols say which module).
+ * none (so of kallsyms, which knows no sizes, the last one), then a function or object beats a label, then not weak, then
+ * global, then fewer leading underscores, then the longer name as it is shown, in bytes. In an ELF file addresses are file
+ * offsets (elf-symbols.ts), in kallsyms they are the kernel's.
+ * Source: choose_best_symbol(), symbols__fixup_end(), symbols__fixup_duplicate() in tools/perf/util/symbol.c of Linux 6.1.
+ * Not modelled: kernel modules as files of their own (their symbols say which module).
  */
 import { addressFromU64, type Address } from '../units.ts';
-import { STB_GLOBAL, STB_LOCAL, STB_WEAK } from './elf-format.ts';
-import type { ElfSymbol } from './elf-read.ts';
+import { STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_FUNC, STT_NOTYPE } from './elf-format.ts';
+import type { ElfSymbols } from './elf-symbols.ts';
+import { measuresOf, type Symbol } from './symbol.ts';
+import { SymbolTree } from './symbol-tree.ts';
 
 const PAGE = 4096;
-
-export interface Symbol {
-  readonly name: string;
-  /** First address. */
-  readonly start: number;
-  /** One past the last. */
-  readonly end: number;
-  /** STB_*. */
-  readonly binding: number;
-  /** Kernel symbols: the module that holds it; absent for the kernel proper. */
-  readonly module?: string;
-}
 
 /** Symbols in ascending order of address. */
 export class SymbolTable {
   readonly symbols: readonly Symbol[];
-  /** The furthest end of symbols 0..i: tells whether an earlier symbol can still enclose an address. */
-  private readonly reach: Float64Array;
+  readonly #starts: Float64Array;
+  readonly #ends: Float64Array;
+  /** Where symbols overlap, the tree in which perf would look; its nodes are numbered as the symbols came. */
+  readonly #overlapping:
+    | { readonly tree: SymbolTree; readonly ends: Float64Array; readonly all: readonly Symbol[] }
+    | undefined;
 
-  /** Symbols in any order, doubles included; those without a size have end = start. */
-  constructor(symbols: readonly Symbol[]) {
-    this.symbols = withoutDoubles(extend(symbols.toSorted((a, b) => a.start - b.start)));
-    this.reach = new Float64Array(this.symbols.length);
-    let furthest = -Infinity;
-    this.symbols.forEach(({ end }, i) => {
-      furthest = Math.max(furthest, end);
-      this.reach[i] = furthest;
-    });
+  /**
+   * Tables in the order in which perf reads them, each in any order and with doubles; of those without a size, end is start.
+   * `added`: symbols that come last, with nothing made good (the PLT).
+   */
+  constructor(tables: readonly (readonly Symbol[])[], added: readonly Symbol[] = []) {
+    const removals: Symbol[][] = [];
+    let kept: Symbol[] = [];
+    for (const table of tables) {
+      const sorted = table.length > 0 ? byStart([...kept, ...table]) : kept;
+      stretch(sorted);
+      const removed: Symbol[] = [];
+      kept = withoutDoubles(sorted, removed);
+      removals.push(removed);
+    }
+    this.symbols = added.length > 0 ? byStart([...kept, ...added]) : kept;
+    this.#starts = Float64Array.from(this.symbols, ({ start }) => start);
+    this.#ends = Float64Array.from(this.symbols, ({ end }) => end);
+    if (overlap(this.#starts, this.#ends)) this.#overlapping = asInserted([...tables, added], removals);
   }
 
-  /** The symbol that holds an address: of nested ones the innermost. */
+  /** The symbol that holds an address. */
   lookup(address: number): Symbol | undefined {
+    if (this.#overlapping) {
+      const { tree, ends, all } = this.#overlapping;
+      const node = tree.find(address, ends);
+      return node === undefined ? undefined : all[node];
+    }
     let [low, high] = [0, this.symbols.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.symbols[middle]!.start <= address) low = middle + 1;
+      if (this.#starts[middle]! <= address) low = middle + 1;
       else high = middle;
     }
-    for (let i = low - 1; i >= 0 && this.reach[i]! > address; i--)
-      if (this.symbols[i]!.end > address) return this.symbols[i];
-    return undefined;
+    return low > 0 && address < this.#ends[low - 1]! ? this.symbols[low - 1] : undefined;
   }
 
   /** The symbol of that name with the lowest address. */
@@ -63,10 +69,33 @@ export class SymbolTable {
 }
 
 /** The symbols of an ELF file, by file offset. */
-export const elfSymbols = (symbols: readonly ElfSymbol[]): SymbolTable =>
-  new SymbolTable(
-    symbols.map(({ name, offset, size, binding }) => ({ name, start: offset, end: offset + size, binding })),
-  );
+export const elfSymbolTable = ({ symtab, dynsym, plt }: ElfSymbols): SymbolTable =>
+  new SymbolTable([symtab, dynsym], plt);
+
+const byStart = (symbols: readonly Symbol[]): Symbol[] => symbols.toSorted((a, b) => a.start - b.start);
+
+/** Whether a binary search would not do: ranges that overlap, or one without a byte, which holds its own address. */
+function overlap(starts: Float64Array, ends: Float64Array): boolean {
+  for (let i = 0; i < starts.length; i++)
+    if (ends[i]! <= starts[i]! || ends[i]! > (starts[i + 1] ?? Infinity)) return true;
+  return false;
+}
+
+/** The tree after all insertions and removals. */
+function asInserted(
+  tables: readonly (readonly Symbol[])[],
+  removals: readonly (readonly Symbol[])[],
+): { readonly tree: SymbolTree; readonly ends: Float64Array; readonly all: readonly Symbol[] } {
+  const all = tables.flat();
+  const node = new Map(all.map((symbol, i) => [symbol, i]));
+  const tree = new SymbolTree(Float64Array.from(all, ({ start }) => start));
+  let next = 0;
+  for (const [i, table] of tables.entries()) {
+    for (const end = next + table.length; next < end; next++) tree.insert(next);
+    for (const symbol of removals[i] ?? []) tree.remove(node.get(symbol)!);
+  }
+  return { tree, ends: Float64Array.from(all, ({ end }) => end), all };
+}
 
 /**
  * The symbols of /proc/kallsyms: lines of "address type name [module]". Types T, W, D and B count, in either case; an
@@ -80,48 +109,48 @@ export function kallsymsSymbols(text: string): SymbolTable {
     const binding = /w/i.test(type) ? STB_WEAK : type < 'a' ? STB_GLOBAL : STB_LOCAL;
     symbols.push({ name, start, end: start, binding, ...(module !== undefined && { module }) });
   }
-  return new SymbolTable(symbols);
+  return new SymbolTable([symbols]);
 }
 
-/** Keeps the best of the symbols that start at the same address. `sorted` is in ascending order. */
-function withoutDoubles(sorted: readonly Symbol[]): Symbol[] {
+/** Keeps the best of the symbols that start at the same address; the others go to `removed`. `sorted` is ascending. */
+function withoutDoubles(sorted: readonly Symbol[], removed: Symbol[]): Symbol[] {
   const kept: Symbol[] = [];
   for (const symbol of sorted) {
     const previous = kept.at(-1);
     if (previous?.start !== symbol.start) kept.push(symbol);
-    else if (isBetter(symbol, previous)) kept[kept.length - 1] = symbol;
+    else if (isBetter(symbol, previous)) {
+      removed.push(previous);
+      kept[kept.length - 1] = symbol;
+    } else removed.push(symbol);
   }
   return kept;
 }
 
-const underscores = (name: string): number => name.length - name.replace(/^_+/, '').length;
 /** Old kernels name a system call twice; the plain name is wanted. */
 const isSyscallAlias = (name: string): boolean => name.startsWith('SyS') || name.startsWith('compat_SyS');
+const isLabel = ({ type = STT_FUNC }: Symbol): number => (type === STT_NOTYPE ? 1 : 0);
 
-/** Whether perf prefers a to b, both at the same address. */
-function isBetter(a: Symbol, b: Symbol): boolean {
-  const criteria: readonly ((s: Symbol) => number)[] = [
-    (s) => (s.end > s.start ? 1 : 0),
-    (s) => (s.binding === STB_WEAK ? 0 : 1),
-    (s) => (s.binding === STB_GLOBAL ? 1 : 0),
-    (s) => -underscores(s.name),
-    (s) => s.name.length,
-    (s) => (isSyscallAlias(s.name) ? 0 : 1),
-  ];
-  for (const rank of criteria) if (rank(a) !== rank(b)) return rank(a) > rank(b);
-  return false;
+/** Whether perf prefers b, which comes later, to a, both at the same address. */
+function isBetter(b: Symbol, a: Symbol): boolean {
+  const sized = (s: Symbol): number => (s.end > s.start ? 1 : 0);
+  const weak = (s: Symbol): number => (s.binding === STB_WEAK ? 1 : 0);
+  const global = (s: Symbol): number => (s.binding === STB_GLOBAL ? 1 : 0);
+  const plain = sized(b) - sized(a) || isLabel(a) - isLabel(b) || weak(a) - weak(b) || global(b) - global(a);
+  if (plain !== 0) return plain > 0;
+  const [ours, theirs] = [b.measures ?? measuresOf(b.name), a.measures ?? measuresOf(a.name)];
+  const named = theirs.underscores - ours.underscores || ours.length - theirs.length;
+  return named === 0 ? isSyscallAlias(a.name) : named > 0;
 }
 
 /**
  * Gives symbols without a size an end: the next symbol's start. At the border between the kernel and its modules, where the
  * next symbol may be far away, and at the last one, it is the end of the next page.
  */
-function extend(sorted: readonly Symbol[]): Symbol[] {
-  return sorted.map((symbol, i) => {
-    if (symbol.end > symbol.start) return symbol;
+function stretch(sorted: readonly Symbol[]): void {
+  for (const [i, symbol] of sorted.entries()) {
+    if (symbol.end !== symbol.start) continue;
     const next = sorted[i + 1];
     const near = next && (next.module === undefined) === (symbol.module === undefined);
-    const end = near ? next.start : Math.ceil(symbol.start / PAGE) * PAGE + PAGE;
-    return Object.assign({}, symbol, { end });
-  });
+    symbol.end = near ? next.start : Math.ceil(symbol.start / PAGE) * PAGE + PAGE;
+  }
 }

@@ -13,7 +13,6 @@ import {
 import { dirname, join } from 'node:path';
 import {
   defaultCacheDir,
-  findSymbolFile,
   KERNEL_KALLSYMS,
   lookupInCache,
   storeInCache,
@@ -50,8 +49,8 @@ describe('build-id cache', () => {
     expect(storeInCache(dir, KERNEL).ok).to.equal(true);
     expect(link(KERNEL_BUILD_ID)).to.equal(`../../[kernel.kallsyms]/${KERNEL_BUILD_ID}`);
     expect(readFileSync(join(dir, KERNEL_KALLSYMS, KERNEL_BUILD_ID, 'kallsyms'), 'utf8')).to.equal(KALLSYMS);
-    expect(lookupInCache(dir, ID)).to.include({ kind: 'elf', origin: 'B' });
-    expect(lookupInCache(dir, KERNEL_BUILD_ID)).to.include({ kind: 'kallsyms', origin: 'B' });
+    expect(lookupInCache(dir, ID)).to.include({ kind: 'elf' });
+    expect(lookupInCache(dir, KERNEL_BUILD_ID)).to.include({ kind: 'kallsyms' });
     expect(readdirSync(dirname(file))).to.deep.equal(['elf']);
   });
 
@@ -106,13 +105,15 @@ describe('build-id cache', () => {
     const symfs = dir;
     mkdirSync(join(symfs, '/opt/guest'), { recursive: true });
     writeFileSync(join(symfs, FTEST.path), FTEST_ELF.bytes);
-    const found = { file: join(symfs, FTEST.path), kind: 'elf', origin: 'd' };
-    expect(findSymbolFile(FTEST.path, ID, { symfs })).to.deep.equal(found);
-    expect(findSymbolFile(FTEST.path, undefined, { symfs })).to.deep.equal(found);
-    expect(findSymbolFile(FTEST.path, '00'.repeat(20), { symfs })).to.equal(undefined);
+    const names = (id: string | undefined, path = FTEST.path): string | undefined =>
+      loadElfSymbols(path, id, { symfs })?.find(0x1084)?.name;
+    expect(loadElfSymbols(FTEST.path, ID, { symfs })?.origin).to.equal('d');
+    expect(names(ID)).to.equal('qux');
+    expect(names(undefined)).to.equal('qux');
+    expect(names('00'.repeat(20))).to.equal(undefined);
     writeFileSync(join(symfs, FTEST.path), 'no ELF');
-    expect(findSymbolFile(FTEST.path, undefined, { symfs })).to.equal(undefined);
-    expect(findSymbolFile('[vdso]', undefined, { symfs })).to.equal(undefined);
+    expect(names(undefined)).to.equal(undefined);
+    expect(names(undefined, '[heap]')).to.equal(undefined);
   });
 
   it('gives symbols', () => {

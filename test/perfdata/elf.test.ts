@@ -6,10 +6,13 @@ import { existsSync, writeFileSync } from 'node:fs';
 import type { Dso } from '../../src/arch/dso.ts';
 import { encodeElf } from '../../src/perfdata/elf.ts';
 import { ElfError, ElfImage, withElf } from '../../src/perfdata/elf-read.ts';
-import { elfSymbols } from '../../src/perfdata/symbols.ts';
+import { elfSymbols } from '../../src/perfdata/elf-symbols.ts';
+import { elfSymbolTable } from '../../src/perfdata/symbols.ts';
 import { run, scratch } from './real-perf.ts';
 import { FTEST, FTEST_ELF } from './recordings.ts';
 
+const symtabOf = (elf: ElfImage): { name: string; offset: number; size: number; binding: number }[] =>
+  elfSymbols(elf).symtab.map(({ name, start, end, binding }) => ({ name, offset: start, size: end - start, binding }));
 const has = (tool: string): boolean => run(tool, ['--version']).status === 0;
 
 describe('ELF images', () => {
@@ -20,7 +23,7 @@ describe('ELF images', () => {
 
   it('hold the symbols, the text and the build-id', () => {
     const elf = ElfImage.from(FTEST_ELF.bytes);
-    expect(elf.symbols()).to.deep.equal(
+    expect(symtabOf(elf)).to.deep.equal(
       FTEST.symbols.map(({ name, offset, size }) => ({ name, offset, size, binding: 1 })),
     );
     expect(elf.text?.offset).to.equal(FTEST.textOffset);
@@ -74,7 +77,7 @@ describe('ELF images', () => {
     fc.assert(
       fc.property(dso, (d) => {
         const elf = ElfImage.from(encodeElf(d).bytes);
-        expect(elf.symbols().map(({ name, offset, size }) => ({ name, offset, size }))).to.deep.equal(d.symbols);
+        expect(symtabOf(elf).map(({ name, offset, size }) => ({ name, offset, size }))).to.deep.equal(d.symbols);
         expect(elf.text?.bytes).to.deep.equal(d.text);
       }),
     );
@@ -84,26 +87,21 @@ describe('ELF images', () => {
     expect(() => encodeElf({ ...FTEST, textOffset: 0 })).to.throw(RangeError, '/opt/guest/ftest: text at offset 0');
   });
 
-  it('of other makes: symbols and PLT as nm and objdump see them', function () {
+  it('of other makes: symbols as nm sees them', function () {
     const libc = ['/lib/x86_64-linux-gnu/libc.so.6', '/usr/lib64/libc.so.6'].find((p) => existsSync(p));
     if (!libc || !has('nm') || !has('readelf')) this.skip();
     const id = /Build ID: (\w+)/.exec(run('readelf', ['-nW', libc]).stdout)?.[1];
     const table = withElf(libc, (elf) => {
       expect(elf.buildId).to.equal(id);
-      return elfSymbols(elf.symbols());
+      return elfSymbolTable(elfSymbols(elf));
     });
     const wanted = /^([0-9a-f]+) ([0-9a-f]+) T malloc\b/m.exec(run('nm', ['-D', '-S', '--defined-only', libc]).stdout);
     const start = parseInt(wanted![1]!, 16);
     expect(table.lookup(start + 1)).to.include({ start, end: start + parseInt(wanted![2]!, 16) });
-    const plt = /^0*([0-9a-f]+) <(\w+)@plt>:/m.exec(run('objdump', ['-d', '-j', '.plt.sec', process.execPath]).stdout);
-    if (plt) {
-      const at = withElf(process.execPath, (elf) => elf.fileOffset(parseInt(plt[1]!, 16)));
-      expect(elfSymbols(withElf(process.execPath, (e) => e.symbols())).lookup(at)?.name).to.equal(`${plt[2]}@plt`);
-    }
   });
 
   it('that are none, or damaged: an ElfError', () => {
-    expect(() => ElfImage.from(Buffer.from('#!/bin/sh\n'))).to.throw(ElfError, 'not a 64-bit little-endian ELF file');
+    expect(() => ElfImage.from(Buffer.from('#!/bin/sh\n'))).to.throw(ElfError, 'not a little-endian ELF file');
     expect(() => ElfImage.from(new Uint8Array())).to.throw(ElfError);
     const patch = fc.tuple(fc.nat(FTEST_ELF.bytes.length - 1), fc.nat(255));
     fc.assert(
@@ -112,7 +110,7 @@ describe('ELF images', () => {
         for (const [at, value] of patches) if (at < length) bytes[at] = value;
         try {
           const elf = ElfImage.from(bytes);
-          elf.symbols();
+          elfSymbols(elf);
           void elf.buildId;
         } catch (error) {
           expect(error).to.be.instanceOf(ElfError);

@@ -5,7 +5,8 @@ import { defaultCacheDir } from '../../src/perfdata/buildid-cache.ts';
 import { STB_GLOBAL, STB_LOCAL, STB_WEAK } from '../../src/perfdata/elf-format.ts';
 import { openPerfData } from '../../src/perfdata/reader.ts';
 import { loadElfSymbols, loadKernelSymbols, type LoadedSymbols } from '../../src/perfdata/symbol-source.ts';
-import { kallsymsSymbols, SymbolTable, type Symbol } from '../../src/perfdata/symbols.ts';
+import type { Symbol } from '../../src/perfdata/symbol.ts';
+import { kallsymsSymbols, SymbolTable } from '../../src/perfdata/symbols.ts';
 import { PERF_RECORD, PERF_RECORD_MISC, type MmapRecord } from '../../src/uapi/perf-event.ts';
 import { canRecord, run, scratch } from './real-perf.ts';
 import { at, KALLSYMS, KERNEL_TEXT } from './recordings.ts';
@@ -17,7 +18,7 @@ const sym = (name: string, start: number, size = 0, binding = STB_GLOBAL): Symbo
   end: start + size,
   binding,
 });
-const bestOf = (...symbols: Symbol[]): string | undefined => new SymbolTable(symbols).lookup(100)?.name;
+const bestOf = (...symbols: Symbol[]): string | undefined => new SymbolTable([symbols]).lookup(100)?.name;
 
 describe('symbol tables', () => {
   it('choose between symbols at one address as perf does', () => {
@@ -31,7 +32,7 @@ describe('symbol tables', () => {
   });
 
   it('stretch symbols without a size to the next one', () => {
-    const table = new SymbolTable([sym('a', 100), sym('b', 200, 10), sym('z', 5000)]);
+    const table = new SymbolTable([[sym('a', 100), sym('b', 200, 10), sym('z', 5000)]]);
     expect(table.lookup(99)).to.equal(undefined);
     expect(table.lookup(199)?.name).to.equal('a');
     expect(table.lookup(200)?.name).to.equal('b');
@@ -39,22 +40,43 @@ describe('symbol tables', () => {
     expect(table.named('z')).to.include({ start: 5000, end: 8192 + 4096 });
   });
 
-  it('find the innermost of nested symbols', () => {
-    const table = new SymbolTable([sym('outer', 100, 100), sym('inner', 120, 10), sym('later', 150, 5)]);
-    const found = [119, 125, 130, 152, 160, 199].map((a) => table.lookup(a)?.name);
-    expect(found).to.deep.equal(['outer', 'inner', 'outer', 'later', 'outer', 'outer']);
+  it('find one of nested symbols where perf would: by the shape of its tree', () => {
+    const [outer, inner, later] = [
+      ['outer', 100, 100] as const,
+      ['inner', 120, 10] as const,
+      ['later', 150, 5] as const,
+    ];
+    const found = (...symbols: (readonly [string, number, number])[]): (string | undefined)[] => {
+      const table = new SymbolTable([symbols.map(([name, start, size]) => sym(name, start, size))]);
+      return [119, 125, 130, 152, 160, 199].map((a) => table.lookup(a)?.name);
+    };
+    // Of three nodes the middle one is the root, of two the one that came first.
+    expect(found(outer, inner, later)).to.deep.equal(['outer', 'inner', undefined, 'later', undefined, undefined]);
+    expect(found(outer, later)).to.deep.equal(['outer', 'outer', 'outer', 'outer', 'outer', 'outer']);
+    expect(found(later, outer)).to.deep.equal(['outer', 'outer', 'outer', 'later', undefined, undefined]);
   });
 
-  it('agree with a search through the whole list', () => {
-    const symbols = fc.uniqueArray(fc.record({ start: fc.nat(200), size: fc.integer({ min: 1, max: 40 }) }), {
-      selector: (s) => s.start,
-    });
+  it('take tables one after the other: what the first one stretched has a size for the second', () => {
+    const table = new SymbolTable(
+      [[sym('_a', 100), sym('b', 120, 4)], [sym('__a_but_longer', 100, 2)]],
+      [sym('a@plt', 100, 9)],
+    );
+    expect(table.symbols.map(({ name, end }) => [name, end])).to.deep.equal([
+      ['_a', 120],
+      ['a@plt', 109],
+      ['b', 124],
+    ]);
+  });
+
+  it('agree with a search through the whole list where nothing overlaps', () => {
+    const steps = fc.array(fc.record({ gap: fc.nat(5), size: fc.integer({ min: 1, max: 40 }) }));
     fc.assert(
-      fc.property(symbols, fc.nat(260), (list, address) => {
-        const all = list.map(({ start, size }) => sym(`s${start}`, start, size));
-        const holders = all.filter((s) => s.start <= address && address < s.end).map((s) => s.start);
-        const wanted = holders.length ? `s${Math.max(...holders)}` : undefined;
-        expect(new SymbolTable(all).lookup(address)?.name).to.equal(wanted);
+      fc.property(steps, fc.nat(400), (list, address) => {
+        let next = 0;
+        const all = list.map(({ gap, size }, i) => sym(`s${i}`, (next += gap + size) - size, size));
+        const wanted = all.find((s) => s.start <= address && address < s.end)?.name;
+        const shuffled = all.toSorted((a, b) => (a.start % 7) - (b.start % 7));
+        expect(new SymbolTable([shuffled]).lookup(address)?.name).to.equal(wanted);
       }),
     );
   });
