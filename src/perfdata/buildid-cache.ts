@@ -12,7 +12,7 @@
  */
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { errnoOf, strerror } from './errors.ts';
+import { errnoOf, PerfDataIoError, strerror } from './errors.ts';
 import { createWhole } from './temporary.ts';
 
 /** The path that stands for the kernel. */
