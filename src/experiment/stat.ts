@@ -81,7 +81,7 @@ function withToolEvents(
   { elapsed, user, sys }: Pick<StatRun, 'elapsed' | 'user' | 'sys'>,
 ): StatCount[] {
   return counts.map((count, i) => {
-    const name = /^\w+/.exec(evlist[i]!.name)?.[0] ?? '';
+    const name = /\w+/.exec(evlist[i]!.name)?.[0] ?? '';
     if (!isToolEvent(name)) return count;
     const val = { duration_time: elapsed, user_time: user, system_time: sys }[name];
     return { val, ena: val, run: val, supported: true };

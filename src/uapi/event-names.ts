@@ -73,7 +73,7 @@ const CACHE_NAMES: readonly (readonly string[])[] = [
   ['LLC', 'L2'],
   ['dTLB', 'd-tlb', 'Data-TLB'],
   ['iTLB', 'i-tlb', 'Instruction-TLB'],
-  ['branch', 'branches', 'bpu', 'btb', 'bpc'],
+  ['branch', 'bpu', 'btb', 'bpc'],
   ['node'],
 ];
 const CACHE_OPS: readonly (readonly string[])[] = [

@@ -4,7 +4,8 @@
  *
  * Rules as observed on perf 6.1 (perf-list(1), perf-record(1) and runs of it), its oddities included: a modifier of its
  * own resets exclude_guest unless u or p is among them; a cache event without terms loses its modifier from the name.
- * Where perf is lax by accident ("{cycles" without its brace, "cycles u") this is strict.
+ * Blanks may stand between any two tokens, and belong to a name as typed. The caret of a parser error stands where perf's
+ * lexer has it, at the token before. Where perf is lax by accident ("{cycles" without its brace) this is strict.
  * Not modelled, and refused by name: tracepoints, breakpoints, probes, PMUs other than cpu and software, and config terms
  * for AUX data, branch stacks and user-stack unwinding.
  */
@@ -25,6 +26,7 @@ export interface ParseOptions {
 }
 
 const ONCE = 'A modifier may stand once, p up to three times.';
+const BLANK = ' \t';
 const words = (text: string): readonly string[] => text.split(' ');
 const STAT_TERMS = words('config config1 config2 name period percore metric-id');
 const RECORD_TERMS = words(
@@ -36,8 +38,13 @@ const UNMODELLED_TERMS = words(
   'branch_type stack-size nr overwrite driver-config aux-output aux-sample-size percore metric-id',
 );
 
-/** Terms between their slashes, whatever they say. */
-const WHOLE_TERMS = /^\/(?:[^,/=]+(?:=(?:'[^']*'|[^,/=']+))?(?:,(?!\/)|(?=\/)))*\//;
+/** KEY or KEY=VALUE between an event's slashes, and where they stand. */
+interface Term {
+  readonly start: number;
+  readonly key: string;
+  readonly value: string | undefined;
+  readonly valueAt: number;
+}
 
 class EventParser {
   private readonly spec: string;
@@ -47,6 +54,8 @@ class EventParser {
   /** Events that said G or H themselves. */
   private readonly explicitGH = new Set<EventDraft>();
   private at = 0;
+  /** Where perf's lexer was at the token read last, and at the one before it: its carets point there. */
+  private token = { start: 1, before: 1 };
 
   constructor(spec: string, user: EventUser, { cpuPmu = true }: ParseOptions) {
     this.spec = spec;
@@ -57,8 +66,27 @@ class EventParser {
   parse(): EventDraft[] {
     do this.item();
     while (this.take(','));
-    if (this.at < this.spec.length) throw this.error(this.at);
+    if (this.at < this.spec.length) throw this.unexpected();
     return this.events;
+  }
+
+  /** What stands here fits nowhere: perf points at the token before it, of the end at the one before the last. */
+  private unexpected(hint?: string): EventSyntaxError {
+    const { start, before } = this.token;
+    return this.error(this.at < this.spec.length ? start : before, 'parser error', hint);
+  }
+
+  /** A token begins here; one at the beginning of an event is read twice by perf's lexer. */
+  private mark(first = false): void {
+    this.token = { start: this.at, before: first ? this.at : this.token.start };
+  }
+
+  /** Blanks and tabs, which may stand between any two tokens. */
+  private blanks(first = false): boolean {
+    if (!BLANK.includes(this.spec[this.at] ?? 'x')) return false;
+    this.mark(first);
+    while (BLANK.includes(this.spec[this.at] ?? 'x')) this.at++;
+    return true;
   }
 
   private error(index: number, reason = 'parser error', hint?: string): EventSyntaxError {
@@ -67,6 +95,7 @@ class EventParser {
 
   private take(char: string): boolean {
     if (this.spec[this.at] !== char) return false;
+    this.mark();
     this.at++;
     return true;
   }
@@ -79,23 +108,28 @@ class EventParser {
   }
 
   private item(): void {
-    const group = /^\s*([A-Za-z_][\w.-]*)?\{/.exec(this.spec.slice(this.at));
+    const group = /^[ \t]*([A-Za-z_][\w.-]*)?\{/.exec(this.spec.slice(this.at));
     if (group === null) {
       this.event();
       return;
     }
-    this.at += group[0].length;
+    this.at += group[0].length - 1;
+    this.mark(true);
+    this.at++;
     const leader = this.events.length;
     do this.event();
     while (this.take(','));
-    if (!this.take('}'))
-      throw this.error(this.at, 'parser error', this.at < this.spec.length ? undefined : 'The group lacks its }.');
+    if (this.at === this.spec.length) throw this.error(this.at, 'parser error', 'The group lacks its }.');
+    if (!this.take('}')) throw this.unexpected();
     const members = this.events.slice(leader);
     for (const e of members) e.leader = leader;
     if (members.length > 1) members[0]!.groupName = group[1] ?? '';
+    this.blanks();
     if (this.take(':')) {
-      const modifiers = this.modifierText(':');
-      for (const e of members) this.apply(e, modifiers, this.at - modifiers.length, true);
+      this.blanks();
+      const index = this.at;
+      const modifiers = this.modifierText();
+      for (const e of members) this.apply(e, modifiers, index, true);
     }
     for (const e of members.slice(1)) {
       delete e.attr.pinned;
@@ -105,26 +139,25 @@ class EventParser {
 
   private event(): void {
     const start = this.at;
-    const word = this.until(',{}:/');
-    const name = word.trim();
-    const base = start + word.indexOf(name);
-    if (name === '') throw this.error(base, 'parser error', 'An event is missing here.');
+    const indented = this.blanks(true);
+    const base = this.at;
+    const name = this.until(',{}:/ \t');
+    if (name === '') throw this.unexpected('An event is missing here.');
+    this.token = { start: base, before: indented ? start : base };
+    this.blanks();
     const slash = this.spec[this.at] === '/';
     const draft = this.symbol(name, base, slash);
     const isCache = draft.attr.type === PERF_TYPE.HW_CACHE;
-    if (slash) {
-      this.at++;
+    if (this.take('/')) {
+      if (isToolEvent(name) && this.spec[this.at] !== '/') throw this.unexpected();
       this.terms(draft, name);
-    }
-    const typedTerms = this.at;
-    if (slash ? this.spec[this.at] === ':' || /[a-zA-Z]/.test(this.spec[this.at] ?? '') : this.spec[this.at] === ':') {
-      const before = this.spec[this.at] === ':' ? ':' : '/';
-      if (before === ':') this.at++;
-      const modifiers = this.modifierText(before);
-      this.apply(draft, modifiers, this.at - modifiers.length, false);
-    }
-    if (this.at < this.spec.length && !',}'.includes(this.spec[this.at]!)) throw this.error(typedTerms);
-    if (draft.name === '') draft.name = isCache ? name : this.spec.slice(base, this.at).trimEnd();
+      this.blanks();
+    } else if (this.take(':')) this.blanks();
+    const index = this.at;
+    const modifiers = this.modifierText();
+    this.apply(draft, modifiers, index, false);
+    // Blanks included, as everything that shows names is to agree with perf; of a cache's event it keeps the words alone.
+    if (draft.name === '') draft.name = isCache ? name : this.spec.slice(start, this.at);
     draft.leader = this.events.length;
     this.events.push(draft);
   }
@@ -141,14 +174,13 @@ class EventParser {
     if (slash && this.pmus.includes(name)) {
       return this.draft(name === 'cpu' ? PERF_TYPE.RAW : PERF_TYPE.SOFTWARE, 0);
     }
-    // perf says so once it has read the whole of it, and points at the beginning of the list.
-    if (slash && WHOLE_TERMS.test(this.spec.slice(this.at)))
-      throw this.error(
-        0,
-        `Cannot find PMU \`${name}'. Missing kernel support?`,
-        name === 'cpu' ? undefined : `The PMUs of the machine: ${this.pmus.join(', ')}.`,
-      );
-    if (slash) throw this.error(base);
+    if (slash) {
+      // perf says so once it has read the terms, and points at the beginning of the list.
+      this.take('/');
+      this.terms(this.draft(PERF_TYPE.RAW, 0), undefined);
+      const known = name === 'cpu' ? undefined : `The PMUs of the machine: ${this.pmus.join(', ')}.`;
+      throw this.error(0, `Cannot find PMU \`${name}'. Missing kernel support?`, known);
+    }
     if (found.kind === 'partial') throw this.error(base + found.end, 'parser error', suggestion(name));
     if (found.kind === 'impossible')
       throw this.error(base, 'parser error', `${name.split('-').slice(0, -1).join('-')} has no such operation.`);
@@ -172,15 +204,17 @@ class EventParser {
     return { name: '', attr, leader: 0, ...scaled, ids: [], ...flags, terms: {} };
   }
 
-  /** Modifier letters up to the end of the event or group; `before` says what they follow. */
-  private modifierText(before: ':' | '/'): string {
+  /** Modifier letters, and blanks behind them, up to the end of the event or group. */
+  private modifierText(): string {
     const start = this.at;
-    const text = this.until(',{}:/');
+    const text = this.until(',{}:/ \t');
     if (!IS_MODIFIER.test(text)) {
-      const valid = `The modifiers are: ${MODIFIER_LETTERS.split('').join(' ')}.`;
-      throw this.error(before === ':' ? start - 1 : start, 'parser error', valid);
+      this.at = start;
+      throw this.unexpected(`The modifiers are: ${MODIFIER_LETTERS.split('').join(' ')}.`);
     }
-    if (this.at < this.spec.length && !',}'.includes(this.spec[this.at]!)) throw this.error(start);
+    if (text !== '') this.token = { start, before: this.token.start };
+    this.blanks();
+    if (this.at < this.spec.length && !',}'.includes(this.spec[this.at]!)) throw this.unexpected();
     return text;
   }
 
@@ -193,28 +227,44 @@ class EventParser {
     if ((draft.attr.precise_ip ?? 0) > 3) throw this.error(index, 'Bad modifier', ONCE);
   }
 
-  private terms(draft: EventDraft, pmu: string): void {
-    const open = this.at - 1;
+  /** Terms up to their closing slash; of a PMU that is not there they may say anything. */
+  private terms(draft: EventDraft, pmu: string | undefined): void {
     if (this.take('/')) return;
-    do this.term(draft, pmu);
+    const terms: Term[] = [];
+    do terms.push(this.term());
     while (this.take(','));
-    if (!this.take('/')) throw this.error(open, 'parser error', 'The terms lack their closing /.');
+    if (!this.take('/'))
+      throw this.unexpected(this.at < this.spec.length ? undefined : 'The terms lack their closing /.');
+    if (pmu !== undefined) for (const term of terms) this.applyTerm(draft, pmu, term);
   }
 
-  private term(draft: EventDraft, pmu: string): void {
+  private term(): Term {
+    this.blanks();
     const start = this.at;
-    const key = this.until(',/=');
-    if (key === '') throw this.error(start, 'parser error', 'A term is missing here.');
+    const key = this.until(',/= \t');
+    if (key === '') throw this.unexpected('A term is missing here.');
+    this.token = { start, before: this.token.start };
+    this.blanks();
     let value: string | undefined;
     let valueAt = this.at;
     if (this.take('=')) {
+      this.blanks();
       valueAt = this.at;
       if (this.take("'")) {
         value = this.until("'");
         if (!this.take("'")) throw this.error(valueAt, 'parser error', 'The quote is not closed.');
-      } else value = this.until(',/');
-      if (value === '') throw this.error(valueAt - 1);
+      } else value = this.until(',/ \t');
+      if (value === '' || value.startsWith('-')) {
+        this.at = valueAt;
+        throw this.unexpected();
+      }
+      this.token = { start: valueAt, before: this.token.start };
+      this.blanks();
     }
+    return { start, key, value, valueAt };
+  }
+
+  private applyTerm(draft: EventDraft, pmu: string, { start, key, value, valueAt }: Term): void {
     const number = (max = Number.MAX_SAFE_INTEGER): number => {
       if (value === undefined) return 1;
       if (!/^(0x[\da-f]+|\d+)$/i.test(value)) throw this.error(valueAt, 'expected numeric value');

@@ -134,7 +134,8 @@ describe('event syntax', () => {
     );
     expect(parsed("cycles/name=foo/u,cpu/event=0x3c,umask=0x0,name='a b'/")).to.equal('foo@0 a b@1');
     expect(parsed('L1-dcache-load-misses:u')).to.equal('L1-dcache-load-misses@0');
-    expect(parsed(' cycles , cycles')).to.equal('cycles@0 cycles@1');
+    expect(parsed(' cycles ,\tfaults: u , LLC-loads :u ')).to.equal(' cycles @0 \tfaults: u @1 LLC-loads@2');
+    expect(parsed('{cycles , faults } : u,cs k')).to.equal('cycles @0  faults @0 cs k@2');
   });
 
   it('puts groups under their leaders', () => {
