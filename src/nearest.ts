@@ -3,6 +3,9 @@
  * Swaps of neighbours count as one slip, because that is what fingers do.
  */
 
+/** Letters beyond which a word is no slip of a finger. */
+const LONGEST = 100;
+
 /** Insertions, deletions, substitutions and swaps of neighbours between two words. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
@@ -27,14 +30,17 @@ function distance(a: string, b: string): number {
  */
 export function nearest(word: string, valid: Iterable<string>): string | undefined {
   const typed = word.toLowerCase();
-  if (typed === '') return undefined;
+  if (typed === '' || typed.length > LONGEST) return undefined;
   let found: string | undefined;
   let best = Math.max(1, Math.floor(typed.length / 3)) + 1;
   let extended: string | undefined;
   for (const candidate of valid) {
     const lower = candidate.toLowerCase();
-    const d = distance(typed, lower);
-    if (d < best) [best, found] = [d, candidate];
+    // The lengths alone are that far apart.
+    if (Math.abs(lower.length - typed.length) < best) {
+      const d = distance(typed, lower);
+      if (d < best) [best, found] = [d, candidate];
+    }
     if (typed.length >= 3 && lower.startsWith(typed)) extended ??= candidate;
   }
   return found ?? extended;

@@ -25,6 +25,10 @@ export class NoTruthError extends Error {
   }
 }
 
+/** Cycles up to which 1/64 of one is exact in a double. */
+const LONGEST = 2 ** 47;
+const TOO_LONG = 'the workload takes more than 2^47 cycles, and gperf keeps time exactly up to there; loop less';
+
 export interface TruthOptions {
   /** Which repetition. */
   readonly run?: number;
@@ -47,6 +51,7 @@ export function groundTruth(
   const places = placesOf(cursor, workload, by);
   const chains = stacks ? chainsOf(cursor, workload) : [];
   const totals = cursor.totals(eventVector());
+  if (totals[CYCLES]! > LONGEST) throw new NoTruthError(evlist[0]!.name, TOO_LONG);
   return evlist.map((evsel, i) => {
     const { column, scale } = sources[i]!;
     const weights = new Map<string, number>();
@@ -87,6 +92,7 @@ export function trueCounts(
   const sums = sources.map(() => 0);
   for (let run = 0; run < runs; run++) {
     const totals = executed(workload, spec, run).totals(eventVector());
+    if (totals[CYCLES]! > LONGEST) return sources.map(() => undefined);
     sources.forEach((source, i) => (sums[i]! += source === undefined ? 0 : totals[source.column]! * source.scale));
   }
   return sources.map((source, i) => (source === undefined ? undefined : sums[i]! / runs));

@@ -11,6 +11,7 @@
  * (and parse, with positions) reports every fault at once.
  * Not modelled: what program.ts does not model.
  */
+import { MOST_INSTRUCTIONS } from './limits.ts';
 import type {
   Block,
   Branch,
@@ -42,10 +43,16 @@ export type InstructionOptions = Omit<Instruction, 'op'>;
 /** One instruction. */
 export const op = (name: Op, options: InstructionOptions = {}): Block => ops(1, name, options);
 /** The same instruction `count` times, at addresses of their own. */
-export const ops = (count: number, name: Op, options: InstructionOptions = {}): Block => ({
-  kind: 'block',
-  instructions: Array.from({ length: count }, () => given<Instruction>({ op: name, ...options })),
-});
+export function ops(count: number, name: Op, options: InstructionOptions = {}): Block {
+  if (count > MOST_INSTRUCTIONS)
+    throw new RangeError(
+      `${count} ${name} instructions: a program has at most ${MOST_INSTRUCTIONS}; a loop repeats them`,
+    );
+  return {
+    kind: 'block',
+    instructions: Array.from({ length: count }, () => given<Instruction>({ op: name, ...options })),
+  };
+}
 export const block = (...instructions: readonly Instruction[]): Block => ({ kind: 'block', instructions });
 export const seq = (...body: readonly Node[]): Seq => ({ kind: 'seq', body });
 export const loop = (times: Quantity, body: readonly Node[], options: Pick<Loop, 'mispredict' | 'cycles'> = {}): Loop =>

@@ -6,8 +6,33 @@
  */
 import { EVENT_COLUMNS } from '../arch/events.ts';
 import { didYouMean } from './fault.ts';
+import {
+  MOST_ADDRESS,
+  MOST_AT_ONCE,
+  MOST_CHARACTERS,
+  MOST_DSOS,
+  MOST_INSTRUCTIONS,
+  MOST_ITERATIONS,
+  MOST_LEVELS,
+  MOST_NANOSECONDS,
+  MOST_NESTED,
+  MOST_PARAMS,
+  MOST_PERIOD,
+  MOST_TOLD,
+} from './limits.ts';
 import { EXITS, OPS } from './program.ts';
-import type { Events, FetchRates, FunctionSpec, Instruction, MissRates, Node, Program, Quantity } from './program.ts';
+import type {
+  DsoSpec,
+  Events,
+  FetchRates,
+  FunctionSpec,
+  Instruction,
+  MissRates,
+  Node,
+  Program,
+  Quantity,
+  Syscall,
+} from './program.ts';
 import { interpolate, QuantityError, toNumber } from './quantity.ts';
 import type { Scope } from './quantity.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -20,6 +45,10 @@ export interface ProgramFault {
   readonly key: string | undefined;
 }
 
+/** Faults up to which words are looked for that may have been meant. */
+const FULL = 50 * MOST_TOLD;
+/** What exit_group() tells. */
+const MOST_STATUS = 255;
 const EVENT_NAMES: ReadonlySet<string> = new Set(EVENT_COLUMNS);
 const OP_NAMES: ReadonlySet<string> = new Set(OPS);
 
@@ -28,42 +57,77 @@ class Check {
   private readonly program: Program;
   private readonly scope: Scope;
   private readonly functions: ReadonlyMap<string, FunctionSpec>;
+  private readonly dsos: ReadonlySet<string>;
   private where = '';
+  /** Items around the node that is looked at. */
+  private depth = 0;
+  private instructions = 0;
+  /** Functions that end the program on their way. */
+  private readonly ending = new Set<string>();
 
   constructor(program: Program, scope: Scope) {
     this.program = program;
     this.scope = scope;
     this.functions = new Map(program.functions.map((f) => [f.name, f]));
+    this.dsos = new Set(program.dsos.map((d) => d.name));
   }
 
   run(): readonly ProgramFault[] {
-    const { program } = this;
-    const dsos = program.dsos.map((d) => d.name);
+    const { program, dsos } = this;
     if (!this.functions.has(program.entry))
       this.fault(
         program,
         'entry',
-        `there is no function "${program.entry}"${didYouMean(program.entry, this.functions.keys())}`,
+        `there is no function "${program.entry}"${this.near(program.entry, this.functions.keys())}`,
       );
-    for (const d of program.dsos) {
-      if (d.base % 0x1000 !== 0) this.fault(d, 'base', `base of ${d.name} is not a multiple of the page size`);
-      this.quantity(d, 'path', () => interpolate(d.path, this.scope));
-    }
+    this.atMost(program, 'dsos', program.dsos.length, MOST_DSOS);
+    this.atMost(program, 'params', program.params.length, MOST_PARAMS);
+    for (const d of program.dsos) this.dso(d);
     for (const m of Object.values(program.misses)) this.rates(m);
+    this.calls();
     const seen = new Set<string>();
     for (const f of program.functions) {
       this.where = `function ${f.name}: `;
       if (seen.has(f.name)) this.fault(f, 'name', 'is defined twice; give one of them another name and a `symbol`');
       seen.add(f.name);
-      if (!dsos.includes(f.dso)) this.fault(f, 'dso', `there is no dso "${f.dso}"${didYouMean(f.dso, dsos)}`);
+      this.name(f, 'name', f.name);
+      if (f.symbol !== undefined) this.name(f, 'symbol', f.symbol);
+      if (!dsos.has(f.dso)) this.fault(f, 'dso', `there is no dso "${f.dso}"${this.near(f.dso, dsos)}`);
       if (f.fetch) this.rates(f.fetch);
       if (f.drain !== undefined && !(f.drain >= 0 && f.drain <= 1))
         this.fault(f, 'drain', 'drain is a probability: 0 to 1');
       this.nodes(f.body);
     }
     this.where = '';
-    this.recursion();
     return this.faults;
+  }
+
+  private dso(d: DsoSpec): void {
+    this.name(d, undefined, d.name);
+    if (!Number.isInteger(d.base) || d.base % 0x1000 !== 0)
+      this.fault(d, 'base', `base of ${d.name} is not a multiple of the page size`);
+    else if (d.base < 0 || d.base > MOST_ADDRESS)
+      this.fault(d, 'base', `base of ${d.name} is no address of a program: 0 to ${MOST_ADDRESS}`);
+    this.quantity(d, 'path', () => {
+      if (String(interpolate(d.path, this.scope)).includes('\0'))
+        this.fault(d, 'path', `path of ${d.name} holds a NUL`);
+    });
+  }
+
+  /** Names go into symbol tables and records, where a NUL ends them. */
+  private name(about: object, key: string | undefined, name: string): void {
+    if (name.length > MOST_CHARACTERS)
+      this.fault(about, key, `a name of ${name.length} characters is longer than ${MOST_CHARACTERS}`);
+    else if (name === '' || name.includes('\0')) this.fault(about, key, 'a name is empty or holds a NUL');
+  }
+
+  private atMost(about: object, key: string, n: number, most: number): void {
+    if (n > most) this.fault(about, key, `there are ${n} ${key}, more than ${most}`);
+  }
+
+  /** What may have been meant, as long as somebody will read it. */
+  private near(word: string, candidates: Iterable<string>): string {
+    return this.faults.length < FULL ? didYouMean(word, candidates) : '';
   }
 
   private fault(about: object, key: string | undefined, message: string): void {
@@ -75,7 +139,7 @@ class Check {
       evaluate();
     } catch (e) {
       if (!(e instanceof QuantityError)) throw e;
-      const hint = e.unknown === undefined ? '' : didYouMean(e.unknown, Object.keys(this.scope));
+      const hint = e.unknown === undefined ? '' : this.near(e.unknown, Object.keys(this.scope));
       this.fault(about, key, e.message + hint);
     }
   }
@@ -92,27 +156,40 @@ class Check {
   private cycles(about: object, key: string, c: number | undefined): void {
     if (c === undefined) return;
     if (!(c >= 0)) this.fault(about, key, `cycles: ${c} is negative`);
+    else if (c > MOST_AT_ONCE) this.fault(about, key, `cycles: ${c} is more than ${MOST_AT_ONCE} at once`);
     else if (!Number.isInteger(c * 64))
       this.fault(about, key, `cycles: ${c} is not a multiple of 1/64 (the nearest is ${Math.round(c * 64) / 64})`);
   }
 
   private events(about: object, events: Events): void {
     for (const [name, n] of Object.entries(events)) {
-      if (!EVENT_NAMES.has(name))
-        this.fault(about, name, `there is no event "${name}"${didYouMean(name, EVENT_NAMES)}`);
+      if (!EVENT_NAMES.has(name)) this.fault(about, name, `there is no event "${name}"${this.near(name, EVENT_NAMES)}`);
       else if (name === 'cycles') this.cycles(about, name, n);
       else if (!Number.isInteger(n) || n < 0) this.fault(about, name, `${name}: ${n} is not a whole number`);
+      else if (n > MOST_AT_ONCE) this.fault(about, name, `${name}: ${n} is more than ${MOST_AT_ONCE} at once`);
     }
   }
 
   private nodes(body: readonly Node[]): void {
+    if (this.depth > MOST_NESTED) return;
+    this.depth++;
     body.forEach((node, i) => {
       if (node.kind === 'jump' && i < body.length - 1) this.fault(node, 'jump', 'what follows a jump never runs');
       this.node(node);
     });
+    this.depth--;
+  }
+
+  private count(node: Node, more: number): void {
+    const before = this.instructions;
+    this.instructions += more;
+    if (before <= MOST_INSTRUCTIONS && this.instructions > MOST_INSTRUCTIONS)
+      this.fault(node, undefined, `the program has more than ${MOST_INSTRUCTIONS} instructions; a loop repeats them`);
   }
 
   private node(node: Node): void {
+    this.count(node, node.kind === 'block' ? node.instructions.length : 1);
+    if (this.depth > MOST_NESTED) this.fault(node, undefined, `more than ${MOST_NESTED} items within each other`);
     switch (node.kind) {
       case 'block':
         for (const i of node.instructions) this.instruction(i);
@@ -132,6 +209,8 @@ class Check {
         if (typeof node.p === 'number') this.probability(node, 'branch', node.p);
         else if (!Number.isInteger(node.p.every) || node.p.every < 1)
           this.fault(node, 'branch', `every: ${node.p.every} is not a whole number of at least 1`);
+        else if (node.p.every > MOST_PERIOD)
+          this.fault(node, 'branch', `every: ${node.p.every} is more than ${MOST_PERIOD}`);
         this.probability(node, 'mispredict', node.mispredict);
         this.cycles(node, 'cycles', node.cycles);
         if (isEmpty(node.then)) this.fault(node, 'then', 'the `then` part of a branch is empty; swap it with `else`');
@@ -145,30 +224,19 @@ class Check {
           this.fault(
             node,
             node.kind,
-            `there is no function "${node.target}"${didYouMean(node.target, this.functions.keys())}`,
+            `there is no function "${node.target}"${this.near(node.target, this.functions.keys())}`,
           );
         this.cycles(node, 'cycles', node.cycles);
         if (node.kind === 'jump') this.probability(node, 'mispredict', node.mispredict);
         return;
       case 'syscall':
-        if (SYSCALLS[node.name] === undefined)
+        if (!Object.hasOwn(SYSCALLS, node.name))
           this.fault(
             node,
             'syscall',
-            `unknown system call "${node.name}"${didYouMean(node.name, Object.keys(SYSCALLS))}`,
+            `unknown system call "${node.name}"${this.near(node.name, Object.keys(SYSCALLS))}`,
           );
-        for (const [key, v] of Object.entries(node.args)) {
-          if (typeof v === 'string') this.quantity(node.args, key, () => interpolate(v, this.scope));
-          if (key === 'dso' && !this.program.dsos.some((d) => d.name === v))
-            this.fault(
-              node.args,
-              key,
-              `there is no dso "${v}"${didYouMean(
-                String(v),
-                this.program.dsos.map((d) => d.name),
-              )}`,
-            );
-        }
+        for (const [key, v] of Object.entries(node.args)) this.argument(node, key, v);
         this.cycles(node, 'cycles', node.cycles);
         return;
       case 'fault':
@@ -176,15 +244,27 @@ class Check {
     }
   }
 
+  private argument(node: Syscall, key: string, v: Quantity): void {
+    const { args } = node;
+    if (key === 'dso' && !this.dsos.has(String(v)))
+      this.fault(args, key, `there is no dso "${v}"${this.near(String(v), this.dsos)}`);
+    this.quantity(args, key, () => {
+      if (key !== 'ns' && key !== 'status') return void (typeof v === 'string' && interpolate(v, this.scope));
+      const n = toNumber(v, this.scope);
+      const most = key === 'ns' ? MOST_NANOSECONDS : MOST_STATUS;
+      if (!(n >= 0 && n <= most)) this.fault(args, key, `${key}: ${n} is not a number from 0 to ${most}`);
+    });
+  }
+
   private instruction(i: Instruction): void {
-    if (!OP_NAMES.has(i.op)) this.fault(i, 'op', `unknown instruction "${i.op}"${didYouMean(i.op, OP_NAMES)}`);
+    if (!OP_NAMES.has(i.op)) this.fault(i, 'op', `unknown instruction "${i.op}"${this.near(i.op, OP_NAMES)}`);
     this.cycles(i, 'cycles', i.cycles);
     if (typeof i.misses === 'string') {
       if (!Object.hasOwn(this.program.misses, i.misses))
         this.fault(
           i,
           'misses',
-          `there is no miss profile "${i.misses}"${didYouMean(i.misses, Object.keys(this.program.misses))}`,
+          `there is no miss profile "${i.misses}"${this.near(i.misses, Object.keys(this.program.misses))}`,
         );
     } else if (i.misses) this.rates(i.misses);
     if (i.events) this.events(i.events, i.events);
@@ -197,9 +277,10 @@ class Check {
   private times(about: object, times: Quantity): void {
     this.quantity(about, 'loop', () => {
       const n = toNumber(times, this.scope);
-      if (n < 0 || (typeof times === 'number' && !Number.isInteger(times)))
+      if (!(n >= 0) || (typeof times === 'number' && !Number.isInteger(times)))
         this.fault(about, 'loop', `loop: ${n} is not a whole number of at least 0`);
-      else if (n > 2 ** 47) this.fault(about, 'loop', `loop: ${n} iterations are more than the simulator can count`);
+      else if (n > MOST_ITERATIONS)
+        this.fault(about, 'loop', `loop: ${n} iterations are more than the simulator can count`);
     });
   }
 
@@ -211,45 +292,89 @@ class Check {
       if (node.kind === 'jump') this.fault(node, 'jump', `a jump inside ${where} is not modelled; call the function`);
       if (node.kind === 'seq') this.noWayOut(node.body, where);
       const target = node.kind === 'call' ? this.functions.get(node.target) : undefined;
-      if (target && this.exits(target, new Set()))
+      if (target && this.ending.has(target.name))
         this.fault(node, 'call', `${target.name} ends the program; calling it inside ${where} is not modelled`);
     }
   }
 
-  /** Whether a function ends the program on its way. */
-  private exits(f: FunctionSpec, visiting: Set<string>): boolean {
-    if (visiting.has(f.name)) return false;
-    visiting.add(f.name);
-    const any = (body: readonly Node[]): boolean =>
-      body.some((n) => {
-        if (n.kind === 'seq') return any(n.body);
-        if (n.kind === 'syscall') return EXITS.has(n.name);
-        if (n.kind !== 'call' && n.kind !== 'jump') return false;
-        const target = this.functions.get(n.target);
-        return target !== undefined && this.exits(target, visiting);
-      });
-    return any(f.body);
+  /** Whether a body ends the program on its way, once it is known of what it calls. */
+  private ends(body: readonly Node[]): boolean {
+    return body.some((n) => {
+      if (n.kind === 'seq') return this.ends(n.body);
+      if (n.kind === 'syscall') return EXITS.has(n.name);
+      return (n.kind === 'call' || n.kind === 'jump') && this.ending.has(n.target);
+    });
   }
 
-  private recursion(): void {
-    const done = new Set<string>();
-    const visit = (f: FunctionSpec, trail: readonly string[]): void => {
-      if (done.has(f.name)) return;
-      for (const node of transfers(f.body)) {
-        const target = this.functions.get(node.target);
-        if (!target) continue;
-        const back = [...trail, f.name].indexOf(target.name);
-        if (back < 0) visit(target, [...trail, f.name]);
-        else {
-          const circle = [...trail, f.name].slice(back).concat(target.name).join(' -> ');
-          this.fault(node, node.kind, `recursion is not modelled: ${circle}`);
+  /**
+   * Who calls whom, callees first, without recursion of our own: circles, how many levels of loops, branches and calls there
+   * are, and what ends the program.
+   */
+  private calls(): void {
+    const levels = new Map<string, number>();
+    for (const root of this.program.functions) {
+      if (levels.has(root.name)) continue;
+      const trail: Visit[] = [];
+      const open = new Map<string, number>();
+      const enter = (f: FunctionSpec): void => {
+        open.set(f.name, trail.length);
+        trail.push({ f, transfers: transfers(f.body, 1), levels: 1 });
+      };
+      enter(root);
+      while (trail.length > 0) {
+        const visit = trail.at(-1)!;
+        const { done, value } = visit.transfers.next();
+        if (done === true) {
+          if (this.ends(visit.f.body)) this.ending.add(visit.f.name);
+          levels.set(visit.f.name, visit.levels);
+          open.delete(visit.f.name);
+          trail.pop();
+          continue;
+        }
+        const { node, level } = value;
+        const target = node === undefined ? undefined : this.functions.get(node.target);
+        const known = target === undefined ? 0 : levels.get(target.name);
+        const back = target === undefined ? undefined : open.get(target.name);
+        if (node !== undefined && back !== undefined)
+          this.fault(node, node.kind, `recursion is not modelled: ${circle(trail.slice(back).map(({ f }) => f.name))}`);
+        else if (target !== undefined && known === undefined) {
+          // It is asked again once the callee is known.
+          visit.transfers = again(value, visit.transfers);
+          enter(target);
+        } else {
+          const total = level + (known ?? 0);
+          if (total <= MOST_LEVELS) visit.levels = Math.max(visit.levels, total);
+          else if (node !== undefined)
+            this.fault(node, node.kind, `calls, loops and branches are more than ${MOST_LEVELS} levels deep here`);
         }
       }
-      done.add(f.name);
-    };
-    for (const f of this.program.functions) visit(f, []);
+    }
   }
 }
+
+interface Transfer {
+  /** Undefined: a level without a call. */
+  readonly node: Extract<Node, { kind: 'call' | 'jump' }> | undefined;
+  readonly level: number;
+}
+interface Visit {
+  readonly f: FunctionSpec;
+  transfers: Iterator<Transfer, void>;
+  /** Levels below it so far. */
+  levels: number;
+}
+
+function* again(first: Transfer, rest: Iterator<Transfer, void>): Generator<Transfer, void> {
+  yield first;
+  for (let next = rest.next(); next.done !== true; next = rest.next()) yield next.value;
+}
+
+/** "a -> b -> a"; of a long one the beginning and the end. */
+function circle(names: readonly string[]): string {
+  const shown = names.length <= LONG_CIRCLE ? names : [...names.slice(0, LONG_CIRCLE - 1), '...', names.at(-1)!];
+  return [...shown, names[0]!].join(' -> ');
+}
+const LONG_CIRCLE = 10;
 
 function isEmpty(body: readonly Node[]): boolean {
   return body.every(
@@ -257,13 +382,17 @@ function isEmpty(body: readonly Node[]): boolean {
   );
 }
 
-function* transfers(body: readonly Node[]): Generator<Extract<Node, { kind: 'call' | 'jump' }>> {
+/** Calls and jumps of a body, with how many loops and branches are around them; and those of the body itself. */
+function* transfers(body: readonly Node[], level: number): Generator<Transfer, void> {
+  if (level > 2 * MOST_NESTED) return;
+  yield { node: undefined, level };
   for (const n of body) {
-    if (n.kind === 'call' || n.kind === 'jump') yield n;
-    else if (n.kind === 'seq' || n.kind === 'loop') yield* transfers(n.body);
+    if (n.kind === 'call' || n.kind === 'jump') yield { node: n, level };
+    else if (n.kind === 'seq') yield* transfers(n.body, level);
+    else if (n.kind === 'loop') yield* transfers(n.body, level + 1);
     else if (n.kind === 'branch') {
-      yield* transfers(n.then);
-      yield* transfers(n.else);
+      yield* transfers(n.then, level + 1);
+      yield* transfers(n.else, level + 1);
     }
   }
 }

@@ -6,11 +6,12 @@
  * Not modelled: sharing of contexts: a function called from many places costs a copy of its nodes for each, and a program
  * whose contexts exceed the budget is refused.
  */
-import { eventVector, NR_EVENTS } from '../arch/events.ts';
+import { EVENT_COLUMNS, eventVector, NR_EVENTS } from '../arch/events.ts';
 import type { EventVector } from '../arch/events.ts';
 import type { Drain } from '../arch/cpu.ts';
 import { checkProgram } from './check.ts';
 import { Cursor } from './cursor.ts';
+import { expectedTotals } from './expected.ts';
 import { WorkloadError } from './fault.ts';
 import { BLOCK, BRANCH, LOOP, SEQ } from './image.ts';
 import type { Image, Tables } from './image.ts';
@@ -18,15 +19,22 @@ import { address } from '../units.ts';
 import { addEvents } from './instructions.ts';
 import { scopeOf } from './program.ts';
 import { layout } from './layout.ts';
-import type { Flow, Layout, Step } from './layout.ts';
+import type { Flow, Layout, StaticInstruction, Step } from './layout.ts';
+import { MOST_COUNTED } from './limits.ts';
 import type { Program, Site } from './program.ts';
 
-/** Nodes a context tree may have: memory is about 400 bytes a node. */
-const MAX_NODES = 400_000;
+/** Nodes a context tree may have: memory is about 1.5 kB a node. */
+const MAX_NODES = 100_000;
+/** Instructions in their contexts, and what is kept of nodes about others in them. */
+const MAX_INSTANCES = 200_000;
+const MAX_FACTS = 1_000_000;
 /** Instances in a block: what a stop inside it has to walk. */
 const MAX_BLOCK = 32;
 /** Joint probability up to which alike outcomes share a class. */
 const MAX_CLASS_P = 1 / 16;
+
+const tooLarge = (program: Program, message: string): WorkloadError =>
+  new WorkloadError([{ file: program.name, message }]);
 
 type Condition =
   | { readonly loop: number; readonly trip: number }
@@ -79,6 +87,7 @@ class TreeBuilder {
   private readonly vectorIndex = new Map<string, number>();
   private readonly classes = new Map<string, number>();
   private regions = 0;
+  private facts = 0;
   private readonly code: Layout;
   private readonly program: Program;
 
@@ -108,13 +117,24 @@ class TreeBuilder {
     };
     this.nodes.push(draft);
     if (this.nodes.length > MAX_NODES)
-      throw new WorkloadError([
-        {
-          file: this.program.name,
-          message: `calls expand into more than ${MAX_NODES} contexts; share or shorten them`,
-        },
-      ]);
+      throw tooLarge(this.program, `calls expand into more than ${MAX_NODES} contexts; share or shorten them`);
     return [this.nodes.length - 1, draft];
+  }
+
+  /** So many more facts about nodes are kept, whose number is not bounded by that of the nodes. */
+  private grow(more: number): void {
+    this.facts += more;
+    if (this.facts > MAX_FACTS)
+      throw tooLarge(
+        this.program,
+        'loops and random outcomes within calls within loops are too many; share or shorten them',
+      );
+  }
+
+  private adopt(draft: NodeDraft, child: NodeDraft): void {
+    this.grow(child.nested.length + child.periodic.length);
+    for (const range of child.nested) draft.nested.push(range);
+    for (const entry of child.periodic) draft.periodic.push(entry);
   }
 
   private loop(trip: number, body: readonly Flow[], place: Place): number {
@@ -125,9 +145,10 @@ class TreeBuilder {
     const child = this.seq(body, inside);
     draft.children.push(child);
     draft.s1 = this.entries.length;
+    this.grow(draft.s1 - draft.s0 + inside.path.length);
     draft.plain = this.nodes[child]!.plain.map((x) => x * trip);
     if (draft.s1 > draft.s0) draft.nested.push([draft.s0, draft.s1]);
-    draft.periodic.push(...this.nodes[child]!.periodic);
+    for (const periodic of this.nodes[child]!.periodic) draft.periodic.push(periodic);
     return id;
   }
 
@@ -142,8 +163,8 @@ class TreeBuilder {
         const mine = draft.own.get(entry);
         draft.own.set(entry, mine ? [Math.min(mine[0], lo), Math.max(mine[1], hi)] : [lo, hi]);
       }
-      draft.nested.push(...c.nested);
-      draft.periodic.push(...c.periodic);
+      this.grow(c.own.size);
+      this.adopt(draft, c);
     };
     let steps: Step[] = [];
     const flush = (): void => {
@@ -216,8 +237,7 @@ class TreeBuilder {
         widen(draft.own, e, lo);
         widen(draft.own, e, hi - 1);
       }
-      draft.nested.push(...first.nested);
-      draft.periodic.push(...first.periodic);
+      this.adopt(draft, first);
       return first;
     });
     const [then, otherwise] = arms as [NodeDraft, NodeDraft];
@@ -230,6 +250,11 @@ class TreeBuilder {
     const [id, draft] = this.node(BLOCK, place);
     draft.inst0 = this.instId.length;
     draft.instCount = steps.length;
+    if (this.instId.length + steps.length > MAX_INSTANCES)
+      throw tooLarge(
+        this.program,
+        `calls expand into more than ${MAX_INSTANCES} instructions in their contexts; share or shorten them`,
+      );
     for (const step of steps) {
       this.instId.push(step.id);
       this.instNode.push(id);
@@ -337,8 +362,8 @@ function flatten(t: TreeBuilder): Tables {
       if (not) setBit(forcedBits, parent - node.s0);
       if (entry.every > 0) setBit(forcedBits, e - node.s0);
     }
-    multi.push(...multiBits);
-    forced.push(...forcedBits);
+    for (const bits of multiBits) multi.push(bits);
+    for (const bits of forcedBits) forced.push(bits);
   });
   const first = new Int32Array(nodes.length);
   for (let id = nodes.length - 1; id >= 0; id--) {
@@ -399,7 +424,7 @@ function flatten(t: TreeBuilder): Tables {
     word0,
     multi: ints(multi),
     forced: ints(forced),
-    maxWords: Math.max(1, ...words),
+    maxWords: words.reduce((most, n) => Math.max(most, n), 1),
   };
 }
 
@@ -427,6 +452,7 @@ export function compile(program: Program, params: Params = {}): Executable {
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
   const code = layout(program, scope);
   const tables = flatten(new TreeBuilder(code, program));
+  checkTotals(program, tables);
   const entry = code.instructions[tables.instId[0]!]!;
   const drains = drainsOf(program, code);
   const image: Image = {
@@ -443,11 +469,27 @@ export function compile(program: Program, params: Params = {}): Executable {
 
 /** Where the functions that hold interrupts back lie. */
 function drainsOf(program: Program, { functions, instructions }: Layout): Drain[] {
+  const first = new Map<number, StaticInstruction>();
+  const last = new Map<number, StaticInstruction>();
+  for (const instruction of instructions) {
+    if (!first.has(instruction.func)) first.set(instruction.func, instruction);
+    last.set(instruction.func, instruction);
+  }
+  const index = new Map(functions.map(({ name }, i) => [name, i]));
   return program.functions.flatMap(({ name, drain }) => {
     if (drain === undefined || drain === 0) return [];
-    const index = functions.findIndex((f) => f.name === name);
-    const own = instructions.filter(({ func }) => func === index);
-    const [first, last] = [own[0]!, own.at(-1)!];
-    return [{ start: address(first.address), end: address(last.address + last.length), p: drain }];
+    const [begin, end] = [first.get(index.get(name)!)!, last.get(index.get(name)!)!];
+    return [{ start: address(begin.address), end: address(end.address + end.length), p: drain }];
   });
+}
+
+/** Counts that a double does not hold exactly would not add up. */
+function checkTotals(program: Program, tables: Tables): void {
+  const totals = expectedTotals(tables);
+  const column = totals.findIndex((n) => !(n <= MOST_COUNTED));
+  if (column >= 0)
+    throw tooLarge(
+      program,
+      `it comes to ${totals[column]!.toExponential(1)} ${EVENT_COLUMNS[column]!}: gperf counts up to 2^53 exactly; loop less`,
+    );
 }

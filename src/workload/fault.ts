@@ -4,6 +4,7 @@
  * The machine below never sees a faulty program: parse and compile throw one WorkloadError that lists them all.
  */
 import { nearest } from '../nearest.ts';
+import { MOST_TOLD } from './limits.ts';
 
 export interface WorkloadFault {
   /** File, or the name of a program that was built in code. */
@@ -20,10 +21,18 @@ export class WorkloadError extends Error {
   override readonly name = 'WorkloadError';
   readonly faults: readonly WorkloadFault[];
   constructor(faults: readonly WorkloadFault[]) {
-    super(faults.map(faultText).join('\n'));
+    const told = faults.slice(0, MOST_TOLD).map(faultText);
+    if (faults.length > told.length) told.push(`... and ${faults.length - told.length} more`);
+    super(told.join('\n'));
     this.faults = faults;
   }
 }
+
+/** Orders by place. */
+export const byPlace = (a: WorkloadFault, b: WorkloadFault): number =>
+  (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) ||
+  (a.line ?? 0) - (b.line ?? 0) ||
+  (a.column ?? 0) - (b.column ?? 0);
 
 /** `file:line:column: message`, then the code frame if there is one. */
 export function faultText(f: WorkloadFault): string {

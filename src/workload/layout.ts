@@ -113,6 +113,7 @@ class FunctionWriter {
   private readonly program: Program;
   private readonly scope: Scope;
   private readonly functionIndex: ReadonlyMap<string, number>;
+  private readonly stubs: ReadonlyMap<string, number>;
   private readonly spec: FunctionSpec;
   private readonly firstId: number;
   /** Varies registers and operands from place to place, the same in every run. */
@@ -124,12 +125,14 @@ class FunctionWriter {
     program: Program,
     scope: Scope,
     functionIndex: ReadonlyMap<string, number>,
+    stubs: ReadonlyMap<string, number>,
     spec: FunctionSpec,
     firstId: number,
   ) {
     this.program = program;
     this.scope = scope;
     this.functionIndex = functionIndex;
+    this.stubs = stubs;
     this.spec = spec;
     this.firstId = firstId;
     this.dice = Array.from(spec.name, (c) => c.charCodeAt(0)).reduce(
@@ -297,8 +300,8 @@ class FunctionWriter {
     const target = this.program.functions[func]!;
     let viaSlot = target.dso !== this.spec.dso;
     if (viaSlot && call) {
-      const stub = this.program.functions.findIndex((f) => f.dso === this.spec.dso && isStubFor(f, node.target));
-      if (stub >= 0) {
+      const stub = this.stubs.get(stubKey(this.spec.dso, node.target));
+      if (stub !== undefined) {
         func = stub;
         viaSlot = false;
       }
@@ -384,22 +387,41 @@ class FunctionWriter {
 /** Ops whose `misses` are those of a load. */
 const isLoad = (op: Op): boolean => op === 'load' || op === 'pop' || op === 'leave' || op === 'atomic';
 
-/** A stub does nothing but jump to its target, behind a landing pad perhaps. */
-const isStubFor = (f: FunctionSpec, target: string): boolean =>
-  f.body.every((n) =>
-    n.kind === 'block' ? n.instructions.every((i) => i.op === 'nop') : n.kind === 'jump' && n.target === target,
-  ) && f.body.at(-1)?.kind === 'jump';
+/** The function that a stub jumps to: it does nothing else, behind a landing pad perhaps. Undefined: it is no stub. */
+function stubFor(f: FunctionSpec): string | undefined {
+  const last = f.body.at(-1);
+  if (last?.kind !== 'jump') return undefined;
+  const bare = f.body.every((n) =>
+    n.kind === 'block' ? n.instructions.every((i) => i.op === 'nop') : n.kind === 'jump' && n.target === last.target,
+  );
+  return bare ? last.target : undefined;
+}
+
+const stubKey = (dso: string, target: string): string => `${dso}\0${target}`;
+
+/** The first stub of each DSO for each target. */
+function stubsOf(functions: readonly FunctionSpec[]): ReadonlyMap<string, number> {
+  const stubs = new Map<string, number>();
+  functions.forEach((f, i) => {
+    const target = stubFor(f);
+    if (target !== undefined && !stubs.has(stubKey(f.dso, target))) stubs.set(stubKey(f.dso, target), i);
+  });
+  return stubs;
+}
+
+/** Passes in which jumps that do not reach grow one by one; then all of them do. */
+const MOST_PASSES = 50;
 
 /** Short forms first; those that do not reach grow, until all reach. */
 function relax(drafts: readonly Draft[]): number[] {
-  for (;;) {
+  for (let pass = 0; ; pass++) {
     const starts = [0];
     for (const d of drafts) starts.push(starts.at(-1)! + d.length);
     let grew = false;
     drafts.forEach((d, i) => {
       if (!d.jump || d.length !== 2) return;
       const rel = starts[d.jump.to.at]! - starts[i + 1]!;
-      if (rel < -128 || rel > 127) {
+      if (rel < -128 || rel > 127 || pass > MOST_PASSES) {
         d.length = d.jump.cond === undefined ? 5 : 6;
         grew = true;
       }
@@ -417,12 +439,13 @@ interface Placed {
 export function layout(program: Program, scope: Scope): Layout {
   const functionIndex = new Map(program.functions.map((f, i) => [f.name, i]));
   const dsoIndex = new Map(program.dsos.map((d, i) => [d.name, i]));
+  const stubs = stubsOf(program.functions);
   const flows: Flow[][] = [];
   const placed: Placed[] = [];
   let ids = 0;
   const ends = program.dsos.map(() => TEXT_OFFSET);
   for (const spec of program.functions) {
-    const writer = new FunctionWriter(program, scope, functionIndex, spec, ids);
+    const writer = new FunctionWriter(program, scope, functionIndex, stubs, spec, ids);
     flows.push(writer.write());
     ids += writer.drafts.length;
     const starts = relax(writer.drafts);

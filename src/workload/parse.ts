@@ -4,17 +4,18 @@
  * Everything that is wrong is reported at once, each fault with file, line, column, the line itself and the likely word.
  * A faulty item is replaced by a no-op, so that one mistake is not reported as three.
  * One file, and long: reading and complaining go hand in hand.
- * Not modelled: YAML tags and merge keys; anchors and aliases work.
+ * Not modelled: YAML tags, merge keys and what YAML 1.1 read otherwise; anchors and aliases work.
  */
 import { basename, dirname, join } from 'node:path';
-import type { Document, LineCounter, Node as YamlNode } from 'yaml';
+import type { Document, LineCounter, Pair, YAMLMap, Node as YamlNode } from 'yaml';
 import type { ZodType } from 'zod';
 import { branch, call, fault, func, jump, loop, op, ops, program, seq, syscall } from './build.ts';
 import { checkProgram } from './check.ts';
-import { didYouMean, WorkloadError } from './fault.ts';
+import { byPlace, didYouMean, WorkloadError } from './fault.ts';
 import type { WorkloadFault } from './fault.ts';
+import { MOST_INCLUDED, MOST_INSTRUCTIONS, MOST_NESTED, MOST_TOLD } from './limits.ts';
 import { OPS, scopeOf } from './program.ts';
-import { readSource, SourceError } from './source.ts';
+import { MOST_BYTES, readSource, SourceError } from './source.ts';
 import type {
   Branch,
   DsoSpec,
@@ -77,14 +78,40 @@ interface FileShape {
   readonly entry?: string;
 }
 
+const TOO_DEEP = 'lists and mappings are nested too deeply';
 /** Columns of a line that a fault's frame shows. */
 const LONG_LINE = 120;
+/** Characters of a word of the file that is quoted. */
+const LONG_WORD = 60;
 const NO_OP = op('nop');
 /** Keys that name the kind of an item. */
 const HEADS: readonly string[] = [...OPS, 'loop', 'branch', 'call', 'jump', 'syscall', 'fault', 'seq'];
 
+/** A fault before its line is cut out: only those that are told need it. */
+interface Found {
+  readonly source: Source | undefined;
+  readonly offset: number;
+  readonly end: number | undefined;
+  readonly about: WorkloadFault;
+}
+/** An issue that zod has with a value. */
+interface Issue {
+  readonly code: string;
+  readonly message: string;
+  readonly path: readonly PropertyKey[];
+  readonly input?: unknown;
+  readonly keys?: readonly string[];
+  readonly errors?: readonly (readonly Issue[])[];
+}
+
 class Parser {
-  readonly faults: WorkloadFault[] = [];
+  readonly #found = new Map<string, Found>();
+  /** The pairs of mappings by key, once one was looked up. */
+  readonly #pairs = new WeakMap<object, ReadonlyMap<string, Pair>>();
+  /** Bodies being read, outermost first. */
+  readonly #open = new Set<object>();
+  #instructions = 0;
+  #characters = 0;
   /** Where the objects of the program came from. */
   private readonly places = new WeakMap<object, Place>();
   private readonly yaml: Yaml;
@@ -101,7 +128,7 @@ class Parser {
 
   async program(name: string, file: string, text: string): Promise<Program> {
     const part = await this.file(file, text);
-    if (!this.yaml.isMap(this.places.get(part)?.node)) throw new WorkloadError(inOrder(this.faults));
+    if (!this.yaml.isMap(this.places.get(part)?.node)) throw this.error();
     const made = program({
       name,
       about: part.about,
@@ -112,31 +139,45 @@ class Parser {
       functions: part.functions,
     });
     this.places.set(made, this.places.get(part) as Place);
-    const wrong = this.faults.length > 0;
+    const wrong = this.#found.size > 0;
     for (const f of checkProgram(made, scopeOf(made))) {
       const place = this.places.get(f.about);
       // What an included file misses is missing because of the faults that are known already.
       if (!wrong || place?.source.file === file) this.report(place, f.key, f.message);
     }
-    if (this.faults.length > 0) throw new WorkloadError(inOrder(this.faults));
+    if (this.#found.size > 0) throw this.error();
     return made;
+  }
+
+  /** Every fault found, in order of places, those that will be told with their lines. */
+  private error(): WorkloadError {
+    const found = [...this.#found.values()].toSorted((a, b) => byPlace(a.about, b.about));
+    return new WorkloadError(
+      found.map((one, i) => {
+        const { file, line, column, message } = one.about;
+        if (one.source === undefined || i >= MOST_TOLD) return one.about;
+        return { file, line: line!, column: column!, message, frame: frame(one.source, one) };
+      }),
+    );
   }
 
   private async file(file: string, text: string): Promise<Part> {
     const lines = new this.yaml.LineCounter();
-    const doc = this.yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const doc = this.document(file, text, lines);
     const source: Source = { file, text, doc, lines };
-    for (const e of doc.errors) this.reportAt(source, e.pos[0], e.message);
-    if (doc.errors.length > 0) throw new WorkloadError(inOrder(this.faults));
+    for (const { pos, message } of [...doc.errors, ...doc.warnings])
+      this.reportAt(source, pos[0], message.startsWith('Maximum call stack') ? TOO_DEEP : message);
+    this.checkKeys(source);
+    if (this.#found.size > 0 && (doc.errors.length > 0 || doc.warnings.length > 0)) throw this.error();
     const top: Place = { source, node: doc.contents, value: this.plain(source) };
     const data = this.shape<FileShape>(this.shapes?.file, top);
-    const misses: Record<string, MissRates> = {};
+    const misses: [string, MissRates][] = [];
     const dsos: DsoSpec[] = [];
     const params: Param[] = [];
     const functions: FunctionSpec[] = [];
     this.entries(top, 'misses', (name, at) => {
       const value = this.shape<MissRates>(this.shapes?.rates, at);
-      misses[name] = this.placed(value ?? {}, at);
+      misses.push([name, this.placed(value ?? {}, at)]);
     });
     this.entries(top, 'dsos', (name, at) => {
       const value = this.shape<Omit<DsoSpec, 'name'>>(this.shapes?.dso, at);
@@ -147,10 +188,53 @@ class Parser {
       if (value) params.push(this.placed({ name, ...value }, at));
     });
     this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at)));
-    let part: Part = { about: data?.about ?? '', entry: data?.entry, params, misses, dsos, functions };
+    let part: Part = {
+      about: data?.about ?? '',
+      entry: data?.entry,
+      params,
+      misses: Object.fromEntries(misses),
+      dsos,
+      functions,
+    };
     for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at));
     this.places.set(part, top);
     return part;
+  }
+
+  /** YAML to a tree. Keys are compared in checkKeys(): the library does so in quadratic time. */
+  private document(file: string, text: string, lineCounter: LineCounter): Document {
+    try {
+      return this.yaml.parseDocument(text, {
+        lineCounter,
+        prettyErrors: false,
+        uniqueKeys: false,
+        schema: 'core',
+        merge: false,
+        resolveKnownTags: false,
+      });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new WorkloadError([{ file, message: TOO_DEEP }]);
+    }
+  }
+
+  /** Keys must be words, and each may be there once. */
+  private checkKeys(source: Source): void {
+    this.yaml.visit(source.doc, {
+      Map: (_, map) => {
+        const seen = new Set<string>();
+        for (const { key } of map.items) {
+          if (!this.yaml.isScalar(key)) {
+            this.reportAt(source, offsetOf(key) ?? map.range?.[0] ?? 0, 'a key must be a word');
+            continue;
+          }
+          const name = keyText(key);
+          if (seen.has(name)) this.reportAt(source, key.range?.[0] ?? 0, 'Map keys must be unique');
+          seen.add(name);
+        }
+      },
+    });
+    if (this.#found.size > 0) throw this.error();
   }
 
   /** The document as plain values; aliases of aliases of aliases are refused before they fill the memory. */
@@ -158,9 +242,9 @@ class Parser {
     try {
       return source.doc.toJS();
     } catch (error) {
-      if (!(error instanceof ReferenceError)) throw error;
-      this.reportAt(source, 0, 'its aliases expand to too many nodes');
-      throw new WorkloadError(inOrder(this.faults));
+      if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error;
+      this.reportAt(source, 0, 'its aliases expand to too many nodes, or to themselves');
+      throw this.error();
     }
   }
 
@@ -171,12 +255,21 @@ class Parser {
       : join(this.includeDir, `${name}.yaml`);
     if (this.included.has(path)) return undefined;
     this.included.add(path);
+    if (this.included.size > MOST_INCLUDED) {
+      this.report(at, undefined, `more than ${MOST_INCLUDED} files are included`);
+      return undefined;
+    }
     let text: string;
     try {
       text = await readSource(path);
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.report(at, undefined, `cannot read the included file ${path}: ${error.message}`);
+      return undefined;
+    }
+    this.#characters += text.length;
+    if (this.#characters > MOST_BYTES) {
+      this.report(at, undefined, `what is included has more than ${MOST_BYTES} characters altogether`);
       return undefined;
     }
     return this.file(path, text);
@@ -201,30 +294,50 @@ class Parser {
       this.report(at, undefined, `expected a list of instructions, got ${this.describe(at)}`);
       return [NO_OP];
     }
-    return at.node.items.map((node, i) => this.item(this.inside(at, node, i)));
+    const { node: list } = at;
+    if (this.#open.has(list) || this.#open.size >= MOST_NESTED) {
+      const why = this.#open.has(list) ? 'it contains itself' : `more than ${MOST_NESTED} items within each other`;
+      this.report(at, undefined, why);
+      return [NO_OP];
+    }
+    this.#open.add(list);
+    const items = list.items.map((node, i) => this.item(this.inside(at, node, i)));
+    this.#open.delete(list);
+    return items;
+  }
+
+  /** Whether so many more instructions are too many: reported once. */
+  private tooMany(at: Place, more: number): boolean {
+    const before = this.#instructions;
+    this.#instructions += more;
+    if (this.#instructions <= MOST_INSTRUCTIONS) return false;
+    if (before <= MOST_INSTRUCTIONS)
+      this.report(at, undefined, `the program has more than ${MOST_INSTRUCTIONS} instructions; a loop repeats them`);
+    return true;
   }
 
   private item(at: Place): Node {
+    if (this.tooMany(at, 1)) return NO_OP;
     if (this.yaml.isScalar(at.node)) {
       const name = String(at.node.value);
       if ((OPS as readonly string[]).includes(name)) return this.placed(op(name as Op), at);
-      const hint = HEADS.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS);
-      this.report(at, undefined, `"${name}" is not an instruction${hint}`);
+      const hint = (): string => (HEADS.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS));
+      this.report(at, undefined, `"${shortened(name)}" is not an instruction`, hint);
       return NO_OP;
     }
     if (!this.yaml.isMap(at.node)) {
       this.report(at, undefined, `expected an instruction, got ${this.describe(at)}`);
       return NO_OP;
     }
-    const keys = at.node.items.map((pair) => String((pair.key as { value?: unknown }).value));
+    const keys = at.node.items.map(({ key }) => keyText(key));
     const head = keys.find((k) => HEADS.includes(k));
     if (head === undefined) {
-      const near = keys.map((k) => didYouMean(k, HEADS));
+      const near = this.full ? [] : keys.slice(0, MOST_TOLD).map((k) => didYouMean(k, HEADS));
       const i = Math.max(
         0,
         near.findIndex((hint) => hint !== ''),
       );
-      this.report(at, keys[i], `"${keys[i] ?? ''}" is not an instruction or a kind of item${near[i] ?? ''}`);
+      this.report(at, keys[i], `"${shortened(keys[i] ?? '')}" is not an instruction or a kind of item${near[i] ?? ''}`);
       return NO_OP;
     }
     const value = this.shape<ItemShape>(this.shapes?.items[head], at);
@@ -271,6 +384,7 @@ class Parser {
         });
         const given = Object.entries({ misses, events, sites }).filter(([, v]) => v !== undefined);
         const times = (value as unknown as Record<string, number>)[head]!;
+        if (this.tooMany(at, times - 1)) return NO_OP;
         const made = ops(times, head as Op, { ...options, ...Object.fromEntries(given) });
         for (const i of made.instructions) this.placed(i, at);
         return made;
@@ -292,13 +406,14 @@ class Parser {
     if (result.success) return value as T;
     const known = Object.keys((schema as { shape?: object }).shape ?? {});
     let fatal = false;
-    for (const issue of result.error.issues) {
-      const place = issue.path.reduce<Place | undefined>((p, key) => p && this.child(p, key as string | number), at);
-      const key = issue.path.at(-1);
+    for (const issue of flattened(result.error.issues, value)) {
+      const path = issue.path as (string | number)[];
+      const place = path.reduce<Place | undefined>((p, key) => p && this.child(p, key), at);
+      const key = path.at(-1);
       if (issue.code === 'unrecognized_keys') {
-        const inner = issue.path.length === 0 ? known : keysAt(schema, issue.path as (string | number)[]);
-        for (const k of issue.keys) {
-          this.report(place, k, `unknown key "${k}"${didYouMean(k, inner)}`);
+        const inner = path.length === 0 ? known : keysAt(schema, path);
+        for (const k of issue.keys ?? []) {
+          this.report(place, k, `unknown key "${shortened(k)}"`, () => didYouMean(k, inner));
           // What is left may be right; it is not to be complained about twice.
           delete (place?.value as Record<string, unknown> | undefined)?.[k];
         }
@@ -311,11 +426,7 @@ class Parser {
       )
         this.report(at, undefined, `${String(key)} is missing`);
       else
-        this.report(
-          place,
-          undefined,
-          `${issue.path.length === 0 ? '' : `${String(key)}: `}${this.complaint(issue, place)}`,
-        );
+        this.report(place, undefined, `${path.length === 0 ? '' : `${String(key)}: `}${this.complaint(issue, place)}`);
     }
     return fatal || typeof value !== 'object' ? undefined : (value as T);
   }
@@ -329,6 +440,8 @@ class Parser {
   private complaint(issue: { code: string; message: string }, place: Place): string {
     const detail = issue as { expected?: string; minimum?: number; maximum?: number; values?: readonly unknown[] };
     const got = this.describe(place);
+    if (issue.code === 'too_big' && typeof place.value === 'string')
+      return `a text of ${place.value.length} characters is longer than ${detail.maximum}`;
     switch (issue.code) {
       case 'invalid_type':
         return `expected ${detail.expected === 'object' || detail.expected === 'record' ? 'a mapping' : `a ${detail.expected}`}, got ${got}`;
@@ -352,7 +465,8 @@ class Parser {
     if (value === null || value === undefined) return 'nothing';
     if (Array.isArray(value)) return 'a list';
     if (typeof value === 'object') return 'a mapping';
-    return JSON.stringify(value);
+    // A number that JSON has no word for (.inf, .nan) is written as it was.
+    return typeof value === 'number' ? String(value) : shortened(JSON.stringify(value));
   }
 
   /** A node in another, under a key of its. */
@@ -361,13 +475,24 @@ class Parser {
     return {
       source: at.source,
       node: this.yaml.isAlias(inner) ? inner.resolve(at.source.doc) : inner,
-      value: (at.value as Readonly<Record<string, unknown>> | null)?.[key],
+      value: own(at.value, key),
     };
   }
 
   private child(at: Place, key: string | number): Place | undefined {
-    const found = this.yaml.isCollection(at.node) ? at.node.get(key, true) : undefined;
-    return found === undefined ? undefined : this.inside(at, found, key);
+    const { node } = at;
+    if (this.yaml.isSeq(node)) return key in node.items ? this.inside(at, node.items[Number(key)], key) : undefined;
+    const pair = this.yaml.isMap(node) ? this.pairsOf(node).get(String(key)) : undefined;
+    return pair === undefined ? undefined : this.inside(at, pair.value, key);
+  }
+
+  private pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+    let pairs = this.#pairs.get(map);
+    if (pairs === undefined) {
+      pairs = new Map(map.items.map((pair) => [keyText(pair.key), pair]));
+      this.#pairs.set(map, pairs);
+    }
+    return pairs;
   }
 
   /** Values of a mapping under a key of the file, in order. */
@@ -375,7 +500,7 @@ class Parser {
     const map = this.child(at, key);
     if (!map || !this.yaml.isMap(map.node)) return;
     for (const pair of map.node.items) {
-      const name = String((pair.key as { value?: unknown }).value);
+      const name = keyText(pair.key);
       each(name, this.inside(map, pair.value, name));
     }
   }
@@ -388,74 +513,117 @@ class Parser {
     return found.node.items.map((node, i) => this.inside(found, node, i));
   }
 
-  /** Reports a fault at a node, or at a key of it. */
-  private report(at: Place | undefined, key: string | undefined, message: string): void {
+  /** More is wrong than will be told. */
+  private get full(): boolean {
+    return this.#found.size > FULL;
+  }
+
+  /** Reports a fault at a node, or at a key of it; `hint` is asked for as long as somebody will read it. */
+  private report(at: Place | undefined, key: string | undefined, message: string, hint?: () => string): void {
+    const told = hint === undefined || this.full ? message : message + hint();
     if (!at) {
-      this.faults.push({ file: 'workload', message });
+      this.found({ source: undefined, offset: 0, end: undefined, about: { file: 'workload', message: told } });
       return;
     }
     const map = at.node;
-    const pair =
-      key !== undefined && this.yaml.isMap(map)
-        ? map.items.find((p) => (p.key as { value?: unknown }).value === key)
-        : undefined;
+    const pair = key !== undefined && this.yaml.isMap(map) ? this.pairsOf(map).get(key) : undefined;
     const node = (pair?.key ?? at.node) as YamlNode | null | undefined;
-    this.reportAt(at.source, node?.range?.[0] ?? 0, message, node?.range?.[1]);
+    this.reportAt(at.source, node?.range?.[0] ?? 0, told, node?.range?.[1]);
   }
 
   private reportAt(source: Source, offset: number, message: string, end?: number): void {
     const { line, col } = source.lines.linePos(offset);
-    const duplicate = this.faults.some(
-      (f) => f.file === source.file && f.line === line && f.column === col && f.message === message,
-    );
-    if (!duplicate)
-      this.faults.push({
-        file: source.file,
-        line,
-        column: col,
-        message,
-        frame: frame(source.text, line, col, end, offset),
-      });
+    this.found({ source, offset, end, about: { file: source.file, line, column: col, message } });
   }
+
+  private found(found: Found): void {
+    const { file, line, column, message } = found.about;
+    const key = `${file}:${line}:${column}: ${message}`;
+    if (!this.#found.has(key)) this.#found.set(key, found);
+  }
+}
+
+/** Faults up to which words are looked for that may have been meant: those told are the first in the file. */
+const FULL = 50 * MOST_TOLD;
+
+/** A key as the plain value of its mapping has it. */
+function keyText(key: unknown): string {
+  const { value } = (key ?? {}) as { value?: string | number | boolean | null };
+  return String(value ?? '');
+}
+
+const offsetOf = (node: unknown): number | undefined => (node as YamlNode | null)?.range?.[0];
+
+/** What an object itself has under a key, not what every object has. */
+const own = (value: unknown, key: string | number): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Readonly<Record<string, unknown>>)[key]
+    : undefined;
+
+/** A word of the file as it is told of. */
+const shortened = (word: string): string => (word.length > LONG_WORD ? `${word.slice(0, LONG_WORD)}...` : word);
+
+/** Issues with the alternatives of a union are those with the one that a mapping was meant for. */
+function flattened(issues: readonly Issue[], value: unknown): Issue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== 'invalid_union' || issue.errors === undefined) return [issue];
+    let at = value;
+    for (const key of issue.path) at = own(at, key as string | number);
+    if (typeof at !== 'object' || at === null || Array.isArray(at)) return [issue];
+    const meant = issue.errors.filter(
+      (errors) => !errors.some((e) => e.code === 'invalid_type' && e.path.length === 0),
+    );
+    if (meant.length !== 1) return [issue];
+    const inner: Issue[] = [];
+    for (const { path, ...rest } of meant[0]!) inner.push({ ...rest, path: [...issue.path, ...path] });
+    return flattened(inner, value);
+  });
 }
 
 /** The keys that the schema of an inner mapping knows. */
 function keysAt(schema: ZodType, path: readonly (string | number)[]): string[] {
-  let at: unknown = schema;
-  for (const key of path) {
-    at = (at as { shape?: Record<string, unknown> }).shape?.[key] ?? (at as { element?: unknown }).element;
-    while ((at as { unwrap?: () => unknown } | undefined)?.unwrap && !(at as { shape?: object }).shape)
-      at = (at as { unwrap: () => unknown }).unwrap();
+  interface Known {
+    readonly shape?: Readonly<Record<string, Known>>;
+    readonly element?: Known;
+    readonly options?: readonly Known[];
+    readonly unwrap?: () => Known;
   }
-  return Object.keys((at as { shape?: object } | undefined)?.shape ?? {});
+  /** What is in an optional part, and which of several a mapping is meant for. */
+  const plain = (part: Known | undefined): Known | undefined => {
+    if (part === undefined || part.shape !== undefined || part.element !== undefined) return part;
+    if (part.options !== undefined) return part.options.map(plain).find((option) => option?.shape !== undefined);
+    return part.unwrap === undefined ? part : plain(part.unwrap());
+  };
+  let at = plain(schema as unknown as Known);
+  for (const key of path) at = plain(at?.element ?? at?.shape?.[key]);
+  return Object.keys(at?.shape ?? {});
 }
 
 /** The line of a fault, with carets under what is meant. */
-function frame(text: string, line: number, column: number, end: number | undefined, offset: number): string {
-  const whole = text.split('\n')[line - 1] ?? '';
-  const from = Math.max(0, Math.min(column - 1 - LONG_LINE / 2, whole.length - LONG_LINE));
-  const content = whole.slice(from, from + LONG_LINE);
-  const before = column - 1 - from;
+function frame({ text }: Source, { offset, end, about: { line = 1, column = 1 } }: Found): string {
+  const start = offset - (column - 1);
+  const newline = text.indexOf('\n', start);
+  const from = Math.max(0, column - 1 - LONG_LINE / 2);
+  const whole = (newline < 0 ? text.length : newline) - start;
+  const first = Math.max(0, Math.min(from, whole - LONG_LINE));
+  const content = text.slice(start + first, start + Math.min(whole, first + LONG_LINE));
+  const before = column - 1 - first;
   const width = Math.max(1, Math.min((end ?? offset + 1) - offset, content.length - before));
   const gutter = String(line);
   return `${gutter} | ${content}\n${' '.repeat(gutter.length)} | ${' '.repeat(before)}${'^'.repeat(width)}`;
 }
 
-const inOrder = (faults: readonly WorkloadFault[]): WorkloadFault[] =>
-  faults.toSorted(
-    (a, b) => a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
-  );
-
 /** A file with what it includes: its own come first. */
-function merge(own: Part, other: Part | undefined): Part {
-  if (!other) return own;
+function merge(part: Part, other: Part | undefined): Part {
+  if (!other) return part;
+  const names = new Set(part.dsos.map(({ name }) => name));
   return {
-    about: own.about,
-    entry: own.entry ?? other.entry,
-    params: [...own.params, ...other.params],
-    misses: { ...other.misses, ...own.misses },
-    dsos: [...own.dsos, ...other.dsos.filter((d) => !own.dsos.some((mine) => mine.name === d.name))],
-    functions: [...own.functions, ...other.functions],
+    about: part.about,
+    entry: part.entry ?? other.entry,
+    params: [...part.params, ...other.params],
+    misses: { ...other.misses, ...part.misses },
+    dsos: [...part.dsos, ...other.dsos.filter((d) => !names.has(d.name))],
+    functions: [...part.functions, ...other.functions],
   };
 }
 

@@ -1,6 +1,8 @@
 /**
  * `${...}` expressions over a program's parameters: + - * / and parentheses, enough to say "so many iterations a second".
  */
+import { MOST_PATH } from './limits.ts';
+
 export type Scope = Readonly<Record<string, number | string>>;
 
 /** A fault in an expression or a name that it does not know; the message is for the workload's author. */
@@ -16,10 +18,14 @@ export class QuantityError extends Error {
 
 const TOKEN = /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/()]))/y;
 
+/** Parentheses within parentheses. */
+const MOST_OPEN = 50;
+
 function evaluate(source: string, scope: Scope): number | string {
   const tokens: (number | string)[] = [];
+  const end = source.trimEnd().length;
   TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < source.trimEnd().length) {
+  while (TOKEN.lastIndex < end) {
     const at = TOKEN.lastIndex;
     const m = TOKEN.exec(source);
     if (!m) throw new QuantityError(`cannot read "${source.slice(at).trim()}" in \${${source}}`);
@@ -28,12 +34,19 @@ function evaluate(source: string, scope: Scope): number | string {
   // A name alone may stand for a text; arithmetic wants numbers.
   if (tokens.length === 1 && typeof tokens[0] === 'string') return lookUp(tokens[0], scope);
   let next = 0;
+  let open = 0;
   const factor = (): number => {
+    let sign = 1;
+    for (; tokens[next] === '-'; next++) sign = -sign;
+    return sign * term();
+  };
+  const term = (): number => {
     const t = tokens[next++];
     if (typeof t === 'number') return t;
-    if (t === '-') return -factor();
     if (t === '(') {
+      if (++open > MOST_OPEN) throw new QuantityError(`more than ${MOST_OPEN} parentheses within each other`);
       const v = sum();
+      open--;
       if (tokens[next++] !== ')') throw new QuantityError(`missing ")" in \${${source}}`);
       return v;
     }
@@ -63,11 +76,19 @@ function lookUp(name: string, scope: Scope): number | string {
   return v;
 }
 
+function checkLength(text: string): void {
+  if (text.length > MOST_PATH)
+    throw new QuantityError(`a text of ${text.length} characters is longer than ${MOST_PATH}`);
+}
+
 /** The text with its `${...}` parts replaced; a text that is one such part alone keeps its value's type. */
 export function interpolate(text: string, scope: Scope): number | string {
+  checkLength(text);
   const whole = /^\$\{([^}]*)\}$/.exec(text)?.[1];
   if (whole !== undefined) return evaluate(whole, scope);
-  return text.replace(/\$\{([^}]*)\}/g, (_, source: string) => String(evaluate(source, scope)));
+  const made = text.replace(/\$\{([^}]*)\}/g, (_, source: string) => String(evaluate(source, scope)));
+  checkLength(made);
+  return made;
 }
 
 /** The value of a quantity that must be a number. */

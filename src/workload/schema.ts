@@ -7,15 +7,22 @@
  */
 import { z } from 'zod';
 import { EVENT_COLUMNS } from '../arch/events.ts';
+import { MOST_ADDRESS, MOST_AT_ONCE, MOST_CHARACTERS, MOST_INSTRUCTIONS, MOST_PERIOD } from './limits.ts';
 import { OPS } from './program.ts';
 
 // A shape is used a few times in a process: compiling a validator for it would cost more than it saves.
 z.config({ jitless: true });
 
 const probability = z.number().min(0).max(1);
-const cycles = z.number().min(0).describe('Cycles of one execution: a multiple of 1/64.').meta({ id: 'cycles' });
+const cycles = z
+  .number()
+  .min(0)
+  .max(MOST_AT_ONCE)
+  .describe('Cycles of one execution: a multiple of 1/64.')
+  .meta({ id: 'cycles' });
 const mispredict = probability.describe('Share of executions that are mispredicted.');
-const count = z.number().int().min(1);
+const count = z.number().int().min(1).max(MOST_INSTRUCTIONS);
+const name = z.string().max(MOST_CHARACTERS);
 const quantity = z
   .union([z.number(), z.string()])
   .describe('A number, or a text with ${...} expressions over the parameters and ${libc}.');
@@ -33,7 +40,9 @@ const fetchRates = z.strictObject({
 });
 
 const events = z
-  .strictObject(Object.fromEntries(EVENT_COLUMNS.map((name) => [name, z.number().min(0).optional()])))
+  .strictObject(
+    Object.fromEntries(EVENT_COLUMNS.map((column) => [column, z.number().min(0).max(MOST_AT_ONCE).optional()])),
+  )
   .describe('Events of each execution beyond those of the instruction itself.')
   .meta({ id: 'events' });
 const site = z.strictObject({ p: probability, events }).meta({ id: 'site' });
@@ -52,9 +61,9 @@ const instructionOptions = {
 const heads = (item: z.ZodType) => {
   const body = z.array(item);
   const instructions = Object.fromEntries(
-    OPS.map((name) => [
-      name,
-      z.strictObject({ [name]: count.describe(`So many ${name} instructions.`), ...instructionOptions }),
+    OPS.map((op) => [
+      op,
+      z.strictObject({ [op]: count.describe(`So many ${op} instructions.`), ...instructionOptions }),
     ]),
   );
   return {
@@ -67,7 +76,7 @@ const heads = (item: z.ZodType) => {
     }),
     branch: z.strictObject({
       branch: z
-        .union([probability, z.strictObject({ every: count })])
+        .union([probability, z.strictObject({ every: z.number().int().min(1).max(MOST_PERIOD) })])
         .describe('Probability of the `then` part, or {every: N} for exactly each N-th time.'),
       // oxlint-disable-next-line no-thenable -- a key of the file, not a promise
       then: body,
@@ -102,7 +111,7 @@ const item: z.ZodType = z.lazy(() => head(item)).meta({ id: 'item' });
 const functionSpec = (body: z.ZodType) =>
   z.strictObject({
     dso: z.string().optional().describe('A key of `dsos`; the program itself if absent.'),
-    symbol: z.string().optional().describe('Name in the symbol table, if another DSO has a function of the same name.'),
+    symbol: name.optional().describe('Name in the symbol table, if another DSO has a function of the same name.'),
     fetch: fetchRates.optional().describe('Instruction-side misses on entry.'),
     drain: probability
       .optional()
@@ -112,7 +121,7 @@ const functionSpec = (body: z.ZodType) =>
 
 const dso = z.strictObject({
   path: z.string().describe('Where the simulated system keeps it; may hold ${libc}.'),
-  base: z.number().int().min(0).describe('Where offset 0 is mapped: a multiple of the page size.'),
+  base: z.number().int().min(0).max(MOST_ADDRESS).describe('Where offset 0 is mapped: a multiple of the page size.'),
 });
 const param = z.strictObject({ default: z.union([z.number(), z.string()]), about: z.string() });
 

@@ -7,7 +7,7 @@ import { open } from 'node:fs/promises';
 import { getSystemErrorMap } from 'node:util';
 
 /** Bytes that a workload or machine file may have. */
-export const MOST_BYTES = 4 * 2 ** 20;
+export const MOST_BYTES = 2 ** 20;
 
 /** A file that cannot be read; the message says why, and goes behind its name. */
 export class SourceError extends Error {
@@ -38,7 +38,9 @@ export async function readBeginning(path: string, most: number): Promise<{ bytes
   } catch (error) {
     if (error instanceof SourceError) throw error;
     const { errno, code, message } = error as NodeJS.ErrnoException;
-    throw new SourceError((errno !== undefined && getSystemErrorMap().get(errno)?.[1]) || message, code);
+    const words = (errno !== undefined && getSystemErrorMap().get(errno)?.[1]) || message;
+    // "No such file or directory": as the C library words it.
+    throw new SourceError(words.charAt(0).toUpperCase() + words.slice(1), code);
   }
 }
 

@@ -181,7 +181,7 @@ functions:
       'demo.yaml:2:1: there is no function "man" (did you mean "main"?)',
     ]);
     expect(await complaints('about: x\ninclude: glibx\nfunctions: { main: [alu] }')).to.deep.equal([
-      'demo.yaml:2:10: cannot read the included file workloads/include/glibx.yaml',
+      'demo.yaml:2:10: cannot read the included file workloads/include/glibx.yaml: No such file or directory',
     ]);
   });
 
