@@ -15,6 +15,9 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 const isClock = ({ type, config }: PerfEventAttr): boolean =>
   type === PERF_TYPE.SOFTWARE && (config === PERF_COUNT_SW.CPU_CLOCK || config === PERF_COUNT_SW.TASK_CLOCK);
 
+const isUnnamedTracepoint = ({ attr, name }: Evsel): boolean =>
+  attr.type === PERF_TYPE.TRACEPOINT && (name === '' || name === eventName(attr));
+
 export class Evlist {
   private readonly list: Writable<Evsel>[] = [];
   private readonly byId = new Map<U64, Writable<Evsel>>();
@@ -24,6 +27,9 @@ export class Evlist {
   /** The events, the same objects for good: what is learned later shows in them. */
   get events(): readonly Evsel[] {
     return this.list;
+  }
+  get hasUnnamedTracepoints(): boolean {
+    return this.list.some(isUnnamedTracepoint);
   }
 
   /** Appends an event; `ids` are u64s. */
@@ -58,6 +64,12 @@ export class Evlist {
         left--;
       }
     }
+  }
+
+  /** Names tracepoints that nothing else names, as perf does: by their formats. */
+  nameTracepoints(nameOf: (id: number) => string | undefined): void {
+    for (const evsel of this.list)
+      if (isUnnamedTracepoint(evsel)) evsel.name = nameOf(Number(evsel.attr.config)) ?? evsel.name;
   }
 
   /** EVENT_UPDATE; an id that nobody has is passed over. */

@@ -31,6 +31,7 @@ import { ANOTHER, RecordStream, type Chunk } from './record-stream.ts';
 import { PERF_RECORD_USER_TYPE_START, RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
 import { OrderedEvents } from './sorter.ts';
 import { isToolRecord } from './tool-records.ts';
+import { TraceEvents } from './trace/trace-events.ts';
 
 export type { FileRecord, OpaqueRecord } from './records.ts';
 
@@ -106,6 +107,8 @@ export class Session {
   /** Bytes of sections that may still be read: all together no more than the file has. */
   private budget: number;
   private pipe: RecordStream | undefined;
+  /** The same for good. */
+  private fromPipe: RecordStream | undefined;
   /** Records of a pipe that were read to learn its events. */
   private readonly prelude: { readonly chunk: Chunk; readonly place: number; readonly type: number }[] = [];
 
@@ -148,6 +151,10 @@ export class Session {
   /** What of the header could not be used, a sentence each; the samples are none the worse. */
   get warnings(): readonly string[] {
     return [...this.unused].map(([what, names]) => `${this.path}: ${what}: ${names.join(', ')}`);
+  }
+  /** The formats of tracepoints (trace/tracing-data.ts); a pipe's are known once it has been read so far. */
+  get tracingData(): Uint8Array | undefined {
+    return this.features.get(HEADER.TRACING_DATA) ?? this.fromPipe?.tracingData;
   }
   /** What gperf stored of its own setup; absent in real perf's files. */
   get spec(): string | undefined {
@@ -282,11 +289,14 @@ export class Session {
       return place && this.input.read(Math.min(place.size + BEYOND, this.input.size - place.offset), place.offset);
     });
     this.events.describe(this.view);
+    if (!this.events.hasUnnamedTracepoints || !this.tracingData) return;
+    const formats = new TraceEvents(this.tracingData);
+    this.events.nameTracepoints((id) => formats.name(id));
   }
 
   private openPipe(): void {
     const stream = new RecordStream((into) => this.input.readInto(into), PIPE_HEADER_SIZE, Infinity);
-    this.pipe = stream;
+    this.pipe = this.fromPipe = stream;
     while (stream.advance()) {
       this.prelude.push({ chunk: stream.chunk, place: stream.place, type: stream.type });
       if (!PRELUDE.has(stream.type)) break;

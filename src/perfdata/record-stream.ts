@@ -41,6 +41,9 @@ function trailingBytes(view: DataView, at: number, type: number, size: number): 
   return 0;
 }
 
+/** The longest tracing data that is kept: more than the formats of all of a kernel's tracepoints. */
+const MOST_TRACING_DATA = 1 << 26;
+
 /** A cursor over records: after `advance()` returned true, the fields describe the current one. */
 export class RecordStream {
   type = 0;
@@ -50,6 +53,8 @@ export class RecordStream {
   chunk: Chunk;
   /** Set when `advance` returned false before the end. */
   fault: Fault | undefined;
+  /** The bytes behind a TRACING_DATA record that has been passed. */
+  tracingData: Uint8Array | undefined;
   private readonly source: Source;
   /** Bytes of the section not yet asked of the source. */
   private remaining: number;
@@ -120,12 +125,16 @@ export class RecordStream {
 
   /** Passes over the trailing bytes, which may span chunks. */
   private pass(): void {
-    while (this.trailing > this.available()) {
-      this.trailing -= this.available();
-      this.next = this.chunk.reader.end;
-      if (!this.fill() && this.available() === 0) break;
+    const kept =
+      this.type === PERF_RECORD.TRACING_DATA && this.trailing <= MOST_TRACING_DATA ? ([] as Uint8Array[]) : undefined;
+    while (this.trailing > 0) {
+      const step = Math.min(this.trailing, this.available());
+      kept?.push(this.chunk.reader.bytes.slice(this.next, this.next + step));
+      this.next += step;
+      this.trailing -= step;
+      if (this.trailing > 0 && !this.fill() && this.available() === 0) break;
     }
-    this.next += Math.min(this.trailing, this.available());
     this.trailing = 0;
+    if (kept) this.tracingData = Buffer.concat(kept);
   }
 }

@@ -27,6 +27,8 @@ export interface HistPlace {
   readonly cpu: number;
   /** The outermost function of the chain that matches --parent. */
   readonly parent: Sym | undefined;
+  /** What a tracepoint's raw data says; absent for other events and where no key asks for it. */
+  readonly trace?: string | undefined;
   /** HIST_FILTER bits. */
   readonly filtered: number;
 }
@@ -40,6 +42,8 @@ export interface HistEntry extends HistPlace {
   readonly callchain: CallchainRoot;
   /** The same line of the other members of the event's group, by their index in the group. */
   readonly pairs: Map<number, HistEntry>;
+  /** Its trace has been compared with another sample's. */
+  compared: boolean;
 }
 
 const noStat = (): HistStat => ({ period: 0, periodSys: 0, periodUs: 0, nrEvents: 0 });
@@ -51,4 +55,5 @@ export const newEntry = (place: HistPlace): HistEntry => ({
   statAcc: noStat(),
   callchain: new CallchainRoot(),
   pairs: new Map(),
+  compared: false,
 });

@@ -9,7 +9,6 @@
  */
 import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
-import type { Sym } from './dso.ts';
 import { type HistEntry, type HistPlace, type HistStat, newEntry } from './hist-entry.ts';
 import type { Frame, Location } from './machine.ts';
 import type { SortKey } from './sort.ts';
@@ -28,6 +27,9 @@ function addStat(stat: HistStat, cpumode: number, period: number): void {
   stat.nrEvents++;
 }
 
+/** What keys may ask of a sample besides its place. */
+export type SampleDetails = Partial<Pick<HistPlace, 'parent' | 'trace'>>;
+
 /** Lines of one event. */
 export class Hists {
   readonly entries = new Map<string, HistEntry>();
@@ -35,9 +37,14 @@ export class Hists {
   nrSamples = 0;
   nrNonFiltered = 0;
   readonly #options: HistOptions;
+  /** Keys that are compared before the trace, and the first line of each of their values; without such a key nothing. */
+  readonly #beforeTrace: readonly SortKey[] | undefined;
+  readonly #firstBeforeTrace = new Map<string, HistEntry>();
 
   constructor(options: HistOptions) {
     this.#options = options;
+    const at = options.keys.findIndex(({ name }) => name === 'trace');
+    this.#beforeTrace = at < 0 ? undefined : options.keys.slice(0, at);
   }
 
   /** Sum of periods of all samples, hidden ones included: what 100% is. */
@@ -48,12 +55,12 @@ export class Hists {
   }
 
   /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in the order in which it will be shown. */
-  add(al: Location, sample: SampleRecord, chain: readonly Frame[], parent?: Sym): void {
+  add(al: Location, sample: SampleRecord, chain: readonly Frame[], more: SampleDetails = {}): void {
     const { cumulate, useCallchain } = this.#options;
     const period = Number(sample.period);
     this.nrSamples++;
     if (!al.filtered) this.nrNonFiltered++;
-    const self = this.#entry(al, sample, parent);
+    const self = this.#entry(al, sample, more);
     addStat(self.stat, al.cpumode, period);
     if (cumulate) addStat(self.statAcc, al.cpumode, period);
     if (useCallchain) self.callchain.append(chain, 0, period);
@@ -62,7 +69,7 @@ export class Hists {
     const at: Location = { ...al };
     for (const [i, frame] of chain.entries()) {
       moveTo(at, frame);
-      const he = this.#entry(at, sample, parent);
+      const he = this.#entry(at, sample, more);
       if (seen.has(he)) continue;
       seen.add(he);
       addStat(he.statAcc, at.cpumode, period);
@@ -70,18 +77,25 @@ export class Hists {
     }
   }
 
-  #entry(al: Location, sample: SampleRecord, parent: Sym | undefined): HistEntry {
+  #entry(al: Location, sample: SampleRecord, { parent, trace }: SampleDetails): HistEntry {
     const { thread, comm, map, sym, addr: ip, level, filtered } = al;
-    const place = { thread, comm, map, sym, ip, level, cpu: sample.cpu ?? -1, parent, filtered };
+    const place = { thread, comm, map, sym, ip, level, cpu: sample.cpu ?? -1, parent, trace, filtered };
     const identity = this.#identity(place);
     let he = this.entries.get(identity);
     if (!he) this.entries.set(identity, (he = newEntry(place)));
+    if (this.#beforeTrace) this.#compare(he, this.#identity(place, this.#beforeTrace));
     return he;
   }
 
-  #identity(place: HistPlace): string {
+  #compare(he: HistEntry, before: string): void {
+    const first = this.#firstBeforeTrace.get(before);
+    if (first) he.compared = first.compared = true;
+    else this.#firstBeforeTrace.set(before, he);
+  }
+
+  #identity(place: HistPlace, keys = this.#options.keys): string {
     let identity = '';
-    for (const key of this.#options.keys) identity += `${key.identity(place)}\0`;
+    for (const key of keys) identity += `${key.identity(place)}\0`;
     return identity;
   }
 

@@ -14,7 +14,7 @@ import type { FileRecord, OpaqueRecord } from '../perfdata/reader.ts';
 import type { BuildId } from '../uapi/evsel.ts';
 import type { MmapRecord, SampleRecord, TaskRecord } from '../uapi/perf-event.ts';
 import { PERF_CONTEXT, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
-import { address, type Address64, moveAddress } from '../units.ts';
+import { address, type Address64, moveAddress, toAddress64 } from '../units.ts';
 import { type Dso, Dsos, moduleName, type Sym, type SymbolSource } from './dso.ts';
 import { type DsoMap, mapIp, Maps } from './maps.ts';
 
@@ -246,6 +246,16 @@ export class Machine {
     let key = this.#frameKeys.get(identity);
     if (key === undefined) this.#frameKeys.set(identity, (key = this.#frameKeys.size));
     return { key, ip, map, sym, kernel: mode === PERF_RECORD_MISC.KERNEL };
+  }
+
+  /** machine__resolve_kernel_addr(): the function of the kernel or a module at an address, and where it starts. */
+  kernelFunction(at: bigint): { readonly name: string; readonly start: bigint } | undefined {
+    const ip = toAddress64(at);
+    const map = this.#kernelMap(ip);
+    if (!map) return undefined;
+    const addr = mapIp(map, ip);
+    const sym = typeof addr === 'number' ? this.#table(map.dso)?.find(addr) : undefined;
+    return sym && { name: sym.name, start: BigInt.asUintN(64, BigInt(sym.start) + at - BigInt(addr)) };
   }
 
   /** Once the kernel's symbols are known its mapping is what they span, as in dso__load_kernel_sym(). */

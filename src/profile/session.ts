@@ -16,6 +16,8 @@ export interface Recording {
   readonly evlist: readonly Evsel[];
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];
+  /** The formats of its tracepoints. */
+  readonly tracingData?: Uint8Array | undefined;
   /** Records in order of time; a file's may be asked for more than once. */
   records(): Iterable<Pick<Delivered, 'record' | 'evsel'> & Partial<Pick<Delivered, 'offset'>>>;
 }

@@ -5,7 +5,7 @@
  * between lines that the output order leaves equal, and the output order (`order`). Missing symbols and dsos come last.
  *
  * Source: tools/perf/util/sort.c; measured on perf 6.1.
- * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, trace and raw fields.
+ * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, fields of tracepoints.
  */
 import { compareBytes as compare } from '../perfdata/octets.ts';
 import type { Dso, Sym } from './dso.ts';
@@ -13,7 +13,7 @@ import type { HistEntry, HistPlace } from './hist-entry.ts';
 import type { DsoMap } from './maps.ts';
 import { moveAddress } from '../units.ts';
 
-export const SORT_NAMES = ['pid', 'comm', 'dso', 'symbol', 'parent', 'cpu'] as const;
+export const SORT_NAMES = ['pid', 'comm', 'dso', 'symbol', 'parent', 'cpu', 'trace'] as const;
 export type SortName = (typeof SORT_NAMES)[number];
 
 export interface SortKey {
@@ -35,6 +35,7 @@ const bySymbolName = (a: HistEntry, b: HistEntry): number =>
 const byParentName = (a: HistEntry, b: HistEntry): number =>
   missingLast(a.parent, b.parent) ?? compare(a.parent!.name, b.parent!.name);
 const byTid = (a: HistEntry, b: HistEntry): number => a.thread.tid - b.thread.tid;
+const byTrace = (a: HistEntry, b: HistEntry): number => compare(a.trace ?? '', b.trace ?? '');
 const byCpu = (a: HistEntry, b: HistEntry): number => a.cpu - b.cpu;
 
 /** All keys. Under -v files are told apart by path, else by base name. */
@@ -67,6 +68,7 @@ export function sortKeys(verbose: boolean): Readonly<Record<SortName, SortKey>> 
       order: bySymbolName,
     },
     parent: { name: 'parent', identity: (he) => he.parent?.name ?? '', collate: byParentName, order: byParentName },
+    trace: { name: 'trace', identity: (he) => he.trace ?? '', collate: byTrace, order: byTrace },
     cpu: { name: 'cpu', identity: (he) => he.cpu, collate: byCpu, order: byCpu },
   };
 }

@@ -174,6 +174,12 @@ const KEYS: Readonly<Record<SortName, KeyColumn>> = {
     length: (he) => byteLength(he.parent?.name ?? ''),
     text: (he, width) => cell(he.parent?.name ?? '[other]', width),
   },
+  trace: {
+    title: 'Trace output',
+    // perf words a trace when it compares it with another one: what is alone makes no room for itself.
+    length: ({ trace, compared }) => (compared ? byteLength(trace ?? '') : 0),
+    text: ({ trace }, width) => cutBytes(trace ?? 'N/A', width),
+  },
   cpu: {
     title: 'CPU',
     length: () => 3,

@@ -4,12 +4,14 @@
  * Source: tools/perf/builtin-report.c (process_sample_event), util/event.c (machine__resolve); measured on perf 6.1.
  * Not modelled: --time, --socket-filter, --addr-range.
  */
+import { TraceEvents } from '../perfdata/trace/trace-events.ts';
 import type { Sym, SymbolSource } from '../profile/dso.ts';
 import { Hists } from '../profile/hist.ts';
 import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
 import { isSample, type Recording, type Replayed, replaySamples } from '../profile/session.ts';
 import { sortKeys } from '../profile/sort.ts';
-import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
+import type { Evsel } from '../uapi/evsel.ts';
+import { PERF_RECORD, PERF_TYPE, type SampleRecord } from '../uapi/perf-event.ts';
 import type { ReportOptions } from './report-options.ts';
 import { hasChains, type Plan } from './report-plan.ts';
 
@@ -40,6 +42,13 @@ export function gather(recording: Recording, symbols: SymbolSource, plan: Plan):
   const known = sortKeys(style.verbose);
   const keys = sort.flatMap((field) => ('key' in field ? [known[field.key]] : []));
   const { cumulate } = style;
+  const wantsTrace = keys.some(({ name }) => name === 'trace');
+  let events: TraceEvents | undefined;
+  const traceOf = (sample: SampleRecord, { attr }: Evsel): string | undefined => {
+    if (!wantsTrace || attr.type !== PERF_TYPE.TRACEPOINT || !sample.raw) return undefined;
+    events ??= new TraceEvents(recording.tracingData);
+    return events.text(sample.raw);
+  };
   const wantsParent = keys.some(({ name }) => name === 'parent');
   const hists = recording.evlist.map(
     (evsel) => new Hists({ keys, cumulate, useCallchain: graph !== undefined && hasChains(evsel) }),
@@ -56,7 +65,7 @@ export function gather(recording: Recording, symbols: SymbolSource, plan: Plan):
       if (wantsParent) parent = chain.find((frame) => frame.sym && pattern.test(frame.sym.name))?.sym;
     }
     if (options.excludeOther && !parent) al.filtered |= HIST_FILTER.PARENT;
-    hists[evsel]?.add(al, sample, chain, parent);
+    hists[evsel]?.add(al, sample, chain, { parent, trace: traceOf(sample, recording.evlist[evsel]!) });
   };
   let totalLostSamples = 0;
   let fault: unknown;

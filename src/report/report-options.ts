@@ -122,13 +122,16 @@ export interface FieldPlan {
 }
 
 const DEFAULT_SORT = 'comm,dso,symbol';
+/** What a recording of tracepoints alone is sorted by. */
+const TRACEPOINT_SORT = 'trace';
 
 /** setup_sorting(): columns and order. */
-export function planFields(options: ReportOptions, wantsChildren: boolean): FieldPlan {
+export function planFields(options: ReportOptions, wantsChildren: boolean, tracepoints: boolean): FieldPlan {
+  const byDefault = tracepoints ? TRACEPOINT_SORT : DEFAULT_SORT;
   const { sort: given, fields: asked } = options;
   const strict = asked !== undefined && !asked.startsWith('+');
-  let keys = given ?? DEFAULT_SORT;
-  if (keys.startsWith('+')) keys = `${DEFAULT_SORT},${keys.slice(1)}`;
+  let keys = given ?? byDefault;
+  if (keys.startsWith('+')) keys = `${byDefault},${keys.slice(1)}`;
   let sort = strict && given === undefined ? [] : parseFields(keys, 'sort');
   if (options.parent !== undefined) sort = append(sort, [{ key: 'parent' }]);
   const wanted = asked === undefined ? [] : parseFields(asked.replace(/^\+/, ''), 'fields');

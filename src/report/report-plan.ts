@@ -4,7 +4,7 @@
  * Source: tools/perf/builtin-report.c (report__setup_sample_type), util/sort.c; measured on perf 6.1.
  */
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_SAMPLE } from '../uapi/perf-event.ts';
+import { PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
 import type { CallGraphOptions } from './callgraph.ts';
 import type { ColumnStyle } from './report-columns.ts';
 import { type Field, planCallGraph, planFields, ReportError, type ReportOptions } from './report-options.ts';
@@ -40,9 +40,10 @@ export function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan
     );
   if (options.hierarchy && options.fields !== undefined)
     throw new ReportError('--hierarchy and --fields options cannot be used together', 'hierarchy');
+  const tracepoints = evlist.every(({ attr }) => attr.type === PERF_TYPE.TRACEPOINT);
   const wantsChildren = chains && options.children !== false;
   const cumulate = wantsChildren && !options.hierarchy;
-  const { output, sort, symbolFirst, strict } = planFields(options, cumulate);
+  const { output, sort, symbolFirst, strict } = planFields(options, cumulate, tracepoints);
   if (!chains && sort.some((field) => 'key' in field && field.key === 'parent'))
     throw new ReportError("Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?");
   const style: ColumnStyle = {

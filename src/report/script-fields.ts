@@ -17,6 +17,7 @@ const FIELDS = [
   'time',
   'cpu',
   'event',
+  'trace',
   'ip',
   'sym',
   'dso',
@@ -32,7 +33,7 @@ export type ScriptField = (typeof FIELDS)[number];
 
 /** Those of perf that it does not. */
 const NOT_MODELLED =
-  'trace srcline iregs uregs brstack brstacksym data_src bpf-output brstackinsn brstackinsnlen brstackoff callindent insn insnlen synth metric srccode ipc tod data_page_size code_page_size ins_lat'.split(
+  'srcline iregs uregs brstack brstacksym data_src bpf-output brstackinsn brstackinsnlen brstackoff callindent insn insnlen synth metric srccode ipc tod data_page_size code_page_size ins_lat'.split(
     ' ',
   );
 
@@ -56,13 +57,28 @@ function typeOf({ attr }: Evsel): TypeName {
 }
 
 const DEFAULT: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event', 'ip', 'sym', 'symoff', 'dso', 'period'];
-const DEFAULT_TRACE: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event'];
+const DEFAULT_TRACE: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event', 'trace'];
 
 interface Asked {
   readonly fields: Set<ScriptField>;
   /** Fields the user named; missing ones are an error. */
   readonly byUser: Set<ScriptField>;
+  /** The user had a say in this type's fields. */
+  userSet: boolean;
 }
+
+/** Types of events as perf calls them where a field is not one of theirs. */
+const EVENT_NAMES: Readonly<Record<TypeName, string>> = {
+  hw: 'hardware',
+  sw: 'software',
+  trace: 'tracepoint',
+  raw: 'raw',
+  'hw-cache': 'hardware-cache',
+  break: 'breakpoint',
+  synth: 'synth',
+};
+/** Fields that not all types have. */
+const isValid = (field: ScriptField, type: TypeName): boolean => field !== 'trace' || type === 'trace';
 
 function parseField(name: string): ScriptField {
   const field = FIELDS.find((known) => known === name);
@@ -75,7 +91,10 @@ function parseField(name: string): ScriptField {
 /** parse_output_fields(). */
 function parse(arg: string | undefined): Map<TypeName, Asked> {
   const asked = new Map<TypeName, Asked>(
-    TYPES.map((type) => [type, { fields: new Set(type === 'trace' ? DEFAULT_TRACE : DEFAULT), byUser: new Set() }]),
+    TYPES.map((type) => {
+      const fields = new Set(type === 'trace' ? DEFAULT_TRACE : DEFAULT);
+      return [type, { fields, byUser: new Set(), userSet: false }];
+    }),
   );
   if (arg === undefined) return asked;
   const colon = /^([a-z-]+):(.*)$/.exec(arg);
@@ -91,6 +110,12 @@ function parse(arg: string | undefined): Map<TypeName, Asked> {
     if (/^[+-]/.test(token)) sign = token.slice(0, 1);
     const field = parseField(token.replace(/^[+-]/, ''));
     for (const type of types) {
+      // perf says so of every other type, and goes on.
+      if (!isValid(field, type)) {
+        if (types.length > 1) continue;
+        throw new ReportError(`'${field}' not valid for ${EVENT_NAMES[type]} events.`, 'fields');
+      }
+      asked.get(type)!.userSet = true;
       const { fields, byUser } = asked.get(type)!;
       if (sign === '-') fields.delete(field);
       else {
@@ -139,8 +164,20 @@ function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
   return fields;
 }
 
-/** The fields to print of each event of the list. Events of one type share them, and one that lacks a field takes it away. */
-export function scriptFields(evlist: readonly Evsel[], arg: string | undefined): ReadonlySet<ScriptField>[] {
+/**
+ * The fields to print of each event of the list. Events of one type share them, and one that lacks a field takes it away.
+ * With `chains`, call chains are shown: tracepoints that have some then say where they were.
+ */
+export function scriptFields(
+  evlist: readonly Evsel[],
+  arg: string | undefined,
+  chains: boolean,
+): ReadonlySet<ScriptField>[] {
   const asked = parse(arg);
-  return evlist.map((evsel) => check(evsel, asked.get(typeOf(evsel))!));
+  const fields = evlist.map((evsel) => check(evsel, asked.get(typeOf(evsel))!));
+  const trace = asked.get('trace')!;
+  const chained = ({ attr }: Evsel): boolean => (attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
+  if (chains && !trace.userSet && evlist.some((evsel) => typeOf(evsel) === 'trace' && chained(evsel)))
+    for (const field of ['ip', 'sym', 'symoff', 'dso'] as const) trace.fields.add(field);
+  return fields;
 }

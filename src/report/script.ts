@@ -6,9 +6,10 @@
  * them (offset in the dso), kernel addresses as they are; a sample without a chain is printed as sampled.
  *
  * Source: tools/perf/builtin-script.c, util/evsel_fprintf.c, util/event.c; measured on perf 6.1.
- * Not modelled: -D, scripting engines, branch stacks, registers, instructions, source lines, tracepoint fields, --time.
+ * Not modelled: -D, scripting engines, branch stacks, registers, instructions, source lines, --time.
  */
 import { byteLength, padStartBytes } from '../perfdata/octets.ts';
+import { TraceEvents } from '../perfdata/trace/trace-events.ts';
 import type { Sym, SymbolSource } from '../profile/dso.ts';
 import type { Frame, Location, Machine, Thread } from '../profile/machine.ts';
 import { type DsoMap, mapIp } from '../profile/maps.ts';
@@ -62,7 +63,7 @@ const NSEC_PER_SEC = 1e9;
 /** Lines of the script, without their newlines. */
 export function* scriptLines(recording: Recording, symbols: SymbolSource, options: ScriptOptions): Generator<string> {
   if (options.header) yield* options.header;
-  const script = new Script(recording.evlist, options);
+  const script = new Script(recording, options);
   const stat = new StatTable(recording.evlist);
   for (const replayed of replaySamples(recording, symbols)) {
     const { record, evsel, machine } = replayed;
@@ -77,20 +78,25 @@ export function* scriptLines(recording: Recording, symbols: SymbolSource, option
 }
 
 class Script {
+  readonly #recording: Recording;
   readonly #evlist: readonly Evsel[];
   readonly #options: ScriptOptions;
   readonly #fields: readonly ReadonlySet<ScriptField>[];
   readonly #chains: boolean;
   readonly #nameWidth: number;
+  /** Made when the first tracepoint is printed: a pipe's formats come with its records. */
+  #events: TraceEvents | undefined;
   /** Of the first line that has a time, and of the line before. */
   #initialTime: U64 = 0;
   #previousTime: U64 = 0;
 
-  constructor(evlist: readonly Evsel[], options: ScriptOptions) {
+  constructor(recording: Recording, options: ScriptOptions) {
+    const { evlist } = recording;
+    this.#recording = recording;
     this.#evlist = evlist;
     this.#options = options;
-    this.#fields = scriptFields(evlist, options.fields);
     this.#chains = !options.hideCallGraph && evlist.some(hasChains);
+    this.#fields = scriptFields(evlist, options.fields, this.#chains);
     this.#nameWidth = Math.max(0, ...evlist.map(({ name }) => byteLength(name)));
   }
 
@@ -103,6 +109,7 @@ class Script {
     if (fields.has('period')) line += `${String(sample.period).padStart(10)} `;
     if (fields.has('event')) line += `${padStartBytes(evsel.name, this.#nameWidth)}: `;
     if (fields.has('flags')) line += `  ${' '.repeat(21)} `;
+    if (fields.has('trace') && sample.raw) line += this.#trace(sample.raw, machine);
     if (fields.has('addr')) line += addrText(sample, al.thread, machine, fields);
     if (fields.has('weight')) line += ` ${String(sample.weight ?? 0).padStart(16)}`;
     if (!fields.has('ip')) {
@@ -157,6 +164,12 @@ class Script {
       typeof shown === 'number' ? split(shown) : [shown / 1_000_000_000n, Number(shown % 1_000_000_000n)];
     if (this.#options.ns) return `${String(seconds).padStart(5)}.${String(ns).padStart(9, '0')}`;
     return `${seconds}.${String(Math.floor(ns / 1000)).padStart(6, '0')}`.padStart(12);
+  }
+
+  /** event_format__fprintf(): functions are named by the machine's kernel, as it was then. */
+  #trace(raw: Uint8Array, machine: Machine): string {
+    this.#events ??= new TraceEvents(this.#recording.tracingData);
+    return this.#events.text(raw, (at) => machine.kernelFunction(at));
   }
 
   #filtered(sample: SampleRecord, al: Location): boolean {

@@ -1,0 +1,61 @@
+/** Operators and casts of print formats, on numbers of 64 bits. */
+
+/** The result of an operator between two, signed or not as they are. */
+export function calculate(op: string, left: bigint, right: bigint): bigint {
+  switch (op) {
+    case '|':
+      return left | right;
+    case '&':
+      return left & right;
+    case '||':
+      return left || right ? 1n : 0n;
+    case '&&':
+      return left && right ? 1n : 0n;
+    case '<<':
+      return left << (right & 63n);
+    case '>>':
+      return left >> (right & 63n);
+    case '<':
+      return left < right ? 1n : 0n;
+    case '>':
+      return left > right ? 1n : 0n;
+    case '<=':
+      return left <= right ? 1n : 0n;
+    case '>=':
+      return left >= right ? 1n : 0n;
+    case '==':
+      return left === right ? 1n : 0n;
+    case '!=':
+      return left === right ? 0n : 1n;
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case '/':
+      return right === 0n ? 0n : left / right;
+    case '%':
+      return right === 0n ? 0n : left % right;
+    default:
+      return 0n;
+  }
+}
+
+const BITS: Readonly<Record<string, number>> = {
+  u8: 8,
+  u16: 16,
+  u32: 32,
+  s8: 8,
+  s16: 16,
+  s32: 32,
+  char: 8,
+  short: 16,
+  int: 32,
+};
+
+/** eval_type_str(): what is left of a value in a type, never sign-extended; unknown types and pointers keep all of it. */
+export function castTo(value: bigint, type: string): bigint {
+  const bits = BITS[type.replace(/^unsigned /, '')];
+  return bits === undefined ? value : BigInt.asUintN(bits, value);
+}
