@@ -2,9 +2,11 @@
 import { resamplingChance } from '../experiment/chance.ts';
 import { GPERF_VERSION } from '../experiment/version.ts';
 import { nearest } from '../nearest.ts';
+import { inCommonTerms } from '../profile/common-terms.ts';
 import { compareProfiles, type ComparedProfiles } from '../profile/compare.ts';
 import { MatchError, matchEvents } from '../profile/events.ts';
 import { isExact, type Granularity, type Profile } from '../profile/profile.ts';
+import { TextError } from '../profile/report-text.ts';
 import { mergesAny, parseMerge } from '../profile/rows.ts';
 import { compareCsv, compareJson } from '../report/compare-export.ts';
 import { comparePage } from '../report/compare-page.ts';
@@ -14,7 +16,7 @@ import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { runDesigns } from './compare-live.ts';
 import { ConditionError, parseCondition } from './condition.ts';
-import { EXIT, UsageError } from './errors.ts';
+import { EXIT, InputError, UsageError } from './errors.ts';
 import { Exports, filesRead } from './export.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { readOperands } from './operands.ts';
@@ -55,7 +57,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     filesRead(rest, o),
   );
   try {
-    const sets = o.vpmu === undefined ? await filesOf(argv, rest, o, context) : await liveOf(rest, o, by, context);
+    const sets = o.vpmu === undefined ? await filesOf(argv, rest, o, by, context) : await liveOf(rest, o, by, context);
     for (const [i, merge] of merges.entries())
       if (!sets.some((operands) => mergesAny(merge, operands.flat())))
         throw new UsageError(`--merge '${o.merge[i]!}': no function is called so`, optionUsage(COMPARE, 'merge'));
@@ -105,6 +107,7 @@ async function filesOf(
   argv: readonly string[],
   rest: readonly string[],
   o: CompareOptions,
+  by: Granularity,
   context: CommandContext,
 ): Promise<Profile[][][]> {
   const wrong = LIVE_ONLY.find((name) => o[name] !== undefined);
@@ -127,9 +130,10 @@ async function filesOf(
   const operands = await readOperands(rest, o, context);
   if (operands.length < 2) throw new UsageError(`${operands[0]![0]!.label} has nothing to be compared with`);
   try {
-    return matchEvents(operands, o.event[0]).map((set) => set.map((profile) => [profile]));
+    return matchEvents(operands, o.event[0]).map((set) => inCommonTerms(set, by).map((profile) => [profile]));
   } catch (error) {
     if (error instanceof MatchError) throw new UsageError(error.message);
+    if (error instanceof TextError) throw new InputError(error.message);
     throw error;
   }
 }

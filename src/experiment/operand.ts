@@ -5,6 +5,7 @@
  * Not modelled: pprof, callgrind and CTF files.
  */
 import { Input } from '../perfdata/input.ts';
+import { decodeBytes } from '../perfdata/octets.ts';
 import { openPerfData, type Session } from '../perfdata/reader.ts';
 import { readProfiles } from '../profile/build.ts';
 import type { SymbolSource } from '../profile/dso.ts';
@@ -77,7 +78,7 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
       let read = 0;
       for (const { line, bytes } of linesOf(input)) {
         report.feed(line);
-        if (!report.found) folded.feed(line);
+        if (!report.found) folded.feed(decodeBytes(Buffer.from(line, 'latin1')));
         if (bytes > read) yield (read = bytes);
       }
       if (report.found) {
@@ -102,6 +103,10 @@ function byFile(profile: Profile, path: string): Profile {
   const rows = [...profile.weights].map(([key, weight]) => ({ place: parseProfileKey(key), weight }));
   if (!rows.some(({ place: { dso } }) => dso !== ''))
     throw new TextError(`${path} names no files: it cannot be compared by dso`);
+  if (profile.printed?.whole === false && rows.some(({ place: { dso, symbol } }) => dso !== '' && symbol !== ''))
+    throw new TextError(
+      `${path} leaves out functions, so that it does not say how much is each file's: print 'perf report --stdio -s dso', or without --percent-limit`,
+    );
   const weights = new Map<string, number>();
   for (const { place, weight } of rows) {
     const { comm, dso, symbol } = place;
@@ -119,21 +124,33 @@ function withWeight(profiles: readonly Profile[], path: string): Profile[] {
 }
 
 const CHUNK = 1 << 16;
+/** No name is that long; a file without ends of lines is no text. */
+const LONGEST_LINE = 1 << 24;
 
-/** Lines of a text, and how many bytes have been read when each is complete. */
+/** Lines of a text, one character a byte, and how many bytes have been read when each is complete. */
 function* linesOf(input: Input): Generator<{ line: string; bytes: number }> {
-  const decoder = new TextDecoder();
-  const chunk = new Uint8Array(CHUNK);
-  let [rest, bytes, position] = ['', 0, 0];
+  const chunk = Buffer.alloc(CHUNK);
+  let rest: string[] = [];
+  let [waiting, bytes, position, count] = [0, 0, 0, 1];
   for (;;) {
     const got = input.readInto(chunk, input.seekable ? position : undefined);
     position += got;
-    const lines = (rest + decoder.decode(chunk.subarray(0, got), { stream: got > 0 })).split('\n');
-    rest = lines.pop()!;
     bytes += got;
-    for (const line of lines) yield { line: line.replace(/\r$/, ''), bytes };
+    const lines = chunk.toString('latin1', 0, got).split('\n');
+    for (const [i, part] of lines.entries()) {
+      if (i > 0) {
+        yield { line: rest.join('').replace(/\r$/, ''), bytes };
+        rest = [];
+        waiting = 0;
+        count++;
+      }
+      rest.push(part);
+      waiting += part.length;
+    }
+    if (waiting > LONGEST_LINE) throw new TextError(`${input.path}:${count} is longer than any line that perf prints`);
     if (got > 0) continue;
-    if (rest !== '') yield { line: rest, bytes };
+    const line = rest.join('');
+    if (line !== '') yield { line, bytes };
     return;
   }
 }

@@ -10,7 +10,7 @@
 import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr, type SampleId, type SampleRecord } from '../uapi/perf-event.ts';
-import type { Sym, SymbolSource } from './dso.ts';
+import { NO_SYMBOL, type Sym, type SymbolSource } from './dso.ts';
 import type { Location } from './machine.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
 import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
@@ -28,9 +28,6 @@ export interface BuildOptions {
   /** Weight by call stack is wanted too. */
   readonly stacks?: boolean;
 }
-
-/** The row of what no symbol covers. */
-const NO_SYMBOL = '[unknown]';
 
 /** For statistics a time after 104 days of uptime may be some ns off. */
 const timeOf = ({ time }: { readonly time: Nanos64 }): Nanos => nanos(Number(time));

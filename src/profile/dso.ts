@@ -8,6 +8,9 @@
  * Not modelled: decompressing kernel modules, namespaces (docker paths), inlined functions as frames of their own.
  */
 
+/** The row of what no symbol covers. */
+export const NO_SYMBOL = '[unknown]';
+
 /** A function: [start, end) in the address space of its table. */
 export interface Sym {
   readonly name: string;

@@ -43,8 +43,29 @@ export interface Profile {
   readonly sampling?: Sampling;
   /** Weight by call stack, if asked for; only recordings and folded stacks know. */
   readonly stacks?: Stacks;
+  /** What perf report's text says of itself, if it is made of one. */
+  readonly printed?: Printed;
   /** What was simulated; only gperf's recordings and truth know. */
   readonly origin?: Origin;
+}
+
+/** What is known of rows that were printed, besides what they say. */
+export interface Printed {
+  readonly path: string;
+  /** Nothing was left out. */
+  readonly whole: boolean;
+  /** Its columns have titles. */
+  readonly headed: boolean;
+  /** A row is one function of one file in one command. */
+  readonly finest: boolean;
+  /** Rows are told apart by more than that: processes, CPUs, callers. */
+  readonly finer: boolean;
+  /** All rows have this in common, because perf was asked for no others. */
+  readonly filters: { readonly comm?: string; readonly dso?: string; readonly symbol?: string };
+  /** Names that fill their column: the longest, or cut. */
+  readonly full: { readonly dso: ReadonlySet<string>; readonly symbol: ReadonlySet<string> };
+  /** The character that is printed as a point in names. */
+  readonly replaced?: string;
 }
 
 /** The taking of samples, as far as it bears on how much they can be trusted. */

@@ -83,7 +83,7 @@ describe('operands', () => {
         for (const [key, weight] of weights)
           expect(weight / totalWeight(printed[i]!), key).to.be.closeTo(
             (recorded[i]!.weights.get(key) ?? 0) / totalWeight(recorded[i]!),
-            1e-4,
+            2e-4,
           );
     });
 

@@ -32,7 +32,7 @@ const HEADED = `# To display the perf.data header info, please use --header/--he
                |          
                 --0.53%--asm_common_interrupt
 
-    39.90%  my prog  [kernel.kallsyms]     [k] do_idle
+    40.00%  my prog  [kernel.kallsyms]     [k] do_idle
 
 
 #
@@ -64,7 +64,7 @@ describe('a printed report', () => {
     expect([profile!.samples, profile!.samplesAbbreviated, profile!.lost]).to.deep.equal([5000, true, 3]);
     expect(rows(profile!)).to.deep.equal([
       ['twin', 'operator new(unsigned)', 600_000],
-      ['[kernel.kallsyms]', 'do_idle', 399_000],
+      ['[kernel.kallsyms]', 'do_idle', 400_000],
     ]);
   });
 
@@ -112,5 +112,45 @@ describe('a printed report', () => {
 
   it('says where columns cannot be told apart', () => {
     expect(() => parse('\n60.00% f\n')).to.throw(TextError, /^x\.txt:2: cannot tell the columns apart/);
+  });
+
+  it('reads lines of any length in one pass', () => {
+    const many = 1 << 18;
+    const headed = '# Overhead  Symbol\n# ........  ......\n';
+    const lines = [
+      `# Samples: 1  of event '${'{ '.repeat(many)}'`,
+      `# Samples: 1  of event '${'} '.repeat(many)}'`,
+      `# ${'. '.repeat(many)}`,
+      `# Overhead${' '.repeat(many)}x`,
+      ...[`1${' '.repeat(many)}x`, '1'.repeat(many), `${'1 '.repeat(many)}%`, ' [.]'.repeat(many)].map(
+        (x) => `  1.00%  ${x}`,
+      ),
+      `  1.00%  a  0x1 B [.] ${'f('.repeat(many)}`,
+      `  1.00%  a  0x1 B [.] f${'()'.repeat(many)}${' const'.repeat(many)}`,
+      `  1.00%  a  0x1 B [.] f(${' [clone '.repeat(many)}]`,
+    ];
+    for (const line of lines)
+      for (const text of [line, `${headed}${line}`])
+        try {
+          parse(text);
+        } catch (error) {
+          expect(error).to.be.instanceOf(TextError);
+        }
+  });
+
+  it('names what else perf printed, and what to print instead', () => {
+    const told = (text: string): string => {
+      try {
+        parse(text);
+      } catch (error) {
+        if (error instanceof TextError) return error.message;
+      }
+      return '';
+    };
+    expect(told("# Event 'cycles'\n#\n# Baseline  Delta Abs  Symbol\n")).to.equal(
+      "x.txt:3 is what perf diff printed: print 'perf report --stdio' of each file",
+    );
+    expect(told(' Percent |\tSource code & Disassembly of x for cycles\n')).to.match(/perf annotate printed/);
+    expect(told(" Performance counter stats for 'true':\n")).to.match(/perf stat printed/);
   });
 });

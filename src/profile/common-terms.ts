@@ -1,0 +1,163 @@
+/**
+ * Profiles from several sources put into the terms that all of them have, so that the same program is the same rows: what a
+ * printed report leaves out, or writes in another way, is left out of the others, or written so there too.
+ *
+ * Not modelled: filters that leave no trace in a text that shows everything they let through as 100 % (--percentage relative
+ * with several names).
+ */
+import { NO_SYMBOL } from './dso.ts';
+import { parseProfileKey, type Granularity, type Printed, type Profile, profileKey, totalWeight } from './profile.ts';
+import type { ProfileKey } from './profile.ts';
+import { NOT_SHOWN, TextError } from './report-text.ts';
+import { unversioned } from './rows.ts';
+
+type PrintedProfile = Profile & { readonly printed: Printed };
+const isPrinted = (profile: Profile): profile is PrintedProfile => profile.printed !== undefined;
+
+/** Rows of a profile, names apart. */
+interface Entry {
+  readonly key: ProfileKey;
+  readonly weight: number;
+}
+const entries = ({ weights }: Profile): Entry[] =>
+  [...weights].map(([key, weight]) => ({ key: parseProfileKey(key), weight }));
+
+/** Weight by what `of` makes of a row's key. */
+function sums(rows: readonly Entry[], of: (key: ProfileKey) => string): Map<string, number> {
+  const all = new Map<string, number>();
+  for (const { key, weight } of rows) all.set(of(key), (all.get(of(key)) ?? 0) + weight);
+  return all;
+}
+
+const withKeys = (profile: Profile, change: (key: ProfileKey) => ProfileKey): Profile => ({
+  ...profile,
+  weights: sums(entries(profile), (key) => profileKey(change(key))),
+});
+
+/** One event's profiles in common terms. Throws TextError if one of them cannot be held against the others. */
+export function inCommonTerms(profiles: readonly Profile[], by: Granularity): Profile[] {
+  const printed = profiles.filter(isPrinted);
+  if (printed.length === 0) return [...profiles];
+  const replaced = new Set(printed.flatMap(({ printed: { replaced: character = [] } }) => character));
+  let common = profiles.map((profile) => withoutCharacters(profile, replaced));
+  for (const one of common.filter(isPrinted)) {
+    const others = common.filter((other) => other !== one);
+    for (const other of others) if (by === 'symbol') checkNames(one, other);
+    common = common.map((other) => (other === one ? one : asFarAs(one, other)));
+  }
+  return common;
+}
+
+/** -t: perf prints a point for the separator in names. */
+function withoutCharacters(profile: Profile, characters: ReadonlySet<string>): Profile {
+  if (characters.size === 0) return profile;
+  const plain = (name: string): string =>
+    [...characters].reduce((text, character) => text.replaceAll(character, '.'), name);
+  return withKeys(profile, ({ comm, dso, symbol }) => ({ comm: plain(comm), dso: plain(dso), symbol: plain(symbol) }));
+}
+
+/** Points of a percentage by which one function's share may differ where it was cut in one of two texts. */
+const ABOUT = 1;
+
+/** Throws TextError if names of a text are cut, or are not what they were taken for. */
+function checkNames(one: PrintedProfile, other: Profile): void {
+  const { path, full, headed } = one.printed;
+  const [mine, theirs] = [entries(one), entries(other)];
+  const [total, otherTotal] = [totalWeight(one), totalWeight(other)];
+  for (const of of ['symbol', 'dso'] as const) {
+    if (full[of].size === 0) continue;
+    const [own, known] = [sums(mine, (key) => key[of]), sums(theirs, (key) => key[of])];
+    for (const name of full[of]) {
+      if (known.has(name)) continue;
+      const longer = [...known].filter(([long]) => long.startsWith(name));
+      const share = longer.reduce((sum, [, weight]) => sum + weight, 0) / otherTotal;
+      if (longer.length > 0 && 100 * Math.abs(share - own.get(name)! / total) < ABOUT)
+        throw new TextError(
+          `${path} has names that were cut (${longer[0]![0]} is ${name} there): print 'perf report --stdio' without -w`,
+        );
+    }
+  }
+  for (const [file, share] of nameless(theirs, otherTotal))
+    if (share > ABOUT && !mine.some(({ key: { dso, symbol } }) => unversioned(dso) === file && symbol === NO_SYMBOL))
+      if (mine.some(({ key: { dso, symbol } }) => unversioned(dso) === file && symbol !== ''))
+        throw new TextError(
+          `no symbols of ${file} were found (${share.toFixed(2)} % of ${other.label}), and ${path} has them: give --symfs, or compare by file (--by dso)`,
+        );
+  if (headed) return;
+  const place = ({ dso, symbol }: ProfileKey): string => `${unversioned(dso)}\0${symbol}`;
+  const places = new Set(theirs.map(({ key }) => place(key)));
+  const functions = new Set(theirs.map(({ key: { symbol } }) => symbol));
+  const commands = new Set(theirs.flatMap(({ key: { comm, dso } }) => [comm, unversioned(dso)]));
+  const files = new Set(theirs.map(({ key: { dso } }) => unversioned(dso)));
+  const known = mine.filter(({ key: { symbol } }) => functions.has(symbol) && symbol !== NO_SYMBOL);
+  const none = known.length > 0 && !known.some(({ key: { dso } }) => files.has(unversioned(dso)));
+  const elsewhere = known.filter(({ key }) => commands.has(unversioned(key.dso)) && !places.has(place(key)));
+  const share = (100 * elsewhere.reduce((sum, { weight }) => sum + weight, 0)) / total;
+  if (files.size > 1 && (none || share > ABOUT))
+    throw new TextError(
+      `${path} has no heading, and what stands before its functions is not their file in ${other.label}: print 'perf report --stdio' without -q`,
+    );
+}
+
+/** Files of which no function is known, and their shares in percent. */
+function nameless(rows: readonly Entry[], total: number): Map<string, number> {
+  const shares = new Map<string, number>();
+  for (const { key, weight } of rows) {
+    const file = unversioned(key.dso);
+    if (key.symbol === NO_SYMBOL) shares.set(file, (shares.get(file) ?? 0) + (100 * weight) / total);
+  }
+  for (const { key } of rows) if (key.symbol !== NO_SYMBOL) shares.delete(unversioned(key.dso));
+  return shares;
+}
+
+/** Points by which a row may weigh more than what a percent limit lets through, and times. */
+const LIMIT_POINTS = 0.5;
+const LIMIT_TIMES = 2;
+
+/** `other`, with everything that `one` does not show in the row of that. Throws TextError if that cannot be told. */
+function asFarAs(one: PrintedProfile, other: Profile): Profile {
+  const { path, whole, finest, finer, filters } = one.printed;
+  if (whole && Object.keys(filters).length === 0) return other;
+  const rows = entries(one).filter(({ key: { symbol } }) => symbol !== NOT_SHOWN);
+  if (!whole && finer)
+    throw new TextError(
+      `${path} leaves out parts of functions: print 'perf report --stdio -s comm,dso,sym', or without --percent-limit`,
+    );
+  const others = entries(other);
+  const shows = whole ? (): boolean => true : shownBy(rows, others);
+  const fits = ({ comm, dso, symbol }: ProfileKey): boolean =>
+    (filters.comm === undefined || comm === '' || comm === filters.comm) &&
+    (filters.dso === undefined || dso === '' || unversioned(dso) === unversioned(filters.dso)) &&
+    (filters.symbol === undefined || symbol === '' || symbol === filters.symbol);
+  const hidden = others.filter(({ key }) => key.symbol !== NOT_SHOWN && !(fits(key) && shows(key)));
+  const share = (weight: number): number => (100 * weight) / totalWeight(other);
+  const hiddenShare = share(hidden.reduce((sum, { weight }) => sum + weight, 0));
+  if (whole && hiddenShare > LIMIT_POINTS)
+    throw new TextError(
+      `${path} holds the shares of a part (${Object.values(filters).join(', ')}), of which ${hiddenShare.toFixed(2)} % of ${other.label} is none: print 'perf report --stdio --percentage absolute', or without -c, -d and -S`,
+    );
+  if (!whole && !finest) {
+    const least = Math.min(...rows.flatMap(({ weight }) => (weight > 0 ? [(100 * weight) / totalWeight(one)] : [])));
+    const left = [...sums(hidden, ({ dso, symbol }) => `${symbol}\0${dso}`)].toSorted(([, a], [, b]) => b - a)[0];
+    if (left !== undefined && share(left[1]) > LIMIT_TIMES * least + LIMIT_POINTS)
+      throw new TextError(
+        `${path} leaves out ${left[0].split('\0')[0]} (${share(left[1]).toFixed(2)} % of ${other.label}), so that more than a limit is at work: print 'perf report --stdio -s comm,dso,sym'`,
+      );
+  }
+  const gone = new Set(hidden.map(({ key }) => profileKey(key)));
+  return withKeys(other, (key) => (gone.has(profileKey(key)) ? { comm: '', dso: '', symbol: NOT_SHOWN } : key));
+}
+
+/** Whether a table that leaves things out has a row for what is a row of another, as finely as it tells them apart. */
+function shownBy(rows: readonly Entry[], others: readonly Entry[]): (key: ProfileKey) => boolean {
+  const knows = (of: 'dso' | 'symbol'): boolean =>
+    rows.some(({ key }) => key[of] !== '') && others.some(({ key }) => key[of] !== '');
+  const [byFile, byName] = [knows('dso'), knows('symbol')];
+  const comms = new Set(rows.map(({ key }) => key.comm));
+  // Commands that are all called otherwise are those of another run, not what was left out.
+  const byComm = others.some(({ key: { comm } }) => comm !== '' && comms.has(comm));
+  const identity = ({ comm, dso, symbol }: ProfileKey): string =>
+    [byComm ? comm : '', byFile ? unversioned(dso) : '', byName ? symbol : ''].join('\0');
+  const shown = new Set(rows.map(({ key }) => identity(key)));
+  return (key) => shown.has(identity(key));
+}
