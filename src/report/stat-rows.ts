@@ -99,7 +99,8 @@ export function since(before: readonly StatCount[] | undefined, now: readonly St
 export function statRows(evlist: readonly Evsel[], parts: readonly StatPart[], wall: number): StatRow[] {
   const rows: StatRow[][] = parts.map(({ aggregate, runs }) => {
     const shadow = new ShadowStats();
-    for (const counts of runs) for (const [i, c] of counts.entries()) shadow.add(evlist[i]!.attr, scaled(c));
+    for (const counts of runs)
+      for (const [i, c] of counts.entries()) if (c.unread !== true) shadow.add(evlist[i]!.attr, scaled(c));
     return evlist.map((evsel, i) => {
       const counts = runs.map((run) => run[i]!);
       const { mean, error } = meanAndError(counts.map(scaled));

@@ -169,10 +169,15 @@ describe('events, judged by perf', function () {
         return `${String(simulationFailure(error)).replace(/^\w*Error: /, '')}\n`;
       }
     };
-    const alike = (rows: string): string => rows.replace(/^\d[\d.]*(\|[^|]*\|[^|]*)\|.*$/gm, 'N$1');
+    const alike = (rows: string): string =>
+      rows
+        .replace(/^\d[\d.]*(\|[^|]*\|[^|]*)\|\d+\|([\d.]+)\|[\d.]*\|/gm, 'N$1|T|$2|M|')
+        .replace(/[KMG]?\/sec$/gm, '/sec');
 
     for (const spec of [
       'cycles,task-clock',
+      '{task-clock,cycles},faults',
+      '{task-clock,cycles},faults,task-clock',
       '{task-clock,cycles,page-faults}',
       '{task-clock,cycles,page-faults}:W',
       '{cycles,task-clock}',

@@ -4,11 +4,12 @@
  */
 import { expect } from 'chai';
 import { machineSpec } from '../../src/machine/spec.ts';
-import { writeStatFile } from '../../src/experiment/stat.ts';
+import { readStatFile, writeStatFile } from '../../src/experiment/stat.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { statCsv } from '../../src/report/stat-csv.ts';
 import { statJson } from '../../src/report/stat-json.ts';
 import { resultRows, statText } from '../../src/report/stat.ts';
+import { statAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import type { StatCount, StatResult } from '../../src/uapi/results.ts';
 import { nanos } from '../../src/units.ts';
@@ -67,4 +68,28 @@ describe('perf stat, judged by perf', function () {
       expect(statJson(rows, { runs: 1 })).to.equal(perf('-j'));
     });
   }
+
+  it('prints a run that counted nothing as perf does, and of a group that was not read what a file can say of it', () => {
+    const argv = ['gperf', 'stat', '-n', 'true'];
+    const spec = machineSpec('broadwell-ep', 'host', 'judge', []);
+    const written = (name: string, { evlist, runs }: StatResult): string => {
+      const file = dir.file(name);
+      const { counts, elapsed } = runs[0]!;
+      writeStatFile(openSink(file), spec, argv, evlist, 1, 0, [{ time: elapsed, counts, final: true }]);
+      const real = run('perf', ['stat', 'report', '-i', file]).stderr;
+      const { result } = readStatFile(file);
+      expect(statText(result, { target: { kind: 'recording', argv } })).to.equal(real);
+      return real;
+    };
+    const none = { elapsed: nanos(20_936_189), user: nanos(0), sys: nanos(0), status: 0 };
+    expect(written('none.data', { evlist: [], runs: [{ counts: [], ...none }] })).to.equal(
+      "\n Performance counter stats for 'gperf stat -n true':\n\n\n       0.020936189 seconds time elapsed\n\n",
+    );
+    const unread = { val: 0, ena: 0, run: 0, supported: true, unread: true };
+    const counts = [unread, { ...unread, supported: false }, { val: 7, ena: 9, run: 9, supported: true }];
+    const evlist = statAttrs(parseEventList(['{faults,cycles},cs'], 'stat'));
+    expect(written('group.data', { evlist, runs: [{ counts, ...none }] })).to.match(
+      /not supported.*faults.*\n.*cycles/,
+    );
+  });
 });
