@@ -61,7 +61,7 @@ export async function openRecording(
   for (const warning of session.warnings) process.stderr.write(`${warning}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
-  return { session, symbols, capturedOn: ctime(file?.ctime ?? new Date(0)) };
+  return { session, symbols, capturedOn: ctime(file ? session.changed : new Date(0)) };
 }
 
 /** What report and script have in common. */

@@ -1,7 +1,8 @@
 /**
  * Where recordings are read from: a file, which can be read at any offset, or a pipe, which cannot.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { attempt, errnoOf } from './errors.ts';
 
 const STDIN = 0;
@@ -14,8 +15,21 @@ export function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
 }
 
+const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Opening says why.
+    return false;
+  }
+};
+
 export class Input {
   readonly path: string;
+  /** True if `path` is a directory. */
+  readonly directory: boolean;
+  /** When the file was last changed. */
+  readonly changed: Date;
   /** False for pipes, sockets and terminals: reads go on where the last one ended. */
   readonly seekable: boolean;
   /** Bytes of the file; Infinity for what is not seekable. */
@@ -24,12 +38,15 @@ export class Input {
   /** What peek() has taken from something that is not seekable. */
   private ahead = new Uint8Array();
 
-  /** Opens `path`; "-" is standard input. Throws PerfDataIoError. */
+  /** Opens `path`; "-" is standard input, of a directory (record --threads) it is the file "data". Throws PerfDataIoError. */
   constructor(path: string) {
     this.path = path;
-    const fd = path === '-' ? STDIN : attempt('open', path, () => openSync(path, 'r'));
+    this.directory = path !== '-' && isDirectory(path);
+    const name = this.directory ? join(path, 'data') : path;
+    const fd = path === '-' ? STDIN : attempt('open', name, () => openSync(name, 'r'));
     this.fd = fd;
     const stat = attempt('open', path, () => fstatSync(fd));
+    this.changed = stat.mtime;
     this.seekable = stat.isFile() || stat.isBlockDevice();
     this.size = stat.isFile() ? stat.size : Infinity;
   }

@@ -5,7 +5,7 @@
  * Records that the tool wrote (types from 64 on) and those without a time come at their place in the file; the others as
  * soon as their round is complete, as perf's session delivers them.
  * Opening, reading and the account of damage share one file's state, hence the length.
- * Not modelled: compressed records (record -z), directory recordings (--threads), big-endian files, the 2009 format.
+ * Not modelled: big-endian files, the 2009 format.
  */
 import type { Nanos64 } from '../units.ts';
 import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
@@ -27,7 +27,8 @@ import {
   type FileSection,
 } from './header.ts';
 import { Input } from './input.ts';
-import { ANOTHER, RecordStream, type Chunk } from './record-stream.ts';
+import { ANOTHER, type Chunk, offsetIn, type Placed, RecordStream } from './record-stream.ts';
+import { inTurn, openParts, type Part, recordsOf, unpacked, Unpackable, WaitingChunks } from './record-walk.ts';
 import { PERF_RECORD_USER_TYPE_START, RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
 import { OrderedEvents } from './sorter.ts';
 import { isToolRecord } from './tool-records.ts';
@@ -45,6 +46,9 @@ export interface Delivered {
 
 const PERF_RECORD_COMPRESSED2 = 83;
 const ATTR_SECTION_SIZE = 16;
+/** What compressed records may unfold to while they wait for the end of their round: 256 MiB. */
+const MOST_WAITING = 1 << 28;
+const TOO_MUCH = `its compressed records hold more than ${MOST_WAITING} bytes in one round`;
 /** More than any feature of a real recording takes: 64 MiB; and all sections of a header together. */
 const MOST_FEATURE = 1 << 26;
 const MOST_SECTIONS = 1 << 28;
@@ -110,7 +114,7 @@ export class Session {
   /** The same for good. */
   private fromPipe: RecordStream | undefined;
   /** Records of a pipe that were read to learn its events. */
-  private readonly prelude: { readonly chunk: Chunk; readonly place: number; readonly type: number }[] = [];
+  private readonly prelude: Placed[] = [];
 
   constructor(from: string | Input) {
     this.input = typeof from === 'string' ? new Input(from) : from;
@@ -161,6 +165,10 @@ export class Session {
     return this.view.spec;
   }
 
+  /** When the file was last changed. */
+  get changed(): Date {
+    return this.input.changed;
+  }
   /** Bytes of the file; Infinity for a pipe. */
   get size(): number {
     return this.input.size;
@@ -298,7 +306,8 @@ export class Session {
     const stream = new RecordStream((into) => this.input.readInto(into), PIPE_HEADER_SIZE, Infinity);
     this.pipe = this.fromPipe = stream;
     while (stream.advance()) {
-      this.prelude.push({ chunk: stream.chunk, place: stream.place, type: stream.type });
+      const { chunk, at, type, size } = stream;
+      this.prelude.push({ chunk, at, type, size });
       if (!PRELUDE.has(stream.type)) break;
       this.absorb(stream);
     }
@@ -350,62 +359,73 @@ export class Session {
   *records(): Generator<Delivered, void, undefined> {
     const { header } = this;
     const stream = header ? this.dataStream(header) : this.takePipe();
+    const parts = this.input.directory ? openParts(this.path) : [];
     const codec = new RecordCodec(this.evlist);
     const ordered = this.evlist.every((e) => e.attr.sample_id_all);
     const queue = new OrderedEvents();
-    /** Chunks that hold waiting records, ascending. */
-    const chunks: Chunk[] = [];
+    const chunks = new WaitingChunks();
 
     const deliver = (place: number): Delivered => {
-      let i = chunks.length - 1;
-      while (i > 0 && chunks[i]!.offset > place) i--;
-      return this.decode(codec, chunks[i]!, place);
+      const { chunk, at } = chunks.at(place);
+      return this.decode(codec, chunk, at);
     };
-    const forget = (): void => {
-      const oldest = queue.oldestPlace;
-      while (chunks.length > 1 && chunks[1]!.offset <= oldest) chunks.shift();
-    };
-
     let fault: PerfDataFormatError | undefined;
-    for (const { chunk, place, type } of this.walk(stream)) {
-      if (chunk !== chunks.at(-1)) chunks.push(chunk);
-      if (type < PERF_RECORD_USER_TYPE_START && ordered) {
+    let last = 0;
+    try {
+      for (const placed of this.walk(stream, parts)) {
+        const { chunk, at, type, size } = placed;
         const { reader } = chunk;
-        const at = place - chunk.offset;
-        let time: Nanos64;
-        try {
-          time = codec.peekTime(reader.view, at, type, reader.view.getUint16(at + 6, true));
-        } catch (error) {
-          fault = this.asFault(error, place);
-          break;
-        }
-        if (time !== 0) {
-          queue.push(time, place);
-          continue;
-        }
-      } else if (type === PERF_RECORD.FINISHED_ROUND) {
-        for (const ready of queue.round()) yield deliver(ready);
-        forget();
-      } else if (type === PERF_RECORD.COMPRESSED || type === PERF_RECORD_COMPRESSED2) {
-        fault = new PerfDataFormatError(
-          this.path,
-          `${this.path} holds compressed records (perf record -z), which gperf does not read; record without -z`,
-          place,
-        );
-        break;
+        last = offsetIn(chunk, at);
+        if (type < PERF_RECORD_USER_TYPE_START && ordered) {
+          const time = codec.peekTime(reader.view, at, type, size);
+          if (time !== 0) {
+            queue.push(time, chunks.placeOf(placed));
+            if (chunks.unpackedBytes > MOST_WAITING) throw new Unpackable(TOO_MUCH, last);
+            continue;
+          }
+        } else if (type === PERF_RECORD.FINISHED_ROUND) {
+          for (const ready of queue.round()) yield deliver(ready);
+          chunks.forget(queue.oldestPlace);
+        } else if (type === PERF_RECORD_COMPRESSED2)
+          throw new Unpackable('its compressed records are of a form that gperf does not read', last);
+        yield this.decode(codec, chunk, at);
       }
-      yield this.decode(codec, chunk, place);
+    } catch (error) {
+      if (error instanceof PerfDataFormatError) fault = error;
+      else if (error instanceof Unpackable) fault = this.corrupt(error.offset, error.message);
+      else if (error instanceof OutOfBounds) fault = this.corrupt(last, error.message);
+      else throw error;
+    } finally {
+      for (const { input } of parts) input.close();
     }
     for (const ready of queue.flush()) yield deliver(ready);
     this.unordered = queue.unordered;
-    fault ??= this.faultOf(stream);
+    fault ??= this.faultOf(stream) ?? this.faultOfParts(parts);
     if (fault) throw fault;
   }
 
-  /** The records of a pipe's opening, then those of the stream. */
-  private *walk(stream: RecordStream): Generator<{ chunk: Chunk; place: number; type: number }, void, undefined> {
-    yield* this.prelude;
-    while (stream.advance()) yield stream;
+  /** The records of a pipe's opening, then those of the stream; or those of a directory's files in turn. */
+  private *walk(stream: RecordStream, parts: readonly Part[]): Generator<Placed, void, undefined> {
+    const atOnce = this.view.described.compressed?.mmapLength;
+    const { prelude } = this;
+    function* main(): Generator<Placed, void, undefined> {
+      yield* prelude;
+      yield* recordsOf(stream);
+    }
+    if (parts.length === 0) return yield* unpacked(main(), atOnce);
+    yield* inTurn([main(), ...parts.map((part) => recordsOf(part.stream))].map((records) => unpacked(records, atOnce)));
+  }
+
+  private faultOfParts(parts: readonly Part[]): PerfDataFormatError | undefined {
+    for (const { name, stream } of parts) {
+      const { fault } = stream;
+      if (!fault) continue;
+      const how = fault.what === 'truncated' ? 'truncated' : 'corrupt';
+      const what = how === 'truncated' ? 'a record goes on' : fault.what;
+      const place = `${this.path}/${name}`;
+      return new PerfDataFormatError(place, `${place} is ${how} at offset 0x${fault.offset.toString(16)}: ${what}`);
+    }
+    return undefined;
   }
 
   private dataStream(header: FileHeader): RecordStream {
@@ -426,18 +446,18 @@ export class Session {
     return pipe;
   }
 
-  private decode(codec: RecordCodec, chunk: Chunk, place: number): Delivered {
-    chunk.reader.pos = place - chunk.offset;
+  private decode(codec: RecordCodec, chunk: Chunk, at: number): Delivered {
+    const offset = offsetIn(chunk, at);
+    chunk.reader.pos = at;
     let record: FileRecord;
     try {
       record = codec.decode(chunk.reader);
     } catch (error) {
-      throw this.asFault(error, place);
+      throw this.asFault(error, offset);
     }
     if (record.type === PERF_RECORD.EVENT_UPDATE) this.events.update(record.id, record.update);
-    if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START)
-      return { record, evsel: undefined, offset: place };
-    return { record, evsel: codec.evselOf(record), offset: place };
+    if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START) return { record, evsel: undefined, offset };
+    return { record, evsel: codec.evselOf(record), offset };
   }
 
   private asFault(error: unknown, place: number): PerfDataFormatError {

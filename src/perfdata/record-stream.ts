@@ -20,7 +20,21 @@ export interface Chunk {
   /** Offset in the file of the first byte. */
   readonly offset: number;
   readonly reader: ByteReader;
+  /** Its bytes came out of a compressed record, which stands at `offset`. */
+  readonly packed?: boolean;
 }
+
+/** A record's place: the chunk, and where in it. */
+export interface Placed {
+  readonly chunk: Chunk;
+  /** Offset in the chunk. */
+  readonly at: number;
+  readonly type: number;
+  readonly size: number;
+}
+
+/** Offset in the file of what stands in a chunk. */
+export const offsetIn = ({ packed, offset }: Chunk, at: number): number => (packed === true ? offset : offset + at);
 
 /** Why a stream ended early. */
 export interface Fault {
@@ -69,6 +83,11 @@ export class RecordStream {
     this.place = offset;
     this.remaining = length;
     this.chunk = { offset, reader: new ByteReader(new Uint8Array()) };
+  }
+
+  /** Offset of the current record in its chunk. */
+  get at(): number {
+    return this.place - this.chunk.offset;
   }
 
   /** Moves to the next record; false at the end or at a fault. */
