@@ -14,8 +14,9 @@ const BELOW: Record<string, readonly string[]> = {
   arch: ['units.ts'],
   sim: ['units.ts', 'arch'],
   'nearest.ts': [],
+  'strerror.ts': [],
   uapi: ['units.ts', 'nearest.ts'],
-  workload: ['units.ts', 'nearest.ts', 'sim', 'arch'],
+  workload: ['units.ts', 'nearest.ts', 'strerror.ts', 'sim', 'arch'],
   hw: ['units.ts', 'sim', 'arch'],
   kernel: ['units.ts', 'sim', 'arch', 'uapi'],
   tool: ['units.ts', 'sim', 'arch', 'uapi', 'kernel'],
@@ -23,7 +24,7 @@ const BELOW: Record<string, readonly string[]> = {
   machine: ['units.ts', 'sim', 'arch', 'uapi', 'workload', 'hw', 'kernel', 'tool', 'kvm'],
   // The mathematics of sim/ only, which has one exp and log for every floor: see below.
   stats: ['units.ts', 'sim'],
-  perfdata: ['units.ts', 'arch', 'uapi'],
+  perfdata: ['units.ts', 'strerror.ts', 'arch', 'uapi'],
   profile: ['units.ts', 'arch', 'uapi', 'stats', 'perfdata'],
   // The mathematics of sim/ only, for logarithmic axes.
   report: ['units.ts', 'sim', 'arch', 'uapi', 'stats', 'perfdata', 'profile'],
@@ -43,7 +44,19 @@ const BELOW: Record<string, readonly string[]> = {
     'perfdata',
     'profile',
   ],
-  cli: ['units.ts', 'nearest.ts', 'arch', 'uapi', 'workload', 'stats', 'perfdata', 'profile', 'report', 'experiment'],
+  cli: [
+    'units.ts',
+    'nearest.ts',
+    'strerror.ts',
+    'arch',
+    'uapi',
+    'workload',
+    'stats',
+    'perfdata',
+    'profile',
+    'report',
+    'experiment',
+  ],
 };
 
 function files(dir: string): string[] {

@@ -12,6 +12,7 @@ import { compareCsv, compareJson } from '../report/compare-export.ts';
 import { comparePage } from '../report/compare-page.ts';
 import { compareLines, compareMarkdown } from '../report/compare.ts';
 import { pageHtml } from '../report/html/page.ts';
+import { printableText } from '../report/printable.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { runDesigns } from './compare-live.ts';
@@ -79,7 +80,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (o.verbose > 0) process.stderr.write(reproduceLine(about.command));
   // What was asked about wrongly costs no table that took long to make.
   const failures = failIf(compared);
-  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  for (const failure of failures) process.stderr.write(`${printableText(failure)}\n`);
   return failures.length > 0 ? EXIT.CONDITION : EXIT.OK;
 }
 

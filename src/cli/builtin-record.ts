@@ -4,6 +4,7 @@ import { recordWorkload, type Recorded } from '../experiment/record.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { openSink } from '../perfdata/sink.ts';
+import { printable } from '../report/printable.ts';
 import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
 import type { ParsedEvent } from '../uapi/parsed-event.ts';
@@ -76,7 +77,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       say(`# kernel: [${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`);
     say(reproduceLine(cmdline));
   }
-  for (const reason of recorded.symbolTrouble) say(`# symbols: ${reason}\n`);
+  for (const reason of recorded.symbolTrouble) say(`# symbols: ${printable(reason)}\n`);
   return watch.exitCode ?? recorded.status;
 }
 

@@ -3,6 +3,7 @@ import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading 
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
 import { openSink } from '../perfdata/sink.ts';
+import { printable } from '../report/printable.ts';
 import { rawCounts } from '../report/stat.ts';
 import { statTruthText } from '../report/stat-truth.ts';
 import { statAttrs, statDefaultEvents, statDetailedEvents } from '../uapi/evsel-config.ts';
@@ -199,10 +200,11 @@ async function report(argv: readonly string[], o: StatOptions, context: CommandC
   const path = inputPath(ro.input);
   const { result, cmdline } = await openErrors(ro.input, () => readStatFile(path));
   const out = new StatOutput(o);
-  new StatPrinter(o, out, context.terminal).result(result, {
-    kind: 'recording',
-    argv: path === '-' ? ['pipe'] : cmdline,
-  });
+  const evlist = result.evlist.map((evsel) => ({ ...evsel, name: printable(evsel.name), unit: printable(evsel.unit) }));
+  new StatPrinter(o, out, context.terminal).result(
+    { ...result, evlist },
+    { kind: 'recording', argv: path === '-' ? ['pipe'] : cmdline.map(printable) },
+  );
   out.close();
   return EXIT.OK;
 }

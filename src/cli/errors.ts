@@ -2,8 +2,11 @@
  * How gperf says no: perf's words and exit codes, no stack traces.
  *
  * UsageError: the command line is wrong; message, then usage; 129. InputError: a file, workload or machine is wrong; 255
- * unless told. Anything else is a bug: one line that says so, and the stack with GPERF_DEBUG.
+ * unless told. What the system refuses is told in its words, wherever it comes from; 255. Anything else is a bug: one line that
+ * says so, and the stack with GPERF_DEBUG.
  */
+import { printableText } from '../report/printable.ts';
+import { errnoOf, strerror } from '../strerror.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 
 /** INVALID is what perf makes of -EINVAL; CONDITION: what --fail-if asked about is so. */
@@ -78,6 +81,26 @@ export interface Streams {
   readonly stderr: { write(text: string): unknown };
 }
 
+/** What was being done, where the name of the system call would not say it. */
+const DOING: Readonly<Record<string, string>> = {
+  access: 'open',
+  copyfile: 'copy',
+  fstat: 'open',
+  lstat: 'open',
+  mkdir: 'create',
+  opendir: 'read',
+  scandir: 'read',
+  stat: 'open',
+  unlink: 'remove',
+  uv_cwd: 'find the working directory',
+};
+
+/** One sentence about a system call that failed: "failed to open x: Permission denied". */
+function refusal(error: Error): string {
+  const { syscall = '', path } = error as NodeJS.ErrnoException;
+  return `failed to ${[DOING[syscall] ?? syscall, path].filter(Boolean).join(' ')}: ${strerror(error)}`;
+}
+
 /** Prints what went wrong and returns the exit code. */
 export function reportError(error: unknown, { stdout, stderr }: Streams, env: NodeJS.ProcessEnv): number {
   if (error instanceof HelpRequest) {
@@ -86,12 +109,17 @@ export function reportError(error: unknown, { stdout, stderr }: Streams, env: No
   }
   const debug = env['GPERF_DEBUG'] !== undefined && env['GPERF_DEBUG'] !== '';
   if (error instanceof UsageError || error instanceof InputError) {
-    stderr.write(`${error.message}\n`);
+    stderr.write(`${printableText(error.message)}\n`);
     if (error instanceof UsageError) stderr.write(error.usage);
     if (debug) stderr.write(`${error.stack ?? ''}\n`);
     return error.exitCode;
   }
-  const what = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && errnoOf(error) !== undefined) {
+    stderr.write(`${printableText(refusal(error))}\n`);
+    if (debug) stderr.write(`${error.stack ?? ''}\n`);
+    return EXIT.INPUT;
+  }
+  const what = printableText(error instanceof Error ? error.message : String(error));
   stderr.write(`gperf: internal error: ${what}\n`);
   if (debug) stderr.write(`${(error instanceof Error && error.stack) || ''}\n`);
   else stderr.write('This is a fault of gperf. Set GPERF_DEBUG=1 to see where it happened.\n');

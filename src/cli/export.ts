@@ -3,6 +3,8 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { openOutput, type OutputFile } from '../perfdata/output-file.ts';
+import { printableText } from '../report/printable.ts';
+import { errnoOf } from '../strerror.ts';
 import { InputError, UsageError } from './errors.ts';
 
 /** Words of a command line that may be files it reads. */
@@ -43,7 +45,8 @@ export class Exports {
   /** Writes all of them, and only then puts them in their places. Throws InputError. */
   write(): void {
     try {
-      for (const { file, text } of this.#files) file.write(Buffer.from(text()));
+      for (const { file, text } of this.#files)
+        file.write(Buffer.from(file.path === '-' ? printableText(text()) : text()));
       for (const { file } of this.#files) file.commit();
     } catch (error) {
       if (!(error instanceof PerfDataIoError)) throw error;
@@ -60,10 +63,16 @@ export class Exports {
   }
 }
 
-/** What tells a regular file from all others, whatever it is called; empty for what is none. */
+/** What tells a regular file from all others, whatever it is called; empty for what is none, or cannot be seen. */
 function identity(path: string): string[] {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat?.isFile() === true ? [`${stat.dev}:${stat.ino}`] : [];
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() === true ? [`${stat.dev}:${stat.ino}`] : [];
+  } catch (error) {
+    // Opening it says why.
+    if (errnoOf(error) === undefined) throw error;
+    return [];
+  }
 }
 
 const place = (path: string): string => (path === '-' ? path : resolve(path));

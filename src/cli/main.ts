@@ -4,7 +4,7 @@
  */
 import v8 from 'node:v8';
 import { GPERF_VERSION } from '../experiment/version.ts';
-import { strerror } from '../perfdata/errors.ts';
+import { strerror } from '../strerror.ts';
 import { nearest } from '../nearest.ts';
 import { COMMANDS, loadBuiltin, UNMODELLED_COMMANDS } from './commands.ts';
 import type { CommandContext } from './commands.ts';

@@ -11,6 +11,7 @@ import { parseProfileKey, type Granularity, type Profile } from '../profile/prof
 import { NOT_SHOWN, TextError } from '../profile/report-text.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+import { printableText } from '../report/printable.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import { WorkloadError } from '../workload/fault.ts';
@@ -52,7 +53,7 @@ export async function readOperands(
     }
     const operand = await naming(word, () => opened(word, { label: labels[i]!, by, symbols, stacks }));
     try {
-      for (const warning of operand.session?.warnings ?? []) process.stderr.write(`${warning}\n`);
+      for (const warning of operand.session?.warnings ?? []) process.stderr.write(`${printableText(warning)}\n`);
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await naming(word, () => readThrough(operand, labels[i]!, context))));
     } finally {

@@ -7,6 +7,7 @@ import { openPerfData, type Session } from '../perfdata/reader.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { headerLines } from '../report/header.ts';
+import { printable, printableText } from '../report/printable.ts';
 import { ReportError } from '../report/report-options.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError } from './errors.ts';
@@ -58,7 +59,7 @@ export async function openRecording(
     session.close();
     throw new InputError(`File ${path} not owned by current user or root (use -f to override)`);
   }
-  for (const warning of session.warnings) process.stderr.write(`${warning}\n`);
+  for (const warning of session.warnings) process.stderr.write(`${printableText(warning)}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
   return { session, symbols, capturedOn: ctime(file ? session.changed : new Date(0)) };
@@ -119,12 +120,12 @@ function ctime(date: Date): string {
 /** Lines a write; a full pipe is waited for, so that memory stays small. */
 const BATCH = 512;
 
-/** Prints lines to standard output as they come, names byte for byte as the recording has them. */
+/** Prints lines to standard output as they come, names byte for byte as the recording has them but for what would act. */
 export async function printLines(lines: Iterable<string>): Promise<void> {
   let batch: string[] = [];
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
-    const bytes = encodeBytes(`${batch.join('\n')}\n`);
+    const bytes = encodeBytes(`${batch.map(printable).join('\n')}\n`);
     batch = [];
     if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve));
   };

@@ -11,6 +11,7 @@ import type {
   Operation,
 } from '../uapi/results.ts';
 import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from './grid.ts';
+import { csvName, markdownText } from './printable.ts';
 
 /** What accounts are called. */
 export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
@@ -180,16 +181,16 @@ export function* benchLines(report: BenchReport): Generator<string> {
 }
 
 export function* benchMarkdown(report: BenchReport): Generator<string> {
-  for (const gap of benchGaps(report)) yield* [gap, ''];
+  for (const gap of benchGaps(report)) yield* [markdownText(gap), ''];
   for (const grid of gridsOf(benchGrids(report))) yield* gridMarkdown(grid);
-  yield benchNotes(report).join(' ');
+  yield markdownText(benchNotes(report).join(' '));
 }
 
 /** Every figure in a row of its own, with its interval: for programs that join and plot. */
 export function* benchCsv({ designs }: BenchReport): Generator<string> {
   yield 'design,section,name,statistic,median,low,high';
   const row = (design: BenchDesign, section: string, name: string, statistic: string, f: BenchFigure): string =>
-    `${design.vpmu},${section},"${name}",${statistic},${f.median},${f.low},${f.high}`;
+    `${csvName(design.vpmu)},${section},"${name}",${statistic},${f.median},${f.low},${f.high}`;
   for (const design of designs) {
     for (const operation of design.operations)
       for (const key of KEYS) yield row(design, 'operation', operation.operation, key, operation[key]);

@@ -12,6 +12,7 @@ import {
   rowFile,
   rowName,
 } from '../profile/compare.ts';
+import { csvName } from './printable.ts';
 import { distrusts, nearnessSentence, verdictSentence } from './verdict.ts';
 
 const FORMAT = 'gperf compare';
@@ -110,8 +111,8 @@ function nearnessJson(compared: ComparedProfiles, nearness: Nearness): object {
 const place = (key: string): { symbol: string; dso: string } => ({ symbol: rowName(key), dso: rowFile(key) });
 
 const cell = (value: string | number | boolean | undefined): string => {
-  const text = value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? '' : String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  if (typeof value === 'string') return csvName(value);
+  return value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? '' : String(value);
 };
 
 /** The table, long: a line for each row and profile, once for each profile that it was compared with. */

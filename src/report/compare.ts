@@ -5,6 +5,7 @@ import type { ComparedProfiles, ComparedRow } from '../profile/compare.ts';
 import { OTHER } from '../profile/rows.ts';
 import type { BiasNoise } from '../stats/replicates.ts';
 import { ALPHA } from '../stats/verdict.ts';
+import { markdownText } from './printable.ts';
 import { type RuledColumn, ruledLines, ruledMarkdown } from './ruled-table.ts';
 import { fixed } from './table.ts';
 import { distrusts, figure, points, probability, rowNamer, signed, verdictSentences } from './verdict.ts';
@@ -37,13 +38,14 @@ export function* compareLines(compared: ComparedProfiles, { quiet }: CompareText
 
 /** The same as Markdown. */
 export function* compareMarkdown(compared: ComparedProfiles): Generator<string> {
-  if (compared.event !== '') yield* [`## ${compared.event}`, ''];
-  for (const sentence of verdictSentences(compared)) yield* [sentence, ''];
+  if (compared.event !== '') yield* [`## ${markdownText(compared.event)}`, ''];
+  for (const sentence of verdictSentences(compared)) yield* [markdownText(sentence), ''];
   for (const columns of [tableColumns, pairColumns, splitColumns, operandColumns]) {
     const table = columns(compared);
     if (table.length > 0) yield* [...ruledMarkdown(table), ''];
   }
-  for (const { reasons, remedy } of distrusts(compared)) yield* [...reasons.map((why) => `- ${why}`), `  - ${remedy}`];
+  for (const { reasons, remedy } of distrusts(compared))
+    yield* [...reasons.map((why) => `- ${markdownText(why)}`), `  - ${markdownText(remedy)}`];
 }
 
 /** How far an interval reaches from its share on the side where it reaches further, in percentage points. */

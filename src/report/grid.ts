@@ -1,5 +1,7 @@
 /** A table as data, and its two texts: columns for a terminal, and Markdown. */
 
+import { markdownText } from './printable.ts';
+
 export interface Grid {
   readonly title: string;
   /** The first column is a name, flush left; the others are numbers, flush right, or text where `left` says so. */
@@ -35,17 +37,17 @@ export function* gridLines({ title, columns, left = [], rows }: Grid): Generator
   for (const { cells, heading } of rows) yield heading === true ? cells[0]! : line(cells);
 }
 
-const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`);
-
 /** The same as a Markdown table under a heading. */
 export function* gridMarkdown({ title, columns, left = [], rows }: Grid): Generator<string> {
-  const line = (cells: readonly string[]): string =>
-    `| ${columns.map((_, i) => escaped(cells[i]?.trim() ?? '')).join(' | ')} |`;
-  yield `### ${title}`;
+  const line = (cells: readonly string[]): string => `| ${columns.map((_, i) => cells[i]?.trim() ?? '').join(' | ')} |`;
+  yield `### ${markdownText(title)}`;
   yield '';
-  yield line(columns);
+  yield line(columns.map(markdownText));
   yield `| ${columns.map((_, i) => (i === 0 || left.includes(i) ? '---' : '---:')).join(' | ')} |`;
-  for (const { cells, heading } of rows) yield line(heading === true ? [`**${cells[0]!.trim()}**`] : cells);
+  for (const { cells, heading } of rows) {
+    const texts = cells.map((cell) => markdownText(cell.trim()));
+    yield line(heading === true ? [`**${texts[0]!}**`] : texts);
+  }
   yield '';
 }
 

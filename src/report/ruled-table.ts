@@ -1,5 +1,7 @@
 /** A table as columns, and its two texts: titles over dots as perf report has them, and Markdown. */
 
+import { markdownText } from './printable.ts';
+
 export interface RuledColumn {
   readonly title: string;
   /** To the left; numbers stand to the right. */
@@ -31,11 +33,7 @@ export function ruledLines(columns: readonly RuledColumn[]): string[] {
   ];
 }
 
-const escaped = (text: string): string =>
-  text
-    .trim()
-    .replaceAll('|', String.raw`\|`)
-    .replaceAll('*', String.raw`\*`);
+const escaped = (text: string): string => markdownText(text.trim());
 
 /** The same as a Markdown table. */
 export function ruledMarkdown(columns: readonly RuledColumn[]): string[] {

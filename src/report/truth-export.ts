@@ -3,6 +3,7 @@ import { parseProfileKey, totalWeight, type Profile } from '../profile/profile.t
 import { stackTree } from '../profile/stacks.ts';
 import type { Cell, Page, Section, Table } from './html/model.ts';
 import { frameOf } from './page-stacks.ts';
+import { csvName, markdownText } from './printable.ts';
 import { fixed, percentOf } from './table.ts';
 import { exact, truthRows, type TruthRow } from './truth.ts';
 
@@ -24,26 +25,23 @@ export function truthJson(profiles: readonly Profile[], workload: string): strin
   return `${JSON.stringify({ format: 'gperf truth', version: 1, workload, events }, undefined, 2)}\n`;
 }
 
-const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
 /** A line for each row; shares are fractions of 1. */
 export function* truthCsv(profiles: readonly Profile[]): Generator<string> {
   yield 'event,comm,dso,symbol,count,share';
   for (const profile of profiles) {
     const total = totalWeight(profile);
     for (const { comm, dso, symbol, weight } of truthRows(profile))
-      yield [...[profile.event, comm, dso, symbol].map(quoted), weight, total === 0 ? 0 : weight / total].join(',');
+      yield [...[profile.event, comm, dso, symbol].map(csvName), weight, total === 0 ? 0 : weight / total].join(',');
   }
 }
 
 export function* truthMarkdown(profiles: readonly Profile[], workload: string): Generator<string> {
-  const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`);
   for (const profile of profiles) {
     const total = totalWeight(profile);
-    yield* [`### ${workload}: exact ${profile.event}, ${exact(total)} in all`, ''];
+    yield* [`### ${markdownText(workload)}: exact ${markdownText(profile.event)}, ${exact(total)} in all`, ''];
     yield* ['| Overhead | Count | Shared Object | Symbol |', '| ---: | ---: | --- | --- |'];
     for (const row of truthRows(profile))
-      yield `| ${share(row, total)}% | ${exact(row.weight)} | ${escaped(row.dso)} | ${escaped(row.symbol)} |`;
+      yield `| ${share(row, total)}% | ${exact(row.weight)} | ${markdownText(row.dso)} | ${markdownText(row.symbol)} |`;
     yield '';
   }
 }

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { getSystemErrorMap } from 'node:util';
+import { errnoOf, strerror } from '../strerror.ts';
 
 /** Bytes that a workload or machine file may have. */
 export const MOST_BYTES = 2 ** 20;
@@ -37,10 +37,7 @@ export async function readBeginning(path: string, most: number): Promise<{ bytes
     }
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    const { errno, code, message } = error as NodeJS.ErrnoException;
-    const words = (errno !== undefined && getSystemErrorMap().get(errno)?.[1]) || message;
-    // "No such file or directory": as the C library words it.
-    throw new SourceError(words.charAt(0).toUpperCase() + words.slice(1), code);
+    throw new SourceError(strerror(error), errnoOf(error));
   }
 }
 

@@ -41,6 +41,8 @@ const TOP = `       The limit can be raised via /proc/sys/kernel/perf_event_max_
        The kernel will lower it when perf's interrupts take too long.
 `;
 
+const LONG = 'x'.repeat(300);
+
 const CASES: readonly Case[] = [
   // Workloads.
   ['record nosuch', 255, 'nosuch: there is no such workload; `gperf list workload` shows the built-in ones\n'],
@@ -110,6 +112,19 @@ const CASES: readonly Case[] = [
   ['stat -o /dev/full true', 255, 'failed to write /dev/full: No space left on device\n'],
   ['stat -o new.txt nosuch', 255, /^nosuch: /],
   ['stat --log-fd 77 true', 234, 'Failed opening logfd: Bad file descriptor\n'],
+  // What the system refuses.
+  ['stat ./loop', 255, './loop: Too many levels of symbolic links\n'],
+  ['stat --machine loop.yaml true', 129, 'cannot read the machine file loop.yaml: Too many levels of symbolic links\n'],
+  ['stat -o loop true', 255, 'failed to create output file: Too many levels of symbolic links\n'],
+  ['record -o loop true', 255, 'failed to open loop: Too many levels of symbolic links\n'],
+  ['report -i loop', 255, 'failed to open loop: Too many levels of symbolic links\n'],
+  ['compare loop loop', 255, 'failed to open loop: Too many levels of symbolic links\n'],
+  ['truth --export-csv loop true', 255, 'failed to open loop: Too many levels of symbolic links\n'],
+  [`compare ${LONG} ${LONG}`, 255, `failed to open ${LONG}: File name too long\n`],
+  [`stat ./${LONG}`, 255, `./${LONG}: File name too long\n`],
+  [`record -o ${LONG} true`, 255, `failed to open ${LONG}: File name too long\n`],
+  ['script -i empty/x', 255, 'failed to open empty/x: Not a directory\n'],
+  ['truth --export-json none/x true', 255, 'failed to open none/x: No such file or directory\n'],
   // Recordings.
   ['report', 255, "failed to open perf.data: No such file or directory  (try 'gperf record' first)\n"],
   ['stat report', 255, "failed to open perf.data: No such file or directory  (try 'gperf record' first)\n"],
@@ -153,6 +168,8 @@ describe('bad input', function () {
     at.write('machine.yaml', 'host:\n  hx: 1\n');
     for (const [name, [text]] of Object.entries(YAML_FAULTS)) at.write(`${name}.yaml`, text);
     mkdirSync(at.file('directory'));
+    symlinkSync('loop', at.file('loop'));
+    symlinkSync('loop.yaml', at.file('loop.yaml'));
     await at.gperf('record -q --vpmu host -o good.data noploop 0.01');
     there = readdirSync(at.path).toSorted();
   });
@@ -235,6 +252,18 @@ describe('bad input', function () {
       // The list of events stands in front of the data, and is whole if these are.
       if (evlist.status === 0) expect(`${evlist.stdout}${evlist.stderr}`).to.match(/^cycles(:HG)?\n$/);
       else expect(evlist.stderr).to.equal(report.stderr);
+    }
+  });
+
+  it('is a working directory that is gone, too', async () => {
+    for (const words of ['list vpmu', 'stat true', 'report', 'record -o x true', 'compare a b']) {
+      const command = `mkdir gone; cd gone; rmdir ../gone; exec '${process.execPath}' '${MAIN}' ${words}`;
+      const { status, stderr, stdout } = await at.run('sh', ['-c', command]);
+      expect({ status, stdout, stderr }, words).to.deep.equal({
+        status: 255,
+        stdout: '',
+        stderr: 'failed to find the working directory: No such file or directory\n',
+      });
     }
   });
 

@@ -48,6 +48,18 @@ describe('errors', () => {
     expect(reported('just text').err).to.contain('internal error: just text');
   });
 
+  it('of the system are told in its words, wherever they come from', () => {
+    const failed = (code: string, syscall: string, path?: string): string => {
+      const { code: exit, err } = reported(Object.assign(new Error(`${code}: x`), { code, syscall, path }));
+      expect(exit).to.equal(255);
+      return err;
+    };
+    expect(failed('EACCES', 'stat', 'a/b')).to.equal('failed to open a/b: Permission denied\n');
+    expect(failed('EMFILE', 'open', 'a')).to.equal('failed to open a: Too many open files\n');
+    expect(failed('EAGAIN', 'read')).to.equal('failed to read: Resource temporarily unavailable\n');
+    expect(failed('ENOENT', 'uv_cwd')).to.equal('failed to find the working directory: No such file or directory\n');
+  });
+
   it('let help through to its stream', () => {
     expect(reported(new HelpRequest('help\n', 0))).to.deep.equal({ code: 0, out: 'help\n', err: '' });
     expect(reported(new HelpRequest('help\n', 129))).to.deep.equal({ code: 129, out: '', err: 'help\n' });

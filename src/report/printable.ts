@@ -1,0 +1,52 @@
+/**
+ * Names that data hold (commands, files, symbols, events, host names, command lines) as text that does what text should:
+ * anybody can write anything into a recording, and nobody who prints one wants the terminal, the spreadsheet or the web page
+ * to obey it.
+ *
+ * Characters that act are shown as in C ("\x1b", "\n", "\u202e"): the control characters of ASCII but the tab, those of ISO
+ * 6429's second set (C1), also as single bytes, line separators, and what turns the direction of writing. That is so in pipes as on terminals,
+ * which pipes mostly end at; perf prints all of them as they are, and is the same byte for byte without them.
+ *
+ * Not modelled: characters that only look like others.
+ */
+
+/** C0, DEL, C1; Arabic letter mark, marks and overrides of direction, separators of lines; stray bytes 0x80 to 0x9f. */
+const ACTING =
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  /[\0-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]/u;
+const ALL = new RegExp(ACTING, 'gu');
+const C_NAMES: Readonly<Record<string, string>> = { '\n': String.raw`\n`, '\r': String.raw`\r`, '\0': String.raw`\0` };
+/** Where decodeBytes() puts a byte that is no UTF-8. */
+const STRAY = 0xdc00;
+
+function shown(character: string): string {
+  const code = character.charCodeAt(0);
+  const byte = code >= STRAY ? code - STRAY : code;
+  const hex = byte.toString(16);
+  return C_NAMES[character] ?? (byte < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`);
+}
+
+/** One line of text; a line feed in it is from data too. */
+export const printable = (line: string): string => (ACTING.test(line) ? line.replace(ALL, shown) : line);
+
+/** A text of several lines, whose line feeds are gperf's own. */
+export const printableText = (text: string): string =>
+  ACTING.test(text) ? text.replace(ALL, (character) => (character === '\n' ? character : shown(character))) : text;
+
+/** What a spreadsheet takes for the beginning of a formula (OWASP: CSV injection). */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** A name as a cell of CSV (RFC 4180); one that a spreadsheet would calculate begins with an apostrophe. */
+export function csvName(name: string): string {
+  const text = FORMULA.test(name) ? `'${name}` : name;
+  const shownText = text.replace(ALL, (character) => ('\r\n'.includes(character) ? character : shown(character)));
+  return /[",\r\n]/.test(shownText) ? `"${shownText.replaceAll('"', '""')}"` : shownText;
+}
+
+/** Text within Markdown: one line, no cell ended, no code, emphasis by asterisks, HTML, entity or link begun. */
+export const markdownText = (text: string): string =>
+  printable(text)
+    .replace(/[\\`|*]/g, String.raw`\$&`)
+    .replaceAll(/&(?=#?\w+;)/g, '&amp;')
+    .replaceAll(/<(?=[a-z/!?])/gi, '&lt;')
+    .replaceAll('](', String.raw`]\(`);
