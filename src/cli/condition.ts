@@ -211,7 +211,10 @@ function holds(
     const places =
       metric in OPERANDS ? operandPlaces(compared, metric, indices) : pairPlaces(compared, metric, indices);
     return places.flatMap(({ where, value }) => {
-      if (value === undefined) throw new ConditionError(`${metric}(${where}) is not known`, at);
+      if (value === undefined) {
+        const why = operands.every(({ evidence }) => evidence) ? '' : ' without the number of samples (--samples)';
+        throw new ConditionError(`${metric}(${where}) is not known${why}`, at);
+      }
       if (!test(value)) return [];
       return claim === '' ? `${where}: ${metric}` : `${metric}(${where}) is ${fixed(value, unit)}, which is${claim}`;
     });

@@ -157,7 +157,13 @@ function samplesGiven(
   return (profiles) => {
     if (!profiles.some(needs)) return profiles;
     const samples = numbers.shift()!;
-    return profiles.map((profile) => ({ ...profile, samples, samplesAbbreviated: false }));
+    return profiles.map(({ unit, ...profile }) => ({
+      ...profile,
+      samples,
+      samplesAbbreviated: false,
+      // That samples weigh unequally is not mended by their number.
+      ...(unit?.kind === 'weights' && { unit }),
+    }));
   };
 }
 

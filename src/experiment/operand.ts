@@ -74,7 +74,7 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
     close: () => input.close(),
     *read() {
       const report = new ReportTextParser(input.path);
-      const folded = new FoldedParser(by, stacks);
+      const folded = new FoldedParser(by, stacks, input.path);
       let read = 0;
       for (const { line, bytes } of linesOf(input)) {
         report.feed(line);
@@ -120,6 +120,8 @@ function byFile(profile: Profile, path: string): Profile {
 function withWeight(profiles: readonly Profile[], path: string): Profile[] {
   const sampled = profiles.filter((profile) => profile.samples !== 0 && totalWeight(profile) > 0);
   if (sampled.length === 0) throw new TextError(`${path} has no samples`);
+  if (!sampled.every((profile) => totalWeight(profile) < Infinity))
+    throw new TextError(`${path} has weights that are too large to be added up`);
   return sampled;
 }
 

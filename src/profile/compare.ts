@@ -61,6 +61,12 @@ export interface Nearness extends Omit<DistanceDifference, 'first' | 'second'> {
 export type Note =
   /** Nothing says how many samples there were. */
   | { readonly kind: 'UnknownSamples'; readonly operand: number }
+  /** The counts of folded stacks are no samples. */
+  | { readonly kind: 'Weights'; readonly operand: number; readonly smallest: number; readonly largest: number }
+  /** So are they where the number of samples was given: what each of them weighs is not known. */
+  | { readonly kind: 'UnknownWeights'; readonly operand: number; readonly samples: number }
+  /** They are multiples of one period. */
+  | { readonly kind: 'CommonPeriod'; readonly operand: number; readonly period: number; readonly samples: number }
   /** The number of samples was abbreviated ("5K"). */
   | { readonly kind: 'AbbreviatedSamples'; readonly operand: number; readonly samples: number }
   /** So many sixteenths of every tick are hardly sampled. */
@@ -201,8 +207,14 @@ const SUSPICIOUS_SAMPLES = 100;
 
 function notesOf(profile: Profile, operand: number): Note[] {
   const notes: Note[] = [];
-  const { samples, sampling, throttled } = profile;
-  if (samples === undefined) notes.push({ kind: 'UnknownSamples', operand });
+  const { samples, sampling, throttled, unit } = profile;
+  if (unit?.kind === 'weights')
+    notes.push(
+      samples === undefined ? { ...unit, kind: 'Weights', operand } : { kind: 'UnknownWeights', operand, samples },
+    );
+  else if (unit?.kind === 'period' && samples !== undefined)
+    notes.push({ kind: 'CommonPeriod', operand, period: unit.period, samples });
+  else if (samples === undefined) notes.push({ kind: 'UnknownSamples', operand });
   else if (profile.samplesAbbreviated) notes.push({ kind: 'AbbreviatedSamples', operand, samples });
   if (!sampling || samples === undefined || samples < SUSPICIOUS_SAMPLES) return notes;
   const { phases = [], periods, addresses } = sampling;

@@ -1,26 +1,35 @@
 /**
  * Folded stacks ("main;foo;bar 12", one a line) as stackcollapse-perf.pl, inferno and async-profiler write them, read as a
- * profile. Counts are taken for samples.
+ * profile. What their counts count is nowhere said; profile/folded-counts.ts judges whether they are samples.
  *
  * Not modelled: differential files (two counts a line).
  */
+import { CountsSeen } from './folded-counts.ts';
 import { type Granularity, type Profile, profileKey } from './profile.ts';
+import { TextError } from './report-text.ts';
 
 /** What stackcollapse-perf.pl --all appends to frames: kernel, inlined, JIT-compiled. */
 const ANNOTATION = /_\[[kij]\]$/;
+const COUNT = /^\d+(?:\.\d+)?$/;
+/** Beyond it counts can no longer be told apart. */
+const LARGEST = Number.MAX_SAFE_INTEGER;
 
 /** Fed line by line; then asked for what it has found. */
 export class FoldedParser {
   readonly #by: Granularity;
+  readonly #path: string;
   readonly #weights = new Map<string, number>();
   readonly #stacks: Map<string, number> | undefined;
-  #samples = 0;
+  readonly #counts = new CountsSeen();
+  #line = 0;
   #lines = 0;
   #foreign = 0;
+  #fault: string | undefined;
 
   /** `stacks`: they are wanted as well. */
-  constructor(by: Granularity, stacks = false) {
+  constructor(by: Granularity, stacks = false, path = '-') {
     this.#by = by;
+    this.#path = path;
     if (stacks) this.#stacks = new Map();
   }
 
@@ -30,28 +39,42 @@ export class FoldedParser {
   }
 
   feed(line: string): void {
-    if (line.trim() === '' || line.startsWith('#') || this.#foreign > 0) return;
-    const [, stack, count] = /^(.*\S)\s+(\d+(?:\.\d+)?)\s*$/.exec(line) ?? [];
-    if (stack === undefined || /\s\d+$/.test(stack) || PROSE.test(stack)) {
+    this.#line++;
+    if (line.startsWith('#') || this.#foreign > 0) return;
+    const [stack, word] = lastWord(line);
+    if (word === '') return;
+    if (stack === '' || !COUNT.test(word) || /^\d+$/.test(lastWord(stack)[1]) || isProse(stack)) {
       this.#foreign++;
       this.#weights.clear();
+      this.#stacks?.clear();
       return;
     }
     this.#lines++;
+    const count = Number(word);
+    if (count > LARGEST) {
+      // Only what turns out to be folded stacks is at fault.
+      const digits = word.length > 20 ? `a number of ${word.length} digits` : word;
+      this.#fault ??= `${this.#path}:${this.#line}:${line.lastIndexOf(word) + 1}: ${digits} is no count (at most ${LARGEST})`;
+      return;
+    }
     const frames = stack.split(';').map((frame) => frame.replace(ANNOTATION, ''));
     const whole = frames.join(';');
     const symbol = this.#by === 'callchain' ? whole : frames.at(-1)!;
     const key = profileKey({ comm: '', dso: '', symbol });
-    this.#weights.set(key, (this.#weights.get(key) ?? 0) + Number(count));
-    this.#samples += Number(count);
-    this.#stacks?.set(whole, (this.#stacks.get(whole) ?? 0) + Number(count));
+    this.#weights.set(key, (this.#weights.get(key) ?? 0) + count);
+    this.#counts.add(count);
+    this.#stacks?.set(whole, (this.#stacks.get(whole) ?? 0) + count);
   }
 
+  /** Throws TextError. */
   profile(label: string): Profile {
+    if (this.#fault !== undefined) throw new TextError(this.#fault);
+    const judged = this.#counts.judge();
     return {
       event: '',
       label,
-      samples: Math.round(this.#samples),
+      samples: judged.samples,
+      ...(judged.unit && { unit: judged.unit }),
       lost: 0,
       throttled: 0,
       weights: this.#weights,
@@ -60,5 +83,17 @@ export class FoldedParser {
   }
 }
 
-/** A sentence that ends in a number is no stack: nothing in it is joined by semicolons. */
-const PROSE = /^[^;]*\s[^;]*\s[^;]*$/;
+/** A line without its last word, and that word. */
+function lastWord(line: string): readonly [string, string] {
+  const text = line.trimEnd();
+  let at = text.length;
+  while (at > 0 && text[at - 1]!.trim() !== '') at--;
+  return [text.slice(0, at).trimEnd(), text.slice(at)];
+}
+
+/** A sentence that ends in a number is no stack: it has several words, and nothing in it is joined by semicolons. */
+function isProse(stack: string): boolean {
+  if (stack.includes(';')) return false;
+  const blank = stack.search(/\s/);
+  return blank >= 0 && /\s/.test(stack.slice(blank + 1));
+}

@@ -7,6 +7,7 @@
 import type { DesignEffect } from '../stats/clustering.ts';
 import type { Held } from '../stats/shares.ts';
 import type { Nanos } from '../units.ts';
+import type { CountUnit } from './folded-counts.ts';
 import type { Stacks } from './stacks.ts';
 
 /** A function as a profile knows it, apart from its address. */
@@ -29,6 +30,8 @@ export interface Profile {
   readonly samples: number | undefined;
   /** `samples` was read off an abbreviation ("5K"): there are at least that many. */
   readonly samplesAbbreviated?: boolean;
+  /** What weights count, if it is known not to be samples or periods that a recording tells. */
+  readonly unit?: CountUnit;
   /** Samples the kernel dropped for want of room. */
   readonly lost: number;
   /** Times the kernel stopped the event because samples came too fast. */

@@ -63,11 +63,20 @@ export function rowNamer(rows: readonly { readonly symbol: string }[]): (key: st
 }
 
 /** One sentence on one pair. */
-export function verdictSentence({ operands }: ComparedProfiles, { a, b, comparison, tested }: ComparedPair): string {
+export function verdictSentence(
+  { operands, notes }: ComparedProfiles,
+  { a, b, comparison, tested }: ComparedPair,
+): string {
   const [first, second] = [operands[a]!.label, operands[b]!.label];
   const { kind, p, tvd, floor, drivers, merge } = comparison.verdict;
-  if (!tested)
-    return `${first} and ${second} are ${points(tvd)} pp apart; without the number of samples nobody knows whether that is noise.`;
+  if (!tested) {
+    const weighed = notes.filter((note) => note.kind === 'Weights' && [a, b].includes(note.operand));
+    const names = weighed.map(({ operand }) => operands[operand]!.label);
+    const samples = 'the number of samples';
+    const without = names.length === 0 ? samples : `${samples} (--samples)`;
+    const why = names.length === 0 ? '' : `the counts of ${listed(names)} are no samples, and `;
+    return `${first} and ${second} are ${points(tvd)} pp apart; ${why}without ${without} nobody knows whether that is noise.`;
+  }
   const detects = detection(comparison);
   const nameOf = rowNamer(comparison.symbols);
   const driver = ({ symbol, delta }: Pick<Driver, 'symbol' | 'delta'>): string =>
@@ -221,6 +230,12 @@ function noteReason(note: Note, label: string): string {
   switch (note.kind) {
     case 'UnknownSamples':
       return `nothing says how many samples ${label} was made of`;
+    case 'Weights':
+      return `the counts of ${label}, ${note.smallest} to ${note.largest} a stack, are periods, times or bytes rather than samples: nothing says how many samples there were`;
+    case 'UnknownWeights':
+      return `nothing says how unequally the ${note.samples} samples of ${label} weigh: they say no more than as many equal ones, and may say far less`;
+    case 'CommonPeriod':
+      return `every count of ${label} is a multiple of ${note.period}: taken for ${note.samples} samples of that period`;
     case 'AbbreviatedSamples':
       return `the samples of ${label} were abbreviated: at least ${note.samples}`;
     case 'TickPhase':
@@ -234,6 +249,9 @@ function noteReason(note: Note, label: string): string {
 
 const NOTE_REMEDY: Readonly<Record<Note['kind'], string>> = {
   UnknownSamples: 'say so (--samples), or print the report with -n',
+  Weights: 'say how many there were (--samples), or fold what was printed without periods (perf script -F comm,ip,sym)',
+  UnknownWeights: 'compare the recordings themselves',
+  CommonPeriod: 'say how many there were (--samples) if that is wrong',
   AbbreviatedSamples: 'print the report with -n, or say how many there were (--samples)',
   CollapsedPeriod: 'sample with a fixed period (-c)',
   TickPhase: 'sample less often (-F), so that the event is not throttled at every tick',

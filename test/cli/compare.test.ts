@@ -254,6 +254,30 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
     expect(stdout).not.to.match(/Infinity|NaN|[^+]-0\.00\b/);
   });
 
+  it('takes periods in folded stacks for no samples, unless each has the same', async () => {
+    p.write('one.folded', 'p;main 56188909\np;main;f 210228769\np;main;g 284672712\np;start 142747\n');
+    p.write('other.folded', 'p;main 36188907\np;main;f 410228763\np;main;g 84672711\np;start 152741\n');
+    const words = ['compare', '-q', 'one.folded', 'other.folded'];
+    expect(await p.gperf(words)).to.include({
+      status: 0,
+      stdout:
+        'other.folded and one.folded are 39.09 pp apart; the counts of one.folded and other.folded are no samples, and without the number of samples (--samples) nobody knows whether that is noise.\n',
+    });
+    const refused = await p.gperf([...words, '--fail-if', 'material']);
+    expect(refused.stderr).to.match(/is not known without the number of samples \(--samples\)$/m);
+    expect(refused.status).to.equal(129);
+    const { stdout } = await p.gperf(['compare', 'one.folded', 'other.folded', '--samples', '30,40']);
+    expect(stdout).to.match(/^ +other\.folded +40 /m);
+    expect(stdout).to.match(/nothing says how unequally the 40 samples of other\.folded weigh/);
+    p.write('same.folded', 'p;main 3000000\np;main;f 21000000\np;main;g 11000000\n');
+    const same = await p.gperf('compare one.folded same.folded --samples 30,35');
+    expect(same.stdout).not.to.match(/multiple/);
+    const found = await p.gperf('compare same.folded same.folded');
+    expect(found.stdout).to.match(
+      /every count of same\.folded is a multiple of 1000000: taken for 35 samples of that period/,
+    );
+  });
+
   it('says so if there are too few samples to detect anything', async () => {
     p.write('few.folded', 'true;main 1\n');
     const { stdout } = await p.gperf('compare few.folded a.data -e cycles');

@@ -33,4 +33,40 @@ describe('folded stacks', () => {
     it(`are not ${what}`, () => {
       expect(parse(`${line}\n`).found).to.equal(false);
     });
+
+  it('say where a count is beyond counting', () => {
+    for (const [count, told] of [
+      ['9'.repeat(400), 'a number of 400 digits'],
+      ['9007199254740993', '9007199254740993'],
+    ] as const) {
+      const parser = new FoldedParser('symbol', false, 'x.folded');
+      for (const line of ['a;b 1', `  a;c ${count} `]) parser.feed(line);
+      expect(parser.found).to.equal(true);
+      expect(() => parser.profile('x')).to.throw(`x.folded:2:7: ${told} is no count (at most 9007199254740991)`);
+    }
+  });
+
+  it('have frames with blanks, and counts however they are set off', () => {
+    const { weights } = parse(
+      'operator new(unsigned long);std::vector<int, A>::at 3\ncc1plus;f\t2  \r\n[unknown] 1',
+    ).profile('x');
+    expect([...weights].map(([key, weight]) => [parseProfileKey(key).symbol, weight])).to.deep.equal([
+      ['std::vector<int, A>::at', 3],
+      ['f', 2],
+      ['[unknown]', 1],
+    ]);
+  });
+
+  it('are read in one pass, whatever a line looks like', () => {
+    // What takes time by the square or the cube of a line's length would not come back.
+    const size = 400_000;
+    for (const line of [
+      `${'a '.repeat(size)};b 1`,
+      `${' '.repeat(size)}x`,
+      `${' 1'.repeat(size)}x`,
+      `a ${'1'.repeat(size)}x`,
+      `${'a;'.repeat(size)} 5`,
+    ])
+      parse(line);
+  });
 });

@@ -36,7 +36,7 @@ const OPTIONS = [
     name: 'samples',
     kind: 'text',
     arg: 'n[,n...]',
-    help: 'how many samples the printed reports were made of, in order',
+    help: 'how many samples printed reports and folded stacks were made of: a number for each, in order (recordings know)',
   },
   { name: 'freq', short: 'F', kind: 'text', arg: "freq or 'max'", help: 'live: samples a second (default: 4000)' },
   { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'live: sample every n events' },
