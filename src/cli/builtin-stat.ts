@@ -124,15 +124,20 @@ async function count(
   if (o.verbose > 0) process.stderr.write(rawCounts(counted.evlist, last.counts));
   if (ms > 0) printer.interval(counted.evlist, readings.at(-1)!);
   const watchdog = watchdogOf(spec);
-  if (ms === 0 || o.summary === true)
-    printer.result(counted, o['all-cpus'] === true ? { kind: 'system' } : { kind: 'command', argv: rest }, watchdog);
-  if (o.truth === true) {
-    const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
-    out.write(statTruthText(counted, { workload: rest[0]!, truth }));
+  try {
+    if (ms === 0 || o.summary === true)
+      printer.result(counted, o['all-cpus'] === true ? { kind: 'system' } : { kind: 'command', argv: rest }, watchdog);
+    if (o.truth === true) {
+      const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
+      out.write(statTruthText(counted, { workload: rest[0]!, truth }));
+    }
+    out.close();
+    if (sink !== undefined)
+      await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings));
+  } catch (error) {
+    abandon();
+    throw error;
   }
-  out.close();
-  if (sink !== undefined)
-    await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings));
   if (o.verbose > 0) process.stderr.write(reproduceLine(cmdline));
   return watch.exitCode ?? status;
 }

@@ -5,7 +5,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { existsSync } from 'node:fs';
+import { UsageError } from '../../src/cli/errors.ts';
 import { simulationFailure } from '../../src/cli/open-failure.ts';
+import { refuseUnmodelled } from '../../src/cli/simulation.ts';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { OpenError } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
@@ -45,6 +47,31 @@ function byGperf(spec: string): string {
     return new EventSyntaxError(spec, index, reason, validTerms && { validTerms }).format();
   }
 }
+
+describe('raw events', () => {
+  const refused = (spec: string): boolean => {
+    try {
+      refuseUnmodelled(parseEventList([spec], 'stat'));
+      return false;
+    } catch (error) {
+      expect(error).to.be.instanceOf(UsageError);
+      expect(String(error)).to.contain(`('${spec}')`);
+      return true;
+    }
+  };
+
+  it('are refused if a field is set that would have them count something else', () => {
+    for (const bit of [18, 21, 23, 24, 31, 32, 33])
+      expect(refused(`r${(2 ** bit + 0x1c4).toString(16)}`)).to.equal(true);
+    for (const term of ['edge', 'any', 'inv', 'cmask=1']) expect(refused(`cpu/event=0xc4,${term}/`)).to.equal(true);
+  });
+
+  it('are taken with what has no effect on the selector', () => {
+    for (const bit of [16, 17, 19, 20, 22, 34, 40, 52])
+      expect(refused(`r${(2 ** bit + 0x1c4).toString(16)}`), `${bit}`).to.equal(false);
+    expect(refused('r5101c4')).to.equal(false);
+  });
+});
 
 describe('events, judged by perf', function () {
   before(function () {
