@@ -74,7 +74,8 @@ export function parseArgs<const O extends readonly OptionSpec[]>(
     const [, name, value] = /^--([^=]+)=(.*)$/s.exec(token) ?? [];
     return name !== undefined && valued.has(name) ? `--${name}=${MARK}${value ?? ''}` : token;
   });
-  const parser = yargs(marked)
+  // Its own idea of a working directory, which may be gone, and of what a package.json there says, is not wanted.
+  const parser = yargs(marked, '/')
     .parserConfiguration(LITERAL)
     .options(Object.fromEntries(options.map((o) => [o.name, { type: YARGS_TYPE[o.kind] }])))
     .strict()

@@ -1,4 +1,5 @@
 /** Why a simulation came to nothing: perf's words for an event that perf_event_open refused (evsel__open_strerror), live-lock. */
+import { PoolError } from '../experiment/pool.ts';
 import { LiveLock, OpenError } from '../experiment/run.ts';
 import { EXIT, InputError } from './errors.ts';
 
@@ -18,6 +19,7 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
 export function simulationFailure(error: unknown): unknown {
   if (error instanceof OpenError) return new InputError(openFailure(error));
   if (error instanceof LiveLock) return new InputError(error.message, EXIT.LIVE_LOCK);
+  if (error instanceof PoolError) return new InputError(error.message);
   return error;
 }
 

@@ -6,6 +6,9 @@ import { setMaxListeners } from 'node:events';
 import { LiveLock, OpenError } from './run.ts';
 import type { Answer, Input, Output, WorkName } from './worker.ts';
 
+/** Heap of a thread, MB. */
+const MOST_MEMORY = 1024;
+
 export interface PoolOptions {
   /** Threads; no more are started than there are inputs. */
   readonly workers: number;
@@ -15,7 +18,15 @@ export interface PoolOptions {
   readonly progress?: (done: number) => void;
 }
 
-/** Does one kind of work on every input. The first error ends the others; LiveLock and OpenError keep their classes. */
+/** What the work was asked to do cannot be done, or a thread came to harm; `message` is the whole sentence. */
+export class PoolError extends Error {
+  override readonly name = 'PoolError';
+}
+
+/**
+ * Does one kind of work on every input. The first error ends the others; LiveLock and OpenError keep their classes. Throws
+ * PoolError for what else is no fault of gperf.
+ */
 export async function runAll<N extends WorkName>(
   name: N,
   inputs: readonly Input<N>[],
@@ -29,6 +40,7 @@ export async function runAll<N extends WorkName>(
     maxThreads: threads,
     // The work is long: nothing is gained by waking threads faster, and their timers stay alive.
     atomics: 'disabled',
+    resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
   });
   const stop = new AbortController();
   // Every task waits for it.
@@ -36,14 +48,21 @@ export async function runAll<N extends WorkName>(
   const abort = (): void => stop.abort();
   signal?.addEventListener('abort', abort);
   let done = 0;
+  // Of a thread that has nothing to do: what a workload's module left behind, or no thread at all.
+  const idle = new Promise<never>((_, reject) => {
+    pool.on('error', (error: unknown) => reject(harmed(error)));
+  });
   try {
-    return await Promise.all(
+    const results = Promise.all(
       inputs.map(async (input) => {
-        const answer = await pool.run({ name, input }, { signal: stop.signal });
+        const answer = await pool.run({ name, input }, { signal: stop.signal }).catch((error: unknown) => {
+          throw harmed(error);
+        });
         progress?.(++done);
         return resultOf(answer);
       }),
     );
+    return await Promise.race([results, idle]);
   } catch (error) {
     stop.abort();
     signal?.throwIfAborted();
@@ -54,8 +73,18 @@ export async function runAll<N extends WorkName>(
   }
 }
 
+/** What became of a thread: it ran out of memory, it ended, it could not be started, code of a workload's module threw. */
+function harmed(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name === 'AbortError') return error;
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return new PoolError('a worker thread ran out of memory: a shorter workload, or a longer period (-c), takes less');
+  return new PoolError(`a worker thread failed: ${error.message}`);
+}
+
 function resultOf<N extends WorkName>(answer: Answer<N>): Output<N> {
   if ('liveLock' in answer) throw new LiveLock(answer.liveLock);
+  if ('bug' in answer) throw answer.bug;
+  if ('wrong' in answer) throw new PoolError(answer.wrong);
   if ('refused' in answer) throw new OpenError(answer.refused.evsel, answer.refused.errno);
   return answer.result;
 }

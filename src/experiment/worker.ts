@@ -2,6 +2,9 @@
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { OpenError, LiveLock } from './run.ts';
+import { SetUpError } from './setup.ts';
+import { NoTruthError } from './truth.ts';
+import { WorkloadError } from '../workload/fault.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 
@@ -22,10 +25,15 @@ export type Output<N extends WorkName> = Outputs[N];
 /** The same table, so that the compiler sees name, input and output go together. */
 const TYPED: { readonly [N in WorkName]: (input: Input<N>) => Promise<Output<N>> } = WORK;
 
-/** What comes back: a result, or one of the errors a person can do something about, whose class a message would lose. */
+/**
+ * What comes back: a result; one of the errors a person can do something about, whose class a message would lose; or one that
+ * should not be. What the pool itself rejects with is then what a thread met.
+ */
 export type Answer<N extends WorkName> =
   | { readonly result: Output<N> }
   | { readonly liveLock: string }
+  | { readonly wrong: string }
+  | { readonly bug: Error }
   | { readonly refused: { readonly evsel: Evsel; readonly errno: number } };
 
 export default async function work<N extends WorkName>({
@@ -41,6 +49,8 @@ export default async function work<N extends WorkName>({
   } catch (error) {
     if (error instanceof LiveLock) return { liveLock: error.message };
     if (error instanceof OpenError) return { refused: { evsel: error.evsel, errno: error.errno } };
-    throw error;
+    if (error instanceof NoTruthError || error instanceof WorkloadError || error instanceof SetUpError)
+      return { wrong: error.message };
+    return { bug: error instanceof Error ? error : new Error(String(error)) };
   }
 }
