@@ -15,7 +15,7 @@ const WIDEST = 9999;
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(REPORT, argv, context.terminal.env);
   if (rest.length > 0) throw new UsageError(`gperf report takes no arguments, got '${rest.join(' ')}'`);
-  return printRecording(o, context, REPORT, 'Error:\n', ({ session, symbols }, header) => {
+  return printRecording(o, context, REPORT, 'Error:\n', 'report', ({ session, symbols }, header) => {
     if (o.stats === true) return reportStats(session, symbols);
     if (o.tasks === true || o.mmaps === true) return reportTasks(session, symbols, o.mmaps === true);
     return reportStdio(session, symbols, { ...reportOptions(o), ...header });

@@ -14,7 +14,7 @@ const MOST_PID = 2 ** 31 - 1;
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(SCRIPT, argv, context.terminal.env);
   if (rest.length > 0) throw new UsageError(`gperf does not model perf script's scripts ('${rest[0]}').`);
-  return printRecording(o, context, SCRIPT, '', ({ session, symbols }, header) =>
+  return printRecording(o, context, SCRIPT, '', 'script', ({ session, symbols }, header) =>
     scriptLines(session, symbols, { ...scriptOptions(o), ...header }),
   );
 }

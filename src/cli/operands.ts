@@ -18,6 +18,7 @@ import { WorkloadError } from '../workload/fault.ts';
 import type { Program } from '../workload/program.ts';
 import { ModuleRefused, loadRecordedWorkload, loadWorkload } from '../workload/registry.ts';
 import type { CommandContext } from './commands.ts';
+import { leftOut } from '../report/left-out.ts';
 import { InputError, UsageError, blamingInput, eventError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { lex } from './lexer.ts';
@@ -56,6 +57,8 @@ export async function readOperands(
       for (const warning of operand.session?.warnings ?? []) process.stderr.write(`${printableText(warning)}\n`);
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await naming(word, () => readThrough(operand, labels[i]!, context))));
+      for (const sentence of operand.session ? leftOut(operand.session, 'compare') : [])
+        process.stderr.write(`${sentence}\n`);
     } finally {
       operand.close();
     }

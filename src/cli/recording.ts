@@ -7,6 +7,7 @@ import { openPerfData, type Session } from '../perfdata/reader.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { headerLines } from '../report/header.ts';
+import { leftOut, type Teller } from '../report/left-out.ts';
 import { printable, printableText } from '../report/printable.ts';
 import { ReportError } from '../report/report-options.ts';
 import type { CommandContext } from './commands.ts';
@@ -75,13 +76,15 @@ interface PrintOptions extends OpenOptions {
 
 /**
  * Opens a recording and prints what `lines` makes of it, or only its header; `table` has the usage of an option that cannot
- * be honoured, `trouble` stands before what else cannot be done. Returns the exit code.
+ * be honoured, `trouble` stands before what else cannot be done. What
+ * was read and is not shown is told at the end. Returns the exit code.
  */
 export async function printRecording(
   o: PrintOptions,
   context: CommandContext,
   table: CommandTable,
   trouble: string,
+  teller: Teller,
   lines: (opened: Opened, header: { readonly header?: readonly string[] }) => Iterable<string>,
 ): Promise<number> {
   const opened = await openRecording(o.input, o, context);
@@ -97,6 +100,7 @@ export async function printRecording(
     if (error.option !== undefined) throw new UsageError(trouble + error.message, optionUsage(table, error.option));
     throw new InputError(trouble + error.message);
   } finally {
+    for (const sentence of leftOut(session, teller)) process.stderr.write(`${printable(sentence)}\n`);
     session.close();
   }
   return 0;

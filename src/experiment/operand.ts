@@ -28,7 +28,7 @@ export interface Operand {
   /** Bytes to be read; Infinity for a pipe. */
   readonly size: number;
   /** The recording, if it is one: its events, and what gperf stored of its making. */
-  readonly session?: Pick<Session, 'path' | 'evlist' | 'env' | 'spec' | 'warnings'>;
+  readonly session?: Pick<Session, 'path' | 'evlist' | 'env' | 'spec' | 'warnings' | 'holdings'>;
   /**
    * Reads it through; yields how many bytes it has come now and then. The result has one profile for each event or table
    * that has samples. Throws TextError, PerfDataFormatError, PerfDataIoError.

@@ -26,6 +26,7 @@ import {
   type FileHeader,
   type FileSection,
 } from './header.ts';
+import { Holdings } from './holdings.ts';
 import { Input } from './input.ts';
 import { ANOTHER, type Chunk, offsetIn, type Placed, RecordStream } from './record-stream.ts';
 import { inTurn, openParts, type Part, recordsOf, unpacked, Unpackable, WaitingChunks } from './record-walk.ts';
@@ -96,6 +97,8 @@ export class Session {
   readonly features = new Map<number, Uint8Array>();
   /** Set by `records()`: events that came too late for their place in time. */
   unordered = 0;
+  /** What the records delivered so far hold. */
+  readonly holdings = new Holdings();
   private readonly input: Input;
   private readonly events = new Evlist();
   private readonly ids: BuildId[] = [];
@@ -456,8 +459,13 @@ export class Session {
       throw this.asFault(error, offset);
     }
     if (record.type === PERF_RECORD.EVENT_UPDATE) this.events.update(record.id, record.update);
-    if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START) return { record, evsel: undefined, offset };
-    return { record, evsel: codec.evselOf(record), offset };
+    if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START) {
+      this.holdings.see(record, undefined);
+      return { record, evsel: undefined, offset };
+    }
+    const evsel = codec.evselOf(record);
+    this.holdings.see(record, evsel);
+    return { record, evsel, offset };
   }
 
   private asFault(error: unknown, place: number): PerfDataFormatError {

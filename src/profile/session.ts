@@ -9,6 +9,7 @@ import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 import type { SymbolSource } from './dso.ts';
 import { Machine } from './machine.ts';
+import { withUserFrame } from './user-frame.ts';
 
 /** What reports need of an opened recording; perfdata's Session is one. */
 export interface Recording {
@@ -40,7 +41,9 @@ export function* replay(recording: Recording, symbols: SymbolSource): Generator<
   const index = new Map(recording.evlist.map((evsel, i) => [evsel, i]));
   for (const { record, evsel, offset = 0 } of recording.records()) {
     machine.process(record);
-    yield { record, evsel: (evsel && index.get(evsel)) ?? 0, machine, offset };
+    const shown =
+      record.type === PERF_RECORD.SAMPLE && evsel ? withUserFrame(record, evsel.attr, recording.env.arch) : record;
+    yield { record: shown, evsel: (evsel && index.get(evsel)) ?? 0, machine, offset };
   }
 }
 

@@ -4,6 +4,7 @@
  * Each format is parsed when its first sample is printed. Not modelled: trace_printk() in binary (ftrace:bprint), macros
  * that libtraceevent's plugins add.
  */
+import { decodeBytes } from '../octets.ts';
 import type { EventFormat, FormatField } from './types.ts';
 import { numberOf, textOf, type TraceContext } from './evaluate.ts';
 import { formatId, parseEventFormat } from './event-format.ts';
@@ -64,10 +65,7 @@ export class TraceEvents {
 }
 
 /** A text of bytes as the text that they encode. */
-function utf8(bytes: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return /^[\0-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
-}
+const utf8 = (bytes: string): string => decodeBytes(Buffer.from(bytes, 'latin1'));
 
 function prettyText(format: EventFormat, data: RawData, context: TraceContext): string {
   if (!format.print) return `[FAILED TO PARSE]${fieldsText(format, data)}`;
