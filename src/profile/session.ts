@@ -55,3 +55,13 @@ export function* replaySamples(recording: Recording, symbols: SymbolSource): Gen
     else for (const sample of reads.deliver(replayed.record, replayed.evsel)) yield { ...replayed, ...sample };
   }
 }
+
+/** Gives `take` what comes, and returns what stopped the reading, if anything did: everything before it has been taken. */
+export function takeAll<T>(replayed: Iterable<T>, take: (one: T) => void): { readonly fault: unknown } {
+  try {
+    for (const one of replayed) take(one);
+  } catch (fault) {
+    return { fault };
+  }
+  return { fault: undefined };
+}

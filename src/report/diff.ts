@@ -10,7 +10,7 @@ import { padEndBytes } from '../perfdata/octets.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { type HistEntry, newEntry } from '../profile/hist-entry.ts';
 import { Hists } from '../profile/hist.ts';
-import { isSample, type Recording, replay } from '../profile/session.ts';
+import { isSample, type Recording, replay, takeAll } from '../profile/session.ts';
 import { treeSorted } from '../profile/rbtree.ts';
 import { sortKeys, type SortName } from '../profile/sort.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -72,19 +72,21 @@ const PLAIN: ColumnStyle = {
 };
 const NO_BLOCK: Block = { totals: [], members: 1 };
 
-/** Lines of the diff, without their newlines. Throws what reading a recording throws. */
+/** Lines of the diff, without their newlines. What stops the reading of one is thrown after them. */
 export function* diffLines(inputs: readonly DiffInput[], options: DiffOptions): Generator<string> {
   const { sort = DEFAULT_SORT, quiet } = options;
   const known = sortKeys(false);
   const keys = sort.map((name) => known[name]);
+  let fault: unknown;
   const gathered = inputs.map((input) => {
     const hists = input.recording.evlist.map(() => new Hists({ keys, cumulate: false, useCallchain: false }));
-    for (const replayed of replay(input.recording, input.symbols)) {
-      if (!isSample(replayed)) continue;
+    const reading = takeAll(replay(input.recording, input.symbols), (replayed) => {
+      if (!isSample(replayed)) return;
       const al = replayed.machine.resolve(replayed.record);
       al.filtered = filterOf(al, options);
       hists[replayed.evsel]?.add(al, replayed.record, []);
-    }
+    });
+    fault ??= reading.fault;
     return hists;
   });
   const [baseline] = inputs;
@@ -101,6 +103,7 @@ export function* diffLines(inputs: readonly DiffInput[], options: DiffOptions): 
     }
     yield* eventLines(gathered[0]![event]!, others, options);
   }
+  if (fault !== undefined) throw fault;
 }
 
 /** evsel__match2(). */

@@ -7,7 +7,7 @@
 import { ReadSamples } from '../perfdata/read-samples.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import type { Machine, Thread } from '../profile/machine.ts';
-import { isSample, type Recording, replay } from '../profile/session.ts';
+import { isSample, type Recording, replay, takeAll } from '../profile/session.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { fixed, hex, percentOf } from './table.ts';
 
@@ -20,13 +20,13 @@ export function* reportStats(recording: Recording, symbols: SymbolSource): Gener
   const lost = recording.evlist.map(() => 0);
   let total = 0;
   const reads = new ReadSamples(recording.evlist);
-  for (const replayed of replay(recording, symbols)) {
+  const { fault } = takeAll(replay(recording, symbols), (replayed) => {
     const { record, evsel } = replayed;
     total++;
     counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
     if (isSample(replayed)) for (const sample of reads.deliver(replayed.record, evsel)) samples[sample.evsel]!++;
     if (record.type === PERF_RECORD.LOST_SAMPLES) lost[evsel]! += Number(record.lost);
-  }
+  });
   yield* ['', 'Aggregated stats:', line('TOTAL', total)];
   for (const [name, type] of Object.entries(PERF_RECORD)) {
     const count = counts.get(type);
@@ -38,14 +38,21 @@ export function* reportStats(recording: Recording, symbols: SymbolSource): Gener
     if (samples[index]) yield line('SAMPLE', samples[index]);
     if (lost[index]) yield line('LOST_SAMPLES', lost[index]);
   }
+  if (fault !== undefined) throw fault;
 }
 
 /** Lines of --tasks, or of --mmaps: tasks as a tree, with what each process has mapped. */
 export function* reportTasks(recording: Recording, symbols: SymbolSource, showMmaps: boolean): Generator<string> {
   let machine: Machine | undefined;
-  for (const replayed of replay(recording, symbols)) ({ machine } = replayed);
+  const { fault } = takeAll(replay(recording, symbols), (replayed) => {
+    ({ machine } = replayed);
+  });
   yield '#      pid      tid     ppid  comm';
-  if (!machine) return;
+  if (machine) yield* taskLines(machine, showMmaps);
+  if (fault !== undefined) throw fault;
+}
+
+function* taskLines(machine: Machine, showMmaps: boolean): Generator<string> {
   const threads = [...machine.threads.values()].toSorted((a, b) => bucket(a) - bucket(b) || a.tid - b.tid);
   const roots: Thread[] = [];
   const children = new Map<Thread, Thread[]>();
@@ -56,15 +63,18 @@ export function* reportTasks(recording: Recording, symbols: SymbolSource, showMm
       listed.add(task);
       const parent: Thread | undefined = machine.threads.get(task.ppid);
       if (!parent) roots.push(task);
-      else children.set(parent, [...(children.get(parent) ?? []), task]);
+      else if (children.has(parent)) children.get(parent)!.push(task);
+      else children.set(parent, [task]);
       task = parent;
     }
-  const branch = function* (thread: Thread, depth: number): Generator<string> {
+  // No recursion: a chain of forks may be as long as the recording.
+  const next = roots.map((thread) => ({ thread, depth: 0 })).toReversed();
+  for (let entry; (entry = next.pop());) {
+    const { thread, depth } = entry;
     yield `  ${column(thread.pid)} ${column(thread.tid)} ${column(thread.ppid)} |${' '.repeat(depth)}${thread.comm}`;
     if (showMmaps) yield* mmapLines(thread, depth);
-    for (const child of children.get(thread) ?? []) yield* branch(child, depth + 1);
-  };
-  for (const root of roots) yield* branch(root, 0);
+    for (const child of (children.get(thread) ?? []).toReversed()) next.push({ thread: child, depth: depth + 1 });
+  }
 }
 
 /** perf walks its hash table of threads, so that siblings come by tid modulo its size. */

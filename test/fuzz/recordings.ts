@@ -1,0 +1,267 @@
+/**
+ * Damaged recordings against everything that reads them: node dist/test/fuzz/recordings.js [N] [seed].
+ *
+ * Each is one of a few small recordings with some bytes overwritten, words set to numbers that hurt, records or stretches
+ * cut out, doubled, swapped or cut off. It is read by all of report, script, evlist, header, diff's and compare's readers, in
+ * this process: an error must be one of those that have a sentence, and neither time nor memory may run away. The same
+ * number and seed make the same bytes.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ByteWriter } from '../../src/perfdata/bytes.ts';
+import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
+import { decodeFileHeader, encodeFileHeader, HEADER } from '../../src/perfdata/header.ts';
+import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
+import { MemorySink } from '../../src/perfdata/sink.ts';
+import { PerfDataWriter } from '../../src/perfdata/writer.ts';
+import { buildProfiles } from '../../src/profile/build.ts';
+import type { SymbolSource } from '../../src/profile/dso.ts';
+import { fileSymbols } from '../../src/profile/symbolize.ts';
+import { evlistLines } from '../../src/report/evlist.ts';
+import { attrSizeOf, headerLines } from '../../src/report/header.ts';
+import { ReportError } from '../../src/report/report-options.ts';
+import { reportStats, reportTasks } from '../../src/report/report-stats.ts';
+import { reportStdio } from '../../src/report/report.ts';
+import { scriptLines } from '../../src/report/script.ts';
+import { type Stream, stream } from '../../src/sim/rng.ts';
+import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
+import { BUILD_IDS, callchain, ENV, epilogue, event, prologue, S, samples } from '../perfdata/recordings.ts';
+import { payloadsOf, withFeatures } from '../perfdata/sections.ts';
+
+/** Longer than any small recording may take, on a machine that does much else. */
+const MOST_SECONDS = 10;
+const MOST_BYTES = 500 * 2 ** 20;
+/** Recordings between two looks at the memory. */
+const LOOK_EVERY = 50;
+
+const ALL_FIELDS = Object.values(S).reduce((all, bit) => all | bit, 0) & ~S.WEIGHT;
+
+function made(format: 'file' | 'pipe', sample_type: number, attr = {}): Buffer {
+  const sink = new MemorySink(format);
+  const evlist = [
+    event('cycles', 0, sample_type, attr, { leader: 0, groupName: 'pair' }),
+    event('instructions', 1, sample_type, attr, { leader: 0 }),
+  ];
+  const writer = new PerfDataWriter(sink, evlist, { env: ENV, buildIds: BUILD_IDS });
+  const regs = { abi: 2, regs: [1n, 2n, 3n] };
+  writer.write([
+    ...prologue({ id: 100 }),
+    { type: PERF_RECORD.FINISHED_ROUND },
+    ...samples(12, (i, sample) => ({
+      id: 100 + (i % 2),
+      callchain: callchain(sample),
+      read: { time_enabled: 5, time_running: 5, values: [{ value: 7 + i, id: 100 + (i % 2) }] },
+      regs_user: regs,
+      regs_intr: regs,
+    })),
+    { type: PERF_RECORD.FINISHED_ROUND },
+    ...epilogue({ id: 100 }),
+  ]);
+  writer.finish();
+  return sink.bytes;
+}
+
+/** The same with its records in one compressed record of raw zstd blocks. */
+function packed(file: Buffer): Buffer {
+  const header = decodeFileHeader(file);
+  const { offset, size } = header.data;
+  const w = new ByteWriter();
+  w.u32(PERF_RECORD.COMPRESSED);
+  w.u16(0);
+  w.u16(8 + 6 + 3 + size);
+  for (const byte of [0x28, 0xb5, 0x2f, 0xfd, 0, 9 << 3]) w.u8(byte);
+  w.u16((size << 3) & 0xffff);
+  w.u8(size >>> 13);
+  w.put(file.subarray(offset, offset + size));
+  const bare = Buffer.concat([file.subarray(0, offset), w.taken()]);
+  bare.set(encodeFileHeader({ ...header, data: { offset, size: w.pos }, features: [] }));
+  const compression = new ByteWriter();
+  for (const word of [1, 1, 1, 2, 1 << 16]) compression.u32(word);
+  return withFeatures(bare, new Map(payloadsOf(file)).set(HEADER.COMPRESSED, compression.taken()));
+}
+
+/** What is damaged: recordings of every form. */
+export function wholeRecordings(): Buffer[] {
+  const usual = S.IP | S.TID | S.TIME | S.PERIOD | S.CALLCHAIN | S.IDENTIFIER | S.CPU;
+  const file = made('file', usual);
+  return [
+    file,
+    made('pipe', usual),
+    made('file', ALL_FIELDS, { sample_regs_user: 0b1011, sample_regs_intr: 0b1011, branch_sample_type: 1 }),
+    packed(file),
+    ...['two-events.data', 'two-events.pipe.data', 'stat.data'].map((name) =>
+      readFileSync(join('fixtures/perfdata', name)),
+    ),
+  ];
+}
+
+const NUMBERS: readonly bigint[] = [
+  0n,
+  1n,
+  2n,
+  7n,
+  8n,
+  0x7fn,
+  0xffn,
+  0x7fffn,
+  0xfff8n,
+  0xffffn,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  2n ** 32n,
+  2n ** 53n - 1n,
+  2n ** 53n + 1n,
+  2n ** 63n,
+  2n ** 64n - 8n,
+  2n ** 64n - 1n,
+];
+
+/** Damages a recording; all of it is drawn from the stream. */
+export function damaged(whole: Buffer, random: Stream): Buffer {
+  let bytes: Buffer = Buffer.from(whole);
+  const below = (n: number): number => Math.min(n - 1, Math.floor(random.uniform() * n));
+  for (let left = 1 + below(4); left > 0; left--) {
+    const size = bytes.length;
+    if (size < 16) break;
+    const at = below(size - 8);
+    const aligned = at - (at % 4);
+    const length = 1 + below(64);
+    switch (below(9)) {
+      case 0:
+        bytes[at]! ^= 1 << below(8);
+        break;
+      case 1:
+        for (let i = 0; i < Math.min(length, 8); i++) bytes[at + i] = below(256);
+        break;
+      case 2:
+        bytes.writeUInt32LE(Number(NUMBERS[below(NUMBERS.length)]! & 0xffff_ffffn), aligned);
+        break;
+      case 3:
+        bytes.writeBigUInt64LE(NUMBERS[below(NUMBERS.length)]!, aligned);
+        break;
+      case 4:
+        bytes.writeUInt16LE(Number(NUMBERS[below(NUMBERS.length)]! & 0xffffn), at - (at % 2));
+        break;
+      case 5:
+        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(Math.min(size, at + length))]);
+        break;
+      case 6:
+        bytes = Buffer.concat([
+          bytes.subarray(0, aligned),
+          bytes.subarray(aligned - (aligned % 8), aligned + 8 * length),
+          bytes.subarray(aligned),
+        ]);
+        break;
+      case 7:
+        if (below(4) === 0) bytes = bytes.subarray(0, at);
+        break;
+      default:
+        // The header, where the sizes are.
+        bytes.writeBigUInt64LE(
+          (NUMBERS[below(NUMBERS.length)]! + BigInt(below(64)) * 8n) & (2n ** 64n - 1n),
+          Math.min(8 * below(13), size - 8),
+        );
+    }
+  }
+  return bytes;
+}
+
+const isSaid = (error: unknown): boolean =>
+  error instanceof PerfDataFormatError || error instanceof PerfDataIoError || error instanceof ReportError;
+
+type Reading = (session: Session, symbols: SymbolSource) => Iterable<unknown>;
+const EVENTS = { showMmapEvents: true, showTaskEvents: true, showSwitchEvents: true, showLostEvents: true };
+/** What the commands make of a recording. */
+const READINGS: Readonly<Record<string, Reading>> = {
+  header: (session) => headerLines(session, { capturedOn: '', full: true }),
+  evlist: (session) => evlistLines(session.evlist, attrSizeOf(session), { verbose: true }),
+  groups: (session) => evlistLines(session.evlist, attrSizeOf(session), { group: true }),
+  script: (session, symbols) => scriptLines(session, symbols, EVENTS),
+  report: (session, symbols) => reportStdio(session, symbols, {}),
+  'report -g caller -s …': (session, symbols) =>
+    reportStdio(session, symbols, {
+      callGraph: 'graph,0.5,caller',
+      sort: 'pid,comm,dso,sym,cpu',
+      showTotalPeriod: true,
+    }),
+  'report --stats': reportStats,
+  'report --mmaps': (session, symbols) => reportTasks(session, symbols, true),
+  compare: (session, symbols) => buildProfiles(session, symbols, { label: 'x', by: 'instruction', stacks: true }),
+};
+
+/** Reads a recording in every way; the sentence of what is wrong with the reader, if anything is. */
+export function misread(path: string, places: { readonly dir: string }): string | undefined {
+  for (const [name, reading] of Object.entries(READINGS)) {
+    const started = process.hrtime.bigint();
+    let session: Session | undefined;
+    try {
+      session = openPerfData(path);
+      // oxlint-disable-next-line no-unused-vars
+      for (const _ of reading(
+        session,
+        name === 'script' ? fileSymbols({ ...places, symfs: places.dir }) : () => undefined,
+      ))
+        continue;
+    } catch (error) {
+      if (!isSaid(error)) return `${name}: ${error instanceof Error ? error.stack : String(error)}`;
+    } finally {
+      session?.close();
+    }
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    if (seconds > MOST_SECONDS) return `${name}: ${seconds.toFixed(1)} seconds`;
+  }
+  return undefined;
+}
+
+/** Tries recordings number `from` to `to` of a seed; yields what is wrong with each, or undefined. */
+export function* tried(seed: string, from: number, to: number): Generator<string | undefined> {
+  const wholes = wholeRecordings();
+  const dir = mkdtempSync(join(tmpdir(), 'gperf-fuzz-'));
+  const path = join(dir, 'x.data');
+  try {
+    for (let n = from; n < to; n++) {
+      const bytes = damaged(wholes[n % wholes.length]!, stream(seed, `recording ${n}`));
+      writeFileSync(path, bytes);
+      const wrong = misread(path, { dir });
+      yield wrong === undefined ? undefined : `recording ${n} of seed ${seed}: ${wrong}`;
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function main([count = '100000', seed = '1']: readonly string[]): number {
+  setFlagsFromString('--expose_gc');
+  const collect = runInNewContext('gc') as () => void;
+  const total = Number(count);
+  let [n, failed, largest] = [0, 0, 0];
+  for (const wrong of tried(seed, 0, total)) {
+    n++;
+    if (wrong !== undefined) {
+      failed++;
+      process.stdout.write(`${wrong}\n`);
+    }
+    if (n % LOOK_EVERY === 0) {
+      let rss = process.memoryUsage.rss();
+      if (rss > MOST_BYTES) {
+        collect();
+        rss = process.memoryUsage.rss();
+      }
+      largest = Math.max(largest, rss);
+      if (rss > MOST_BYTES) {
+        failed++;
+        process.stdout.write(`recording ${n - 1} of seed ${seed} or one before it: ${Math.round(rss / 2 ** 20)} MB\n`);
+      }
+    }
+    if (n % 10_000 === 0) process.stdout.write(`${n} of ${total}, ${Math.round(largest / 2 ** 20)} MB at most\n`);
+  }
+  process.stdout.write(`${n} tried, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = main(process.argv.slice(2));
