@@ -7,7 +7,7 @@
  *
  * Source: tools/perf/util/machine.c, thread.c, event.c; measured on perf 6.1.
  * Not modelled: guests as machines of their own (their samples are seen and filtered, as perf does without --guest),
- * bpf programs and other symbols announced at run time, DWARF unwinding, inlined frames.
+ * DWARF unwinding, inlined frames.
  */
 import { ByteReader } from '../perfdata/bytes.ts';
 import type { FileRecord, OpaqueRecord } from '../perfdata/reader.ts';
@@ -66,6 +66,9 @@ const ANON = /^(\/\/anon$|\/dev\/zero|\/anon_hugepage)/;
 const NO_DSO = /^(\[stack|\/SYSV|\[heap\]$)/;
 const PROT_EXEC = 4;
 const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
+/** Bytes of a KSYMBOL record before its name: u64 addr; u32 len; u16 ksym_type, flags. */
+const KSYMBOL_FIXED = 16;
+const PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER = 1;
 /** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
 export const PERF_MAX_STACK_DEPTH = 127;
 
@@ -89,6 +92,8 @@ export class Machine {
   readonly threads = new Map<number, Thread>();
   readonly #dsos = new Dsos();
   readonly #source: SymbolSource;
+  /** Mappings of functions made at run time. */
+  readonly #ksymbols = new Set<DsoMap>();
   readonly #frameKeys = new Map<Sym | string, number>();
 
   /** `buildIds`: the recording's BUILD_ID table, which knows its dsos before the first mapping is read. */
@@ -123,6 +128,7 @@ export class Machine {
     if (type === PERF_RECORD.FORK) this.#fork(record);
     else if (type === PERF_RECORD.BUILD_ID && record.payload.length > BUILD_ID_FIXED)
       this.#addBuildId(buildIdOf(record));
+    else if (type === PERF_RECORD.KSYMBOL) this.#mapKsymbol(record);
     else if (type === PERF_RECORD.COMM || type === PERF_RECORD.MMAP || type === PERF_RECORD.MMAP2) {
       const mode = cpumodeOf(record.misc);
       if (isGuest(mode)) return;
@@ -185,6 +191,28 @@ export class Machine {
     // "Be a bit paranoid": a recording made without access to kernel addresses has an empty kernel mapping.
     const end = isKernel && start === 0 && len === 0 ? address(-1) : moveAddress(start, len);
     this.kernelMaps.insert({ start, end, pgoff: record.pgoff, dso, identity: isKernel, prot: PROT_EXEC });
+  }
+
+  /** machine__process_ksymbol(): a function that the kernel made at run time (a bpf program, a trampoline), or unmade. */
+  #mapKsymbol({ payload }: OpaqueRecord): void {
+    if (payload.length < KSYMBOL_FIXED) return;
+    const r = new ByteReader(payload);
+    const [start, length, , flags] = [toAddress64(r.bigU64()), r.u32(), r.u16(), r.u16()];
+    const name = r.string(r.left);
+    const end = moveAddress(start, length);
+    // The kernel's own mapping is trimmed when its symbols are read: that must not come after it is cut here.
+    const around = this.#kernelMap(start);
+    if (flags & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER) {
+      if (around && this.#ksymbols.delete(around)) this.kernelMaps.remove(around);
+      return;
+    }
+    if (length === 0) return;
+    const sym: Sym = { name, start: 0, end: length };
+    const dso = this.#dsos.find(name, { kernel: true, shortName: name });
+    dso.table = { origin: 'k', find: (at) => (at >= 0 && at < length ? sym : undefined) };
+    const map = { start, end, pgoff: 0, dso, identity: false, prot: PROT_EXEC };
+    this.kernelMaps.insert(map);
+    this.#ksymbols.add(map);
   }
 
   /** thread__find_map() and map__find_symbol(). */

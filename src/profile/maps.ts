@@ -59,6 +59,11 @@ export class Maps {
     this.#maps.splice(first, last - first, ...before, map, ...after);
   }
 
+  remove(map: DsoMap): void {
+    const at = this.#maps.indexOf(map);
+    if (at >= 0) this.#maps.splice(at, 1);
+  }
+
   /** Puts `map` in the place of `old`. */
   replace(old: DsoMap, map: DsoMap): void {
     const at = this.#maps.indexOf(old);

@@ -129,3 +129,43 @@ describe('Machine', () => {
     expect(m.resolveChain(chain(PERF_CONTEXT.USER, 0x100, -999, 0x200), 'callee')).to.deep.equal([]);
   });
 });
+
+describe('functions that the kernel makes at run time', () => {
+  const ksymbol = (addr: bigint, length: number, name: string, flags = 0) => {
+    const payload = Buffer.alloc(16 + 32);
+    payload.writeBigUInt64LE(BigInt.asUintN(64, addr));
+    payload.writeUInt32LE(length, 8);
+    payload.writeUInt16LE(1, 12);
+    payload.writeUInt16LE(flags, 14);
+    payload.write(name, 16);
+    return { ...task(0), type: PERF_RECORD.KSYMBOL, misc: 0, payload };
+  };
+  const PROGRAM = -0x3f000000;
+  const nameAt = (m: Machine, ip: number): readonly (string | undefined)[] => {
+    const { map, sym, level } = m.locate(m.thread(0, 0), KERNEL, address(ip));
+    return [sym?.name, map?.dso.name, level];
+  };
+
+  it('have names while they are there, a bpf program for one', () => {
+    const m = machine();
+    m.process(
+      mmap(-1, -0x7f000000, '[kernel.kallsyms]_text', { misc: KERNEL, len: 0x7effffff, pgoff: address(-0x7f000000) }),
+    );
+    expect(nameAt(m, PROGRAM + 4)).to.deep.equal([undefined, '[kernel.kallsyms]', 'k']);
+    m.process(ksymbol(BigInt(PROGRAM), 0x40, 'bpf_prog_6deef7357e7b4530'));
+    const name = 'bpf_prog_6deef7357e7b4530';
+    expect(nameAt(m, PROGRAM + 4)).to.deep.equal([name, name, 'k']);
+    expect(nameAt(m, PROGRAM + 0x40)[1]).to.equal('[kernel.kallsyms]');
+    expect(nameAt(m, PROGRAM - 1)[1]).to.equal('[kernel.kallsyms]');
+    m.process(ksymbol(BigInt(PROGRAM), 0x40, 'bpf_prog_6deef7357e7b4530', 1));
+    expect(nameAt(m, PROGRAM + 4)[0]).to.equal(undefined);
+  });
+
+  it('that are cut short or empty are none', () => {
+    const m = machine();
+    m.process({ ...ksymbol(BigInt(PROGRAM), 0x40, 'x'), payload: new Uint8Array(15) });
+    m.process(ksymbol(BigInt(PROGRAM), 0, 'x'));
+    m.process(ksymbol(BigInt(PROGRAM), 0x40, 'never there', 1));
+    expect([...m.kernelMaps]).to.deep.equal([]);
+  });
+});
