@@ -77,7 +77,8 @@ export function refuseUnmodelled(evlist: readonly Evsel[]): void {
 }
 
 /**
- * The command line as a recording keeps it: what came from the environment made explicit, nothing of the worker count.
+ * The command line as a recording keeps it: what came from the environment and the default design made explicit, nothing of
+ * the worker count.
  * `workload` is the end of `argv` that belongs to the workload.
  */
 export function commandLine(
@@ -97,7 +98,10 @@ export function commandLine(
   }
   words.push(...workload);
   const fromEnvironment = MACHINE_VARIABLES.some((name) => context.terminal.env[name]);
-  return ['gperf', ...command, ...(fromEnvironment ? specOptions(spec) : []), ...words];
+  // bench has several designs, and its own default.
+  const typed = command[0] === 'bench' || options.some((word) => /^--vpm?u?(=|$)/.test(word));
+  const unsaid = fromEnvironment ? specOptions(spec) : typed ? [] : ['--vpmu', spec.vpmu];
+  return ['gperf', ...command, ...unsaid, ...words];
 }
 
 /** No other option begins with "--w", which stands for --workers as any unique beginning does. */

@@ -110,10 +110,21 @@ export interface CatalogueRow {
   readonly description: string;
 }
 
+const marked = (about: string, isDefault: boolean): string => (isDefault ? `${about} (default)` : about);
+
 export const catalogue = {
-  vpmu: (): CatalogueRow[] => VPMUS.map(({ name, about, source }) => ({ name, label: source, description: about })),
+  vpmu: (): CatalogueRow[] =>
+    VPMUS.map(({ name, about, source }) => ({
+      name,
+      label: source,
+      description: marked(about, name === DEFAULTS.vpmu),
+    })),
   machine: (): CatalogueRow[] =>
-    MACHINES.map(({ name, about, identity }) => ({ name, label: identity.cpu_desc, description: about })),
+    MACHINES.map(({ name, about, identity }) => ({
+      name,
+      label: identity.cpu_desc,
+      description: marked(about, name === DEFAULTS.machine),
+    })),
   spec: (spec: MachineSpec): CatalogueRow[] =>
     (Object.keys(SPEC_KEYS) as SpecKey[]).map((key) => {
       const { unit, about } = SPEC_KEYS[key];

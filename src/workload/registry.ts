@@ -109,6 +109,14 @@ async function find(name: string): Promise<string> {
   );
 }
 
+/** As with perf, what stands behind the workload is the workload's: somebody who types an option there means gperf. */
+function misplaced(name: string, args: readonly string[]): string {
+  const at = args.findIndex((word) => /^-[a-z-]/i.test(word));
+  return at < 0
+    ? ''
+    : ` (options stand before the workload: ${[...args.slice(at), name, ...args.slice(0, at)].join(' ')})`;
+}
+
 /** A program with its parameters set from the command line. */
 function withArguments(program: Program, args: readonly string[]): Program {
   if (args.length > program.params.length) {
@@ -116,7 +124,7 @@ function withArguments(program: Program, args: readonly string[]): Program {
       program.params.length === 0
         ? 'takes no arguments'
         : `takes ${program.params.map((p) => `[${p.name}]`).join(' ')}`;
-    throw failed(program.name, `${takes}, got "${args.join(' ')}"`);
+    throw failed(program.name, `${takes}, got "${args.join(' ')}"${misplaced(program.name, args)}`);
   }
   const params = program.params.map((p, i): Param => {
     const text = args[i];
@@ -124,7 +132,10 @@ function withArguments(program: Program, args: readonly string[]): Program {
     if (typeof p.default === 'string') return { ...p, default: text };
     const value = text.trim() === '' ? Number.NaN : Number(text);
     if (!Number.isFinite(value) || value < 0)
-      throw failed(program.name, `${p.name} (${p.about}) must be a number that is not negative, got "${text}"`);
+      throw failed(
+        program.name,
+        `${p.name} (${p.about}) must be a number that is not negative, got "${text}"${misplaced(program.name, args)}`,
+      );
     return { ...p, default: value };
   });
   return { ...program, params };

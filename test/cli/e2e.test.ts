@@ -4,6 +4,7 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { DEFAULTS } from '../../src/experiment/setup.ts';
 import { place, shortFtest, type Ended, type Place, type RunOptions } from './e2e.ts';
 
 describe('counts and the truth', function () {
@@ -131,6 +132,17 @@ describe('the same command', function () {
     const { stderr } = await at.gperf(['stat', '-v', '-e', 'cs', '--vpmu', 'host', '--seed', "it's", 'true']);
     const [, command] = /^# reproduce: gperf (.*)$/m.exec(stderr)!;
     expect(command).to.equal(String.raw`stat -v -e cs --vpmu host --seed 'it'\''s' true`);
+  });
+
+  it('tells -v and the header which design was the default', async () => {
+    const { stderr } = await at.gperf('record -v -N -o d.data true');
+    expect(stderr).to.match(/^# reproduce: gperf record --vpmu v2 -v -N -o d\.data true$/m);
+    const { stdout } = await at.gperf('report --header-only -i d.data');
+    expect(stdout).to.contain('\n# cmdline : gperf record --vpmu v2 -v -N -o d.data true \n');
+    const { stdout: list } = await at.gperf('list vpmu');
+    expect(list.match(/\n {2}(\S+)[^\n]*\n[^\n]*\(default\)\]/)?.[1]).to.equal(DEFAULTS.vpmu);
+    const { stdout: help } = await at.gperf('help stat');
+    expect(help).to.contain(`(default: ${DEFAULTS.vpmu};`).and.contain(`(default: ${DEFAULTS.machine};`);
   });
 
   it('prints and stores the same counts', async () => {

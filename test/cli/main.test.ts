@@ -23,6 +23,13 @@ describe('gperf', () => {
     expect(gperf('--version')).to.deep.equal({ status: 0, stdout: `gperf version ${version}\n`, stderr: '' });
   });
 
+  it('carries in its package what it needs to run', () => {
+    const { dependencies, bundleDependencies } = z
+      .object({ dependencies: z.record(z.string(), z.string()), bundleDependencies: z.array(z.string()) })
+      .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+    expect(bundleDependencies.toSorted()).to.deep.equal(Object.keys(dependencies).toSorted());
+  });
+
   it('lists its commands, with 1 if none was given', () => {
     const bare = gperf();
     expect(bare.status).to.equal(1);

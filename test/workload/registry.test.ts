@@ -89,6 +89,6 @@ describe('the name of a workload', () => {
     expect(await refused(loadWorkload('./outside.yaml'))).to.match(
       /cannot read the included file pipe\.yaml: is not a regular file/,
     );
-    expect(await refused(loadWorkload(`./${'x'.repeat(300)}`))).to.match(/Name too long$/);
+    expect(await refused(loadWorkload(`./${'x'.repeat(300)}`))).to.match(/File name too long$/);
   });
 });

@@ -146,7 +146,13 @@ describe('workloads', () => {
     expect(await refusal(process.execPath)).to.match(/is an executable, and gperf simulates: describe the program/);
     expect(await refusal('noploop', 'soon')).to.match(/seconds \(how long to spin\) must be a number .* got "soon"/);
     expect(await refusal('noploop', '1', '2')).to.match(/takes \[seconds\], got "1 2"/);
-    expect(await refusal('ftest', '1')).to.match(/takes no arguments/);
+    expect(await refusal('ftest', '1')).to.match(/takes no arguments, got "1"$/);
+    expect(await refusal('ftest', '-e', 'cycles')).to.equal(
+      'ftest: takes no arguments, got "-e cycles" (options stand before the workload: -e cycles ftest)',
+    );
+    expect(await refusal('noploop', '1', '--vpmu', 'v2')).to.match(/before the workload: --vpmu v2 noploop 1\)$/);
+    expect(await refusal('noploop', '-a')).to.match(/got "-a" \(options stand before the workload: -a noploop\)$/);
+    expect(await refusal('noploop', '-1')).to.match(/got "-1"$/);
   });
 
   it('are found by path, with or without ending, and as modules', async () => {

@@ -35,7 +35,12 @@ const OPTIONS = [
     own: true,
   },
   ...EXPORT_OPTIONS,
-  ...MACHINE_OPTIONS,
+  {
+    ...MACHINE_OPTIONS[0],
+    arg: 'design,...',
+    help: "where the workload runs, one design after the other (default: legacy,v2; see 'gperf list vpmu')",
+  },
+  ...MACHINE_OPTIONS.slice(1),
 ] as const satisfies readonly OptionSpec[];
 
 export const BENCH: CommandTable<typeof OPTIONS> = {
