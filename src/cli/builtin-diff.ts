@@ -1,7 +1,6 @@
 /** gperf diff: the profiles of recordings side by side, as perf diff prints them. */
-import { SORT_NAMES, type SortName } from '../profile/sort.ts';
-import { diffLines, parseCompute } from '../report/diff.ts';
-import { ReportError } from '../report/report-options.ts';
+import { DEFAULT_SORT, diffLines, parseCompute } from '../report/diff.ts';
+import { parseSortKeys, ReportError } from '../report/report-options.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, UsageError } from './errors.ts';
@@ -20,7 +19,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const opened: Opened[] = [];
   try {
     const compute = parseCompute(o.compute ?? 'delta-abs');
-    const sort = parseWords(o.sort)?.map(sortName);
+    const sort = o.sort === undefined ? undefined : parseSortKeys(o.sort, DEFAULT_SORT);
     for (const file of files) opened.push(await openRecording(file, o, context));
     const inputs = opened.map(({ session, symbols }, i) => ({ name: files[i]!, recording: session, symbols }));
     await withFileErrors(() =>
@@ -42,10 +41,4 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     for (const { session } of opened) session.close();
   }
   return EXIT.OK;
-}
-
-function sortName(word: string): SortName {
-  const name = SORT_NAMES.find((known) => known === word && known !== 'parent');
-  if (name === undefined) throw new ReportError(`Unknown --sort key: \`${word}'`, 'sort');
-  return name;
 }

@@ -40,6 +40,8 @@ function reportOptions(o: Options): Parameters<typeof reportStdio>[2] {
     verbose: o.verbose > 0 ? true : undefined,
     fieldSeparator: o['field-separator'] === undefined ? undefined : parseSeparator(o['field-separator']),
     percentLimit: limit === undefined ? undefined : Number(limit),
+    relative: o.percentage === 'relative' ? true : undefined,
+    showEmpty: o['skip-empty'] === false ? true : undefined,
     columnWidths: widths,
     callGraph: o['call-graph'],
     inverted: o.inverted,

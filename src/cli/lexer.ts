@@ -135,6 +135,8 @@ class Lexer {
 
   private set({ option, negated }: Match, attached: string | undefined, what: string): void {
     if ('unmodelled' in option) {
+      // What gperf cannot do is off: to switch it off asks for nothing else.
+      if (negated) return;
       const name = option.short === undefined ? `--${option.name}` : `-${option.short}, --${option.name}`;
       throw new UsageError(`  Error: gperf does not model ${option.unmodelled} (${name}).`);
     }

@@ -1,5 +1,6 @@
 /** Opening a recording to print it: where perf looks for the file and its symbols, and perf's words when it is not there. */
 import { fstatSync, statSync } from 'node:fs';
+import { hostname, release } from 'node:os';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { encodeBytes } from '../perfdata/octets.ts';
@@ -62,8 +63,18 @@ export async function openRecording(
   }
   for (const warning of session.warnings) process.stderr.write(`${printableText(warning)}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
-  const symbols = fileSymbols({ dir: cacheDir, ...(symfs === undefined ? {} : { symfs }) });
+  const places = symfs === undefined ? kernelOfPipe(session) : { symfs };
+  const symbols = fileSymbols({ dir: cacheDir, ...places });
   return { session, symbols, capturedOn: ctime(file ? session.changed : new Date(0)) };
+}
+
+/**
+ * A pipe has no build-id of its kernel before the samples. perf takes the running kernel for it; so does this, if the
+ * recording says that it was made here and under this release: another kernel's names are plausible and wrong.
+ */
+function kernelOfPipe({ isPipe, env }: Session): { readonly kallsyms?: string } {
+  const here = isPipe && env.hostname === hostname() && env.os_release === release();
+  return here ? { kallsyms: '/proc/kallsyms' } : {};
 }
 
 /** What report and script have in common. */

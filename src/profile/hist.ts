@@ -54,6 +54,13 @@ export class Hists {
     return total;
   }
 
+  /** The same of what no filter hides: 100% under --percentage relative. */
+  get nonFilteredPeriod(): number {
+    let total = 0;
+    for (const he of this.entries.values()) if (!he.filtered) total += he.stat.period;
+    return total;
+  }
+
   /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in the order in which it will be shown. */
   add(al: Location, sample: SampleRecord, chain: readonly Frame[], more: SampleDetails = {}): void {
     const { cumulate, useCallchain } = this.#options;

@@ -65,6 +65,7 @@ const KERNEL_NAME = '[kernel.kallsyms]';
 const ANON = /^(\/\/anon$|\/dev\/zero|\/anon_hugepage)/;
 const NO_DSO = /^(\[stack|\/SYSV|\[heap\]$)/;
 const PROT_EXEC = 4;
+const MAP_SHARED = 1;
 const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
 /** Bytes of a KSYMBOL record before its name: u64 addr; u32 len; u16 ksym_type, flags. */
 const KSYMBOL_FIXED = 16;
@@ -175,6 +176,7 @@ export class Machine {
       dso,
       identity: nameless,
       prot,
+      shared: ((record.flags ?? 0) & MAP_SHARED) !== 0,
     });
   }
 

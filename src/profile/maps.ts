@@ -16,6 +16,8 @@ export interface DsoMap {
   readonly identity: boolean;
   /** PROT_READ | PROT_WRITE | PROT_EXEC as recorded. */
   readonly prot: number;
+  /** MAP_SHARED. */
+  readonly shared?: boolean;
 }
 
 /** map_ip(): an address as the dso's symbol table counts. */

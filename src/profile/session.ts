@@ -14,6 +14,8 @@ import { withUserFrame } from './user-frame.ts';
 /** What reports need of an opened recording; perfdata's Session is one. */
 export interface Recording {
   readonly path?: string;
+  /** It came through a pipe, or has a pipe's format: perf knows its events only while it reads. */
+  readonly isPipe?: boolean;
   readonly evlist: readonly Evsel[];
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];

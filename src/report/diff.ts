@@ -56,7 +56,8 @@ export function parseCompute(text: string): Compute {
   throw new ReportError(`Failed: '${text}' is not computation method (use 'delta','ratio' or 'wdiff')`, 'compute');
 }
 
-const DEFAULT_SORT: readonly SortName[] = ['dso', 'symbol'];
+/** --sort if it is not given. */
+export const DEFAULT_SORT: readonly SortName[] = ['dso', 'symbol'];
 const FILTERS: Readonly<Partial<Record<SortName, 'comms' | 'dsos' | 'symbols'>>> = {
   comm: 'comms',
   dso: 'dsos',

@@ -205,7 +205,7 @@ export function keyColumn(key: SortKey, elided: boolean, style: ColumnStyle): Co
       return this.userWidth ?? widest;
     },
     header(block) {
-      return title.padEnd(this.width(block));
+      return cell(title, this.width(block));
     },
     text(he, block) {
       const full = text(he, this.width(block), style);

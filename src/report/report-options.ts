@@ -25,6 +25,10 @@ export interface ReportOptions {
   readonly fieldSeparator?: string;
   /** --percent-limit. */
   readonly percentLimit?: number;
+  /** --percentage relative: shares of what filters leave. */
+  readonly relative?: boolean;
+  /** --no-skip-empty: a heading for events without samples too. */
+  readonly showEmpty?: boolean;
   /** -w. */
   readonly columnWidths?: readonly number[];
   /** -g: its argument, "" for none. */
@@ -101,6 +105,18 @@ function parseFields(list: string, option: string): Field[] {
     if (!fields.some((known) => sameField(known, field))) fields.push(field);
   }
   return fields;
+}
+
+/** perf diff's --sort: keys as report takes them; a leading + adds to `usual`. Throws ReportError. */
+export function parseSortKeys(list: string, usual: readonly SortName[]): SortName[] {
+  const text = list.startsWith('+') ? `${usual.join(',')},${list.slice(1)}` : list;
+  const keys = parseFields(text, 'sort').map((field) => {
+    if ('key' in field && field.key !== 'trace') return field.key;
+    const name = 'key' in field ? field.key : field.hpp;
+    throw new ReportError(`gperf does not model the --sort key "${name}" of perf diff.`, 'sort');
+  });
+  if (keys.length === 0) throw new ReportError("Invalid --sort key: `'", 'sort');
+  return keys;
 }
 
 const prepend = (name: HppName, fields: readonly Field[]): Field[] =>

@@ -31,18 +31,21 @@ export interface Plan {
 export const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
 
 /** Throws ReportError for what cannot be done with these events. */
-export function makePlan(evlist: readonly Evsel[], options: ReportOptions): Plan {
-  const chains = evlist.some(hasChains);
+export function makePlan(evlist: readonly Evsel[], options: ReportOptions, isPipe = false): Plan {
+  // Of a pipe perf does not know yet whether it has any.
+  const chains = isPipe || evlist.some(hasChains);
   const call = planCallGraph(options.callGraph, options.percentLimit);
   if (!chains && options.callGraph !== undefined && call.enabled)
     throw new ReportError(
       "Selected -g or --branch-history.\nBut no callchain or branch data.\nDid you call 'perf record' without -g or -b?",
     );
+  if (options.hierarchy && options.relative)
+    throw new ReportError('gperf does not model --percentage relative with --hierarchy', 'percentage');
   if (options.hierarchy && options.fields !== undefined)
     throw new ReportError('--hierarchy and --fields options cannot be used together', 'hierarchy');
   const tracepoints = evlist.every(({ attr }) => attr.type === PERF_TYPE.TRACEPOINT);
   const wantsChildren = chains && options.children !== false;
-  const cumulate = wantsChildren && !options.hierarchy;
+  const cumulate = wantsChildren && !options.hierarchy && !isPipe;
   const { output, sort, symbolFirst, strict } = planFields(options, cumulate, tracepoints);
   if (!chains && sort.some((field) => 'key' in field && field.key === 'parent'))
     throw new ReportError("Selected --sort parent, but no callchain data. Did you call 'perf record' without -g?");

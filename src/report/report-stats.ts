@@ -30,7 +30,9 @@ export function* reportStats(recording: Recording, symbols: SymbolSource): Gener
   yield* ['', 'Aggregated stats:', line('TOTAL', total)];
   for (const [name, type] of Object.entries(PERF_RECORD)) {
     const count = counts.get(type);
-    if (count) yield `${line(name, count)}  (${fixed(percentOf(count, total), 1).padStart(4)}%)`;
+    // perf_event__name().
+    if (count)
+      yield `${line(name.replace(/^HEADER_/, ''), count)}  (${fixed(percentOf(count, total), 1).padStart(4)}%)`;
   }
   for (const [index, { name }] of recording.evlist.entries()) {
     if (!samples[index] && !lost[index]) continue;
@@ -83,8 +85,8 @@ const bucket = ({ tid }: Thread): number => tid & (THREADS_TABLE_SIZE - 1);
 const column = (n: number): string => String(n).padStart(8);
 
 function* mmapLines({ maps }: Thread, depth: number): Generator<string> {
-  for (const { start, end, pgoff, dso, prot } of maps) {
-    const bits = `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}p`;
+  for (const { start, end, pgoff, dso, prot, shared } of maps) {
+    const bits = `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}${shared ? 's' : 'p'}`;
     const inode = dso.fileId?.split(':')[2] ?? '0';
     yield `${' '.repeat(32 + depth)}${hex(start)}-${hex(end)} ${bits} ${hex(pgoff).padStart(8, '0')} ${inode} ${dso.name}`;
   }

@@ -32,7 +32,7 @@ const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD
  */
 export function* reportStdio(recording: Recording, symbols: SymbolSource, options: ReportOptions): Generator<string> {
   const { evlist } = recording;
-  const plan = makePlan(evlist, options);
+  const plan = makePlan(evlist, options, recording.isPipe);
   const { quiet } = options;
   if (!quiet) {
     if (options.header) yield* options.header;
@@ -46,7 +46,7 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
   if (!quiet) yield* ['#', `# Total Lost Samples: ${totalLostSamples}`, '#'];
   for (const block of blocksOf(evlist, options)) {
     const group = block.shown.map((member) => hists[member]!);
-    if (!group[0]?.nrSamples) continue;
+    if (!group[0]?.nrSamples && !options.showEmpty) continue;
     yield* blockLines(group, plan, evlist[block.leader]!, headline(evlist, block));
     yield* ['', ''];
   }
@@ -86,7 +86,8 @@ function headline(evlist: readonly Evsel[], { leader, shown, members, forced }: 
 function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: string): Generator<string> {
   const { options, style } = plan;
   const hists = group[0]!;
-  const block: Block = { totals: group.map((member) => member.totalPeriod), members: group.length };
+  const periods = group.map((member) => (options.relative ? member.nonFilteredPeriod : member.totalPeriod));
+  const block: Block = { totals: periods, members: group.length };
   for (const [i, member] of group.entries()) if (i > 0) hists.link(member, i);
   const columns = plan.output.map((field) => makeColumn(field, plan));
   if (style.userWidths)
@@ -102,9 +103,11 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   const limit = options.percentLimit ?? 0;
   const sort = (list: readonly HistEntry[]): HistEntry[] => sorted(list, plan, columns, block);
   const graph = (he: HistEntry): string[] =>
-    plan.graph && hasChains(evsel) ? callGraphLines(he, total, { ...plan.graph, skipFirst: plan.skipFirst }) : [];
+    plan.graph && hasChains(evsel)
+      ? callGraphLines(he, hists.totalPeriod, { ...plan.graph, skipFirst: plan.skipFirst })
+      : [];
 
-  if (!options.quiet) yield* headingLines(group, events);
+  if (!options.quiet) yield* headingLines(group, periods, events, options.relative ?? false);
   if (options.hierarchy) {
     const numbers = shown.filter(({ key }) => !key);
     const hierarchy = { numbers, keys: shown.filter(({ key }) => key), block, style, limit, graph, sort };
@@ -149,9 +152,14 @@ function callerFirst(a: HistEntry, b: HistEntry, { graph, order }: Plan): number
 }
 
 /** hists__fprintf_nr_sample_events(). */
-function* headingLines(group: readonly Hists[], events: string): Generator<string> {
-  const samples = group.reduce((sum, hists) => sum + hists.nrSamples, 0);
-  const period = group.reduce((sum, hists) => sum + hists.totalPeriod, 0);
+function* headingLines(
+  group: readonly Hists[],
+  periods: readonly number[],
+  events: string,
+  relative: boolean,
+): Generator<string> {
+  const samples = group.reduce((sum, hists) => sum + (relative ? hists.nrNonFiltered : hists.nrSamples), 0);
+  const period = periods.reduce((sum, one) => sum + one, 0);
   yield `# Samples: ${abbreviated(samples)} of ${events}`;
   yield `# Event count (approx.): ${period}`;
   yield '#';

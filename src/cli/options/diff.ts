@@ -20,9 +20,16 @@ const OPTIONS = [
     short: 's',
     kind: 'text',
     arg: 'key[,key2...]',
-    help: 'group by: pid, comm, dso, symbol, cpu (default: dso,symbol)',
+    help: 'group by: pid, comm, dso, symbol, parent, cpu (default: dso,symbol)',
   },
   { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
+  {
+    name: 'percentage',
+    kind: 'text',
+    arg: 'absolute',
+    choices: ['absolute'],
+    help: 'shares of everything, filtered or not (always)',
+  },
 ] as const satisfies readonly OptionSpec[];
 
 export const DIFF: CommandTable<typeof OPTIONS> = {
@@ -31,7 +38,7 @@ export const DIFF: CommandTable<typeof OPTIONS> = {
   options: OPTIONS,
   refused: [
     ...refuse('this output of a diff', 'v:verbose', 'b:baseline-only', 'p:period', 'F:formula', 'o:order'),
-    ...refuse('this output of a diff', 't:field-separator', 'percentage'),
+    ...refuse('this output of a diff', 't:field-separator'),
     ...refuse('cycles of basic blocks', 'cycles-hist'),
     ...refuse('raw dumps', 'D:dump-raw-trace'),
     ...refuse('kernel images', 'm:modules', 'kallsyms'),

@@ -3,6 +3,22 @@ import { COLOR_OPTION } from './machine.ts';
 import { refuse } from './option.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
+/** What perf's text is not changed by either: options of its full-screen report, and of what it would find on its own. */
+const IDLE = [
+  { name: 'ignore-vmlinux', kind: 'flag', help: 'read no kernel image that happens to be there (always)' },
+  { name: 'disable-order', kind: 'flag', help: 'of raw dumps: no effect on a report' },
+  { name: 'samples', kind: 'integer', arg: 'n', help: 'of a full-screen report: no effect on text' },
+  { name: 'source', kind: 'flag', help: 'of annotated code: no effect on a report' },
+  { name: 'asm-raw', kind: 'flag', help: 'of annotated code: no effect on a report' },
+  { name: 'disassembler-style', short: 'M', kind: 'text', arg: 'style', help: 'of annotated code: no effect' },
+  { name: 'prefix', kind: 'text', arg: 'prefix', help: 'of annotated code: no effect on a report' },
+  { name: 'prefix-strip', kind: 'text', arg: 'N', help: 'of annotated code: no effect on a report' },
+  { name: 'objdump', kind: 'text', arg: 'path', help: 'of annotated code: no effect on a report' },
+  { name: 'percent-type', kind: 'text', arg: 'local-period', help: 'of annotated code: no effect on a report' },
+  { name: 'full-source-path', kind: 'flag', help: 'of source lines: no effect without them' },
+  { name: 'ns', kind: 'flag', help: 'of the sort key time: no effect without it' },
+] as const satisfies readonly OptionSpec[];
+
 const OPTIONS = [
   {
     name: 'input',
@@ -62,6 +78,15 @@ const OPTIONS = [
   { name: 'percent-limit', kind: 'text', arg: 'percent', help: 'hide entries below this share' },
   { name: 'hierarchy', kind: 'flag', help: 'indent by sort key' },
   { ...COLOR_OPTION, alias: 'stdio-color', choices: ['auto', 'never'], help: 'colours: none, with auto as with never' },
+  {
+    name: 'percentage',
+    kind: 'text',
+    arg: 'relative|absolute',
+    choices: ['relative', 'absolute'],
+    help: 'shares of what filters leave, or of everything (default)',
+  },
+  { name: 'skip-empty', kind: 'flag', help: 'leave out events without samples (default)' },
+  ...IDLE,
 ] as const satisfies readonly OptionSpec[];
 
 export const REPORT: CommandTable<typeof OPTIONS> = {
@@ -69,25 +94,18 @@ export const REPORT: CommandTable<typeof OPTIONS> = {
   usage: ['[<options>]'],
   options: OPTIONS,
   refused: [
-    ...refuse('raw dumps', 'D:dump-raw-trace', 'raw-trace', 'pretty', 'disable-order'),
-    ...refuse('kernel images', 'k:vmlinux', 'ignore-vmlinux', 'kallsyms', 'm:modules'),
+    ...refuse('raw dumps', 'D:dump-raw-trace', 'raw-trace', 'pretty'),
+    ...refuse('kernel images', 'k:vmlinux', 'kallsyms', 'm:modules'),
     ...refuse('mangled names', 'demangle', 'demangle-kernel'),
     ...refuse('counts of single threads in recordings', 'T:threads'),
-    ...refuse('a full-screen report', 'tui', 'samples'),
+    ...refuse('a full-screen report', 'tui'),
     ...refuse('this filter', 'ignore-callees', 'pid', 'tid', 'symbol-filter', 'C:cpu', 'socket-filter', 'time'),
-    ...refuse('annotated code', 'source', 'asm-raw', 'M:disassembler-style', 'prefix', 'prefix-strip', 'objdump'),
-    ...refuse('source lines', 'full-source-path', 'inline', 'percent-type'),
-    ...refuse('the sort key time', 'ns', 'time-quantum'),
+    ...refuse('source lines', 'inline'),
+    ...refuse('the sort key time', 'time-quantum'),
     ...refuse('branch records', 'b:branch-stack', 'branch-history', 'stitch-lbr', 'total-cycles'),
     ...refuse('data addresses', 'mem-mode'),
     ...refuse('instruction tracing', 'itrace'),
-    ...refuse(
-      'other ways to share out percentages',
-      'percentage',
-      'group-sort-idx',
-      'show-ref-call-graph',
-      'skip-empty',
-    ),
+    ...refuse('other ways to share out percentages', 'group-sort-idx', 'show-ref-call-graph'),
     ...refuse('events that switch the report on and off', 'switch-on', 'switch-off', 'show-on-off-events'),
   ],
   stopAtNonOption: false,

@@ -38,6 +38,7 @@ const OPTIONS = [
   { name: 'show-lost-events', kind: 'flag', help: 'print where records were lost' },
   { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
   { name: 'ns', kind: 'flag', help: 'print times with nine digits' },
+  { name: 'full-source-path', kind: 'flag', help: 'of source lines: no effect without them' },
 ] as const satisfies readonly OptionSpec[];
 
 export const SCRIPT: CommandTable<typeof OPTIONS> = {
@@ -55,7 +56,7 @@ export const SCRIPT: CommandTable<typeof OPTIONS> = {
     ...refuse('instruction tracing', 'itrace', 'insn-trace', 'xed', 'call-trace', 'call-ret-trace', 'graph-function'),
     ...refuse('branch records', 'max-blocks', 'stitch-lbr'),
     ...refuse('this filter', 'addr-range', 'stop-bt', 'time'),
-    ...refuse('source lines', 'full-source-path', 'inline'),
+    ...refuse('source lines', 'inline'),
     ...refuse(
       'such records',
       'show-namespace-events',
