@@ -28,12 +28,16 @@ const FIELDS = [
   'weight',
   'misc',
   'phys_addr',
+  'data_src',
+  'ins_lat',
+  'data_page_size',
+  'code_page_size',
 ] as const;
 export type ScriptField = (typeof FIELDS)[number];
 
 /** Those of perf that it does not. */
 const NOT_MODELLED =
-  'srcline iregs uregs brstack brstacksym data_src bpf-output brstackinsn brstackinsnlen brstackoff callindent insn insnlen synth metric srccode ipc tod data_page_size code_page_size ins_lat'.split(
+  'srcline iregs uregs brstack brstacksym bpf-output brstackinsn brstackinsnlen brstackoff callindent insn insnlen synth metric srccode ipc tod'.split(
     ' ',
   );
 
@@ -57,6 +61,16 @@ function typeOf({ attr }: Evsel): TypeName {
 }
 
 const DEFAULT: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event', 'ip', 'sym', 'symoff', 'dso', 'period'];
+/** Of events that are a PMU's own, besides: what memory samples say. */
+const RAW_BESIDES: readonly ScriptField[] = [
+  'addr',
+  'data_src',
+  'weight',
+  'phys_addr',
+  'data_page_size',
+  'code_page_size',
+  'ins_lat',
+];
 const DEFAULT_TRACE: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event', 'trace'];
 
 interface Asked {
@@ -93,6 +107,7 @@ function parse(arg: string | undefined): Map<TypeName, Asked> {
   const asked = new Map<TypeName, Asked>(
     TYPES.map((type) => {
       const fields = new Set(type === 'trace' ? DEFAULT_TRACE : DEFAULT);
+      if (type === 'raw') for (const field of RAW_BESIDES) fields.add(field);
       return [type, { fields, byUser: new Set(), userSet: false }];
     }),
   );
@@ -137,6 +152,10 @@ const NEEDS: readonly (readonly [ScriptField, number, string])[] = [
   ['time', PERF_SAMPLE.TIME, 'TIME'],
   ['cpu', PERF_SAMPLE.CPU, 'CPU'],
   ['phys_addr', PERF_SAMPLE.PHYS_ADDR, 'PHYS_ADDR'],
+  ['data_src', PERF_SAMPLE.DATA_SRC, 'DATA_SRC'],
+  ['ins_lat', PERF_SAMPLE.WEIGHT_STRUCT, 'WEIGHT_STRUCT'],
+  ['data_page_size', PERF_SAMPLE.DATA_PAGE_SIZE, 'DATA_PAGE_SIZE'],
+  ['code_page_size', PERF_SAMPLE.CODE_PAGE_SIZE, 'CODE_PAGE_SIZE'],
 ];
 
 /** evsel__check_attr(): what can be printed of one event. */

@@ -19,14 +19,19 @@ import type { Evsel } from '../uapi/evsel.ts';
 import {
   type KernelRecord,
   type MmapRecord,
+  PERF_COUNT_HW,
+  PERF_COUNT_SW,
   PERF_RECORD,
   PERF_RECORD_MISC,
   PERF_SAMPLE,
+  PERF_TYPE,
+  type PerfEventAttr,
   type SampleId,
   type SampleRecord,
   type SwitchRecord,
 } from '../uapi/perf-event.ts';
 import { address, moveAddress, type Nanos64, subU64, type U64 } from '../units.ts';
+import { dataSourceText, pageSizeText } from './data-source.ts';
 import { type ScriptField, scriptFields } from './script-fields.ts';
 import { StatTable } from './script-stat.ts';
 import { hex } from './table.ts';
@@ -84,6 +89,7 @@ class Script {
   readonly #fields: readonly ReadonlySet<ScriptField>[];
   readonly #chains: boolean;
   readonly #nameWidth: number;
+  #dataSourceWidth = 0;
   /** Made when the first tracepoint is printed: a pipe's formats come with its records. */
   #events: TraceEvents | undefined;
   /** Of the first line that has a time, and of the line before. */
@@ -110,8 +116,10 @@ class Script {
     if (fields.has('event')) line += `${padStartBytes(evsel.name, this.#nameWidth)}: `;
     if (fields.has('flags')) line += `  ${' '.repeat(21)} `;
     if (fields.has('trace') && sample.raw) line += this.#trace(sample.raw, machine);
-    if (fields.has('addr')) line += addrText(sample, al.thread, machine, fields);
-    if (fields.has('weight')) line += ` ${String(sample.weight ?? 0).padStart(16)}`;
+    if (fields.has('addr')) line += addrText(sample, al.thread, machine, evsel.attr, fields);
+    if (fields.has('data_src')) line += this.#dataSource(sample);
+    if (fields.has('weight')) line += String(sample.weight ?? 0).padStart(16);
+    if (fields.has('ins_lat')) line += String(sample.var2_w ?? 0).padStart(16);
     if (!fields.has('ip')) {
       yield line + physText(sample, fields);
       return;
@@ -164,6 +172,13 @@ class Script {
       typeof shown === 'number' ? split(shown) : [shown / 1_000_000_000n, Number(shown % 1_000_000_000n)];
     if (this.#options.ns) return `${String(seconds).padStart(5)}.${String(ns).padStart(9, '0')}`;
     return `${seconds}.${String(Math.floor(ns / 1000)).padStart(6, '0')}`.padStart(12);
+  }
+
+  /** Filled to the longest so far. */
+  #dataSource({ data_src = 0 }: SampleRecord): string {
+    const text = dataSourceText(BigInt.asUintN(64, BigInt(data_src)));
+    this.#dataSourceWidth = Math.max(this.#dataSourceWidth, text.length);
+    return text.padEnd(this.#dataSourceWidth);
   }
 
   /** event_format__fprintf(): functions are named by the machine's kernel, as it was then. */
@@ -231,14 +246,40 @@ function frameText({ ip, map, sym }: Frame, fields: ReadonlySet<ScriptField>): s
 }
 
 /** perf_sample__fprintf_addr(): where a sample's data was, and, if it is code, in which function. */
-function addrText(sample: SampleRecord, thread: Thread, machine: Machine, fields: ReadonlySet<ScriptField>): string {
+function addrText(
+  sample: SampleRecord,
+  thread: Thread,
+  machine: Machine,
+  attr: PerfEventAttr,
+  fields: ReadonlySet<ScriptField>,
+): string {
   const addr = sample.addr ?? address(0);
+  if (!addressIsPlace(attr)) return ip16(addr);
   const al = machine.locate(thread, sample.misc & PERF_RECORD_MISC.CPUMODE_MASK, addr);
   return ip16(addr) + symText(al.sym, al.addr, al.map, fields) + dsoText(al.map, fields);
 }
 
-const physText = (sample: SampleRecord, fields: ReadonlySet<ScriptField>): string =>
-  fields.has('phys_addr') ? hex(sample.phys_addr ?? 0).padStart(16) : '';
+/** sample_addr_correlates_sym(): page faults, and branches one by one (BTS). */
+const addressIsPlace = ({ type, config, sample_period }: PerfEventAttr): boolean =>
+  type === PERF_TYPE.SOFTWARE
+    ? FAULTS.has(Number(config))
+    : type === PERF_TYPE.HARDWARE &&
+      Number(config) === PERF_COUNT_HW.BRANCH_INSTRUCTIONS &&
+      Number(sample_period) === 1;
+const FAULTS: ReadonlySet<number> = new Set([
+  PERF_COUNT_SW.PAGE_FAULTS,
+  PERF_COUNT_SW.PAGE_FAULTS_MIN,
+  PERF_COUNT_SW.PAGE_FAULTS_MAJ,
+]);
+
+/** What stands behind the place: a physical address, and the sizes of the pages of data and code. */
+function physText(sample: SampleRecord, fields: ReadonlySet<ScriptField>): string {
+  const { phys_addr = 0, data_page_size = 0, code_page_size = 0 } = sample;
+  let text = fields.has('phys_addr') ? hex(phys_addr).padStart(16) : '';
+  if (fields.has('data_page_size')) text += ` ${pageSizeText(BigInt(data_page_size))}`;
+  if (fields.has('code_page_size')) text += ` ${pageSizeText(BigInt(code_page_size))}`;
+  return text;
+}
 
 /** The text of a record that is no sample, if it was asked for. */
 function sideBandText(
