@@ -34,12 +34,25 @@ const withKeys = (profile: Profile, change: (key: ProfileKey) => ProfileKey): Pr
   weights: sums(entries(profile), (key) => profileKey(change(key))),
 });
 
-/** One event's profiles in common terms. Throws TextError if one of them cannot be held against the others. */
-export function inCommonTerms(profiles: readonly Profile[], by: Granularity): Profile[] {
+/** The name that a compiler's name stands for, without parameters; undefined if it is none. */
+type Demangle = (name: string) => string | undefined;
+
+/**
+ * One event's profiles in common terms; names that are mangled are shown demangled. Throws TextError if one of them cannot be
+ * held against the others.
+ */
+export function inCommonTerms(
+  profiles: readonly Profile[],
+  by: Granularity,
+  demangle: Demangle = () => undefined,
+): Profile[] {
   const printed = profiles.filter(isPrinted);
   if (printed.length === 0) return [...profiles];
   const replaced = new Set(printed.flatMap(({ printed: { replaced: character = [] } }) => character));
-  let common = profiles.map((profile) => withoutCharacters(profile, replaced));
+  const demangled = profiles.map((profile) =>
+    withKeys(profile, (key) => ({ ...key, symbol: demangle(key.symbol) ?? key.symbol })),
+  );
+  let common = demangled.map((profile) => withoutCharacters(profile, replaced));
   for (const one of common.filter(isPrinted)) {
     const others = common.filter((other) => other !== one);
     for (const other of others) if (by === 'symbol') checkNames(one, other);
@@ -77,6 +90,13 @@ function checkNames(one: PrintedProfile, other: Profile): void {
         );
     }
   }
+  const still = mangledShare(mine, theirs) - mangledShare(theirs, mine);
+  if (Math.abs(still) > ABOUT) {
+    const how = still > 0 ? "' without --no-demangle" : " --no-demangle'";
+    throw new TextError(
+      `${path} has names ${still > 0 ? 'mangled that are not' : 'demangled that are mangled'} in ${other.label}: print 'perf report --stdio${how}`,
+    );
+  }
   for (const [file, share] of nameless(theirs, otherTotal))
     if (share > ABOUT && !mine.some(({ key: { dso, symbol } }) => unversioned(dso) === file && symbol === NO_SYMBOL))
       if (mine.some(({ key: { dso, symbol } }) => unversioned(dso) === file && symbol !== ''))
@@ -97,6 +117,18 @@ function checkNames(one: PrintedProfile, other: Profile): void {
     throw new TextError(
       `${path} has no heading, and what stands before its functions is not their file in ${other.label}: print 'perf report --stdio' without -q`,
     );
+}
+
+const MANGLED = /^(?:_Z|_R[A-Z\d])/;
+
+/** Percent of `rows` that have mangled names, if `others` have none at all, but names that are not among `rows`. */
+function mangledShare(rows: readonly Entry[], others: readonly Entry[]): number {
+  if (others.some(({ key: { symbol } }) => MANGLED.test(symbol))) return 0;
+  const known = new Set(rows.map(({ key: { symbol } }) => symbol));
+  if (others.every(({ key: { symbol } }) => known.has(symbol) || symbol === NOT_SHOWN)) return 0;
+  const total = rows.reduce((sum, { weight }) => sum + weight, 0);
+  const mangled = rows.filter(({ key: { symbol } }) => MANGLED.test(symbol));
+  return (100 * mangled.reduce((sum, { weight }) => sum + weight, 0)) / total;
 }
 
 /** Files of which no function is known, and their shares in percent. */
