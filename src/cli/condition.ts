@@ -40,7 +40,9 @@ const NUMBERS: Readonly<Record<string, PairMetric>> = {
   top5: ({ comparison }) => comparison.ranks.top5,
 };
 const FACTS: Readonly<Record<string, PairMetric>> = {
-  different: tested(({ comparison }) => Number(comparison.verdict.kind !== 'indistinguishable')),
+  different: tested(({ comparison: { verdict } }) =>
+    Number(verdict.kind !== 'indistinguishable' && verdict.kind !== 'unsettled'),
+  ),
   material: tested(({ comparison }) => Number(comparison.verdict.kind === 'materially-different')),
 };
 const OPERANDS: Readonly<Record<string, OperandMetric>> = {

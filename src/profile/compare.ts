@@ -71,6 +71,8 @@ export type Note =
   | { readonly kind: 'AbbreviatedSamples'; readonly operand: number; readonly samples: number }
   /** So many sixteenths of every tick are hardly sampled. */
   | { readonly kind: 'TickPhase'; readonly operand: number; readonly blind: number }
+  /** The same of an event that was not throttled: its samples are as far apart as ticks are. */
+  | { readonly kind: 'TickPlaces'; readonly operand: number; readonly blind: number }
   /** Frequency feedback found no end: throttled at a period of a few events. */
   | { readonly kind: 'CollapsedPeriod'; readonly operand: number; readonly period: number }
   /** A fixed period, and all samples at a few addresses. */
@@ -219,7 +221,7 @@ function notesOf(profile: Profile, operand: number): Note[] {
   if (!sampling || samples === undefined || samples < SUSPICIOUS_SAMPLES) return notes;
   const { phases = [], periods, addresses } = sampling;
   const blind = phases.filter((n) => n * phases.length < HARDLY * samples).length;
-  if (blind >= BLIND) notes.push({ kind: 'TickPhase', operand, blind });
+  if (blind >= BLIND) notes.push({ kind: throttled > 0 ? 'TickPhase' : 'TickPlaces', operand, blind });
   if (periods.frequency !== undefined && throttled > 0 && periods.mean < COLLAPSED)
     notes.push({ kind: 'CollapsedPeriod', operand, period: periods.mean });
   if (periods.frequency === undefined && addresses < FEW_ADDRESSES)
@@ -252,6 +254,7 @@ function sharesOf(
     fixedPeriod: periods && periods.frequency === undefined ? periods.first : undefined,
     loop: exact?.loop,
     held: exact?.held,
+    lockStep: sampling?.lockStep,
     seeds,
   };
   if (isExact(profile)) return { exact: true, weights, circumstances };

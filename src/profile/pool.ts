@@ -31,6 +31,7 @@ function summed(all: readonly ReadonlyMap<string, number>[]): Map<string, number
 /** Sums and means; what runs over time (periods, samples by time) is that of the first run. */
 function poolSamplings(all: readonly Sampling[], runs: readonly Profile[]): Sampling {
   const [first] = all as readonly [Sampling, ...Sampling[]];
+  const lockStep = all.find((sampling) => sampling.lockStep)?.lockStep;
   const sum = (of: (sampling: Sampling, run: number) => number): number =>
     all.reduce((total, sampling, run) => total + of(sampling, run), 0);
   const samples = sum((_, run) => runs[run]!.samples ?? 0);
@@ -38,6 +39,7 @@ function poolSamplings(all: readonly Sampling[], runs: readonly Profile[]): Samp
     sum((sampling, run) => of(sampling) * (runs[run]!.samples ?? 0)) / samples;
   return {
     ...first,
+    ...(lockStep && { lockStep }),
     sumOfSquares: sum(({ sumOfSquares }) => sumOfSquares),
     clustering: {
       value: mean(({ clustering }) => clustering.value),

@@ -8,6 +8,7 @@ import type { DesignEffect } from '../stats/clustering.ts';
 import type { Held } from '../stats/shares.ts';
 import type { Nanos } from '../units.ts';
 import type { CountUnit } from './folded-counts.ts';
+import type { LockStep } from './lock-step.ts';
 import type { Stacks } from './stacks.ts';
 
 /** A function as a profile knows it, apart from its address. */
@@ -89,6 +90,8 @@ export interface Sampling {
   readonly time?: SampledTime;
   /** A few ticks as they were; absent if nobody knows how ticks lie. */
   readonly closeUp?: SampledTicks;
+  /** Samples keep step with the tick, and so does the program, or may; absent if not. */
+  readonly lockStep?: LockStep;
   /** Share of samples at the very address of the sample before. */
   readonly repeats: number;
   /** Addresses that as many samples fell on evenly: 1 / Σ share². */

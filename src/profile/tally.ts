@@ -8,6 +8,7 @@
 import { nanos, type Nanos } from '../units.ts';
 import { Bursts } from './bursts.ts';
 import { CloseUp } from './close-up.ts';
+import { LockStepFinder } from './lock-step.ts';
 import type { Periods, Sampling } from './profile.ts';
 import { Stops } from './stops.ts';
 import { TimeBins } from './time-bins.ts';
@@ -31,6 +32,7 @@ export class Tally {
   readonly #tick: Nanos | undefined;
   readonly #frequency: number | undefined;
   readonly #bursts: Bursts<TallyRow>;
+  readonly #lockStep: LockStepFinder<TallyRow>;
   readonly #stops: Stops;
   readonly #phases = new Float64Array(PHASES);
   readonly #addresses = new Map<number | bigint, number>();
@@ -55,6 +57,7 @@ export class Tally {
     this.#time = new TimeBins(tick);
     this.#closeUp = tick === undefined ? undefined : new CloseUp(tick);
     this.#bursts = new Bursts(tick);
+    this.#lockStep = new LockStepFinder(tick);
     this.#stops = new Stops((from, to) => {
       this.#time.stop(from, to);
       this.#closeUp?.stop(from, to);
@@ -77,6 +80,7 @@ export class Tally {
     row.sum += weight;
     this.#squares += weight * weight;
     this.#bursts.add(row, weight, time, where);
+    this.#lockStep.add(row, time, where);
     if (this.#tick !== undefined) {
       const phase = Math.floor(((time % this.#tick) * PHASES) / this.#tick);
       this.#phases[phase] = this.#phases[phase]! + 1;
@@ -127,6 +131,9 @@ export class Tally {
       stride: this.#stride,
     };
     const [time, closeUp] = [this.#time.taken(), this.#closeUp?.taken()];
+    let alike = 0;
+    for (const { sum } of this.rows.values()) alike += (sum / this.#total) ** 2;
+    const lockStep = this.#lockStep.found(alike, this.#lastTime - this.#firstTime);
     return {
       sumOfSquares: this.#squares,
       clustering: this.#bursts.effect(
@@ -140,6 +147,7 @@ export class Tally {
       periods,
       ...(time && { time }),
       ...(closeUp && { closeUp }),
+      ...(lockStep && { lockStep }),
       repeats: this.samples > this.#lastAddress.size ? this.#repeats / (this.samples - this.#lastAddress.size) : 0,
       addresses: evenness > 0 ? 1 / evenness : 0,
     };

@@ -55,6 +55,7 @@ const TONES = {
   indistinguishable: { tone: 'same', word: 'indistinguishable' },
   'different-but-small': { tone: 'small', word: 'different but small' },
   'materially-different': { tone: 'material', word: 'materially different' },
+  unsettled: { tone: 'small', word: 'cannot be told' },
 } as const;
 
 function findingOf(compared: ComparedProfiles, pair: ComparedPair, several: boolean): Finding {

@@ -94,6 +94,8 @@ export function verdictSentence(
     return `${first} and ${second} are indistinguishable at this n (${detects}): ${apart}${yet}.`;
   }
   const named = drivers.slice(0, NAMED).map(driver).join(' and ');
+  if (kind === 'unsettled')
+    return `Whether ${first} and ${second} differ cannot be told from one run of each, as samples keep step with the timer tick: ${apart}, most in ${named}; another phase of the tick may make as much.`;
   const what =
     kind === 'materially-different'
       ? `materially different, driven by ${named}: ${apart}`
@@ -239,6 +241,7 @@ function noteReason(note: Note, label: string): string {
     case 'AbbreviatedSamples':
       return `the samples of ${label} were abbreviated: at least ${note.samples}`;
     case 'TickPhase':
+    case 'TickPlaces':
       return `${label} hardly samples ${note.blind}/16 of every tick: what keeps step with the tick is seen too often or never`;
     case 'CollapsedPeriod':
       return `the period of ${label} collapsed to ${fixed(note.period, 0)} events: a sample is due whenever sampling is on, and its weight means nothing`;
@@ -255,5 +258,6 @@ const NOTE_REMEDY: Readonly<Record<Note['kind'], string>> = {
   AbbreviatedSamples: 'print the report with -n, or say how many there were (--samples)',
   CollapsedPeriod: 'sample with a fixed period (-c)',
   TickPhase: 'sample less often (-F), so that the event is not throttled at every tick',
+  TickPlaces: REMEDY.LockStep,
   FewPlaces: 'take a period that is prime (-c), or a frequency (-F)',
 };

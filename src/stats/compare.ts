@@ -159,6 +159,10 @@ function bestMerge(
   return merge;
 }
 
+/** Whether all that is known comes from one run whose samples keep step with the tick, as its program does. */
+const inStep = ({ circumstances: { lockStep, seeds = 1 } = {} }: Shares): boolean =>
+  lockStep?.certain === true && seeds === 1;
+
 /** Compares two profiles; throws RangeError if one has no samples or no weight. */
 export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}): Comparison {
   const [sideA, sideB] = [evidenceOf(a), evidenceOf(b)];
@@ -189,7 +193,7 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
   const hardest = leastShift(m);
   const any = minimumDetectableShift(lambda, hardest, s2);
   const divergence = jensenShannon(p, q);
-  const kind = verdictKind(test.p, tvd, floor.mean);
+  const kind = verdictKind(test.p, tvd, floor.mean, !inStep(a) && !inStep(b));
   const drivers =
     kind === 'indistinguishable'
       ? []

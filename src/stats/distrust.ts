@@ -45,7 +45,7 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
   if (shares.exact) return [];
   const warnings: Warning[] = [];
   const { samples, effective, designEffect } = evidence;
-  const { lost = 0, throttled = 0, fixedPeriod, loop, held, seeds = 1 } = shares.circumstances ?? {};
+  const { lost = 0, throttled = 0, fixedPeriod, loop, held, lockStep, seeds = 1 } = shares.circumstances ?? {};
   if (effective < needed) warnings.push({ kind: 'TooFewSamples', which, effective, needed });
   if (throttled > 0) warnings.push({ kind: 'Throttled', which, times: throttled });
   if (lost > 0) warnings.push({ kind: 'LostRecords', which, lost, part: lost / (lost + samples) });
@@ -56,6 +56,10 @@ function ofSide(which: Which, { shares, evidence }: Side, needed: number): Warni
     const stands = held === undefined ? 0 : held.perSample + held.perEvent * fixedPeriod;
     const places = resonance(fixedPeriod - stands, loop, samples);
     if (places !== undefined) warnings.push({ kind: 'Resonance', which, period: fixedPeriod, loop, places });
+  }
+  if (lockStep !== undefined) {
+    const { lap, places, certain } = lockStep;
+    warnings.push({ kind: 'LockStep', which, lap, places, certain });
   }
   if (seeds === 1) warnings.push({ kind: 'OneSeed', which });
   else if (seeds < FEW_SEEDS) warnings.push({ kind: 'FewSeeds', which, seeds, advised: FEW_SEEDS });

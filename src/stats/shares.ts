@@ -53,6 +53,10 @@ export interface Circumstances {
   readonly loop?: number | undefined;
   /** Events that pass while the program stands still, where known. */
   readonly held?: Held | undefined;
+  /**
+   * Samples come to the same places after every lap of so many ns, in step with the tick; `certain` if the program does so too.
+   */
+  readonly lockStep?: { readonly lap: number; readonly places: number; readonly certain: boolean } | undefined;
   /** Seeds (independent runs) behind the shares; 1 unless said. */
   readonly seeds?: number | undefined;
 }

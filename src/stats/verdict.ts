@@ -4,9 +4,12 @@
  * Different if chi-square on effective samples has p < 0.05. Materially so if the total variation distance is also at
  * least two points and at least twice its noise floor; else the difference is real and small. p alone would not do: with
  * a million samples a difference of a tenth of a point has p = 1e-9.
+ *
+ * Unsettled if the samples of one run a side are known not to be independent (they keep step with the tick, as the program
+ * does): then p says nothing, and no single pair of runs can tell a difference of programs from one of phases.
  */
 
-export type VerdictKind = 'indistinguishable' | 'different-but-small' | 'materially-different';
+export type VerdictKind = 'indistinguishable' | 'different-but-small' | 'materially-different' | 'unsettled';
 
 export interface Driver {
   readonly symbol: string;
@@ -53,9 +56,10 @@ const FLOORS = 2;
 export const isMaterial = (tvd: number, floor: number): boolean =>
   tvd >= MATERIAL && tvd >= Math.min(FLOORS * floor, (1 + floor) / 2);
 
-/** The rule alone. */
-export function verdictKind(p: number, tvd: number, floor: number): VerdictKind {
+/** The rule alone; `independent`: samples are not known to depend on each other. */
+export function verdictKind(p: number, tvd: number, floor: number, independent = true): VerdictKind {
   if (!(p < ALPHA)) return 'indistinguishable';
+  if (!independent) return 'unsettled';
   return isMaterial(tvd, floor) ? 'materially-different' : 'different-but-small';
 }
 

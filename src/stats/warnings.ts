@@ -25,6 +25,14 @@ export type Warning =
       readonly loop: number;
       readonly places: number;
     }
+  /** Samples keep step with the tick, and see the same places of a program that does, or may do so too. */
+  | {
+      readonly kind: 'LockStep';
+      readonly which: Which;
+      readonly lap: number;
+      readonly places: number;
+      readonly certain: boolean;
+    }
   /** One run a side: a difference between runs cannot be told from one between machines. */
   | { readonly kind: 'OneSeed'; readonly which: Which }
   | { readonly kind: 'FewSeeds'; readonly which: Which; readonly seeds: number; readonly advised: number }
@@ -53,6 +61,12 @@ export function reason(warning: Warning, name: (which: Which) => string): string
       return `samples of ${name(warning.which)} come in bursts that see the same place (correlation ${warning.rho.toFixed(2)}): ${warning.designEffect.toFixed(2)} of them count as one`;
     case 'Resonance':
       return `the period of ${name(warning.which)}, ${warning.period}, keeps step with a loop of ${warning.loop} events: samples fall on ${warning.places} of its places`;
+    case 'LockStep': {
+      const places = warning.places === 1 ? 'one place' : `the same ${warning.places} places`;
+      const program =
+        warning.certain && warning.places > 1 ? 'and so does the program' : 'and the program may do so too';
+      return `samples of ${name(warning.which)} keep step with the timer tick, ${program}: they see ${places} of every ${Number((warning.lap / 1e6).toFixed(2))} ms, and are not independent`;
+    }
     case 'OneSeed':
       return `${name(warning.which)} is a single run`;
     case 'FewSeeds':
@@ -72,6 +86,8 @@ export const REMEDY: Readonly<Record<WarningKind, string>> = {
   UnequalWeights: 'sample with a fixed period (-c), or leave out the first milliseconds',
   Clustered: 'sample less often (-F), so that the event is not throttled, and compare several seeds',
   Resonance: 'take a period that is prime (-c), or a frequency (-F)',
+  LockStep:
+    "sample at a frequency that has no factor in common with the tick's (-F 997), and record each side several times",
   OneSeed: 'record several seeds (--seeds) to tell noise between runs from bias',
   FewSeeds: 'record more seeds (--seeds)',
   DifferentEvents: 'record both with the same event and modifiers (-e)',
