@@ -6,6 +6,7 @@ import { SetUpError, type MachineSpec } from '../experiment/setup.ts';
 import { specFromText } from '../experiment/spec-text.ts';
 import { groundTruth, hasTruth, NoTruthError, type TruthOptions } from '../experiment/truth.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
+import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { parseProfileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import { NOT_SHOWN, TextError } from '../profile/report-text.ts';
@@ -41,7 +42,11 @@ export async function readOperands(
 ): Promise<Profile[][]> {
   const by = (o.by ?? 'symbol') as Granularity;
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
-  const symbols = fileSymbols({ dir: cacheDir, ...(o.symfs === undefined ? {} : { symfs: o.symfs }) });
+  const symbols = fileSymbols({
+    dir: cacheDir,
+    demangle: withoutParameters,
+    ...(o.symfs === undefined ? {} : { symfs: o.symfs }),
+  });
   const labels = labelsOf(words);
   if (words.indexOf(STDIN) !== words.lastIndexOf(STDIN)) throw new UsageError('standard input can be read once only');
   const stacks = o['export-html'] !== undefined;

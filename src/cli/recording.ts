@@ -1,7 +1,9 @@
 /** Opening a recording to print it: where perf looks for the file and its symbols, and perf's words when it is not there. */
 import { fstatSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
+import { basename } from 'node:path';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
+import { withoutParameters, withParameters } from '../perfdata/demangle/demangle.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { encodeBytes } from '../perfdata/octets.ts';
 import { openPerfData, type Session } from '../perfdata/reader.ts';
@@ -11,6 +13,7 @@ import { headerLines } from '../report/header.ts';
 import { leftOut, type Teller } from '../report/left-out.ts';
 import { printable, printableText } from '../report/printable.ts';
 import { ReportError } from '../report/report-options.ts';
+import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
@@ -44,6 +47,12 @@ export const openErrors = <T>(input: string | undefined, work: () => T): Promise
 /** What commands that open recordings have in common. */
 export interface OpenOptions {
   readonly symfs?: string | undefined;
+  /** False: names as they are in the files. */
+  readonly demangle?: boolean | undefined;
+  /** False: inlined functions are not wanted. */
+  readonly inline?: boolean | undefined;
+  /** How much is said: names with their parameters from -v on. */
+  readonly verbose?: number | undefined;
   /** -f: another user's file will do. */
   readonly force: boolean | undefined;
 }
@@ -51,7 +60,7 @@ export interface OpenOptions {
 /** Opens what -i names, or its default; perf reads nobody's files but one's own and root's, unless told. */
 export async function openRecording(
   input: string | undefined,
-  { symfs, force }: OpenOptions,
+  { symfs, force, demangle = true, verbose = 0 }: OpenOptions,
   context: CommandContext,
 ): Promise<Opened> {
   const path = inputPath(input);
@@ -64,7 +73,8 @@ export async function openRecording(
   for (const warning of session.warnings) process.stderr.write(`${printableText(warning)}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const places = symfs === undefined ? kernelOfPipe(session) : { symfs };
-  const symbols = fileSymbols({ dir: cacheDir, ...places });
+  const names = demangle ? { demangle: verbose > 0 ? withParameters : withoutParameters } : {};
+  const symbols = fileSymbols({ dir: cacheDir, ...places, ...names });
   return { session, symbols, capturedOn: ctime(file ? session.changed : new Date(0)) };
 }
 
@@ -83,6 +93,25 @@ interface PrintOptions extends OpenOptions {
   readonly header: boolean | undefined;
   readonly 'header-only': boolean | undefined;
   readonly 'show-info': boolean | undefined;
+  readonly 'call-graph'?: string | undefined;
+  readonly 'hide-call-graph'?: boolean | undefined;
+}
+
+/** Whether perf prints call chains: frames of inlined functions are only among theirs. */
+const showsChains = (session: Session, o: PrintOptions): boolean =>
+  o['hide-call-graph'] !== true &&
+  !o['call-graph']?.startsWith('none') &&
+  session.evlist.some(({ attr }) => (attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0);
+
+/** Hands symbols on, and remembers the first file of which perf would show inlined functions. */
+function watched(symbols: SymbolSource): { readonly symbols: SymbolSource; readonly first: () => string | undefined } {
+  let first: string | undefined;
+  const watching: SymbolSource = (dso) => {
+    const found = symbols(dso);
+    if (found?.debugInfo === true) first ??= dso.name;
+    return found;
+  };
+  return { symbols: watching, first: () => first };
 }
 
 /**
@@ -100,12 +129,18 @@ export async function printRecording(
 ): Promise<number> {
   const opened = await openRecording(o.input, o, context);
   const { session, capturedOn } = opened;
+  const { symbols, first } = watched(opened.symbols);
   try {
     await withFileErrors(() => {
       const wanted = o.header === true || o['header-only'] === true;
       const header = wanted ? [...headerLines(session, { capturedOn, full: o['show-info'] === true })] : [];
-      return printLines(o['header-only'] === true ? header : lines(opened, wanted ? { header } : {}));
+      return printLines(o['header-only'] === true ? header : lines({ ...opened, symbols }, wanted ? { header } : {}));
     });
+    const file = first();
+    if (file !== undefined && o.inline !== false && showsChains(session, o))
+      process.stderr.write(
+        `Functions inlined in ${basename(file)} are not shown in call chains (as with --no-inline).\n`,
+      );
   } catch (error) {
     if (!(error instanceof ReportError)) throw error;
     if (error.option !== undefined) throw new UsageError(trouble + error.message, optionUsage(table, error.option));

@@ -10,6 +10,7 @@ import { kallsyms } from '../kernel/symbols.ts';
 import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
 import { STB_GLOBAL } from '../perfdata/elf-format.ts';
 import { openSink } from '../perfdata/sink.ts';
+import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { kallsymsSymbols, SymbolTable } from '../perfdata/symbols.ts';
 import { PerfDataWriter } from '../perfdata/writer.ts';
 import { ProfileBuilder } from '../profile/build.ts';
@@ -133,7 +134,7 @@ function imageSymbols({ image }: Workload): SymbolSource {
       found(
         new SymbolTable([
           file.symbols.map(({ name: symbol, offset, size }) => ({
-            name: symbol,
+            name: withoutParameters(symbol) ?? symbol,
             start: offset,
             end: offset + size,
             binding: STB_GLOBAL,

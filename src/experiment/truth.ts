@@ -7,6 +7,7 @@ import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
+import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import { stackKey } from '../profile/stacks.ts';
 import type { Held } from '../stats/shares.ts';
@@ -144,7 +145,7 @@ function chainsOf(cursor: Truth, { image: { comm, layout } }: Workload): Chain[]
   return cursor
     .truthByCallchain()
     .map(({ frames, totals }) => ({
-      stack: stackKey([comm, ...frames.map((i) => layout.functions[i]!.symbol)]),
+      stack: stackKey([comm, ...frames.map((i) => shown(layout.functions[i]!.symbol))]),
       totals,
     }));
 }
@@ -155,6 +156,9 @@ function stacksOf(chains: readonly Chain[], column: number, scale: number): Map<
     if (totals[column]! > 0) stacks.set(stack, (stacks.get(stack) ?? 0) + totals[column]! * scale);
   return stacks;
 }
+
+/** Names as reports of a recording show them. */
+const shown = (symbol: string): string => withoutParameters(symbol) ?? symbol;
 
 interface Place {
   /** As profile/build.ts calls a sample's. */
@@ -172,13 +176,15 @@ function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
   });
   if (by === 'callchain') return chainsOf(cursor, workload).map(({ stack, totals }) => place('', stack, totals));
   if (by !== 'instruction')
-    return cursor.truth().map(({ dso, symbol, totals }) => place(files[dso]!, by === 'dso' ? '' : symbol, totals));
+    return cursor
+      .truth()
+      .map(({ dso, symbol, totals }) => place(files[dso]!, by === 'dso' ? '' : shown(symbol), totals));
   const starts = new Map<string, number>();
   for (const [i, { symbols, base }] of dsos.entries())
     for (const { name, offset } of symbols) starts.set(`${i} ${name}`, base + offset);
   return cursor.truthByInstruction().map(({ dso, symbol, address, totals }) => {
     const offset = address - starts.get(`${dso} ${symbol}`)!;
-    return place(files[dso]!, `${symbol}+0x${offset.toString(16)}`, totals);
+    return place(files[dso]!, `${shown(symbol)}+0x${offset.toString(16)}`, totals);
   });
 }
 

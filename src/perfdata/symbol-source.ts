@@ -39,6 +39,8 @@ export interface LoadedSymbols {
   named?(name: string): Symbol | undefined;
   /** perf's letter: B build-id cache, d the file itself, l, f, u, b, o, x separate debug files, k kallsyms. */
   readonly origin: string;
+  /** Whether the file has debug information, from which perf would learn what was inlined. */
+  readonly debugInfo?: boolean;
   /** Kernel only: from the first symbol to the end of the last. */
   readonly range?: { readonly start: number; readonly end: number };
 }
@@ -79,7 +81,8 @@ export function loadElfSymbols(
       ? elfSymbols(elf, places.demangle)
       : using(ran.file, (executed) => elfSymbols(elf, places.demangle, executed)),
   );
-  return read && found(read, from.origin);
+  const debugInfo = using(from.file, (elf) => elf.section('.debug_info') !== undefined) === true;
+  return read && { ...found(read, from.origin), debugInfo };
 }
 
 function found(symbols: ElfSymbols, origin: string): LoadedSymbols {

@@ -24,6 +24,8 @@ export interface DsoSymbols {
   find(at: number): Sym | undefined;
   /** perf's letter for where they came from, shown by -v: B build-id cache, D the system's file, k kallsyms … */
   readonly origin: string;
+  /** Whether the file has debug information, from which perf would learn what was inlined. */
+  readonly debugInfo?: boolean;
   /** Kernel only: what the symbols span; perf trims the kernel's map to it once they are loaded. */
   readonly range?: { readonly start: number; readonly end: number };
 }

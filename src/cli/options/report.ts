@@ -76,7 +76,9 @@ const OPTIONS = [
   { name: 'show-total-period', kind: 'flag', help: 'add a column with the sum of periods' },
   { name: 'group', kind: 'flag', help: 'show the events of a group side by side (default)' },
   { name: 'percent-limit', kind: 'text', arg: 'percent', help: 'hide entries below this share' },
+  { name: 'demangle', kind: 'flag', help: 'show names of C++ and Rust as in their source (default)' },
   { name: 'hierarchy', kind: 'flag', help: 'indent by sort key' },
+  { name: 'inline', kind: 'flag', help: 'show functions that were inlined (default; not modelled: --no-inline)' },
   { ...COLOR_OPTION, alias: 'stdio-color', choices: ['auto', 'never'], help: 'colours: none, with auto as with never' },
   {
     name: 'percentage',
@@ -96,11 +98,10 @@ export const REPORT: CommandTable<typeof OPTIONS> = {
   refused: [
     ...refuse('raw dumps', 'D:dump-raw-trace', 'raw-trace', 'pretty'),
     ...refuse('kernel images', 'k:vmlinux', 'kallsyms', 'm:modules'),
-    ...refuse('mangled names', 'demangle', 'demangle-kernel'),
+    ...refuse('mangled names of kernels', 'demangle-kernel'),
     ...refuse('counts of single threads in recordings', 'T:threads'),
     ...refuse('a full-screen report', 'tui'),
     ...refuse('this filter', 'ignore-callees', 'pid', 'tid', 'symbol-filter', 'C:cpu', 'socket-filter', 'time'),
-    ...refuse('source lines', 'inline'),
     ...refuse('the sort key time', 'time-quantum'),
     ...refuse('branch records', 'b:branch-stack', 'branch-history', 'stitch-lbr', 'total-cycles'),
     ...refuse('data addresses', 'mem-mode'),

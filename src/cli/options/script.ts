@@ -37,6 +37,8 @@ const OPTIONS = [
   { name: 'show-switch-events', kind: 'flag', help: 'print context switches, if recorded' },
   { name: 'show-lost-events', kind: 'flag', help: 'print where records were lost' },
   { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+  { name: 'inline', kind: 'flag', help: 'show functions that were inlined (default; not modelled: --no-inline)' },
+  { name: 'demangle', kind: 'flag', help: 'show names of C++ and Rust as in their source (default)' },
   { name: 'ns', kind: 'flag', help: 'print times with nine digits' },
   { name: 'full-source-path', kind: 'flag', help: 'of source lines: no effect without them' },
 ] as const satisfies readonly OptionSpec[];
@@ -51,12 +53,11 @@ export const SCRIPT: CommandTable<typeof OPTIONS> = {
     ...refuse('tracepoints', 'L:Latency'),
     ...refuse('scripts', 'l:list', 's:script', 'g:gen-script', 'list-dlfilters', 'dlfilter', 'dlarg'),
     ...refuse('kernel images', 'k:vmlinux', 'kallsyms', 'show-kernel-path'),
-    ...refuse('mangled names', 'demangle', 'demangle-kernel'),
+    ...refuse('mangled names of kernels', 'demangle-kernel'),
     ...refuse('recordings of a whole system', 'a:all-cpus', 'C:cpu'),
     ...refuse('instruction tracing', 'itrace', 'insn-trace', 'xed', 'call-trace', 'call-ret-trace', 'graph-function'),
     ...refuse('branch records', 'max-blocks', 'stitch-lbr'),
     ...refuse('this filter', 'addr-range', 'stop-bt', 'time'),
-    ...refuse('source lines', 'inline'),
     ...refuse(
       'such records',
       'show-namespace-events',
