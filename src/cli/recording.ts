@@ -139,7 +139,7 @@ export async function printRecording(
     const file = first();
     if (file !== undefined && o.inline !== false && showsChains(session, o))
       process.stderr.write(
-        `Functions inlined in ${basename(file)} are not shown in call chains (as with --no-inline).\n`,
+        `Functions inlined in ${printable(basename(file))} are not shown in call chains (as with --no-inline).\n`,
       );
   } catch (error) {
     if (!(error instanceof ReportError)) throw error;
