@@ -63,7 +63,7 @@ export async function readOperands(
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await naming(word, () => readThrough(operand, labels[i]!, context))));
       for (const sentence of operand.session ? leftOut(operand.session, 'compare') : [])
-        process.stderr.write(`${sentence}\n`);
+        process.stderr.write(`${printableText(sentence)}\n`);
     } finally {
       operand.close();
     }
