@@ -314,7 +314,7 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
        if (!isMainThread) ${does};
        export default program({ name: 'code', about: 'made', functions: [func('main', [op('nop')])] });`;
     p.write('ends.mjs', module('process.exit(3)'));
-    p.write('late.mjs', module("setTimeout(() => { throw new Error('too late'); })"));
+    p.write('late.mjs', module("queueMicrotask(() => { throw new Error('too late'); })"));
     const [ends, late] = await Promise.all(
       ['ends', 'late'].map((name) => p.gperf(`compare --vpmu host --workers 1 ./${name}.mjs`)),
     );
