@@ -65,21 +65,32 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
     throw new SetUpError(`cannot read the machine file ${path}: ${error.message}`);
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // The library compares keys in quadratic time.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    schema: 'core',
+    merge: false,
+    resolveKnownTags: false,
+  });
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${path}:${line}:${col}`;
   };
-  const [syntax] = document.errors;
+  const [syntax] = [...document.errors, ...document.warnings];
   if (syntax !== undefined) throw new SetUpError(`${at(syntax.pos[0])}: ${syntax.message}`);
   let machine: string = DEFAULTS.machine;
   const sets: string[] = [];
+  const seen = new Set<string>();
   const walk = (node: unknown, prefix: string): void => {
-    if (!isMap(node)) throw new SetUpError(`${path}: a machine file is a map of spec keys`);
+    if (!isMap(node)) throw new SetUpError(`${path}:1:1: a machine file is a map of spec keys`);
     for (const { key, value } of node.items) {
-      if (!isScalar(key)) throw new SetUpError(`${path}: a key must be a word`);
+      if (!isScalar(key)) throw new SetUpError(`${at(node.range?.[0] ?? 0)}: a key must be a word`);
       const name = prefix + String(key.value);
       const place = at(key.range?.[0] ?? 0);
+      if (seen.has(name)) throw new SetUpError(`${place}: ${name} is there twice`);
+      seen.add(name);
       if (isMap(value)) {
         walk(value, `${name}.`);
         continue;

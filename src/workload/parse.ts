@@ -214,7 +214,7 @@ class Parser {
       });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new WorkloadError([{ file, message: TOO_DEEP }]);
+      throw new WorkloadError([{ file, line: 1, column: 1, message: TOO_DEEP }]);
     }
   }
 

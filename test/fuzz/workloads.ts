@@ -1,0 +1,263 @@
+/**
+ * Damaged workload and machine files: node dist/test/fuzz/workloads.js [N] [seed].
+ *
+ * Each is a shipped workload, or a machine file, with bytes, words, numbers or lines replaced, cut out, doubled or swapped. It is
+ * parsed, checked and compiled, and run a little if it still is a program, in this process: an error must be one of those that
+ * say where the file is wrong, and neither time nor memory may run away. The same number and seed make the same text.
+ */
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { executable } from '../../src/experiment/executable.ts';
+import { LiveLock, runStat } from '../../src/experiment/run.ts';
+import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
+import { SPEC_KEYS, printValue, type SpecKey } from '../../src/machine/keys.ts';
+import { MACHINES, machineSpec } from '../../src/machine/spec.ts';
+import { stream, type Stream } from '../../src/sim/rng.ts';
+import { statAttrs } from '../../src/uapi/evsel-config.ts';
+import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { compile } from '../../src/workload/compile.ts';
+import { WorkloadError } from '../../src/workload/fault.ts';
+import { parseText } from '../../src/workload/parse.ts';
+import type { Program } from '../../src/workload/program.ts';
+
+/** Longer than any small file may take, on a machine that does much else. */
+const MOST_SECONDS = 10;
+const MOST_BYTES = 500 * 2 ** 20;
+/** Of so many programs that compile one is run, for so many breaths. */
+const RUN_EVERY = 25;
+const BREATHS = 3;
+
+const INCLUDE = 'workloads/include';
+const read = (dir: string): string[] =>
+  readdirSync(dir)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => readFileSync(join(dir, name), 'utf8'));
+
+const SMALL = `about: everything
+params: { times: { default: 20, about: how often } }
+misses: { hot: { l1: 0.01, l2: 0.1 } }
+dsos: { libx: { path: '/usr/lib64/libx-\${libc}.so', base: 0x7ffff7a00000 } }
+functions:
+  main:
+    fetch: { l1: 0.1, stlb: 0.01 }
+    drain: 0.5
+    body:
+      - { load: 3, misses: hot, cycles: 0.75 }
+      - loop: \${times * 2}
+        mispredict: 0.5
+        body:
+          - { store: 1, misses: { tlb: 0.001 } }
+          - branch: 0.25
+            then: [alu, { call: f }]
+            else: &cold [{ fault: write }]
+          - branch: { every: 7 }
+            then: *cold
+      - { nop: 2, events: { LLC-misses: 1 }, sites: [{ p: 0.5, events: { cycles: 2.5 } }] }
+      - seq: [lea, { syscall: clock_nanosleep, args: { ns: 1000 } }]
+  f: { dso: libx, symbol: __f, body: [{ syscall: brk, cycles: 30 }, { jump: g }] }
+  g: [{ sqrt: 1 }]
+`;
+const WORKLOADS = [...read('workloads'), SMALL, SMALL, SMALL];
+const MACHINE_FILES = MACHINES.map(({ name, values }) => {
+  const lines = (Object.keys(SPEC_KEYS) as SpecKey[]).map((key) => `${key}: ${printValue(values[key])}\n`);
+  return `machine: ${name}\nhost:\n  hz: 250\n${lines.filter((line) => !line.startsWith('host.hz')).join('')}`;
+});
+
+const HOSTILE = [
+  '0',
+  '-1',
+  '1e999',
+  '.nan',
+  '.inf',
+  '1.5',
+  '4294967297',
+  '1e15',
+  '9007199254740993',
+  '0x7fffffffffffffff',
+  '1e-9',
+
+  'null',
+  '~',
+  'true',
+  "''",
+  '"\\0"',
+  '[]',
+  '{}',
+  '[[[[',
+  '{{',
+  '*cold',
+  '&cold',
+  '*x',
+  '<<',
+  '!!binary',
+  '!t',
+  '? ',
+  '- ',
+
+  '__proto__',
+  'constructor',
+  'toString',
+  '${',
+  '${times',
+  '${1/0}',
+  '${hz*hz*hz*hz}',
+  '${((((1))))}',
+  '|',
+  '>-',
+  '#',
+  '%YAML 1.1',
+
+  'glibc',
+  '../../etc/passwd',
+  '/dev/zero',
+  'main',
+  'f',
+  'g',
+  'exit_group',
+  'loop',
+  'branch',
+  'seq',
+  'call',
+  'jump',
+  'then',
+
+  'alu: 1000000',
+  'cycles: 1e25',
+  '\t',
+  '\r',
+  '\u{1F600}',
+  '\u0007',
+  '   ',
+  ':',
+  ',',
+];
+
+/** Replaces, cuts out, doubles or swaps something. */
+function damaged(text: string, rng: Stream): string {
+  const below = (n: number): number => Math.floor(rng.uniform() * n);
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
+  let now = text;
+  for (let times = 1 + below(4); times > 0; times--) {
+    const lines = now.split('\n');
+    const words = [...now.matchAll(/[\w.$@-]+/g)];
+    const [line, other] = [below(lines.length), below(lines.length)];
+    const at = below(now.length + 1);
+    const word = words.length > 0 ? pick(words) : undefined;
+    const put = (what: string): string =>
+      word === undefined ? what : now.slice(0, word.index) + what + now.slice(word.index + word[0].length);
+    switch (below(9)) {
+      case 0:
+        now = put(pick(HOSTILE));
+        break;
+      case 1:
+        now = put(word === undefined ? '' : pick(words)[0]);
+        break;
+      case 2:
+        now = now.slice(0, at) + String.fromCharCode(32 + below(95)) + now.slice(at + 1);
+        break;
+      case 3:
+        now = now.slice(0, at) + pick(HOSTILE) + now.slice(at);
+        break;
+      case 4:
+        now = lines.toSpliced(line, 1).join('\n');
+        break;
+      case 5:
+        now = lines.toSpliced(line, 0, lines[other]!).join('\n');
+        break;
+      case 6:
+        now = lines.with(line, lines[other]!).with(other, lines[line]!).join('\n');
+        break;
+      case 7:
+        now = lines.with(line, `${' '.repeat(below(5))}${lines[line]!.trimStart()}`).join('\n');
+        break;
+      default:
+        now = put(word === undefined ? '' : word[0].slice(0, below(word[0].length)) + word[0].slice(1));
+    }
+  }
+  return now;
+}
+
+const HOST = machineSpec('broadwell-ep', 'host', 'fuzz', ['host.cpus=2']);
+
+/** Parses, compiles and, if `run`, executes. What is wrong with gperf, if anything is. */
+async function tryWorkload(text: string, run: boolean): Promise<string | undefined> {
+  let program: Program;
+  try {
+    program = await parseText('fuzz.yaml', text, { includeDir: INCLUDE });
+  } catch (error) {
+    if (!(error instanceof WorkloadError)) throw error;
+    if (error.faults.length === 0) return 'refused without a reason';
+    const nowhere = error.faults.find(({ line, column }) => !(Number(line) >= 1 && Number(column) >= 1));
+    return nowhere === undefined ? undefined : `without a place: ${nowhere.message}`;
+  }
+  try {
+    const image = compile(program);
+    if (!run) return undefined;
+    let breaths = 0;
+    const job = {
+      evlist: statAttrs(parseEventList(['cycles,instructions:u'], 'stat')),
+      executable: executable({ program, image }, 'fuzz'),
+    };
+    await runStat(HOST, job, { breathe: () => Promise.resolve(++breaths < BREATHS) });
+  } catch (error) {
+    if (!(error instanceof WorkloadError || error instanceof LiveLock)) throw error;
+  }
+  return undefined;
+}
+
+async function tryMachine(text: string, path: string): Promise<string | undefined> {
+  writeFileSync(path, text);
+  try {
+    await setUpMachine({ machine: path, vpmu: 'host', sets: [] });
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error;
+    if (!/:\d+:\d+: ./.test(error.message) && !error.message.startsWith('--'))
+      return `without a place: ${error.message}`;
+  }
+  return undefined;
+}
+
+/** Tries files number `from` to `to`; for each undefined, or what was wrong. */
+export async function* tried(seed: string, from: number, to: number): AsyncGenerator<string | undefined> {
+  const dir = mkdtempSync(join(tmpdir(), 'gperf-fuzz-'));
+  try {
+    for (let i = from; i < to; i++) {
+      const rng = stream(seed, `file=${i}`);
+      const sources = i % 5 === 4 ? MACHINE_FILES : WORKLOADS;
+      const text = damaged(sources[Math.floor(rng.uniform() * sources.length)]!, rng);
+      const began = process.hrtime.bigint();
+      let wrong: string | undefined;
+      try {
+        wrong = await (sources === WORKLOADS
+          ? tryWorkload(text, i % RUN_EVERY === 0)
+          : tryMachine(text, join(dir, 'machine.yaml')));
+      } catch (error) {
+        wrong = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      }
+      const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+      if (seconds > MOST_SECONDS) wrong ??= `took ${seconds.toFixed(1)} s`;
+      if (process.memoryUsage().heapUsed > MOST_BYTES) wrong ??= 'takes more than 500 MB';
+      yield wrong === undefined ? undefined : `file ${i} of seed '${seed}': ${wrong}\n${text}`;
+    }
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [n = '20000', seed = 'fuzz'] = process.argv.slice(2);
+  let done = 0;
+  let failed = 0;
+  for await (const wrong of tried(seed, 0, Number(n))) {
+    done++;
+    if (wrong !== undefined) {
+      failed++;
+      process.stdout.write(`${wrong}\n\n`);
+    }
+    if (done % 1000 === 0) process.stdout.write(`${done} workloads and machine files tried, ${failed} failed so far\n`);
+  }
+  process.stdout.write(`${done} tried, ${failed} failed\n`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
