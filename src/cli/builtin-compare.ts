@@ -2,6 +2,7 @@
 import { resamplingChance } from '../experiment/chance.ts';
 import { GPERF_VERSION } from '../experiment/version.ts';
 import { nearest } from '../nearest.ts';
+import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { inCommonTerms } from '../profile/common-terms.ts';
 import { compareProfiles, type ComparedProfiles } from '../profile/compare.ts';
 import { MatchError, matchEvents } from '../profile/events.ts';
@@ -131,7 +132,9 @@ async function filesOf(
   const operands = await readOperands(rest, o, context);
   if (operands.length < 2) throw new UsageError(`${operands[0]![0]!.label} has nothing to be compared with`);
   try {
-    return matchEvents(operands, o.event[0]).map((set) => inCommonTerms(set, by).map((profile) => [profile]));
+    return matchEvents(operands, o.event[0]).map((set) =>
+      inCommonTerms(set, by, withoutParameters).map((profile) => [profile]),
+    );
   } catch (error) {
     if (error instanceof MatchError) throw new UsageError(error.message);
     if (error instanceof TextError) throw new InputError(error.message);
