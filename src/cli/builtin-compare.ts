@@ -41,6 +41,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const failIf = conditionOf(o['fail-if']);
   if (o.merge.includes('')) throw new UsageError('--merge: nothing to merge', optionUsage(COMPARE, 'merge'));
   const merges = o.merge.map(parseMerge);
+  /** What ended the reading of damaged files. */
+  const faults: string[] = [];
   let compared: ComparedProfiles[] = [];
   const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...significant(argv)], merges: o.merge };
   const text = (lines: (one: ComparedProfiles) => Iterable<string>) => (): string =>
@@ -59,7 +61,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     filesRead(rest, o),
   );
   try {
-    const sets = o.vpmu === undefined ? await filesOf(argv, rest, o, by, context) : await liveOf(rest, o, by, context);
+    const sets =
+      o.vpmu === undefined ? await filesOf(argv, rest, o, by, context, faults) : await liveOf(rest, o, by, context);
     for (const [i, merge] of merges.entries())
       if (!sets.some((operands) => mergesAny(merge, operands.flat())))
         throw new UsageError(`--merge '${o.merge[i]!}': no function is called so`, optionUsage(COMPARE, 'merge'));
@@ -82,6 +85,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   // What was asked about wrongly costs no table that took long to make.
   const failures = failIf(compared);
   for (const failure of failures) process.stderr.write(`${printableText(failure)}\n`);
+  for (const fault of faults) process.stderr.write(`${printableText(fault)}\n`);
+  if (faults.length > 0) return EXIT.INPUT;
   return failures.length > 0 ? EXIT.CONDITION : EXIT.OK;
 }
 
@@ -111,6 +116,7 @@ async function filesOf(
   o: CompareOptions,
   by: Granularity,
   context: CommandContext,
+  faults: string[],
 ): Promise<Profile[][][]> {
   const wrong = LIVE_ONLY.find((name) => o[name] !== undefined);
   if (wrong !== undefined)
@@ -129,7 +135,7 @@ async function filesOf(
         optionUsage(COMPARE, idle),
       );
   }
-  const operands = await readOperands(rest, o, context);
+  const operands = await readOperands(rest, o, context, faults);
   if (operands.length < 2) throw new UsageError(`${operands[0]![0]!.label} has nothing to be compared with`);
   try {
     return matchEvents(operands, o.event[0]).map((set) =>

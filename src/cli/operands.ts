@@ -33,12 +33,13 @@ type Made = NonNullable<Operand['session']>;
 
 /**
  * Profiles of every operand, by event; a file with several tables is several operands. Truth comes last, unless it was
- * named among the others.
+ * named among the others. What ended the reading of a damaged recording is put in `faults`: it is for after the comparison.
  */
 export async function readOperands(
   words: readonly string[],
   o: CompareOptions,
   context: CommandContext,
+  faults: string[],
 ): Promise<Profile[][]> {
   const by = (o.by ?? 'symbol') as Granularity;
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
@@ -62,6 +63,7 @@ export async function readOperands(
       for (const warning of operand.session?.warnings ?? []) process.stderr.write(`${printableText(warning)}\n`);
       if (operand.session?.spec !== undefined) made ??= operand.session;
       operands.push(...byLabel(await naming(word, () => readThrough(operand, labels[i]!, context))));
+      if (operand.fault) faults.push(operand.fault.message);
       for (const sentence of operand.session ? leftOut(operand.session, 'compare') : [])
         process.stderr.write(`${printableText(sentence)}\n`);
     } finally {

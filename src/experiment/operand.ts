@@ -4,6 +4,7 @@
  *
  * Not modelled: pprof, callgrind and CTF files.
  */
+import { PerfDataFormatError } from '../perfdata/errors.ts';
 import { Input } from '../perfdata/input.ts';
 import { decodeBytes } from '../perfdata/octets.ts';
 import { openPerfData, type Session } from '../perfdata/reader.ts';
@@ -34,6 +35,8 @@ export interface Operand {
    * that has samples. Throws TextError, PerfDataFormatError, PerfDataIoError.
    */
   read(): Generator<number, Profile[]>;
+  /** What stopped the reading of a damaged recording, once it has been read; its profiles are of what came before. */
+  readonly fault?: PerfDataFormatError | undefined;
   close(): void;
 }
 
@@ -55,14 +58,23 @@ export function openOperand(path: string, options: OperandOptions): Operand {
 function recording(input: Input, { label, by, symbols, stacks = false }: OperandOptions): Operand {
   const session = openPerfData(input);
   const made = session.spec === undefined ? undefined : describedBy(session.spec);
+  let fault: PerfDataFormatError | undefined;
+  const stopped = (error: unknown): void => {
+    if (!(error instanceof PerfDataFormatError)) throw error;
+    fault = error;
+  };
   return {
     size: session.size,
     session,
+    get fault() {
+      return fault;
+    },
     close: () => session.close(),
     *read() {
       if (by === 'callchain' && !session.evlist.some(({ attr }) => attr.sample_type & PERF_SAMPLE.CALLCHAIN))
         throw new TextError(`${input.path} was recorded without call chains (record -g)`);
-      const profiles = yield* readProfiles(session, symbols, { label, by, stacks, ...made });
+      const profiles = yield* readProfiles(session, symbols, { label, by, stacks, stopped, ...made });
+      if (fault && !profiles.some(({ samples }) => samples)) throw fault;
       return withWeight(profiles, input.path);
     },
   };

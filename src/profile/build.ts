@@ -27,6 +27,8 @@ export interface BuildOptions {
   readonly origin?: Origin;
   /** Weight by call stack is wanted too. */
   readonly stacks?: boolean;
+  /** Hears what stops the reading; the profiles are then of what came before. Absent: it is thrown. */
+  readonly stopped?: (fault: unknown) => void;
 }
 
 /** For statistics a time after 104 days of uptime may be some ns off. */
@@ -169,9 +171,14 @@ export function* readProfiles(
 ): Generator<number, Profile[]> {
   const builder = new ProfileBuilder(recording.evlist, options);
   let records = 0;
-  for (const replayed of replaySamples(recording, symbols)) {
-    builder.add(replayed);
-    if (++records % BREATH === 0) yield replayed.offset;
+  try {
+    for (const replayed of replaySamples(recording, symbols)) {
+      builder.add(replayed);
+      if (++records % BREATH === 0) yield replayed.offset;
+    }
+  } catch (fault) {
+    if (!options.stopped) throw fault;
+    options.stopped(fault);
   }
   return builder.finish();
 }
