@@ -13,13 +13,14 @@ import type { MachineSpec } from '../machine/spec.ts';
 import { perf_event_create_kernel_counter } from '../kernel/kernel-counter.ts';
 import { NR_ACCUMULATED_SAMPLES } from '../kernel/sampling.ts';
 import type { KernelFunction } from '../kernel/symbols.ts';
-import { Trace, type Step } from '../sim/probe.ts';
+import { Trace, type Told } from '../sim/probe.ts';
 import { ToolTask } from '../tool/tool-task.ts';
 import { PERF_COUNT_HW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
 import { parseEventList } from '../uapi/parse-events.ts';
 import type { Life, SampleLimits, ThrottleReport } from '../uapi/results.ts';
 import { cycles, nanos } from '../units.ts';
 import { lifeSteps, lifeSummary } from './life-text.ts';
+import { functionOf, type MachineStep } from './steps.ts';
 import { TappedCpu } from './tapped-cpu.ts';
 
 export const LIVES = ['pmi', 'rotation', 'switch'] as const;
@@ -33,8 +34,8 @@ interface Scene {
   /** Sample every so many events; 0: count. */
   readonly period: number;
   /** The outermost kernel function of the life, and the functions that must be passed in it for it to be one. */
-  readonly frame: string;
-  readonly passes: readonly string[];
+  readonly frame: KernelFunction;
+  readonly passes: readonly KernelFunction[];
   /** Lives that go by before one is taken. */
   readonly skip: number;
 }
@@ -102,7 +103,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
   const scene = SCENES[kind];
   let failure: string | undefined;
   let core: Cpu | undefined;
-  const trace = new Trace(() => core!.now());
+  const trace = new Trace<MachineStep>(() => core!.now());
   const machine = bootMachine(
     spec,
     'explain',
@@ -173,16 +174,21 @@ interface Search {
 }
 
 /** The steps of the first life that nothing else falls into, once it is over; the search goes on where it ended. */
-function findLife(steps: readonly Step[], machine: Machine, scene: Scene, search: Search): readonly Step[] | undefined {
+function findLife(
+  steps: readonly Told<MachineStep>[],
+  machine: Machine,
+  scene: Scene,
+  search: Search,
+): readonly Told<MachineStep>[] | undefined {
   const who = side(machine.spec);
   for (; search.from < steps.length; search.from++) {
     const i = search.from;
     const frame = steps[i]!;
-    if (frame.who !== who || frame.kind !== 'frame' || frame.text !== scene.frame) continue;
+    if (frame.who !== who || !isFrame(frame, scene.frame)) continue;
     if (frame.until === Infinity) return undefined;
     const end = steps.findIndex((s, j) => j > i && s.at >= frame.until);
     const inside = steps.slice(i, end < 0 ? undefined : end);
-    if (!scene.passes.every((fn) => inside.some((s) => s.who === who && s.text === fn))) continue;
+    if (!scene.passes.every((fn) => inside.some((s) => s.who === who && functionOf(s.step) === fn))) continue;
     const life = [...causeOf(steps, i, scene, machine), ...inside];
     if (search.lives++ >= scene.skip && undisturbed(life, machine, scene)) return life;
   }
@@ -190,30 +196,38 @@ function findLife(steps: readonly Step[], machine: Machine, scene: Scene, search
 }
 
 /** What led to the life: the counter that wrapped, or the exit that a timer's interrupt was. */
-function causeOf(steps: readonly Step[], i: number, scene: Scene, { vcpu }: Machine): readonly Step[] {
+function causeOf(
+  steps: readonly Told<MachineStep>[],
+  i: number,
+  scene: Scene,
+  { vcpu }: Machine,
+): readonly Told<MachineStep>[] {
   const isCause =
     scene.frame === 'nmi'
-      ? (s: Step): boolean => s.kind === 'wrap'
+      ? ({ step }: Told<MachineStep>): boolean => step.kind === 'wrap'
       : scene.frame === 'apic_timer_interrupt' && vcpu !== undefined
-        ? (s: Step): boolean => s.kind === 'exit' && s.text === 'EXTERNAL_INTERRUPT'
+        ? isExternalInterrupt
         : (): boolean => false;
   const cause = steps.findLastIndex((s, j) => j < i && isCause(s));
   return cause < 0 ? [] : steps.slice(cause, i);
 }
 
-const MEDIATED_PMI: KernelFunction = 'sysvec_perf_guest_mediated_pmi_handler';
-const INTERRUPTS = new Set(['nmi', 'apic_timer_interrupt', 'irq_work_interrupt']);
+const isFrame = ({ step }: Told<MachineStep>, fn: KernelFunction): boolean => step.kind === 'frame' && step.fn === fn;
+const isExternalInterrupt = ({ step }: Told<MachineStep>): boolean =>
+  step.kind === 'exit' && step.reason === 'EXTERNAL_INTERRUPT';
+const INTERRUPTS = new Set<KernelFunction>(['nmi', 'apic_timer_interrupt', 'irq_work_interrupt']);
 
-function undisturbed(life: readonly Step[], { spec, kernel }: Machine, scene: Scene): boolean {
+function undisturbed(life: readonly Told<MachineStep>[], { spec, kernel }: Machine, scene: Scene): boolean {
   const who = side(spec);
-  const interrupts = life.filter((s) => s.who === who && s.kind === 'frame' && INTERRUPTS.has(s.text));
+  const interrupts = life.filter((s) => s.who === who && s.step.kind === 'frame' && INTERRUPTS.has(s.step.fn));
   if (interrupts.length !== (INTERRUPTS.has(scene.frame) ? 1 : 0)) return false;
-  if (life.some((s) => s.text === 'tick_sched_timer')) return false;
+  const visits = (fn: KernelFunction): boolean => life.some(({ step }) => functionOf(step) === fn);
+  if (visits('tick_sched_timer')) return false;
   // The exit that a timer's interrupt is, or a PMI of the guest's own counters.
-  const own = scene.frame === 'apic_timer_interrupt' || life.some((s) => s.text === MEDIATED_PMI);
-  const external = life.filter((s) => s.kind === 'exit' && s.text === 'EXTERNAL_INTERRUPT').length;
+  const own = scene.frame === 'apic_timer_interrupt' || visits('sysvec_perf_guest_mediated_pmi_handler');
+  const external = life.filter(isExternalInterrupt).length;
   if (external > (own ? 1 : 0)) return false;
-  const frame = life.find((s) => s.who === who && s.text === scene.frame)!;
+  const frame = life.find((s) => s.who === who && isFrame(s, scene.frame))!;
   const [from, to] = [kernel.nanosOf(life[0]!.at), kernel.nanosOf(frame.until)];
   return !kernel.log.some(({ time }) => time >= from && time <= to);
 }

@@ -1,23 +1,26 @@
 /** The steps of a life in the words of KVM developers, and their sums. */
-import { PMC_IDX_FIXED, decodePmuMsr, globalBit, MSR } from '../arch/msr.ts';
+import { MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr, globalBit } from '../arch/msr.ts';
 import { EVENTSEL, eventCode, fixedCtrlField } from '../arch/perfevtsel.ts';
+import type { KernelFunction } from '../kernel/symbols.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
+import type { ExitReason } from '../kvm/exits.ts';
 import { side, type Machine } from '../machine/machine.ts';
-import type { Step } from '../sim/probe.ts';
+import type { Told } from '../sim/probe.ts';
 import type { LifeStep } from '../uapi/results.ts';
 import type { ParsedEvent } from '../uapi/parsed-event.ts';
 import { cycles, type Cycles } from '../units.ts';
+import { functionOf, type AccessStep, type MachineStep } from './steps.ts';
 
 export interface LifeContext {
   readonly machine: Machine;
-  readonly steps: readonly Step[];
+  readonly steps: readonly Told<MachineStep>[];
   readonly events: readonly ParsedEvent[];
   /** Also what the host's perf does inside making and releasing an event. */
   readonly everything: boolean;
 }
 
 /** Kernel functions worth a line. */
-const FUNCTIONS: Readonly<Record<string, string>> = {
+const FUNCTIONS: { readonly [Fn in KernelFunction]?: string } = {
   intel_pmu_handle_irq: 'NMI -> intel_pmu_handle_irq',
   perf_output_sample: 'perf_event_overflow -> perf_output_sample',
   perf_sample_event_took: 'perf_sample_event_took',
@@ -31,101 +34,129 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   __perf_event_task_sched_in: '__perf_event_task_sched_in(next)',
 };
 
-const ACCESSES = new Set(['wrmsr', 'rdmsr', 'rdpmc', 'lvtpc']);
-const isAccess = ({ kind }: Step): boolean => ACCESSES.has(kind);
-const COUNTER_WORKS = new Set(['create', 'release', 'pause', 'resume']);
-const isCounterWork = ({ kind }: Step): boolean => COUNTER_WORKS.has(kind);
-/** A guest's registers are moved. */
-const isWorldSwitch = ({ kind }: Step): boolean => kind === 'load' || kind === 'put';
+const ACCESSES = ['rdmsr', 'wrmsr', 'rdpmc', 'lvtpc'] as const satisfies readonly AccessStep['kind'][];
+/** Works on host events, and moves of a guest's registers: what the host does in them is theirs. */
+const WORKS = ['create', 'stop', 'release', 'pause', 'resume', 'load', 'put'] as const;
 /** Exits that an instruction of the guest is; its own line tells of them. */
-const INTERCEPTED = new Set(['MSR_READ', 'MSR_WRITE', 'RDPMC', 'APIC_WRITE']);
+const INTERCEPTED: ReadonlySet<ExitReason> = new Set(['MSR_READ', 'MSR_WRITE', 'RDPMC', 'APIC_WRITE']);
 
-export const hex = (n: number): string => `0x${n.toString(16)}`;
+type Kind = MachineStep['kind'];
+type ToldOf<K extends Kind> = Told<MachineStep & { readonly kind: K }>;
+/** Those of these kinds. */
+function only<K extends Kind>(steps: readonly Told<MachineStep>[], ...kinds: readonly K[]): ToldOf<K>[] {
+  return steps.filter((told): told is ToldOf<K> => (kinds as readonly Kind[]).includes(told.step.kind));
+}
+const kindsOf = (steps: readonly Told<MachineStep>[]): Kind[] => steps.map(({ step }) => step.kind);
+
+const hex = (n: number): string => `0x${n.toString(16)}`;
 
 /** The lines of a life, in order of time. */
 export function lifeSteps(context: LifeContext): LifeStep[] {
   const { machine, steps, everything } = context;
   const start = steps[0]!.at;
-  const works = steps.filter((s) => isCounterWork(s) || isWorldSwitch(s));
+  const works = only(steps, ...WORKS);
   const lines: { at: Cycles; who: string; text: string }[] = [];
   const entries: { at: Cycles; who: string; text: string }[] = [];
   const flush = (now: Cycles): void => {
     while (entries.length > 0 && entries[0]!.at <= now) lines.push(entries.shift()!);
   };
-  for (const step of steps) {
-    flush(step.at);
-    const hidden = step.who === 'host' && works.some((w) => step.at >= w.at && step.at < w.until);
-    const text = hidden && !everything ? undefined : textOf(step, context);
-    if (text !== undefined) lines.push({ at: step.at, who: step.who, text });
-    if (step.kind === 'exit' && !INTERCEPTED.has(step.text))
-      entries.push({ at: step.until, who: step.who, text: 'VM-entry' });
+  for (const told of steps) {
+    const { who, step, at, until } = told;
+    flush(at);
+    const hidden = who === 'host' && works.some((w) => at >= w.at && at < w.until);
+    const text = hidden && !everything ? undefined : textOf(told, context);
+    if (text !== undefined) lines.push({ at, who, text });
+    if (step.kind === 'exit' && !INTERCEPTED.has(step.reason)) entries.push({ at: until, who, text: 'VM-entry' });
   }
   flush(cycles(Infinity));
   return lines.map(({ at, who, text }) => ({ at: machine.host.nanosOf(cycles(at - start)), who, text }));
 }
 
-function textOf(step: Step, context: LifeContext): string | undefined {
-  const { machine } = context;
-  const { kind, text, value } = step;
-  switch (kind) {
+/** A step in words; undefined if it has no line of its own. */
+function textOf(told: Told<MachineStep>, context: LifeContext): string | undefined {
+  const { step } = told;
+  switch (step.kind) {
     case 'wrap':
-      return `${counters(value!)} wraps: GLOBAL_STATUS=${hex(value!)}`;
+      return `${counters(step.global_status)} wraps: GLOBAL_STATUS=${hex(step.global_status)}`;
     case 'exit':
-      return INTERCEPTED.has(text) ? undefined : `VM-exit ${text}`;
+      return INTERCEPTED.has(step.reason) ? undefined : `VM-exit ${step.reason}`;
     case 'inject':
-      return `inject ${text}`;
-    case 'overflow':
+      return `inject ${step.vector}`;
     case 'request':
-      return text;
-    case 'create':
+      return step.request === 'PMU' ? 'KVM_REQ_PMU: kvm_pmu_handle_event' : 'KVM_REQ_PMI: kvm_pmu_deliver_pmi';
+    case 'overflow': {
+      const requests = step.requests.map((request) => `KVM_REQ_${request}`).join(', ');
+      return `kvm_perf_overflow: ${virtual(step.pmc)} GLOBAL_STATUS=${hex(step.global_status)}, ${requests}`;
+    }
+    case 'mediated_pmi':
+      return 'kvm_handle_guest_mediated_pmi: KVM_REQ_PMI';
+    case 'create': {
+      const made = `perf_event_create_kernel_counter(period=${step.period})`;
+      return `reprogram ${virtual(step.pmc)}: ${made}${surcharges(told, context)}`;
+    }
+    case 'stop':
     case 'release':
+      return `${step.kind} ${virtual(step.pmc)}: perf_event_release_kernel${surcharges(told, context)}`;
     case 'pause':
-    case 'resume':
-      return `${text}${surcharges(step, context)}`;
+      return `pause ${virtual(step.pmc)}: perf_event_pause${surcharges(told, context)}`;
+    case 'resume': {
+      const resumed = `perf_event_period(${step.period}), perf_event_enable`;
+      return `resume ${virtual(step.pmc)}: ${resumed}${surcharges(told, context)}`;
+    }
     case 'load':
     case 'put':
-      return `${text}: ${accessesIn(step, context)}`;
+      return `kvm_mediated_pmu_${step.kind}: ${accessesIn(told, context)}`;
     case 'rdmsr':
     case 'wrmsr':
+      return `${step.kind} ${msrName(step.msr)} = ${hex(step.value!)}${note(step, context)}`;
     case 'rdpmc':
-      return `${kind} ${text} = ${hex(value!)}${note(step, context)}`;
+      return `rdpmc ${pmcName(step.ecx)} = ${hex(step.value!)}${note(step, context)}`;
     case 'lvtpc':
-      return `wrmsr LVTPC = ${text}`;
+      return `wrmsr LVTPC = ${step.vector}${step.masked ? ', masked' : ''}`;
     case 'timer':
-      return step.who === side(machine.spec) ? `wrmsr IA32_TSC_DEADLINE (${text})` : undefined;
+      return told.who === side(context.machine.spec)
+        ? `wrmsr IA32_TSC_DEADLINE (${step.armed ? 'on' : 'off'})`
+        : undefined;
+    case 'call': {
+      // A function that is both entered and passed is told once, when it is entered.
+      const entered = only(context.steps, 'frame').some(
+        (s) => s.step.fn === step.fn && s.who === told.who && s.at === told.at,
+      );
+      return entered ? undefined : FUNCTIONS[step.fn];
+    }
     case 'frame':
-    case 'call':
-      return isNamed(step, context) ? FUNCTIONS[text] : undefined;
+      return FUNCTIONS[step.fn];
+    // Told in the line of the work that they lengthen.
+    case 'surcharge':
+      return undefined;
+    // Their register accesses have lines.
+    case 'sched_out':
+    case 'sched_in':
+    case 'rotation':
+      return undefined;
   }
-  return undefined;
-}
-
-/** A function that is both entered and passed is told once, when it is entered. */
-function isNamed({ kind, text, at, who }: Step, { steps }: LifeContext): boolean {
-  if (!(text in FUNCTIONS)) return false;
-  return kind === 'frame' || !steps.some((s) => s.kind === 'frame' && s.text === text && s.who === who && s.at === at);
 }
 
 /** What making or releasing an event took, and what of it the whole host's first or last event cost. */
-function surcharges(work: Step, { machine, steps }: LifeContext): string {
+function surcharges(work: Told<MachineStep>, { machine, steps }: LifeContext): string {
   const us = (span: number): string => `${(machine.host.nanosOf(cycles(span)) / 1000).toFixed(1)} us`;
-  const extra = steps.filter((s) => s.kind === 'surcharge' && s.at >= work.at && s.at < work.until);
-  const parts = extra.map((s) => `, ${s.text} ${us(s.until - s.at)} of it`);
+  const extra = only(steps, 'surcharge').filter((s) => s.at >= work.at && s.at < work.until);
+  const parts = extra.map((s) => `, ${s.step.fn} ${us(s.until - s.at)} of it`);
   return `: ${us(work.until - work.at)}${parts.join('')}`;
 }
 
 /** "1.1 us, 23 accesses: 12 wrmsr, 11 rdpmc": what moving a guest's registers took. */
-function accessesIn({ at, until }: Step, { machine, steps }: LifeContext): string {
-  const inside = steps.filter((s) => isAccess(s) && s.at >= at && s.at < until).map(({ kind }) => kind);
+function accessesIn({ at, until }: Told<MachineStep>, { machine, steps }: LifeContext): string {
+  const inside = only(steps, ...ACCESSES).filter((s) => s.at >= at && s.at < until);
   const us = (machine.host.nanosOf(cycles(until - at)) / 1000).toFixed(1);
-  return `${us} us, ${tally(inside)}`;
+  return `${us} us, ${tally(kindsOf(inside))}`;
 }
 
 /** What a register's value says, in brackets; '' if nothing beyond the number. */
-function note(step: Step, { machine, events }: LifeContext): string {
+function note(step: Exclude<AccessStep, { kind: 'lvtpc' }>, { machine, events }: LifeContext): string {
   const { caps } = machine.kernel.cpu;
   const value = step.value!;
-  const register = step.kind === 'rdpmc' ? undefined : decodePmuMsr(msrOf(step.text));
+  const register = step.kind === 'rdpmc' ? undefined : decodePmuMsr(step.msr);
   switch (register?.reg) {
     case undefined:
     case 'PMC':
@@ -156,13 +187,21 @@ function note(step: Step, { machine, events }: LifeContext): string {
   }
 }
 
-/** The number behind a name that TappedCpu gave. */
-function msrOf(name: string): number {
-  const fixed = MSR[name as keyof typeof MSR] as number | undefined;
-  if (fixed !== undefined) return fixed;
-  const [, stem, idx] = /^(.*?)(\d+)$/.exec(name)!;
-  return MSR[`${stem}0` as keyof typeof MSR] + Number(idx);
+const MSR_NAMES = new Map(Object.entries(MSR).map(([name, number]) => [number as number, name]));
+
+/** The SDM's name of a PMU register. */
+function msrName(msr: number): string {
+  const name = MSR_NAMES.get(msr);
+  if (name !== undefined) return name;
+  const register = decodePmuMsr(msr);
+  if (register === undefined) return `MSR ${hex(msr)}`;
+  const idx = 'idx' in register ? register.idx : 0;
+  return MSR_NAMES.get(msr - idx)!.replace(/0$/, String(idx));
 }
+
+const pmcName = (ecx: number): string => (ecx >= RDPMC_FIXED ? `FIXED_CTR${ecx - RDPMC_FIXED}` : `PMC${ecx}`);
+/** A counter of a guest's. */
+const virtual = (idx: number): string => (idx >= PMC_IDX_FIXED ? `vFIXED${idx - PMC_IDX_FIXED}` : `vPMC${idx}`);
 
 /** "PMC0, FIXED_CTR1" for the bits of a global register. */
 function counters(word: number): string {
@@ -179,31 +218,28 @@ export function lifeSummary({ machine, steps }: LifeContext): [string, string][]
   const { spec, host, vcpu } = machine;
   const who = side(spec);
   const own = steps.filter((s) => s.who === who);
-  const accesses = own.filter(isAccess);
+  const accesses = only(own, ...ACCESSES);
   const rows: [string, string][] = [];
-  const switched = own.find((s) => s.text === '__perf_event_task_sched_in');
-  if (switched === undefined) rows.push(['register accesses', tally(accesses.map((s) => s.kind))]);
+  const switched = own.find(({ step }) => functionOf(step) === '__perf_event_task_sched_in');
+  if (switched === undefined) rows.push(['register accesses', tally(kindsOf(accesses))]);
   else {
     const [out, into] = [accesses.filter((s) => s.at < switched.at), accesses.filter((s) => s.at >= switched.at)];
-    rows.push(
-      ['sched-out accesses', tally(out.map((s) => s.kind))],
-      ['sched-in accesses', tally(into.map((s) => s.kind))],
-    );
+    rows.push(['sched-out accesses', tally(kindsOf(out))], ['sched-in accesses', tally(kindsOf(into))]);
   }
   const ns = (span: number): string => `${host.nanosOf(cycles(span))} ns`;
   const from = steps[0]!.at;
-  const to = Math.max(...own.filter((s) => s.kind === 'frame' && s.until < Infinity).map((s) => s.until));
-  const handler = own.find((s) => s.kind === 'frame' && s.text === 'intel_pmu_handle_irq');
+  const frames = only(own, 'frame');
+  const to = Math.max(...frames.filter((s) => s.until < Infinity).map((s) => s.until));
+  const handler = frames.find((s) => s.step.fn === 'intel_pmu_handle_irq');
   if (vcpu !== undefined) {
-    const exits = steps.filter((s) => s.kind === 'exit');
-    const inHost = steps.filter((s) => s.kind === 'exit' || s.kind === 'inject');
-    const outside = inHost.reduce((sum, s) => sum + Math.min(s.until, to) - s.at, 0);
-    const times = (kind: string): number => steps.filter((s) => s.kind === kind).length;
-    const kept = times('pause') + times('resume') > 0 ? `, ${times('pause')} paused, ${times('resume')} resumed` : '';
+    const exits = only(steps, 'exit').map(({ step }) => step.reason);
+    const outside = only(steps, 'exit', 'inject').reduce((sum, s) => sum + Math.min(s.until, to) - s.at, 0);
+    const times = (...kinds: readonly Kind[]): number => only(steps, ...kinds).length;
+    const kept = times('pause', 'resume') > 0 ? `, ${times('pause')} paused, ${times('resume')} resumed` : '';
     rows.push(
-      ['VM-exits', tally(exits.map((s) => s.text))],
-      ['host perf events', `${times('release')} released, ${times('create')} made${kept}`],
-      ['host register accesses', tally(steps.filter((s) => s.who === 'host' && isAccess(s)).map((s) => s.kind))],
+      ['VM-exits', tally(exits)],
+      ['host perf events', `${times('stop', 'release')} released, ${times('create')} made${kept}`],
+      ['host register accesses', tally(kindsOf(only(steps, ...ACCESSES).filter((s) => s.who === 'host')))],
       ['time in guest', ns(to - from - outside)],
       ['time in host', ns(outside)],
     );

@@ -7,14 +7,16 @@
  * Not modelled: the cost of measuring. A real probe would lengthen what it times.
  */
 import type { Cpu } from '../arch/cpu.ts';
-import type { HostGlobal } from '../kernel/host-global.ts';
+import { PMC_IDX_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import { EVENTSEL } from '../arch/perfevtsel.ts';
+import type { HostGlobal } from '../kernel/host-global.ts';
+import type { KernelFunction } from '../kernel/symbols.ts';
 import { side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
-import type { OpenStep, Probe } from '../sim/probe.ts';
+import type { Probe, Span } from '../sim/probe.ts';
 import { Distribution } from '../stats/distribution.ts';
 import type { Operation, OperationRow } from '../uapi/results.ts';
-import { cycles } from '../units.ts';
+import type { AccessStep, MachineStep } from './steps.ts';
 import { TappedCpu } from './tapped-cpu.ts';
 
 /** Every operation, in the order they are shown. */
@@ -46,16 +48,8 @@ interface Tally {
   outside: number;
 }
 
-/** Tells of a step that nobody times. */
-const UNTIMED: OpenStep = {
-  who: '',
-  kind: '',
-  text: '',
-  at: cycles(0),
-  until: cycles(0),
-  value: undefined,
-  end: () => undefined,
-};
+/** Of a step that nobody times. */
+const UNTIMED: Span = { end: () => undefined };
 
 /** Watches one machine: hand `tap` to its boot, and the machine to `attach` after it. */
 export class OperationWatch {
@@ -116,18 +110,18 @@ export class OperationWatch {
     });
   }
 
-  #probe(): Probe {
-    return { instant: () => undefined, begin: (kind, text, value) => this.#begin(kind, text, value) };
+  #probe(): Probe<MachineStep> {
+    return { instant: () => undefined, begin: (step) => this.#begin(step) };
   }
 
-  #begin(kind: string, text: string, value: number | undefined): OpenStep {
+  #begin(step: MachineStep): Span {
     if (!this.#on) return UNTIMED;
-    const operations = this.#operationsOf(kind, text, value);
+    const operations = this.#operationsOf(step);
     if (operations.length === 0) return UNTIMED;
     const { core, vcpu } = this.#machine!;
     const at = core.now();
     const [exits, outside] = [vcpu?.exits.total ?? 0, vcpu?.exits.outside ?? 0];
-    const inHost = kind === 'create' || kind === 'release';
+    const inHost = 'pmc' in step;
     const end = (): void => {
       const until = core.now();
       for (const operation of operations) {
@@ -137,69 +131,80 @@ export class OperationWatch {
         tally.outside += inHost ? until - at : (vcpu?.exits.outside ?? 0) - outside;
       }
     };
-    return { who: this.#of, kind, text, at, until: cycles(Infinity), value, end };
+    return { end };
   }
 
-  #operationsOf(kind: string, text: string, value: number | undefined): readonly Operation[] {
-    switch (kind) {
+  #operationsOf(step: MachineStep): readonly Operation[] {
+    switch (step.kind) {
       case 'rdmsr':
       case 'wrmsr':
-        return this.#accessOf(kind, text, value);
+        return this.#accessOf(step);
       case 'rdpmc':
         return ['RDPMC'];
       case 'lvtpc':
         return ['w LVTPC'];
       case 'frame':
-        return FRAMES[text] ?? NONE;
+        return FRAMES[step.fn] ?? NONE;
       case 'sched_in':
       case 'sched_out':
-        return text === 'hw' ? [`context_switch, ${kind}`] : NONE;
+        return step.context === 'hw' ? [`context_switch, ${step.kind}`] : NONE;
       case 'rotation':
         return ['rotation'];
       case 'create':
-        return [text.includes('vFIXED') ? 'pmc_reprogram_counter, fixed' : 'pmc_reprogram_counter, GP'];
+        return [step.pmc >= PMC_IDX_FIXED ? 'pmc_reprogram_counter, fixed' : 'pmc_reprogram_counter, GP'];
+      case 'stop':
       case 'release':
-        return [text.includes('vFIXED') ? 'pmc_stop_counter, fixed' : 'pmc_stop_counter, GP'];
+        return [step.pmc >= PMC_IDX_FIXED ? 'pmc_stop_counter, fixed' : 'pmc_stop_counter, GP'];
+      case 'pause':
+      case 'resume':
+      case 'timer':
+      case 'call':
+      case 'surcharge':
+      case 'wrap':
+      case 'exit':
+      case 'inject':
+      case 'request':
+      case 'overflow':
+      case 'mediated_pmi':
+      case 'load':
+      case 'put':
+        return NONE;
     }
-    return NONE;
   }
 
-  #accessOf(kind: 'rdmsr' | 'wrmsr', register: string, value: number | undefined): readonly Operation[] {
-    switch (stemOf(register)) {
-      case 'IA32_PERF_GLOBAL_CTRL':
-        return kind === 'rdmsr' ? NONE : [value === 0 ? 'disable GLOBAL_CTRL' : 'enable GLOBAL_CTRL'];
-      case 'IA32_FIXED_CTR_CTRL': {
+  #accessOf(access: AccessStep & { readonly kind: 'rdmsr' | 'wrmsr' }): readonly Operation[] {
+    const written = access.kind === 'wrmsr' ? access.value : undefined;
+    switch (decodePmuMsr(access.msr)?.reg) {
+      case 'GLOBAL_CTRL':
+        return written === undefined ? NONE : [written === 0 ? 'disable GLOBAL_CTRL' : 'enable GLOBAL_CTRL'];
+      case 'FIXED_CTR_CTRL': {
         // Read, then written with one field more or one less.
-        const enables = kind === 'wrmsr' && value! > this.#fixedCtrCtrl;
-        if (kind === 'wrmsr') this.#fixedCtrCtrl = value!;
+        const enables = written !== undefined && written > this.#fixedCtrCtrl;
+        this.#fixedCtrCtrl = written ?? this.#fixedCtrCtrl;
         return enables ? ['r/w FIXED_CTR_CTRL', 'enable a fixed counter'] : ['r/w FIXED_CTR_CTRL'];
       }
-      case 'IA32_PERFEVTSEL':
-        return kind === 'wrmsr' && (value! & EVENTSEL.ENABLE) !== 0
+      case 'PERFEVTSEL':
+        return written !== undefined && (written & EVENTSEL.ENABLE) !== 0
           ? ['r/w EVENTSEL', 'enable a GP counter']
           : ['r/w EVENTSEL'];
-      case 'IA32_PMC':
-      case 'IA32_A_PMC':
-      case 'IA32_FIXED_CTR':
+      case 'PMC':
+      case 'FIXED_CTR':
         return ['r/w counter'];
-      case 'IA32_PERF_GLOBAL_STATUS':
-      case 'IA32_PERF_GLOBAL_OVF_CTRL':
+      case 'GLOBAL_STATUS':
+      case 'GLOBAL_OVF_CTRL':
         return ['r/w GLOBAL_STATUS, OVF_CTRL'];
+      case 'GLOBAL_STATUS_SET':
+      case 'GLOBAL_INUSE':
+      case 'OFFCORE_RSP':
+      case 'PERF_CAPABILITIES':
+      case undefined:
+        return NONE;
     }
-    return NONE;
   }
-}
-
-const STEMS = new Map<string, string>();
-/** The name of a register without its number. */
-function stemOf(register: string): string {
-  let stem = STEMS.get(register);
-  if (stem === undefined) STEMS.set(register, (stem = register.replace(/\d+$/, '')));
-  return stem;
 }
 
 const NONE: readonly Operation[] = [];
-const FRAMES: Readonly<Record<string, readonly Operation[]>> = {
+const FRAMES: { readonly [Fn in KernelFunction]?: readonly Operation[] } = {
   intel_pmu_handle_irq: ['x86_pmu.handle_irq'],
   tick_sched_timer: ['tick'],
 };

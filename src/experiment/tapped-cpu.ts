@@ -1,26 +1,23 @@
 /**
  * A Cpu between a kernel and the CPU it runs on: passes everything through and tells a probe which PMU registers the kernel
- * touches, which interrupt paths it walks, and a few functions it passes. It takes no time and changes nothing.
- *
- * Kinds of steps: rdmsr, wrmsr, rdpmc, lvtpc (register accesses), timer, frame (a function with its callees), call (one
- * pass), surcharge (a pass whose length was drawn).
+ * touches, which interrupt paths it walks, and the functions it passes. It takes no time and changes nothing.
  */
 import type { Cpu, ExecutionCursor, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
-import { MSR, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
-import { KERNEL_SYMBOLS } from '../kernel/symbols.ts';
-import type { OpenStep, Probe } from '../sim/probe.ts';
+import { KERNEL_SYMBOLS, type KernelFunction } from '../kernel/symbols.ts';
+import type { Probe, Span } from '../sim/probe.ts';
 import type { Cycles, Nanos } from '../units.ts';
+import type { CpuStep } from './steps.ts';
 
 export class TappedCpu implements Cpu {
   readonly caps: PmuCaps;
   readonly #cpu: Cpu;
-  readonly #probe: Probe;
+  readonly #probe: Probe<CpuStep>;
   readonly #passes: boolean;
-  readonly #frames: OpenStep[] = [];
+  readonly #frames: Span[] = [];
 
   /** `passes` false: nobody asks for calls and surcharges, of which there are more than of everything else. */
-  constructor(cpu: Cpu, probe: Probe, passes = true) {
+  constructor(cpu: Cpu, probe: Probe<CpuStep>, passes = true) {
     this.caps = cpu.caps;
     this.#cpu = cpu;
     this.#probe = probe;
@@ -28,40 +25,41 @@ export class TappedCpu implements Cpu {
   }
 
   rdmsr(msr: number): number {
-    const step = this.#probe.begin('rdmsr', msrName(msr));
-    const value = this.#cpu.rdmsr(msr);
-    step.end(value);
-    return value;
+    const step: CpuStep = { kind: 'rdmsr', msr };
+    const span = this.#probe.begin(step);
+    step.value = this.#cpu.rdmsr(msr);
+    span.end();
+    return step.value;
   }
 
   wrmsr(msr: number, value: number): void {
-    const step = this.#probe.begin('wrmsr', msrName(msr), value);
+    const span = this.#probe.begin({ kind: 'wrmsr', msr, value });
     this.#cpu.wrmsr(msr, value);
-    step.end();
+    span.end();
   }
 
   rdpmc(ecx: number): number {
-    const name = ecx >= RDPMC_FIXED ? `FIXED_CTR${ecx - RDPMC_FIXED}` : `PMC${ecx}`;
-    const step = this.#probe.begin('rdpmc', name);
-    const value = this.#cpu.rdpmc(ecx);
-    step.end(value);
-    return value;
+    const step: CpuStep = { kind: 'rdpmc', ecx };
+    const span = this.#probe.begin(step);
+    step.value = this.#cpu.rdpmc(ecx);
+    span.end();
+    return step.value;
   }
 
   setLvtpc(vector: Vector, masked?: boolean): void {
-    const step = this.#probe.begin('lvtpc', masked === true ? `${vector}, masked` : vector);
+    const span = this.#probe.begin({ kind: 'lvtpc', vector, masked: masked === true });
     this.#cpu.setLvtpc(vector, masked);
-    step.end();
+    span.end();
   }
 
   setTimer(at: Cycles): void {
-    const step = this.#probe.begin('timer', at === Infinity ? 'off' : 'on');
+    const span = this.#probe.begin({ kind: 'timer', armed: at !== Infinity });
     this.#cpu.setTimer(at);
-    step.end();
+    span.end();
   }
 
   enter(fn: number): void {
-    this.#frames.push(this.#probe.begin('frame', nameOf(fn)));
+    this.#frames.push(this.#probe.begin({ kind: 'frame', fn: nameOf(fn) }));
     this.#cpu.enter(fn);
   }
 
@@ -72,16 +70,16 @@ export class TappedCpu implements Cpu {
 
   spend(fn: number, times?: number): void {
     if (!this.#passes) return this.#cpu.spend(fn, times);
-    const step = this.#probe.begin('call', nameOf(fn));
+    const span = this.#probe.begin({ kind: 'call', fn: nameOf(fn) });
     this.#cpu.spend(fn, times);
-    step.end();
+    span.end();
   }
 
   spendFor(fn: number, cost: Cycles): void {
     if (!this.#passes) return this.#cpu.spendFor(fn, cost);
-    const step = this.#probe.begin('surcharge', nameOf(fn));
+    const span = this.#probe.begin({ kind: 'surcharge', fn: nameOf(fn) });
     this.#cpu.spendFor(fn, cost);
-    step.end();
+    span.end();
   }
 
   now(): Cycles {
@@ -117,18 +115,4 @@ export class TappedCpu implements Cpu {
   }
 }
 
-const nameOf = (fn: number): string => KERNEL_SYMBOLS[fn]!.name;
-
-const MSR_NAMES = new Map(Object.entries(MSR).map(([name, number]) => [number as number, name]));
-
-/** The SDM's name of a PMU register. */
-function msrName(msr: number): string {
-  let name = MSR_NAMES.get(msr);
-  if (name !== undefined) return name;
-  const register = decodePmuMsr(msr);
-  if (register === undefined) return `MSR 0x${msr.toString(16)}`;
-  const idx = 'idx' in register ? register.idx : 0;
-  name = MSR_NAMES.get(msr - idx)!.replace(/0$/, String(idx));
-  MSR_NAMES.set(msr, name);
-  return name;
-}
+const nameOf = (fn: number): KernelFunction => KERNEL_SYMBOLS[fn]!.name;

@@ -31,6 +31,7 @@ import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { LocalApic } from './lapic.ts';
 import { Pmu, type CountingPlan, type Counter } from './pmu.ts';
+import type { CoreStep } from './steps.ts';
 
 /** How late a PMI is: `fixed` cycles plus an exponential of mean `mean`, at most `max`. */
 export interface Skid {
@@ -81,7 +82,7 @@ export class Core implements Cpu {
    */
   deadline = Infinity as Cycles;
   /** Hears of overflows that pull the PMI line. */
-  probe: Probe | undefined;
+  probe: Probe<CoreStep> | undefined;
   readonly #spec: CoreSpec;
   readonly #hz: Hertz;
   readonly #skidStream: Stream;
@@ -312,7 +313,7 @@ export class Core implements Cpu {
   /** An overflow pulled the PMI line: it reaches the APIC after the skid. */
   #raisePmi(): void {
     this.pmu.pmi = false;
-    this.probe?.instant('wrap', 'GLOBAL_STATUS', this.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS));
+    this.probe?.instant({ kind: 'wrap', global_status: this.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS) });
     const { fixed, mean, max } = this.#spec.skid;
     const skid = Math.min(max, fixed + this.#skidStream.exponential(mean)) - this.pmu.pmiAge;
     const at = (this.#clock + Math.max(0, Math.round(skid * SUBCYCLES) / SUBCYCLES)) as Cycles;

@@ -28,6 +28,7 @@ import { ProgramBody } from './program.ts';
 import { RunQueue } from './sched.ts';
 import type { KernelServices } from './services.ts';
 import { SWITCHED, Sideband } from './sideband.ts';
+import type { KernelStep } from './steps.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
 import { FN, KERNEL_SYMBOLS, type KernelFunction } from './symbols.ts';
 import { newTask, type Task } from './task.ts';
@@ -51,7 +52,7 @@ export class Kernel implements Software, KernelServices {
   readonly sideband: Sideband;
   /** What the host's CPUs and guests share; a guest's kernel, which has no debug store, has none. */
   readonly global: HostGlobal | undefined;
-  probe: Probe | undefined;
+  probe: Probe<KernelStep> | undefined;
   /** Id of the next perf event (perf_event_id). */
   nextEventId = 1;
   /** Who a PMI of a guest's own counters is for (perf_guest_info_callbacks.handle_mediated_pmi). */

@@ -203,7 +203,7 @@ export class PerfContexts {
     for (const kind of KINDS) {
       const cpuctx = this.#cpuctx[kind];
       if (cpuctx.task_ctx === undefined || cpuctx.task_ctx.task !== prev) continue;
-      const step = this.#kernel.probe?.begin('sched_out', kind);
+      const step = this.#kernel.probe?.begin({ kind: 'sched_out', context: kind });
       this.#kernel.cpu.spend(FN.__perf_event_task_sched_out);
       this.#ctx_sched_out(cpuctx.task_ctx, EVENT.ALL | EVENT.TIME);
       cpuctx.task_ctx = undefined;
@@ -218,7 +218,7 @@ export class PerfContexts {
       const cpuctx = this.#cpuctx[kind];
       if (ctx === undefined || ctx.nr_events === 0 || cpuctx.task_ctx === ctx) continue;
       const pmu = this.#pmuOf[kind];
-      const step = this.#kernel.probe?.begin('sched_in', kind);
+      const step = this.#kernel.probe?.begin({ kind: 'sched_in', context: kind });
       this.#kernel.cpu.spend(FN.__perf_event_task_sched_in);
       pmu.pmu_disable();
       if (ctx.pinned_groups.length > 0) this.#ctx_sched_out(cpuctx.ctx, EVENT.FLEXIBLE);
@@ -528,7 +528,7 @@ export class PerfContexts {
     const { ctx, task_ctx } = cpuctx;
     if (!overfull(ctx) && (task_ctx === undefined || !overfull(task_ctx))) return false;
     this.rotations++;
-    const step = this.#kernel.probe?.begin('rotation', ctx.kind);
+    const step = this.#kernel.probe?.begin({ kind: 'rotation', context: ctx.kind });
     const pmu = this.#pmuOf[ctx.kind];
     pmu.pmu_disable();
     const taskTurn = task_ctx === undefined ? undefined : this.#turnOf(task_ctx);

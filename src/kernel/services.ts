@@ -6,6 +6,7 @@ import type { Alarm, Order } from '../sim/event-queue.ts';
 import type { Probe } from '../sim/probe.ts';
 import type { Cycles, Nanos } from '../units.ts';
 import type { KernelConfig } from './config.ts';
+import type { KernelStep } from './steps.ts';
 import type { Task } from './task.ts';
 
 export interface KernelServices {
@@ -22,7 +23,7 @@ export interface KernelServices {
   /** Appends a line to the kernel log. */
   printk(text: string): void;
   /** Hears, if somebody watches, of what perf does at context switches and when it rotates. */
-  readonly probe: Probe | undefined;
+  readonly probe: Probe<KernelStep> | undefined;
   /** try_to_wake_up() */
   wake(task: Task, reason: string): void;
 }

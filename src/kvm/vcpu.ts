@@ -22,19 +22,11 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Alarm } from '../sim/event-queue.ts';
-import type { OpenStep, Probe } from '../sim/probe.ts';
+import type { Probe, Span } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
-import {
-  KvmPmu,
-  NO_FILTER,
-  type KvmDraws,
-  type PmuFilter,
-  type Request,
-  type Vpmu,
-  type VpmuDesign,
-  type VpmuPort,
-} from './vpmu.ts';
+import type { KvmStep, Request } from './steps.ts';
+import { KvmPmu, NO_FILTER, type KvmDraws, type PmuFilter, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
 
 export interface VcpuOptions {
   /** Where the time of its guest is booked. */
@@ -54,7 +46,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly exits = new ExitStats();
   readonly pmu: KvmPmu;
   /** Hears of exits, entries, requests, injected interrupts and what the design does about a counter. */
-  probe: Probe | undefined;
+  probe: Probe<KvmStep> | undefined;
   readonly #core: Core;
   readonly #host: Kernel;
   readonly #task: Task;
@@ -63,7 +55,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #draws: KvmDraws;
   readonly #page: Page;
   #guest!: GuestSoftware;
-  #left: OpenStep | undefined;
+  #left: Span | undefined;
   #leftAt = 0 as Cycles;
   readonly #requests = new Set<Request>();
   #inGuest = false;
@@ -369,7 +361,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     const { pmu } = this.#core;
     this.exits.count(reason);
     this.#leftAt = this.now();
-    this.#left = this.probe?.begin('exit', reason);
+    this.#left = this.probe?.begin({ kind: 'exit', reason });
     this.#inGuest = false;
     this.#core.setSoftware(this.#host);
     if (this.#vpmu.vmExit === undefined)
@@ -420,12 +412,12 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #serveRequests(): void {
     while (this.#requests.size > 0) {
       if (this.#requests.delete('PMU')) {
-        this.probe?.instant('request', 'KVM_REQ_PMU: kvm_pmu_handle_event');
+        this.probe?.instant({ kind: 'request', request: 'PMU' });
         this.#core.spend(FN.kvm_pmu_handle_event);
         this.#vpmu.handleEvent();
       }
       if (this.#requests.delete('PMI')) {
-        this.probe?.instant('request', 'KVM_REQ_PMI: kvm_pmu_deliver_pmi');
+        this.probe?.instant({ kind: 'request', request: 'PMI' });
         this.#core.spend(FN.kvm_pmu_deliver_pmi);
         this.#deliverPmi();
       }
@@ -462,7 +454,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
       const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
       this.#irqOff++;
       this.#nmiBlocked = nmi || nmiBlocked;
-      const injection = this.probe?.begin('inject', vector);
+      const injection = this.probe?.begin({ kind: 'inject', vector });
       if (nmi) this.#core.spend(FN.vmx_inject_nmi);
       injection?.end();
       this.#core.asRing0(() => this.#guest.interrupt(vector, regs ?? this.#core.ring0Regs()));

@@ -13,6 +13,7 @@ import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Probe } from '../sim/probe.ts';
 import type { Cycles } from '../units.ts';
+import type { KvmStep, Request } from './steps.ts';
 
 /** struct kvm_pmc: one virtual counter. */
 export interface KvmPmc {
@@ -76,8 +77,6 @@ const U32 = 2 ** 32;
 export const hasBit = (word: number, idx: number): boolean =>
   ((idx < PMC_IDX_FIXED ? word >>> idx : Math.floor(word / U32) >>> (idx - PMC_IDX_FIXED)) & 1) === 1;
 
-export type Request = 'PMU' | 'PMI';
-
 /** Times drawn anew for each call. */
 export interface KvmDraws {
   /** What an exit takes beyond the usual, nearly always nothing: host interrupts, cold lines. */
@@ -101,7 +100,7 @@ export interface VpmuPort {
   readonly filter: PmuFilter;
   readonly draws: KvmDraws;
   /** Hears what is done about a counter, if somebody watches. */
-  probe(): Probe | undefined;
+  probe(): Probe<KvmStep> | undefined;
 }
 
 /** What a guest may not count: selectors (event select and unit mask), and fixed counters by number. */

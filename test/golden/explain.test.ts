@@ -309,18 +309,20 @@ describe('gperf explain', () => {
 describe('sim/probe', () => {
   it('keeps instants and spans in the order they began, with the value a read ended with', () => {
     let now = 0;
-    const trace = new Trace(() => cycles(now));
+    const trace = new Trace<{ kind: 'rdmsr' | 'note'; value?: number }>(() => cycles(now));
     const [a, b] = [trace.probe('a'), trace.probe('b')];
-    const read = a.begin('rdmsr', 'STATUS');
-    expect(read.until).to.equal(Infinity);
+    const read: { kind: 'rdmsr'; value?: number } = { kind: 'rdmsr' };
+    const span = a.begin(read);
+    expect(trace.steps[0]!.until).to.equal(Infinity);
     now = 5;
-    b.instant('note', 'in between', 7);
+    b.instant({ kind: 'note', value: 7 });
     now = 9;
-    read.end(3);
-    const shown = trace.steps.map(({ who, kind, at, until, value }) => [who, kind, at, until, value]);
+    read.value = 3;
+    span.end();
+    const shown = trace.steps.map(({ who, step, at, until }) => [who, step, at, until]);
     expect(shown).to.deep.equal([
-      ['a', 'rdmsr', 0, 9, 3],
-      ['b', 'note', 5, 5, 7],
+      ['a', { kind: 'rdmsr', value: 3 }, 0, 9],
+      ['b', { kind: 'note', value: 7 }, 5, 5],
     ]);
   });
 });

@@ -61,7 +61,7 @@ class MediatedVpmu implements Vpmu {
     const port = this.#port;
     port.host.cpu.spend(FN.kvm_handle_guest_mediated_pmi);
     port.request('PMI');
-    port.probe()?.instant('overflow', 'kvm_handle_guest_mediated_pmi: KVM_REQ_PMI');
+    port.probe()?.instant({ kind: 'mediated_pmi' });
   };
 
   rdmsr(register: PmuRegister): number {
@@ -107,7 +107,7 @@ class MediatedVpmu implements Vpmu {
   loadGuest(): void {
     const port = this.#port;
     const { host } = port;
-    const step = port.probe()?.begin('load', 'kvm_mediated_pmu_load');
+    const step = port.probe()?.begin({ kind: 'load' });
     host.handle_mediated_pmi = this.#handlePmi;
     host.perf.load_guest_context();
     host.cpu.spend(FN.kvm_mediated_pmu_load);
@@ -120,7 +120,7 @@ class MediatedVpmu implements Vpmu {
   putGuest(): void {
     const port = this.#port;
     const { host } = port;
-    const step = port.probe()?.begin('put', 'kvm_mediated_pmu_put');
+    const step = port.probe()?.begin({ kind: 'put' });
     host.cpu.spend(FN.kvm_mediated_pmu_put);
     this.#registers.put();
     host.perf_put_guest_lvtpc();

@@ -70,7 +70,7 @@ export function pmc_write_counter(port: VpmuPort, pmc: KvmPmc, value: number): v
 export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
   const { perf_event: event } = pmc;
   if (event === undefined) return;
-  const step = port.probe()?.begin('release', `stop ${counterName(pmc)}: perf_event_release_kernel`);
+  const step = port.probe()?.begin({ kind: 'stop', pmc: pmc.idx });
   pmc.counter = pmc_read_counter(port, pmc);
   release(port, pmc, event);
   step?.end();
@@ -80,7 +80,7 @@ export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
 export function pmc_release_perf_event(port: VpmuPort, pmc: KvmPmc): void {
   const { perf_event: event } = pmc;
   if (event === undefined) return;
-  const step = port.probe()?.begin('release', `release ${counterName(pmc)}: perf_event_release_kernel`);
+  const step = port.probe()?.begin({ kind: 'release', pmc: pmc.idx });
   release(port, pmc, event);
   step?.end();
 }
@@ -114,9 +114,7 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
     exclude_user: !user,
     exclude_kernel: !kernel,
   };
-  const step = port
-    .probe()
-    ?.begin('create', `reprogram ${counterName(pmc)}: perf_event_create_kernel_counter(period=${attr.sample_period})`);
+  const step = port.probe()?.begin({ kind: 'create', pmc: pmc.idx, period: attr.sample_period });
   host.cpu.spendFor(FN.perf_event_create_kernel_counter, draws.perf_event_create_kernel_counter());
   const event = perf_event_create_kernel_counter(host, attr, { task, cpu: -1 }, () => kvm_perf_overflow(port, pmc));
   if (typeof event !== 'number') {
@@ -137,14 +135,6 @@ export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc): void {
   // What the guest asks for now: an event that is reused outlives changes of the interrupt bit.
   const { int } = programmed(port, pmc);
   if (int) port.request('PMI');
-  const requests = int ? 'KVM_REQ_PMU, KVM_REQ_PMI' : 'KVM_REQ_PMU';
-  port
-    .probe()
-    ?.instant(
-      'overflow',
-      `kvm_perf_overflow: ${counterName(pmc)} GLOBAL_STATUS=0x${pmu.global_status.toString(16)}, ${requests}`,
-    );
+  const { global_status } = pmu;
+  port.probe()?.instant({ kind: 'overflow', pmc: pmc.idx, global_status, requests: int ? ['PMU', 'PMI'] : ['PMU'] });
 }
-
-export const counterName = ({ idx }: KvmPmc): string =>
-  idx >= PMC_IDX_FIXED ? `vFIXED${idx - PMC_IDX_FIXED}` : `vPMC${idx}`;

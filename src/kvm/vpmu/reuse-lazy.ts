@@ -26,7 +26,6 @@ import { FN } from '../../kernel/symbols.ts';
 import type { KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 import {
-  counterName,
   pmc_read_counter,
   pmc_release_perf_event,
   pmc_reprogram_counter,
@@ -122,7 +121,7 @@ class ReusedVpmu implements Pick<Vpmu, 'handleEvent' | 'vcpuLoad'> {
     const { pmu, host } = this.#port;
     const { perf_event: event } = pmc;
     if (event === undefined || this.#leftInPeace(pmc)) return;
-    const step = this.#port.probe()?.begin('pause', `pause ${counterName(pmc)}: perf_event_pause`);
+    const step = this.#port.probe()?.begin({ kind: 'pause', pmc: pmc.idx });
     pmc.counter = (pmc.counter + perf_event_pause(host, event)) % pmu.modulus;
     this.#is_paused.add(pmc);
     step?.end();
@@ -133,9 +132,7 @@ class ReusedVpmu implements Pick<Vpmu, 'handleEvent' | 'vcpuLoad'> {
     const { perf_event: event } = pmc;
     if (event === undefined) return false;
     const period = this.#samplePeriod(pmc.counter);
-    const step = this.#port
-      .probe()
-      ?.begin('resume', `resume ${counterName(pmc)}: perf_event_period(${period}), perf_event_enable`);
+    const step = this.#port.probe()?.begin({ kind: 'resume', pmc: pmc.idx, period });
     const accepted = perf_event_period(host, event, period) === 0;
     if (accepted) {
       perf_event_enable(host, event);

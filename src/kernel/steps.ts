@@ -1,0 +1,7 @@
+/** What a kernel tells its probe: where perf moves events on and off the PMU. */
+
+/** Events of one kind of PMU leave with a task, come with a task, or take turns. */
+export interface KernelStep {
+  readonly kind: 'sched_out' | 'sched_in' | 'rotation';
+  readonly context: 'hw' | 'sw';
+}
