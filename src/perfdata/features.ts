@@ -286,8 +286,9 @@ function decodeFeature(bit: number, r: ByteReader, env: Mutable<PerfEnv>, view: 
       const [nr, size] = [r.u32(), r.u32()];
       if (size < PERF_ATTR_SIZE_VER0) throw new OutOfBounds(`attrs of ${size} bytes`);
       view.eventDesc = getItems(r, nr, size + 8, () => {
-        const own = r.view.getUint32(r.pos + 4, true);
+        const at = r.pos;
         const attr = decodeAttr(r, size);
+        const own = r.view.getUint32(at + 4, true);
         const nr_ids = r.u32();
         const name = getString(r);
         return { name, attr, size: own, ids: getItems(r, nr_ids, 8, () => r.exactU64()) };

@@ -325,7 +325,9 @@ export class Session {
     const r = new ByteReader(bytes, at + RECORD_HEADER_SIZE, at + stream.size);
     try {
       if (stream.type === PERF_RECORD.HEADER_ATTR) {
-        const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(r.pos + 4, true));
+        const sizeAt = r.pos + 4;
+        if (r.left < PERF_ATTR_SIZE_VER0) throw new OutOfBounds(`an attr of ${r.left} bytes`);
+        const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(sizeAt, true));
         const attr = decodeAttr(r, size);
         this.events.add(attr, r.take(r.left));
       } else if (stream.type === PERF_RECORD.FEATURE) {
