@@ -24,6 +24,10 @@ export interface KvmPmc {
   /** IA32_PERFEVTSELx of a general-purpose counter. */
   eventsel: number;
   perf_event: PerfEvent | undefined;
+  /** What `perf_event` was made for, a selector or a field of FIXED_CTR_CTRL; 0: there is none. Kept by designs that reuse it. */
+  current_config: number;
+  /** `perf_event` is disabled, and its count taken into `counter`. */
+  is_paused: boolean;
 }
 
 /** struct kvm_pmu */
@@ -38,10 +42,21 @@ export class KvmPmu {
   global_ovf_ctrl = 0;
   /** Counters that overflowed and wait for KVM_REQ_PMU, by index. */
   readonly reprogram_pmi = new Set<number>();
+  /** Counters that the guest wrote since the vCPU's thread last got the CPU, by index. */
+  readonly pmc_in_use = new Set<number>();
+  /** Counters without use are to be looked for at the next KVM_REQ_PMU. */
+  need_cleanup = false;
 
   constructor(caps: PmuCaps) {
     this.caps = caps;
-    const pmc = (idx: number): KvmPmc => ({ idx, counter: 0, eventsel: 0, perf_event: undefined });
+    const pmc = (idx: number): KvmPmc => ({
+      idx,
+      counter: 0,
+      eventsel: 0,
+      perf_event: undefined,
+      current_config: 0,
+      is_paused: false,
+    });
     this.gp = Array.from({ length: caps.nrGp }, (_, i) => pmc(i));
     this.fixed = Array.from({ length: caps.nrFixed }, (_, i) => pmc(PMC_IDX_FIXED + i));
     this.modulus = 2 ** caps.width;

@@ -89,6 +89,8 @@ function release({ host, draws }: VpmuPort, pmc: KvmPmc, event: PerfEvent): void
   host.cpu.spendFor(FN.perf_event_release_kernel, draws.perf_event_release_kernel());
   perf_event_release_kernel(host, event);
   pmc.perf_event = undefined;
+  pmc.current_config = 0;
+  pmc.is_paused = false;
 }
 
 /** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
