@@ -5,6 +5,7 @@
 import { expect } from 'chai';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
+import { DESIGNS } from '../src/kvm/vpmu/index.ts';
 
 const SRC = 'src';
 
@@ -107,6 +108,22 @@ describe('layers', () => {
     for (const [path, imports] of graph) {
       if (!['stats', 'report'].includes(floorOf(path))) continue;
       for (const to of imports) if (floorOf(to) === 'sim' && !to.endsWith('math.ts')) wrong.push(`${path} -> ${to}`);
+    }
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('above kvm/ and machine/ nobody asks for the name of a design or reads a fact out of a sentence', () => {
+    const names = DESIGNS.map(({ name }) => name).join('|');
+    const asked = new RegExp(
+      `[!=]==\\s*'(${names})'|'(${names})'\\s*[!=]==|\\bcase '(${names})'|\\bvpmu\\s*[!=]==\\s*'|includes\\('v`,
+    );
+    expect(asked.test("if (vpmu === 'legacy') return"), 'finds what it looks for').to.equal(true);
+    const wrong: string[] = [];
+    for (const [path, text] of source) {
+      if (!['experiment', 'report', 'cli'].includes(floorOf(path))) continue;
+      text.split('\n').forEach((line, i) => {
+        if (asked.test(line)) wrong.push(`${path}:${i + 1}: ${line.trim()}`);
+      });
     }
     expect(wrong).to.deep.equal([]);
   });

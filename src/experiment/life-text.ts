@@ -196,7 +196,7 @@ function msrName(msr: number): string {
   const register = decodePmuMsr(msr);
   if (register === undefined) return `MSR ${hex(msr)}`;
   const idx = 'idx' in register ? register.idx : 0;
-  return MSR_NAMES.get(msr - idx)!.replace(/0$/, String(idx));
+  return `${MSR_NAMES.get(msr - idx)!.slice(0, -1)}${idx}`;
 }
 
 const pmcName = (ecx: number): string => (ecx >= RDPMC_FIXED ? `FIXED_CTR${ecx - RDPMC_FIXED}` : `PMC${ecx}`);

@@ -5,8 +5,8 @@
  * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns and arms
  * the counter again before the program has run a hundred instructions.
  */
-import { side, type Machine } from '../machine/machine.ts';
-import type { MachineSpec } from '../machine/spec.ts';
+import { designOf, side, type Machine } from '../machine/machine.ts';
+import { isSet, type MachineSpec } from '../machine/spec.ts';
 import type { Task } from '../kernel/task.ts';
 import { eventVector, CYCLES } from '../arch/events.ts';
 import { cycles, type Nanos } from '../units.ts';
@@ -98,13 +98,12 @@ export class ProgressWatch {
 
 /** Settings under which the run would get on; what is so already, or means nothing where perf runs, is left out. */
 function remedies(spec: MachineSpec, percent: number): string[] {
-  const { values: v, vpmu } = spec;
+  const { values: v } = spec;
   const of = side(spec);
-  const told: string[] = [];
-  if (vpmu === 'legacy') told.push('--vpmu v2 (no event is made anew)');
-  if (vpmu === 'legacy' && !v['host.watchdog'])
-    told.push("--set host.watchdog=on (no event is the host's first or last)");
-  if (vpmu === 'legacy' && v['host.ipi'] === 'cold') told.push('--set host.ipi=warm (host CPUs that are awake)');
+  const told = (designOf(spec)?.remedies ?? []).flatMap((remedy) => {
+    if ('vpmu' in remedy) return [`--vpmu ${remedy.vpmu} (${remedy.because})`];
+    return isSet(spec, remedy.set) ? [] : [`--set ${remedy.set} (${remedy.because})`];
+  });
   if (percent % 100 === 0)
     told.push(`--set ${of}.cpu_time_max_percent=25 (the kernel lowers the limit by how long PMIs take)`);
   // Without that the limit is one a second, and a longer tick allows so many more.

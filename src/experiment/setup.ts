@@ -3,7 +3,7 @@
  */
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
-import { VcpuRefused } from '../kvm/vpmu.ts';
+import { VcpuRefused, type DesignHue } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
@@ -142,6 +142,10 @@ export const catalogue = {
       return { name: `${key}=${printValue(spec.values[key])}`, label: unit, description: about };
     }),
 };
+
+/** Colours of the places that --vpmu names. */
+export const designHues = (): Record<string, DesignHue> =>
+  Object.fromEntries(VPMUS.flatMap(({ name, hue }) => (hue === undefined ? [] : [[name, hue]])));
 
 /** Whether perf_event_open would take an event on the machine. */
 export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {

@@ -66,7 +66,7 @@ export function describedBy(text: string): { origin: Origin; tick?: Nanos } {
   const values = new Map(linesOf(text));
   const value = (key: string): string => values.get(key) ?? '';
   const origin = { gperf: value('gperf'), machine: value('machine'), vpmu: value('vpmu'), seed: value('seed'), run: 0 };
-  const hz = Number(value(`${origin.vpmu === 'host' ? 'host' : 'guest'}.hz`));
+  const hz = Number(value(`${side(origin)}.hz`));
   return { origin, ...(hz > 0 && { tick: nanos(Math.round(1e9 / hz)) }) };
 }
 

@@ -7,7 +7,7 @@
  */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { PMC_IDX_FIXED, globalBit, type PmuRegister } from '../arch/msr.ts';
-import type { KernelConfig } from '../kernel/config.ts';
+import { atLeast, type KernelConfig } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Task } from '../kernel/task.ts';
@@ -159,8 +159,20 @@ export interface Deviation {
   /** The commit that mended it. */
   readonly commit: string;
   /** The first Linux on the host under which this design has it right; absent: none, as its code is of one version. */
-  readonly mended?: readonly [major: number, minor: number];
+  readonly mended?: LinuxVersion;
 }
+
+/** Linux versions, from and including. */
+export type LinuxVersion = readonly [major: number, minor: number];
+
+/** What may help a run that PMIs keep from getting on: another design, or a spec key that is not so yet. */
+export type Remedy = ({ readonly vpmu: string } | { readonly set: `${string}=${string}` }) & {
+  /** What it changes. */
+  readonly because: string;
+};
+
+/** Colours of Okabe and Ito's that a design can have on pages. */
+export type DesignHue = 'blue' | 'vermilion' | 'green' | 'purple' | 'orange' | 'sky';
 
 /** KVM_CREATE_VCPU fails; `message` says why. */
 export class VcpuRefused extends Error {
@@ -173,12 +185,26 @@ export interface VpmuDesign {
   /** Series or commit it models. */
   readonly source: string;
   readonly deviates: readonly Deviation[];
-  /** What it needs and this machine lacks, e.g. "a PMU of version 4"; undefined: nothing. */
-  needs?(caps: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined;
+  /** What it needs and this processor lacks, e.g. "a PMU of version 4"; undefined: nothing. */
+  needs?(caps: PmuCaps): string | undefined;
+  /** The first Linux of a host that it can stand on; absent: all can carry it. */
+  readonly since?: LinuxVersion;
+  /** Its colour wherever pages draw it; absent: one that is free. */
+  readonly hue?: DesignHue;
+  /** What helps when PMIs under it take all the time there is. */
+  readonly remedies?: readonly Remedy[];
   /** It honours PmuFilter. */
   readonly filters?: boolean;
   /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
   guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
   /** Throws VcpuRefused. */
   attach(port: VpmuPort): Vpmu;
+}
+
+/** What a design needs and does not have on a processor with a host of that Linux. */
+export function lackedBy(design: VpmuDesign, caps: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined {
+  const lacks = design.needs?.(caps);
+  if (lacks !== undefined || design.since === undefined || atLeast(host, ...design.since)) return lacks;
+  const since = design.since.join('.');
+  return `Linux ${since} on the host, and this is ${host.release} (--set host.kernel=${since})`;
 }

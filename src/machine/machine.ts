@@ -47,8 +47,8 @@ export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_ev
 /** The simulated CPU's number among a kernel's CPUs. */
 const CPU = 0;
 
-/** Spec keys of the kernel that perf runs on. */
-export const side = (spec: MachineSpec): 'host' | 'guest' => (spec.vpmu === 'host' ? 'host' : 'guest');
+/** Where perf runs: on bare metal's own kernel, or in a guest. Also the first word of that kernel's spec keys. */
+export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (vpmu === 'host' ? 'host' : 'guest');
 
 /**
  * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may put something
@@ -104,7 +104,7 @@ export function bootMachine(
     vcpu.boot(kernel, reset, () => stop(machine));
     return { vcpu, kernel };
   };
-  const design = designOf(spec.vpmu);
+  const design = designOf(spec);
   const guest =
     design === undefined
       ? undefined
@@ -132,11 +132,12 @@ export function pmuFilter(words: string): PmuFilter {
 /** CPUID.0AH where perf runs: the core's, or what its design shows the guest. */
 export function perfCaps(spec: MachineSpec): PmuCaps {
   const caps = pmuCaps(spec.values);
-  return designOf(spec.vpmu)?.guestCaps(caps, kernelConfig(spec, 'host', 0, 0)) ?? caps;
+  return designOf(spec)?.guestCaps(caps, kernelConfig(spec, 'host', 0, 0)) ?? caps;
 }
 
-/** None is bare metal's. */
-const designOf = (vpmu: string): VpmuDesign | undefined => DESIGNS.find(({ name }) => name === vpmu);
+/** The design of the guest's PMU; undefined on bare metal, where there is no guest. */
+export const designOf = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): VpmuDesign | undefined =>
+  DESIGNS.find(({ name }) => name === vpmu);
 
 function kernelConfig(
   spec: MachineSpec,

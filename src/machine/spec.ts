@@ -11,6 +11,7 @@ import {
   type SpecKey,
   type SpecValues,
 } from './keys.ts';
+import { lackedBy, type DesignHue } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
 import { cascadelakeAp } from './presets/cascadelake-ap.ts';
@@ -40,11 +41,17 @@ export class SpecError extends Error {
 }
 
 /** Where workloads can run: the names --vpmu takes. */
-export const VPMUS: readonly { readonly name: string; readonly about: string; readonly source: string }[] = [
+export const VPMUS: readonly {
+  readonly name: string;
+  readonly about: string;
+  readonly source: string;
+  readonly hue?: DesignHue;
+}[] = [
   {
     name: 'host',
     about: 'bare metal: no hypervisor between perf and the PMU',
     source: 'Linux 5.0 on the machine itself',
+    hue: 'blue',
   },
   ...DESIGNS,
 ];
@@ -79,7 +86,7 @@ export function machineSpec(machine: string, vpmu: string, seed: string, sets: r
 /** What a design needs of a machine with these values and lacks there. */
 function lacking(vpmu: string, values: SpecValues): string | undefined {
   const design = DESIGNS.find(({ name }) => name === vpmu);
-  return design?.needs?.(pmuCaps(values), { release: values['host.kernel'] });
+  return design && lackedBy(design, pmuCaps(values), { release: values['host.kernel'] });
 }
 
 /** A design on a machine that cannot have it is answered with the machines that can. */
@@ -119,3 +126,7 @@ export function changedValues(spec: MachineSpec): string[] {
     .filter((key) => spec.values[key] !== spec.preset.values[key])
     .map((key) => `${key}=${printValue(spec.values[key])}`);
 }
+
+/** Whether a spec says KEY=VALUE already. */
+export const isSet = ({ values }: MachineSpec, set: `${string}=${string}`): boolean =>
+  (Object.keys(SPEC_KEYS) as SpecKey[]).some((key) => set === `${key}=${printValue(values[key])}`);

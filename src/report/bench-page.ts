@@ -2,11 +2,11 @@
 import type { BenchDesign, BenchFigure, BenchReport } from '../uapi/results.ts';
 import { ACCOUNTS, benchGaps, benchGrids, benchNotes } from './bench.ts';
 import { whole } from './grid.ts';
-import type { Bars, Estimate, Page, Subject } from './html/model.ts';
+import type { Bars, Estimate, Making, Page, Subject } from './html/model.ts';
 import { gridTable } from './page-parts.ts';
 import { listed } from './table.ts';
 
-export function benchPage(report: BenchReport, made: Pick<Page, 'command' | 'generator' | 'reproduce'>): Page {
+export function benchPage(report: BenchReport, made: Making): Page {
   const { command, seeds, designs } = report;
   const { operations, overhead, ledger } = benchGrids(report);
   return {

@@ -6,7 +6,7 @@ import type { ComparedPair, ComparedProfiles, ComparedRow } from '../profile/com
 import { stackDepth } from '../profile/stacks.ts';
 import { isMaterial } from '../stats/verdict.ts';
 import { operandColumns, pairColumns, rowText, splitColumns, TITLES } from './compare.ts';
-import type { Bars, Cell, Column, Estimate, Finding, Page, Section, Table } from './html/model.ts';
+import type { Bars, Cell, Column, Estimate, Finding, Making, Page, Section, Table } from './html/model.ts';
 import { ruledTable, subjectOf } from './page-parts.ts';
 import { listed } from './table.ts';
 import { flameFigures } from './page-stacks.ts';
@@ -21,10 +21,7 @@ import {
   verdictSentence,
 } from './verdict.ts';
 
-export interface ComparePageOptions {
-  readonly command: string;
-  readonly generator: string;
-  readonly reproduce: readonly string[];
+export interface ComparePageOptions extends Making {
   /** What was run, if all profiles are of one workload that was. */
   readonly workload?: string | undefined;
 }

@@ -1,10 +1,10 @@
 /** A reproduction as a page: every table of the original with what was published marked beside what was simulated. */
 import type { ReproducedFigure, ReproducedTable, Reproduction } from '../uapi/reproduction.ts';
-import type { BarRow, Bars, Page, Section } from './html/model.ts';
+import type { BarRow, Bars, Making, Page, Section } from './html/model.ts';
 import { gridTable } from './page-parts.ts';
 import { figureText, reproducedGrid, reproductionNotes } from './reproduce.ts';
 
-export function reproducePage(result: Reproduction, made: Pick<Page, 'command' | 'generator' | 'reproduce'>): Page {
+export function reproducePage(result: Reproduction, made: Making): Page {
   return {
     ...made,
     title: 'Published and simulated',

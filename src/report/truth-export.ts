@@ -1,7 +1,7 @@
 /** Ground truth for programs and documents: JSON, CSV, Markdown and a page, with the counts and shares of the text. */
 import { parseProfileKey, totalWeight, type Profile } from '../profile/profile.ts';
 import { stackTree } from '../profile/stacks.ts';
-import type { Cell, Page, Section, Table } from './html/model.ts';
+import type { Cell, Making, Page, Section, Table } from './html/model.ts';
 import { frameOf } from './page-stacks.ts';
 import { csvName, markdownText } from './printable.ts';
 import { fixed, percentOf } from './table.ts';
@@ -51,11 +51,7 @@ const DRAWN = 24;
 /** Percent; less would be drawn as nothing. */
 const LEAST = 0.005;
 
-export function truthPage(
-  profiles: readonly Profile[],
-  workload: string,
-  made: Pick<Page, 'command' | 'generator' | 'reproduce'>,
-): Page {
+export function truthPage(profiles: readonly Profile[], workload: string, made: Making): Page {
   const totals = profiles.map(totalWeight);
   const keys = new Map<string, number>();
   for (const [i, { weights }] of profiles.entries())

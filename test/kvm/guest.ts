@@ -8,7 +8,7 @@ import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { Vcpu } from '../../src/kvm/vcpu.ts';
-import type { PmuFilter, VpmuDesign } from '../../src/kvm/vpmu.ts';
+import { lackedBy, type PmuFilter, type VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
 import { hostDraws, kvmDraws } from '../../src/machine/costs.ts';
 import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
@@ -22,13 +22,14 @@ import { BROADWELL, CONFIG, coreSpec } from '../kernel/machine.ts';
 
 /** The designs that give guests counters on this machine. */
 export const WITH_COUNTERS = DESIGNS.filter(
-  (design) => design.needs?.(BROADWELL.caps, CONFIG) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
+  (design) =>
+    lackedBy(design, BROADWELL.caps, CONFIG) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
 );
 
 /** The designs that need more than this machine has, each on the presets that have it. */
-export const ELSEWHERE = DESIGNS.filter((design) => design.needs?.(BROADWELL.caps, CONFIG) !== undefined).flatMap(
+export const ELSEWHERE = DESIGNS.filter((design) => lackedBy(design, BROADWELL.caps, CONFIG) !== undefined).flatMap(
   (design) =>
-    MACHINES.filter(({ values: v }) => design.needs?.(pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
+    MACHINES.filter(({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
       (machine) => ({ design, machine }),
     ),
 );

@@ -7,7 +7,7 @@ import { setUpMachine } from '../../src/experiment/setup.ts';
 import { EOPNOTSUPP } from '../../src/kernel/errno.ts';
 import { perf_event_create_kernel_counter } from '../../src/kernel/kernel-counter.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
-import { VcpuRefused, type PmuFilter } from '../../src/kvm/vpmu.ts';
+import { VcpuRefused, lackedBy, type PmuFilter } from '../../src/kvm/vpmu.ts';
 import { mediated } from '../../src/kvm/vpmu/mediated.ts';
 import { pmuFilter } from '../../src/machine/machine.ts';
 import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
@@ -78,13 +78,13 @@ describe('kvm/vpmu/mediated', () => {
   describe('needs', () => {
     it('PMU version 4, full-width writes and Linux 7.0', () => {
       const caps = pmuCaps(cascadelakeAp.values);
-      expect(mediated.needs!(caps, LINUX_7)).to.equal(undefined);
-      expect(mediated.needs!({ ...caps, version: 3 }, LINUX_7))
+      expect(lackedBy(mediated, caps, LINUX_7)).to.equal(undefined);
+      expect(lackedBy(mediated, { ...caps, version: 3 }, LINUX_7))
         .to.contain('version 4')
         .and.to.contain('0x391');
-      expect(mediated.needs!({ ...caps, fullWidthWrite: false }, LINUX_7)).to.contain('full width');
-      expect(mediated.needs!(caps, { release: '6.19.0' })).to.contain('Linux 7.0');
-      expect(mediated.needs!({ ...caps, nrGp: 0 }, LINUX_7)).to.equal('a PMU');
+      expect(lackedBy(mediated, { ...caps, fullWidthWrite: false }, LINUX_7)).to.contain('full width');
+      expect(lackedBy(mediated, caps, { release: '6.19.0' })).to.contain('Linux 7.0');
+      expect(lackedBy(mediated, { ...caps, nrGp: 0 }, LINUX_7)).to.equal('a PMU');
     });
 
     it('broadwell-ep is refused in one sentence that says what is missing and who has it', () => {

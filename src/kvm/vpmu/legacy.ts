@@ -21,6 +21,12 @@ export const legacy: VpmuDesign = {
   about: 'a host perf event, released and made again at every change',
   source: 'Linux 5.0, arch/x86/kvm/pmu.c',
   deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, PERIOD_STAYS],
+  hue: 'vermilion',
+  remedies: [
+    { vpmu: 'v2', because: 'no event is made anew' },
+    { set: 'host.watchdog=on', because: "no event is the host's first or last" },
+    { set: 'host.ipi=warm', because: 'host CPUs that are awake' },
+  ],
   guestCaps: versionTwoGuest,
   attach(port) {
     const { pmu } = port;

@@ -19,7 +19,6 @@
 import type { PmuCaps } from '../../arch/cpuid.ts';
 import { MSR, PMC_IDX_FIXED, globalBit, type PmuRegister } from '../../arch/msr.ts';
 import { EVENTSEL, eventCode, fixedCtrlField } from '../../arch/perfevtsel.ts';
-import { atLeast, type KernelConfig } from '../../kernel/config.ts';
 import { FN } from '../../kernel/symbols.ts';
 import { VcpuRefused, type KvmPmc, type Vpmu, type VpmuDesign, type VpmuPort } from '../vpmu.ts';
 import { versionTwoGuest } from './guest-caps.ts';
@@ -148,12 +147,11 @@ class MediatedVpmu implements Vpmu {
   }
 }
 
-function needs({ version, nrGp, fullWidthWrite }: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined {
+function needs({ version, nrGp, fullWidthWrite }: PmuCaps): string | undefined {
   if (nrGp === 0) return 'a PMU';
   if (version < 4)
     return `PMU version 4, for IA32_PERF_GLOBAL_STATUS_SET (0x391), and this core's is version ${version}`;
   if (!fullWidthWrite) return 'counters that can be written at full width (pmu.full_width_write=on)';
-  if (!atLeast(host, 7, 0)) return `Linux 7.0 on the host, and this is ${host.release} (--set host.kernel=7.0)`;
   return undefined;
 }
 
@@ -164,6 +162,8 @@ export const mediated: VpmuDesign = {
   deviates: [],
   filters: true,
   needs,
+  since: [7, 0],
+  hue: 'orange',
   guestCaps: (host) => ({ ...versionTwoGuest(host), fullWidthWrite: host.fullWidthWrite }),
   attach(port): Vpmu {
     if (port.host.global !== undefined && port.host.global.perf_create_mediated_pmu() !== 0)

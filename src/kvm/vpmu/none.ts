@@ -14,6 +14,7 @@ export const none: VpmuDesign = {
   about: 'a guest without a PMU: hardware events are not supported',
   source: 'pmu=off',
   deviates: [],
+  hue: 'sky',
   guestCaps: (host) => ({ ...host, version: 0, nrGp: 0, nrFixed: 0, fullWidthWrite: false }),
   attach: () => ({ rdmsr: absent, wrmsr: absent, rdpmc: absent, handleEvent: () => undefined }),
 };

@@ -11,5 +11,6 @@ export const reuseLazy: VpmuDesign = {
   name: 'reuse-lazy',
   about: 'a host perf event, paused and resumed while its selector stays, released after a slice without use',
   source: 'Linux 5.5, arch/x86/kvm/pmu.c',
+  hue: 'purple',
   ...reusing({ release: 'after a slice without use' }),
 };

@@ -200,6 +200,7 @@ export const v2: VpmuDesign = {
   about: "the letter's proposal: a host counter allocated once, its MSRs driven by KVM",
   source: 'RFC "Intel Virtual PMU Optimization" v2, March 2019',
   deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED],
+  hue: 'green',
   guestCaps: versionTwoGuest,
   attach(port): Vpmu {
     const driven = new DrivenVpmu(port);

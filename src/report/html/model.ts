@@ -19,7 +19,15 @@ export interface Page {
   readonly sections: readonly Section[];
   /** Command lines that make the same page, or its parts, again. */
   readonly reproduce: readonly string[];
+  /** Colours that designs have by name; all others get one that is free. */
+  readonly hues?: Readonly<Record<string, Hue>>;
 }
+
+/** Colours of Okabe and Ito's that subjects are told apart by. */
+export type Hue = 'blue' | 'vermilion' | 'green' | 'purple' | 'orange' | 'sky';
+
+/** What whoever asks for a page says of its making. */
+export type Making = Pick<Page, 'command' | 'generator' | 'reproduce' | 'hues'>;
 
 /** One answer: what was asked, and the sentence that settles it. */
 export interface Finding {

@@ -24,7 +24,7 @@ const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(
 
 /** The document. */
 export function pageHtml(page: Page): string {
-  const hues = new Hues(subjectsOf(page));
+  const hues = new Hues(subjectsOf(page), page.hues);
   const scripts = SCRIPTS.map(scriptText);
   const policy = [
     "default-src 'none'",

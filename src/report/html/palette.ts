@@ -1,10 +1,10 @@
 /**
  * Colours of a page, for a light sheet and a dark one.
  *
- * Subjects take the hues of Okabe and Ito, which people with any colour vision tell apart; a design keeps its hue on every
- * page. Truth is a mark in ink, or grey. Source: M. Okabe, K. Ito, Color Universal Design (2008).
+ * Subjects take the hues of Okabe and Ito, which people with any colour vision tell apart; a design that has a hue keeps it on
+ * every page. Truth is a mark in ink, or grey. Source: M. Okabe, K. Ito, Color Universal Design (2008).
  */
-import type { Page, Subject } from './model.ts';
+import type { Hue, Page, Subject } from './model.ts';
 
 /** Custom properties of one sheet. */
 export type Sheet = Readonly<Record<string, string>>;
@@ -47,18 +47,9 @@ export const DARK: Sheet = {
   c6: '#98958d',
 };
 
-/** Hues for subjects; the grey after them is truth's. */
-const SLOTS = 6;
-
-const FIXED: ReadonlyMap<string, number> = new Map([
-  ['host', 0],
-  ['legacy', 1],
-  ['v2', 2],
-  ['reuse-lazy', 3],
-  ['mediated', 4],
-  ['none', 5],
-  ['truth', 6],
-]);
+/** Hues in the order of the sheets' c0 to c5; the grey after them is truth's. */
+const HUES: readonly Hue[] = ['blue', 'vermilion', 'green', 'purple', 'orange', 'sky'];
+const TRUTH = 'truth';
 
 const keyOf = ({ design, label }: Pick<Subject, 'design' | 'label'>): string => design ?? label;
 
@@ -66,11 +57,14 @@ const keyOf = ({ design, label }: Pick<Subject, 'design' | 'label'>): string => 
 export class Hues {
   readonly #slots = new Map<string, number>();
 
-  constructor(subjects: readonly Pick<Subject, 'design' | 'label'>[]) {
+  constructor(subjects: readonly Pick<Subject, 'design' | 'label'>[], own: Page['hues'] = {}) {
     const keys = [...new Set(subjects.map(keyOf))];
-    for (const key of keys) if (FIXED.has(key)) this.#slots.set(key, FIXED.get(key)!);
+    for (const key of keys) {
+      if (key === TRUTH) this.#slots.set(key, HUES.length);
+      else if (Object.hasOwn(own, key)) this.#slots.set(key, HUES.indexOf(own[key]!));
+    }
     const taken = new Set(this.#slots.values());
-    const free = Array.from({ length: SLOTS }, (_, i) => i).filter((slot) => !taken.has(slot));
+    const free = HUES.map((_, slot) => slot).filter((slot) => !taken.has(slot));
     const others = free.length > 0 ? free : [0];
     keys.filter((key) => !this.#slots.has(key)).forEach((key, i) => this.#slots.set(key, others[i % others.length]!));
   }

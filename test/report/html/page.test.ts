@@ -117,7 +117,7 @@ describe('html page', () => {
   it('gives a design its colour whoever stands beside it', () => {
     const of = (...labels: string[]): string[] => {
       const subjects = labels.map((label) => ({ label }));
-      const hues = new Hues(subjects);
+      const hues = new Hues(subjects, { host: 'blue', v2: 'green' });
       return subjects.map((subject) => hues.of(subject));
     };
     expect(of('v2', 'host')).to.deep.equal(['c2', 'c0']);
