@@ -8,6 +8,7 @@ import { CYCLES } from '../arch/events.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
+import { coreTiming } from '../machine/timing.ts';
 import { encodeElf } from '../perfdata/elf.ts';
 import { KERNEL_KALLSYMS, storeInCache } from '../perfdata/buildid-cache.ts';
 import { BACKGROUND_BINARY } from '../tool/background.ts';
@@ -26,8 +27,9 @@ export interface Workload {
 
 /** Compiles a program for the machine it will run on. Throws WorkloadError. */
 export function prepareWorkload(program: Program, spec: MachineSpec, params: Params): Workload {
-  const { values: v } = spec;
-  return { program, image: compile(program, { libc: v[`${side(spec)}.libc`], hz: v['core.clock'], ...params }) };
+  const { preset, values: v } = spec;
+  const scope = { libc: v[`${side(spec)}.libc`], hz: v['core.clock'], ...params };
+  return { program, image: compile(program, coreTiming(preset, v), scope) };
 }
 
 /** The seed of the workload's own draws: the same under every design, so that all observe one execution. */

@@ -6,11 +6,10 @@
  * Over 300 lines of which most are the letter's: a table of reasons reads best in one piece.
  */
 import { FN } from '../kernel/symbols.ts';
-import { ring0Table } from '../machine/costs.ts';
+import { ring0Table } from '../machine/ring0.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { Verdict } from '../uapi/reproduction.ts';
 import type { Operation, OperationRow } from '../uapi/results.ts';
-import { hertz } from '../units.ts';
 import type { BenchRun } from './bench.ts';
 
 export type Guest = 'legacy' | 'v2';
@@ -59,10 +58,9 @@ const cell = (
 const own = (base: Cell): Cell => ({ ...base, own: true });
 
 /** VM-exit and VM-entry alone, ns: what of an exit is no handling. */
-function transition({ preset, values }: MachineSpec): number {
-  const clock = values['core.clock'];
-  const table = ring0Table(preset, hertz(clock));
-  return ((table[FN.vmx_vcpu_run]!.cost + table[FN.vcpu_enter_guest]!.cost) * 1e9) / clock;
+function transition(spec: MachineSpec): number {
+  const table = ring0Table(spec);
+  return ((table[FN.vmx_vcpu_run]!.cost + table[FN.vcpu_enter_guest]!.cost) * 1e9) / spec.values['core.clock'];
 }
 
 const TAIL = 'an exit of 1.1 us; the maximum is the tail of exits (one in a thousand, mean 8 us: calibrated)';

@@ -2,7 +2,7 @@
  * What the command line may ask for: a machine put together from names, files and KEY=VALUE, and the lists of what there is.
  */
 import { eventCodeOf } from '../kernel/x86-events.ts';
-import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
+import { printValue } from '../machine/keys.ts';
 import { VcpuRefused, type DesignHue } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
@@ -119,6 +119,8 @@ export interface CatalogueRow {
   readonly name: string;
   readonly label: string;
   readonly description: string;
+  /** What else there is to say. */
+  readonly more?: readonly string[];
 }
 
 const marked = (about: string, isDefault: boolean): string => (isDefault ? `${about} (default)` : about);
@@ -136,11 +138,6 @@ export const catalogue = {
       label: identity.cpu_desc,
       description: marked(about, name === DEFAULTS.machine),
     })),
-  spec: (spec: MachineSpec): CatalogueRow[] =>
-    (Object.keys(SPEC_KEYS) as SpecKey[]).map((key) => {
-      const { unit, about } = SPEC_KEYS[key];
-      return { name: `${key}=${printValue(spec.values[key])}`, label: unit, description: about };
-    }),
 };
 
 /** Colours of the places that --vpmu names. */

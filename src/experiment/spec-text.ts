@@ -1,7 +1,7 @@
 /**
  * A machine spec as text: what a recording carries, so that gperf can say how it came about.
  */
-import { SPEC_KEYS, printValue, type SpecKey } from '../machine/keys.ts';
+import { SPEC_KEYS, isDetail, printValue, type SpecKey } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
 import { MACHINES, changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { Origin } from '../profile/profile.ts';
@@ -10,9 +10,14 @@ import { SEED_CONTRACT } from '../workload/samplers.ts';
 import { SetUpError, setUpMachine } from './setup.ts';
 import { GPERF_VERSION } from './version.ts';
 
-/** One key a line: version, seed contract, machine, design, seed, then every value of the spec. */
+/**
+ * One key a line: version, seed contract, machine, design, seed, then the values of the spec; of the machine's many times
+ * those that are not the preset's.
+ */
 export function specText(spec: MachineSpec): string {
-  const values = (Object.keys(SPEC_KEYS) as SpecKey[]).map((key) => `${key}=${printValue(spec.values[key])}`);
+  const values = (Object.keys(SPEC_KEYS) as SpecKey[])
+    .filter((key) => !isDetail(key) || spec.values[key] !== spec.preset.values[key])
+    .map((key) => `${key}=${printValue(spec.values[key])}`);
   return [
     `gperf=${GPERF_VERSION}`,
     `seed-contract=${SEED_CONTRACT}`,

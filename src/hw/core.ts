@@ -208,7 +208,7 @@ export class Core implements Cpu {
     const f = this.#spec.ring0[fn] as Ring0Function;
     const { lapic, pmu, drawn } = this;
     this.#ring0 = true;
-    const share = cost / f.cost;
+    const share = f.cost === 0 ? 0 : cost / f.cost;
     for (let column = 0; column < NR_EVENTS; column++) drawn[column]! += retiredIn(f, column, cost, share);
     const plan = pmu.plan(0);
     const end = (this.#clock + cost) as Cycles;

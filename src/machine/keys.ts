@@ -2,122 +2,74 @@
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CoreEvents, EventClocks } from '../arch/events.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
-
-type Kind = 'number' | 'string' | 'boolean';
-export interface KeyInfo {
-  readonly kind: Kind;
-  readonly unit: string;
-  readonly about: string;
-  /** Why a value cannot be; undefined: it can. */
-  readonly check?: (value: number | string) => string | undefined;
-}
-
-const between =
-  (low: number, high: number, whole = true) =>
-  (value: number | string): string | undefined =>
-    typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value))
-      ? undefined
-      : `must be ${whole ? 'a whole number' : 'a number'} from ${low} to ${high}`;
-const matches =
-  (pattern: RegExp, what: string) =>
-  (value: number | string): string | undefined =>
-    pattern.test(String(value)) ? undefined : `must be ${what}`;
-
-const number = (unit: string, about: string, check: NonNullable<KeyInfo['check']>): KeyInfo & { kind: 'number' } => ({
-  kind: 'number',
-  unit,
-  about,
-  check,
-});
-const text = (about: string, check: NonNullable<KeyInfo['check']>): KeyInfo & { kind: 'string' } => ({
-  kind: 'string',
-  unit: '',
-  about,
-  check,
-});
-const choice = (about: string, words: readonly string[]): KeyInfo & { kind: 'string' } => ({
-  kind: 'string',
-  unit: words.join('|'),
-  about,
-  check: (value) => (words.includes(String(value)) ? undefined : `must be ${words.join(' or ')}`),
-});
-const flag = (about: string): KeyInfo & { kind: 'boolean' } => ({ kind: 'boolean', unit: 'on|off', about });
+import { COST_KEYS } from './costs.ts';
+import { choice, flag, number, text, type Kind } from './key-info.ts';
+import { TIMING_KEYS } from './penalties.ts';
 
 /** Every key there is. */
 export const SPEC_KEYS = {
-  'core.clock': number('Hz', 'core clock while code runs', between(1e8, 1e10)),
-  'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', between(1e8, 1e10)),
-  'core.refill': number('cycles', 'from an IRET to ring 3 until an instruction executes', between(0, 1e6, false)),
-  'core.bus': number('Hz', 'bus clock, what bus-cycles counts at', between(1e6, 1e9)),
-  'pmu.version': number('', 'architectural performance monitoring version', between(1, 5)),
-  'pmu.gp': number('counters', 'general-purpose counters of a thread', between(0, 8)),
-  'pmu.fixed': number('counters', 'fixed counters', between(0, 4)),
-  'pmu.width': number('bits', 'counter width', between(32, 52)),
+  'core.clock': number('Hz', 'core clock while code runs', 1e8, 1e10),
+  'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', 1e8, 1e10),
+  'core.refill': number('cycles', 'from an IRET to ring 3 until an instruction executes', 0, 1e6, false),
+  'core.bus': number('Hz', 'bus clock, what bus-cycles counts at', 1e6, 1e9),
+  'pmu.version': number('', 'architectural performance monitoring version', 1, 5),
+  'pmu.gp': number('counters', 'general-purpose counters of a thread', 0, 8),
+  'pmu.fixed': number('counters', 'fixed counters', 0, 4),
+  'pmu.width': number('bits', 'counter width', 32, 52),
   'pmu.full_width_write': flag('counters can be written at full width'),
-  'skid.fixed': number('cycles', 'least delay from an overflow to its interrupt', between(0, 1e6, false)),
-  'skid.mean': number('cycles', 'mean of the exponential delay on top', between(0, 1e6, false)),
-  'skid.max': number('cycles', 'longest delay', between(0, 1e7, false)),
-  'host.kernel': text('Linux version of the host', matches(/^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0')),
-  'host.hz': number('Hz', "the host kernel's tick", between(100, 1000)),
-  'host.cpus': number('CPUs', 'possible CPUs; one is simulated, all are counted', between(1, 8192)),
+  'skid.fixed': number('cycles', 'least delay from an overflow to its interrupt', 0, 1e6, false),
+  'skid.mean': number('cycles', 'mean of the exponential delay on top', 0, 1e6, false),
+  'skid.max': number('cycles', 'longest delay', 0, 1e7, false),
+  'host.kernel': text('Linux version of the host', /^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0'),
+  'host.hz': number('Hz', "the host kernel's tick", 100, 1000),
+  'host.cpus': number('CPUs', 'possible CPUs; one is simulated, all are counted', 1, 8192),
   'host.watchdog': flag("the host's NMI watchdog, a pinned cycles event"),
-  'host.libc': text("glibc version of the host's libc and ld.so", matches(/^\d+\.\d+$/, 'a version like 2.17')),
-  'host.paranoid': number('', 'kernel.perf_event_paranoid of the host', between(-1, 4)),
-  'host.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
-  'host.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
-  'host.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
+  'host.libc': text("glibc version of the host's libc and ld.so", /^\d+\.\d+$/, 'a version like 2.17'),
+  'host.paranoid': number('', 'kernel.perf_event_paranoid of the host', -1, 4),
+  'host.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', 1, 1e6),
+  'host.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', 0, 100),
+  'host.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', 8, 1e6),
   'host.perf': choice(
     'who else uses perf on the host: nobody, perf stat -a -e cycles, perf record -a -e cycles, or perf stat -e task-clock of a task on another CPU',
     ['off', 'stat', 'record', 'task'],
   ),
-  'host.guests': number(
-    'guests',
-    'other guests on the same core, each running the same workload over and over',
-    between(0, 16),
-  ),
+  'host.guests': number('guests', 'other guests on the same core, each running the same workload over and over', 0, 16),
   'host.guests_perf': flag('the other guests run it under perf, by the same command'),
   'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
-  'guest.kernel': text('Linux version of the guest', matches(/^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0')),
-  'guest.hz': number('Hz', "the guest kernel's tick", between(100, 1000)),
-  'guest.cpus': number('CPUs', 'possible CPUs of the guest; one is simulated', between(1, 8192)),
+  'guest.kernel': text('Linux version of the guest', /^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0'),
+  'guest.hz': number('Hz', "the guest kernel's tick", 100, 1000),
+  'guest.cpus': number('CPUs', 'possible CPUs of the guest; one is simulated', 1, 8192),
   'guest.watchdog': flag("the guest's own NMI watchdog (off by default in a KVM guest)"),
-  'guest.libc': text("glibc version of the guest's libc and ld.so", matches(/^\d+\.\d+$/, 'a version like 2.27')),
-  'guest.paranoid': number('', 'kernel.perf_event_paranoid of the guest', between(-1, 4)),
-  'guest.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', between(1, 1e6)),
-  'guest.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', between(0, 100)),
-  'guest.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', between(8, 1e6)),
+  'guest.libc': text("glibc version of the guest's libc and ld.so", /^\d+\.\d+$/, 'a version like 2.27'),
+  'guest.paranoid': number('', 'kernel.perf_event_paranoid of the guest', -1, 4),
+  'guest.max_sample_rate': number('Hz', 'kernel.perf_event_max_sample_rate at the start', 1, 1e6),
+  'guest.cpu_time_max_percent': number('%', 'kernel.perf_cpu_time_max_percent', 0, 100),
+  'guest.mlock_kb': number('kB', 'kernel.perf_event_mlock_kb', 8, 1e6),
   'guest.pmu_filter': text(
     'what KVM_SET_PMU_EVENT_FILTER denies the guest: raw events and fixed counters, e.g. r412e,fixed0; or none',
-    matches(
-      /^(none|(r[0-9a-f]{1,4}|fixed[0-3])(,(r[0-9a-f]{1,4}|fixed[0-3]))*)$/,
-      'none, or words like r412e or fixed0 with commas',
-    ),
+    /^(none|(r[0-9a-f]{1,4}|fixed[0-3])(,(r[0-9a-f]{1,4}|fixed[0-3]))*)$/,
+    'none, or words like r412e or fixed0 with commas',
   ),
   'guest.fresh': flag('start with no average PMI length from earlier runs of perf'),
   'guest.background': number(
     'context switches/s',
     'switches to and from another task of the guest, beside the workload',
-    between(0, 20_000),
+    0,
+    20_000,
   ),
-  'guest.memory': number('kB', 'memory of the guest, for the header only', between(1, 1e12)),
+  'guest.memory': number('kB', 'memory of the guest, for the header only', 1, 1e12),
   'host.fresh': flag("start without what earlier runs left: an average PMI length, perf's static key switched on"),
-  'host.memory': number('kB', 'memory of the host, for the header only', between(1, 1e12)),
+  'host.memory': number('kB', 'memory of the host, for the header only', 1, 1e12),
+  ...TIMING_KEYS,
+  ...COST_KEYS,
 } as const;
 
 export type SpecKey = keyof typeof SPEC_KEYS;
 type ValueOf<K extends Kind> = K extends 'number' ? number : K extends 'string' ? string : boolean;
 export type SpecValues = { readonly [K in SpecKey]: ValueOf<(typeof SPEC_KEYS)[K]['kind']> };
 
-/** ns that the machine itself takes; everything else in ring 0 is the kernel's (costs.ts). */
-export interface Latencies {
-  readonly wrmsr: number;
-  readonly rdmsr: number;
-  readonly rdpmc: number;
-  /** VM-exit and VM-entry themselves, with what guards them against speculation: vmx_vcpu_run. */
-  readonly vmexit: number;
-  /** All that delivering an NMI to a guest takes besides VM-entry. */
-  readonly inject_nmi: number;
-}
+/** Values with where each comes from: what a preset states. */
+export type SpecNumbers = { readonly [K in SpecKey]: readonly [value: SpecValues[K], source: string] };
 
 export interface MachinePreset {
   readonly name: string;
@@ -130,12 +82,12 @@ export interface MachinePreset {
     readonly threadsPerCore: number;
   };
   readonly values: SpecValues;
+  /** Where each value comes from. */
+  readonly sources: Readonly<Record<SpecKey, string>>;
   /** What the cores' event codes count. */
   readonly events: CoreEvents;
   /** What Linux makes of them. */
   readonly driver: X86Events;
-  /** What takes its time in ring 0, ns. */
-  readonly latencies: Latencies;
 }
 
 /** CPUID.0AH of the core. */
@@ -153,6 +105,9 @@ export const eventClocks = (v: SpecValues): EventClocks => ({
   tscHz: v['core.tsc'],
   busHz: v['core.bus'],
 });
+
+/** Whether a key is one of the many times of a machine. */
+export const isDetail = (key: SpecKey): boolean => 'detail' in SPEC_KEYS[key];
 
 export const printValue = (value: number | string | boolean): string =>
   typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);

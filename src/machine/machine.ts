@@ -19,8 +19,8 @@ import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { SUBCYCLES, cycles, hertz } from '../units.ts';
-import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './costs.ts';
 import { eventClocks, pmuCaps } from './keys.ts';
+import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
 
 export interface Machine {
@@ -68,14 +68,14 @@ export function bootMachine(
       caps: pmuCaps(v),
       events: spec.preset.events,
       clocks: eventClocks(v),
-      ring0: ring0Table(spec.preset, clock),
+      ring0: ring0Table(spec),
       msrFunctions: MSR_FUNCTIONS,
       skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
       refill: cycles(Math.round(v['core.refill'] * SUBCYCLES) / SUBCYCLES),
     },
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );
-  const global = new HostGlobal(hostDraws(stream(spec.seed, `${path}/host/ipi`), clock, v['host.cpus'], v['host.ipi']));
+  const global = new HostGlobal(hostDraws(stream(spec.seed, `${path}/host/ipi`), spec));
   const host = new Kernel(
     tap(core, 'host'),
     clock,
@@ -92,7 +92,7 @@ export function bootMachine(
 
   const filter = pmuFilter(v['guest.pmu_filter']);
   const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {
-    const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), clock);
+    const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), spec);
     const vcpu = new Vcpu(core, host, design, draws, { page, filter });
     const phase = stream(spec.seed, `${name}/tick`).uniform();
     const kernel = new Kernel(on(vcpu), clock, kernelConfig(spec, 'guest', average, phase));

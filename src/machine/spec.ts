@@ -2,15 +2,9 @@
  * The spec of a simulated machine: a preset, and single values changed by --set, a file or the environment.
  * A wrong key or value is answered with what it may be.
  */
-import {
-  SPEC_KEYS,
-  pmuCaps,
-  printValue,
-  type KeyInfo,
-  type MachinePreset,
-  type SpecKey,
-  type SpecValues,
-} from './keys.ts';
+import { SPEC_KEYS, pmuCaps, printValue, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
+import { costInstead } from './costs.ts';
+import type { KeyInfo } from './key-info.ts';
 import { lackedBy, type DesignHue } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
@@ -74,13 +68,19 @@ export function machineSpec(machine: string, vpmu: string, seed: string, sets: r
   const values: Record<string, number | string | boolean> = { ...preset.values };
   for (const set of sets) {
     const [, key = '', raw = ''] = /^([^=]*)=(.*)$/s.exec(set) ?? [undefined, set, ''];
-    if (!Object.hasOwn(SPEC_KEYS, key)) throw new SpecError(key, `no such spec key: ${key}`, Object.keys(SPEC_KEYS));
+    if (!Object.hasOwn(SPEC_KEYS, key)) throw noSuchKey(key);
     if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
     values[key] = parseValue(key as SpecKey, raw);
   }
   const spec = { preset, values: values as unknown as SpecValues, vpmu, seed };
   checkDesign(spec);
   return spec;
+}
+
+function noSuchKey(key: string): SpecError {
+  const instead = costInstead(key);
+  const known = instead === undefined ? Object.keys(SPEC_KEYS) : [instead];
+  return new SpecError(key, `no such spec key: ${key}`, known);
 }
 
 /** What a design needs of a machine with these values and lacks there. */

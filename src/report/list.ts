@@ -14,6 +14,8 @@ export interface ListEntry {
   readonly name: string;
   readonly label?: string;
   readonly description?: string;
+  /** Further lines of description. */
+  readonly more?: readonly string[];
 }
 
 /** A list of gperf's own, printed for its word only. */
@@ -22,6 +24,8 @@ export interface ListSection {
   readonly topic: string;
   readonly title: string;
   readonly entries: readonly ListEntry[];
+  /** What follows the rows. */
+  readonly note?: string;
 }
 
 export interface ListOptions {
@@ -107,13 +111,14 @@ function matcher(pattern: string): (row: Row) => boolean {
 
 const rowText = (name: string, label: string): string => `  ${name.padEnd(50)} [${label}]\n`;
 
-function sectionText({ title, entries }: ListSection): string {
+function sectionText({ title, entries, note }: ListSection): string {
   let out = `\n${title}:\n\n`;
-  for (const { name, label, description } of entries) {
+  for (const { name, label, description, more = [] } of entries) {
     out += label === undefined ? `  ${name}\n` : rowText(name, label);
     if (description !== undefined) out += `       [${description}]\n`;
+    for (const line of more) out += `       [${line}]\n`;
   }
-  return out;
+  return note === undefined ? out : `${out}\n  ${note}\n`;
 }
 
 /**

@@ -16,7 +16,7 @@ import { WorkloadError } from './fault.ts';
 import { BLOCK, BRANCH, LOOP, SEQ } from './image.ts';
 import type { Image, Tables } from './image.ts';
 import { address } from '../units.ts';
-import { addEvents } from './instructions.ts';
+import { addEvents, Instructions, type CoreTiming } from './instructions.ts';
 import { scopeOf } from './program.ts';
 import { layout } from './layout.ts';
 import type { Flow, Layout, StaticInstruction, Step } from './layout.ts';
@@ -445,12 +445,15 @@ export interface Executable extends Image {
   start(seed: string | readonly [number, number]): Cursor;
 }
 
-/** Compiles a program for parameters that differ from their defaults. Throws a WorkloadError that lists every fault in it. */
-export function compile(program: Program, params: Params = {}): Executable {
+/**
+ * Compiles a program for a core, and for parameters that differ from their defaults. Throws a WorkloadError that lists every
+ * fault in it.
+ */
+export function compile(program: Program, timing: CoreTiming, params: Params = {}): Executable {
   const scope = { ...scopeOf(program), ...params };
   const faults = checkProgram(program, scope);
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
-  const code = layout(program, scope);
+  const code = layout(program, scope, new Instructions(timing));
   const tables = flatten(new TreeBuilder(code, program));
   checkTotals(program, tables);
   const entry = code.instructions[tables.instId[0]!]!;

@@ -1,13 +1,11 @@
 /**
  * What one execution of an instruction retires: cycles, events, and what may go wrong with it.
  *
- * The figures are those of a Broadwell core in rough round numbers: a four-wide machine whose useful work costs 1/4 cycle
- * an instruction, and penalties as they are felt after out-of-order execution has hidden what it can. They are defaults;
- * a workload states its own cycles where it was calibrated.
+ * How long it takes is the machine's (CoreTiming), unless the workload states its own cycles, where it was calibrated. Which
+ * events it counts is the same on all machines.
  *
- * Sources: Intel's optimization manual (Broadwell: cache and TLB latencies), Agner Fog's instruction tables for the
- * throughput of div and sqrtsd, Intel's event list for what each event counts (calls and returns access the stack;
- * UOPS_RETIRED.ALL counts a store as two).
+ * Source: Intel's event list for what each event counts (calls and returns access the stack; UOPS_RETIRED.ALL counts a
+ * store as two).
  * Not modelled: dependencies between instructions, prefetchers, store misses beyond their LLC references.
  */
 import { EVENT_COLUMNS, eventVector } from '../arch/events.ts';
@@ -29,41 +27,46 @@ export type ControlOp =
 const LOAD: Events = { 'L1-dcache-loads': 1 };
 const STORE: Events = { 'L1-dcache-stores': 1, 'uops-retired': 2 };
 
-interface OpEvents {
-  readonly cycles: number;
-  /** Besides one instruction and one uop. */
-  readonly events: Events;
+/** How long a core takes, in cycles: multiples of 1/64. */
+export interface CoreTiming {
+  /** One execution when nothing misses. */
+  readonly op: Readonly<Record<Op | ControlOp, number>>;
+  /** What an access costs besides, by what serves it, or where its page is in no TLB. */
+  readonly load: Readonly<Record<'l2' | 'llc' | 'memory' | 'dtlb', number>>;
+  readonly store: Readonly<Record<'llc' | 'memory' | 'dtlb', number>>;
+  /** Of fetching code; stlb: its page is in the second-level TLB. */
+  readonly fetch: Readonly<Record<'l2' | 'llc' | 'memory' | 'stlb' | 'itlb', number>>;
+  /** A mispredicted branch. */
+  readonly mispredict: number;
 }
 
-const OP_EVENTS: Readonly<Record<Op | ControlOp, OpEvents>> = {
-  nop: { cycles: 0.25, events: {} },
-  alu: { cycles: 0.25, events: {} },
-  mov: { cycles: 0.25, events: {} },
-  lea: { cycles: 0.25, events: {} },
-  cmp: { cycles: 0.25, events: {} },
-  mul: { cycles: 1, events: {} },
-  div: { cycles: 21, events: { 'uops-retired': 10 } },
-  sqrt: { cycles: 8, events: {} },
-  fadd: { cycles: 1, events: {} },
-  load: { cycles: 0.5, events: LOAD },
-  store: { cycles: 1, events: STORE },
-  push: { cycles: 1, events: STORE },
-  pop: { cycles: 0.5, events: LOAD },
-  leave: { cycles: 0.75, events: { ...LOAD, 'uops-retired': 3 } },
-  atomic: { cycles: 20, events: { ...LOAD, ...STORE, 'uops-retired': 8 } },
-  pause: { cycles: 9, events: { 'uops-retired': 4 } },
-  jcc: { cycles: 0.5, events: { branches: 1, 'cond-branches': 1 } },
-  jmp: { cycles: 1, events: { branches: 1, 'taken-branches': 1 } },
-  jmp_got: { cycles: 1, events: { ...LOAD, branches: 1, 'taken-branches': 1, 'uops-retired': 2 } },
-  call: { cycles: 1, events: { ...STORE, branches: 1, 'near-calls': 1, 'taken-branches': 1, 'uops-retired': 3 } },
-  call_got: {
-    cycles: 1,
-    events: { ...LOAD, ...STORE, branches: 1, 'near-calls': 1, 'taken-branches': 1, 'uops-retired': 4 },
-  },
-  ret: { cycles: 1, events: { ...LOAD, branches: 1, 'near-returns': 1, 'taken-branches': 1, 'uops-retired': 2 } },
-  syscall: { cycles: 20, events: { branches: 1, 'uops-retired': 8, traps: 1 } },
-  fault_load: { cycles: 1, events: { ...LOAD, 'dTLB-load-misses': 1, traps: 1 } },
-  fault_store: { cycles: 1, events: { ...STORE, 'dTLB-store-misses': 1, traps: 1 } },
+/** What an op counts besides one instruction and one uop. */
+const OP_EVENTS: Readonly<Record<Op | ControlOp, Events>> = {
+  nop: {},
+  alu: {},
+  mov: {},
+  lea: {},
+  cmp: {},
+  mul: {},
+  div: { 'uops-retired': 10 },
+  sqrt: {},
+  fadd: {},
+  load: LOAD,
+  store: STORE,
+  push: STORE,
+  pop: LOAD,
+  leave: { ...LOAD, 'uops-retired': 3 },
+  atomic: { ...LOAD, ...STORE, 'uops-retired': 8 },
+  pause: { 'uops-retired': 4 },
+  jcc: { branches: 1, 'cond-branches': 1 },
+  jmp: { branches: 1, 'taken-branches': 1 },
+  jmp_got: { ...LOAD, branches: 1, 'taken-branches': 1, 'uops-retired': 2 },
+  call: { ...STORE, branches: 1, 'near-calls': 1, 'taken-branches': 1, 'uops-retired': 3 },
+  call_got: { ...LOAD, ...STORE, branches: 1, 'near-calls': 1, 'taken-branches': 1, 'uops-retired': 4 },
+  ret: { ...LOAD, branches: 1, 'near-returns': 1, 'taken-branches': 1, 'uops-retired': 2 },
+  syscall: { branches: 1, 'uops-retired': 8, traps: 1 },
+  fault_load: { ...LOAD, 'dTLB-load-misses': 1, traps: 1 },
+  fault_store: { ...STORE, 'dTLB-store-misses': 1, traps: 1 },
 };
 
 /** Adds events to a vector. */
@@ -72,29 +75,11 @@ export function addEvents(to: EventVector, events: Events): EventVector {
   return to;
 }
 
-/**
- * What an execution retires when nothing misses. Whole cycles beyond the first count as backend stalls: nothing else of
- * this program could retire meanwhile.
- */
-export function retires(op: Op | ControlOp, cycles?: number, extra?: Events): EventVector {
-  const { cycles: usual, events } = OP_EVENTS[op];
-  const v = eventVector();
-  const c = cycles ?? usual;
-  addEvents(v, {
-    'uops-retired': 1,
-    ...events,
-    cycles: c,
-    instructions: 1,
-    'stalled-cycles-backend': Math.max(0, Math.round(c - 1)),
-  });
-  return extra ? addEvents(v, extra) : v;
-}
-
 /** A conditional jump that was taken retires one event more. */
 export const TAKEN: Events = { 'taken-branches': 1 };
 
-const backend = (cycles: number): Events => ({ cycles, 'stalled-cycles-backend': cycles });
-const frontend = (cycles: number): Events => ({ cycles, 'stalled-cycles-frontend': cycles });
+const backend = (cycles: number): Events => ({ cycles, 'stalled-cycles-backend': Math.round(cycles) });
+const frontend = (cycles: number): Events => ({ cycles, 'stalled-cycles-frontend': Math.round(cycles) });
 
 const L1_MISS: Events = { 'L1-dcache-load-misses': 1 };
 const LLC_REF: Events = { 'LLC-references': 1 };
@@ -113,39 +98,66 @@ function levels(m: MissRates, events: readonly [Events, Events, Events]): Site[]
 const possible = (sites: readonly Site[]): Site[] =>
   sites.filter((s) => s.p > 0 && Object.values(s.events).some((n) => n !== 0));
 
-export function loadSites(m: MissRates): Site[] {
-  return possible([
-    ...levels(m, [
-      { ...L1_MISS, ...backend(6) },
-      { ...L1_MISS, ...LLC_LOAD, ...backend(28) },
-      { ...L1_MISS, ...LLC_LOAD_MISS, ...backend(180) },
-    ]),
-    { p: m.tlb ?? 0, events: { 'dTLB-load-misses': 1, ...backend(22) } },
-  ]);
-}
+/** The instructions of a core. */
+export class Instructions {
+  readonly #timing: CoreTiming;
+  constructor(timing: CoreTiming) {
+    this.#timing = timing;
+  }
 
-/** A store that misses retires all the same and drains from the store buffer: only what reaches the LLC is counted. */
-export function storeSites(m: MissRates): Site[] {
-  return possible([
-    ...levels(m, [{}, { ...LLC_REF, ...backend(4) }, { ...LLC_REF, 'LLC-misses': 1, ...backend(20) }]),
-    { p: m.tlb ?? 0, events: { 'dTLB-store-misses': 1, ...backend(14) } },
-  ]);
-}
+  /**
+   * What an execution retires when nothing misses. Whole cycles beyond the first count as backend stalls: nothing else of
+   * this program could retire meanwhile.
+   */
+  retires(op: Op | ControlOp, cycles = this.#timing.op[op], extra?: Events): EventVector {
+    const v = eventVector();
+    addEvents(v, {
+      'uops-retired': 1,
+      ...OP_EVENTS[op],
+      cycles,
+      instructions: 1,
+      'stalled-cycles-backend': Math.max(0, Math.round(cycles - 1)),
+    });
+    return extra ? addEvents(v, extra) : v;
+  }
 
-export function fetchSites(m: FetchRates): Site[] {
-  const miss: Events = { 'L1-icache-load-misses': 1 };
-  return possible([
-    ...levels(m, [
-      { ...miss, ...frontend(9) },
-      { ...miss, ...LLC_REF, ...frontend(32) },
-      { ...miss, ...LLC_REF, 'LLC-misses': 1, ...frontend(190) },
-    ]),
-    { p: m.stlb ?? 0, events: { 'iTLB-loads': 1, ...frontend(7) } },
-    { p: m.tlb ?? 0, events: { 'iTLB-load-misses': 1, ...frontend(24) } },
-  ]);
-}
+  loadSites(m: MissRates): Site[] {
+    const { l2, llc, memory, dtlb } = this.#timing.load;
+    return possible([
+      ...levels(m, [
+        { ...L1_MISS, ...backend(l2) },
+        { ...L1_MISS, ...LLC_LOAD, ...backend(llc) },
+        { ...L1_MISS, ...LLC_LOAD_MISS, ...backend(memory) },
+      ]),
+      { p: m.tlb ?? 0, events: { 'dTLB-load-misses': 1, ...backend(dtlb) } },
+    ]);
+  }
 
-/** A mispredicted branch: the front end restarts. */
-export function mispredictSites(p: number | undefined): Site[] {
-  return possible([{ p: p ?? 0, events: { 'branch-misses': 1, ...frontend(16) } }]);
+  /** A store that misses retires all the same and drains from the store buffer: only what reaches the LLC is counted. */
+  storeSites(m: MissRates): Site[] {
+    const { llc, memory, dtlb } = this.#timing.store;
+    return possible([
+      ...levels(m, [{}, { ...LLC_REF, ...backend(llc) }, { ...LLC_REF, 'LLC-misses': 1, ...backend(memory) }]),
+      { p: m.tlb ?? 0, events: { 'dTLB-store-misses': 1, ...backend(dtlb) } },
+    ]);
+  }
+
+  fetchSites(m: FetchRates): Site[] {
+    const { l2, llc, memory, stlb, itlb } = this.#timing.fetch;
+    const miss: Events = { 'L1-icache-load-misses': 1 };
+    return possible([
+      ...levels(m, [
+        { ...miss, ...frontend(l2) },
+        { ...miss, ...LLC_REF, ...frontend(llc) },
+        { ...miss, ...LLC_REF, 'LLC-misses': 1, ...frontend(memory) },
+      ]),
+      { p: m.stlb ?? 0, events: { 'iTLB-loads': 1, ...frontend(stlb) } },
+      { p: m.tlb ?? 0, events: { 'iTLB-load-misses': 1, ...frontend(itlb) } },
+    ]);
+  }
+
+  /** A mispredicted branch: the front end restarts. */
+  mispredictSites(p = 0): Site[] {
+    return possible([{ p, events: { 'branch-misses': 1, ...frontend(this.#timing.mispredict) } }]);
+  }
 }

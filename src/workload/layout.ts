@@ -20,7 +20,7 @@ import type { Trap } from '../arch/cpu.ts';
 import type { Dso, DsoSymbol } from '../arch/dso.ts';
 import type { EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
-import { fetchSites, loadSites, mispredictSites, retires, storeSites, TAKEN } from './instructions.ts';
+import { TAKEN, type Instructions } from './instructions.ts';
 import { EXITS } from './program.ts';
 import type {
   Branch,
@@ -110,6 +110,7 @@ const CONDITIONS = [COND.e, COND.ne, COND.le, COND.g, COND.ge, COND.s, COND.be, 
 /** Writes the code of one function and the flow through it. */
 class FunctionWriter {
   readonly drafts: Draft[] = [];
+  private readonly instructions: Instructions;
   private readonly program: Program;
   private readonly scope: Scope;
   private readonly functionIndex: ReadonlyMap<string, number>;
@@ -122,6 +123,7 @@ class FunctionWriter {
   private accumulator: number = REG.rax;
 
   constructor(
+    instructions: Instructions,
     program: Program,
     scope: Scope,
     functionIndex: ReadonlyMap<string, number>,
@@ -129,6 +131,7 @@ class FunctionWriter {
     spec: FunctionSpec,
     firstId: number,
   ) {
+    this.instructions = instructions;
     this.program = program;
     this.scope = scope;
     this.functionIndex = functionIndex;
@@ -144,8 +147,8 @@ class FunctionWriter {
   write(): Flow[] {
     const flow: Flow[] = [];
     this.nodes(this.spec.body, flow);
-    if (!this.endsWithoutReturn(this.spec.body)) flow.push(this.step(x86.ret(), retires('ret')));
-    const fetch = fetchSites(this.spec.fetch ?? {});
+    if (!this.endsWithoutReturn(this.spec.body)) flow.push(this.step(x86.ret(), this.instructions.retires('ret')));
+    const fetch = this.instructions.fetchSites(this.spec.fetch ?? {});
     const first = flow[0]!;
     if (fetch.length > 0 && (first.kind === 'step' || first.kind === 'branch'))
       flow[0] = { ...first, sites: [...fetch, ...first.sites] };
@@ -216,9 +219,9 @@ class FunctionWriter {
           break;
         case 'syscall': {
           const number = SYSCALLS[node.name]!;
-          flow.push(this.step(x86.movImm(REG.rax, number), retires('mov')));
+          flow.push(this.step(x86.movImm(REG.rax, number), this.instructions.retires('mov')));
           const trap: Trap = { kind: 'syscall', name: node.name, args: this.args(node.args) };
-          flow.push(this.step(x86.syscall(), retires('syscall', node.cycles), [], trap));
+          flow.push(this.step(x86.syscall(), this.instructions.retires('syscall', node.cycles), [], trap));
           if (EXITS.has(node.name)) flow.push({ kind: 'exit' });
           break;
         }
@@ -226,7 +229,7 @@ class FunctionWriter {
           const bytes = node.write
             ? x86.store64(REG.rdi, 8 * this.roll(16), this.accumulator)
             : x86.load64(this.pick(), REG.rsi, 8 * this.roll(16));
-          const events = retires(node.write ? 'fault_store' : 'fault_load', node.cycles);
+          const events = this.instructions.retires(node.write ? 'fault_store' : 'fault_load', node.cycles);
           flow.push(this.step(bytes, events, [], { kind: 'page_fault', write: node.write }));
           break;
         }
@@ -244,24 +247,29 @@ class FunctionWriter {
     const times = Math.round(toNumber(node.times, this.scope));
     const counter = COUNTERS[this.depth % COUNTERS.length]!;
     const test: Label = { at: 0 };
-    flow.push(this.step(x86.aluRegReg('xor', counter, counter), retires('alu')));
-    flow.push({ kind: 'step', id: this.jump(test), retires: retires('jmp', 0.5), sites: [] });
+    flow.push(this.step(x86.aluRegReg('xor', counter, counter), this.instructions.retires('alu')));
+    flow.push({ kind: 'step', id: this.jump(test), retires: this.instructions.retires('jmp', 0.5), sites: [] });
     const top = this.label();
     const body: Flow[] = [];
     this.depth++;
     this.nodes(node.body, body);
     this.depth--;
-    body.push(this.step(x86.aluRegImm('add', counter, 1), retires('alu')));
+    body.push(this.step(x86.aluRegImm('add', counter, 1), this.instructions.retires('alu')));
     test.at = this.drafts.length;
     // Of one length whatever the count: code does not move with a program's arguments.
-    const compare = this.step(x86.cmpImm32(counter, Math.min(times, 0x7fffffff)), retires('cmp'));
+    const compare = this.step(x86.cmpImm32(counter, Math.min(times, 0x7fffffff)), this.instructions.retires('cmp'));
     const jcc = this.jump(top, COND.l);
-    const again: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles, TAKEN), sites: [] };
+    const again: Step = {
+      kind: 'step',
+      id: jcc,
+      retires: this.instructions.retires('jcc', node.cycles, TAKEN),
+      sites: [],
+    };
     const exit: Step = {
       kind: 'step',
       id: jcc,
-      retires: retires('jcc', node.cycles),
-      sites: mispredictSites(node.mispredict),
+      retires: this.instructions.retires('jcc', node.cycles),
+      sites: this.instructions.mispredictSites(node.mispredict),
     };
     if (times > 0) flow.push({ kind: 'loop', times, body: [compare, again, ...body] });
     flow.push(compare, exit);
@@ -271,12 +279,17 @@ class FunctionWriter {
     const otherwise: Label = { at: 0 };
     const end: Label = { at: 0 };
     const jcc = this.jump(otherwise, CONDITIONS[this.roll(CONDITIONS.length)]);
-    const stays: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles), sites: [] };
-    const takes: Step = { kind: 'step', id: jcc, retires: retires('jcc', node.cycles, TAKEN), sites: [] };
+    const stays: Step = { kind: 'step', id: jcc, retires: this.instructions.retires('jcc', node.cycles), sites: [] };
+    const takes: Step = {
+      kind: 'step',
+      id: jcc,
+      retires: this.instructions.retires('jcc', node.cycles, TAKEN),
+      sites: [],
+    };
     const then: Flow[] = [stays];
     this.nodes(node.then, then);
     if (node.else.length > 0 && !this.endsWithoutReturn(node.then))
-      then.push({ kind: 'step', id: this.jump(end), retires: retires('jmp'), sites: [] });
+      then.push({ kind: 'step', id: this.jump(end), retires: this.instructions.retires('jmp'), sites: [] });
     otherwise.at = this.drafts.length;
     const other: Flow[] = [takes];
     this.nodes(node.else, other);
@@ -287,7 +300,7 @@ class FunctionWriter {
       p: typeof node.p === 'number' ? node.p : 1 / node.p.every,
       every,
       jcc,
-      sites: mispredictSites(node.mispredict),
+      sites: this.instructions.mispredictSites(node.mispredict),
       // oxlint-disable-next-line no-thenable -- an arm, not a promise
       then,
       else: other,
@@ -307,10 +320,10 @@ class FunctionWriter {
       }
     }
     const id = this.emit({ transfer: { call, func, viaSlot }, length: viaSlot ? 6 : 5 });
-    const sites = call ? [] : mispredictSites(node.mispredict);
+    const sites = call ? [] : this.instructions.mispredictSites(node.mispredict);
     const op = call ? (viaSlot ? 'call_got' : 'call') : viaSlot ? 'jmp_got' : 'jmp';
     flow.push(
-      { kind: 'step', id, retires: retires(op, node.cycles), sites },
+      { kind: 'step', id, retires: this.instructions.retires(op, node.cycles), sites },
       { kind: 'call', func, by: call ? id : -1 },
     );
     if (call) this.accumulator = REG.rax;
@@ -327,8 +340,13 @@ class FunctionWriter {
 
   private instruction(i: Instruction, setsFlags: boolean, isLast: boolean): Step {
     const rates = this.rates(i.misses);
-    const sites = i.op === 'store' || i.op === 'push' ? storeSites(rates) : isLoad(i.op) ? loadSites(rates) : [];
-    return this.step(this.encode(i.op, setsFlags, isLast), retires(i.op, i.cycles, i.events), [
+    const sites =
+      i.op === 'store' || i.op === 'push'
+        ? this.instructions.storeSites(rates)
+        : isLoad(i.op)
+          ? this.instructions.loadSites(rates)
+          : [];
+    return this.step(this.encode(i.op, setsFlags, isLast), this.instructions.retires(i.op, i.cycles, i.events), [
       ...sites,
       ...(i.sites ?? []),
     ]);
@@ -436,7 +454,8 @@ interface Placed {
   offset: number;
 }
 
-export function layout(program: Program, scope: Scope): Layout {
+/** Lays a program out; what its instructions retire is a core's. */
+export function layout(program: Program, scope: Scope, core: Instructions): Layout {
   const functionIndex = new Map(program.functions.map((f, i) => [f.name, i]));
   const dsoIndex = new Map(program.dsos.map((d, i) => [d.name, i]));
   const stubs = stubsOf(program.functions);
@@ -445,7 +464,7 @@ export function layout(program: Program, scope: Scope): Layout {
   let ids = 0;
   const ends = program.dsos.map(() => TEXT_OFFSET);
   for (const spec of program.functions) {
-    const writer = new FunctionWriter(program, scope, functionIndex, stubs, spec, ids);
+    const writer = new FunctionWriter(core, program, scope, functionIndex, stubs, spec, ids);
     flows.push(writer.write());
     ids += writer.drafts.length;
     const starts = relax(writer.drafts);

@@ -98,7 +98,7 @@ async function profileRecording(vpmu: string): Promise<Record<string, number>> {
  */
 async function measureStops(): Promise<number[]> {
   const { block, branch, func, loop, op, program } = await import('../../src/workload/build.ts');
-  const { compile } = await import('../../src/workload/compile.ts');
+  const { compile } = await import('../workload/compiled.ts');
   const { CYCLES, TRAPS } = await import('../../src/arch/events.ts');
   const body = [
     block({ op: 'load' }, { op: 'alu' }),

@@ -8,7 +8,7 @@
  */
 import { COLUMN, CYCLES, INSTRUCTIONS, TRAPS } from '../../src/arch/events.ts';
 import type { EventColumn } from '../../src/arch/events.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from '../workload/compiled.ts';
 import type { Executable } from '../../src/workload/compile.ts';
 import type { Node, Program } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';

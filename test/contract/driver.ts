@@ -11,7 +11,7 @@ import type { MachinePreset } from '../../src/machine/keys.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { cycles } from '../../src/units.ts';
 import { branch, func, loop, op, ops, program } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from '../workload/compiled.ts';
 import { BROADWELL, CONFIG, coreSpec } from '../kernel/machine.ts';
 import { HostOfOne } from '../kvm/guest.ts';
 

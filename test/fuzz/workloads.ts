@@ -17,7 +17,7 @@ import { MACHINES, machineSpec } from '../../src/machine/spec.ts';
 import { stream, type Stream } from '../../src/sim/rng.ts';
 import { statAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from '../workload/compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import type { Program } from '../../src/workload/program.ts';

@@ -9,7 +9,7 @@ import { perfFunction } from '../../src/tool/perf-binary.ts';
 import { StraightLine } from '../../src/tool/straight-line.ts';
 import { cycles } from '../../src/units.ts';
 import { func, ops, program as programOf, syscall } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from '../workload/compiled.ts';
 import { F, RING0, at, bareCore, inside } from './bare-core.ts';
 
 const FULL = 2 ** 48;

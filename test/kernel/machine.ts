@@ -6,15 +6,15 @@ import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
 import type { Task } from '../../src/kernel/task.ts';
-import { MSR_FUNCTIONS, ring0Table } from '../../src/machine/costs.ts';
 import { eventClocks, pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
+import { MSR_FUNCTIONS, ring0Table } from '../../src/machine/ring0.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { cycles, hertz } from '../../src/units.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from '../workload/compiled.ts';
 import type { Program } from '../../src/workload/program.ts';
 
 const CLOCK = hertz(2.8e9);
@@ -36,12 +36,11 @@ export const CONFIG: KernelConfig = {
 /** The core of a preset, whose ring 3 executes at once: what is put in is what is counted. */
 export function coreSpec(preset: MachinePreset): CoreSpec {
   const { values: v } = preset;
-  const clock = hertz(v['core.clock']);
   return {
     caps: pmuCaps(v),
     events: preset.events,
     clocks: eventClocks(v),
-    ring0: ring0Table(preset, clock),
+    ring0: ring0Table({ preset, values: v }),
     msrFunctions: MSR_FUNCTIONS,
     skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
     refill: cycles(0),

@@ -10,8 +10,9 @@ import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { Vcpu } from '../../src/kvm/vcpu.ts';
 import { lackedBy, type PmuFilter, type VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
-import { hostDraws, kvmDraws } from '../../src/machine/costs.ts';
 import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
+import { hostDraws, kvmDraws } from '../../src/machine/ring0.ts';
 import { MACHINES } from '../../src/machine/spec.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
@@ -81,14 +82,18 @@ export class HostOfOne {
     const events = machine?.driver ?? CONFIG.events;
     const release = options.release ?? machine?.values['host.kernel'] ?? CONFIG.release;
     this.clock = hertz(spec.clocks.coreHz);
+    const preset = machine ?? broadwellEp;
+    const timed = { preset, values: preset.values };
     this.guestConfig = { ...CONFIG, events, release: machine?.values['guest.kernel'] ?? CONFIG.release };
     this.core = new WatchedCore(spec, stream('test', 'skid'));
-    this.global = new HostGlobal(hostDraws(stream('test', 'ipi'), this.clock, cpus, 'warm'));
+    this.global = new HostGlobal(
+      hostDraws(stream('test', 'ipi'), { ...timed, values: { ...timed.values, 'host.cpus': cpus } }),
+    );
     this.host = new Kernel(this.core, this.clock, { ...CONFIG, events, release }, this.global);
     this.core.setSoftware(this.host);
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));
-    const draws = { ...kvmDraws((name) => stream('test', name), this.clock), exit_tail: () => 0 as Cycles };
+    const draws = { ...kvmDraws((name) => stream('test', name), timed), exit_tail: () => 0 as Cycles };
     this.vcpu = new TappedVcpu(this.core, this.host, design, draws, filter === undefined ? {} : { filter });
   }
 }

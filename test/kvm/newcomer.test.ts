@@ -23,7 +23,7 @@ function treeWithOneMore(): Place {
     'dist/test/kernel',
   ])
     cpSync(part, tree.file(part), { recursive: true });
-  cpSync('dist/test/cli/e2e.js', tree.file('dist/test/cli/e2e.js'));
+  for (const file of ['dist/test/cli/e2e.js', 'dist/test/workload/compiled.js']) cpSync(file, tree.file(file));
   symlinkSync(resolve('node_modules'), tree.file('node_modules'));
   const model = readFileSync(`${VPMUS}/reuse-lazy.js`, 'utf8');
   tree.write(`${VPMUS}/${NAME}.js`, model.replace("name: 'reuse-lazy'", `name: '${NAME}'`).replace('reuseLazy', NAME));

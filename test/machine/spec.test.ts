@@ -1,14 +1,18 @@
 /** Machines: what a spec may say, and that every number of a preset is a possible one. */
 import { expect } from 'chai';
 import { CYCLES } from '../../src/arch/events.ts';
-import { KERNEL_SYMBOLS } from '../../src/kernel/symbols.ts';
-import { ring0Table } from '../../src/machine/costs.ts';
-import { SPEC_KEYS, printValue, type KeyInfo, type SpecKey } from '../../src/machine/keys.ts';
+import { FN, KERNEL_SYMBOLS, type KernelFunction } from '../../src/kernel/symbols.ts';
+import { costKeyOf } from '../../src/machine/costs.ts';
+import type { KeyInfo } from '../../src/machine/key-info.ts';
+import { SPEC_KEYS, printValue, type SpecKey } from '../../src/machine/keys.ts';
 import { NOTHING_LEFT, bootMachine } from '../../src/machine/machine.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
+import { ring0Table } from '../../src/machine/ring0.ts';
 import { MACHINES, SpecError, VPMUS, changedValues, machineSpec } from '../../src/machine/spec.ts';
+import { coreTiming } from '../../src/machine/timing.ts';
 import { ELSEWHERE } from '../kvm/guest.ts';
-import { cycles, hertz } from '../../src/units.ts';
+import { cycles } from '../../src/units.ts';
+import type { CoreTiming } from '../../src/workload/instructions.ts';
 
 const spec = (...sets: string[]): ReturnType<typeof machineSpec> => machineSpec('broadwell-ep', 'host', 'seed', sets);
 const refused = (...sets: string[]): SpecError => {
@@ -71,7 +75,7 @@ describe('machine/spec', () => {
 });
 
 describe('machine/costs', () => {
-  const table = ring0Table(broadwellEp, hertz(2.8e9));
+  const table = ring0Table(spec());
 
   it('has every function of the kernel, in its place, with whole events and 64ths of cycles', () => {
     expect(table.map((f) => f.name)).to.deep.equal(KERNEL_SYMBOLS.map((s) => s.name));
@@ -90,9 +94,57 @@ describe('machine/costs', () => {
       expect(table[i]!.address, table[i]!.name).to.be.at.least(table[i - 1]!.address + table[i - 1]!.size);
   });
 
-  it('time scales with the clock', () => {
-    const half = ring0Table(broadwellEp, hertz(1.4e9));
-    table.forEach((f, i) => expect(half[i]!.cost, f.name).to.be.closeTo(f.cost / 2, 1 / 64));
+  it('what the core paces takes as many cycles at another clock, what memory or the bus paces as many ns', () => {
+    const half = ring0Table(spec('core.clock=1.4e9'));
+    const bounds = new Set<string | undefined>();
+    table.forEach((f, i) => {
+      const { bound } = SPEC_KEYS[costKeyOf(f.name as KernelFunction)];
+      bounds.add(bound);
+      if (bound === 'core') expect(half[i]!.cost, f.name).to.equal(f.cost);
+      else expect(half[i]!.cost, f.name).to.be.closeTo(f.cost / 2, 1 / 64);
+    });
+    expect([...bounds]).to.have.members(['bus', 'core', 'memory']);
+  });
+
+  it('is what the spec says, in ns at the clock of the preset', () => {
+    const set = ring0Table(spec('cost.vmexit=500', 'cost.do_nmi=0', 'cost.clear_page_erms=7.5', 'core.clock=1.4e9'));
+    expect(set[FN.vmx_vcpu_run]!.cost).to.equal(500 * 2.8);
+    expect(set[FN.do_nmi]!.cost).to.equal(0);
+    expect(set[FN.clear_page_erms]!.cost).to.equal(7.5 * 1.4);
+  });
+
+  it('no pass of a cost of 0 retires anything, of whatever length it is drawn', () => {
+    const { core, host } = bootMachine(spec('cost.perf_event_release_kernel=0'), 'run=0', NOTHING_LEFT, () => false);
+    host.cpu.spendFor(FN.perf_event_release_kernel, cycles(100));
+    expect([...core.drawn].every((n, column) => n === (column === CYCLES ? 100 : 0))).to.equal(true);
+  });
+
+  it('leads from the function that stands for an instruction to the key of its cost', () => {
+    expect(refused('cost.vmx_vcpu_run=1').known).to.deep.equal(['cost.vmexit']);
+    expect(refused('cost.native_write_msr=1').known).to.deep.equal(['cost.wrmsr']);
+    expect(refused('cost.vmexit=-1').message).to.contain('from 0 to 10000000');
+    expect(refused('core.mispredict=1e6').message).to.contain('from 0 to 100000');
+    expect(refused('cost.=1').known).to.include('cost.vmexit');
+    expect(refused('cost.__proto__=1').known).to.include('cost.vmexit');
+  });
+});
+
+describe('machine/timing', () => {
+  const timing = (...sets: string[]): CoreTiming => {
+    const { preset, values } = spec(...sets);
+    return coreTiming(preset, values);
+  };
+
+  it('is what the spec says, in 64ths of a cycle', () => {
+    const set = timing('core.mispredict=20', 'core.store.dtlb=1.01', 'op.div=12.5');
+    expect([set.mispredict, set.store.dtlb, set.op.div, set.load.l2]).to.deep.equal([20, 65 / 64, 12.5, 6]);
+  });
+
+  it("of a clock half as fast, memory's ns are half the cycles, and the core's cycles as many", () => {
+    const [usual, half] = [timing(), timing('core.clock=1.4e9')];
+    expect(half.load).to.deep.equal({ ...usual.load, llc: usual.load.llc / 2, memory: usual.load.memory / 2 });
+    expect(half.op).to.deep.equal(usual.op);
+    expect(half.mispredict).to.equal(usual.mispredict);
   });
 });
 

@@ -5,10 +5,10 @@ import type { Address } from '../../src/units.ts';
 import { expand, occurrencesBefore } from '../../src/workload/brute.ts';
 import type { Trace } from '../../src/workload/brute.ts';
 import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { BROADWELL_TIMING, compile } from './compiled.ts';
 import type { Executable } from '../../src/workload/compile.ts';
 import { LOOP } from '../../src/workload/image.ts';
-import { retires } from '../../src/workload/instructions.ts';
+import { Instructions } from '../../src/workload/instructions.ts';
 import type { Node } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import type { Cursor } from '../../src/workload/cursor.ts';
@@ -208,7 +208,7 @@ describe('cursor', () => {
           let sum = t.plain[first! * NR_EVENTS + c]! + k * t.plain[inside * NR_EVENTS + c]!;
           counts.forEach((x, i) => (sum += x * t.weight[(t.s0[far]! + i) * NR_EVENTS + c]!));
           // The marker is the last but one: the loop's own increment comes after it.
-          const increment = retires('alu')[c]!;
+          const increment = new Instructions(BROADWELL_TIMING).retires('alu')[c]!;
           if (totals[c] !== sum - increment) throw new Error(`${EVENT_COLUMNS[c]} after ${k} of ${n}`);
         }
       }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Dso } from '../../src/arch/dso.ts';
 import { branch, call, func, loop, op, ops, program } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from './compiled.ts';
 import type { Executable } from '../../src/workload/compile.ts';
 import { OPS } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';

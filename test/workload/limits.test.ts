@@ -1,7 +1,7 @@
 /** What a slip of a finger, or somebody who means harm, can write into a workload: each is one sentence, soon said. */
 import { expect } from 'chai';
 import { func, loop, op, ops, program, seq, type Node } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from './compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 

@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { branch, call, fault, func, jump, loop, op, ops, program, syscall } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from './compiled.ts';
 import { faultText, WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import type { Program } from '../../src/workload/program.ts';

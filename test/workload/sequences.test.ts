@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { COLUMN } from '../../src/arch/events.ts';
 import type { EventName } from '../../src/arch/events.ts';
 import { branch, func, loop, op, program } from '../../src/workload/build.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from './compiled.ts';
 
 /** Not a power of two, so that ranges are split unevenly. */
 const N = 50_003;

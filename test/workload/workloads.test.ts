@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COLUMN, CYCLES, INSTRUCTIONS, NR_EVENTS, TRAPS, eventVector } from '../../src/arch/events.ts';
 import { SYSCALL_PATHS } from '../../src/kernel/syscalls.ts';
-import { compile } from '../../src/workload/compile.ts';
+import { compile } from './compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import { listWorkloads, loadWorkload } from '../../src/workload/registry.ts';

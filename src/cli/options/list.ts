@@ -10,7 +10,7 @@ const OPTIONS = [
 
 export const LIST: CommandTable<typeof OPTIONS> = {
   name: 'list',
-  usage: ['[<options>] [hw|sw|cache|pmu|event_glob]', '[<options>] vpmu|machine|workload|spec'],
+  usage: ['[<options>] [hw|sw|cache|pmu|event_glob]', '[<options>] vpmu|machine|workload|spec [<word>]'],
   options: OPTIONS,
   refused: [
     ...refuse('descriptions of events', 'd:desc', 'v:long-desc', 'details', 'deprecated', 'debug'),

@@ -10,19 +10,14 @@
  * instruction latencies, as for broadwell-ep; [chosen] a value inside a plausible range that nothing pins down.
  * Not modelled: the two dies of a package; TSX force abort, which takes counter 3 away.
  */
-import { ARCHITECTURAL_EVENTS, type CoreEvents } from '../../arch/events.ts';
-import { event, fixedEvent, plain, uevent, type X86Events } from '../../kernel/x86-events.ts';
-import { LINUX_DEFAULTS } from '../defaults.ts';
-import type { MachinePreset } from '../keys.ts';
+import type { CoreEvents } from '../../arch/events.ts';
+import { event, uevent, type X86Events } from '../../kernel/x86-events.ts';
+import { CODES, FIXED_EVENTS, MEMORY_RETIRED, cacheEvents, intelCore } from './intel.ts';
 
 const EVENTS: CoreEvents = {
   codes: new Map([
-    ...ARCHITECTURAL_EVENTS,
-    [0x013c, 'bus-cycles'],
+    ...CODES,
     [0x01c4, 'cond-branches'],
-    [0x81d0, 'L1-dcache-loads'],
-    [0x0151, 'L1-dcache-load-misses'],
-    [0x82d0, 'L1-dcache-stores'],
     [0x0283, 'L1-icache-load-misses'],
     [0x0108, 'dTLB-load-misses'],
     [0x0e08, 'dTLB-load-misses'],
@@ -32,7 +27,6 @@ const EVENTS: CoreEvents = {
     [0x0185, 'iTLB-load-misses'],
     [0x0e85, 'iTLB-load-misses'],
     [0x02c2, 'uops-retired'],
-    [0x019c, 'stalled-cycles-frontend'],
     [0x01a2, 'stalled-cycles-backend'],
   ]),
   offcore: [0x01b7, 0x01bb],
@@ -41,38 +35,28 @@ const EVENTS: CoreEvents = {
 
 const DRIVER: X86Events = {
   name: 'Skylake',
-  cache: new Map([
-    [0x000000, plain(0x81d0)],
-    [0x010000, plain(0x0151)],
-    [0x000100, plain(0x82d0)],
-    [0x010001, plain(0x0283)],
-    [0x000002, { code: 0x01b7, extra: 0x3fc0010001 }],
-    [0x010002, { code: 0x01b7, extra: 0x3ffc020001 }],
-    [0x000003, plain(0x81d0)],
-    [0x010003, plain(0x0e08)],
-    [0x000103, plain(0x82d0)],
-    [0x010103, plain(0x0e49)],
-    [0x000004, plain(0x2085)],
-    [0x010004, plain(0x0e85)],
-    [0x000005, plain(0x00c4)],
-    [0x010005, plain(0x00c5)],
-  ]),
+  cache: cacheEvents({
+    L1_icache_load_misses: 0x0283,
+    LLC_loads: { code: 0x01b7, extra: 0x3fc0010001 },
+    LLC_load_misses: { code: 0x01b7, extra: 0x3ffc020001 },
+    dTLB_load_misses: 0x0e08,
+    dTLB_store_misses: 0x0e49,
+    iTLB_loads: 0x2085,
+    iTLB_load_misses: 0x0e85,
+  }),
   offcore: { codes: [0x01b7, 0x01bb], valid: 0x3fffff8fff },
   constraints: [
-    fixedEvent(0x00c0, 0),
-    fixedEvent(0x003c, 1),
-    fixedEvent(0x0300, 2),
+    ...FIXED_EVENTS,
     uevent(0x01c0, 0x2), // INST_RETIRED.PREC_DIST
-    // The lower four counters, which matters with hyperthreads off.
-    event(0xd0, 0xf),
-    event(0xd1, 0xf),
-    event(0xd2, 0xf),
-    event(0xcd, 0xf),
+    ...MEMORY_RETIRED,
     event(0xc6, 0xf),
   ],
 };
 
-export const cascadelakeAp: MachinePreset = {
+const CPUID = 'CPUID leaf 0AH';
+const LATENCY = 'of the order of published instruction latencies';
+
+export const cascadelakeAp = intelCore({
   name: 'cascadelake-ap',
   about: '2 x Intel Xeon Platinum 9242 (48 cores, hyperthreads on): PMU version 4, 4 + 3 counters',
   identity: {
@@ -82,34 +66,19 @@ export const cascadelakeAp: MachinePreset = {
     coresPerSocket: 48,
     threadsPerCore: 2,
   },
-  values: {
-    ...LINUX_DEFAULTS,
-    'core.clock': 3.1e9, // [chosen] all-core turbo
-    'core.tsc': 2.3e9, // [ARK]
-    'core.refill': 200, // [chosen] as broadwell-ep
-    'core.bus': 2.5e7, // [CPUID]
-    'pmu.version': 4, // [CPUID]
-    'pmu.gp': 4, // [CPUID]
-    'pmu.fixed': 3, // [CPUID]
-    'pmu.width': 48, // [CPUID]
-    'pmu.full_width_write': true, // [CPUID] IA32_PERF_CAPABILITIES[13]
-    'skid.fixed': 20, // [chosen] as broadwell-ep
-    'skid.mean': 20,
-    'skid.max': 200,
-    'host.kernel': '7.0.0', // the first with KVM's mediated vPMU
-    'host.cpus': 192, // [ARK] 2 x 48 x 2
-    'host.libc': '2.31', // Debian 11's
-    'guest.kernel': '6.1.0', // [chosen] Debian 11 with a later kernel
-    'guest.libc': '2.31', // Debian 11's
-    'host.memory': 395_982_840, // [chosen] 384 GiB
+  numbers: {
+    'core.clock': [3.1e9, 'chosen: all-core turbo'],
+    'core.tsc': [2.3e9, "Intel's product page"],
+    'pmu.version': [4, CPUID],
+    'pmu.gp': [4, CPUID],
+    'pmu.fixed': [3, CPUID],
+    'host.memory': [395_982_840, 'chosen: 384 GiB'],
+    'cost.wrmsr': [100, LATENCY],
+    'cost.rdmsr': [38, LATENCY],
+    'cost.rdpmc': [12, LATENCY],
+    'cost.vmexit': [420, 'chosen between broadwell-ep, whose mitigations are software, and sapphire-rapids'],
+    'cost.inject_nmi': [900, "chosen: vectoring, and the guest's cold entry"],
   },
   events: EVENTS,
   driver: DRIVER,
-  latencies: {
-    wrmsr: 100, // [lat]
-    rdmsr: 38, // [lat]
-    rdpmc: 12, // [lat]
-    vmexit: 420, // [chosen] between broadwell-ep, whose mitigations are software, and sapphire-rapids
-    inject_nmi: 900, // [chosen] vectoring, and the guest's cold entry
-  },
-};
+});

@@ -10,26 +10,20 @@
  * broadwell-ep; [chosen] a value inside a plausible range that nothing pins down.
  * Not modelled: IA32_PERF_METRICS, which derives topdown metrics from the slots counter.
  */
-import { ARCHITECTURAL_EVENTS, type CoreEvents } from '../../arch/events.ts';
-import { event, eventRange, fixedEvent, plain, uevent, type X86Events } from '../../kernel/x86-events.ts';
-import { LINUX_DEFAULTS } from '../defaults.ts';
-import type { MachinePreset } from '../keys.ts';
+import type { CoreEvents } from '../../arch/events.ts';
+import { event, eventRange, fixedEvent, uevent, type X86Events } from '../../kernel/x86-events.ts';
+import { CODES, FIXED_EVENTS, cacheEvents, intelCore } from './intel.ts';
 
 const EVENTS: CoreEvents = {
   codes: new Map([
-    ...ARCHITECTURAL_EVENTS,
-    [0x013c, 'bus-cycles'],
+    ...CODES,
     [0x01a4, 'slots'],
     [0x11c4, 'cond-branches'],
-    [0x81d0, 'L1-dcache-loads'],
-    [0x0151, 'L1-dcache-load-misses'],
-    [0x82d0, 'L1-dcache-stores'],
     [0x0283, 'L1-icache-load-misses'],
     [0x0e08, 'dTLB-load-misses'],
     [0x0e49, 'dTLB-store-misses'],
     [0x0e85, 'iTLB-load-misses'],
     [0x02c2, 'uops-retired'],
-    [0x019c, 'stalled-cycles-frontend'],
   ]),
   offcore: [0x01b7, 0x01bb],
   slotsPerCycle: 5,
@@ -37,29 +31,20 @@ const EVENTS: CoreEvents = {
 
 const DRIVER: X86Events = {
   name: 'Icelake',
-  cache: new Map([
-    [0x000000, plain(0x81d0)],
-    [0x010000, plain(0x0151)],
-    [0x000100, plain(0x82d0)],
-    [0x010001, plain(0x0283)],
-    [0x000002, { code: 0x01b7, extra: 0x3fc0010001 }],
-    [0x010002, { code: 0x01b7, extra: 0x3ffc020001 }],
-    [0x000003, plain(0x81d0)],
-    [0x010003, plain(0x0e08)],
-    [0x000103, plain(0x82d0)],
-    [0x010103, plain(0x0e49)],
-    [0x000004, undefined],
-    [0x010004, plain(0x0e85)],
-    [0x000005, plain(0x00c4)],
-    [0x010005, plain(0x00c5)],
-  ]),
+  cache: cacheEvents({
+    L1_icache_load_misses: 0x0283,
+    LLC_loads: { code: 0x01b7, extra: 0x3fc0010001 },
+    LLC_load_misses: { code: 0x01b7, extra: 0x3ffc020001 },
+    dTLB_load_misses: 0x0e08,
+    dTLB_store_misses: 0x0e49,
+    iTLB_loads: undefined,
+    iTLB_load_misses: 0x0e85,
+  }),
   offcore: { codes: [0x01b7, 0x01bb], valid: 0x3fffffbfff },
   constraints: [
-    fixedEvent(0x00c0, 0),
+    ...FIXED_EVENTS,
     fixedEvent(0x01c0, 0), // INST_RETIRED.PREC_DIST as it was
     fixedEvent(0x0100, 0), // INST_RETIRED.PREC_DIST
-    fixedEvent(0x003c, 1),
-    fixedEvent(0x0300, 2),
     fixedEvent(0x0400, 3), // TOPDOWN.SLOTS
     eventRange(0x03, 0x0a, 0xf),
     eventRange(0x1f, 0x28, 0xf),
@@ -78,7 +63,10 @@ const DRIVER: X86Events = {
   ],
 };
 
-export const icelakeSp: MachinePreset = {
+const CPUID = 'CPUID leaf 0AH';
+const LATENCY = 'of the order of published instruction latencies';
+
+export const icelakeSp = intelCore({
   name: 'icelake-sp',
   about: '2 x Intel Xeon Platinum 8380 (40 cores, hyperthreads on): PMU version 5, 8 + 4 counters',
   identity: {
@@ -88,34 +76,19 @@ export const icelakeSp: MachinePreset = {
     coresPerSocket: 40,
     threadsPerCore: 2,
   },
-  values: {
-    ...LINUX_DEFAULTS,
-    'core.clock': 3.0e9, // [ARK] all-core turbo
-    'core.tsc': 2.3e9, // [ARK]
-    'core.refill': 200, // [chosen] as broadwell-ep
-    'core.bus': 2.5e7, // [CPUID]
-    'pmu.version': 5, // [CPUID]
-    'pmu.gp': 8, // [CPUID]
-    'pmu.fixed': 4, // [CPUID]
-    'pmu.width': 48, // [CPUID]
-    'pmu.full_width_write': true, // [CPUID] IA32_PERF_CAPABILITIES[13]
-    'skid.fixed': 20, // [chosen] as broadwell-ep
-    'skid.mean': 20,
-    'skid.max': 200,
-    'host.kernel': '7.0.0', // the first with KVM's mediated vPMU
-    'host.cpus': 160, // [ARK] 2 x 40 x 2
-    'host.libc': '2.31', // Debian 11's
-    'guest.kernel': '6.1.0', // [chosen] Debian 11 with a later kernel
-    'guest.libc': '2.31', // Debian 11's
-    'host.memory': 527_842_576, // [chosen] 512 GiB
+  numbers: {
+    'core.clock': [3.0e9, "Intel's product page: all-core turbo"],
+    'core.tsc': [2.3e9, "Intel's product page"],
+    'pmu.version': [5, CPUID],
+    'pmu.gp': [8, CPUID],
+    'pmu.fixed': [4, CPUID],
+    'host.memory': [527_842_576, 'chosen: 512 GiB'],
+    'cost.wrmsr': [90, LATENCY],
+    'cost.rdmsr': [36, LATENCY],
+    'cost.rdpmc': [11, LATENCY],
+    'cost.vmexit': [320, 'chosen between broadwell-ep, whose mitigations are software, and sapphire-rapids'],
+    'cost.inject_nmi': [900, "chosen: vectoring, and the guest's cold entry"],
   },
   events: EVENTS,
   driver: DRIVER,
-  latencies: {
-    wrmsr: 90, // [lat]
-    rdmsr: 36, // [lat]
-    rdpmc: 11, // [lat]
-    vmexit: 320, // [chosen] between broadwell-ep, whose mitigations are software, and sapphire-rapids
-    inject_nmi: 900, // [chosen] vectoring, and the guest's cold entry
-  },
-};
+});

@@ -1,0 +1,67 @@
+/** What is said of a spec key: its kind, unit, meaning and range. */
+export type Kind = 'number' | 'string' | 'boolean';
+
+/**
+ * Whose time a figure is. The core's scales with core.clock: so many cycles are so many cycles. What waits for memory or for
+ * the bus (the interconnect, the last-level cache on it, other CPUs behind it) has a clock of its own: its ns stay.
+ */
+export type Bound = 'core' | 'memory' | 'bus';
+
+export interface KeyInfo {
+  readonly kind: Kind;
+  readonly unit: string;
+  readonly about: string;
+  /** Least and greatest number. */
+  readonly range?: readonly [low: number, high: number];
+  /** Of a time that holds at the preset's clock. */
+  readonly bound?: Bound;
+  /** One of the many times of a machine: listed when asked for, kept by a recording where it differs from the preset's. */
+  readonly detail?: boolean;
+  /** Why a value cannot be; undefined: it can. */
+  readonly check?: (value: number | string) => string | undefined;
+}
+
+/** A record from its entries, which are those of every key. */
+export const recordOf = <K extends string, V>(entries: Iterable<readonly [K, V]>): Readonly<Record<K, V>> =>
+  Object.fromEntries(entries) as Record<K, V>;
+
+type NumberInfo = KeyInfo & { readonly kind: 'number' };
+type TextInfo = KeyInfo & { readonly kind: 'string' };
+
+export const number = (unit: string, about: string, low: number, high: number, whole = true): NumberInfo => ({
+  kind: 'number',
+  unit,
+  about,
+  range: [low, high],
+  check: (value) =>
+    typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value))
+      ? undefined
+      : `must be ${whole ? 'a whole number' : 'a number'} from ${low} to ${high}`,
+});
+
+/** A time of the machine, at the clock of its preset. */
+export const time = (unit: 'ns' | 'cycles', about: string, bound: Bound, high: number): NumberInfo => ({
+  ...number(unit, about, 0, high, false),
+  bound,
+  detail: true,
+});
+
+export const text = (about: string, pattern: RegExp, what: string): TextInfo => ({
+  kind: 'string',
+  unit: '',
+  about,
+  check: (value) => (pattern.test(String(value)) ? undefined : `must be ${what}`),
+});
+
+export const choice = (about: string, words: readonly string[]): TextInfo => ({
+  kind: 'string',
+  unit: words.join('|'),
+  about,
+  check: (value) => (words.includes(String(value)) ? undefined : `must be ${words.join(' or ')}`),
+});
+
+export const flag = (about: string): KeyInfo & { readonly kind: 'boolean' } => ({
+  kind: 'boolean',
+  unit: 'on|off',
+  about,
+});

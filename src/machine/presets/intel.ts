@@ -1,0 +1,122 @@
+/**
+ * What Intel's server cores have in common, as a base that a preset states its differences from: every number with its
+ * source, the event codes and constraints that did not change, and the form of Linux' table of cache events.
+ *
+ * Numbers nobody publishes for one model are the base's for all of them: those of broadwell-ep, where most is known.
+ * Sources: [rec] recordings of user cycles that people published: samples 1, 1, 4, 26 and 179 cycles after one another at
+ * one address, the instruction behind a SYSCALL (mysqld, 2022); 1, 1, 12 and 466 at one of a loop (Namhyung Kim's
+ * "perf record --setup-filter", 2024); 1, 1, 6, 70 and 915 at ld.so's first (node, 2015); [rr] the skid bound of 125
+ * branches in production use. Event codes: Intel's event lists; arch/x86/events/intel/core.c.
+ */
+import { ARCHITECTURAL_EVENTS, type Counted } from '../../arch/events.ts';
+import { event, fixedEvent, plain, type CacheEvent, type ConstraintRow } from '../../kernel/x86-events.ts';
+import { COST_NUMBERS } from '../costs.ts';
+import { LINUX_DEFAULTS } from '../defaults.ts';
+import type { MachinePreset, SpecKey, SpecNumbers, SpecValues } from '../keys.ts';
+import { TIMING_NUMBERS } from '../penalties.ts';
+
+const CHOSEN = 'chosen: a plausible value that nothing pins down';
+
+/** Keys whose values are each model's own. */
+type Own = 'core.clock' | 'core.tsc' | 'host.cpus' | 'host.memory' | 'pmu.version' | 'pmu.gp' | 'pmu.fixed';
+
+const linux = Object.fromEntries(
+  Object.entries(LINUX_DEFAULTS).map(([key, value]) => [key, [value, "Linux' default, as Ubuntu and Debian build it"]]),
+) as unknown as Pick<SpecNumbers, keyof typeof LINUX_DEFAULTS>;
+
+const BASE: Omit<SpecNumbers, Own> = {
+  ...linux,
+  'core.refill': [200, 'chosen, above the 179 cycles after which nothing has retired in published recordings'],
+  'core.bus': [2.5e7, 'CPUID leaf 15H: a crystal of 25 MHz, which CPU_CLK_UNHALTED.REF_XCLK counts'],
+  'pmu.width': [48, 'CPUID leaf 0AH'],
+  'pmu.full_width_write': [true, 'IA32_PERF_CAPABILITIES[13]'],
+  'skid.fixed': [20, `${CHOSEN}; rr relies on 125 branches as the bound`],
+  'skid.mean': [20, CHOSEN],
+  'skid.max': [200, CHOSEN],
+  'host.kernel': ['7.0.0', "the first with KVM's mediated vPMU"],
+  'host.libc': ['2.31', "Debian 11's"],
+  'guest.kernel': ['6.1.0', 'chosen: Debian 11 with a later kernel'],
+  'guest.libc': ['2.31', "Debian 11's"],
+  ...TIMING_NUMBERS,
+  ...COST_NUMBERS,
+};
+
+interface Model extends Omit<MachinePreset, 'values' | 'sources'> {
+  /** What is not as in the base. */
+  readonly numbers: Pick<SpecNumbers, Exclude<Own, 'host.cpus'>> & Partial<SpecNumbers>;
+}
+
+/** A machine of these cores. */
+export function intelCore({ numbers, ...model }: Model): MachinePreset {
+  const { sockets, coresPerSocket, threadsPerCore } = model.identity;
+  const all: SpecNumbers = {
+    ...BASE,
+    'host.cpus': [sockets * coresPerSocket * threadsPerCore, "Intel's product page: sockets, cores, threads"],
+    ...numbers,
+  };
+  const each = Object.entries(all) as [SpecKey, SpecNumbers[SpecKey]][];
+  return {
+    ...model,
+    values: Object.fromEntries(each.map(([key, [value]]) => [key, value])) as unknown as SpecValues,
+    sources: Object.fromEntries(each.map(([key, [, source]]) => [key, source])) as MachinePreset['sources'],
+  };
+}
+
+/** What the codes count that all of these cores have. */
+export const CODES: readonly (readonly [code: number, counted: Counted])[] = [
+  ...ARCHITECTURAL_EVENTS,
+  [0x013c, 'bus-cycles'],
+  [0x81d0, 'L1-dcache-loads'],
+  [0x0151, 'L1-dcache-load-misses'],
+  [0x82d0, 'L1-dcache-stores'],
+  [0x019c, 'stalled-cycles-frontend'],
+];
+
+/** The events of the first three fixed counters. */
+export const FIXED_EVENTS: readonly ConstraintRow[] = [
+  fixedEvent(0x00c0, 0),
+  fixedEvent(0x003c, 1),
+  fixedEvent(0x0300, 2),
+];
+
+/** The memory retired families: the lower four counters, which matters with hyperthreads off. */
+export const MEMORY_RETIRED: readonly ConstraintRow[] = [
+  event(0xd0, 0xf),
+  event(0xd1, 0xf),
+  event(0xd2, 0xf),
+  event(0xcd, 0xf),
+];
+
+/** What models have as an event each; undefined: makes no sense there. */
+interface CacheCodes {
+  readonly L1_dcache_load_misses?: number;
+  readonly L1_icache_load_misses: number;
+  /** Demand data reads with any response, and those that memory served. */
+  readonly LLC_loads: CacheEvent;
+  readonly LLC_load_misses: CacheEvent;
+  readonly dTLB_load_misses: number;
+  readonly dTLB_store_misses: number;
+  readonly iTLB_loads: number | undefined;
+  readonly iTLB_load_misses: number;
+  readonly branches?: number;
+  readonly branch_misses?: number;
+}
+
+/** *_hw_cache_event_ids with *_hw_cache_extra_regs. */
+export const cacheEvents = (codes: CacheCodes): ReadonlyMap<number, CacheEvent | undefined> =>
+  new Map([
+    [0x000000, plain(0x81d0)],
+    [0x010000, plain(codes.L1_dcache_load_misses ?? 0x0151)],
+    [0x000100, plain(0x82d0)],
+    [0x010001, plain(codes.L1_icache_load_misses)],
+    [0x000002, codes.LLC_loads],
+    [0x010002, codes.LLC_load_misses],
+    [0x000003, plain(0x81d0)],
+    [0x010003, plain(codes.dTLB_load_misses)],
+    [0x000103, plain(0x82d0)],
+    [0x010103, plain(codes.dTLB_store_misses)],
+    [0x000004, codes.iTLB_loads === undefined ? undefined : plain(codes.iTLB_loads)],
+    [0x010004, plain(codes.iTLB_load_misses)],
+    [0x000005, plain(codes.branches ?? 0x00c4)],
+    [0x010005, plain(codes.branch_misses ?? 0x00c5)],
+  ]);

@@ -1,0 +1,128 @@
+/**
+ * The kernel's functions as the core walks them, and what is drawn anew for each occurrence: the costs of a machine's spec
+ * in cycles, looked up once, at boot.
+ */
+import { COLUMN, NR_EVENTS, type EventVector } from '../arch/events.ts';
+import type { MsrFunctions, Ring0Table } from '../arch/ring0.ts';
+import type { HostDraws } from '../kernel/host-global.ts';
+import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
+import type { KvmDraws } from '../kvm/vpmu.ts';
+import { exp, probit } from '../sim/math.ts';
+import type { Stream } from '../sim/rng.ts';
+import { hertz, toCycles, type Cycles } from '../units.ts';
+import { costKeyOf, type CostKey } from './costs.ts';
+import { SPEC_KEYS, type MachinePreset, type SpecValues } from './keys.ts';
+
+/** What kernel code retires per cycle of its own time; columns not named do not happen there. */
+const PER_CYCLE: Readonly<Partial<Record<keyof typeof COLUMN, number>>> = {
+  instructions: 0.8,
+  'uops-retired': 1,
+  branches: 0.16,
+  'branch-misses': 0.002,
+  'cond-branches': 0.11,
+  'near-calls': 0.014,
+  'near-returns': 0.014,
+  'taken-branches': 0.09,
+  'L1-dcache-loads': 0.24,
+  'L1-dcache-load-misses': 0.006,
+  'L1-dcache-stores': 0.12,
+  'L1-icache-load-misses': 0.006,
+  'LLC-references': 0.002,
+  'LLC-misses': 0.0002,
+  'LLC-loads': 0.001,
+  'LLC-load-misses': 0.0001,
+  'dTLB-load-misses': 0.0006,
+  'dTLB-store-misses': 0.0002,
+  'iTLB-loads': 0.0005,
+  'iTLB-load-misses': 0.0002,
+  'stalled-cycles-frontend': 0.25,
+  'stalled-cycles-backend': 0.3,
+};
+
+/** Times of a machine in the cycles of its clock: a preset, and the values that hold instead of its own. */
+export type Timed = { readonly preset: MachinePreset; readonly values: SpecValues };
+
+/** So many ns of a cost as cycles: at the preset's clock if the core paces them, at this machine's if something else does. */
+function inCycles({ preset, values }: Timed, key: CostKey): (ns: number) => Cycles {
+  const clock = hertz((SPEC_KEYS[key].bound === 'core' ? preset.values : values)['core.clock']);
+  return (ns) => toCycles(ns, clock);
+}
+
+/** Every function of the kernel with what one pass costs on this machine. */
+export function ring0Table(machine: Timed): Ring0Table {
+  return KERNEL_SYMBOLS.map((symbol, index) => {
+    const key = costKeyOf(symbol.name);
+    const cost = inCycles(machine, key)(machine.values[key]);
+    return {
+      index,
+      name: symbol.name,
+      address: symbol.address,
+      size: symbol.size,
+      cost,
+      events: eventsOf(index, cost),
+    };
+  });
+}
+
+export const MSR_FUNCTIONS: MsrFunctions = {
+  rdmsr: FN.native_read_msr,
+  wrmsr: FN.native_write_msr,
+  rdpmc: FN.native_read_pmc,
+};
+
+/** Whole events of one pass; the share of one that is left over falls to every k-th function, so that rates hold over many. */
+function eventsOf(index: number, cost: Cycles): EventVector {
+  const events = new Float64Array(NR_EVENTS);
+  events[COLUMN.cycles] = cost;
+  for (const [name, rate] of Object.entries(PER_CYCLE)) {
+    const column = COLUMN[name as keyof typeof COLUMN];
+    events[column] = Math.floor(cost * rate + ((index * 0.618034 + column * 0.381966) % 1));
+  }
+  return events;
+}
+
+/** How far the span of all TLB-flush IPIs of one reserve or release scatters, and the CPUs that the cost's mean is of. */
+const IPI_SIGMA = { warm: 0.75, cold: 0.05 } as const;
+const IPI_CPUS = 88;
+
+/** A log-normal draw of that mean, ns. */
+const logNormal = (random: Stream, mean: number, sigma: number): number =>
+  mean * exp(sigma * probit(random.uniform() || 0.5) - (sigma * sigma) / 2);
+
+/** Draws of the host-wide surcharges (kernel/host-global.ts). */
+export function hostDraws(random: Stream, machine: Timed): HostDraws {
+  const { values } = machine;
+  const state = values['host.ipi'] === 'cold' ? 'cold' : 'warm';
+  const ipis = values[`cost.ipi_flush_all.${state}`] * (values['host.cpus'] / IPI_CPUS);
+  const ipiCycles = inCycles(machine, `cost.ipi_flush_all.${state}`);
+  const key = values['cost.static_branch_enable'];
+  const keyCycles = inCycles(machine, 'cost.static_branch_enable');
+  return {
+    ipi_flush_all: () => ipiCycles(logNormal(random, ipis, IPI_SIGMA[state])),
+    static_branch_enable: () => keyCycles(key / 2 + random.uniform() * (key - key / 2)),
+  };
+}
+
+/** One exit in so many takes longer. */
+const TAIL_SHARE = 0.001;
+
+/** The longest of a run's 10,000 to 60,000 creates and stops is then twice the mean, as table (1) has them. */
+const KERNEL_COUNTER_SIGMA = 0.2;
+
+/** Draws of KVM's own (kvm/vpmu.ts), each from a stream of its own. */
+export function kvmDraws(streamOf: (name: string) => Stream, machine: Timed): KvmDraws {
+  const exit = streamOf('exit');
+  const tail = machine.values['cost.exit_tail'];
+  const tailCycles = inCycles(machine, 'cost.exit_tail');
+  const kernelCounter = (fn: 'perf_event_create_kernel_counter' | 'perf_event_release_kernel') => {
+    const random = streamOf(fn);
+    const mean = machine.values[`cost.${fn}`];
+    const ofNs = inCycles(machine, `cost.${fn}`);
+    return () => ofNs(logNormal(random, mean, KERNEL_COUNTER_SIGMA));
+  };
+  return {
+    exit_tail: () => tailCycles(exit.uniform() < TAIL_SHARE ? exit.exponential(tail) : 0),
+    perf_event_create_kernel_counter: kernelCounter('perf_event_create_kernel_counter'),
+    perf_event_release_kernel: kernelCounter('perf_event_release_kernel'),
+  };
+}

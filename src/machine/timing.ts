@@ -1,0 +1,28 @@
+/** How long a machine's cores take for what programs do: the penalties of its spec, in the cycles of its clock. */
+import { SUBCYCLES } from '../units.ts';
+import type { CoreTiming } from '../workload/instructions.ts';
+import type { MachinePreset, SpecValues } from './keys.ts';
+import { OPS, TIMING_KEYS, type TimingKey } from './penalties.ts';
+
+/** The timing of a machine's cores, in the cycles of its clock. */
+export function coreTiming(preset: MachinePreset, values: SpecValues): CoreTiming {
+  const faster = values['core.clock'] / preset.values['core.clock'];
+  const of = (key: TimingKey): number => {
+    const scaled = TIMING_KEYS[key].bound === 'core' ? values[key] : values[key] * faster;
+    return Math.round(scaled * SUBCYCLES) / SUBCYCLES;
+  };
+  const ops = (Object.keys(OPS) as (keyof typeof OPS)[]).map((key) => [key.slice('op.'.length), of(key)]);
+  return {
+    op: Object.fromEntries(ops) as CoreTiming['op'],
+    load: { l2: of('core.l2'), llc: of('core.llc'), memory: of('core.memory'), dtlb: of('core.dtlb') },
+    store: { llc: of('core.store.llc'), memory: of('core.store.memory'), dtlb: of('core.store.dtlb') },
+    fetch: {
+      l2: of('core.fetch.l2'),
+      llc: of('core.fetch.llc'),
+      memory: of('core.fetch.memory'),
+      stlb: of('core.fetch.stlb'),
+      itlb: of('core.fetch.itlb'),
+    },
+    mispredict: of('core.mispredict'),
+  };
+}
