@@ -11,26 +11,10 @@
 import type { ExecutionCursor } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import { CYCLES, eventVector } from '../arch/events.ts';
-import { KERNEL_SYMBOLS, type KernelFunction } from '../kernel/symbols.ts';
+import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Ledger, LedgerAccount } from '../uapi/results.ts';
 import { cycles, type Cycles } from '../units.ts';
-
-export type Purpose = 'exits' | 'kvm' | 'registers' | 'perf' | 'interrupts' | 'tasks';
-
-/** What a function is for, by its name, the first that fits; everything else is system calls, faults and scheduling. */
-const PURPOSES: readonly (readonly [RegExp, Purpose])[] = [
-  [/^(vmx_vcpu_run|vcpu_enter_guest)$/, 'exits'],
-  [/kvm|vmx|vcpu|vpmc|mediated/, 'kvm'],
-  [/^native_(read|write)_(msr|pmc)$/, 'registers'],
-  [/perf|pmu|event_function_call|(ctx|group|event)_sched|x86_schedule_events|ds_buffers|nmi/, 'perf'],
-  [/irq|apic|timer|tick|ktime|rcu|trigger_load_balance|update_process_times/, 'interrupts'],
-];
-
-/** What a pass through a kernel function is for. */
-export const purposeOf = (fn: KernelFunction): Purpose => PURPOSES.find(([names]) => names.test(fn))?.[1] ?? 'tasks';
-
-const purposes = KERNEL_SYMBOLS.map(({ name }) => purposeOf(name));
 
 /** An executable whose cursor can be asked, after the run, how much user time it took. */
 export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
@@ -48,7 +32,7 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
   // Without a guest the kernel that has the core is the one perf runs on.
   const inner = vcpu === undefined ? outer : guest;
   const sum = (page: Float64Array, purpose: Purpose): number =>
-    purposes.reduce((total, p, fn) => (p === purpose ? total + page[fn]! : total), 0);
+    KERNEL_SYMBOLS.reduce((total, symbol, fn) => (symbol.purpose === purpose ? total + page[fn]! : total), 0);
   const ofHost = (purpose: Purpose): number => (inner === outer ? 0 : sum(outer, purpose));
   const both = (purpose: Purpose): number => sum(inner, purpose) + ofHost(purpose);
   const spans: readonly (readonly [LedgerAccount, number])[] = [

@@ -1,9 +1,9 @@
 /** The ledger: under every design all of a run's time is on exactly one account, to the 64th of a cycle. */
 import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
-import { purposeOf } from '../../src/experiment/ledger.ts';
 import { recordWorkload } from '../../src/experiment/record.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
+import { FN, KERNEL_SYMBOLS, type KernelFunction, type Purpose } from '../../src/kernel/symbols.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../../src/machine/spec.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
@@ -115,11 +115,17 @@ describe('the ledger', () => {
     for (const vpmu of ['host', 'v2']) expect(share(await counted(vpmu, sleeper), 'idle')).to.be.greaterThan(0.5);
   });
 
-  it('knows what a function is for', () => {
-    const known = { vmx_vcpu_run: 'exits', vmx_inject_nmi: 'kvm', native_read_pmc: 'registers', nmi: 'perf' } as const;
-    for (const [fn, purpose] of Object.entries(known)) expect(purposeOf(fn as keyof typeof known)).to.equal(purpose);
-    expect(
-      ['perf_mux_hrtimer_handler', 'tick_sched_timer', '__schedule'].map((fn) => purposeOf(fn as 'nmi')),
-    ).to.deep.equal(['perf', 'interrupts', 'tasks']);
+  it('puts each function of the kernel to one account', () => {
+    const of = (fn: KernelFunction): Purpose => KERNEL_SYMBOLS[FN[fn]]!.purpose;
+    const known = {
+      vmx_vcpu_run: 'exits',
+      vmx_inject_nmi: 'kvm',
+      native_read_pmc: 'registers',
+      nmi: 'perf',
+      perf_mux_hrtimer_handler: 'perf',
+      tick_sched_timer: 'interrupts',
+      __schedule: 'tasks',
+    } as const;
+    for (const [fn, purpose] of Object.entries(known)) expect(of(fn as keyof typeof known), fn).to.equal(purpose);
   });
 });

@@ -6,7 +6,8 @@ import { expect } from 'chai';
 import { COLUMN, CYCLES, eventSource, fixedEventSource } from '../../src/arch/events.ts';
 import { PMC_IDX_FIXED } from '../../src/arch/msr.ts';
 import { eventCodeOf, eventConstraint, unknownEvent } from '../../src/kernel/x86-events.ts';
-import { eventClocks, type MachinePreset } from '../../src/machine/keys.ts';
+import { SPEC_KEYS, eventClocks, type MachinePreset } from '../../src/machine/keys.ts';
+import { intelCore } from '../../src/machine/presets/intel.ts';
 import { MACHINES } from '../../src/machine/spec.ts';
 import { CACHE_EVENTS, HARDWARE_EVENTS } from '../../src/uapi/event-names.ts';
 import { PERF_TYPE } from '../../src/uapi/perf-event.ts';
@@ -34,6 +35,27 @@ function counters(preset: MachinePreset, code: number): string {
 }
 
 describe('machine/presets', () => {
+  it('a machine of the base states what is its own, and has a value and a source for every key', () => {
+    const { events, driver, identity } = machine('icelake-sp');
+    const numbers = {
+      'core.clock': [2e9, 'made up'],
+      'core.tsc': [2e9, 'made up'],
+      'pmu.version': [2, 'made up'],
+      'pmu.gp': [4, 'made up'],
+      'pmu.fixed': [3, 'made up'],
+      'host.memory': [1, 'made up'],
+      'cost.vmexit': [7, 'made up'],
+    } as const;
+    const toy = intelCore({ name: 'toy', about: 'made up', identity, events, driver, numbers });
+    const keys = Object.keys(SPEC_KEYS);
+    expect(toy.values).to.have.all.keys(keys);
+    expect(toy.sources).to.have.all.keys(keys);
+    expect(toy.values['host.cpus']).to.equal(160);
+    expect(toy.values['core.mispredict']).to.equal(machine('broadwell-ep').values['core.mispredict']);
+    expect(Object.entries(toy.sources).filter(([, source]) => source === 'made up')).to.have.length(7);
+    expect(toy.values['cost.vmexit']).to.equal(7);
+  });
+
   for (const preset of MACHINES)
     describe(preset.name, () => {
       const clocks = eventClocks(preset.values);
@@ -72,22 +94,64 @@ describe('machine/presets', () => {
     });
 
   describe('codes', () => {
-    const table: Readonly<Record<string, readonly (string | undefined)[]>> = {
-      cycles: ['0x003c', '0x003c', '0x003c', '0x003c'],
-      'bus-cycles': ['0x013c', '0x013c', '0x013c', '0x013c'],
-      'L1-dcache-load-misses': ['0x0151', '0x0151', '0x0151', '0xe124'],
-      'L1-icache-load-misses': ['0x0280', '0x0283', '0x0283', '0xe424'],
-      'LLC-loads': ['0x01b7', '0x01b7', '0x01b7', '0x012a'],
-      'dTLB-load-misses': ['0x0108', '0x0e08', '0x0e08', '0x0e12'],
-      'dTLB-store-misses': ['0x0149', '0x0e49', '0x0e49', '0x0e13'],
-      'iTLB-loads': ['0x6085', '0x2085', undefined, undefined],
-      'iTLB-load-misses': ['0x0185', '0x0e85', '0x0e85', '0x0e11'],
-      'branch-loads': ['0x00c4', '0x00c4', '0x00c4', '0x04c4'],
-      'branch-load-misses': ['0x00c5', '0x00c5', '0x00c5', '0x04c5'],
+    const table: Readonly<Record<string, Readonly<Record<string, string | undefined>>>> = {
+      'broadwell-ep': {
+        cycles: '0x003c',
+        'bus-cycles': '0x013c',
+        'L1-dcache-load-misses': '0x0151',
+        'L1-icache-load-misses': '0x0280',
+        'LLC-loads': '0x01b7',
+        'dTLB-load-misses': '0x0108',
+        'dTLB-store-misses': '0x0149',
+        'iTLB-loads': '0x6085',
+        'iTLB-load-misses': '0x0185',
+        'branch-loads': '0x00c4',
+        'branch-load-misses': '0x00c5',
+      },
+      'cascadelake-ap': {
+        cycles: '0x003c',
+        'bus-cycles': '0x013c',
+        'L1-dcache-load-misses': '0x0151',
+        'L1-icache-load-misses': '0x0283',
+        'LLC-loads': '0x01b7',
+        'dTLB-load-misses': '0x0e08',
+        'dTLB-store-misses': '0x0e49',
+        'iTLB-loads': '0x2085',
+        'iTLB-load-misses': '0x0e85',
+        'branch-loads': '0x00c4',
+        'branch-load-misses': '0x00c5',
+      },
+      'icelake-sp': {
+        cycles: '0x003c',
+        'bus-cycles': '0x013c',
+        'L1-dcache-load-misses': '0x0151',
+        'L1-icache-load-misses': '0x0283',
+        'LLC-loads': '0x01b7',
+        'dTLB-load-misses': '0x0e08',
+        'dTLB-store-misses': '0x0e49',
+        'iTLB-loads': undefined,
+        'iTLB-load-misses': '0x0e85',
+        'branch-loads': '0x00c4',
+        'branch-load-misses': '0x00c5',
+      },
+      'sapphire-rapids': {
+        cycles: '0x003c',
+        'bus-cycles': '0x013c',
+        'L1-dcache-load-misses': '0xe124',
+        'L1-icache-load-misses': '0xe424',
+        'LLC-loads': '0x012a',
+        'dTLB-load-misses': '0x0e12',
+        'dTLB-store-misses': '0x0e13',
+        'iTLB-loads': undefined,
+        'iTLB-load-misses': '0x0e11',
+        'branch-loads': '0x04c4',
+        'branch-load-misses': '0x04c5',
+      },
     };
     for (const [name, codes] of Object.entries(table))
-      it(`${name}: ${codes.map((code) => code ?? 'none').join(', ')}`, () => {
-        expect(MACHINES.map((preset) => codeOf(preset, name))).to.deep.equal(codes);
+      it(name, () => {
+        const found = Object.keys(codes).map((event) => [event, codeOf(machine(name), event)]);
+        expect(Object.fromEntries(found)).to.deep.equal(codes);
       });
 
     it('what a model lacks is ENOENT, what cannot be on it EINVAL', () => {
