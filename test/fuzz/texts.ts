@@ -1,0 +1,162 @@
+/**
+ * Damaged texts against compare's readers: node dist/test/fuzz/texts.js [N] [seed].
+ *
+ * Each is a printed report or folded stacks with characters, numbers, columns or lines replaced, cut out, doubled, swapped or
+ * joined. It is read as an operand and held against the whole text, in this process: an error must be one of those that have a
+ * sentence, shares must be shares, and neither time nor memory may run away. The same number and seed make the same text.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openOperand } from '../../src/experiment/operand.ts';
+import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
+import { compareProfiles } from '../../src/profile/compare.ts';
+import { type Granularity, type Profile, totalWeight } from '../../src/profile/profile.ts';
+import { TextError } from '../../src/profile/report-text.ts';
+import { compareLines } from '../../src/report/compare.ts';
+import { stream, type Stream } from '../../src/sim/rng.ts';
+import { runAsScript, within } from './harness.ts';
+
+const folder = (dir: string): string[] =>
+  readdirSync(dir)
+    .filter((name) => name.endsWith('.txt') && !name.includes('script'))
+    .map((name) => readFileSync(join(dir, name), 'utf8'));
+
+const FOLDED = `ftest;main;qux 412
+ftest;main;foo;[k] do_syscall_64_[k] 31
+ftest;main;operator new[](unsigned long) 7
+java-1234/1;Lcom/example/Main::run;caf\u00E9 99
+swapper;[unknown] 1
+`;
+const TEXTS = [...folder('fixtures/report'), ...folder('fixtures/compare'), FOLDED, FOLDED, FOLDED];
+const BY: readonly Granularity[] = ['symbol', 'dso', 'callchain'];
+
+const HOSTILE = [
+  '0',
+  '-1',
+  '1e999',
+  'inf%',
+  '100.01%',
+  '99999999999999999999.99%',
+  '9'.repeat(400),
+  '# Samples: ',
+  '# Samples: 7K of event',
+  "# Samples: 1  of event 'x'",
+  '# Event count (approx.): ',
+  '# Overhead',
+  '# ........  .....',
+  '[.] ',
+  '[k]',
+  ';',
+  ';;',
+  ' ',
+  '\t',
+  '\r',
+  '\0',
+  '\u001B[31m',
+  '\u{1F600}',
+  '  |  ',
+  '--12.00%--',
+  '('.repeat(3000),
+  '['.repeat(3000),
+  ' '.repeat(3000),
+  '#',
+  '...',
+  '__proto__',
+  'constructor',
+];
+
+/** Replaces, cuts out, doubles, swaps or joins something. */
+function damaged(text: string, rng: Stream): string {
+  const below = (n: number): number => Math.floor(rng.uniform() * n);
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
+  let now = text;
+  for (let times = 1 + below(4); times > 0; times--) {
+    const lines = now.split('\n');
+    const [line, other] = [below(lines.length), below(lines.length)];
+    const at = below(now.length + 1);
+    switch (below(9)) {
+      case 0:
+        now = now.slice(0, at) + pick(HOSTILE) + now.slice(at);
+        break;
+      case 1:
+        now = now.slice(0, at) + String.fromCharCode(32 + below(95)) + now.slice(at + 1);
+        break;
+      case 2:
+        now = now.slice(0, at) + now.slice(at + 1 + below(20));
+        break;
+      case 3:
+        now = lines.toSpliced(line, 1).join('\n');
+        break;
+      case 4:
+        now = lines.toSpliced(line, 0, lines[other]!).join('\n');
+        break;
+      case 5:
+        now = lines.with(line, lines[other]!).with(other, lines[line]!).join('\n');
+        break;
+      case 6:
+        now = lines.toSpliced(line, 2, `${lines[line]!}${lines[line + 1] ?? ''}`).join('\n');
+        break;
+      case 7:
+        now = now.replace(/\d+(?:\.\d+)?/g, (number) => (below(lines.length) === 0 ? pick(HOSTILE) : number));
+        break;
+      default:
+        now = now.slice(0, at) + pick(TEXTS).slice(0, below(200));
+    }
+  }
+  return now;
+}
+
+const symbols = (): undefined => undefined;
+
+function read(path: string, by: Granularity): Profile[] {
+  const operand = openOperand(path, { label: 'x', by, symbols, stacks: true });
+  try {
+    const reading = operand.read();
+    for (;;) {
+      const { done, value } = reading.next();
+      if (done) return value;
+    }
+  } finally {
+    operand.close();
+  }
+}
+
+function misread(path: string, whole: string): string | undefined {
+  for (const by of BY) {
+    try {
+      const [first] = read(path, by);
+      if (first === undefined) return `${by}: no profile and no reason`;
+      const weight = totalWeight(first);
+      if (!(weight > 0 && weight < Infinity)) return `${by}: a weight of ${weight}`;
+      const [against] = read(whole, by);
+      const lines = [...compareLines(compareProfiles([[first], [against!]]))].join('\n');
+      const nonsense = /\bNaN\b|undefined|\[object/.exec(lines);
+      if (nonsense) return `${by}: prints ${nonsense[0]}\n${lines}`;
+    } catch (error) {
+      if (error instanceof TextError || error instanceof PerfDataFormatError || error instanceof PerfDataIoError)
+        continue;
+      return `${by}: ${error instanceof Error ? error.stack : String(error)}`;
+    }
+  }
+  return undefined;
+}
+
+/** Tries texts number `from` to `to` of a seed; yields what is wrong with each, or undefined. */
+export function* tried(seed: string, from: number, to: number): Generator<string | undefined> {
+  const dir = mkdtempSync(join(tmpdir(), 'gperf-fuzz-'));
+  const [path, whole] = [join(dir, 'x.txt'), join(dir, 'whole.txt')];
+  try {
+    for (let n = from; n < to; n++) {
+      const text = TEXTS[n % TEXTS.length]!;
+      writeFileSync(path, damaged(text, stream(seed, `text ${n}`)));
+      writeFileSync(whole, text);
+      const wrong = within(() => misread(path, whole));
+      yield wrong === undefined ? undefined : `text ${n} of seed ${seed}: ${wrong}`;
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+await runAsScript(import.meta.url, tried, 20_000);
