@@ -10,13 +10,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { COMMANDS, loadBuiltin, type CommandContext } from '../../src/cli/commands.ts';
 import { reportError } from '../../src/cli/errors.ts';
 import { stream, type Stream } from '../../src/sim/rng.ts';
-
-const MOST_SECONDS = 10;
-const MOST_BYTES = 500 * 2 ** 20;
+import { runAsScript, withinAsync } from './harness.ts';
 
 const TRIED = [
   'stat',
@@ -200,6 +197,15 @@ async function caught(argv: readonly string[], context: CommandContext): Promise
 const TINY =
   'about: tiny\nparams: { n: { default: 10, about: rounds } }\nfunctions: { main: [{ loop: "${n}", body: [{ load: 2, misses: { l1: 0.1 } }] }] }\n';
 
+/** Runs a command; what is wrong with how it ends, if anything is. */
+async function misbehaved(argv: readonly string[], context: CommandContext): Promise<string | undefined> {
+  const { code, text } = await caught(argv, context);
+  if (/internal error|\n {4}at .*:\d+:\d+\)?$/m.test(text)) return text;
+  if (!Number.isInteger(code) || code < 0 || code > 255) return `exit code ${code}`;
+  const silent = code !== 0 && text === '' && !argv.some((word) => /^(-q|--quiet|--fail-if)/.test(word));
+  return silent ? `exit code ${code} and not a word` : undefined;
+}
+
 /** Tries command lines number `from` to `to`; for each undefined, or what was wrong. */
 export async function* tried(seed: string, from: number, to: number): AsyncGenerator<string | undefined> {
   const home = process.cwd();
@@ -215,16 +221,7 @@ export async function* tried(seed: string, from: number, to: number): AsyncGener
     await caught(['record', '-q', '-g', '-e', 'cpu-clock', '-o', 'b.data', './tiny', '100000'], context);
     for (let i = from; i < to; i++) {
       const argv = await words(stream(seed, `line=${i}`));
-      const began = process.hrtime.bigint();
-      const { code, text } = await caught(argv, context);
-      const seconds = Number(process.hrtime.bigint() - began) / 1e9;
-      let wrong: string | undefined;
-      if (/internal error|\n {4}at .*:\d+:\d+\)?$/m.test(text)) wrong = text;
-      else if (!Number.isInteger(code) || code < 0 || code > 255) wrong = `exit code ${code}`;
-      else if (code !== 0 && text === '' && !argv.some((word) => /^(-q|--quiet|--fail-if)/.test(word)))
-        wrong = `exit code ${code} and not a word`;
-      else if (seconds > MOST_SECONDS) wrong = `took ${seconds.toFixed(1)} s`;
-      else if (process.memoryUsage().heapUsed > MOST_BYTES) wrong = 'takes more than 500 MB';
+      const wrong = await withinAsync(() => misbehaved(argv, context));
       yield wrong === undefined
         ? undefined
         : `line ${i} of seed '${seed}': gperf ${argv.map((word) => JSON.stringify(word)).join(' ')}\n${wrong}`;
@@ -235,18 +232,4 @@ export async function* tried(seed: string, from: number, to: number): AsyncGener
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [n = '2000', seed = 'fuzz'] = process.argv.slice(2);
-  let done = 0;
-  let failed = 0;
-  for await (const wrong of tried(seed, 0, Number(n))) {
-    done++;
-    if (wrong !== undefined) {
-      failed++;
-      process.stdout.write(`${wrong}\n\n`);
-    }
-    if (done % 100 === 0) process.stdout.write(`${done} command lines tried, ${failed} failed so far\n`);
-  }
-  process.stdout.write(`${done} tried, ${failed} failed\n`);
-  process.exitCode = failed > 0 ? 1 : 0;
-}
+await runAsScript(import.meta.url, tried, 2000);

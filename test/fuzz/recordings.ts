@@ -9,9 +9,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
 import { decodeFileHeader, encodeFileHeader, HEADER } from '../../src/perfdata/header.ts';
@@ -31,12 +28,7 @@ import { type Stream, stream } from '../../src/sim/rng.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { BUILD_IDS, callchain, ENV, epilogue, event, prologue, S, samples } from '../perfdata/recordings.ts';
 import { payloadsOf, withFeatures } from '../perfdata/sections.ts';
-
-/** Longer than any small recording may take, on a machine that does much else. */
-const MOST_SECONDS = 10;
-const MOST_BYTES = 500 * 2 ** 20;
-/** Recordings between two looks at the memory. */
-const LOOK_EVERY = 50;
+import { runAsScript, within } from './harness.ts';
 
 const ALL_FIELDS = Object.values(S).reduce((all, bit) => all | bit, 0) & ~S.WEIGHT;
 
@@ -197,25 +189,25 @@ const READINGS: Readonly<Record<string, Reading>> = {
 /** Reads a recording in every way; the sentence of what is wrong with the reader, if anything is. */
 export function misread(path: string, places: { readonly dir: string }): string | undefined {
   for (const [name, reading] of Object.entries(READINGS)) {
-    const started = process.hrtime.bigint();
-    let session: Session | undefined;
-    try {
-      session = openPerfData(path);
-      // oxlint-disable-next-line no-unused-vars
-      for (const _ of reading(
-        session,
-        name === 'script' ? fileSymbols({ ...places, symfs: places.dir }) : () => undefined,
-      ))
-        continue;
-    } catch (error) {
-      if (!isSaid(error)) return `${name}: ${error instanceof Error ? error.stack : String(error)}`;
-    } finally {
-      session?.close();
-    }
-    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-    if (seconds > MOST_SECONDS) return `${name}: ${seconds.toFixed(1)} seconds`;
+    const symbols = name === 'script' ? fileSymbols({ ...places, symfs: places.dir }) : (): undefined => undefined;
+    const wrong = within(() => misreadBy(reading, path, symbols));
+    if (wrong !== undefined) return `${name}: ${wrong}`;
   }
   return undefined;
+}
+
+function misreadBy(reading: Reading, path: string, symbols: SymbolSource): string | undefined {
+  let session: Session | undefined;
+  try {
+    session = openPerfData(path);
+    // oxlint-disable-next-line no-unused-vars
+    for (const _ of reading(session, symbols)) continue;
+    return undefined;
+  } catch (error) {
+    return isSaid(error) ? undefined : error instanceof Error ? error.stack : String(error);
+  } finally {
+    session?.close();
+  }
 }
 
 /** Tries recordings number `from` to `to` of a seed; yields what is wrong with each, or undefined. */
@@ -235,33 +227,4 @@ export function* tried(seed: string, from: number, to: number): Generator<string
   }
 }
 
-function main([count = '100000', seed = '1']: readonly string[]): number {
-  setFlagsFromString('--expose_gc');
-  const collect = runInNewContext('gc') as () => void;
-  const total = Number(count);
-  let [n, failed, largest] = [0, 0, 0];
-  for (const wrong of tried(seed, 0, total)) {
-    n++;
-    if (wrong !== undefined) {
-      failed++;
-      process.stdout.write(`${wrong}\n`);
-    }
-    if (n % LOOK_EVERY === 0) {
-      let rss = process.memoryUsage.rss();
-      if (rss > MOST_BYTES) {
-        collect();
-        rss = process.memoryUsage.rss();
-      }
-      largest = Math.max(largest, rss);
-      if (rss > MOST_BYTES) {
-        failed++;
-        process.stdout.write(`recording ${n - 1} of seed ${seed} or one before it: ${Math.round(rss / 2 ** 20)} MB\n`);
-      }
-    }
-    if (n % 10_000 === 0) process.stdout.write(`${n} of ${total}, ${Math.round(largest / 2 ** 20)} MB at most\n`);
-  }
-  process.stdout.write(`${n} tried, ${failed} failed\n`);
-  return failed === 0 ? 0 : 1;
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = main(process.argv.slice(2));
+await runAsScript(import.meta.url, tried, 100_000);

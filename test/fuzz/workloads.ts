@@ -8,7 +8,6 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { executable } from '../../src/experiment/executable.ts';
 import { LiveLock, runStat } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
@@ -21,10 +20,8 @@ import { compile } from '../workload/compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import type { Program } from '../../src/workload/program.ts';
+import { runAsScript, withinAsync } from './harness.ts';
 
-/** Longer than any small file may take, on a machine that does much else. */
-const MOST_SECONDS = 10;
-const MOST_BYTES = 500 * 2 ** 20;
 /** Of so many programs that compile one is run, for so many breaths. */
 const RUN_EVERY = 25;
 const BREATHS = 3;
@@ -227,18 +224,15 @@ export async function* tried(seed: string, from: number, to: number): AsyncGener
       const rng = stream(seed, `file=${i}`);
       const sources = i % 5 === 4 ? MACHINE_FILES : WORKLOADS;
       const text = damaged(sources[Math.floor(rng.uniform() * sources.length)]!, rng);
-      const began = process.hrtime.bigint();
-      let wrong: string | undefined;
-      try {
-        wrong = await (sources === WORKLOADS
-          ? tryWorkload(text, i % RUN_EVERY === 0)
-          : tryMachine(text, join(dir, 'machine.yaml')));
-      } catch (error) {
-        wrong = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      }
-      const seconds = Number(process.hrtime.bigint() - began) / 1e9;
-      if (seconds > MOST_SECONDS) wrong ??= `took ${seconds.toFixed(1)} s`;
-      if (process.memoryUsage().heapUsed > MOST_BYTES) wrong ??= 'takes more than 500 MB';
+      const wrong = await withinAsync(async () => {
+        try {
+          return await (sources === WORKLOADS
+            ? tryWorkload(text, i % RUN_EVERY === 0)
+            : tryMachine(text, join(dir, 'machine.yaml')));
+        } catch (error) {
+          return error instanceof Error ? (error.stack ?? error.message) : String(error);
+        }
+      });
       yield wrong === undefined ? undefined : `file ${i} of seed '${seed}': ${wrong}\n${text}`;
     }
   } finally {
@@ -246,18 +240,4 @@ export async function* tried(seed: string, from: number, to: number): AsyncGener
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [n = '20000', seed = 'fuzz'] = process.argv.slice(2);
-  let done = 0;
-  let failed = 0;
-  for await (const wrong of tried(seed, 0, Number(n))) {
-    done++;
-    if (wrong !== undefined) {
-      failed++;
-      process.stdout.write(`${wrong}\n\n`);
-    }
-    if (done % 1000 === 0) process.stdout.write(`${done} workloads and machine files tried, ${failed} failed so far\n`);
-  }
-  process.stdout.write(`${done} tried, ${failed} failed\n`);
-  process.exitCode = failed > 0 ? 1 : 0;
-}
+await runAsScript(import.meta.url, tried, 20_000);

@@ -1,8 +1,9 @@
 /**
  * Names as perf 6.1 shows them: C++ and Rust demangled, functions without their parameters unless -v asks for them.
  *
- * The text is that of the demangler perf is built with (libiberty's). No package for Node prints it: the one there is,
- * Firefox' (gecko-profiler-demangle), knows names with parameters only, and has other blanks.
+ * The text is that of the demangler perf is built with (libiberty's). The package for Node, Firefox'
+ * (gecko-profiler-demangle 0.4.0), knows names with parameters only: of the 5864 that libstdc++.so.6 exports it prints 22 %
+ * as `c++filt -p` does, which is perf's usual form, and 84 % as c++filt does with parameters.
  * Not modelled: OCaml and Java (perf prints them otherwise too), names longer than 1024 characters (perf leaves them too),
  * texts over 65536 characters (perf prints those).
  */
