@@ -1,30 +1,35 @@
 /**
- * What the kernels of a preset's host and guest are set to unless it says otherwise: Linux' own defaults, as Ubuntu and
- * Debian build it, on a host where nobody else uses perf.
+ * What the kernels of a preset's host and guest are set to unless it says otherwise, and where that comes from: Linux' own
+ * defaults, as Ubuntu and Debian build it, and one guest on a host where nobody else uses perf.
  */
-import type { SpecValues } from './keys.ts';
+import type { SpecNumbers } from './keys.ts';
+
+const LINUX = "Linux' default, as Ubuntu and Debian build it";
+const QUIET = 'chosen: one guest, on a host where nobody else uses perf';
+const ROOT = 'the user is root';
+const EARLIER = 'chosen: earlier runs of the same command left what they leave';
 
 export const LINUX_DEFAULTS = {
-  'host.hz': 250,
-  'host.watchdog': false,
-  'host.paranoid': -1, // the user is root
-  'host.max_sample_rate': 100000,
-  'host.cpu_time_max_percent': 25,
-  'host.mlock_kb': 516,
-  'host.fresh': false,
-  'host.perf': 'off',
-  'host.guests': 0,
-  'host.guests_perf': false,
-  'host.ipi': 'warm',
-  'guest.hz': 250,
-  'guest.cpus': 1,
-  'guest.watchdog': false, // kvm_guest_init() disables it
-  'guest.paranoid': -1,
-  'guest.max_sample_rate': 100000,
-  'guest.cpu_time_max_percent': 25,
-  'guest.mlock_kb': 516,
-  'guest.pmu_filter': 'none',
-  'guest.fresh': false,
-  'guest.background': 0,
-  'guest.memory': 4_039_028,
-} as const satisfies Partial<SpecValues>;
+  'host.hz': [250, LINUX],
+  'host.watchdog': [false, LINUX],
+  'host.paranoid': [-1, ROOT],
+  'host.max_sample_rate': [100000, LINUX],
+  'host.cpu_time_max_percent': [25, LINUX],
+  'host.mlock_kb': [516, LINUX],
+  'host.fresh': [false, EARLIER],
+  'host.perf': ['off', QUIET],
+  'host.guests': [0, QUIET],
+  'host.guests_perf': [false, QUIET],
+  'host.ipi': ['warm', 'chosen: a host whose CPUs are busy'],
+  'guest.hz': [250, LINUX],
+  'guest.cpus': [1, QUIET],
+  'guest.watchdog': [false, 'kvm_guest_init() disables it'],
+  'guest.paranoid': [-1, ROOT],
+  'guest.max_sample_rate': [100000, LINUX],
+  'guest.cpu_time_max_percent': [25, LINUX],
+  'guest.mlock_kb': [516, LINUX],
+  'guest.pmu_filter': ['none', "KVM's default"],
+  'guest.fresh': [false, EARLIER],
+  'guest.background': [0, QUIET],
+  'guest.memory': [4_039_028, 'chosen: 4 GiB'],
+} as const satisfies Partial<SpecNumbers>;

@@ -24,6 +24,14 @@ describe('odd values', function () {
       /^interval-count must be a positive number\n\n Usage: /,
     ],
     [['stat', '--set', '', 'true'], 129, /^--set '': must be KEY=VALUE; 'gperf list spec' shows the keys\n$/],
+    [['list', 'spec', 'mispredikt'], 129, /^no spec key has 'mispredikt' in it \(did you mean mispredict\?\)\n$/],
+    [
+      ['stat', '--set', 'cost.vmx_vcpu_run=3', 'true'],
+      129,
+      /^no such spec key: cost\.vmx_vcpu_run \(there is cost\.vmexit\)\n$/,
+    ],
+    [['stat', '--set', 'core.mispredikt=3', 'true'], 129, /\(did you mean core\.mispredict\?\)\n$/],
+    [['stat', '--set', 'cost.vmexit=1e9', 'true'], 129, /^cost\.vmexit=1e9: must be a number from 0 to 10000000\n$/],
     [['stat', '--set', '=3', 'true'], 129, /^--set '=3': must be KEY=VALUE/],
     [
       ['stat', '--machine', 'none.yaml', 'true'],

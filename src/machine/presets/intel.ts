@@ -20,12 +20,8 @@ const CHOSEN = 'chosen: a plausible value that nothing pins down';
 /** Keys whose values are each model's own. */
 type Own = 'core.clock' | 'core.tsc' | 'host.cpus' | 'host.memory' | 'pmu.version' | 'pmu.gp' | 'pmu.fixed';
 
-const linux = Object.fromEntries(
-  Object.entries(LINUX_DEFAULTS).map(([key, value]) => [key, [value, "Linux' default, as Ubuntu and Debian build it"]]),
-) as unknown as Pick<SpecNumbers, keyof typeof LINUX_DEFAULTS>;
-
 const BASE: Omit<SpecNumbers, Own> = {
-  ...linux,
+  ...LINUX_DEFAULTS,
   'core.refill': [200, 'chosen, above the 179 cycles after which nothing has retired in published recordings'],
   'core.bus': [2.5e7, 'CPUID leaf 15H: a crystal of 25 MHz, which CPU_CLK_UNHALTED.REF_XCLK counts'],
   'pmu.width': [48, 'CPUID leaf 0AH'],
