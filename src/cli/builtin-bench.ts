@@ -1,5 +1,6 @@
 /** gperf bench: what PMU operations cost under several designs, what perf costs the workload, and where the time went. */
 import { benchDesign, specRequest, type BenchRequest, type BenchRun } from '../experiment/bench.ts';
+import { isDesignFile } from '../experiment/design-file.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { benchPage } from '../report/bench-page.ts';
 import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
@@ -53,7 +54,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   );
   try {
     const measured = await simulate(specs, { words: rest, mode, systemWide, evlist }, seeds, threads, context);
-    report = { command: commandOf(mode, o, rest), seeds, ...measured };
+    report = { command: commandOf(mode, o, rest), seeds, ...measured, ...(await brokenOf(specs)) };
   } catch (error) {
     exports.abort();
     if (error instanceof Interrupted) return error.exitCode;
@@ -70,6 +71,18 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 }
 
 type Options = ReturnType<typeof parseArgs<(typeof BENCH)['options']>>['options'];
+
+/** Designs from files that fail the contract; gperf's own are held to it by its tests. */
+async function brokenOf(specs: readonly MachineSpec[]): Promise<Pick<BenchReport, 'broken'>> {
+  const files = specs.filter(({ vpmu }) => isDesignFile(vpmu));
+  if (files.length === 0) return {};
+  const { contractOf } = await import('../experiment/contract/contract.ts');
+  const broken = files.map(contractOf).flatMap(({ vpmu, checks, failures }) => {
+    const failed = new Set(failures.map(({ check }) => check)).size;
+    return failed > 0 ? [{ vpmu, failed, checks }] : [];
+  });
+  return broken.length > 0 ? { broken } : {};
+}
 
 /** Every design with perf and without, seed by seed, all at once. */
 async function simulate(

@@ -30,6 +30,11 @@ export const COMMANDS: readonly Command[] = [
     table: async () => (await import('./options/bench.ts')).BENCH,
   },
   {
+    name: 'check',
+    summary: 'Hold a vPMU design to the contract of a PMU',
+    table: async () => (await import('./options/check.ts')).CHECK,
+  },
+  {
     name: 'compare',
     summary: 'Tell how far apart profiles are, and whether it is more than noise',
     table: async () => (await import('./options/compare.ts')).COMPARE,

@@ -101,6 +101,18 @@ function refusal(error: Error): string {
   return `failed to ${[DOING[syscall] ?? syscall, path].filter(Boolean).join(' ')}: ${strerror(error)}`;
 }
 
+/** Where gperf and what it is made of lie. */
+const OWN = new URL('../../../', import.meta.url).href;
+
+/** file:line:column of what was thrown, if it is in code that somebody else wrote: a workload's or a design's. */
+function foreignPlace(error: unknown): string | undefined {
+  const stack = (error instanceof Error && error.stack) || '';
+  const [, url, line, column] = /\b(file:\/\/[^\s)]+):(\d+):(\d+)/.exec(stack) ?? [];
+  return url === undefined || url.startsWith(OWN)
+    ? undefined
+    : `${decodeURIComponent(new URL(url).pathname)}:${line}:${column}`;
+}
+
 /** Prints what went wrong and returns the exit code. */
 export function reportError(error: unknown, { stdout, stderr }: Streams, env: NodeJS.ProcessEnv): number {
   if (error instanceof HelpRequest) {
@@ -120,6 +132,12 @@ export function reportError(error: unknown, { stdout, stderr }: Streams, env: No
     return EXIT.INPUT;
   }
   const what = printableText(error instanceof Error ? error.message : String(error));
+  const elsewhere = foreignPlace(error);
+  if (elsewhere !== undefined) {
+    stderr.write(`${printableText(elsewhere)}: ${what}\n`);
+    if (debug) stderr.write(`${(error instanceof Error && error.stack) || ''}\n`);
+    return EXIT.INPUT;
+  }
   stderr.write(`gperf: internal error: ${what}\n`);
   if (debug) stderr.write(`${(error instanceof Error && error.stack) || ''}\n`);
   else stderr.write('This is a fault of gperf. Set GPERF_DEBUG=1 to see where it happened.\n');

@@ -3,6 +3,7 @@
  * while it runs, ^C, and how to do it again.
  */
 import { prepareWorkload, type Workload } from '../experiment/executable.ts';
+import { isDesignFile } from '../experiment/design-file.ts';
 import { SetUpError, setUpMachine, type MachineSpec } from '../experiment/setup.ts';
 import { specOptions } from '../experiment/spec-text.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -26,6 +27,7 @@ export interface MachineOptions {
   readonly seed: string | undefined;
 }
 
+/** The machine of the options, on which --vpmu may name a file only where it was typed. Throws UsageError. */
 export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
   if (o.workers !== undefined && o.workers !== 'auto' && !/^[1-9]\d*$/.test(o.workers))
     throw new UsageError(`--workers ${o.workers}: must be a number above 0, or auto`);
@@ -35,6 +37,10 @@ export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
   const nameless = o.set.find((word) => word === '' || word.startsWith('='));
   if (nameless !== undefined)
     throw new UsageError(`--set '${nameless}': must be KEY=VALUE; 'gperf list spec' shows the keys`);
+  if (o.vpmu !== undefined && isDesignFile(o.vpmu) && process.env['GPERF_VPMU']?.split(',').includes(o.vpmu) === true)
+    throw new UsageError(
+      `GPERF_VPMU=${o.vpmu}: a design in a file is code, which only --vpmu on the command line runs (unset GPERF_VPMU)`,
+    );
   try {
     return await setUpMachine({ machine: o.machine, vpmu: o.vpmu, seed: o.seed, sets: o.set });
   } catch (error) {

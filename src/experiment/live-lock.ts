@@ -5,7 +5,7 @@
  * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns and arms
  * the counter again before the program has run a hundred instructions.
  */
-import { designOf, side, type Machine } from '../machine/machine.ts';
+import { side, type Machine } from '../machine/machine.ts';
 import { isSet, type MachineSpec } from '../machine/spec.ts';
 import type { Task } from '../kernel/task.ts';
 import { eventVector, CYCLES } from '../arch/events.ts';
@@ -100,7 +100,7 @@ export class ProgressWatch {
 function remedies(spec: MachineSpec, percent: number): string[] {
   const { values: v } = spec;
   const of = side(spec);
-  const told = (designOf(spec)?.remedies ?? []).flatMap((remedy) => {
+  const told = (spec.design?.remedies ?? []).flatMap((remedy) => {
     if ('vpmu' in remedy) return [`--vpmu ${remedy.vpmu} (${remedy.because})`];
     return isSet(spec, remedy.set) ? [] : [`--set ${remedy.set} (${remedy.because})`];
   });

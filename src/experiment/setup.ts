@@ -3,13 +3,14 @@
  */
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { printValue } from '../machine/keys.ts';
-import { VcpuRefused, type DesignHue } from '../kvm/vpmu.ts';
+import { VcpuRefused, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
 import type { ParseOptions } from '../uapi/parse-events.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { readSource, SourceError } from '../workload/source.ts';
+import { DesignFileError, faultIn, isDesignFile, loadDesign, loadedDesigns } from './design-file.ts';
 
 export type { MachineSpec } from '../machine/spec.ts';
 
@@ -36,15 +37,28 @@ export async function setUpMachine({
   sets,
 }: SetUp): Promise<MachineSpec> {
   const file = /\.ya?ml$/.test(machine) ? await specFile(machine) : undefined;
+  const design = isDesignFile(vpmu) ? await designFile(vpmu) : undefined;
+  if (design === undefined && /\.m?[jt]s$/.test(vpmu))
+    throw new SetUpError(`no such vPMU design: ${vpmu}; for the file of this directory write ./${vpmu}`);
   try {
-    const spec = machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets]);
+    const spec = machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets], design);
     // Whether a vCPU can be had is known once the host runs.
     bootMachine(spec, 'set-up', NOTHING_LEFT, () => true);
     return spec;
   } catch (error) {
     if (error instanceof VcpuRefused) throw new SetUpError(`--vpmu ${vpmu}: KVM refuses a vCPU, as ${error.message}`);
-    if (!(error instanceof SpecError)) throw error;
-    throw new SetUpError(withHint(error.message, error.key, error.known));
+    if (error instanceof SpecError) throw new SetUpError(withHint(error.message, error.key, error.known));
+    if (design !== undefined) throw new SetUpError(`--vpmu ${faultIn(vpmu, error)}`);
+    throw error;
+  }
+}
+
+async function designFile(path: string): Promise<VpmuDesign> {
+  try {
+    return await loadDesign(path);
+  } catch (error) {
+    if (error instanceof DesignFileError) throw new SetUpError(`--vpmu ${error.message}`);
+    throw error;
   }
 }
 
@@ -142,7 +156,12 @@ export const catalogue = {
 
 /** Colours of the places that --vpmu names. */
 export const designHues = (): Record<string, DesignHue> =>
-  Object.fromEntries(VPMUS.flatMap(({ name, hue }) => (hue === undefined ? [] : [[name, hue]])));
+  Object.fromEntries(
+    [
+      ...VPMUS.map(({ name, hue }) => [name, hue] as const),
+      ...[...loadedDesigns].map(([path, { hue }]) => [path, hue] as const),
+    ].flatMap(([name, hue]) => (hue === undefined ? [] : [[name, hue]])),
+  );
 
 /** Whether perf_event_open would take an event on the machine. */
 export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boolean {

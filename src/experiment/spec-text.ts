@@ -7,6 +7,7 @@ import { MACHINES, changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { Origin } from '../profile/profile.ts';
 import { nanos, type Nanos } from '../units.ts';
 import { SEED_CONTRACT } from '../workload/samplers.ts';
+import { isDesignFile } from './design-file.ts';
 import { SetUpError, setUpMachine } from './setup.ts';
 import { GPERF_VERSION } from './version.ts';
 
@@ -51,6 +52,10 @@ export async function specFromText(text: string): Promise<MachineSpec> {
   // A recording holds a preset's name: no file is read because a recording names it.
   if (machine !== undefined && !MACHINES.some(({ name }) => name === machine))
     throw new SetUpError(`recorded on a machine that is not known: '${machine}'`);
+  if (vpmu !== undefined && isDesignFile(vpmu))
+    throw new SetUpError(
+      `recorded under the design of ${vpmu}, which is code: reading a file runs no code that only the file names`,
+    );
   return setUpMachine({ machine, vpmu, seed, sets: Object.entries(values).map(([key, value]) => `${key}=${value}`) });
 }
 

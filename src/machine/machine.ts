@@ -13,7 +13,6 @@ import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
 import type { PmuFilter, VpmuDesign } from '../kvm/vpmu.ts';
-import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
@@ -104,7 +103,7 @@ export function bootMachine(
     vcpu.boot(kernel, reset, () => stop(machine));
     return { vcpu, kernel };
   };
-  const design = designOf(spec);
+  const { design } = spec;
   const guest =
     design === undefined
       ? undefined
@@ -132,12 +131,8 @@ export function pmuFilter(words: string): PmuFilter {
 /** CPUID.0AH where perf runs: the core's, or what its design shows the guest. */
 export function perfCaps(spec: MachineSpec): PmuCaps {
   const caps = pmuCaps(spec.values);
-  return designOf(spec)?.guestCaps(caps, kernelConfig(spec, 'host', 0, 0)) ?? caps;
+  return spec.design?.guestCaps(caps, kernelConfig(spec, 'host', 0, 0)) ?? caps;
 }
-
-/** The design of the guest's PMU; undefined on bare metal, where there is no guest. */
-export const designOf = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): VpmuDesign | undefined =>
-  DESIGNS.find(({ name }) => name === vpmu);
 
 function kernelConfig(
   spec: MachineSpec,

@@ -5,7 +5,7 @@
 import { SPEC_KEYS, pmuCaps, printValue, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
 import { costInstead } from './costs.ts';
 import type { KeyInfo } from './key-info.ts';
-import { lackedBy, type DesignHue } from '../kvm/vpmu.ts';
+import { lackedBy, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
 import { cascadelakeAp } from './presets/cascadelake-ap.ts';
@@ -16,7 +16,10 @@ import { sapphireRapids } from './presets/sapphire-rapids.ts';
 export interface MachineSpec {
   readonly preset: MachinePreset;
   readonly values: SpecValues;
+  /** As --vpmu names it: host, a design, or the path of a file with one. */
   readonly vpmu: string;
+  /** The design of the guest's PMU; undefined on bare metal, where there is no guest. */
+  readonly design: VpmuDesign | undefined;
   readonly seed: string;
 }
 
@@ -50,8 +53,14 @@ export const VPMUS: readonly {
   ...DESIGNS,
 ];
 
-/** Puts a spec together; `sets` are KEY=VALUE in order. Throws SpecError. */
-export function machineSpec(machine: string, vpmu: string, seed: string, sets: readonly string[]): MachineSpec {
+/** Puts a spec together; `sets` are KEY=VALUE in order, `loaded` is the design of a file. Throws SpecError. */
+export function machineSpec(
+  machine: string,
+  vpmu: string,
+  seed: string,
+  sets: readonly string[],
+  loaded?: VpmuDesign,
+): MachineSpec {
   const preset = MACHINES.find((m) => m.name === machine);
   if (preset === undefined)
     throw new SpecError(
@@ -59,7 +68,7 @@ export function machineSpec(machine: string, vpmu: string, seed: string, sets: r
       `no such machine: ${machine}`,
       MACHINES.map((m) => m.name),
     );
-  if (!VPMUS.some((v) => v.name === vpmu))
+  if (loaded === undefined && !VPMUS.some((v) => v.name === vpmu))
     throw new SpecError(
       vpmu,
       `no such vPMU design: ${vpmu}`,
@@ -72,7 +81,8 @@ export function machineSpec(machine: string, vpmu: string, seed: string, sets: r
     if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
     values[key] = parseValue(key as SpecKey, raw);
   }
-  const spec = { preset, values: values as unknown as SpecValues, vpmu, seed };
+  const design = loaded ?? DESIGNS.find(({ name }) => name === vpmu);
+  const spec = { preset, values: values as unknown as SpecValues, vpmu, design, seed };
   checkDesign(spec);
   return spec;
 }
@@ -84,22 +94,20 @@ function noSuchKey(key: string): SpecError {
 }
 
 /** What a design needs of a machine with these values and lacks there. */
-function lacking(vpmu: string, values: SpecValues): string | undefined {
-  const design = DESIGNS.find(({ name }) => name === vpmu);
+function lacking(design: VpmuDesign | undefined, values: SpecValues): string | undefined {
   return design && lackedBy(design, pmuCaps(values), { release: values['host.kernel'] });
 }
 
 /** A design on a machine that cannot have it is answered with the machines that can. */
-function checkDesign({ preset, values, vpmu }: MachineSpec): void {
-  const lacks = lacking(vpmu, values);
+function checkDesign({ preset, values, vpmu, design }: MachineSpec): void {
+  const lacks = lacking(design, values);
   if (lacks !== undefined) {
-    const able = MACHINES.filter((m) => lacking(vpmu, m.values) === undefined).map((m) => m.name);
+    const able = MACHINES.filter((m) => lacking(design, m.values) === undefined).map((m) => m.name);
     const elsewhere = able.includes(preset.name) ? '' : `; there is --machine ${able.join(', ')}`;
     throw new SpecError('', `--vpmu ${vpmu} on ${preset.name} needs ${lacks}${elsewhere}`);
   }
-  const filters = DESIGNS.some((design) => design.name === vpmu && design.filters === true);
-  if (values['guest.pmu_filter'] !== 'none' && !filters) {
-    const able = DESIGNS.filter((design) => design.filters === true).map((design) => design.name);
+  if (values['guest.pmu_filter'] !== 'none' && design?.filters !== true) {
+    const able = DESIGNS.filter(({ filters }) => filters === true).map(({ name }) => name);
     throw new SpecError(
       '',
       `guest.pmu_filter needs --vpmu ${able.join(' or ')}: gperf models no event filter for ${vpmu}`,

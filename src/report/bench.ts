@@ -147,7 +147,7 @@ export function benchGaps(report: BenchReport): string[] {
 
 /** How to read the figures. */
 export function benchNotes(report: BenchReport): string[] {
-  const { seeds, designs, liveLocked } = report;
+  const { seeds, designs, liveLocked, broken = [] } = report;
   const rounded = designs.some(({ operations }) => operations.some(({ exact }) => !exact));
   const timed = [
     'An operation is timed from its first instruction to the next one, exits and what interrupts it included; handle_irq,',
@@ -161,6 +161,10 @@ export function benchNotes(report: BenchReport): string[] {
           `Each figure is computed for each of ${seeds} seeds; shown is the median; --export-csv and -json have its interval.`,
         ]
       : []),
+    ...broken.map(
+      ({ vpmu, failed, checks }) =>
+        `${vpmu} fails ${failed} of the ${checks} checks that a PMU passes ('gperf check ${vpmu}' tells which): do not trust its figures.`,
+    ),
     ...liveLocked.flatMap(({ vpmu, why }) => why.split('\n').map((line, i) => (i === 0 ? `${vpmu}: ${line}` : line))),
   ];
 }

@@ -194,5 +194,29 @@ export interface BenchReport {
   readonly seeds: number;
   readonly designs: readonly BenchDesign[];
   /** Designs under which the workload got nowhere, and why. */
+  /** Designs that fail so many of so many checks of the contract, if any do. */
+  readonly broken?: readonly { readonly vpmu: string; readonly failed: number; readonly checks: number }[];
   readonly liveLocked: readonly { readonly vpmu: string; readonly why: string }[];
+}
+
+/** A vPMU design put to the contract on one host. */
+export interface ContractReport {
+  /** As --vpmu names it. */
+  readonly vpmu: string;
+  readonly design: string;
+  readonly machine: string;
+  /** Linux on the host. */
+  readonly release: string;
+  readonly checks: number;
+  /** What fails as the design says it does. */
+  readonly declared: readonly { readonly check: string; readonly reason: string; readonly commit: string }[];
+  readonly failures: readonly ContractFailure[];
+}
+
+export interface ContractFailure {
+  readonly check: string;
+  /** What failures have in common. */
+  readonly cause: string;
+  /** What was expected in this one; '' if the cause says all. */
+  readonly detail: string;
 }

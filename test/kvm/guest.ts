@@ -151,11 +151,8 @@ export class Guest extends HostOfOne {
   readonly guest: GuestKernel;
   readonly task: ToolTask;
 
-  constructor(design: string, program: (tool: ToolTask) => ToolProgram, options: HostOptions = {}) {
-    super(
-      DESIGNS.find(({ name }) => name === design)!,
-      options,
-    );
+  constructor(design: string | VpmuDesign, program: (tool: ToolTask) => ToolProgram, options: HostOptions = {}) {
+    super(typeof design === 'string' ? DESIGNS.find(({ name }) => name === design)! : design, options);
     this.guest = new GuestKernel(this.vcpu, this.clock, { ...this.guestConfig, tick_phase: TICK_PHASE });
     const boot = (): void => this.guest.boot();
     this.vcpu.boot(this.guest, boot, () => false);

@@ -16,8 +16,9 @@ import { sapphireRapids } from '../../src/machine/presets/sapphire-rapids.ts';
 import { MACHINES, SpecError, machineSpec } from '../../src/machine/spec.ts';
 import { PERF_COUNT_HW, PERF_TYPE, type PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
-import { ContractKernel } from '../contract/driver.ts';
+import { ContractKernel } from '../../src/experiment/contract/kernel.ts';
 import { MS, coreSpec } from '../kernel/machine.ts';
+import { BROADWELL_TIMING } from '../workload/compiled.ts';
 import { Guest, HostOfOne, sampling, type HostOptions } from './guest.ts';
 
 const USER = EVENTSEL.USR | EVENTSEL.ENABLE;
@@ -31,7 +32,9 @@ function inGuest(
   options: HostOptions = {},
 ): void {
   const host = new HostOfOne(mediated, { machine, ...options });
-  const kernel = new ContractKernel(host.vcpu, coreSpec(machine), (k) => check(k, host));
+  const kernel = new ContractKernel(host.vcpu, { ...coreSpec(machine), timing: BROADWELL_TIMING }, (k) =>
+    check(k, host),
+  );
   const nothing = (): void => undefined;
   host.vcpu.boot(kernel, nothing, () => false);
   host.host.run(cycles(Infinity), () => kernel.done);

@@ -6,6 +6,8 @@ import { EVENTSEL } from '../../src/arch/perfevtsel.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { KvmPmc } from '../../src/kvm/vpmu.ts';
 import { FN } from '../../src/kernel/symbols.ts';
+import { reuseLazy } from '../../src/kvm/vpmu/reuse-lazy.ts';
+import { reusing } from '../../src/kvm/vpmu/reused.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
 import { MS } from '../kernel/machine.ts';
 import { Guest } from './guest.ts';
@@ -26,10 +28,13 @@ interface Scene {
 }
 
 /** Runs a check in a task of a guest that shares the host's CPU with one that computes, or has it alone. */
-function inGuest(check: (scene: Scene) => Iterable<void>, { release = '5.5', alone = false } = {}): void {
+function inGuest(
+  check: (scene: Scene) => Iterable<void>,
+  { release = '5.5', alone = false, design = reuseLazy } = {},
+): void {
   let done = false;
   const machine: Guest = new Guest(
-    'reuse-lazy',
+    design,
     function* (tool) {
       const [pmc] = machine.vcpu.pmu.gp;
       yield* check({ cpu: tool.kernel.cpu, pmc: pmc!, machine, user: (ns) => tool.user('main', ns) });
@@ -66,6 +71,23 @@ describe('kvm/vpmu/reuse-lazy', () => {
       yield* user(10_000);
       expect(cpu.rdpmc(0), 'and it counts on').to.equal(2 * counted);
     });
+  });
+
+  it('keeps it for good, if it is never to release', () => {
+    const design = { ...reuseLazy, ...reusing({ release: 'never' }) };
+    inGuest(
+      function* ({ cpu, pmc, machine, user }) {
+        cpu.wrmsr(EVTSEL, ON);
+        cpu.wrmsr(GLOBAL, 1);
+        yield* user(10_000);
+        cpu.wrmsr(EVTSEL, OFF);
+        const { perf_event } = pmc;
+        yield* user(SLICES);
+        expect(pmc.perf_event).to.equal(perf_event).and.not.to.equal(undefined);
+        expect(machine.global.paid.release).to.equal(0);
+      },
+      { design },
+    );
   });
 
   it('keeps it while the guest writes, but reads are no use', () => {

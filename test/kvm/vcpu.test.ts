@@ -9,8 +9,9 @@ import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
-import { ContractKernel } from '../contract/driver.ts';
+import { ContractKernel } from '../../src/experiment/contract/kernel.ts';
 import { BROADWELL, MS } from '../kernel/machine.ts';
+import { BROADWELL_TIMING } from '../workload/compiled.ts';
 import { Guest, HostOfOne, TICK_PHASE, WITH_COUNTERS, openOnSelf, sampling, type HostOptions } from './guest.ts';
 
 const PERIOD = 5_000_000;
@@ -172,7 +173,7 @@ describe('kvm/vcpu', () => {
       then: (kernel: ContractKernel, event: PerfEvent, branches: number) => void,
     ): void => {
       const { host, vcpu } = new HostOfOne(design);
-      const kernel = new ContractKernel(vcpu, BROADWELL, () => {
+      const kernel = new ContractKernel(vcpu, { ...BROADWELL, timing: BROADWELL_TIMING }, () => {
         vcpu.wrmsr(MSR.IA32_PERFEVTSEL0, EVENTSEL.USR | EVENTSEL.ENABLE | 0xc4);
         vcpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, globalBit(0));
         kernel.user();
