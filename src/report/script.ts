@@ -65,6 +65,9 @@ type SideBand = Exclude<KernelRecord, SampleRecord>;
 
 const NSEC_PER_SEC = 1e9;
 
+/** What is told of records beside the samples where there are no events. */
+const OF_NO_EVENT: ReadonlySet<ScriptField> = new Set(['comm', 'tid']);
+
 /** Lines of the script, without their newlines. */
 export function* scriptLines(recording: Recording, symbols: SymbolSource, options: ScriptOptions): Generator<string> {
   if (options.header) yield* options.header;
@@ -143,7 +146,7 @@ class Script {
 
   /** perf_sample__fprintf_start(): who, where and when. */
   #start(sample: SampleId, thread: Thread, index: number, cpumode: number): string {
-    const fields = this.#fields[index]!;
+    const fields = this.#fields[index] ?? OF_NO_EVENT;
     let line = '';
     if (fields.has('comm')) {
       const plain = fields.has('ip') && this.#chains && hasChains(this.#evlist[index]!);

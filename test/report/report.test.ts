@@ -88,6 +88,14 @@ describe('perf script', () => {
       expect(() => script(fields)).to.throw(ReportError, message);
     });
 
+  it('tells of processes where the header that names the events was lost', () => {
+    const lines = scriptLines({ ...recording(FLAT, prologue()), evlist: [] }, () => undefined, {
+      showMmapEvents: true,
+      showTaskEvents: true,
+    });
+    expect([...lines][0]).to.match(/^ +\S+ +\d+ PERF_RECORD_/);
+  });
+
   it('prints while it reads, and keeps nothing', () => {
     let read = 0;
     const endless = function* (): Generator<PerfRecord> {
