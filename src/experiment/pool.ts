@@ -3,6 +3,8 @@
  * inputs and each depends on its own input only, so that the number of threads changes nothing but the time it takes.
  */
 import { setMaxListeners } from 'node:events';
+import type { Piscina } from 'piscina';
+import { strerror } from '../strerror.ts';
 import { LiveLock, OpenError } from './run.ts';
 import type { Answer, Input, Output, WorkName } from './worker.ts';
 
@@ -34,14 +36,16 @@ export async function runAll<N extends WorkName>(
 ): Promise<Output<N>[]> {
   const { Piscina } = await import('piscina');
   const threads = Math.max(1, Math.min(workers, inputs.length));
-  const pool = new Piscina<{ name: N; input: Input<N> }, Answer<N>>({
-    filename: new URL('./worker.js', import.meta.url).href,
-    minThreads: threads,
-    maxThreads: threads,
-    // The work is long: nothing is gained by waking threads faster, and their timers stay alive.
-    atomics: 'disabled',
-    resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
-  });
+  const start = (): Pool<N> =>
+    new Piscina({
+      filename: new URL('./worker.js', import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+      // The work is long: nothing is gained by waking threads faster, and their timers stay alive.
+      atomics: 'disabled',
+      resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
+    });
+  const pool = started(start, threads);
   const stop = new AbortController();
   // Every task waits for it.
   setMaxListeners(inputs.length + 1, stop.signal);
@@ -70,6 +74,21 @@ export async function runAll<N extends WorkName>(
   } finally {
     signal?.removeEventListener('abort', abort);
     await pool.destroy();
+  }
+}
+
+type Pool<N extends WorkName> = Piscina<{ name: N; input: Input<N> }, Answer<N>>;
+
+/** The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); Node's error has the errno's name as its message. */
+function started<T>(start: () => T, threads: number): T {
+  try {
+    return start();
+  } catch (error) {
+    if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
+    const refusal = Object.assign(new Error(error.message), { code: error.message, syscall: 'pthread_create' });
+    throw new PoolError(
+      `failed to start ${threads} worker threads: ${strerror(refusal)} (--workers=1 needs the fewest)`,
+    );
   }
 }
 

@@ -14,6 +14,7 @@ import { encodeAttr, PERF_ATTR_SIZE } from './attr.ts';
 import { ByteWriter } from './bytes.ts';
 import { DsoHits } from './dso-hits.ts';
 import { encodeBuildId, encodeFeatures, type FeatureSource } from './features.ts';
+import { PerfDataFormatError } from './errors.ts';
 import { encodeFileHeader, encodePipeHeader, FILE_HEADER_SIZE, HEADER, type FileSection } from './header.ts';
 import { ReadSamples } from './read-samples.ts';
 import { RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
@@ -207,14 +208,23 @@ export class PerfDataWriter {
   private openPipe(): void {
     const { out, evlist } = this;
     out.put(encodePipeHeader());
-    for (const { attr, ids } of evlist)
+    for (const { attr, ids, name } of evlist)
       this.record(PERF_RECORD.HEADER_ATTR, () => {
         encodeAttr(out, attr);
+        const room = Math.floor((MAX_RECORD_SIZE - RECORD_HEADER_SIZE - PERF_ATTR_SIZE) / 8);
+        // perf ends here, too: -E2BIG, "Couldn't synthesize attrs."
+        if (ids.length > room)
+          throw new PerfDataFormatError(
+            this.sink.path,
+            `cannot write ${name} to a pipe: it is open on ${ids.length} CPUs, and the record that describes it has room for ${room}; record into a file (-o)`,
+          );
         for (const id of ids) out.u64(id);
       });
     for (const [bit, payload] of this.features()) {
       // perf reads the entries of this one behind the record, and swallows what follows.
       if (bit === HEADER.BUILD_ID) continue;
+      // perf_event__synthesize_features() leaves out what a record cannot hold.
+      if (payload.length > MAX_RECORD_SIZE - RECORD_HEADER_SIZE - 8) continue;
       this.record(PERF_RECORD.FEATURE, () => {
         out.u64(bit);
         out.put(payload);

@@ -5,6 +5,7 @@
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { storeInCache, KERNEL_KALLSYMS } from '../../src/perfdata/buildid-cache.ts';
+import { PerfDataFormatError } from '../../src/perfdata/errors.ts';
 import { openPerfData } from '../../src/perfdata/reader.ts';
 import { MemorySink, openSink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter, type WriterOptions } from '../../src/perfdata/writer.ts';
@@ -213,6 +214,18 @@ describe('writer, judged by real perf', function () {
       .split('\n')
       .find((line) => line.includes('FORK'));
     expect(fork).to.include('PERF_RECORD_FORK(4300:4300):(4242:4242)');
+  });
+
+  it('a pipe has room for the ids of 8174 CPUs, and says so where there are more', () => {
+    const open = (cpus: number): PerfDataWriter => {
+      const everywhere = { ...event('cycles', 0, S.IP), ids: Array.from({ length: cpus }, (_, cpu) => cpu) };
+      return new PerfDataWriter(new MemorySink('pipe'), [everywhere], { env: {} });
+    };
+    open(8174);
+    expect(() => open(8175)).to.throw(
+      PerfDataFormatError,
+      'cannot write cycles to a pipe: it is open on 8175 CPUs, and the record that describes it has room for 8174; record into a file (-o)',
+    );
   });
 
   it('a pipe, and MMAP2 with build-ids', () => {
