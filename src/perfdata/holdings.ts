@@ -3,6 +3,7 @@
  * than there is can say so.
  */
 import type { Evsel } from '../uapi/evsel.ts';
+import type { U64 } from '../units.ts';
 import { PERF_RECORD, PERF_RECORD_MISC, PERF_SAMPLE, PERF_TYPE, type SampleRecord } from '../uapi/perf-event.ts';
 import type { FileRecord } from './records.ts';
 
@@ -21,6 +22,7 @@ export const HOLDINGS = [
   'cgroups',
   'namespaces',
   'text pokes',
+  'falling counts',
 ] as const;
 export type Holding = (typeof HOLDINGS)[number];
 
@@ -40,7 +42,8 @@ const NOTED =
   S.WEIGHT_STRUCT |
   S.TRANSACTION |
   S.RAW |
-  S.AUX;
+  S.AUX |
+  S.READ;
 
 const RECORD_HOLDINGS: ReadonlyMap<number, Holding> = new Map([
   [PERF_RECORD.AUXTRACE, 'AUX data'],
@@ -51,9 +54,16 @@ const RECORD_HOLDINGS: ReadonlyMap<number, Holding> = new Map([
 
 export class Holdings {
   readonly #seen = new Set<Holding>();
+  /** What each counter was last read as. */
+  readonly #counts = new Map<U64, U64>();
 
   has(holding: Holding): boolean {
     return this.#seen.has(holding);
+  }
+
+  /** The recording is read from its start, where counters are at 0. */
+  restart(): void {
+    this.#counts.clear();
   }
 
   /** Notes what a record holds. */
@@ -81,5 +91,10 @@ export class Holdings {
     if (attr.type === PERF_TYPE.TRACEPOINT) note('tracepoints', sample.raw?.length);
     else note('raw data', sample.raw?.some(Boolean));
     note('AUX data', sample.aux && sample.aux.length > 0);
+    for (const { id = sample.id, value } of sample.read?.values ?? []) {
+      if (id === undefined) continue;
+      note('falling counts', value < (this.#counts.get(id) ?? 0));
+      this.#counts.set(id, value);
+    }
   }
 }

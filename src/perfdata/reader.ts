@@ -363,6 +363,7 @@ export class Session {
    */
   *records(): Generator<Delivered, void, undefined> {
     const { header } = this;
+    this.holdings.restart();
     const stream = header ? this.dataStream(header) : this.takePipe();
     const parts = this.input.directory ? openParts(this.path) : [];
     const codec = new RecordCodec(this.evlist);

@@ -1,5 +1,5 @@
 /**
- * What a recording holds and gperf does not show, a sentence each, in one order. Told once the recording has been read:
+ * What a recording holds and gperf does not show, or nobody should believe, a sentence each, in one order. Told once the recording has been read:
  * only what is really there is named.
  */
 import { HOLDINGS, type Holding, type Holdings } from '../perfdata/holdings.ts';
@@ -38,6 +38,9 @@ const SENTENCES: Readonly<Record<Holding, Partial<Record<Teller, string>>>> = {
   cgroups: everywhere('cgroups of samples (record --all-cgroups), which gperf does not show'),
   namespaces: everywhere('namespaces of tasks (record --namespaces), which gperf does not show'),
   'text pokes': everywhere('changes of kernel code (text pokes), which gperf does not apply'),
+  'falling counts': everywhere(
+    "readings of counters that fall ('{...}:S'): the period of such a sample is 2^64 less the fall, as with perf, and shares of its event mean nothing",
+  ),
 };
 
 function everywhere(text: string): Record<Teller, string> {

@@ -95,6 +95,26 @@ describe('what is left out', () => {
     expect(new Set(HOLDINGS).size).to.equal(HOLDINGS.length);
   });
 
+  it('counters that fall are told of, and those that are read again from the start are none', () => {
+    const grouped = event('cycles', 0, PLAIN | S.READ | S.IDENTIFIER, { read_format: 0xc });
+    const readTwice = (counts: readonly number[]): string[] => {
+      const sink = new MemorySink();
+      const writer = new PerfDataWriter(sink, [grouped], { env: ENV });
+      const read = (value: number): Partial<SampleRecord> => ({ id: 100, read: { values: [{ value, id: 100 }] } });
+      writer.write([...prologue({ id: 100 }), ...samples(counts.length, (i) => read(counts[i]!))]);
+      writer.finish();
+      writeFileSync(dir.file('x'), sink.bytes);
+      const session = openPerfData(dir.file('x'));
+      for (const _ of session.records());
+      for (const _ of session.records());
+      const sentences = leftOut(session, 'report');
+      session.close();
+      return sentences;
+    };
+    expect(readTwice([5, 5, 2 ** 40])).to.deep.equal([]);
+    expect(readTwice([5, 7, 6]).join()).to.match(/ holds readings of counters that fall .* mean nothing$/);
+  });
+
   it('the frame where user code was left is in the chain', () => {
     const type = PLAIN | S.CALLCHAIN | S.REGS_USER | S.STACK_USER;
     const sink = new MemorySink();
