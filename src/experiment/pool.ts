@@ -4,7 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
-import { strerror } from '../strerror.ts';
 import { LiveLock, OpenError } from './run.ts';
 import type { Answer, Input, Output, WorkName } from './worker.ts';
 
@@ -85,9 +84,8 @@ function started<T>(start: () => T, threads: number): T {
     return start();
   } catch (error) {
     if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
-    const refusal = Object.assign(new Error(error.message), { code: error.message, syscall: 'pthread_create' });
     throw new PoolError(
-      `failed to start ${threads} worker threads: ${strerror(refusal)} (--workers=1 needs the fewest)`,
+      `the system refused one of ${threads} worker threads (${error.message}): --workers=1 needs the fewest`,
     );
   }
 }

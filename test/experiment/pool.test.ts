@@ -22,7 +22,7 @@ describe('worker threads', () => {
         const error = await runAll('benchOutcome', inputs, { workers: 4 }).catch((reason: unknown) => reason);
         expect(error).to.be.instanceOf(PoolError);
         expect((error as Error).message).to.equal(
-          'failed to start 4 worker threads: Resource temporarily unavailable (--workers=1 needs the fewest)',
+          'the system refused one of 4 worker threads (EAGAIN): --workers=1 needs the fewest',
         );
       } finally {
         workerThreads.Worker = Worker;
