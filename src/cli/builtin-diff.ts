@@ -38,7 +38,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     if (error instanceof ReportError) throw new UsageError(error.message, optionUsage(DIFF, error.option ?? 'compute'));
     throw error;
   } finally {
-    for (const { session } of opened) session.close();
+    for (const { close } of opened) close();
   }
   return EXIT.OK;
 }

@@ -1,4 +1,5 @@
 /** gperf script: every sample of a perf.data file, as perf script prints it. */
+import { ignoredFields } from '../report/script-fields.ts';
 import { scriptLines } from '../report/script.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
@@ -14,6 +15,7 @@ const MOST_PID = 2 ** 31 - 1;
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(SCRIPT, argv, context.terminal.env);
   if (rest.length > 0) throw new UsageError(`gperf does not model perf script's scripts ('${rest[0]}').`);
+  for (const sentence of ignoredFields(o.fields ?? '')) process.stderr.write(`${sentence}\n`);
   return printRecording(o, context, SCRIPT, '', 'script', ({ session, symbols }, header) =>
     scriptLines(session, symbols, { ...scriptOptions(o), ...header }),
   );

@@ -25,6 +25,7 @@ import { optionUsage } from './help.ts';
 import { lex } from './lexer.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
 import { RECORD } from './options/record.ts';
+import { otherKernel } from './recording.ts';
 import { machineOf, shellWord, withFileErrors } from './simulation.ts';
 import { progress } from './term.ts';
 
@@ -43,11 +44,11 @@ export async function readOperands(
 ): Promise<Profile[][]> {
   const by = (o.by ?? 'symbol') as Granularity;
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
-  const symbols = fileSymbols({
-    dir: cacheDir,
-    demangle: withoutParameters,
-    ...(o.symfs === undefined ? {} : { symfs: o.symfs }),
-  });
+  let kernelTaken = false;
+  const symbols = fileSymbols(
+    { dir: cacheDir, demangle: withoutParameters, ...(o.symfs === undefined ? {} : { symfs: o.symfs }) },
+    () => (kernelTaken = true),
+  );
   const labels = labelsOf(words);
   if (words.indexOf(STDIN) !== words.lastIndexOf(STDIN)) throw new UsageError('standard input can be read once only');
   const stacks = o['export-html'] !== undefined;
@@ -66,6 +67,9 @@ export async function readOperands(
       if (operand.fault) faults.push(operand.fault.message);
       for (const sentence of operand.session ? leftOut(operand.session, 'compare') : [])
         process.stderr.write(`${printableText(sentence)}\n`);
+      const other = kernelTaken && operand.session ? otherKernel(operand.session) : undefined;
+      if (other !== undefined) process.stderr.write(`${printableText(other)}\n`);
+      kernelTaken = false;
     } finally {
       operand.close();
     }

@@ -25,6 +25,8 @@ const DEFAULT_INPUT = 'perf.data';
 export interface Opened {
   readonly session: Session;
   readonly symbols: SymbolSource;
+  /** Closes the recording, and says if its kernel's names are another's. */
+  readonly close: () => void;
   /** When the file was last changed, as ctime() words it. */
   readonly capturedOn: string;
 }
@@ -72,19 +74,27 @@ export async function openRecording(
   }
   for (const warning of session.warnings) process.stderr.write(`${printableText(warning)}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
-  const places = symfs === undefined ? kernelOfPipe(session) : { symfs };
+  const places = symfs === undefined ? {} : { symfs };
   const names = demangle ? { demangle: verbose > 0 ? withParameters : withoutParameters } : {};
-  const symbols = fileSymbols({ dir: cacheDir, ...places, ...names });
-  return { session, symbols, capturedOn: ctime(file ? session.changed : new Date(0)) };
+  let kernelTaken = false;
+  const symbols = fileSymbols({ dir: cacheDir, ...places, ...names }, () => (kernelTaken = true));
+  const close = (): void => {
+    const sentence = kernelTaken ? otherKernel(session) : undefined;
+    if (sentence !== undefined) process.stderr.write(`${printable(sentence)}\n`);
+    session.close();
+  };
+  return { session, symbols, close, capturedOn: ctime(file ? session.changed : new Date(0)) };
 }
 
 /**
- * A pipe has no build-id of its kernel before the samples. perf takes the running kernel for it; so does this, if the
- * recording says that it was made here and under this release: another kernel's names are plausible and wrong.
+ * What to say where the running kernel was taken for one that a recording does not identify; undefined if it was made here.
+ * Another kernel's names are plausible and wrong.
  */
-function kernelOfPipe({ isPipe, env }: Session): { readonly kallsyms?: string } {
-  const here = isPipe && env.hostname === hostname() && env.os_release === release();
-  return here ? { kallsyms: '/proc/kallsyms' } : {};
+export function otherKernel({ env, path }: Pick<Session, 'env' | 'path'>): string | undefined {
+  if (env.os_release === release() && env.hostname === hostname()) return undefined;
+  const made =
+    env.os_release === undefined ? '' : `, made under ${env.os_release} on ${env.hostname ?? 'another machine'},`;
+  return `Names of kernel functions are those of the kernel that runs here, as in perf: ${path}${made} has no build-id of its own.`;
 }
 
 /** What report and script have in common. */
@@ -147,7 +157,7 @@ export async function printRecording(
     throw new InputError(trouble + error.message);
   } finally {
     for (const sentence of leftOut(session, teller)) process.stderr.write(`${printable(sentence)}\n`);
-    session.close();
+    opened.close();
   }
   return 0;
 }

@@ -6,8 +6,10 @@
  * directory, the build-id cache (its .debug) among them.
  *
  * The kernel's come from the cached kallsyms of its build-id, or from /proc/kallsyms if the running kernel has that very
- * build-id; never from another kernel's, which gives plausible and wrong names.
- * Source: dso__load(), binary_type_symtab[] in tools/perf/util/symbol.c, dso__read_binary_type_filename() in dso.c of 6.1.
+ * build-id, or if the recording does not say which one it had: then, as in perf, the running one is taken for it, and whoever
+ * opens the recording tells if that is likely wrong.
+ * Source: dso__load(), binary_type_symtab[], dso__find_kallsyms() in tools/perf/util/symbol.c, dso__read_binary_type_filename()
+ * in dso.c of 6.1.
  * Not modelled: vmlinux, kernel modules, containers' namespaces.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
@@ -156,7 +158,7 @@ const LARGEST_VDSO = 2 ** 20;
 export function loadKernelSymbols(buildId: string | undefined, places: SymbolPlaces): LoadedSymbols | undefined {
   const { symfs = '', kallsyms } = places;
   const cached = buildId === undefined ? undefined : lookupInCache(cacheOf(symfs, places.dir), buildId);
-  const running = symfs === '' && buildId !== undefined && buildId === runningBuildId();
+  const running = symfs === '' && (buildId === undefined || buildId === runningBuildId());
   const file = kallsyms ?? cached?.file ?? (running ? '/proc/kallsyms' : undefined);
   if (file === undefined) return undefined;
   const all = orNone(() => kallsymsSymbols(readFileSync(file, 'utf8')));

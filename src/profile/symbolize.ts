@@ -10,13 +10,17 @@ import { type LoadedSymbols, loadElfSymbols, loadKernelSymbols, type SymbolPlace
 import type { Dso, DsoSymbols, Sym, SymbolSource } from './dso.ts';
 import { moveAddress } from '../units.ts';
 
-/** The symbols of dsos as found on this machine. What cannot be read counts as absent. */
+/**
+ * The symbols of dsos as found on this machine. What cannot be read counts as absent. `taken` is called where the running
+ * kernel was taken for one that has no build-id.
+ */
 export const fileSymbols =
-  (places: SymbolPlaces): SymbolSource =>
+  (places: SymbolPlaces, taken?: () => void): SymbolSource =>
   (dso) => {
     if (!dso.kernel) return loadElfSymbols(dso.name, dso.buildId, places);
     if (dso.name !== KERNEL_KALLSYMS) return undefined;
     const loaded = loadKernelSymbols(dso.buildId, places);
+    if (loaded && dso.buildId === undefined && places.kallsyms === undefined) taken?.();
     return loaded && asRecorded(loaded, dso);
   };
 

@@ -10,7 +10,7 @@ import { padEndBytes } from '../perfdata/octets.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { type HistEntry, newEntry } from '../profile/hist-entry.ts';
 import { Hists } from '../profile/hist.ts';
-import { isSample, type Recording, replay, takeAll } from '../profile/session.ts';
+import { isSample, type Recording, replaySamples, takeAll } from '../profile/session.ts';
 import { treeSorted } from '../profile/rbtree.ts';
 import { sortKeys, type SortName } from '../profile/sort.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -81,7 +81,7 @@ export function* diffLines(inputs: readonly DiffInput[], options: DiffOptions): 
   let fault: unknown;
   const gathered = inputs.map((input) => {
     const hists = input.recording.evlist.map(() => new Hists({ keys, cumulate: false, useCallchain: false }));
-    const reading = takeAll(replay(input.recording, input.symbols), (replayed) => {
+    const reading = takeAll(replaySamples(input.recording, input.symbols), (replayed) => {
       if (!isSample(replayed)) return;
       const al = replayed.machine.resolve(replayed.record);
       al.filtered = filterOf(al, options);

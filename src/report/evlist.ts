@@ -5,7 +5,7 @@
  * Not modelled: --trace-fields.
  */
 import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_FORMAT, PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { PERF_FORMAT, PERF_SAMPLE, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import type { U64 } from '../units.ts';
 import { hex } from './table.ts';
 
@@ -134,6 +134,7 @@ export function groupsOf(evlist: readonly Evsel[]): Map<number, Evsel[]> {
 /** Lines of perf evlist. `attrSize`: bytes of an attr in the recording. */
 export function* evlistLines(evlist: readonly Evsel[], attrSize: number, options: EvlistOptions): Generator<string> {
   const groups = groupsOf(evlist);
+  let tracepoints = false;
   for (const [index, { name, attr, leader, groupName }] of evlist.entries()) {
     let line = name;
     if (options.group) {
@@ -145,6 +146,8 @@ export function* evlistLines(evlist: readonly Evsel[], attrSize: number, options
         .map(([field, value]) => `${field}: ${value}`)
         .join(', ')}`;
     } else if (options.freq) line += `: ${attr.freq ? 'sample_freq' : 'sample_period'}=${attr.sample_period}`;
+    tracepoints ||= attr.type === PERF_TYPE.TRACEPOINT;
     yield line;
   }
+  if (tracepoints) yield "# Tip: use 'perf evlist --trace-fields' to show fields for tracepoint events";
 }

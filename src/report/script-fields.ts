@@ -5,7 +5,7 @@
  * lacks vanish from the default silently and are an error when asked for.
  * Source: tools/perf/builtin-script.c, measured on perf 6.1.
  */
-import { PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
+import { PERF_COUNT_SW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { ReportError } from './report-options.ts';
 
@@ -102,6 +102,16 @@ function parseField(name: string): ScriptField {
   throw new ReportError('Invalid field requested.', 'fields');
 }
 
+/** event_type() of what is no tracepoint, in the order of perf's own types: raw, breakpoints and two of its own have no name. */
+const OTHER_TYPES = ['hardware', 'software', 'hardware-cache', 'unknown', 'unknown', 'unknown', 'unknown'];
+
+/** What perf says of fields that are asked for of all events and that only some have, a sentence each. */
+export const ignoredFields = (arg: string): string[] =>
+  arg
+    .split(',')
+    .filter((token) => /^[+-]?trace$/.test(token) && !arg.includes(':'))
+    .flatMap(() => OTHER_TYPES.map((type) => `'trace' not valid for ${type} events. Ignoring.`));
+
 /** parse_output_fields(). */
 function parse(arg: string | undefined): Map<TypeName, Asked> {
   const asked = new Map<TypeName, Asked>(
@@ -183,6 +193,9 @@ function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
   return fields;
 }
 
+/** evsel__is_dummy_event(): it has no samples, only what happens besides. */
+const isDummy = ({ attr }: Evsel): boolean => attr.type === PERF_TYPE.SOFTWARE && attr.config === PERF_COUNT_SW.DUMMY;
+
 /**
  * The fields to print of each event of the list. Events of one type share them, and one that lacks a field takes it away.
  * With `chains`, call chains are shown: tracepoints that have some then say where they were.
@@ -193,7 +206,10 @@ export function scriptFields(
   chains: boolean,
 ): ReadonlySet<ScriptField>[] {
   const asked = parse(arg);
-  const fields = evlist.map((evsel) => check(evsel, asked.get(typeOf(evsel))!));
+  const fields = evlist.map((evsel) => {
+    const ofType = asked.get(typeOf(evsel))!;
+    return isDummy(evsel) ? ofType.fields : check(evsel, ofType);
+  });
   const trace = asked.get('trace')!;
   const chained = ({ attr }: Evsel): boolean => (attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
   if (chains && !trace.userSet && evlist.some((evsel) => typeOf(evsel) === 'trace' && chained(evsel)))

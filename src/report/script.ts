@@ -156,10 +156,16 @@ class Script {
     if (fields.has('pid') && fields.has('tid')) line += `${pid}/${String(sample.tid).padEnd(5)} `;
     else if (fields.has('pid')) line += `${pid} `;
     else if (fields.has('tid')) line += `${String(sample.tid).padStart(5)} `;
-    if (fields.has('cpu')) line += `[${String(sample.cpu ?? 0).padStart(3, '0')}] `;
+    if (fields.has('cpu')) line += `[${this.#cpu(sample, index)}] `;
     if (fields.has('misc')) line += `${(MISC[cpumode] ?? '').padEnd(5)} `;
     if (fields.has('time')) line += `${this.#time(sample.time)}: `;
     return line;
+  }
+
+  /** %03d; a sample_id without one is of CPU -1, a record without a sample_id of CPU 0. */
+  #cpu({ cpu }: SampleId, index: number): string {
+    if (cpu === undefined && this.#evlist[index]?.attr.sample_id_all) return '-01';
+    return String(cpu ?? 0).padStart(3, '0');
   }
 
   #time(time: Nanos64): string {

@@ -10,6 +10,7 @@ describe('gperf diff', function () {
     const record = (name: string, words: string): Promise<unknown> => p.gperf(`record -q -o ${name} ${words}`);
     await record('a.data', '--vpmu host -F 999 -g -e cycles,branches sqrtloop 0.4');
     await record('b.data', '--vpmu v2 --seed b -F 999 -g -e cycles,branches sqrtloop 0.4');
+    await record('s.data', '--vpmu host -F 999 -e {cycles,branches}:S sqrtloop 0.2');
     await record('c.data', '--vpmu v2 -F 999 noploop 0.2');
   });
   after(() => p.remove());
@@ -19,6 +20,7 @@ describe('gperf diff', function () {
     'b.data a.data',
     'a.data b.data c.data',
     'c.data a.data',
+    's.data a.data',
     '-q a.data b.data',
     '-c delta a.data b.data c.data',
     '-c ratio a.data b.data c.data',

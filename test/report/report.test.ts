@@ -2,9 +2,11 @@ import { expect } from 'chai';
 import type { Recording } from '../../src/profile/session.ts';
 import { reportStdio } from '../../src/report/report.ts';
 import { ReportError, type ReportOptions } from '../../src/report/report-options.ts';
+import { ignoredFields } from '../../src/report/script-fields.ts';
 import { scriptLines } from '../../src/report/script.ts';
 import type { Evsel } from '../../src/uapi/evsel.ts';
-import type { PerfRecord } from '../../src/uapi/perf-event.ts';
+import { PERF_COUNT_SW, PERF_TYPE, type PerfRecord } from '../../src/uapi/perf-event.ts';
+import { perfVersion, run } from '../perfdata/real-perf.ts';
 import { event, prologue, S, samples } from '../perfdata/recordings.ts';
 
 const FLAT = event('cycles', 0, S.IP | S.TID | S.TIME | S.PERIOD);
@@ -94,6 +96,30 @@ describe('perf script', () => {
       showTaskEvents: true,
     });
     expect([...lines][0]).to.match(/^ +\S+ +\d+ PERF_RECORD_/);
+  });
+
+  it('says of a field that other events lack what perf says, once for each type of perf', () => {
+    expect(ignoredFields('comm,ip')).to.deep.equal([]);
+    expect(ignoredFields('trace:trace')).to.deep.equal([]);
+    const said = ignoredFields('comm,trace,ip');
+    expect(said).to.have.length(7);
+    expect(said.slice(1, 4)).to.deep.equal([
+      "'trace' not valid for software events. Ignoring.",
+      "'trace' not valid for hardware-cache events. Ignoring.",
+      "'trace' not valid for unknown events. Ignoring.",
+    ]);
+    if (perfVersion !== '6.1') return;
+    const { stderr } = run('perf', ['script', '-F', 'comm,trace,ip', '-i', '/dev/null']);
+    expect(stderr.split('\n').slice(0, 7)).to.deep.equal(said);
+  });
+
+  it('prints all fields of events that only follow tasks: perf does not ask whether they have them', () => {
+    const dummy = event('dummy', 0, S.IP | S.TID | S.TIME | S.PERIOD, {
+      type: PERF_TYPE.SOFTWARE,
+      config: PERF_COUNT_SW.DUMMY,
+    });
+    const lines = [...scriptLines(recording(dummy, prologue()), () => undefined, { showMmapEvents: true })];
+    expect(lines[0]).to.match(/^ +swapper +0 \[-01\] +\d+\.\d+: PERF_RECORD_MMAP -1\/0: /);
   });
 
   it('prints while it reads, and keeps nothing', () => {

@@ -5,6 +5,8 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { openPerfData } from '../../src/perfdata/reader.ts';
+import { evlistLines } from '../../src/report/evlist.ts';
+import { attrSizeOf } from '../../src/report/header.ts';
 import { reportStdio } from '../../src/report/report.ts';
 import { scriptLines } from '../../src/report/script.ts';
 import { canRecord, perfVersion, run, scratch } from '../perfdata/real-perf.ts';
@@ -29,6 +31,15 @@ const perfTexts = (path: string): ReturnType<typeof texts> => ({
 });
 
 describe('recordings of tracepoints', () => {
+  it('are listed with the tip of perf evlist', () => {
+    const session = openPerfData(RECORDING);
+    const lines = [...evlistLines(session.evlist, attrSizeOf(session), {})];
+    session.close();
+    expect(lines.slice(0, -1)).to.deep.equal(session.evlist.map(({ name }) => name));
+    expect(lines.at(-1)).to.equal("# Tip: use 'perf evlist --trace-fields' to show fields for tracepoint events");
+    if (perfVersion === '6.1') expect(run('perf', ['evlist', '-i', RECORDING]).stdout).to.equal(joined(lines));
+  });
+
   const kept = (name: string): string => readFileSync(`fixtures/report/tracepoints-${name}.txt`, 'utf8');
 
   it('the fixture is printed as perf printed it', () => {
