@@ -279,8 +279,10 @@ const CAPITAL_L = 0x4c;
 const SMALL_C = 0x63;
 
 function nulsOf(bytes: Buffer): Uint32Array {
-  const nuls = new Uint32Array(bytes.reduce((n, byte) => (byte === 0 ? n + 1 : n), 0));
   let n = 0;
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] === 0) n++;
+  const nuls = new Uint32Array(n);
+  n = 0;
   for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) nuls[n++] = at;
   return nuls;
 }

@@ -14,6 +14,8 @@
 const ACTING =
   // oxlint-disable-next-line no-control-regex -- they are what is looked for
   /[\0-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]/u;
+/** Nearly every line, and quicker to see. */
+const PLAIN = /^[\t -~]*$/;
 const ALL = new RegExp(ACTING, 'gu');
 const C_NAMES: Readonly<Record<string, string>> = { '\n': String.raw`\n`, '\r': String.raw`\r`, '\0': String.raw`\0` };
 /** Where decodeBytes() puts a byte that is no UTF-8. */
@@ -27,7 +29,8 @@ function shown(character: string): string {
 }
 
 /** One line of text; a line feed in it is from data too. */
-export const printable = (line: string): string => (ACTING.test(line) ? line.replace(ALL, shown) : line);
+export const printable = (line: string): string =>
+  PLAIN.test(line) || !ACTING.test(line) ? line : line.replace(ALL, shown);
 
 /** A text of several lines, whose line feeds are gperf's own. */
 export const printableText = (text: string): string =>
