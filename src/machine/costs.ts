@@ -280,7 +280,7 @@ const MACHINE = {
   },
 } as const satisfies Readonly<Record<string, Cost>>;
 
-export type CostName = keyof typeof MACHINE | keyof typeof FUNCTIONS;
+type CostName = keyof typeof MACHINE | keyof typeof FUNCTIONS;
 export type CostKey = `cost.${CostName}`;
 
 /** The cost of the functions that stand for a machine's own slow instructions. */

@@ -40,7 +40,10 @@ const PER_CYCLE: Readonly<Partial<Record<keyof typeof COLUMN, number>>> = {
 };
 
 /** Times of a machine in the cycles of its clock: a preset, and the values that hold instead of its own. */
-export type Timed = { readonly preset: MachinePreset; readonly values: SpecValues };
+interface Timed {
+  readonly preset: MachinePreset;
+  readonly values: SpecValues;
+}
 
 /** So many ns of a cost as cycles: at the preset's clock if the core paces them, at this machine's if something else does. */
 function inCycles({ preset, values }: Timed, key: CostKey): (ns: number) => Cycles {
