@@ -11,7 +11,7 @@ import type { DistanceDifference, Random } from '../stats/resample.ts';
 import { evidenceOf, type Circumstances, type Evidence, type Shares } from '../stats/shares.ts';
 import { canonicalEvent } from './events.ts';
 import { poolRuns } from './pool.ts';
-import { isExact, type Granularity, type Profile, type Sampling, totalWeight } from './profile.ts';
+import { isExact, type Granularity, parseProfileKey, type Profile, type Sampling, totalWeight } from './profile.ts';
 import { alignRows, type Merge, poolRare, type Row, unversioned } from './rows.ts';
 
 export interface CompareProfilesOptions {
@@ -75,6 +75,8 @@ export type Note =
   | { readonly kind: 'TickPlaces'; readonly operand: number; readonly blind: number }
   /** Frequency feedback found no end: throttled at a period of a few events. */
   | { readonly kind: 'CollapsedPeriod'; readonly operand: number; readonly period: number }
+  /** So much of its weight fell on files of which nobody knows the functions. */
+  | { readonly kind: 'Nameless'; readonly operand: number; readonly share: number }
   /** A fixed period, and all samples at a few addresses. */
   | { readonly kind: 'FewPlaces'; readonly operand: number; readonly period: number; readonly addresses: number };
 
@@ -175,7 +177,7 @@ export function compareProfiles(
     pairs,
     nearness: chance === undefined ? [] : [...references].flatMap((to) => nearnessOf(to, pairs, shares, chance())),
     rows: tableRows(poolRare(rows, profiles), operands, pairs),
-    notes: profiles.flatMap(notesOf),
+    notes: [...profiles.flatMap(notesOf), ...(by === 'symbol' ? profiles.flatMap(namelessOf) : [])],
   };
 }
 
@@ -227,6 +229,16 @@ function notesOf(profile: Profile, operand: number): Note[] {
   if (periods.frequency === undefined && addresses < FEW_ADDRESSES)
     notes.push({ kind: 'FewPlaces', operand, period: periods.first, addresses });
   return notes;
+}
+
+/** A part of the weight without names that hides what a comparison by function is for. */
+const NAMELESS = 0.5;
+
+function namelessOf(profile: Profile, operand: number): Note[] {
+  let nameless = 0;
+  for (const [key, weight] of profile.weights) if (parseProfileKey(key).symbol === '[unknown]') nameless += weight;
+  const share = nameless / totalWeight(profile);
+  return share >= NAMELESS ? [{ kind: 'Nameless', operand, share }] : [];
 }
 
 function dutyOf(sampling: Sampling | undefined): number | undefined {

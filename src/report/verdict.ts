@@ -84,6 +84,11 @@ export function verdictSentence(
   // One row alone is no test.
   const chance = comparison.test.df > 0 ? ` (${equation(p)})` : '';
   const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)}${chance}`;
+  const nameless = notes.filter((note) => note.kind === 'Nameless' && [a, b].includes(note.operand));
+  if (kind === 'indistinguishable' && nameless.length > 0) {
+    const whose = listed(nameless.map(({ operand }) => operands[operand]!.label));
+    return `Whether ${first} and ${second} differ cannot be told by function, as most samples of ${whose} have no names: by file they are ${apart}.`;
+  }
   if (kind === 'indistinguishable') {
     const shown = ({ delta }: Pick<Driver, 'delta'>): boolean => points(Math.abs(delta)) !== points(0);
     const alone = comparison.symbols.filter((symbol) => symbol.differs && shown(symbol)).slice(0, NAMED);
@@ -245,6 +250,8 @@ function noteReason(note: Note, label: string): string {
       return `${label} hardly samples ${note.blind}/16 of every tick: what keeps step with the tick is seen too often or never`;
     case 'CollapsedPeriod':
       return `the period of ${label} collapsed to ${fixed(note.period, 0)} events: a sample is due whenever sampling is on, and its weight means nothing`;
+    case 'Nameless':
+      return `${fixed(100 * note.share, 0)} % of ${label} is in files whose functions are not known: they are one row each`;
     case 'FewPlaces':
       return `with a fixed period of ${note.period} the samples of ${label} fall on as good as ${fixed(note.addresses, 1)} addresses: the period may keep step with a loop`;
   }
@@ -256,6 +263,7 @@ const NOTE_REMEDY: Readonly<Record<Note['kind'], string>> = {
   UnknownWeights: 'compare the recordings themselves',
   CommonPeriod: 'say how many there were (--samples) if that is wrong',
   AbbreviatedSamples: 'print the report with -n, or say how many there were (--samples)',
+  Nameless: 'say where the files are (--symfs), or compare addresses (--by instruction)',
   CollapsedPeriod: 'sample with a fixed period (-c)',
   TickPhase: 'sample less often (-F), so that the event is not throttled at every tick',
   TickPlaces: REMEDY.LockStep,

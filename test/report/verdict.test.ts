@@ -30,6 +30,17 @@ describe('verdicts as sentences', () => {
     expect(sentenceOf(1e6, 20)).to.match(/ \(p = [\d.]+\)\.$/);
   });
 
+  it('call nothing alike where the functions of most samples are not known', () => {
+    const [a, b] = [profile('a', { 'x [unknown]': 90, 'y g': 10 }), profile('b', { 'x [unknown]': 90, 'y g': 10 })];
+    const compared = compareProfiles([[a], [b]]);
+    expect(compared.notes.map(({ kind }) => kind)).to.include('Nameless');
+    expect(verdictSentences(compared)[0]).to.match(
+      /^Whether b and a differ cannot be told by function, as most samples of a and b have no names: by file they are 0\.00 pp apart/,
+    );
+    const named = profile('c', { 'x [unknown]': 20, 'x f': 70, 'y g': 10 });
+    expect(verdictSentences(compareProfiles([[named], [named]]))[0]).to.include('indistinguishable');
+  });
+
   it('leave out the middle of a name that is as long as a paragraph', () => {
     const long = `std::map<${'int,'.repeat(100)}>::find`;
     const [sentence] = verdictSentences(
