@@ -102,10 +102,9 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   const total = block.totals[0] ?? 0;
   const limit = options.percentLimit ?? 0;
   const sort = (list: readonly HistEntry[]): HistEntry[] => sorted(list, plan, columns, block);
+  const { totalPeriod } = hists;
   const graph = (he: HistEntry): string[] =>
-    plan.graph && hasChains(evsel)
-      ? callGraphLines(he, hists.totalPeriod, { ...plan.graph, skipFirst: plan.skipFirst })
-      : [];
+    plan.graph && hasChains(evsel) ? callGraphLines(he, totalPeriod, { ...plan.graph, skipFirst: plan.skipFirst }) : [];
 
   if (!options.quiet) yield* headingLines(group, periods, events, options.relative ?? false);
   if (options.hierarchy) {
