@@ -331,18 +331,19 @@ function wordEnd(text: string, from: number): number {
   return blank < 0 ? text.length : blank;
 }
 
+/** A command may look like a mark ("[k] odd"): the symbol's is the first behind which no other column follows. */
 function bareNames(text: string, keys: readonly string[]): Map<string, string> | undefined {
   if (keys.at(-1) !== 'Symbol') return inCells(text, keys);
-  const mark = /(?:^|\s)\[.\] /.exec(text);
+  const from = text.trimEnd().lastIndexOf('  ') + 1;
+  const mark = /(?:^|\s)\[.\] /.exec(text.slice(from));
   if (mark === null) return undefined;
+  const index = from + mark.index;
   // -v: an address and a letter stand before.
-  const address = /(?:^|[^\da-f])(?:0x[\da-f]+|0)\s+\S$/.exec(text.slice(0, mark.index));
+  const address = /(?:^|[^\da-f])(?:0x[\da-f]+|0)\s+\S$/.exec(text.slice(0, index));
   // There is a separator before it.
   if (address !== null && !/^\s|^0/.test(address[0])) return undefined;
-  const at = address?.index ?? mark.index;
+  const at = address?.index ?? index;
   const [before, symbol] = [text.slice(0, at).trim(), text.slice(at).trim()];
-  // Another column follows.
-  if (text.slice(mark.index).trim().includes('  ')) return undefined;
   const others = keys.slice(0, -1);
   const names = inCells(before, others) ?? inWords(before, others);
   return names?.set('Symbol', symbol);
