@@ -53,12 +53,37 @@ export function inCommonTerms(
     withKeys(profile, (key) => ({ ...key, symbol: demangle(key.symbol) ?? key.symbol })),
   );
   let common = demangled.map((profile) => withoutCharacters(profile, replaced));
+  if (by === 'symbol') common = withoutNamesOf(filesToPool(common), common);
   for (const one of common.filter(isPrinted)) {
     const others = common.filter((other) => other !== one);
     for (const other of others) if (by === 'symbol') checkNames(one, other);
     common = common.map((other) => (other === one ? one : asFarAs(one, other)));
   }
   return common;
+}
+
+/** Percent of a profile up to which files that have no names there are one row each in all: beyond, too little is left. */
+const POOLED = 50;
+
+/** Files of which a recording knows no function, though they are a small part of it. */
+function filesToPool(profiles: readonly Profile[]): Set<string> {
+  const files = new Set<string>();
+  for (const profile of profiles) {
+    if (isPrinted(profile)) continue;
+    const shares = nameless(entries(profile), totalWeight(profile));
+    const sum = [...shares.values()].reduce((total, share) => total + share, 0);
+    if (sum <= POOLED) for (const file of shares.keys()) files.add(file);
+  }
+  return files;
+}
+
+function withoutNamesOf(files: ReadonlySet<string>, profiles: readonly Profile[]): Profile[] {
+  if (files.size === 0) return [...profiles];
+  const plain = (key: ProfileKey): ProfileKey =>
+    key.symbol !== '' && key.symbol !== NOT_SHOWN && files.has(unversioned(key.dso))
+      ? { ...key, symbol: NO_SYMBOL }
+      : key;
+  return profiles.map((profile) => withKeys(profile, plain));
 }
 
 /** -t: perf prints a point for the separator in names. */

@@ -57,6 +57,29 @@ describe('profiles in common terms', () => {
     );
   });
 
+  it('makes one row in all of a file whose functions one does not know, if that is a small part', () => {
+    const row = (dso: string, symbol: string): string => profileKey({ comm: 'a', dso, symbol });
+    const data = {
+      ...recorded({}),
+      weights: new Map([
+        [row('a', 'f'), 70],
+        [row('k', '[unknown]'), 30],
+      ]),
+    };
+    const { printed: how } = printed({ f: '100.00' });
+    const text = {
+      ...recorded({}),
+      ...(how && { printed: how }),
+      weights: new Map([
+        [row('a', 'f'), 70],
+        [row('k', 'g'), 20],
+        [row('k', 'h'), 10],
+      ]),
+    };
+    for (const { weights } of inCommonTerms([text, data], 'symbol'))
+      expect([...weights.values()]).to.deep.equal([70, 30]);
+  });
+
   it('says so where a recording has no symbols that its text has', () => {
     expect(() => inCommonTerms([printed({ f: '100.00' }), recorded({ '[unknown]': 100 })], 'symbol')).to.throw(
       TextError,
