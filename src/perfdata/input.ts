@@ -1,5 +1,5 @@
 /**
- * Where recordings are read from: a file, which can be read at any offset, or a pipe, which cannot.
+ * Where recordings are read from: a file or memory, which can be read at any offset, or a pipe, which cannot.
  */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,6 +24,12 @@ const isDirectory = (path: string): boolean => {
   }
 };
 
+/** Bytes of a recording that are in memory already, and the name to speak of them by. */
+export interface Held {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
 export class Input {
   readonly path: string;
   /** True if `path` is a directory. */
@@ -35,11 +41,24 @@ export class Input {
   /** Bytes of the file; Infinity for what is not seekable. */
   readonly size: number;
   private fd: number | undefined;
+  private readonly held: Uint8Array | undefined;
+  /** Where the next read without a position is of what is held. */
+  private next = 0;
   /** What peek() has taken from something that is not seekable. */
   private ahead = new Uint8Array();
 
-  /** Opens `path`; "-" is standard input, of a directory (record --threads) it is the file "data". Throws PerfDataIoError. */
-  constructor(path: string) {
+  /** Opens what is named; "-" is standard input, of a directory (record --threads) it is the file "data". Throws PerfDataIoError. */
+  constructor(from: string | Held) {
+    if (typeof from !== 'string') {
+      this.path = from.path;
+      this.directory = false;
+      this.changed = new Date(0);
+      this.seekable = true;
+      this.size = from.bytes.length;
+      this.held = from.bytes;
+      return;
+    }
+    const path = from;
     this.path = path;
     this.directory = path !== '-' && isDirectory(path);
     const name = this.directory ? join(path, 'data') : path;
@@ -77,7 +96,13 @@ export class Input {
 
   /** One read(2) or pread(2); 0 at the end. */
   readInto(into: Uint8Array, position?: number): number {
-    const { fd } = this;
+    const { fd, held } = this;
+    if (held !== undefined) {
+      const some = held.subarray(position ?? this.next, (position ?? this.next) + into.length);
+      into.set(some);
+      if (position === undefined) this.next += some.length;
+      return some.length;
+    }
     if (fd === undefined) throw new Error(`${this.path} is closed`);
     // Damaged files point anywhere, even where the system call cannot.
     if (into.length === 0 || (position ?? 0) >= this.size) return 0;

@@ -6,12 +6,13 @@
  * this process: an error must be one of those that have a sentence, and neither time nor memory may run away. The same
  * number and seed make the same bytes.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
 import { decodeFileHeader, encodeFileHeader, HEADER } from '../../src/perfdata/header.ts';
+import { Input } from '../../src/perfdata/input.ts';
 import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
@@ -187,19 +188,21 @@ const READINGS: Readonly<Record<string, Reading>> = {
 };
 
 /** Reads a recording in every way; the sentence of what is wrong with the reader, if anything is. */
-export function misread(path: string, places: { readonly dir: string }): string | undefined {
-  for (const [name, reading] of Object.entries(READINGS)) {
-    const symbols = name === 'script' ? fileSymbols({ ...places, symfs: places.dir }) : (): undefined => undefined;
-    const wrong = within(() => misreadBy(reading, path, symbols));
-    if (wrong !== undefined) return `${name}: ${wrong}`;
-  }
-  return undefined;
+export function misread(bytes: Uint8Array, places: { readonly dir: string }): string | undefined {
+  return within(() => {
+    for (const [name, reading] of Object.entries(READINGS)) {
+      const symbols = name === 'script' ? fileSymbols({ ...places, symfs: places.dir }) : (): undefined => undefined;
+      const wrong = misreadBy(reading, bytes, symbols);
+      if (wrong !== undefined) return `${name}: ${wrong}`;
+    }
+    return undefined;
+  });
 }
 
-function misreadBy(reading: Reading, path: string, symbols: SymbolSource): string | undefined {
+function misreadBy(reading: Reading, bytes: Uint8Array, symbols: SymbolSource): string | undefined {
   let session: Session | undefined;
   try {
-    session = openPerfData(path);
+    session = openPerfData(new Input({ path: 'x.data', bytes }));
     // oxlint-disable-next-line no-unused-vars
     for (const _ of reading(session, symbols)) continue;
     return undefined;
@@ -214,12 +217,10 @@ function misreadBy(reading: Reading, path: string, symbols: SymbolSource): strin
 export function* tried(seed: string, from: number, to: number): Generator<string | undefined> {
   const wholes = wholeRecordings();
   const dir = mkdtempSync(join(tmpdir(), 'gperf-fuzz-'));
-  const path = join(dir, 'x.data');
   try {
     for (let n = from; n < to; n++) {
       const bytes = damaged(wholes[n % wholes.length]!, stream(seed, `recording ${n}`));
-      writeFileSync(path, bytes);
-      const wrong = misread(path, { dir });
+      const wrong = misread(bytes, { dir });
       yield wrong === undefined ? undefined : `recording ${n} of seed ${seed}: ${wrong}`;
     }
   } finally {
