@@ -90,7 +90,12 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
       let read = 0;
       for (const { line, bytes } of linesOf(input)) {
         report.feed(line);
-        if (!report.found) folded.feed(decodeBytes(Buffer.from(line, 'latin1')));
+        if (!report.found && !folded.foreign) folded.feed(decodeBytes(Buffer.from(line, 'latin1')));
+        if (!report.found && folded.foreign && bytes > LONGEST_PREAMBLE) break;
+        if (bytes > LONGEST_STREAM && input.size === Infinity)
+          throw new TextError(
+            `${input.path} has given ${LONGEST_STREAM / 2 ** 20} MB of text and goes on: if it has an end, put it into a file`,
+          );
         if (bytes > read) yield (read = bytes);
       }
       if (report.found) {
@@ -140,6 +145,10 @@ function withWeight(profiles: readonly Profile[], path: string): Profile[] {
 const CHUNK = 1 << 16;
 /** No name is that long; a file without ends of lines is no text. */
 const LONGEST_LINE = 1 << 24;
+/** No text has its first row that late. */
+const LONGEST_PREAMBLE = 1 << 22;
+/** Of a pipe or a device nothing else tells that it goes on for ever (yes). */
+const LONGEST_STREAM = 1 << 26;
 
 /** Lines of a text, one character a byte, and how many bytes have been read when each is complete. */
 function* linesOf(input: Input): Generator<{ line: string; bytes: number }> {

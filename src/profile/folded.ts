@@ -23,7 +23,7 @@ export class FoldedParser {
   readonly #counts = new CountsSeen();
   #line = 0;
   #lines = 0;
-  #foreign = 0;
+  #foreign = false;
   #fault: string | undefined;
 
   /** `stacks`: they are wanted as well. */
@@ -35,16 +35,21 @@ export class FoldedParser {
 
   /** True if every line was a stack. */
   get found(): boolean {
-    return this.#lines > 0 && this.#foreign === 0;
+    return this.#lines > 0 && !this.#foreign;
+  }
+
+  /** True once a line was none: then it is not asked further. */
+  get foreign(): boolean {
+    return this.#foreign;
   }
 
   feed(line: string): void {
     this.#line++;
-    if (line.startsWith('#') || this.#foreign > 0) return;
+    if (line.startsWith('#') || this.#foreign) return;
     const [stack, word] = lastWord(line);
     if (word === '') return;
     if (stack === '' || !COUNT.test(word) || /^\d+$/.test(lastWord(stack)[1]) || isProse(stack)) {
-      this.#foreign++;
+      this.#foreign = true;
       this.#weights.clear();
       this.#stacks?.clear();
       return;

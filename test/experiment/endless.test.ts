@@ -1,9 +1,15 @@
 /** Commands that would not come to an end by themselves: they end, or it is said why they cannot. */
 import { expect } from 'chai';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { perfEnv } from '../../src/experiment/env.ts';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
 import { LiveLock, runRecord } from '../../src/experiment/run.ts';
+import { openOperand } from '../../src/experiment/operand.ts';
 import { machineSpec, type MachineSpec } from '../../src/machine/spec.ts';
+import { TextError } from '../../src/profile/report-text.ts';
 import type { RecordOutcome } from '../../src/tool/perf-record.ts';
 import { recordAttrs, type RecordOptions } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
@@ -22,6 +28,9 @@ async function record(spec: MachineSpec, events: string, options: RecordOptions)
 }
 
 describe('what does not end by itself', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'gperf-endless-'));
+  after(() => rmSync(dir, { recursive: true }));
+
   it('record -a ends with its workload, although reading its buffers takes as long as a sample', async () => {
     for (const [machine, event] of [
       ['cascadelake-ap', 'cpu-clock'],
@@ -50,4 +59,23 @@ describe('what does not end by itself', () => {
     expect(env.cpu_topology?.thread_siblings).to.have.length(cpus / 2);
     expect(env.cpu_topology?.core_siblings).to.have.length(2);
   });
+
+  for (const [what, command] of [
+    ['is neither a recording', 'cat /dev/urandom'],
+    ['is longer than any line', 'cat /dev/zero'],
+    ['has given 64 MB of text and goes on', `yes '${'as long as a name may be;'.repeat(50)}main 1'`],
+  ] as const)
+    it(`a pipe from ${command.slice(0, 20)} ${what}`, () => {
+      const path = join(dir, 'pipe');
+      execFileSync('mkfifo', [path]);
+      const writer = spawn('sh', ['-c', `exec ${command} > '${path}'`], { stdio: ['ignore', 'ignore', 'ignore'] });
+      const operand = openOperand(path, { label: 'x', by: 'symbol', symbols: () => undefined });
+      try {
+        expect(() => [...operand.read()]).to.throw(TextError, what);
+      } finally {
+        operand.close();
+        writer.kill();
+        unlinkSync(path);
+      }
+    });
 });
