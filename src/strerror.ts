@@ -46,6 +46,9 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** "Too many open files" of EMFILE; a code that is not known is its own text. */
+export const strerrorOf = (code: string): string => STRERROR[code] ?? code;
+
 /** "No space left on device": the text of a failed system call, as the C library words it. */
 export function strerror(error: unknown): string {
   const code = errnoOf(error);

@@ -5,8 +5,10 @@
  * unless told. What the system refuses is told in its words, wherever it comes from; 255. Anything else is a bug: one line that
  * says so, and the stack with GPERF_DEBUG.
  */
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { printableText } from '../report/printable.ts';
-import { errnoOf, strerror } from '../strerror.ts';
+import { errnoOf, strerror, strerrorOf } from '../strerror.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 
 /** INVALID is what perf makes of -EINVAL; CONDITION: what --fail-if asked about is so. */
@@ -113,6 +115,24 @@ function foreignPlace(error: unknown): string | undefined {
     : `${decodeURIComponent(new URL(url).pathname)}:${line}:${column}`;
 }
 
+/**
+ * A package of gperf's own that Node says is not there, when it only could not be opened: what came of it. undefined if the
+ * error is another.
+ */
+function unopened(error: unknown): string | undefined {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  const at = /^Cannot find package '(.*?)\/?(?:index\.js)?' imported from /.exec(error.message)?.[1];
+  if (at === undefined) return undefined;
+  const manifest = join(at, 'package.json');
+  try {
+    closeSync(openSync(manifest, 'r'));
+  } catch (cause) {
+    return errnoOf(cause) === undefined || errnoOf(cause) === 'ENOENT' ? undefined : refusal(cause as Error);
+  }
+  // It opens now: while everything was being loaded at once, there were no descriptors left (ulimit -n).
+  return `failed to open ${manifest}: ${strerrorOf('EMFILE')}`;
+}
+
 /** Prints what went wrong and returns the exit code. */
 export function reportError(error: unknown, { stdout, stderr }: Streams, env: NodeJS.ProcessEnv): number {
   if (error instanceof HelpRequest) {
@@ -126,9 +146,10 @@ export function reportError(error: unknown, { stdout, stderr }: Streams, env: No
     if (debug) stderr.write(`${error.stack ?? ''}\n`);
     return error.exitCode;
   }
-  if (error instanceof Error && errnoOf(error) !== undefined) {
-    stderr.write(`${printableText(refusal(error))}\n`);
-    if (debug) stderr.write(`${error.stack ?? ''}\n`);
+  const refused = error instanceof Error && errnoOf(error) !== undefined ? refusal(error) : unopened(error);
+  if (refused !== undefined) {
+    stderr.write(`${printableText(refused)}\n`);
+    if (debug) stderr.write(`${(error instanceof Error && error.stack) || ''}\n`);
     return EXIT.INPUT;
   }
   const what = printableText(error instanceof Error ? error.message : String(error));

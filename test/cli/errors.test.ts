@@ -1,5 +1,6 @@
 /** Messages, streams and exit codes of errors. */
 import { expect } from 'chai';
+import { resolve } from 'node:path';
 import { blamingInput, HelpRequest, InputError, reportError, UsageError } from '../../src/cli/errors.ts';
 import { optionUsage } from '../../src/cli/help.ts';
 import { STAT } from '../../src/cli/options/stat.ts';
@@ -58,6 +59,20 @@ describe('errors', () => {
     expect(failed('EMFILE', 'open', 'a')).to.equal('failed to open a: Too many open files\n');
     expect(failed('EAGAIN', 'read')).to.equal('failed to read: Resource temporarily unavailable\n');
     expect(failed('ENOENT', 'uv_cwd')).to.equal('failed to find the working directory: No such file or directory\n');
+  });
+
+  it("of packages that could not be opened while they were loaded are the system's too", () => {
+    const notFound = (path: string): string =>
+      reported(
+        Object.assign(new Error(`Cannot find package '${path}' imported from /x/args.js`), {
+          code: 'ERR_MODULE_NOT_FOUND',
+        }),
+      ).err;
+    // What Node says when package.json cannot be opened for want of descriptors.
+    const yargs = resolve('node_modules/yargs');
+    expect(notFound(`${yargs}/index.js`)).to.equal(`failed to open ${yargs}/package.json: Too many open files\n`);
+    expect(notFound('/nowhere/yargs/index.js')).to.contain('internal error: Cannot find package');
+    expect(notFound('yargs')).to.contain('internal error: Cannot find package');
   });
 
   it('let help through to its stream', () => {

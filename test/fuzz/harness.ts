@@ -1,9 +1,11 @@
 /**
- * What the fuzzers share: limits of time and memory for one small input, and the script that tries many: [N] [seed].
+ * What the fuzzers share: limits of time and memory for one small input, how a text is damaged, and the script that tries many:
+ * [N] [seed].
  */
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { Stream } from '../../src/sim/rng.ts';
 
 /** CPU time that no small input may take: how long it waits for the CPU is not its fault. */
 const MOST_SECONDS = 10;
@@ -35,6 +37,70 @@ export function within(attempt: () => string | undefined): string | undefined {
 export async function withinAsync(attempt: () => Promise<string | undefined>): Promise<string | undefined> {
   const began = process.cpuUsage();
   return (await attempt()) ?? tooLong(began);
+}
+
+/**
+ * A text in which characters, words, numbers or lines are replaced, cut out, doubled, swapped, joined or moved. `hostile` is
+ * what is put in; `others` are whole texts of its kind, of which one may follow where it breaks off.
+ */
+export function damagedText(
+  text: string,
+  rng: Stream,
+  { hostile, others }: { readonly hostile: readonly string[]; readonly others: readonly string[] },
+): string {
+  const below = (n: number): number => Math.floor(rng.uniform() * n);
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
+  let now = text;
+  for (let times = 1 + below(4); times > 0; times--) {
+    const lines = now.split('\n');
+    const words = [...now.matchAll(/[\w.$@-]+/g)];
+    const [line, other] = [below(lines.length), below(lines.length)];
+    const at = below(now.length + 1);
+    const word = words.length > 0 ? pick(words) : undefined;
+    const put = (what: string): string =>
+      word === undefined ? what : now.slice(0, word.index) + what + now.slice(word.index + word[0].length);
+    switch (below(13)) {
+      case 0:
+        now = now.slice(0, at) + pick(hostile) + now.slice(at);
+        break;
+      case 1:
+        now = now.slice(0, at) + String.fromCharCode(32 + below(95)) + now.slice(at + 1);
+        break;
+      case 2:
+        now = now.slice(0, at) + now.slice(at + 1 + below(20));
+        break;
+      case 3:
+        now = lines.toSpliced(line, 1).join('\n');
+        break;
+      case 4:
+        now = lines.toSpliced(line, 0, lines[other]!).join('\n');
+        break;
+      case 5:
+        now = lines.with(line, lines[other]!).with(other, lines[line]!).join('\n');
+        break;
+      case 6:
+        now = lines.toSpliced(line, 2, `${lines[line]!}${lines[line + 1] ?? ''}`).join('\n');
+        break;
+      case 7:
+        now = lines.with(line, `${' '.repeat(below(5))}${lines[line]!.trimStart()}`).join('\n');
+        break;
+      case 8:
+        now = now.replace(/\d+(?:\.\d+)?/g, (number) => (below(lines.length) === 0 ? pick(hostile) : number));
+        break;
+      case 9:
+        now = put(pick(hostile));
+        break;
+      case 10:
+        now = put(word === undefined ? '' : pick(words)[0]);
+        break;
+      case 11:
+        now = put(word === undefined ? '' : word[0].slice(0, below(word[0].length)) + word[0].slice(1));
+        break;
+      default:
+        now = now.slice(0, at) + pick(others).slice(0, below(200));
+    }
+  }
+  return now;
 }
 
 /** If the module at `url` is what node was started with: tries as many as its words say; the exit code tells whether all went well. */

@@ -14,8 +14,8 @@ import { compareProfiles } from '../../src/profile/compare.ts';
 import { type Granularity, type Profile, totalWeight } from '../../src/profile/profile.ts';
 import { TextError } from '../../src/profile/report-text.ts';
 import { compareLines } from '../../src/report/compare.ts';
-import { stream, type Stream } from '../../src/sim/rng.ts';
-import { runAsScript, within } from './harness.ts';
+import { stream } from '../../src/sim/rng.ts';
+import { damagedText, runAsScript, within } from './harness.ts';
 
 const folder = (dir: string): string[] =>
   readdirSync(dir)
@@ -66,47 +66,6 @@ const HOSTILE = [
   'constructor',
 ];
 
-/** Replaces, cuts out, doubles, swaps or joins something. */
-function damaged(text: string, rng: Stream): string {
-  const below = (n: number): number => Math.floor(rng.uniform() * n);
-  const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
-  let now = text;
-  for (let times = 1 + below(4); times > 0; times--) {
-    const lines = now.split('\n');
-    const [line, other] = [below(lines.length), below(lines.length)];
-    const at = below(now.length + 1);
-    switch (below(9)) {
-      case 0:
-        now = now.slice(0, at) + pick(HOSTILE) + now.slice(at);
-        break;
-      case 1:
-        now = now.slice(0, at) + String.fromCharCode(32 + below(95)) + now.slice(at + 1);
-        break;
-      case 2:
-        now = now.slice(0, at) + now.slice(at + 1 + below(20));
-        break;
-      case 3:
-        now = lines.toSpliced(line, 1).join('\n');
-        break;
-      case 4:
-        now = lines.toSpliced(line, 0, lines[other]!).join('\n');
-        break;
-      case 5:
-        now = lines.with(line, lines[other]!).with(other, lines[line]!).join('\n');
-        break;
-      case 6:
-        now = lines.toSpliced(line, 2, `${lines[line]!}${lines[line + 1] ?? ''}`).join('\n');
-        break;
-      case 7:
-        now = now.replace(/\d+(?:\.\d+)?/g, (number) => (below(lines.length) === 0 ? pick(HOSTILE) : number));
-        break;
-      default:
-        now = now.slice(0, at) + pick(TEXTS).slice(0, below(200));
-    }
-  }
-  return now;
-}
-
 const symbols = (): undefined => undefined;
 
 function read(path: string, by: Granularity): Profile[] {
@@ -149,7 +108,7 @@ export function* tried(seed: string, from: number, to: number): Generator<string
   try {
     for (let n = from; n < to; n++) {
       const text = TEXTS[n % TEXTS.length]!;
-      writeFileSync(path, damaged(text, stream(seed, `text ${n}`)));
+      writeFileSync(path, damagedText(text, stream(seed, `text ${n}`), { hostile: HOSTILE, others: TEXTS }));
       writeFileSync(whole, text);
       const wrong = within(() => misread(path, whole));
       yield wrong === undefined ? undefined : `text ${n} of seed ${seed}: ${wrong}`;

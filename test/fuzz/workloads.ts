@@ -13,14 +13,14 @@ import { LiveLock, runStat } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../../src/machine/keys.ts';
 import { MACHINES, machineSpec } from '../../src/machine/spec.ts';
-import { stream, type Stream } from '../../src/sim/rng.ts';
+import { stream } from '../../src/sim/rng.ts';
 import { statAttrs } from '../../src/uapi/evsel-config.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { compile } from '../workload/compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import type { Program } from '../../src/workload/program.ts';
-import { runAsScript, withinAsync } from './harness.ts';
+import { damagedText, runAsScript, withinAsync } from './harness.ts';
 
 /** Of so many programs that compile one is run, for so many breaths. */
 const RUN_EVERY = 25;
@@ -131,51 +131,6 @@ const HOSTILE = [
   ',',
 ];
 
-/** Replaces, cuts out, doubles or swaps something. */
-function damaged(text: string, rng: Stream): string {
-  const below = (n: number): number => Math.floor(rng.uniform() * n);
-  const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
-  let now = text;
-  for (let times = 1 + below(4); times > 0; times--) {
-    const lines = now.split('\n');
-    const words = [...now.matchAll(/[\w.$@-]+/g)];
-    const [line, other] = [below(lines.length), below(lines.length)];
-    const at = below(now.length + 1);
-    const word = words.length > 0 ? pick(words) : undefined;
-    const put = (what: string): string =>
-      word === undefined ? what : now.slice(0, word.index) + what + now.slice(word.index + word[0].length);
-    switch (below(9)) {
-      case 0:
-        now = put(pick(HOSTILE));
-        break;
-      case 1:
-        now = put(word === undefined ? '' : pick(words)[0]);
-        break;
-      case 2:
-        now = now.slice(0, at) + String.fromCharCode(32 + below(95)) + now.slice(at + 1);
-        break;
-      case 3:
-        now = now.slice(0, at) + pick(HOSTILE) + now.slice(at);
-        break;
-      case 4:
-        now = lines.toSpliced(line, 1).join('\n');
-        break;
-      case 5:
-        now = lines.toSpliced(line, 0, lines[other]!).join('\n');
-        break;
-      case 6:
-        now = lines.with(line, lines[other]!).with(other, lines[line]!).join('\n');
-        break;
-      case 7:
-        now = lines.with(line, `${' '.repeat(below(5))}${lines[line]!.trimStart()}`).join('\n');
-        break;
-      default:
-        now = put(word === undefined ? '' : word[0].slice(0, below(word[0].length)) + word[0].slice(1));
-    }
-  }
-  return now;
-}
-
 const HOST = machineSpec('broadwell-ep', 'host', 'fuzz', ['host.cpus=2']);
 
 /** Parses, compiles and, if `run`, executes. What is wrong with gperf, if anything is. */
@@ -223,7 +178,8 @@ export async function* tried(seed: string, from: number, to: number): AsyncGener
     for (let i = from; i < to; i++) {
       const rng = stream(seed, `file=${i}`);
       const sources = i % 5 === 4 ? MACHINE_FILES : WORKLOADS;
-      const text = damaged(sources[Math.floor(rng.uniform() * sources.length)]!, rng);
+      const whole = sources[Math.floor(rng.uniform() * sources.length)]!;
+      const text = damagedText(whole, rng, { hostile: HOSTILE, others: sources });
       const wrong = await withinAsync(async () => {
         try {
           return await (sources === WORKLOADS
