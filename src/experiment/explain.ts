@@ -118,7 +118,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
   const { nrGp } = kernel.cpu.caps;
   const names = scene.events(nrGp).join();
   if (nrGp === 0) throw new NoLifeError(`a machine without counters has no ${kind} to explain`);
-  machine.core.probe = trace.probe('cpu0 pmu');
+  machine.core.probe = trace.probe(`cpu${host.number} pmu`);
   if (vcpu !== undefined) vcpu.probe = trace.probe(`kvm ${vcpu.design.name}`);
   const start = (tasks: number): ToolTask =>
     new ToolTask(kernel, function* (tool) {
@@ -244,10 +244,11 @@ export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
     () => false,
   );
   const { rate, config } = kernel;
+  const { sysctl } = kernel.system;
   const limits = (): SampleLimits => ({
-    allowed_ns: rate.sample_allowed_ns,
-    max_samples_per_tick: rate.max_samples_per_tick,
-    sample_rate: rate.sysctl_perf_event_sample_rate,
+    allowed_ns: sysctl.sample_allowed_ns,
+    max_samples_per_tick: sysctl.max_samples_per_tick,
+    sample_rate: sysctl.sysctl_perf_event_sample_rate,
   });
   const before = limits();
   rate.sample_event_took(nanos(avg_ns));
@@ -259,7 +260,12 @@ export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
     read_format: 0,
     disabled: true,
   };
-  const event = perf_event_create_kernel_counter(kernel, attr, { task: undefined, cpu: config.cpu }, () => undefined);
+  const event = perf_event_create_kernel_counter(
+    kernel,
+    attr,
+    { task: undefined, cpu: kernel.number },
+    () => undefined,
+  );
   if (typeof event === 'number')
     throw new NoLifeError('a machine with pmu.gp=0 has no PMIs, so nothing is throttled for their length');
   let samplesPerTick = 1;

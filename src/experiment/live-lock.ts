@@ -81,6 +81,7 @@ export class ProgressWatch {
     const { kernel, spec } = this.#machine;
     const us = (ns: number): string => (ns / 1e3).toFixed(0);
     const { rate } = kernel;
+    const { sysctl } = kernel.system;
     const percent = kernel.config.perf_cpu_time_max_percent;
     // perf_sample_event_took() keeps its average only while it lowers the limit by it.
     const length =
@@ -90,7 +91,7 @@ export class ProgressWatch {
     return (
       `The run is live-locked: in ${(span / 1e9).toFixed(1)} s the workload ran for ${us(moved)} us.\n` +
       `${length}, and a tick is ${us(rate.tick_nsec)} us: ` +
-      `the next tick is due before the last interrupt is done and re-arms the counter (limit: ${rate.max_samples_per_tick} a tick).\n` +
+      `the next tick is due before the last interrupt is done and re-arms the counter (limit: ${sysctl.max_samples_per_tick} a tick).\n` +
       `What would change it: ${[...remedies(spec, percent), 'a longer period (-c)'].join(', or ')}.`
     );
   }

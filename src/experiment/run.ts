@@ -131,7 +131,7 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   let interrupted = false;
   let goOn = wanted;
   while (tool.status === undefined) {
-    const workload = (): Task | undefined => kernel.childOf(tool.task);
+    const workload = (): Task | undefined => kernel.system.childOf(tool.task);
     if (!advance(machine, BREATH, () => tool.status !== undefined)) watch.overrun(workload());
     watch.check(workload());
     if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
@@ -186,7 +186,7 @@ async function leftBy(
     if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
   }
   const left = {
-    running_sample_length: fresh.cpu ? 0 : kernel.rate.running_sample_length,
+    running_sample_length: fresh.cpu ? 0 : kernel.running_sample_length,
     perf_sched_events: !fresh.host && host.global!.perf_sched_events,
   };
   return { left, wanted };
@@ -198,7 +198,7 @@ function occupy({ spec, others }: Machine, { quiet, executable }: Command): void
   function* again(tool: ToolTask): ToolProgram {
     for (;;) {
       // What its own PMIs lowered, perf would refuse to start with again.
-      tool.kernel.rate.perf_proc_update_handler();
+      tool.kernel.system.sysctl.perf_proc_update_handler();
       yield* underPerf ? quiet(tool) : plainRun(tool, executable);
     }
   }

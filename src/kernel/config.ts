@@ -1,6 +1,8 @@
 /**
- * What one boot of the kernel is configured to: version, HZ, CPUs, sysctls. A guest's and its host's are two of these.
+ * What one boot of the kernel is configured to: version, HZ, CPUs, sysctls; and what tells its CPUs apart. A guest's and its
+ * host's are two boots.
  */
+import type { Hertz } from '../units.ts';
 import type { X86Events } from './x86-events.ts';
 
 export interface KernelConfig {
@@ -8,14 +10,10 @@ export interface KernelConfig {
   readonly release: string;
   /** CONFIG_HZ */
   readonly hz: number;
-  /** Where in the tick's grid this boot's ticks lie, as a fraction of a tick: two kernels on one core seldom agree. */
-  readonly tick_phase: number;
   /** The driver's tables for the CPU's model, which a guest sees as its host does (intel_pmu_init). */
   readonly events: X86Events;
-  /** Possible CPUs; one of them is simulated, the others are there to be counted. */
+  /** Possible CPUs; those that no Kernel stands for are there to be counted. */
   readonly nrCpus: number;
-  /** Number of the CPU that is simulated. */
-  readonly cpu: number;
   /** kernel.perf_event_max_sample_rate at boot. */
   readonly perf_event_max_sample_rate: number;
   /** kernel.perf_cpu_time_max_percent */
@@ -26,7 +24,17 @@ export interface KernelConfig {
   readonly perf_event_mlock_kb: number;
   /** kernel.nmi_watchdog: a pinned cycles event on every CPU. */
   readonly nmi_watchdog: boolean;
-  /** ns of running_sample_length left by earlier runs on this CPU (128 times the average PMI). */
+}
+
+/** One CPU of a boot, as it is when it comes up. */
+export interface CpuConfig {
+  /** Its number among the kernel's CPUs (smp_processor_id). */
+  readonly number: number;
+  /** What its time is counted in. */
+  readonly clock: Hertz;
+  /** Where in the tick's grid its ticks lie, as a fraction of a tick: two kernels on one core seldom agree. */
+  readonly tick_phase: number;
+  /** ns of running_sample_length left by earlier runs on it (128 times the average PMI). */
   readonly running_sample_length: number;
 }
 

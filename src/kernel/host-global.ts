@@ -1,6 +1,7 @@
 /**
  * What all CPUs and guests of one host share of perf: how many hardware events exist, and the static key that scheduling
- * looks at. The first event to come and the last to go pay for the whole machine.
+ * looks at. The first event to come and the last to go pay for the whole machine. Each core has its own of these, which knows
+ * what the other cores' come to.
  *
  * - x86_reserve_hardware()/x86_release_hardware(): the first reserves debug-store buffers for every possible CPU, the last
  *   releases them; both flush the TLBs of all CPUs, buffer after buffer. One primitive, `ipi_flush_all`, drawn per call.
@@ -40,21 +41,30 @@ export interface HostDraws {
   static_branch_enable(): Cycles;
 }
 
+/** What is counted for the whole host, as far as it comes from some of its cores. */
+export interface HostCounts {
+  /** pmc_refcount */
+  readonly hardwareEvents: number;
+  /** perf_sched_count */
+  readonly perf_sched_count: number;
+  /** nr_include_guest_events */
+  readonly include_guest_events: number;
+}
+
 const SECOND_NS = 1e9;
 
 export class HostGlobal {
   readonly #draws: HostDraws;
-  /** pmc_refcount */
-  #hardwareEvents = 0;
-  /** perf_sched_count, and when its delayed decrement is due. */
-  #schedCount = 0;
+  readonly #own = { hardwareEvents: 0, perf_sched_count: 0, include_guest_events: 0 };
+  /** What the other cores count together; whoever has several cores keeps it up to date. */
+  others: HostCounts = { hardwareEvents: 0, perf_sched_count: 0, include_guest_events: 0 };
+  /** A delayed decrement of this core's perf_sched_count is due. */
   #schedDelayed = false;
   /** So many are making an event, and perf_sched_work waits for the CPU. */
   #making = 0;
   #workWaits = false;
   /** perf_sched_mutex is held: somebody switches the key on, until then. */
   #switchedOnAt: Cycles | undefined;
-  #nr_include_guest_events = 0;
   #nr_mediated_pmu_vms = 0;
   /** How often each surcharge was paid. */
   readonly paid = { reserve: 0, release: 0, static_key: 0 };
@@ -63,37 +73,48 @@ export class HostGlobal {
     this.#draws = draws;
   }
 
+  /** What this core adds to the others' counts. */
+  get own(): HostCounts {
+    return this.#own;
+  }
+
   /** perf_sched_events: a task event was there within the last second. */
   get perf_sched_events(): boolean {
     return this.#schedCount > 0;
   }
 
+  /** perf_sched_count of the host. */
+  get #schedCount(): number {
+    return this.#own.perf_sched_count + this.others.perf_sched_count;
+  }
+
   /** An event of an earlier run was the last to go, just now. */
   leaveSwitchedOn(kernel: Payer): void {
-    this.#schedCount++;
+    this.#own.perf_sched_count++;
     this.#delayDecrement(kernel);
   }
 
   /** Somebody's perf has a software event on a task elsewhere: it keeps the key on and no counter. */
   accountTaskElsewhere(): void {
-    this.#schedCount++;
+    this.#own.perf_sched_count++;
   }
 
   /** mediated_pmu_account_event(): 0, or -EOPNOTSUPP for an event that would count in guests which own their counters. */
   mediated_pmu_account_event(attr: PerfEventAttr): number {
     if (attr.exclude_guest === true) return 0;
     if (this.#nr_mediated_pmu_vms > 0) return -EOPNOTSUPP;
-    this.#nr_include_guest_events++;
+    this.#own.include_guest_events++;
     return 0;
   }
 
   mediated_pmu_unaccount_event(attr: PerfEventAttr): void {
-    if (attr.exclude_guest !== true) this.#nr_include_guest_events--;
+    if (attr.exclude_guest !== true) this.#own.include_guest_events--;
   }
 
   /** perf_create_mediated_pmu(): 0, or -EBUSY while an event of the host counts in guests. */
   perf_create_mediated_pmu(): number {
-    if (this.#nr_mediated_pmu_vms === 0 && this.#nr_include_guest_events > 0) return -EBUSY;
+    const events = this.#own.include_guest_events + this.others.include_guest_events;
+    if (this.#nr_mediated_pmu_vms === 0 && events > 0) return -EBUSY;
     this.#nr_mediated_pmu_vms++;
     return 0;
   }
@@ -101,7 +122,7 @@ export class HostGlobal {
   /** A hardware event is made. */
   account(kernel: Payer, ofTask: boolean): void {
     this.#making++;
-    if (this.#hardwareEvents++ === 0) {
+    if (this.#own.hardwareEvents++ + this.others.hardwareEvents === 0) {
       this.paid.reserve++;
       kernel.cpu.spendFor(FN.reserve_ds_buffers, this.#draws.ipi_flush_all());
     }
@@ -111,7 +132,7 @@ export class HostGlobal {
 
   #accountTask(kernel: Payer): void {
     if (this.#schedCount > 0) {
-      this.#schedCount++;
+      this.#own.perf_sched_count++;
       return;
     }
     if (this.#switchedOnAt === undefined) {
@@ -121,16 +142,16 @@ export class HostGlobal {
       kernel.block(span);
       this.#switchedOnAt = undefined;
     } else kernel.block(Math.max(0, this.#switchedOnAt - kernel.cpu.now()) as Cycles);
-    this.#schedCount++;
+    this.#own.perf_sched_count++;
   }
 
   /** A hardware event is gone: _free_event() does its accounts before its counter's. */
   unaccount(kernel: Payer, ofTask: boolean): void {
     if (ofTask) {
-      if (this.#schedCount > 1) this.#schedCount--;
+      if (this.#schedCount > 1) this.#own.perf_sched_count--;
       else this.#delayDecrement(kernel);
     }
-    if (--this.#hardwareEvents > 0) return;
+    if (--this.#own.hardwareEvents + this.others.hardwareEvents > 0) return;
     this.paid.release++;
     kernel.cpu.spendFor(FN.release_ds_buffers, this.#draws.ipi_flush_all());
   }
@@ -150,6 +171,6 @@ export class HostGlobal {
   #perf_sched_delayed(): void {
     this.#workWaits = false;
     this.#schedDelayed = false;
-    this.#schedCount--;
+    this.#own.perf_sched_count--;
   }
 }

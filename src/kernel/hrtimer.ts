@@ -70,19 +70,24 @@ export interface TickGrid {
   readonly phase: number;
 }
 
+/** What a tick does. */
+interface TickHandler {
+  update_process_times(): void;
+}
+
 /** tick_sched: the tick, which stops while there is nothing to account (NO_HZ_IDLE). */
 export class TickSched {
   readonly #cpu: Cpu;
   readonly #timers: Hrtimers;
   readonly #grid: TickGrid;
-  readonly #update_process_times: () => void;
+  readonly #handler: TickHandler;
   #alarm: Alarm | undefined;
 
-  constructor(cpu: Cpu, timers: Hrtimers, grid: TickGrid, update_process_times: () => void) {
+  constructor(cpu: Cpu, timers: Hrtimers, grid: TickGrid, handler: TickHandler) {
     this.#cpu = cpu;
     this.#timers = timers;
     this.#grid = grid;
-    this.#update_process_times = update_process_times;
+    this.#handler = handler;
   }
 
   /** Has no effect on a tick that runs. */
@@ -114,7 +119,7 @@ export class TickSched {
     const now = cpu.now();
     cpu.enter(FN.tick_sched_timer);
     cpu.spend(FN.tick_sched_timer);
-    this.#update_process_times();
+    this.#handler.update_process_times();
     cpu.leave();
     this.#alarm = this.#next(now);
   }

@@ -42,7 +42,7 @@ export function perf_event_alloc(
     const sampling = attr.sample_period !== 0;
     const period = attr.freq === true ? 1 : attr.sample_period;
     const event = {
-      id: kernel.nextEventId,
+      id: kernel.system.nextEventId,
       attr,
       pmu,
       task: target.task,
@@ -87,7 +87,7 @@ export function perf_event_alloc(
     if (error !== 0) return error;
     const refused = pmu === kernel.pmu ? (kernel.global?.mediated_pmu_account_event(attr) ?? 0) : 0;
     if (refused !== 0) return refused;
-    kernel.nextEventId++;
+    kernel.system.nextEventId++;
     // A software event may join a hardware group; a hardware event takes a software group along with it.
     const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
     if (group_leader !== undefined && group_leader.ctx.kind !== kind) moveGroup(kernel, group_leader, kind);
@@ -115,7 +115,7 @@ export function perf_event_create_kernel_counter(
 /** The event leaves its context and is gone. */
 export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): void {
   kernel.perf.remove(event);
-  if (event.pmu !== kernel.pmu) return;
+  if (event.pmu.name !== kernel.pmu.name) return;
   kernel.pmu.activeEvents--;
   kernel.global?.mediated_pmu_unaccount_event(event.attr);
   kernel.global?.unaccount(kernel, event.task !== undefined);

@@ -4,8 +4,8 @@
  *
  * Not modelled: more events than counters there (they would take turns at counting nothing), time until such a CPU answers.
  */
+import type { Cpu } from '../arch/cpu.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
-import type { Nanos } from '../units.ts';
 import {
   EVENT,
   PERF_EVENT_STATE,
@@ -17,12 +17,13 @@ import {
 } from './perf-event.ts';
 
 export class OtherCpus {
-  readonly #now: () => Nanos;
+  readonly #clock: Pick<Cpu, 'nanos'>;
   readonly #contexts = new Map<number, Record<'hw' | 'sw', PerfEventContext>>();
   readonly #all = new Set<PerfEventContext>();
 
-  constructor(now: () => Nanos) {
-    this.#now = now;
+  /** `clock`: time is the same on all CPUs. */
+  constructor(clock: Pick<Cpu, 'nanos'>) {
+    this.#clock = clock;
   }
 
   /** The context of that CPU, made on first use. */
@@ -32,7 +33,7 @@ export class OtherCpus {
       const context = (of: 'hw' | 'sw'): PerfEventContext => ({
         ...perfEventContext(of, undefined),
         is_active: EVENT.TIME,
-        timestamp: this.#now(),
+        timestamp: this.#clock.nanos(),
       });
       contexts = { hw: context('hw'), sw: context('sw') };
       this.#contexts.set(cpu, contexts);
@@ -79,7 +80,7 @@ export class OtherCpus {
   }
 
   #pass(ctx: PerfEventContext): void {
-    const now = this.#now();
+    const now = this.#clock.nanos();
     ctx.time += now - ctx.timestamp;
     ctx.timestamp = now;
   }

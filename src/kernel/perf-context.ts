@@ -4,15 +4,15 @@
  *
  * Source: kernel/events/core.c, Linux 5.0: ctx_sched_in/out, group_sched_in/out, perf_event_sched_in, ctx_resched,
  * perf_event_context_sched_in/out, perf_rotate_context, perf_event_enable_on_exec, perf_event_task_tick.
- * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, per-event CPU contexts other than
- * the simulated CPU's, rotation among exclusive groups (from 5.10).
+ * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, contexts of other CPUs that are
+ * simulated, rotation among exclusive groups (from 5.10).
  *
  * Over 300 lines: the state machine is one in the kernel, and reads best in one place.
  */
-import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { atLeast } from './config.ts';
 import { OtherCpus } from './other-cpus.ts';
+import type { PerCpu } from './per-cpu.ts';
 import {
   EVENT,
   MAX_INTERRUPTS,
@@ -23,66 +23,45 @@ import {
   perfEventContext,
   perf_event_set_state,
   perf_event_update_time,
+  type PerfCpuContext,
   type PerfEvent,
   type PerfEventContext,
   type Pmu,
 } from './perf-event.ts';
 import type { SampleRate } from './sampling.ts';
-import type { KernelServices } from './services.ts';
 import { FN } from './symbols.ts';
+import type { System } from './system.ts';
 import type { Task } from './task.ts';
 
 type Kind = 'hw' | 'sw';
 const KINDS: readonly Kind[] = ['hw', 'sw'];
 
-/** struct perf_cpu_context, one per kind. */
-interface CpuContext {
-  readonly ctx: PerfEventContext;
-  /** The context of the task on the CPU, if it has events. */
-  task_ctx: PerfEventContext | undefined;
-  /** Hardware events on the PMU. */
-  active_oncpu: number;
-  /** An exclusive group is on the PMU: no other hardware event may join it. */
-  exclusive: boolean;
-  mux: Alarm | undefined;
-  /** When the multiplexing timer last expired or was to: its grid, which outlives its stops. */
-  muxExpiry: Cycles | undefined;
-}
-
 export class PerfContexts {
-  readonly #kernel: KernelServices;
+  readonly #here: PerCpu;
   readonly #rate: SampleRate;
   readonly #pmuOf: Readonly<Record<Kind, Pmu>>;
-  readonly #cpuctx: Readonly<Record<Kind, CpuContext>>;
-  /** task->perf_event_ctxp[] */
-  readonly #ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
+  readonly #cpuctx: Readonly<Record<Kind, PerfCpuContext>>;
+  readonly #ctxp: System['perf_event_ctxp'];
   /** perf_event_mux_interval_ms, in cycles: one tick by default. */
   readonly #muxInterval: Cycles;
   readonly #others: OtherCpus;
   /** Rotations so far. */
   rotations = 0;
 
-  constructor(kernel: KernelServices, rate: SampleRate, pmuOf: Readonly<Record<Kind, Pmu>>) {
-    this.#kernel = kernel;
+  constructor(here: PerCpu, rate: SampleRate, pmuOf: Readonly<Record<Kind, Pmu>>) {
+    this.#here = here;
+    this.#cpuctx = here.cpuctx;
+    this.#ctxp = here.system.perf_event_ctxp;
     this.#rate = rate;
     this.#pmuOf = pmuOf;
-    this.#muxInterval = kernel.tick;
-    this.#others = new OtherCpus(() => kernel.cpu.nanos());
-    const cpuContext = (kind: Kind): CpuContext => ({
-      ctx: { ...perfEventContext(kind, undefined), is_active: 0 },
-      task_ctx: undefined,
-      active_oncpu: 0,
-      exclusive: false,
-      mux: undefined,
-      muxExpiry: undefined,
-    });
-    this.#cpuctx = { hw: cpuContext('hw'), sw: cpuContext('sw') };
+    this.#muxInterval = here.tick;
+    this.#others = new OtherCpus(here.cpu);
   }
 
   /** The context an event of that kind goes to, made on first use (find_get_context); without a task that of a CPU. */
   contextFor(kind: Kind, task: Task | undefined, cpu: number): PerfEventContext {
     if (task === undefined)
-      return cpu === this.#kernel.config.cpu ? this.#cpuctx[kind].ctx : this.#others.contextFor(kind, cpu);
+      return cpu === this.#here.number ? this.#cpuctx[kind].ctx : this.#others.contextFor(kind, cpu);
     let contexts = this.#ctxp.get(task);
     if (contexts === undefined) this.#ctxp.set(task, (contexts = {}));
     return (contexts[kind] ??= perfEventContext(kind, task));
@@ -100,7 +79,7 @@ export class PerfContexts {
     this.#locked(() => {
       const { ctx } = event;
       const cpuctx = this.#cpuctx[ctx.kind];
-      const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#kernel.current);
+      const onCpu = ctx === cpuctx.ctx || (ctx.task !== undefined && ctx.task === this.#here.current);
       if (onCpu) this.#ctx_sched_out(ctx, EVENT.TIME);
       event.tstamp = ctx.time;
       if (event.group_leader === event)
@@ -203,8 +182,8 @@ export class PerfContexts {
     for (const kind of KINDS) {
       const cpuctx = this.#cpuctx[kind];
       if (cpuctx.task_ctx === undefined || cpuctx.task_ctx.task !== prev) continue;
-      const step = this.#kernel.probe?.begin({ kind: 'sched_out', context: kind });
-      this.#kernel.cpu.spend(FN.__perf_event_task_sched_out);
+      const step = this.#here.probe?.begin({ kind: 'sched_out', context: kind });
+      this.#here.cpu.spend(FN.__perf_event_task_sched_out);
       this.#ctx_sched_out(cpuctx.task_ctx, EVENT.ALL | EVENT.TIME);
       cpuctx.task_ctx = undefined;
       step?.end();
@@ -218,8 +197,8 @@ export class PerfContexts {
       const cpuctx = this.#cpuctx[kind];
       if (ctx === undefined || ctx.nr_events === 0 || cpuctx.task_ctx === ctx) continue;
       const pmu = this.#pmuOf[kind];
-      const step = this.#kernel.probe?.begin({ kind: 'sched_in', context: kind });
-      this.#kernel.cpu.spend(FN.__perf_event_task_sched_in);
+      const step = this.#here.probe?.begin({ kind: 'sched_in', context: kind });
+      this.#here.cpu.spend(FN.__perf_event_task_sched_in);
       pmu.pmu_disable();
       if (ctx.pinned_groups.length > 0) this.#ctx_sched_out(cpuctx.ctx, EVENT.FLEXIBLE);
       cpuctx.task_ctx = ctx;
@@ -235,7 +214,7 @@ export class PerfContexts {
    */
   load_guest_context(): void {
     const contexts = this.#hardwareContexts();
-    this.#kernel.cpu.spend(FN.perf_load_guest_context);
+    this.#here.cpu.spend(FN.perf_load_guest_context);
     if (contexts.length === 0) return;
     const pmu = this.#pmuOf.hw;
     pmu.pmu_disable();
@@ -245,7 +224,7 @@ export class PerfContexts {
 
   /** perf_put_guest_context(): they come back. */
   put_guest_context(): void {
-    this.#kernel.cpu.spend(FN.perf_put_guest_context);
+    this.#here.cpu.spend(FN.perf_put_guest_context);
     if (this.#hardwareContexts().length === 0) return;
     const pmu = this.#pmuOf.hw;
     pmu.pmu_disable();
@@ -265,7 +244,7 @@ export class PerfContexts {
       for (const kind of KINDS) {
         const ctx = this.#ctxp.get(task)?.[kind];
         if (ctx === undefined) continue;
-        this.#kernel.cpu.spend(FN.perf_event_exec);
+        this.#here.cpu.spend(FN.perf_event_exec);
         this.#ctx_sched_out(ctx, EVENT.TIME);
         let [type, enabled] = [0, false];
         for (const event of this.#events(ctx)) {
@@ -291,7 +270,7 @@ export class PerfContexts {
   exit_task(task: Task, perf_event_task: () => void): void {
     const contexts = KINDS.map((kind) => this.#ctxp.get(task)?.[kind]).filter((ctx) => ctx !== undefined);
     for (const ctx of contexts) {
-      this.#kernel.cpu.spend(FN.perf_event_exit_task);
+      this.#here.cpu.spend(FN.perf_event_exit_task);
       const cpuctx = this.#cpuctx[ctx.kind];
       if (cpuctx.task_ctx !== ctx) continue;
       this.#locked(() => this.#ctx_sched_out(ctx, EVENT.ALL | EVENT.TIME));
@@ -304,7 +283,7 @@ export class PerfContexts {
 
   /** perf_event_task_tick(): frequency feedback and unthrottling, once a tick. */
   task_tick(): void {
-    const { cpu } = this.#kernel;
+    const { cpu } = this.#here;
     cpu.enter(FN.perf_event_task_tick);
     cpu.spend(FN.perf_event_task_tick);
     const throttled = this.#rate.next_tick();
@@ -331,7 +310,7 @@ export class PerfContexts {
 
   /** perf_ctx_lock(): with interrupts off, so that neither a tick nor a rotation finds contexts half scheduled. */
   #locked(work: () => void): void {
-    const { cpu } = this.#kernel;
+    const { cpu } = this.#here;
     cpu.irqDisable();
     work();
     cpu.irqEnable();
@@ -342,12 +321,12 @@ export class PerfContexts {
   }
 
   #cpuMatches(event: PerfEvent): boolean {
-    return event.cpu === -1 || event.cpu === this.#kernel.config.cpu;
+    return event.cpu === -1 || event.cpu === this.#here.number;
   }
 
   #update_context_time(ctx: PerfEventContext): void {
     if ((ctx.is_active & EVENT.TIME) === 0) return;
-    const now = this.#kernel.cpu.nanos();
+    const now = this.#here.cpu.nanos();
     ctx.time += now - ctx.timestamp;
     ctx.timestamp = now;
   }
@@ -355,7 +334,7 @@ export class PerfContexts {
   /** Takes the named classes of a context off the PMU; TIME stops its clock. */
   #ctx_sched_out(ctx: PerfEventContext, type: number): void {
     if (ctx.is_active === 0) return;
-    this.#kernel.cpu.spend(FN.ctx_sched_out);
+    this.#here.cpu.spend(FN.ctx_sched_out);
     this.#update_context_time(ctx);
     const leaving = ctx.is_active & type;
     ctx.is_active &= ~type;
@@ -383,11 +362,11 @@ export class PerfContexts {
     if (leader.attr.exclusive === true) cpuctx.exclusive = false;
   }
 
-  #event_sched_out(event: PerfEvent, cpuctx: CpuContext): void {
+  #event_sched_out(event: PerfEvent, cpuctx: PerfCpuContext): void {
     if (event.state !== PERF_EVENT_STATE.ACTIVE) return;
     const { ctx, pmu } = event;
     pmu.pmu_disable();
-    this.#kernel.cpu.spend(FN.event_sched_out);
+    this.#here.cpu.spend(FN.event_sched_out);
     pmu.del(event);
     perf_event_set_state(event, PERF_EVENT_STATE.INACTIVE);
     if (pmu.task_ctx_nr === 'hw') cpuctx.active_oncpu--;
@@ -398,12 +377,12 @@ export class PerfContexts {
   }
 
   /** Puts the named classes of a context on the PMU, and starts its clock. */
-  #ctx_sched_in(cpuctx: CpuContext, ctx: PerfEventContext, type: number): void {
+  #ctx_sched_in(cpuctx: PerfCpuContext, ctx: PerfEventContext, type: number): void {
     if (ctx.nr_events === 0) return;
     const entering = type & EVENT.ALL & ~ctx.is_active;
-    this.#kernel.cpu.spend(FN.ctx_sched_in);
+    this.#here.cpu.spend(FN.ctx_sched_in);
     if ((ctx.is_active & EVENT.TIME) === 0) {
-      ctx.timestamp = this.#kernel.cpu.nanos();
+      ctx.timestamp = this.#here.cpu.nanos();
       ctx.is_active |= EVENT.TIME;
     }
     ctx.is_active |= type & EVENT.ALL;
@@ -412,7 +391,7 @@ export class PerfContexts {
   }
 
   /** A pinned group that finds no counter goes to ERROR and stays there until it is enabled again. */
-  #ctx_pinned_sched_in(cpuctx: CpuContext, ctx: PerfEventContext): void {
+  #ctx_pinned_sched_in(cpuctx: PerfCpuContext, ctx: PerfEventContext): void {
     for (const leader of ctx.pinned_groups) {
       if (leader.state <= PERF_EVENT_STATE.OFF || !this.#cpuMatches(leader)) continue;
       if (groupCanGoOn(leader, cpuctx, true) && this.#group_sched_in(leader, cpuctx)) ctx.pinned_active.push(leader);
@@ -421,7 +400,7 @@ export class PerfContexts {
   }
 
   /** After the first hardware group that finds no counter, none of the context's later ones is even tried. */
-  #ctx_flexible_sched_in(cpuctx: CpuContext, ctx: PerfEventContext): void {
+  #ctx_flexible_sched_in(cpuctx: PerfCpuContext, ctx: PerfEventContext): void {
     let canAdd = true;
     for (const leader of ctx.flexible_groups) {
       if (leader.state <= PERF_EVENT_STATE.OFF || !this.#cpuMatches(leader)) continue;
@@ -432,9 +411,9 @@ export class PerfContexts {
   }
 
   /** All of a group or nothing; a group that finds no room starts the multiplexing timer. */
-  #group_sched_in(leader: PerfEvent, cpuctx: CpuContext): boolean {
+  #group_sched_in(leader: PerfEvent, cpuctx: PerfCpuContext): boolean {
     const pmu = this.#pmuOf[cpuctx.ctx.kind];
-    const { cpu } = this.#kernel;
+    const { cpu } = this.#here;
     if (leader.sibling_list.length === 0) {
       if (this.#event_sched_in(leader, cpuctx)) return true;
       this.#perf_mux_hrtimer_restart(cpuctx);
@@ -456,10 +435,10 @@ export class PerfContexts {
     return false;
   }
 
-  #event_sched_in(event: PerfEvent, cpuctx: CpuContext): boolean {
+  #event_sched_in(event: PerfEvent, cpuctx: PerfCpuContext): boolean {
     if (event.state <= PERF_EVENT_STATE.OFF) return true;
     const { ctx, pmu } = event;
-    this.#kernel.cpu.spend(FN.event_sched_in);
+    this.#here.cpu.spend(FN.event_sched_in);
     perf_event_set_state(event, PERF_EVENT_STATE.ACTIVE);
     // A throttled event that comes back on a CPU starts afresh; its tick is not over, though.
     if (event.hw.interrupts === MAX_INTERRUPTS) this.#rate.unthrottle(event);
@@ -476,14 +455,14 @@ export class PerfContexts {
   }
 
   /** CPU pinned, task pinned, CPU flexible, task flexible. */
-  #perf_event_sched_in(cpuctx: CpuContext, ctx: PerfEventContext | undefined): void {
+  #perf_event_sched_in(cpuctx: PerfCpuContext, ctx: PerfEventContext | undefined): void {
     this.#ctx_sched_in(cpuctx, cpuctx.ctx, EVENT.PINNED);
     if (ctx !== undefined) this.#ctx_sched_in(cpuctx, ctx, EVENT.PINNED);
     this.#ctx_sched_in(cpuctx, cpuctx.ctx, EVENT.FLEXIBLE);
     if (ctx !== undefined) this.#ctx_sched_in(cpuctx, ctx, EVENT.FLEXIBLE);
   }
 
-  #ctx_resched(cpuctx: CpuContext, eventType: number): void {
+  #ctx_resched(cpuctx: PerfCpuContext, eventType: number): void {
     let type = eventType;
     const ofCpu = (type & EVENT.CPU) !== 0;
     // Whoever yields to a pinned event is flexible.
@@ -499,23 +478,23 @@ export class PerfContexts {
   }
 
   /** The multiplexing timer runs only while something does not fit. It stays on the grid of its first expiry. */
-  #perf_mux_hrtimer_restart(cpuctx: CpuContext): void {
+  #perf_mux_hrtimer_restart(cpuctx: PerfCpuContext): void {
     if (cpuctx.mux !== undefined || cpuctx.ctx.kind === 'sw') return;
-    cpuctx.muxExpiry ??= this.#kernel.cpu.now();
+    cpuctx.muxExpiry ??= this.#here.cpu.now();
     this.#armMux(cpuctx);
   }
 
   /** hrtimer_forward_now() and a start. */
-  #armMux(cpuctx: CpuContext): void {
+  #armMux(cpuctx: PerfCpuContext): void {
     const expiry = cpuctx.muxExpiry as Cycles;
-    const passed = Math.floor((this.#kernel.cpu.now() - expiry) / this.#muxInterval) + 1;
+    const passed = Math.floor((this.#here.cpu.now() - expiry) / this.#muxInterval) + 1;
     cpuctx.muxExpiry = cycles(expiry + passed * this.#muxInterval);
-    cpuctx.mux = this.#kernel.hrtimer(cpuctx.muxExpiry, 'timer', () => this.#muxFires(cpuctx));
+    cpuctx.mux = this.#here.hrtimer(cpuctx.muxExpiry, 'timer', () => this.#muxFires(cpuctx));
   }
 
   /** perf_mux_hrtimer_handler(): rotates, then re-arms past the time the rotation ended. */
-  #muxFires(cpuctx: CpuContext): void {
-    const { cpu } = this.#kernel;
+  #muxFires(cpuctx: PerfCpuContext): void {
+    const { cpu } = this.#here;
     cpu.enter(FN.perf_mux_hrtimer_handler);
     cpu.spend(FN.perf_mux_hrtimer_handler);
     const rotated = this.#perf_rotate_context(cpuctx);
@@ -524,11 +503,11 @@ export class PerfContexts {
     else cpuctx.mux = undefined;
   }
 
-  #perf_rotate_context(cpuctx: CpuContext): boolean {
+  #perf_rotate_context(cpuctx: PerfCpuContext): boolean {
     const { ctx, task_ctx } = cpuctx;
     if (!overfull(ctx) && (task_ctx === undefined || !overfull(task_ctx))) return false;
     this.rotations++;
-    const step = this.#kernel.probe?.begin({ kind: 'rotation', context: ctx.kind });
+    const step = this.#here.probe?.begin({ kind: 'rotation', context: ctx.kind });
     const pmu = this.#pmuOf[ctx.kind];
     pmu.pmu_disable();
     const taskTurn = task_ctx === undefined ? undefined : this.#turnOf(task_ctx);
@@ -550,13 +529,13 @@ export class PerfContexts {
   #turnOf(ctx: PerfEventContext): PerfEvent | undefined {
     if (!overfull(ctx)) return undefined;
     const [first] = ctx.flexible_active;
-    if (first !== undefined || !atLeast(this.#kernel.config, 5, 6)) return first;
+    if (first !== undefined || !atLeast(this.#here.config, 5, 6)) return first;
     return ctx.flexible_groups.find((leader) => this.#cpuMatches(leader));
   }
 }
 
 /** group_can_go_on(): groups of software events always; hardware ones unless somebody wants, or has, the PMU alone. */
-function groupCanGoOn(leader: PerfEvent, cpuctx: CpuContext, canAdd: boolean): boolean {
+function groupCanGoOn(leader: PerfEvent, cpuctx: PerfCpuContext, canAdd: boolean): boolean {
   const isSoftware = (event: PerfEvent): boolean => event.pmu.task_ctx_nr === 'sw';
   if (isSoftware(leader) && leader.sibling_list.every(isSoftware)) return true;
   if (cpuctx.exclusive || (leader.attr.exclusive === true && cpuctx.active_oncpu > 0)) return false;

@@ -1,13 +1,14 @@
 /**
- * struct perf_event, struct hw_perf_event, struct perf_event_context, struct pmu: what perf's core keeps of an event.
+ * struct perf_event, hw_perf_event, perf_event_context, perf_cpu_context and pmu: what perf's core keeps of its events.
  *
  * Source: include/linux/perf_event.h and kernel/events/core.c as of Linux 5.0; field names are the kernel's.
  * Not modelled: inheritance to children (workloads do not fork yet), cgroups, AUX areas, BPF, address filters.
  */
 import type { Regs } from '../arch/cpu.ts';
+import type { Alarm } from '../sim/event-queue.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
-import type { Nanos } from '../units.ts';
+import type { Cycles, Nanos } from '../units.ts';
 import type { RingBuffer } from './ring-buffer.ts';
 import type { Task } from './task.ts';
 
@@ -58,7 +59,7 @@ export interface HwPerfEvent {
   freq_count_stamp: number;
 }
 
-/** struct pmu: how events of one kind are put on what counts them. Errors are negative errnos. */
+/** struct pmu, for one CPU: how events of one kind are put on what counts them. Errors are negative errnos. */
 export interface Pmu {
   readonly name: string;
   /** Which of a task's contexts its events live in: hardware's can fail to be placed, software's cannot. */
@@ -79,11 +80,6 @@ export interface Pmu {
   check_period?(event: PerfEvent, value: number): number;
 }
 
-/**
- * A sampling event's period has elapsed: accounts for it and lets its handler know; true if the event must stop
- * (throttled). `period` is the one that elapsed; accounting may start another before the sample is written.
- */
-export type Overflow = (event: PerfEvent, regs: Regs, period: number, throttle: boolean) => boolean;
 /** What happens on overflow after accounting: a sample for user space, a callback for in-kernel users (KVM, watchdog). */
 export type OverflowHandler = (event: PerfEvent, regs: Regs, period: number) => void;
 
@@ -159,6 +155,30 @@ export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): Per
   is_active: 0,
   time: 0,
   timestamp: 0 as Nanos,
+});
+
+/** struct perf_cpu_context: of a CPU, one for each kind. */
+export interface PerfCpuContext {
+  /** The CPU's own events. */
+  readonly ctx: PerfEventContext;
+  /** The context of the task on the CPU, if it has events. */
+  task_ctx: PerfEventContext | undefined;
+  /** Hardware events on the PMU. */
+  active_oncpu: number;
+  /** An exclusive group is on the PMU: no other hardware event may join it. */
+  exclusive: boolean;
+  mux: Alarm | undefined;
+  /** When the multiplexing timer last expired or was to: its grid, which outlives its stops. */
+  muxExpiry: Cycles | undefined;
+}
+
+export const perfCpuContext = (kind: 'hw' | 'sw'): PerfCpuContext => ({
+  ctx: perfEventContext(kind, undefined),
+  task_ctx: undefined,
+  active_oncpu: 0,
+  exclusive: false,
+  mux: undefined,
+  muxExpiry: undefined,
 });
 
 /**

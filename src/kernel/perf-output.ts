@@ -18,8 +18,8 @@ import {
 } from '../uapi/perf-event.ts';
 import { address, type Address } from '../units.ts';
 import { atLeast } from './config.ts';
+import type { PerCpu } from './per-cpu.ts';
 import { PERF_EVENT_STATE, groupMembers, type PerfEvent, type PerfEventContext } from './perf-event.ts';
-import type { KernelServices } from './services.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
@@ -32,19 +32,15 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type Common = Pick<SampleRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
 
 export class PerfOutput {
-  readonly #kernel: KernelServices;
-  /** A buffer passed its watermark: its reader is to be woken from irq_work. */
-  readonly #pendingWakeups = new Set<PerfEvent>();
-  readonly #onWakeup: (event: PerfEvent) => void;
+  readonly #here: PerCpu;
 
-  constructor(kernel: KernelServices, onWakeup: (event: PerfEvent) => void) {
-    this.#kernel = kernel;
-    this.#onWakeup = onWakeup;
+  constructor(here: PerCpu) {
+    this.#here = here;
   }
 
   /** perf_event_output_forward(): one sample, worth a period, of what the interrupt interrupted. */
   sample(event: PerfEvent, regs: Regs, period: number): void {
-    const { cpu, current } = this.#kernel;
+    const { cpu, current } = this.#here;
     const { attr } = event;
     const at = this.#sampled(event, regs);
     cpu.enter(FN.perf_event_output_forward);
@@ -60,7 +56,7 @@ export class PerfOutput {
       time: cpu.nanos(),
       id: event.id,
       stream_id: event.id,
-      cpu: this.#kernel.config.cpu,
+      cpu: this.#here.number,
     };
     if ((attr.sample_type & PERF_SAMPLE.READ) !== 0) record.read = this.#perf_output_read(event);
     if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
@@ -76,7 +72,7 @@ export class PerfOutput {
   #sampled({ attr }: PerfEvent, regs: Regs): { readonly misc: number; readonly ip: Address } {
     const { guest } = regs;
     const { USER, KERNEL, GUEST_USER, GUEST_KERNEL } = PERF_RECORD_MISC;
-    if (guest === undefined || (attr.exclude_guest === true && atLeast(this.#kernel.config, 6, 13)))
+    if (guest === undefined || (attr.exclude_guest === true && atLeast(this.#here.config, 6, 13)))
       return { misc: regs.cpl === 3 ? USER : KERNEL, ip: regs.ip };
     return { misc: guest.cpl === 3 ? GUEST_USER : GUEST_KERNEL, ip: guest.ip };
   }
@@ -88,7 +84,7 @@ export class PerfOutput {
       (event.attr.read_format & PERF_FORMAT.GROUP) === 0 ? [event] : [...groupMembers(event.group_leader)];
     for (const member of members)
       if (member !== event && member.state === PERF_EVENT_STATE.ACTIVE) member.pmu.read(member);
-    const since = ctx.time - tstamp + this.#kernel.cpu.nanos() - ctx.timestamp;
+    const since = ctx.time - tstamp + this.#here.cpu.nanos() - ctx.timestamp;
     return {
       time_enabled: total_time_enabled + since,
       time_running: total_time_running + since,
@@ -99,9 +95,9 @@ export class PerfOutput {
   /** perf_log_throttle(): THROTTLE, or UNTHROTTLE if `enable`. */
   throttle(event: PerfEvent, enable: boolean): void {
     if (event.rb === undefined) return;
-    this.#kernel.cpu.spend(FN.perf_log_throttle);
+    this.#here.cpu.spend(FN.perf_log_throttle);
     const type = enable ? PERF_RECORD.UNTHROTTLE : PERF_RECORD.THROTTLE;
-    this.#write(event, { type, misc: 0, ...this.#common(event, this.#kernel.current) });
+    this.#write(event, { type, misc: 0, ...this.#common(event, this.#here.current) });
   }
 
   /** Side-band of a task: written to every event of its contexts that asked for this kind. */
@@ -115,39 +111,30 @@ export class PerfOutput {
       if (ctx === undefined) continue;
       for (const leader of [...ctx.pinned_groups, ...ctx.flexible_groups])
         for (const event of groupMembers(leader)) {
-          const here = event.cpu === -1 || event.cpu === this.#kernel.config.cpu;
+          const here = event.cpu === -1 || event.cpu === this.#here.number;
           if (!here || event.state < 0 || event.rb === undefined || !wanted(event)) continue;
           this.#write(event, make(event, this.#common(event, task)));
         }
     }
   }
 
-  /** irq_work_run(): readers of buffers that passed their watermark are woken. */
-  runPendingWakeups(): void {
-    for (const event of this.#pendingWakeups) {
-      event.pending_wakeup = false;
-      this.#onWakeup(event);
-    }
-    this.#pendingWakeups.clear();
-  }
-
   #write(event: PerfEvent, record: KernelRecord): void {
     const { rb } = event;
     if (rb === undefined) return;
-    const { cpu } = this.#kernel;
+    const { cpu } = this.#here;
     cpu.spend(FN.perf_output_begin_forward);
     cpu.spend(FN.perf_output_sample);
     cpu.spend(FN.perf_output_end);
     const note: KernelRecord | undefined =
       rb.lost > 0
-        ? { type: PERF_RECORD.LOST, misc: 0, lost: rb.lost, ...this.#common(event, this.#kernel.current) }
+        ? { type: PERF_RECORD.LOST, misc: 0, lost: rb.lost, ...this.#common(event, this.#here.current) }
         : undefined;
     const { lostTotal } = rb;
     const wake = rb.write(event.attr, record, note);
     if (rb.lostTotal > lostTotal) event.lost_samples++;
     if (!wake || event.pending_wakeup) return;
     event.pending_wakeup = true;
-    this.#pendingWakeups.add(event);
+    this.#here.pending_wakeups.add(event);
     cpu.raiseIrqWork();
   }
 
@@ -155,10 +142,10 @@ export class PerfOutput {
     return {
       pid: task.pid,
       tid: task.pid,
-      time: this.#kernel.cpu.nanos(),
+      time: this.#here.cpu.nanos(),
       id: event.id,
       stream_id: event.id,
-      cpu: this.#kernel.config.cpu,
+      cpu: this.#here.number,
     };
   }
 
@@ -167,7 +154,7 @@ export class PerfOutput {
    * nothing behind the markers.
    */
   #callchain(event: PerfEvent, regs: Regs): Address[] {
-    const { cpu, current } = this.#kernel;
+    const { cpu, current } = this.#here;
     const { attr } = event;
     const chain: Address[] = [];
     const max =

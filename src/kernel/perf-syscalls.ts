@@ -30,7 +30,7 @@ export class PerfSyscalls {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
-      if (attr.freq === true && attr.sample_period > kernel.rate.sysctl_perf_event_sample_rate) return -EINVAL;
+      if (attr.freq === true && attr.sample_period > kernel.system.sysctl.sysctl_perf_event_sample_rate) return -EINVAL;
       const { perf_event_paranoid: paranoid } = kernel.config;
       if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
       if (paranoid > 0 && target.task === undefined) return -EACCES;

@@ -7,7 +7,7 @@
  * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity).
  * Not modelled: the debit of new tasks (START_DEBIT), nice levels (all weights equal), other classes, groups, load balancing over CPUs.
  */
-import { cycles, type Cycles } from '../units.ts';
+import { cycles, toCycles, type Cycles, type Hertz } from '../units.ts';
 import type { Task } from './task.ts';
 
 /** sysctl_sched_latency, sysctl_sched_min_granularity, sysctl_sched_wakeup_granularity as scaled for eight CPUs or more, ns. */
@@ -24,10 +24,10 @@ export class RunQueue {
   /** TIF_NEED_RESCHED of the CPU. */
   needResched = false;
 
-  constructor(cyclesOf: (ns: number) => Cycles) {
-    this.#latency = cyclesOf(LATENCY);
-    this.#minGranularity = cyclesOf(MIN_GRANULARITY);
-    this.#wakeupGranularity = cyclesOf(WAKEUP_GRANULARITY);
+  constructor(clock: Hertz) {
+    this.#latency = toCycles(LATENCY, clock);
+    this.#minGranularity = toCycles(MIN_GRANULARITY, clock);
+    this.#wakeupGranularity = toCycles(WAKEUP_GRANULARITY, clock);
   }
 
   /** Runnable tasks that are not on the CPU. */

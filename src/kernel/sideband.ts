@@ -7,7 +7,7 @@ import type { Cpu } from '../arch/cpu.ts';
 import type { Dso } from '../arch/dso.ts';
 import { PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { address } from '../units.ts';
-import type { PerfEventContext } from './perf-event.ts';
+import type { PerfContexts } from './perf-context.ts';
 import type { PerfOutput } from './perf-output.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
@@ -25,19 +25,19 @@ const TEXT_MAPPING = { prot: 5, flags: 2, maj: 0xfd, min: 0, ino_generation: 1 }
 export class Sideband {
   readonly #cpu: Cpu;
   readonly #output: PerfOutput;
-  readonly #contextsOf: (task: Task) => readonly (PerfEventContext | undefined)[];
+  readonly #perf: PerfContexts;
 
-  constructor(cpu: Cpu, output: PerfOutput, contextsOf: (task: Task) => readonly (PerfEventContext | undefined)[]) {
+  constructor(cpu: Cpu, output: PerfOutput, perf: PerfContexts) {
     this.#cpu = cpu;
     this.#output = output;
-    this.#contextsOf = contextsOf;
+    this.#perf = perf;
   }
 
   /** perf_event_switch(): a task's own events are told that it went or came, a CPU's events also to whom and from whom. */
   perf_event_switch(task: Task, other: Task, misc: number): void {
     this.#output.sideband(
       task,
-      this.#contextsOf(task),
+      this.#perf.contextsOf(task),
       (event) => event.attr.context_switch === true,
       (event, common) =>
         event.task === undefined
@@ -51,7 +51,7 @@ export class Sideband {
     const ppid = task.parent?.pid ?? 1;
     this.#output.sideband(
       task,
-      this.#contextsOf(task),
+      this.#perf.contextsOf(task),
       ({ attr }) => attr.task === true || attr.comm === true || attr.mmap === true,
       (_, common) => ({ type: PERF_RECORD.EXIT, misc: 0, ...common, ppid, ptid: ppid }),
     );
@@ -62,7 +62,7 @@ export class Sideband {
     this.#cpu.spend(FN.perf_event_comm);
     this.#output.sideband(
       task,
-      this.#contextsOf(task),
+      this.#perf.contextsOf(task),
       (event) => event.attr.comm === true,
       (event, common) => ({
         type: PERF_RECORD.COMM,
@@ -80,7 +80,7 @@ export class Sideband {
     task.mm = [...task.mm, dso];
     this.#output.sideband(
       task,
-      this.#contextsOf(task),
+      this.#perf.contextsOf(task),
       (event) => event.attr.mmap === true,
       (event, common) => ({
         type: event.attr.mmap2 === true ? PERF_RECORD.MMAP2 : PERF_RECORD.MMAP,

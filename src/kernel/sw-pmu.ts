@@ -11,17 +11,9 @@ import { PERF_COUNT_SW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { atLeast } from './config.ts';
 import { ENOENT } from './errno.ts';
-import {
-  EVENT,
-  MAX_INTERRUPTS,
-  PERF_EF,
-  PERF_HES,
-  is_sampling_event,
-  type Overflow,
-  type PerfEvent,
-  type Pmu,
-} from './perf-event.ts';
-import type { KernelServices } from './services.ts';
+import type { PerCpu } from './per-cpu.ts';
+import { EVENT, MAX_INTERRUPTS, PERF_EF, PERF_HES, is_sampling_event, type PerfEvent, type Pmu } from './perf-event.ts';
+import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
 
 const NSEC_PER_SEC = 1e9;
@@ -33,17 +25,14 @@ const isClock = (config: number): boolean => config === PERF_COUNT_SW.CPU_CLOCK 
 export class SoftwarePmu implements Pmu {
   readonly name = 'software';
   readonly task_ctx_nr = 'sw';
-  readonly #kernel: KernelServices;
-  readonly #overflow: Overflow;
-  /** What the timer interrupt being served interrupted (get_irq_regs). */
-  readonly #irqRegs: () => Regs | undefined;
+  readonly #here: PerCpu;
+  readonly #rate: SampleRate;
   readonly #active = new Set<PerfEvent>();
   readonly #hrtimers = new Map<PerfEvent, Alarm>();
 
-  constructor(kernel: KernelServices, overflow: Overflow, irqRegs: () => Regs | undefined) {
-    this.#kernel = kernel;
-    this.#overflow = overflow;
-    this.#irqRegs = irqRegs;
+  constructor(here: PerCpu, rate: SampleRate) {
+    this.#here = here;
+    this.#rate = rate;
   }
 
   /** perf_sw_event(): the kernel did so many of these on behalf of the current task. */
@@ -56,7 +45,7 @@ export class SoftwarePmu implements Pmu {
 
   #perf_swevent_event(event: PerfEvent, nr: number, regs: Regs): void {
     const { attr, hw } = event;
-    this.#kernel.cpu.spend(FN.perf_swevent_event);
+    this.#here.cpu.spend(FN.perf_swevent_event);
     event.count += nr;
     if (!is_sampling_event(event)) return;
     // A fixed period that is written into the samples makes every occurrence one, worth what it counted.
@@ -77,12 +66,12 @@ export class SoftwarePmu implements Pmu {
   /** One sample for each of several periods at once; only from the second on can they throttle the event. */
   #perf_swevent_overflow(event: PerfEvent, regs: Regs, elapsed: number, period: number): void {
     if (event.hw.interrupts === MAX_INTERRUPTS) return;
-    for (let i = 0; i < elapsed; i++) if (this.#overflow(event, regs, period, i > 0)) return;
+    for (let i = 0; i < elapsed; i++) if (this.#rate.overflow(event, regs, period, i > 0)) return;
   }
 
   event_init(event: PerfEvent): number {
     const { attr, hw } = event;
-    const { config } = this.#kernel;
+    const { config } = this.#here;
     const max = atLeast(config, 5, 13) ? PERF_COUNT_SW.CGROUP_SWITCHES : PERF_COUNT_SW.BPF_OUTPUT;
     if (attr.type !== PERF_TYPE.SOFTWARE || attr.config > max) return -ENOENT;
     hw.config = Number(attr.config);
@@ -141,7 +130,7 @@ export class SoftwarePmu implements Pmu {
 
   /** cpu-clock counts local time, task-clock the time its context has been on a CPU. */
   #clock(event: PerfEvent): number {
-    const now = this.#kernel.cpu.nanos();
+    const now = this.#here.cpu.nanos();
     if (event.attr.config === PERF_COUNT_SW.CPU_CLOCK) return now;
     const { ctx } = event;
     return (ctx.is_active & EVENT.TIME) === 0 ? ctx.time : ctx.time + now - ctx.timestamp;
@@ -149,7 +138,7 @@ export class SoftwarePmu implements Pmu {
 
   /** The clock as of an event's start or stop: task-clock goes with the context's books, so that it equals its run time. */
   #scheduledAt(event: PerfEvent): number {
-    return event.attr.config === PERF_COUNT_SW.CPU_CLOCK ? this.#kernel.cpu.nanos() : event.ctx.time;
+    return event.attr.config === PERF_COUNT_SW.CPU_CLOCK ? this.#here.cpu.nanos() : event.ctx.time;
   }
 
   #updateClock(event: PerfEvent, now: number): void {
@@ -165,13 +154,13 @@ export class SoftwarePmu implements Pmu {
     const left = hw.period_left;
     hw.period_left = 0;
     const wait = left === 0 ? Math.max(MIN_HRTIMER_PERIOD, hw.sample_period) : left < 0 ? MIN_HRTIMER_PERIOD : left;
-    this.#armHrtimer(event, cycles(this.#kernel.cpu.now() + this.#kernel.cyclesOf(wait)));
+    this.#armHrtimer(event, cycles(this.#here.cpu.now() + this.#here.cyclesOf(wait)));
   }
 
   #armHrtimer(event: PerfEvent, when: Cycles): void {
     this.#hrtimers.set(
       event,
-      this.#kernel.hrtimer(when, 'timer', () => this.#perf_swevent_hrtimer(event, when)),
+      this.#here.hrtimer(when, 'timer', () => this.#perf_swevent_hrtimer(event, when)),
     );
   }
 
@@ -181,21 +170,21 @@ export class SoftwarePmu implements Pmu {
     if (timer === undefined) return;
     this.#hrtimers.delete(event);
     timer.cancelled = true;
-    const { cpu } = this.#kernel;
-    event.hw.period_left = timer.when > cpu.now() ? this.#kernel.nanosOf(cycles(timer.when - cpu.now())) : -1;
+    const { cpu } = this.#here;
+    event.hw.period_left = timer.when > cpu.now() ? this.#here.nanosOf(cycles(timer.when - cpu.now())) : -1;
   }
 
   #perf_swevent_hrtimer(event: PerfEvent, when: Cycles): void {
-    const { cpu } = this.#kernel;
+    const { cpu } = this.#here;
     cpu.enter(FN.perf_swevent_hrtimer);
     cpu.spend(FN.perf_swevent_hrtimer);
     this.#hrtimers.delete(event);
     this.read(event);
     const { hw } = event;
-    const regs = this.#irqRegs();
-    const stop = regs !== undefined && !excluded(event, regs) && this.#overflow(event, regs, hw.last_period, true);
+    const regs = this.#here.irq_regs;
+    const stop = regs !== undefined && !excluded(event, regs) && this.#rate.overflow(event, regs, hw.last_period, true);
     // hrtimer_forward_now(): the grid stays, what the handler took does not add up.
-    const period = this.#kernel.cyclesOf(Math.max(MIN_HRTIMER_PERIOD, hw.sample_period));
+    const period = this.#here.cyclesOf(Math.max(MIN_HRTIMER_PERIOD, hw.sample_period));
     const passed = Math.floor((cpu.now() - when) / period) + 1;
     if (!stop) this.#armHrtimer(event, cycles(when + passed * period));
     cpu.leave();

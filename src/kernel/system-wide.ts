@@ -17,5 +17,5 @@ export function startSystemWideStat(kernel: Kernel): void {
     read_format: 0,
     exclude_guest: !atLeast(kernel.config, 6, 13),
   };
-  perf_event_create_kernel_counter(kernel, attr, { task: undefined, cpu: kernel.config.cpu }, () => undefined);
+  perf_event_create_kernel_counter(kernel, attr, { task: undefined, cpu: kernel.number }, () => undefined);
 }

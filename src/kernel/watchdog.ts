@@ -23,12 +23,8 @@ export function startWatchdog(kernel: Kernel, tsc: Hertz): void {
     read_format: 0,
     pinned: true,
   };
-  const event = perf_event_create_kernel_counter(
-    kernel,
-    attr,
-    { task: undefined, cpu: kernel.config.cpu },
-    () => undefined,
-  );
+  const here = { task: undefined, cpu: kernel.number };
+  const event = perf_event_create_kernel_counter(kernel, attr, here, () => undefined);
   kernel.printk(
     typeof event === 'number'
       ? 'NMI watchdog: Perf NMI watchdog permanently disabled'

@@ -1,30 +1,32 @@
 /**
- * The x86 PMU driver (struct x86_pmu, struct cpu_hw_events): puts events on counters and serves their interrupts, with
- * every register access in the order Linux makes it, because under a hypervisor each one is an exit.
+ * The x86 PMU driver (struct x86_pmu): puts events on counters and serves their interrupts, with every register access in
+ * the order Linux makes it, because under a hypervisor each one is an exit. Its books on one CPU are cpu-hw-events.ts.
  *
  * Source: arch/x86/events/core.c and arch/x86/events/intel/core.c, Linux 5.0, for a PMU of version 2 to 5 with late
  * LVTPC acknowledgement (Haswell and later); from 6.1 FIXED_CTR_CTRL is kept in software ("perf/x86/intel: Optimize
  * FIXED_CTR_CTRL access"). Functions carry the kernel's names.
  * Not modelled: PEBS, LBR, BTS, AnyThread, TSX constraints, the hyperthread exclusivity workaround of older cores.
  *
- * Over 300 lines because it is one driver whose parts share one state, as in the kernel.
+ * In order: what an event asks for, its way on and off a counter, the interrupt, the registers, who gets which counter.
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, withFixedCtrlField } from '../arch/perfevtsel.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
-import { atLeast, type KernelConfig } from './config.ts';
+import { atLeast } from './config.ts';
+import type { CpuHwEvents } from './cpu-hw-events.ts';
 import { EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from './errno.ts';
+import type { PerCpu } from './per-cpu.ts';
 import {
   PERF_EF,
   PERF_HES,
   groupMembers,
   is_sampling_event,
   type ExtraReg,
-  type Overflow,
   type PerfEvent,
   type Pmu,
 } from './perf-event.ts';
+import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
 import {
   X86_RAW_EVENT_MASK,
@@ -48,36 +50,23 @@ export class X86Pmu implements Pmu {
 
   readonly #cpu: Cpu;
   readonly #model: X86Events;
-  readonly #overflow: Overflow;
+  readonly #cpuc: CpuHwEvents;
+  readonly #rate: SampleRate;
   readonly #mask: number;
-
-  // struct cpu_hw_events
-  #enabled = false;
-  #disableCount = 0;
-  readonly #events = new Map<number, PerfEvent>();
-  readonly #event_list: PerfEvent[] = [];
-  #assign: number[] = [];
-  readonly #tags = new Map<number, number>();
-  /** Counters that count in guests only, and on the host only: attr.exclude_host and exclude_guest. */
-  #intel_ctrl_guest_mask = 0;
-  #intel_ctrl_host_mask = 0;
-  #n_added = 0;
-  #n_txn = 0;
-  #inTxn = false;
-  /** From 6.1: FIXED_CTR_CTRL as it is to be, and as it is; written when the counters are opened, and never read. */
+  /** From 6.1 FIXED_CTR_CTRL is kept in software. */
   readonly #keepsFixedCtrl: boolean;
-  #fixed_ctrl_val = 0;
-  #active_fixed_ctrl_val = 0;
   /** extra_msr_access: MSR_OFFCORE_RSP_0 and _1 are there (not so in a guest). */
   #offcoreRsp = false;
-  /** active_events: the handler returns at once when the whole machine has none. */
+  /** active_events, as far as they were made here: the handler returns at once when there are none. */
   activeEvents = 0;
 
-  constructor(cpu: Cpu, config: KernelConfig, overflow: Overflow) {
+  constructor(here: PerCpu, rate: SampleRate) {
+    const { cpu, config } = here;
     this.#cpu = cpu;
+    this.#cpuc = here.cpu_hw_events;
+    this.#rate = rate;
     this.#model = config.events;
     this.#keepsFixedCtrl = atLeast(config, 6, 1);
-    this.#overflow = overflow;
     const { nrGp, nrFixed, width, fullWidthWrite } = cpu.caps;
     this.#mask = 2 ** width;
     this.max_period = fullWidthWrite ? 2 ** (width - 1) - 1 : 2 ** 31 - 1;
@@ -147,62 +136,63 @@ export class X86Pmu implements Pmu {
   /** validate_group(): could the group, alone on the PMU, be placed? */
   #validateGroup(event: PerfEvent): number {
     const group = event.group_leader === event ? [event] : [...groupMembers(event.group_leader), event];
-    const hardware = group.filter((e) => e.pmu === this);
+    const hardware = group.filter((e) => e.pmu.name === this.name);
     return this.#x86_schedule_events(hardware, true) === undefined ? -EINVAL : 0;
   }
 
   /** x86_pmu_disable(), the outermost one. */
   pmu_disable(): void {
-    if (this.#disableCount++ > 0 || !this.#enabled) return;
+    const cpuc = this.#cpuc;
+    if (cpuc.disable_count++ > 0 || !cpuc.enabled) return;
     this.#cpu.spend(FN.x86_pmu_disable);
-    this.#n_added = 0;
-    this.#enabled = false;
+    cpuc.n_added = 0;
+    cpuc.enabled = false;
     this.#intel_pmu_disable_all();
   }
 
   /** x86_pmu_enable(): moves and starts what changed since the disable, then opens the counters. */
   pmu_enable(): void {
-    if (--this.#disableCount > 0 || this.#enabled) return;
+    const cpuc = this.#cpuc;
+    if (--cpuc.disable_count > 0 || cpuc.enabled) return;
     const cpu = this.#cpu;
     cpu.enter(FN.x86_pmu_enable);
     cpu.spend(FN.x86_pmu_enable);
-    if (this.#n_added > 0) {
-      const running = this.#event_list.length - this.#n_added;
-      this.#event_list.slice(0, running).forEach((event, i) => {
+    if (cpuc.n_added > 0) {
+      const running = cpuc.n_events - cpuc.n_added;
+      cpuc.event_list.slice(0, running).forEach((event, i) => {
         const { hw } = event;
-        if (hw.idx === -1 || this.#matchesAssignment(event, i)) return;
+        if (hw.idx === -1 || cpuc.match_prev_assignment(event, i)) return;
         if ((hw.state & PERF_HES.STOPPED) !== 0) hw.state |= PERF_HES.ARCH;
         this.stop(event, PERF_EF.UPDATE);
       });
-      this.#event_list.forEach((event, i) => {
-        if (!this.#matchesAssignment(event, i)) this.#x86_assign_hw_event(event, i);
+      cpuc.event_list.forEach((event, i) => {
+        if (!cpuc.match_prev_assignment(event, i)) this.#x86_assign_hw_event(event, i);
         else if (i < running) return;
         if ((event.hw.state & PERF_HES.ARCH) === 0) this.start(event, PERF_EF.RELOAD);
       });
-      this.#n_added = 0;
+      cpuc.n_added = 0;
       this.#perf_events_lapic_init();
     }
-    this.#enabled = true;
+    cpuc.enabled = true;
     this.#intel_pmu_enable_all();
     cpu.leave();
   }
 
-  /** x86_pmu_add(): a place among the counters, or -EAGAIN's cousins; nothing is written to hardware yet. */
+  /** x86_pmu_add(): a place among the counters, or -EINVAL; nothing is written to hardware yet. */
   add(event: PerfEvent, flags: number): number {
     this.#cpu.spend(FN.x86_pmu_add);
-    const wanted = [...this.#event_list, event];
+    const cpuc = this.#cpuc;
+    const wanted = [...cpuc.event_list, event];
     const { nrGp, nrFixed } = this.#cpu.caps;
     if (wanted.length > nrGp + nrFixed) return -EINVAL;
     event.hw.state = PERF_HES.UPTODATE | PERF_HES.STOPPED;
     if ((flags & PERF_EF.START) === 0) event.hw.state |= PERF_HES.ARCH;
-    if (!this.#inTxn) {
+    if (!cpuc.in_txn) {
       const assign = this.#x86_schedule_events(wanted);
       if (assign === undefined) return -EINVAL;
-      this.#assign = assign;
+      cpuc.assign = assign;
     }
-    this.#event_list.push(event);
-    this.#n_added++;
-    if (this.#inTxn) this.#n_txn++;
+    cpuc.collect(event);
     return 0;
   }
 
@@ -210,35 +200,26 @@ export class X86Pmu implements Pmu {
   del(event: PerfEvent): void {
     this.#cpu.spend(FN.x86_pmu_del);
     // Inside a transaction nothing was started: cancel_txn drops what was collected.
-    if (this.#inTxn) return;
+    if (this.#cpuc.in_txn) return;
     this.stop(event, PERF_EF.UPDATE);
-    const i = this.#event_list.indexOf(event);
-    if (i < 0) return;
-    if (i >= this.#event_list.length - this.#n_added) this.#n_added--;
-    if (event.hw.extra_reg !== undefined) event.hw.extra_reg.alloc = false;
-    this.#event_list.splice(i, 1);
-    this.#assign.splice(i, 1);
+    if (this.#cpuc.drop(event) && event.hw.extra_reg !== undefined) event.hw.extra_reg.alloc = false;
   }
 
   start_txn(): void {
     this.pmu_disable();
-    this.#inTxn = true;
-    this.#n_txn = 0;
+    this.#cpuc.start_txn();
   }
 
   commit_txn(): number {
-    const assign = this.#x86_schedule_events(this.#event_list);
+    const assign = this.#x86_schedule_events(this.#cpuc.event_list);
     if (assign === undefined) return -EINVAL;
-    this.#inTxn = false;
-    this.#assign = assign;
+    this.#cpuc.commit_txn(assign);
     this.pmu_enable();
     return 0;
   }
 
   cancel_txn(): void {
-    this.#inTxn = false;
-    this.#event_list.length -= this.#n_txn;
-    this.#n_added -= this.#n_txn;
+    this.#cpuc.cancel_txn();
     this.pmu_enable();
   }
 
@@ -249,18 +230,19 @@ export class X86Pmu implements Pmu {
     this.#cpu.spend(FN.x86_pmu_start);
     if ((flags & PERF_EF.RELOAD) !== 0) this.#x86_perf_event_set_period(event);
     hw.state = 0;
-    this.#events.set(hw.idx, event);
-    this.#setSides(event, true);
+    this.#cpuc.events.set(hw.idx, event);
+    this.#cpuc.setSides(event, true);
     this.#intel_pmu_enable_event(event);
   }
 
   /** x86_pmu_stop() */
   stop(event: PerfEvent, flags: number): void {
     const { hw } = event;
-    if (this.#events.get(hw.idx) === event) {
+    const cpuc = this.#cpuc;
+    if (cpuc.events.get(hw.idx) === event) {
       this.#cpu.spend(FN.x86_pmu_stop);
-      this.#events.delete(hw.idx);
-      this.#setSides(event, false);
+      cpuc.events.delete(hw.idx);
+      cpuc.setSides(event, false);
       this.#intel_pmu_disable_event(event);
       hw.state |= PERF_HES.STOPPED;
     }
@@ -278,10 +260,11 @@ export class X86Pmu implements Pmu {
   /** intel_pmu_handle_irq(): serves every overflow the status register shows; how many there were. */
   intel_pmu_handle_irq(regs: Regs): number {
     const cpu = this.#cpu;
+    const cpuc = this.#cpuc;
     cpu.enter(FN.intel_pmu_handle_irq);
     cpu.spend(FN.intel_pmu_handle_irq);
-    const enabled = this.#enabled;
-    this.#enabled = false;
+    const { enabled } = cpuc;
+    cpuc.enabled = false;
     this.#intel_pmu_disable_all();
     let handled = 0;
     let status = cpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
@@ -290,13 +273,13 @@ export class X86Pmu implements Pmu {
       if (++loops > LOOP_LIMIT) break;
       for (const idx of bitsAscending(status)) {
         handled++;
-        const event = this.#events.get(idx);
+        const event = cpuc.events.get(idx);
         if (event === undefined || !this.#intel_pmu_save_and_restart(event)) continue;
-        if (this.#overflow(event, regs, event.hw.last_period, true)) this.stop(event, 0);
+        if (this.#rate.overflow(event, regs, event.hw.last_period, true)) this.stop(event, 0);
       }
       status = cpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
     }
-    this.#enabled = enabled;
+    cpuc.enabled = enabled;
     if (enabled) this.#intel_pmu_enable_all();
     cpu.setLvtpc('NMI');
     cpu.leave();
@@ -314,27 +297,22 @@ export class X86Pmu implements Pmu {
   }
 
   #intel_pmu_enable_all(): void {
+    const cpuc = this.#cpuc;
     this.#cpu.spend(FN.intel_pmu_enable_all);
-    if (this.#fixed_ctrl_val !== this.#active_fixed_ctrl_val) {
-      this.#cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, this.#fixed_ctrl_val);
-      this.#active_fixed_ctrl_val = this.#fixed_ctrl_val;
+    if (cpuc.fixed_ctrl_val !== cpuc.active_fixed_ctrl_val) {
+      this.#cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, cpuc.fixed_ctrl_val);
+      cpuc.active_fixed_ctrl_val = cpuc.fixed_ctrl_val;
     }
-    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl - this.#intel_ctrl_guest_mask);
+    this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl - cpuc.intel_ctrl_guest_mask);
   }
 
   /** intel_guest_get_msrs(): GLOBAL_CTRL outside and inside guests; KVM switches it at VM-entry and VM-exit. */
   intel_guest_get_msrs(): { readonly host: number; readonly guest: number } {
+    const { enabled, intel_ctrl_guest_mask, intel_ctrl_host_mask } = this.#cpuc;
     return {
-      host: this.#enabled ? this.intel_ctrl - this.#intel_ctrl_guest_mask : 0,
-      guest: this.intel_ctrl - this.#intel_ctrl_host_mask,
+      host: enabled ? this.intel_ctrl - intel_ctrl_guest_mask : 0,
+      guest: this.intel_ctrl - intel_ctrl_host_mask,
     };
-  }
-
-  /** Books whether an event's counter is for one side of VM-entry only. */
-  #setSides(event: PerfEvent, on: boolean): void {
-    const bit = globalBit(event.hw.idx) * (on ? 1 : -1);
-    if (event.attr.exclude_host === true) this.#intel_ctrl_guest_mask += bit;
-    if (event.attr.exclude_guest === true) this.#intel_ctrl_host_mask += bit;
   }
 
   #intel_pmu_enable_event(event: PerfEvent): void {
@@ -365,7 +343,7 @@ export class X86Pmu implements Pmu {
 
   #setFixedField(i: number, field: number): void {
     if (this.#keepsFixedCtrl) {
-      this.#fixed_ctrl_val = withFixedCtrlField(this.#fixed_ctrl_val, i, field);
+      this.#cpuc.fixed_ctrl_val = withFixedCtrlField(this.#cpuc.fixed_ctrl_val, i, field);
       return;
     }
     const ctrl = this.#cpu.rdmsr(MSR.IA32_FIXED_CTR_CTRL);
@@ -374,7 +352,7 @@ export class X86Pmu implements Pmu {
 
   /** Whoever writes FIXED_CTR_CTRL beside the driver (v2, for a counter it was given) tells what is in it now. */
   fixedCtrlWritten(value: number): void {
-    if (this.#keepsFixedCtrl) this.#fixed_ctrl_val = this.#active_fixed_ctrl_val = value;
+    if (this.#keepsFixedCtrl) this.#cpuc.fixed_ctrl_val = this.#cpuc.active_fixed_ctrl_val = value;
   }
 
   #perf_events_lapic_init(): void {
@@ -428,19 +406,9 @@ export class X86Pmu implements Pmu {
     hw.period_left -= delta;
   }
 
-  #matchesAssignment(event: PerfEvent, i: number): boolean {
-    const { hw } = event;
-    const idx = this.#assign[i] as number;
-    return hw.idx === idx && hw.last_cpu === 0 && hw.last_tag === this.#tags.get(idx);
-  }
-
   #x86_assign_hw_event(event: PerfEvent, i: number): void {
     const { hw } = event;
-    const idx = this.#assign[i] as number;
-    hw.idx = idx;
-    hw.last_cpu = 0;
-    hw.last_tag = (this.#tags.get(idx) ?? 0) + 1;
-    this.#tags.set(idx, hw.last_tag);
+    const idx = this.#cpuc.take(event, i);
     if (idx >= PMC_IDX_FIXED) {
       hw.config_base = MSR.IA32_FIXED_CTR_CTRL;
       hw.event_base = MSR.IA32_FIXED_CTR0 + idx - PMC_IDX_FIXED;

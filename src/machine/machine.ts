@@ -5,10 +5,11 @@
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
-import type { KernelConfig } from '../kernel/config.ts';
+import type { CpuConfig, KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core, type Page } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
+import { System } from '../kernel/system.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
@@ -75,10 +76,16 @@ export function bootMachine(
     stream(spec.seed, `${path}/core=${CPU}/skid`),
   );
   const global = new HostGlobal(hostDraws(stream(spec.seed, `${path}/host/ipi`), spec));
-  const host = new Kernel(
-    tap(core, 'host'),
+  const cpuConfig = (tick_phase: number, average: number): CpuConfig => ({
+    number: CPU,
     clock,
-    kernelConfig(spec, 'host', side(spec) === 'host' ? running_sample_length : 0, 0),
+    tick_phase,
+    running_sample_length: average,
+  });
+  const host = new Kernel(
+    new System(kernelConfig(spec, 'host')),
+    tap(core, 'host'),
+    cpuConfig(0, side(spec) === 'host' ? running_sample_length : 0),
     global,
   );
   core.setSoftware(host);
@@ -94,7 +101,7 @@ export function bootMachine(
     const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), spec);
     const vcpu = new Vcpu(core, host, design, draws, { page, filter });
     const phase = stream(spec.seed, `${name}/tick`).uniform();
-    const kernel = new Kernel(on(vcpu), clock, kernelConfig(spec, 'guest', average, phase));
+    const kernel = new Kernel(new System(kernelConfig(spec, 'guest')), on(vcpu), cpuConfig(phase, average));
     const reset = (): void => {
       kernel.boot();
       if (page === 'guest') startBackground(kernel, v['guest.background'], stream(spec.seed, `${name}/background`));
@@ -131,28 +138,19 @@ export function pmuFilter(words: string): PmuFilter {
 /** CPUID.0AH where perf runs: the core's, or what its design shows the guest. */
 export function perfCaps(spec: MachineSpec): PmuCaps {
   const caps = pmuCaps(spec.values);
-  return spec.design?.guestCaps(caps, kernelConfig(spec, 'host', 0, 0)) ?? caps;
+  return spec.design?.guestCaps(caps, kernelConfig(spec, 'host')) ?? caps;
 }
 
-function kernelConfig(
-  spec: MachineSpec,
-  of: 'host' | 'guest',
-  running_sample_length: number,
-  tick_phase: number,
-): KernelConfig {
-  const { values: v } = spec;
+function kernelConfig({ preset, values: v }: MachineSpec, of: 'host' | 'guest'): KernelConfig {
   return {
     release: v[`${of}.kernel`],
     hz: v[`${of}.hz`],
-    tick_phase,
-    events: spec.preset.driver,
+    events: preset.driver,
     nrCpus: v[`${of}.cpus`],
-    cpu: CPU,
     perf_event_max_sample_rate: v[`${of}.max_sample_rate`],
     perf_cpu_time_max_percent: v[`${of}.cpu_time_max_percent`],
     perf_event_paranoid: v[`${of}.paranoid`],
     perf_event_mlock_kb: v[`${of}.mlock_kb`],
     nmi_watchdog: v[`${of}.watchdog`],
-    running_sample_length,
   };
 }

@@ -99,8 +99,8 @@ export function* perfRecord(
     const bytes = sink.write(records);
     if (bytes > 0) sys.write(bytes);
   };
-  emit(synthesized(evlist, systemWide ? kernel.tasks : child, nrCpus));
-  yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.tasks.length : 1));
+  emit(synthesized(evlist, systemWide ? kernel.system.tasks : child, nrCpus));
+  yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.system.tasks.length : 1));
 
   if (systemWide) for (const event of leadersByCpu(opened)) sys.enable(event);
   const start = kernel.cpu.nanos();

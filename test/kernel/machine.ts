@@ -1,10 +1,11 @@
 /** A kernel on a core, and tasks for it that do as a test says. */
 import type { Executable } from '../../src/arch/dso.ts';
 import { Core, type CoreSpec } from '../../src/hw/core.ts';
-import type { KernelConfig } from '../../src/kernel/config.ts';
+import type { CpuConfig, KernelConfig } from '../../src/kernel/config.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
+import { System } from '../../src/kernel/system.ts';
 import type { Task } from '../../src/kernel/task.ts';
 import { eventClocks, pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
@@ -22,17 +23,15 @@ export const MS = 1_000_000;
 export const CONFIG: KernelConfig = {
   release: '5.0.0',
   hz: 250,
-  tick_phase: 0,
   events: broadwellEp.driver,
   nrCpus: 1,
-  cpu: 0,
   perf_event_max_sample_rate: 100_000,
   perf_cpu_time_max_percent: 25,
   perf_event_paranoid: -1,
   perf_event_mlock_kb: 516,
   nmi_watchdog: false,
-  running_sample_length: 0,
 };
+export const CPU0: CpuConfig = { number: 0, clock: CLOCK, tick_phase: 0, running_sample_length: 0 };
 /** The core of a preset, whose ring 3 executes at once: what is put in is what is counted. */
 export function coreSpec(preset: MachinePreset): CoreSpec {
   const { values: v } = preset;
@@ -81,7 +80,7 @@ export class Bench<C extends Core = Core> {
     makeCore = Core as new (...args: ConstructorParameters<typeof Core>) => C,
   ) {
     this.core = new makeCore({ ...BROADWELL, ...spec }, stream('test', 'skid'));
-    this.kernel = new Kernel(this.core, CLOCK, { ...CONFIG, ...config });
+    this.kernel = new Kernel(new System({ ...CONFIG, ...config }), this.core, CPU0);
     this.core.setSoftware(this.kernel);
     this.kernel.boot();
     this.sys = new PerfSyscalls(this.kernel);

@@ -3,27 +3,29 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Cpu } from '../../src/arch/cpu.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
+import { PerCpu } from '../../src/kernel/per-cpu.ts';
 import { SampleRate } from '../../src/kernel/sampling.ts';
+import type { PerfSysctls } from '../../src/kernel/sysctl.ts';
+import { System } from '../../src/kernel/system.ts';
 import { nanos, type Nanos } from '../../src/units.ts';
-import { CONFIG } from './machine.ts';
+import { CONFIG, CPU0 } from './machine.ts';
 
 /** A clock that stands where a test puts it, and the parts of an event that sampling touches. */
 class Desk {
   now = 0;
-  readonly log: string[] = [];
   readonly throttles: boolean[] = [];
   readonly driver: string[] = [];
+  readonly here: PerCpu;
+  readonly sysctl: PerfSysctls;
   readonly rate: SampleRate;
   readonly event: PerfEvent;
 
   constructor(config: Partial<typeof CONFIG> = {}, attr: Partial<PerfEvent['attr']> = {}) {
     const cpu = { spend: () => undefined, nanos: () => nanos(this.now) } as unknown as Cpu;
-    this.rate = new SampleRate(
-      cpu,
-      { ...CONFIG, ...config },
-      (text) => this.log.push(text),
-      (_, enable) => this.throttles.push(enable),
-    );
+    const system = new System({ ...CONFIG, ...config });
+    this.here = new PerCpu(system, cpu, CPU0);
+    this.sysctl = system.sysctl;
+    this.rate = new SampleRate(this.here, { throttle: (_, enable) => this.throttles.push(enable) });
     const pmu = {
       stop: (_: PerfEvent, flags: number) => this.driver.push(`stop ${flags}`),
       start: (_: PerfEvent, flags: number) => this.driver.push(`start ${flags}`),
@@ -40,9 +42,13 @@ class Desk {
     this.event = { attr: { sample_period: 4000, freq: true, ...attr }, hw, pmu, count: 0 } as unknown as PerfEvent;
   }
 
+  get log(): string[] {
+    return this.here.log.map(({ text }) => text);
+  }
+
   /** A machine whose PMIs have always taken so long takes one more. */
   took(avg: number): this {
-    this.rate.running_sample_length = 128 * avg;
+    this.here.running_sample_length = 128 * avg;
     this.rate.sample_event_took(avg as Nanos);
     return this;
   }
@@ -65,18 +71,18 @@ describe('kernel/sampling', () => {
     ];
     for (const { avg, hz, max, rate } of vectors)
       it(`an average of ${avg} ns at ${hz} Hz leaves ${max} samples a tick`, () => {
-        const { rate: limits, log } = new Desk({ hz }).took(avg);
-        expect(limits.max_samples_per_tick).to.equal(max);
-        expect(limits.sysctl_perf_event_sample_rate).to.equal(rate);
+        const { sysctl, log } = new Desk({ hz }).took(avg);
+        expect(sysctl.max_samples_per_tick).to.equal(max);
+        expect(sysctl.sysctl_perf_event_sample_rate).to.equal(rate);
         expect(log).to.deep.equal([
           `perf: interrupt took too long (${avg} > 2500), lowering kernel.perf_event_max_sample_rate to ${rate}`,
         ]);
       });
 
     it('says nothing up to the allowance: 25 % of the period at the highest rate', () => {
-      const { rate, log } = new Desk().took(2500);
+      const { sysctl, log } = new Desk().took(2500);
       expect(log).to.deep.equal([]);
-      expect([rate.max_samples_per_tick, rate.sysctl_perf_event_sample_rate]).to.deep.equal([400, 100_000]);
+      expect([sysctl.max_samples_per_tick, sysctl.sysctl_perf_event_sample_rate]).to.deep.equal([400, 100_000]);
     });
 
     it('allows a quarter more than it saw before it complains again', () => {
@@ -88,21 +94,22 @@ describe('kernel/sampling', () => {
     });
 
     it('lowers in steps while the average over 128 PMIs grows', () => {
-      const { rate, log } = new Desk();
+      const desk = new Desk();
+      const { rate, sysctl } = desk;
       for (let n = 0; n < 2000; n++) rate.sample_event_took(1_000_000 as Nanos);
-      const steps = log.map((line) => /\((\d+) > (\d+)\)/.exec(line)!.slice(1).map(Number) as [number, number]);
+      const steps = desk.log.map((line) => /\((\d+) > (\d+)\)/.exec(line)!.slice(1).map(Number) as [number, number]);
       // The first PMI alone makes an average of 7812 ns.
       expect(steps[0]).to.deep.equal([7812, 2500]);
       steps.slice(1).forEach(([, allowed], i) => expect(allowed).to.equal(Math.floor(steps[i]![0] * 1.25)));
       expect(rate.averagePmi).to.be.within(999_000, 1_000_000);
-      expect(rate.max_samples_per_tick).to.equal(1);
+      expect(sysctl.max_samples_per_tick).to.equal(1);
     });
 
     it('is off at 0 % and at 100 %', () => {
       for (const percent of [0, 100]) {
-        const { rate, log } = new Desk({ perf_cpu_time_max_percent: percent }).took(5_000_000);
+        const { sysctl, log } = new Desk({ perf_cpu_time_max_percent: percent }).took(5_000_000);
         expect(log).to.deep.equal([]);
-        expect(rate.max_samples_per_tick).to.equal(400);
+        expect(sysctl.max_samples_per_tick).to.equal(400);
       }
     });
   });

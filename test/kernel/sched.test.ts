@@ -13,7 +13,7 @@ const code = (...body: readonly Node[]) => program({ name: 'code', about: 'a tes
 /** ns of CPU time a task has had, up to when it was last accounted. */
 const ran = (bench: Bench, task: Task): number => bench.kernel.nanosOf(task.sum_exec_runtime);
 /** Ticks so far. */
-const ticks = (bench: Bench): number => bench.kernel.rate.throttled_seq;
+const ticks = (bench: Bench): number => bench.kernel.throttled_seq;
 
 /** Counts the interrupts that reach the kernel. */
 function countInterrupts(bench: Bench): Record<Vector, number> {

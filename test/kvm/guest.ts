@@ -6,6 +6,7 @@ import type { KernelConfig } from '../../src/kernel/config.ts';
 import { HostGlobal } from '../../src/kernel/host-global.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
+import { System } from '../../src/kernel/system.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { Vcpu } from '../../src/kvm/vcpu.ts';
 import { lackedBy, type PmuFilter, type VpmuDesign } from '../../src/kvm/vpmu.ts';
@@ -19,7 +20,7 @@ import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { cycles, hertz, type Cycles, type Hertz } from '../../src/units.ts';
-import { BROADWELL, CONFIG, coreSpec } from '../kernel/machine.ts';
+import { BROADWELL, CONFIG, CPU0, coreSpec } from '../kernel/machine.ts';
 
 /** The designs that give guests counters on this machine. */
 export const WITH_COUNTERS = DESIGNS.filter(
@@ -89,7 +90,12 @@ export class HostOfOne {
     this.global = new HostGlobal(
       hostDraws(stream('test', 'ipi'), { ...timed, values: { ...timed.values, 'host.cpus': cpus } }),
     );
-    this.host = new Kernel(this.core, this.clock, { ...CONFIG, events, release }, this.global);
+    this.host = new Kernel(
+      new System({ ...CONFIG, events, release }),
+      this.core,
+      { ...CPU0, clock: this.clock },
+      this.global,
+    );
     this.core.setSoftware(this.host);
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));
@@ -131,8 +137,8 @@ export interface Served {
 class GuestKernel extends Kernel {
   readonly served: Served[] = [];
   readonly #tap: () => string[];
-  constructor(vcpu: TappedVcpu, clock: Hertz, config: KernelConfig) {
-    super(vcpu, clock, config);
+  constructor(config: KernelConfig, vcpu: TappedVcpu, clock: Hertz) {
+    super(new System(config), vcpu, { ...CPU0, clock, tick_phase: TICK_PHASE });
     this.#tap = () => vcpu.log.splice(0);
   }
   override interrupt(vector: Vector, regs: Regs): void {
@@ -153,7 +159,7 @@ export class Guest extends HostOfOne {
 
   constructor(design: string | VpmuDesign, program: (tool: ToolTask) => ToolProgram, options: HostOptions = {}) {
     super(typeof design === 'string' ? DESIGNS.find(({ name }) => name === design)! : design, options);
-    this.guest = new GuestKernel(this.vcpu, this.clock, { ...this.guestConfig, tick_phase: TICK_PHASE });
+    this.guest = new GuestKernel(this.guestConfig, this.vcpu, this.clock);
     const boot = (): void => this.guest.boot();
     this.vcpu.boot(this.guest, boot, () => false);
     this.task = new ToolTask(this.guest, program);

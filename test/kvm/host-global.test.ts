@@ -1,6 +1,7 @@
 /** What the first and the last hardware event of a host pay, and when the static key is switched. */
 import { expect } from 'chai';
 import type { Cpu } from '../../src/arch/cpu.ts';
+import { EBUSY } from '../../src/kernel/errno.ts';
 import { HostGlobal } from '../../src/kernel/host-global.ts';
 import { EventQueue } from '../../src/sim/event-queue.ts';
 import { cycles, type Cycles } from '../../src/units.ts';
@@ -160,5 +161,44 @@ describe('kernel: what all CPUs share of perf', () => {
     clock.pass(2 * SECOND);
     global.account(clock, true);
     expect(global.paid.static_key).to.equal(2);
+  });
+
+  describe('on one core of several', () => {
+    const ELSEWHERE = { hardwareEvents: 3, perf_sched_count: 1, include_guest_events: 1 };
+
+    it('who has events on another core pays for the first and the last', () => {
+      const { clock, global } = host();
+      global.others = ELSEWHERE;
+      expect(global.perf_sched_events).to.equal(true);
+      for (let i = 0; i < 2; i++) {
+        global.account(clock, true);
+        global.unaccount(clock, true);
+      }
+      clock.pass(2 * SECOND);
+      expect(global.paid).to.deep.equal({ reserve: 0, release: 0, static_key: 0 });
+      expect([clock.spent, clock.blocked]).to.deep.equal([0, 0]);
+      expect(global.own).to.deep.equal({ hardwareEvents: 0, perf_sched_count: 0, include_guest_events: 0 });
+    });
+
+    it('the last one here releases if the others went before', () => {
+      const { clock, global } = host();
+      global.others = ELSEWHERE;
+      global.account(clock, true);
+      expect(global.own).to.deep.equal({ hardwareEvents: 1, perf_sched_count: 1, include_guest_events: 0 });
+      global.others = { hardwareEvents: 0, perf_sched_count: 0, include_guest_events: 0 };
+      global.unaccount(clock, true);
+      expect(global.paid).to.deep.equal({ reserve: 0, release: 1, static_key: 0 });
+      expect(global.perf_sched_events, 'for a second more').to.equal(true);
+      clock.pass(2 * SECOND);
+      expect(global.perf_sched_events).to.equal(false);
+    });
+
+    it('no guest gets the counters while an event elsewhere counts in guests', () => {
+      const { global } = host();
+      global.others = ELSEWHERE;
+      expect(global.perf_create_mediated_pmu()).to.equal(-EBUSY);
+      global.others = { ...ELSEWHERE, include_guest_events: 0 };
+      expect(global.perf_create_mediated_pmu()).to.equal(0);
+    });
   });
 });

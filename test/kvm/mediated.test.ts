@@ -311,7 +311,7 @@ describe('kvm/vpmu/mediated', () => {
       inGuest(cascadelakeAp, (kernel, on) => {
         const { core, host, vcpu } = on;
         hostEvent(on, { exclude_guest: true, sample_period: 1e9 });
-        const average = host.rate.running_sample_length;
+        const average = host.running_sample_length;
         const log = touched(on, () => {
           core.lapic.nmiPending = true;
           kernel.user(10);
@@ -320,7 +320,7 @@ describe('kvm/vpmu/mediated', () => {
         expect(host.nmis).to.equal(1);
         expect(log[0], 'the driver touches nothing: the first access is of the world switch').to.equal('R STA');
         expect(log.filter((access) => access === 'R STA')).to.have.length(2);
-        expect(host.rate.running_sample_length).to.equal(average);
+        expect(host.running_sample_length).to.equal(average);
       });
     });
   });

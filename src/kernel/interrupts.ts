@@ -1,0 +1,148 @@
+/**
+ * What interrupts a CPU: PMIs, its timer with the tick, perf's irq_work, and the PMIs of a guest that owns its counters.
+ *
+ * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, kernel/time/timer.c (update_process_times), Linux 5.0; the guest's PMIs
+ * Linux 7.0.
+ * Not modelled: interrupts from other CPUs and from devices; other NMIs than PMIs.
+ */
+import type { Regs, Vector } from '../arch/cpu.ts';
+import { cycles, type Nanos } from '../units.ts';
+import type { PerCpu } from './per-cpu.ts';
+import type { PerfContexts } from './perf-context.ts';
+import type { SampleRate } from './sampling.ts';
+import { FN } from './symbols.ts';
+import { try_to_wake_up } from './wake-up.ts';
+import type { X86Pmu } from './x86-pmu.ts';
+
+export class Interrupts {
+  readonly #here: PerCpu;
+  readonly #pmu: X86Pmu;
+  readonly #rate: SampleRate;
+  readonly #perf: PerfContexts;
+
+  constructor(here: PerCpu, pmu: X86Pmu, rate: SampleRate, perf: PerfContexts) {
+    this.#here = here;
+    this.#pmu = pmu;
+    this.#rate = rate;
+    this.#perf = perf;
+  }
+
+  /** `regs`: what it interrupted. */
+  serve(vector: Vector, regs: Regs): void {
+    switch (vector) {
+      case 'NMI':
+        this.#nmi(regs);
+        return;
+      case 'LOCAL_TIMER':
+        this.#timerInterrupt(regs);
+        return;
+      case 'IRQ_WORK':
+        this.#irqWork();
+        return;
+      case 'PERF_GUEST_MEDIATED_PMI':
+        this.#mediatedPmi();
+    }
+  }
+
+  /** do_nmi() down to perf_event_nmi_handler(), which times the driver with sched_clock(). */
+  #nmi(regs: Regs): void {
+    const here = this.#here;
+    const { cpu } = here;
+    here.nmis++;
+    cpu.enter(FN.nmi);
+    cpu.spend(FN.nmi);
+    cpu.enter(FN.do_nmi);
+    cpu.spend(FN.do_nmi);
+    cpu.enter(FN.default_do_nmi);
+    cpu.spend(FN.default_do_nmi);
+    cpu.enter(FN.nmi_handle);
+    cpu.spend(FN.nmi_handle);
+    cpu.enter(FN.perf_event_nmi_handler);
+    cpu.spend(FN.perf_event_nmi_handler);
+    if (!here.guest_lvtpc_loaded) {
+      const start = cpu.nanos();
+      if (this.#pmu.activeEvents > 0) this.#pmu.intel_pmu_handle_irq(regs);
+      this.#rate.sample_event_took((cpu.nanos() - start) as Nanos);
+    }
+    for (let i = 0; i < 5; i++) cpu.leave();
+  }
+
+  /** smp_apic_timer_interrupt(): everything due on the hrtimer queue, the tick among it. */
+  #timerInterrupt(regs: Regs): void {
+    const here = this.#here;
+    const { cpu } = here;
+    const outer = here.irq_regs;
+    here.irq_regs = regs;
+    cpu.enter(FN.apic_timer_interrupt);
+    cpu.spend(FN.apic_timer_interrupt);
+    cpu.enter(FN.smp_apic_timer_interrupt);
+    cpu.spend(FN.smp_apic_timer_interrupt);
+    cpu.spend(FN.irq_enter);
+    here.timers.interrupt();
+    cpu.spend(FN.irq_exit);
+    cpu.leave();
+    cpu.leave();
+    here.irq_regs = outer;
+  }
+
+  /** Charges the tick to whom it found, in the ring that it interrupted. */
+  update_process_times(): void {
+    const here = this.#here;
+    const { cpu, rq, tick } = here;
+    const user = here.irq_regs?.cpl === 3;
+    cpu.enter(FN.update_process_times);
+    cpu.spend(FN.update_process_times);
+    cpu.spend(FN.account_process_tick);
+    const task = here.current;
+    if (user) task.utime = cycles(task.utime + tick);
+    else task.stime = cycles(task.stime + tick);
+    cpu.spend(FN.rcu_check_callbacks);
+    cpu.enter(FN.scheduler_tick);
+    cpu.spend(FN.scheduler_tick);
+    cpu.spend(FN.task_tick_fair);
+    if (task !== here.idle) {
+      rq.account(task, cpu.now());
+      rq.tick(task, cycles(cpu.now() - here.pickedAt));
+    }
+    this.#perf.task_tick();
+    cpu.spend(FN.trigger_load_balance);
+    cpu.leave();
+    cpu.leave();
+  }
+
+  /** irq_work_run(): readers of buffers that passed their watermark are woken. */
+  #irqWork(): void {
+    const here = this.#here;
+    const { cpu } = here;
+    cpu.enter(FN.irq_work_interrupt);
+    cpu.spend(FN.irq_work_interrupt);
+    cpu.enter(FN.smp_irq_work_interrupt);
+    cpu.spend(FN.smp_irq_work_interrupt);
+    cpu.spend(FN.irq_work_run);
+    for (const event of here.pending_wakeups) {
+      event.pending_wakeup = false;
+      // perf_event_wakeup()
+      const { rb } = event;
+      if (rb === undefined) continue;
+      rb.poll = true;
+      if (rb.waiter !== undefined) try_to_wake_up(here, rb.waiter, 'POLLIN');
+    }
+    here.pending_wakeups.clear();
+    cpu.leave();
+    cpu.leave();
+  }
+
+  /** sysvec_perf_guest_mediated_pmi_handler() */
+  #mediatedPmi(): void {
+    const { cpu } = this.#here;
+    cpu.enter(FN.asm_sysvec_perf_guest_mediated_pmi_handler);
+    cpu.spend(FN.asm_sysvec_perf_guest_mediated_pmi_handler);
+    cpu.enter(FN.sysvec_perf_guest_mediated_pmi_handler);
+    cpu.spend(FN.sysvec_perf_guest_mediated_pmi_handler);
+    cpu.spend(FN.irq_enter);
+    this.#here.handle_mediated_pmi?.();
+    cpu.spend(FN.irq_exit);
+    cpu.leave();
+    cpu.leave();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The variables of one CPU (DEFINE_PER_CPU): who is on it and who waits, its timers and log, what perf and the PMU's driver
+ * keep for it. No other CPU touches them.
+ *
+ * Not modelled: other softirqs and irq_work than perf's wakeups.
+ */
+import type { Cpu, Regs } from '../arch/cpu.ts';
+import type { Alarm, Order } from '../sim/event-queue.ts';
+import type { Probe } from '../sim/probe.ts';
+import { toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import type { CpuConfig, KernelConfig } from './config.ts';
+import { CpuHwEvents } from './cpu-hw-events.ts';
+import { Hrtimers } from './hrtimer.ts';
+import { perfCpuContext, type PerfCpuContext, type PerfEvent } from './perf-event.ts';
+import { RunQueue } from './sched.ts';
+import type { KernelStep } from './steps.ts';
+import type { System } from './system.ts';
+import { newTask, type Task } from './task.ts';
+
+const NSEC_PER_SEC = 1e9;
+
+export class PerCpu {
+  /** smp_processor_id() */
+  readonly number: number;
+  /** The processor itself. */
+  readonly cpu: Cpu;
+  readonly system: System;
+  /** The system's. */
+  readonly config: KernelConfig;
+  /** Cycles of one tick. */
+  readonly tick: Cycles;
+  /** The task whose context the CPU is in, and the one that has it when nobody else wants it. */
+  current: Task;
+  readonly idle: Task;
+  readonly rq: RunQueue;
+  /** When `current` was last picked. */
+  pickedAt = 0 as Cycles;
+  readonly timers: Hrtimers;
+  /** What the timer interrupt being served interrupted (get_irq_regs). */
+  irq_regs: Regs | undefined;
+  /** Events whose buffers passed their watermark: their readers are to be woken from irq_work. */
+  readonly pending_wakeups = new Set<PerfEvent>();
+  readonly cpuctx: Readonly<Record<'hw' | 'sw', PerfCpuContext>> = {
+    hw: perfCpuContext('hw'),
+    sw: perfCpuContext('sw'),
+  };
+  readonly cpu_hw_events: CpuHwEvents;
+  /** 128 times the average length of a PMI in ns; no sysctl resets it. */
+  running_sample_length: number;
+  /** perf_throttled_seq, perf_throttled_count */
+  throttled_seq = 0;
+  throttled_count = 0;
+  /** LVTPC raises PERF_GUEST_MEDIATED_PMI: an NMI now is nobody's PMI. */
+  guest_lvtpc_loaded = false;
+  /** Who a PMI of a guest's own counters is for (perf_guest_info_callbacks.handle_mediated_pmi). */
+  handle_mediated_pmi: (() => void) | undefined;
+  /** PMIs served, and context switches made. */
+  nmis = 0;
+  switches = 0;
+  /** Its lines in the kernel log. */
+  readonly log: { readonly time: Nanos; readonly text: string }[] = [];
+  /** Hears, if somebody watches, of what perf does at context switches and when it rotates. */
+  probe: Probe<KernelStep> | undefined;
+  readonly #clock: Hertz;
+
+  constructor(system: System, cpu: Cpu, { number, clock, running_sample_length }: CpuConfig) {
+    this.system = system;
+    this.config = system.config;
+    this.number = number;
+    this.cpu = cpu;
+    this.#clock = clock;
+    this.tick = this.cyclesOf(NSEC_PER_SEC / system.config.hz);
+    this.idle = newTask(0, undefined, 'swapper', { run: () => undefined });
+    this.current = this.idle;
+    this.rq = new RunQueue(clock);
+    this.timers = new Hrtimers(cpu);
+    this.cpu_hw_events = new CpuHwEvents(number);
+    this.running_sample_length = running_sample_length;
+  }
+
+  cyclesOf(ns: number): Cycles {
+    return toCycles(ns, this.#clock);
+  }
+
+  nanosOf(span: Cycles): Nanos {
+    return toNanos(span, this.#clock);
+  }
+
+  /** Arms an hrtimer: `fire` runs in the timer interrupt at or after `when`. */
+  hrtimer(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
+    return this.timers.start(when, order, fire);
+  }
+
+  /** Appends a line to the kernel log. */
+  printk(text: string): void {
+    this.log.push({ time: this.cpu.nanos(), text });
+  }
+}
