@@ -15,9 +15,10 @@ const BELOW: Record<string, readonly string[]> = {
   arch: ['units.ts'],
   sim: ['units.ts', 'arch'],
   'nearest.ts': [],
+  'given.ts': [],
   'strerror.ts': [],
   uapi: ['units.ts', 'nearest.ts'],
-  workload: ['units.ts', 'nearest.ts', 'strerror.ts', 'sim', 'arch'],
+  workload: ['units.ts', 'given.ts', 'nearest.ts', 'strerror.ts', 'sim', 'arch'],
   hw: ['units.ts', 'sim', 'arch'],
   kernel: ['units.ts', 'sim', 'arch', 'uapi'],
   tool: ['units.ts', 'sim', 'arch', 'uapi', 'kernel'],
@@ -31,6 +32,7 @@ const BELOW: Record<string, readonly string[]> = {
   report: ['units.ts', 'sim', 'arch', 'uapi', 'stats', 'perfdata', 'profile'],
   experiment: [
     'units.ts',
+    'given.ts',
     'nearest.ts',
     'strerror.ts',
     'sim',
@@ -48,6 +50,7 @@ const BELOW: Record<string, readonly string[]> = {
   ],
   cli: [
     'units.ts',
+    'given.ts',
     'nearest.ts',
     'strerror.ts',
     'arch',

@@ -1,6 +1,7 @@
 /** gperf bench: what PMU operations cost under several designs, what perf costs the workload, and where the time went. */
 import { benchDesign, specRequest, type BenchRequest, type BenchRun } from '../experiment/bench.ts';
 import { isDesignFile } from '../experiment/design-file.ts';
+import { given } from '../given.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { benchPage } from '../report/bench-page.ts';
 import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
@@ -28,7 +29,7 @@ const DEFAULT_DESIGNS = 'legacy,v2';
 const SIX = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const { options: o, rest } = parseArgs(BENCH, argv, context.terminal.env);
+  const { options: o, rest, typed } = parseArgs(BENCH, argv, context.terminal.env);
   const seeds = seedsOf(o.seeds, BENCH);
   const specs: MachineSpec[] = [];
   for (const vpmu of (o.vpmu ?? DEFAULT_DESIGNS).split(',')) specs.push(await machineOf({ ...o, vpmu }));
@@ -48,7 +49,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       [o['export-json'], () => `${JSON.stringify(report, undefined, 2)}\n`],
       [o['export-markdown'], text(benchMarkdown)],
       [o['export-csv'], text(benchCsv)],
-      [o['export-html'], () => pageHtml(benchPage(report!, pageOptions(['bench'], argv, context)))],
+      [o['export-html'], () => pageHtml(benchPage(report!, pageOptions('bench', typed, context)))],
     ],
     filesRead(rest, o),
   );
@@ -66,7 +67,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   }
   await printLines(benchLines(report));
   exports.write();
-  if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine(['bench'], argv, rest, specs[0]!, context)));
+  if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine('bench', typed, specs[0]!, context)));
   return EXIT.OK;
 }
 
@@ -114,19 +115,17 @@ async function simulate(
 
 function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec[]): Evsel[] {
   checkRate(o);
-  const rings = {
-    all_user: o['all-user'] === true,
-    all_kernel: o['all-kernel'] === true,
-    ...(o['all-cpus'] === true ? ({ target: 'cpu' } as const) : {}),
-  };
+  const common = given({
+    target: o['all-cpus'] === true ? ('cpu' as const) : undefined,
+    all_user: o['all-user'],
+    all_kernel: o['all-kernel'],
+  });
   return withEventErrors(BENCH, () => {
     const words = o.event.length > 0 ? o.event : [mode === 'stat' ? SIX : 'cycles'];
     const parsed = parseEventList(words, mode, parseOptions(...specs));
-    if (mode === 'stat') return statAttrs(parsed, rings);
-    return recordAttrs(parsed, {
-      ...rings,
-      ...(o.count === undefined ? { freq: frequency(o.freq!, specs) } : { period: o.count }),
-    });
+    if (mode === 'stat') return statAttrs(parsed, common);
+    const freq = o.freq === undefined ? undefined : frequency(o.freq, specs);
+    return recordAttrs(parsed, { ...common, ...given({ freq, period: o.count }) });
   });
 }
 

@@ -14,7 +14,7 @@ import { comparePage } from '../report/compare-page.ts';
 import { compareLines, compareMarkdown } from '../report/compare.ts';
 import { pageHtml } from '../report/html/page.ts';
 import { printableText } from '../report/printable.ts';
-import { parseArgs } from './args.ts';
+import { isTyped, parseArgs, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { runDesigns } from './compare-live.ts';
 import { ConditionError, parseCondition } from './condition.ts';
@@ -29,13 +29,13 @@ import { Interrupted } from './runs.ts';
 import { reproduceLine } from './simulation.ts';
 
 /** Options that mean something only when the designs are run, and only when files are read. */
-const LIVE_ONLY = ['freq', 'count', 'all-user', 'g', 'seeds'] as const;
+const LIVE_ONLY = ['freq', 'count', 'all-user', 'g', 'seeds', 'workers'] as const;
 const FILES_ONLY = ['samples', 'symfs'] as const;
 /** Those that choose a machine, for what is run on it. */
-const MACHINE_ONLY = ['machine', 'set', 'vcpus', 'seed'] as const;
+const MACHINE_ONLY = ['machine', 'set', 'seed'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const { options: o, rest } = parseArgs(COMPARE, argv, context.terminal.env);
+  const { options: o, rest, typed } = parseArgs(COMPARE, argv, context.terminal.env);
   if (rest.length === 0) throw new UsageError('nothing to compare', commandHelp(COMPARE));
   const by = (o.by ?? 'symbol') as Granularity;
   const failIf = conditionOf(o['fail-if']);
@@ -44,12 +44,12 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   /** What ended the reading of damaged files. */
   const faults: string[] = [];
   let compared: ComparedProfiles[] = [];
-  const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...significant(argv)], merges: o.merge };
+  const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...significant(typed)], merges: o.merge };
   const text = (lines: (one: ComparedProfiles) => Iterable<string>) => (): string =>
     `${compared.flatMap((one) => [...lines(one)]).join('\n')}\n`;
   const page = (): string => {
     const workload = o.vpmu === undefined ? undefined : rest.join(' ');
-    return pageHtml(comparePage(compared, { ...pageOptions(['compare'], argv, context), workload }));
+    return pageHtml(comparePage(compared, { ...pageOptions('compare', typed, context), workload }));
   };
   const exports = new Exports(
     [
@@ -62,7 +62,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   );
   try {
     const sets =
-      o.vpmu === undefined ? await filesOf(argv, rest, o, by, context, faults) : await liveOf(rest, o, by, context);
+      o.vpmu === undefined ? await filesOf(typed, rest, o, by, context, faults) : await liveOf(rest, o, by, context);
     for (const [i, merge] of merges.entries())
       if (!sets.some((operands) => mergesAny(merge, operands.flat())))
         throw new UsageError(`--merge '${o.merge[i]!}': no function is called so`, optionUsage(COMPARE, 'merge'));
@@ -111,7 +111,7 @@ function conditionOf(text: string | undefined): (compared: readonly ComparedProf
 
 /** For each event the profiles of the files, each of one run. */
 async function filesOf(
-  argv: readonly string[],
+  typed: readonly Typed[],
   rest: readonly string[],
   o: CompareOptions,
   by: Granularity,
@@ -127,8 +127,7 @@ async function filesOf(
   if (o.event.length > 1) throw new UsageError('-e chooses one event', optionUsage(COMPARE, 'event'));
   if (!rest.some((word) => word.startsWith('truth:'))) {
     // The environment may speak of a machine to any command.
-    const { options: typed } = parseArgs(COMPARE, argv);
-    const idle = MACHINE_ONLY.find((name) => [typed[name]].flat().some((value) => value !== undefined));
+    const idle = MACHINE_ONLY.find((name) => isTyped(typed, name));
     if (idle !== undefined)
       throw new UsageError(
         `--${idle} is for designs that are run (--vpmu), or for 'truth:WORKLOAD'`,

@@ -14,7 +14,7 @@ import { commandLine, machineOf, reproduceLine } from './simulation.ts';
 const TOPICS = [...LIVES, 'throttle'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const { options: o, rest } = parseArgs(EXPLAIN, argv, context.terminal.env);
+  const { options: o, rest, typed } = parseArgs(EXPLAIN, argv, context.terminal.env);
   const [topic, ...more] = rest;
   const usage = optionUsage(EXPLAIN);
   if (topic === undefined) throw new UsageError(`explain what? ${TOPICS.join(', ')}`, usage);
@@ -39,7 +39,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     const spec = await machineOf(o);
     if (guestWithoutPmu(spec)) return [withoutPmu(kind)];
     const lines = lifeLines(lifeOf(spec, kind, o.verbose > 0));
-    if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine(['explain'], argv, [], spec, context)));
+    if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine('explain', typed, spec, context)));
     return lines;
   }
 }

@@ -1,6 +1,7 @@
 /** gperf list: the events a machine can open, and what machines, designs, workloads and spec keys there are. */
 import { SetUpError, canOpen, catalogue, type MachineSpec } from '../experiment/setup.ts';
 import { SPEC_NOTE, specRows } from '../experiment/spec-list.ts';
+import { given } from '../given.ts';
 import { listText } from '../report/list.ts';
 import { listWorkloads } from '../workload/registry.ts';
 import { parseArgs } from './args.ts';
@@ -11,19 +12,19 @@ import { machineOf } from './simulation.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(LIST, argv, context.terminal.env);
-  const spec = await machineOf({ ...o, vcpus: undefined, workers: undefined, seed: undefined });
+  const spec = await machineOf({ ...o, seed: undefined });
   const { topics, words } = specWords(rest);
   const workloads = (await listWorkloads()).map(({ name, about }) => ({ name, description: about }));
   const sections = [
     { topic: 'vpmu', title: 'vPMU designs (--vpmu)', entries: catalogue.vpmu() },
     { topic: 'machine', title: 'Machines (--machine)', entries: catalogue.machine() },
     { topic: 'workload', title: 'Workloads', entries: workloads },
-    {
+    given({
       topic: 'spec',
       title: 'Spec keys (--set KEY=VALUE)',
       entries: specEntries(spec, words),
-      ...(words.length === 0 && { note: SPEC_NOTE }),
-    },
+      note: words.length === 0 ? SPEC_NOTE : undefined,
+    }),
   ];
   process.stdout.write(
     listText(topics, { canOpen: (attr) => canOpen(spec, attr), rawDump: o['raw-dump'] === true, sections }),

@@ -3,6 +3,7 @@ import { fstatSync } from 'node:fs';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
+import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { printable } from '../report/printable.ts';
 import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
@@ -30,7 +31,7 @@ const MIB = 2 ** 20;
 const DEFAULT_OUTPUT = 'perf.data';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const { options: o, rest } = parseArgs(RECORD, argv, context.terminal.env);
+  const { options: o, rest, typed } = parseArgs(RECORD, argv, context.terminal.env);
   const say = (text: string): void => {
     if (o.quiet !== true) process.stderr.write(text);
   };
@@ -44,27 +45,30 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (o['dry-run'] === true) return 0;
 
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
-  const cmdline = commandLine(['record'], argv, rest, spec, context);
+  const cmdline = commandLine('record', typed, spec, context);
   const sink = await withFileErrors(() => openSink(output));
   const watch = await Watch.start(context, 'record', () => sink.abort());
   let recorded: Recorded;
   try {
     recorded = await withFileErrors(async () =>
-      recordWorkload({
-        spec,
-        workload,
-        evlist,
-        cmdline,
-        sink,
-        cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
-        noCache: o['no-buildid-cache'] === true || o['no-buildid'] === true,
-        noBuildId: o['no-buildid'] === true,
-        buildIdAll: o['buildid-all'] === true,
-        timestampBoundary: o['timestamp-boundary'] === true,
-        breathe: watch.breathe,
-        systemWide: o['all-cpus'] === true,
-        ...(pages === undefined ? {} : { mmapPages: pages.pages }),
-      }),
+      recordWorkload(
+        given({
+          spec,
+          workload,
+          evlist,
+          cmdline,
+          sink,
+          cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
+          noCache: o['no-buildid-cache'] === true || o['no-buildid'] === true,
+          noBuildId: o['no-buildid'],
+          buildIdAll: o['buildid-all'],
+          timestampBoundary: o['timestamp-boundary'],
+          breathe: watch.breathe,
+          say: (text: string) => process.stderr.write(text),
+          systemWide: o['all-cpus'],
+          mmapPages: pages?.pages,
+        }),
+      ),
     );
   } catch (error) {
     throw simulationFailure(error);
@@ -93,27 +97,29 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
     o['call-graph'] === undefined
       ? o.g === true
       : parseCallGraph(o['call-graph'], optionUsage(RECORD, 'call-graph')) === 'fp';
-  const flag = (name: keyof Options): boolean => o[name] === true;
-  return recordAttrs(o.group === true ? groupAll(parsed) : parsed, {
-    callgraph,
-    ...(o['all-cpus'] === true ? { target: 'cpu' } : {}),
-    ...(o.freq === undefined ? {} : { freq: frequency(o.freq, spec, flag('strict-freq'), say) }),
-    ...(o.count === undefined ? {} : { period: o.count }),
-    inherit: !flag('no-inherit'),
-    all_user: flag('all-user'),
-    all_kernel: flag('all-kernel'),
-    kernel_callchains: flag('kernel-callchains'),
-    user_callchains: flag('user-callchains'),
-    sample_cpu: flag('sample-cpu'),
-    ...(o.timestamp === undefined ? {} : { sample_time: o.timestamp }),
-    ...(o.period === undefined ? {} : { sample_period: o.period }),
-    sample_identifier: flag('sample-identifier'),
-    no_samples: flag('no-samples'),
-    no_buffering: flag('no-buffering'),
-    running_time: flag('running-time'),
-    switch_events: flag('switch-events'),
-    bpf_event: o['no-bpf-event'] !== true,
-  });
+  return recordAttrs(
+    o.group === true ? groupAll(parsed) : parsed,
+    given({
+      callgraph,
+      target: o['all-cpus'] === true ? ('cpu' as const) : undefined,
+      freq: o.freq === undefined ? undefined : frequency(o.freq, spec, o['strict-freq'] === true, say),
+      period: o.count,
+      inherit: o['no-inherit'] !== true,
+      all_user: o['all-user'],
+      all_kernel: o['all-kernel'],
+      kernel_callchains: o['kernel-callchains'],
+      user_callchains: o['user-callchains'],
+      sample_cpu: o['sample-cpu'],
+      sample_time: o.timestamp,
+      sample_period: o.period,
+      sample_identifier: o['sample-identifier'],
+      no_samples: o['no-samples'],
+      no_buffering: o['no-buffering'],
+      running_time: o['running-time'],
+      switch_events: o['switch-events'],
+      bpf_event: o['no-bpf-event'] !== true,
+    }),
+  );
 }
 
 /** record_opts__config_freq(): -F against the kernel's limit. */

@@ -1,4 +1,5 @@
 /** gperf report: the profile in a perf.data file, as perf report --stdio prints it. */
+import { given } from '../given.ts';
 import { reportStats, reportTasks } from '../report/report-stats.ts';
 import { reportStdio } from '../report/report.ts';
 import { parseArgs } from './args.ts';
@@ -6,7 +7,7 @@ import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { REPORT } from './options/report.ts';
-import { given, printRecording } from './recording.ts';
+import { printRecording } from './recording.ts';
 import { parseNumbers, parseSeparator, parseWords } from './values.ts';
 
 /** Columns of a column: more than any line is read across. */

@@ -21,7 +21,7 @@ const PUBLICATIONS = ['rfc-v2'];
 const DEFAULT_SEEDS = 10;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const { options: o, rest } = parseArgs(REPRODUCE, argv, context.terminal.env);
+  const { options: o, rest, typed } = parseArgs(REPRODUCE, argv, context.terminal.env);
   const usage = optionUsage(REPRODUCE);
   const [what, ...more] = rest;
   if (what === undefined) throw new UsageError(`reproduce what? ${PUBLICATIONS.join(', ')}`, usage);
@@ -38,7 +38,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const exports = new Exports(
     [
       [o['export-json'], () => `${JSON.stringify(result, undefined, 2)}\n`],
-      [o['export-html'], () => pageHtml(reproducePage(result!, pageOptions(['reproduce'], argv, context)))],
+      [o['export-html'], () => pageHtml(reproducePage(result!, pageOptions('reproduce', typed, context)))],
       [o['export-markdown'], () => `${[...reproductionMarkdown(result!)].join('\n')}\n`],
     ],
     [],

@@ -1,4 +1,5 @@
 /** gperf script: every sample of a perf.data file, as perf script prints it. */
+import { given } from '../given.ts';
 import { ignoredFields } from '../report/script-fields.ts';
 import { scriptLines } from '../report/script.ts';
 import { parseArgs } from './args.ts';
@@ -6,7 +7,7 @@ import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { SCRIPT } from './options/script.ts';
-import { given, printRecording } from './recording.ts';
+import { printRecording } from './recording.ts';
 import { parseNumbers, parseWords } from './values.ts';
 
 /** The type of a pid is a signed int. */

@@ -2,13 +2,14 @@
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
+import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { printable } from '../report/printable.ts';
 import { rawCounts } from '../report/stat.ts';
 import { statTruthText } from '../report/stat-truth.ts';
 import { statAttrs, statDefaultEvents, statDetailedEvents } from '../uapi/evsel-config.ts';
 import { groupAll, parseEventList } from '../uapi/parse-events.ts';
-import { parseArgs, parseSubcommand } from './args.ts';
+import { parseArgs, parseSubcommand, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError, UsageError } from './errors.ts';
 import { withEventErrors } from './events.ts';
@@ -46,8 +47,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   // Without the environment, which says where workloads run: a recording has run.
   const plain = parseArgs(STAT, argv);
   if (plain.rest[0] === 'report') return report(plain.rest.slice(1), plain.options, context);
-  const { options, rest, subcommand } = parseSubcommand(STAT, ['record'], argv, env);
-  if (subcommand === undefined) return count(argv, options, rest, context, undefined);
+  const { options, rest, typed, subcommand } = parseSubcommand(STAT, ['record'], argv, env);
+  if (subcommand === undefined) return count(typed, options, rest, context, undefined);
   if (options.repeat !== undefined && options.repeat !== 1)
     throw new InputError('Cannot use -r option with perf stat record.');
   if (options['all-cpus'] === true)
@@ -55,12 +56,12 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (options.append === true)
     throw new UsageError('a file of counts holds one run: nothing can be added to it (stat record --append)');
   // The -o of stat record is the file of the counts; the text goes to stderr.
-  return count(argv, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
+  return count(typed, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
 }
 
 /** Runs the workload and prints; `file` is where stat record stores the counts. */
 async function count(
-  argv: readonly string[],
+  typed: readonly Typed[],
   o: StatOptions,
   rest: readonly string[],
   context: CommandContext,
@@ -71,7 +72,7 @@ async function count(
   const evlist = events(o, spec);
   refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
-  const cmdline = commandLine(['stat'], argv, rest, spec, context);
+  const cmdline = commandLine('stat', typed, spec, context);
   const out = new StatOutput(o);
   const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));
   const abandon = (): void => {
@@ -82,31 +83,27 @@ async function count(
   // -I 0 is no interval.
   const ms = o['interval-print'] ?? 0;
   const readings: Reading[] = [];
+  const interval = (time: Reading['time'], counts: Reading['counts']): void => {
+    readings.push({ time, counts, final: false });
+    printer.interval(evlist, { time, counts, final: false });
+  };
   // Lines of -I show progress themselves.
   const watch = await Watch.start(context, ms > 0 && out.live ? undefined : 'stat', abandon);
   let counted: Counted;
   let status: number;
   try {
-    counted = await countWorkload({
-      spec,
-      workload,
-      evlist,
-      repeat: o.repeat ?? 1,
-      systemWide: o['all-cpus'] === true,
-      breathe: watch.breathe,
-      ...(o.timeout === undefined ? {} : { timeout: o.timeout * NS_PER_MS }),
-      ...(ms === 0
-        ? {}
-        : {
-            interval: {
-              ns: ms * NS_PER_MS,
-              report: (time, counts) => {
-                readings.push({ time, counts, final: false });
-                printer.interval(evlist, { time, counts, final: false });
-              },
-            },
-          }),
-    });
+    counted = await countWorkload(
+      given({
+        spec,
+        workload,
+        evlist,
+        repeat: o.repeat ?? 1,
+        systemWide: o['all-cpus'],
+        breathe: watch.breathe,
+        timeout: o.timeout === undefined ? undefined : o.timeout * NS_PER_MS,
+        interval: ms === 0 ? undefined : { ns: ms * NS_PER_MS, report: interval },
+      }),
+    );
   } catch (error) {
     watch.stop();
     abandon();
@@ -187,12 +184,15 @@ function events(o: StatOptions, spec: MachineSpec): ReturnType<typeof statAttrs>
           ? statDefaultEvents({ detailed, systemWide })
           : statDetailedEvents(asked.length, detailed)),
       );
-    return statAttrs(o.group === true ? groupAll(asked) : asked, {
-      ...(systemWide ? { target: 'cpu' } : {}),
-      inherit: o['no-inherit'] !== true,
-      all_user: o['all-user'] === true,
-      all_kernel: o['all-kernel'] === true,
-    });
+    return statAttrs(
+      o.group === true ? groupAll(asked) : asked,
+      given({
+        target: systemWide ? ('cpu' as const) : undefined,
+        inherit: o['no-inherit'] !== true,
+        all_user: o['all-user'],
+        all_kernel: o['all-kernel'],
+      }),
+    );
   });
 }
 

@@ -17,18 +17,18 @@ import { printLines } from './recording.ts';
 import { commandLine, machineOf, reproduceLine, workloadOf } from './simulation.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
-  const { options: o, rest } = parseArgs(TRUTH, argv, context.terminal.env);
+  const { options: o, rest, typed } = parseArgs(TRUTH, argv, context.terminal.env);
   const spec = await machineOf(o);
   const workload = await workloadOf(rest, spec, commandHelp(TRUTH));
-  const typed = rest.join(' ');
+  const named = rest.join(' ');
   let profiles: readonly Profile[] = [];
   const text = (lines: Iterable<string>): string => `${[...lines].join('\n')}\n`;
   const exports = new Exports(
     [
-      [o['export-json'], () => truthJson(profiles, typed)],
-      [o['export-markdown'], () => text(truthMarkdown(profiles, typed))],
+      [o['export-json'], () => truthJson(profiles, named)],
+      [o['export-markdown'], () => text(truthMarkdown(profiles, named))],
       [o['export-csv'], () => text(truthCsv(profiles))],
-      [o['export-html'], () => pageHtml(truthPage(profiles, typed, pageOptions(['truth'], argv, context)))],
+      [o['export-html'], () => pageHtml(truthPage(profiles, named, pageOptions('truth', typed, context)))],
     ],
     filesRead(rest, o),
   );
@@ -40,8 +40,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     if (error instanceof NoTruthError) throw new UsageError(error.message);
     throw error;
   }
-  await printLines(truthLines(profiles, { workload: typed, quiet: o.quiet === true }));
+  await printLines(truthLines(profiles, { workload: named, quiet: o.quiet === true }));
   exports.write();
-  if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine(['truth'], argv, rest, spec, context)));
+  if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine('truth', typed, spec, context)));
   return 0;
 }

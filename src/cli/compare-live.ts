@@ -2,6 +2,7 @@
 import { specRequest } from '../experiment/bench.ts';
 import type { SampleRequest } from '../experiment/sample.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { given } from '../given.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { recordAttrs } from '../uapi/evsel-config.ts';
@@ -24,6 +25,7 @@ export async function runDesigns(
   context: CommandContext,
 ): Promise<Profile[][][]> {
   const seeds = seedsOf(o.seeds, COMPARE);
+  const threads = threadsOf(o.workers);
   const designs = [...new Set(o.vpmu!.split(','))];
   const specs: MachineSpec[] = [];
   for (const vpmu of designs) specs.push(await machineOf({ ...o, vpmu }));
@@ -46,7 +48,7 @@ export async function runDesigns(
     })),
   );
   try {
-    const runs = await runsOf('sampleRun', requests, threadsOf(o.workers), 'compare', context);
+    const runs = await runsOf('sampleRun', requests, threads, 'compare', context);
     return evlist.map(({ name }, event) => {
       const profiles = specs.map((__, i) => runs.slice(i * seeds, (i + 1) * seeds).map((run) => run.profiles[event]!));
       for (const [i, ofDesign] of profiles.entries())
@@ -73,12 +75,15 @@ function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularit
         `${kernel.name} is of the kernel, and user space alone is sampled: say --no-all-user`,
         optionUsage(COMPARE, 'all-user'),
       );
-    return recordAttrs(parsed, {
-      all_user: o['all-user'] !== false,
-      callgraph: by === 'callchain' || o.g === true,
-      ...(o.freq === undefined ? {} : { freq: frequency(o.freq, specs) }),
-      ...(o.count === undefined ? {} : { period: o.count }),
-    });
+    return recordAttrs(
+      parsed,
+      given({
+        all_user: o['all-user'] !== false,
+        callgraph: by === 'callchain' || o.g === true,
+        freq: o.freq === undefined ? undefined : frequency(o.freq, specs),
+        period: o.count,
+      }),
+    );
   });
 }
 

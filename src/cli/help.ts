@@ -13,8 +13,6 @@ function signature(option: OptionSpec): string {
   const names =
     option.short === undefined ? `    ${long ?? ''}` : [`-${option.short}`, long].filter(Boolean).join(', ');
   if (option.arg === undefined) return names;
-  const attached = option.optional !== undefined;
-  if (attached) return `${names}[${long === undefined ? '' : '='}<${option.arg}>]`;
   return `${names} <${option.arg}>`;
 }
 

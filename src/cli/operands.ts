@@ -22,10 +22,11 @@ import type { CommandContext } from './commands.ts';
 import { leftOut } from '../report/left-out.ts';
 import { InputError, UsageError, blamingInput, eventError } from './errors.ts';
 import { optionUsage } from './help.ts';
-import { lex } from './lexer.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
 import { RECORD } from './options/record.ts';
 import { otherKernel } from './recording.ts';
+import { given } from '../given.ts';
+import { parseArgs } from './args.ts';
 import { machineOf, shellWord, withFileErrors } from './simulation.ts';
 import { progress } from './term.ts';
 
@@ -46,7 +47,7 @@ export async function readOperands(
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   let kernelTaken = false;
   const symbols = fileSymbols(
-    { dir: cacheDir, demangle: withoutParameters, ...(o.symfs === undefined ? {} : { symfs: o.symfs }) },
+    given({ dir: cacheDir, demangle: withoutParameters, symfs: o.symfs }),
     () => (kernelTaken = true),
   );
   const labels = labelsOf(words);
@@ -176,7 +177,7 @@ function samplesGiven(
       samples,
       samplesAbbreviated: false,
       // That samples weigh unequally is not mended by their number.
-      ...(unit?.kind === 'weights' && { unit }),
+      ...given({ unit: unit?.kind === 'weights' ? unit : undefined }),
     }));
   };
 }
@@ -215,7 +216,7 @@ async function truthOf(
   }, []);
   const [, command, ...words] = env.cmdline ?? [];
   if (command !== 'record') throw new InputError(`${path} does not say what was recorded`);
-  return exact(spec, await recordedProgram(path, lex(RECORD, words).rest), () => evlist, options);
+  return exact(spec, await recordedProgram(path, parseArgs(RECORD, words).rest), () => evlist, options);
 }
 
 /** The program that a recording says it is of; no code runs because a recording names it. */

@@ -2,35 +2,24 @@
 import { designHues } from '../experiment/setup.ts';
 import { GPERF_VERSION } from '../experiment/version.ts';
 import type { Making } from '../report/html/model.ts';
+import { wordsWithout, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { MACHINE_VARIABLES } from './options/machine.ts';
+import { EXPORT_OPTIONS, MACHINE_VARIABLES, WORKERS_OPTION } from './options/machine.ts';
 import { shellWord } from './simulation.ts';
 
-/** The words of `gperf COMMAND`, with the number of workers and the names of exports left out, and the environment put in. */
-export function pageOptions(command: readonly string[], argv: readonly string[], context: CommandContext): Making {
-  const { env } = context.terminal;
-  const typed = ['gperf', ...command, ...significant(argv)].map(shellWord).join(' ');
+/** The command without what changes no number, and with the environment put in. */
+export function pageOptions(command: string, typed: readonly Typed[], { terminal: { env } }: CommandContext): Making {
+  const words = ['gperf', command, ...significant(typed)].map(shellWord).join(' ');
   const given = MACHINE_VARIABLES.filter((name) => env[name]).map((name) => `${name}=${shellWord(env[name]!)} `);
   return {
-    command: typed,
+    command: words,
     generator: `gperf ${GPERF_VERSION}`,
-    reproduce: [given.join('') + typed],
+    reproduce: [given.join('') + words],
     hues: designHues(),
   };
 }
 
+const IDLE = [WORKERS_OPTION, ...EXPORT_OPTIONS].map(({ name }) => name);
+
 /** The words without the number of workers and the names of exports, which change no number. */
-export function significant(argv: readonly string[]): string[] {
-  const words: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i]!;
-    if (word === '--') {
-      words.push(...argv.slice(i));
-      break;
-    }
-    // No other option begins with "--w".
-    if (!word.startsWith('--export-') && !word.startsWith('--w')) words.push(word);
-    else if (!word.includes('=')) i++;
-  }
-  return words;
-}
+export const significant = (typed: readonly Typed[]): string[] => wordsWithout(typed, IDLE);

@@ -7,6 +7,7 @@ import { withoutParameters, withParameters } from '../perfdata/demangle/demangle
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { encodeBytes } from '../perfdata/octets.ts';
 import { openPerfData, type Session } from '../perfdata/reader.ts';
+import { given } from '../given.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { headerLines } from '../report/header.ts';
@@ -74,10 +75,9 @@ export async function openRecording(
   }
   for (const warning of session.warnings) process.stderr.write(`${printableText(warning)}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
-  const places = symfs === undefined ? {} : { symfs };
-  const names = demangle ? { demangle: verbose > 0 ? withParameters : withoutParameters } : {};
+  const names = demangle ? (verbose > 0 ? withParameters : withoutParameters) : undefined;
   let kernelTaken = false;
-  const symbols = fileSymbols({ dir: cacheDir, ...places, ...names }, () => (kernelTaken = true));
+  const symbols = fileSymbols(given({ dir: cacheDir, symfs, demangle: names }), () => (kernelTaken = true));
   const close = (): void => {
     const sentence = kernelTaken ? otherKernel(session) : undefined;
     if (sentence !== undefined) process.stderr.write(`${printable(sentence)}\n`);
@@ -143,8 +143,8 @@ export async function printRecording(
   try {
     await withFileErrors(() => {
       const wanted = o.header === true || o['header-only'] === true;
-      const header = wanted ? [...headerLines(session, { capturedOn, full: o['show-info'] === true })] : [];
-      return printLines(o['header-only'] === true ? header : lines({ ...opened, symbols }, wanted ? { header } : {}));
+      const header = wanted ? [...headerLines(session, { capturedOn, full: o['show-info'] === true })] : undefined;
+      return printLines(o['header-only'] === true ? header! : lines({ ...opened, symbols }, given({ header })));
     });
     const file = first();
     if (file !== undefined && o.inline !== false && showsChains(session, o))
@@ -161,10 +161,6 @@ export async function printRecording(
   }
   return 0;
 }
-
-/** Options as a report takes them: what was not given is absent. */
-export const given = <T extends object>(options: { [K in keyof T]: T[K] | undefined }): T =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

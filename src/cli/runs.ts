@@ -22,8 +22,11 @@ export class Interrupted extends Error {
 }
 
 /** Threads that --workers asks for: as many as there are processors, unless told. */
-export const threadsOf = (workers: string | undefined): number =>
-  workers === undefined || workers === 'auto' ? availableParallelism() : Number(workers);
+export function threadsOf(workers: string | undefined): number {
+  if (workers === undefined || workers === 'auto') return availableParallelism();
+  if (!/^[1-9]\d*$/.test(workers)) throw new UsageError(`--workers ${workers}: must be a number above 0, or auto`);
+  return Number(workers);
+}
 
 /** Runs that --seeds asks for. */
 export function seedsOf(seeds: number | undefined, table: CommandTable, otherwise = 1): number {

@@ -11,6 +11,7 @@ import { PERF_TYPE } from '../uapi/perf-event.ts';
 import type { Nanos } from '../units.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { loadWorkload } from '../workload/registry.ts';
+import { isTyped, wordsWithout, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { InputError, UsageError, blamingInput } from './errors.ts';
 import { MACHINE_OPTIONS, MACHINE_VARIABLES } from './options/machine.ts';
@@ -22,16 +23,11 @@ export interface MachineOptions {
   readonly vpmu: string | undefined;
   readonly machine: string | undefined;
   readonly set: readonly string[];
-  readonly vcpus: number | undefined;
-  readonly workers: string | undefined;
   readonly seed: string | undefined;
 }
 
 /** The machine of the options, on which --vpmu may name a file only where it was typed. Throws UsageError. */
 export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
-  if (o.workers !== undefined && o.workers !== 'auto' && !/^[1-9]\d*$/.test(o.workers))
-    throw new UsageError(`--workers ${o.workers}: must be a number above 0, or auto`);
-  if (o.vcpus !== undefined && o.vcpus !== 1) throw new UsageError(`--vcpus ${o.vcpus}: gperf simulates one CPU`);
   for (const name of ['machine', 'vpmu'] as const)
     if (o[name] === '') throw new UsageError(`--${name} '': must be one that 'gperf list ${name}' shows`);
   const nameless = o.set.find((word) => word === '' || word.startsWith('='));
@@ -53,7 +49,6 @@ export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
 function originOf(o: MachineOptions, message: string, env: NodeJS.ProcessEnv): string {
   const blamed = new Set(message.split(' (', 1)[0]!.split(/[\s:=]+/));
   for (const option of MACHINE_OPTIONS) {
-    if (!('env' in option)) continue;
     const words = env[option.env]?.split(/\s+/).filter(Boolean) ?? [];
     const used = new Set<unknown>([o[option.name]].flat());
     const named = (word: string): boolean => used.has(word) && blamed.has(word.split('=', 1)[0]!);
@@ -85,33 +80,19 @@ export function refuseUnmodelled(evlist: readonly Evsel[]): void {
 /**
  * The command line as a recording keeps it: what came from the environment and the default design made explicit, nothing of
  * the worker count.
- * `workload` is the end of `argv` that belongs to the workload.
  */
 export function commandLine(
-  command: readonly string[],
-  argv: readonly string[],
-  workload: readonly string[],
+  command: string,
+  typed: readonly Typed[],
   spec: MachineSpec,
-  context: CommandContext,
+  { terminal: { env } }: CommandContext,
 ): string[] {
-  const words: string[] = [];
-  const options = argv.slice(0, argv.length - workload.length);
-  for (let i = 0; i < options.length; i++) {
-    const word = options[i] as string;
-    const [name = ''] = word.split('=', 1);
-    if (name.length < SHORTEST_WORKERS || !'--workers'.startsWith(name)) words.push(word);
-    else if (name === word) i++;
-  }
-  words.push(...workload);
-  const fromEnvironment = MACHINE_VARIABLES.some((name) => context.terminal.env[name]);
+  const fromEnvironment = MACHINE_VARIABLES.some((name) => env[name]);
   // bench has several designs, and its own default.
-  const typed = command[0] === 'bench' || options.some((word) => /^--vpm?u?(=|$)/.test(word));
-  const unsaid = fromEnvironment ? specOptions(spec) : typed ? [] : ['--vpmu', spec.vpmu];
-  return ['gperf', ...command, ...unsaid, ...words];
+  const said = command === 'bench' || isTyped(typed, 'vpmu');
+  const unsaid = fromEnvironment ? specOptions(spec) : said ? [] : ['--vpmu', spec.vpmu];
+  return ['gperf', command, ...unsaid, ...wordsWithout(typed, ['workers'])];
 }
-
-/** No other option begins with "--w", which stands for --workers as any unique beginning does. */
-const SHORTEST_WORKERS = '--w'.length;
 
 /** A word of a command line as a shell would need it. */
 export const shellWord = (word: string): string =>

@@ -19,13 +19,25 @@ export function parseCallGraph(text: string, usage: string): 'fp' {
 }
 
 const PAGE_SIZE = 4096;
-const MULTIPLES: Readonly<Record<string, number>> = { '': PAGE_SIZE, B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+const UNITS: Readonly<Record<string, number>> = { B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** parse_tag_value(): bytes, in the unit that must be named. */
+function bytesOf(text: string): number | undefined {
+  const [, digits, unit] = /^(\d+)([BKMG])$/.exec(text) ?? [];
+  return unit === undefined ? undefined : Number(digits) * UNITS[unit]!;
+}
+
+/** A size in bytes, with its unit: 512K. perf has no words for any other, only the usage. */
+export function parseSize(text: string, usage: string): number {
+  const bytes = bytesOf(text);
+  if (bytes === undefined || !Number.isSafeInteger(bytes)) throw new UsageError('', usage);
+  return bytes;
+}
 
 /** -m: pages of the buffer, a power of two; `note` is what perf says if it had to round. */
 export function parseMmapPages(text: string, usage: string): { pages: number; note?: string } {
   if (text.includes(',')) throw new UsageError('gperf does not model AUX area tracing (-m PAGES,PAGES).');
-  const [, digits, unit] = /^(\d+)([BKMG]?)$/.exec(text) ?? [];
-  const wanted = Math.ceil((Number(digits ?? 0) * MULTIPLES[unit ?? '']!) / PAGE_SIZE);
+  const wanted = /^\d+$/.test(text) ? Number(text) : Math.ceil((bytesOf(text) ?? 0) / PAGE_SIZE);
   let pages = 1;
   while (pages < wanted) pages *= 2;
   if (wanted === 0 || pages > 2 ** 20) throw new UsageError('Invalid argument for --mmap_pages/-m\n', usage);

@@ -5,23 +5,19 @@
 import type { MachineSpec } from '../machine/spec.ts';
 import { PerfDataWriter, type Written } from '../perfdata/writer.ts';
 import type { Sink } from '../perfdata/sink.ts';
-import type { RecordOutcome, RecordSink } from '../tool/perf-record.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import { given } from '../given.ts';
+import type { RecordJob, RecordOutcome, RecordSink } from '../tool/perf-record.ts';
 import { perfEnv } from './env.ts';
 import { buildIdsOf, executable, storeSymbols, symbolFiles, workloadSeed, type Workload } from './executable.ts';
-import { runRecord, type Breathe, type MachineReport } from './run.ts';
+import { runRecord, type MachineReport, type RunOptions } from './run.ts';
 import { specText } from './spec-text.ts';
 
-export interface RecordRequest {
+/** What perf is to do, and what becomes of its records. */
+export interface RecordRequest extends Omit<RecordJob, 'executable'>, Pick<RunOptions, 'breathe'> {
   readonly spec: MachineSpec;
   readonly workload: Workload;
-  readonly evlist: readonly Evsel[];
   readonly cmdline: readonly string[];
   readonly sink: Sink;
-  /** -a */
-  readonly systemWide?: boolean;
-  /** -m, pages. */
-  readonly mmapPages?: number;
   /** Where real perf's build-id cache is; undefined: nowhere. */
   readonly cacheDir: string | undefined;
   /** -N: the cache is left alone. */
@@ -32,7 +28,8 @@ export interface RecordRequest {
   readonly buildIdAll?: boolean;
   /** --timestamp-boundary: the time of the first and the last sample in the header, also with buildIdAll. */
   readonly timestampBoundary?: boolean;
-  readonly breathe?: Breathe;
+  /** Hears what perf says while it records. */
+  readonly say?: (text: string) => void;
 }
 
 export interface Recorded extends RecordOutcome, MachineReport {
@@ -47,14 +44,16 @@ export async function recordWorkload(request: RecordRequest): Promise<Recorded> 
   const files = symbolFiles(workload, spec);
   let writer: PerfDataWriter | undefined;
   const records: RecordSink = {
+    ...given({ say: request.say }),
     opened(evlist) {
-      writer = new PerfDataWriter(sink, evlist, {
+      const options = given({
         env: perfEnv(spec, request.cmdline),
         spec: specText(spec),
-        ...(request.noBuildId === true ? {} : { buildIds: buildIdsOf(files) }),
-        buildIdAll: request.buildIdAll === true,
-        timestampBoundary: request.timestampBoundary === true,
+        buildIds: request.noBuildId === true ? undefined : buildIdsOf(files),
+        buildIdAll: request.buildIdAll,
+        timestampBoundary: request.timestampBoundary,
       });
+      writer = new PerfDataWriter(sink, evlist, options);
     },
     write(batch) {
       const before = writer!.size;
@@ -63,18 +62,8 @@ export async function recordWorkload(request: RecordRequest): Promise<Recorded> 
     },
   };
   try {
-    const job = {
-      evlist: request.evlist,
-      executable: executable(workload, workloadSeed(spec, 0)),
-      ...(request.mmapPages === undefined ? {} : { mmapPages: request.mmapPages }),
-      ...(request.systemWide === true ? { systemWide: true } : {}),
-    };
-    const outcome = await runRecord(
-      spec,
-      job,
-      records,
-      request.breathe === undefined ? {} : { breathe: request.breathe },
-    );
+    const job = { ...request, executable: executable(workload, workloadSeed(spec, 0)) };
+    const outcome = await runRecord(spec, job, records, request);
     const written = writer!.finish();
     const symbolTrouble = request.noCache === true ? [] : storeSymbols(request.cacheDir, files);
     return { ...outcome, written, symbolTrouble };

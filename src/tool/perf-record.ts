@@ -33,6 +33,8 @@ export interface RecordSink {
   opened(evlist: readonly Evsel[]): void;
   /** Returns the bytes they took in the file. */
   write(records: readonly PerfRecord[]): number;
+  /** What perf says meanwhile. */
+  say?(text: string): void;
 }
 
 export interface RecordOutcome {

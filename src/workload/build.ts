@@ -32,12 +32,8 @@ import type {
   Seq,
   Syscall,
 } from './program.ts';
+import { given } from '../given.ts';
 export type * from './program.ts';
-
-/** Fields that are set, without the undefined ones: optional fields are absent, never undefined. */
-function given<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined)) as T;
-}
 
 export type InstructionOptions = Omit<Instruction, 'op'>;
 /** One instruction. */

@@ -1,5 +1,5 @@
 /** gperf bench's options. perf has a command of that name; this is not it. */
-import { EXPORT_OPTIONS, MACHINE_OPTIONS } from './machine.ts';
+import { EXPORT_OPTIONS, MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
@@ -41,6 +41,7 @@ const OPTIONS = [
     help: "where the workload runs, one design after the other (default: legacy,v2; see 'gperf list vpmu')",
   },
   ...MACHINE_OPTIONS.slice(1),
+  WORKERS_OPTION,
 ] as const satisfies readonly OptionSpec[];
 
 export const BENCH: CommandTable<typeof OPTIONS> = {

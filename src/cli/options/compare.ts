@@ -1,5 +1,5 @@
 /** gperf compare's options: a command perf cannot have. */
-import { EXPORT_OPTIONS, MACHINE_OPTIONS } from './machine.ts';
+import { EXPORT_OPTIONS, MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import type { CommandTable, OptionSpec, OptionValues } from './option.ts';
 
 // Which designs are compared is said on the command line or not at all: the environment's is for commands that run one.
@@ -59,6 +59,7 @@ const OPTIONS = [
   ...EXPORT_OPTIONS,
   { ...vpmu, arg: 'design,...', help: 'run the workload under these designs and compare what perf record makes of it' },
   ...MACHINE_OPTIONS.slice(1),
+  WORKERS_OPTION,
 ] as const satisfies readonly OptionSpec[];
 
 export type CompareOptions = OptionValues<typeof OPTIONS>;

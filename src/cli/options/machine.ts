@@ -26,19 +26,20 @@ export const MACHINE_OPTIONS = [
     env: 'GPERF_SET',
     own: true,
   },
-  { name: 'vcpus', kind: 'unsigned', arg: 'n', help: 'vCPUs of the guest', own: true },
-  {
-    name: 'workers',
-    kind: 'text',
-    arg: 'n or auto',
-    help: 'threads that simulate; the result is the same with any number',
-    own: true,
-  },
   { name: 'seed', kind: 'text', arg: 'text', help: 'root of all random streams', env: 'GPERF_SEED', own: true },
 ] as const satisfies readonly OptionSpec[];
 
-/** The variables that stand for them. */
-export const MACHINE_VARIABLES = MACHINE_OPTIONS.flatMap((option) => ('env' in option ? [option.env] : []));
+/** Of commands whose runs are shared out among threads. */
+export const WORKERS_OPTION = {
+  name: 'workers',
+  kind: 'text',
+  arg: 'n or auto',
+  help: 'threads that simulate; the result is the same with any number',
+  own: true,
+} as const satisfies OptionSpec;
+
+/** The variables that stand for the options of a machine. */
+export const MACHINE_VARIABLES = MACHINE_OPTIONS.map(({ env }) => env);
 
 /** Colours of anything printed. */
 export const COLOR_OPTION = {

@@ -1,10 +1,11 @@
 /**
- * What an option is: the one table from which the lexer, yargs and the help texts of a command are made.
+ * What an option is: the one table from which a command's parser, its types and its help are made.
  *
  * A table holds every option of perf 6.1's command, in perf's order (abbreviations resolve in that order). An option that
  * has no counterpart in a simulated machine is there too, with what it would need: using it is an error in one sentence, and
  * nothing is ignored in silence.
  */
+import { given } from '../../given.ts';
 
 /** How an option's values are read: a switch, a counter of its uses, text, a whole number, or text that may repeat. */
 export type OptionKind = 'flag' | 'count' | 'text' | 'integer' | 'unsigned' | 'list';
@@ -16,14 +17,10 @@ export interface OptionSpec {
   readonly kind: OptionKind;
   /** Placeholder of its argument, as help prints it between < and >. */
   readonly arg?: string;
-  /** The argument may be absent: only an attached one is taken, else this is the value. */
-  readonly optional?: string;
   /** The value if the option stands last or before another option. */
   readonly lastDefault?: string;
   /** One of these words, if it has an argument. */
   readonly choices?: readonly string[];
-  /** False: --no-NAME is an error. */
-  readonly negatable?: false;
   readonly help: string;
   /** Another long name perf accepts and does not show. */
   readonly alias?: string;
@@ -74,11 +71,8 @@ export interface Refused {
 }
 
 /** Options that want the same missing thing; a letter stands before the name: "p:pid". */
-export const refuse = (unmodelled: string, ...names: readonly string[]): Refused[] => {
-  const list: Refused[] = [];
-  for (const text of names) {
+export const refuse = (unmodelled: string, ...names: readonly string[]): Refused[] =>
+  names.map((text) => {
     const [name, short] = text.split(':').toReversed();
-    list.push({ name: name!, unmodelled, ...(short !== undefined && { short }) });
-  }
-  return list;
-};
+    return given({ name: name!, short, unmodelled });
+  });

@@ -1,11 +1,12 @@
 /** gperf reproduce's options: a command perf cannot have. */
-import { EXPORT_OPTIONS, MACHINE_OPTIONS } from './machine.ts';
+import { EXPORT_OPTIONS, MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
 const OPTIONS = [
   { name: 'seeds', kind: 'unsigned', arg: 'n', help: 'runs of each experiment (default: 10)' },
   ...EXPORT_OPTIONS.filter(({ name }) => name !== 'export-csv'),
-  ...MACHINE_OPTIONS.filter(({ name }) => name === 'workers' || name === 'seed'),
+  WORKERS_OPTION,
+  ...MACHINE_OPTIONS.filter(({ name }) => name === 'seed'),
 ] as const satisfies readonly OptionSpec[];
 
 export const REPRODUCE: CommandTable<typeof OPTIONS> = {

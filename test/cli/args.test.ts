@@ -3,9 +3,8 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseArgs, parseSubcommand } from '../../src/cli/args.ts';
+import { parseArgs, parseSubcommand, wordsWithout } from '../../src/cli/args.ts';
 import { HelpRequest, UsageError } from '../../src/cli/errors.ts';
-import { lex } from '../../src/cli/lexer.ts';
 import type { CommandTable } from '../../src/cli/options/option.ts';
 import { RECORD } from '../../src/cli/options/record.ts';
 import { REPORT } from '../../src/cli/options/report.ts';
@@ -28,7 +27,7 @@ function failure(table: CommandTable, line: string): UsageError {
 }
 function helpOf(table: CommandTable, line: string): HelpRequest {
   try {
-    lex(table, words(line));
+    parseArgs(table, words(line));
   } catch (error) {
     if (error instanceof HelpRequest) return error;
     throw error;
@@ -115,35 +114,44 @@ describe("perf's options", () => {
     expect(parseSubcommand(STAT, ['record'], words('-n -- record'))).to.deep.include({ rest: ['record'] });
   });
 
-  it('gives yargs nothing that it could read differently', () => {
-    const value = fc.string().filter((text) => !text.includes('\0'));
+  it('keeps what was typed, in order, with the options it gave', () => {
+    const { typed } = parseSubcommand(STAT, ['record'], words('-nr 3 record --eve=a -- ./w --seed 3'));
+    expect(typed).to.deep.equal([
+      { options: ['null', 'repeat'], words: ['-nr', '3'] },
+      { options: [], words: ['record'] },
+      { options: ['event'], words: ['--eve=a'] },
+      { options: [], words: ['--'] },
+      { options: [], words: ['./w', '--seed', '3'] },
+    ]);
+    expect(wordsWithout(typed, ['event']).join(' ')).to.equal('-nr 3 record -- ./w --seed 3');
+  });
+
+  it('takes any text as it is, wherever it stands', () => {
+    const attached = (text: string): boolean => text !== '';
+    const value = fc.string();
     const option = fc.oneof(
+      fc.tuple(fc.constantFrom('-e', '--event', '-x', '--output', '--set', '--seed'), value),
       fc
-        .tuple(fc.constantFrom('-e', '--event', '-x', '--output', '--set', '--seed'), value)
-        .map(([name, v]) => [name, v]),
-      fc
-        .tuple(
-          fc.constantFrom('--event=', '--seed=', '-o'),
-          value.filter((v) => v !== ''),
-        )
-        .map(([name, v]) => [name + v]),
+        .tuple(fc.constantFrom('--event=', '--see=', '-o', '-nx'), value.filter(attached))
+        .map(([name, text]) => [name + text]),
       fc.constantFrom('-n', '-dv', '--no-null', '--no-big-num', '--inherit').map((name) => [name]),
     );
     fc.assert(
       fc.property(fc.array(option), value, (options, argument) => {
-        const argv = options.flat();
-        const { tokens } = lex(STAT, [...argv, 'w', argument]);
-        const { options: values, rest } = parseArgs(STAT, [...argv, 'w', argument]);
+        const argv = [...options.flat(), 'w', argument];
+        const { options: values, rest, typed } = parseArgs(STAT, argv);
         expect(rest).to.deep.equal(['w', argument]);
-        for (const [name, expected] of [
-          ['seed', values.seed],
-          ['output', values.output],
-        ] as const) {
-          const last = tokens.findLast((token) => token.startsWith(`--${name}=`));
-          expect(expected).to.equal(last?.slice(name.length + 3));
-        }
-        const events = tokens.filter((token) => token.startsWith('--event=')).map((token) => token.slice(8));
-        expect(values.event).to.deep.equal(events);
+        expect(wordsWithout(typed, [])).to.deep.equal(argv);
+        const texts = (...names: readonly string[]): string[] =>
+          options.flatMap(([word, text]) => {
+            const name = names.find((n) => word.startsWith(n));
+            return name === undefined ? [] : [text ?? word.slice(name.length)];
+          });
+        expect(values.event).to.deep.equal(texts('-e', '--event=', '--event'));
+        expect(values.set).to.deep.equal(texts('--set'));
+        expect(values.seed).to.equal(texts('--seed', '--see=').at(-1));
+        expect(values.output).to.equal(texts('--output', '-o').at(-1));
+        expect(values['field-separator']).to.equal(texts('-x', '-nx').at(-1));
       }),
     );
   });
