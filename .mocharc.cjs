@@ -9,6 +9,7 @@ module.exports = {
       .filter((name) => name.endsWith('.test.ts'))
       .map((name) => `dist/test/${name.slice(0, -'ts'.length)}js`),
   }),
+  require: './test/stacks.cjs',
   reporter: './test/reporter.cjs',
   'node-option': ['enable-source-maps', 'no-use-osr'],
   'forbid-only': true,

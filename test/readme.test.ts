@@ -1,12 +1,12 @@
 /**
  * Output shown in the README is generated: every `$ gperf` command in a console block is run, and what follows it must be
- * what it prints. UPDATE=1 rewrites the README instead.
+ * what it prints. `npm run update` rewrites the README.
  */
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { expectKept } from './kept.ts';
 
 const MAIN = resolve('dist/src/cli/main.js');
 const BLOCK = /```console\n\$ (?<command>[^\n]*)\n(?<output>[^]*?)```/g;
@@ -31,7 +31,6 @@ describe('README', () => {
       if (!command.startsWith('gperf ')) return block;
       return `\`\`\`console\n$ ${command}\n${printed(command)}\n\`\`\``;
     });
-    if (process.env['UPDATE'] === '1') writeFileSync('README.md', generated);
-    else expect(text).to.equal(generated);
+    expectKept('README.md', generated);
   });
 });

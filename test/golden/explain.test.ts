@@ -1,15 +1,15 @@
 /**
  * The life of one PMI, rotation and context switch on bare metal and under each vPMU, to the letter (fixtures/golden;
- * UPDATE=1 writes them anew), and the sums that must hold whatever the figures are.
+ * `npm run update` writes them anew), and the sums that must hold whatever the figures are.
  */
 import { expect } from 'chai';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../../src/experiment/explain.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { lifeLines, throttleLines } from '../../src/report/explain.ts';
 import { Trace } from '../../src/sim/probe.ts';
 import type { Life } from '../../src/uapi/results.ts';
 import { cycles } from '../../src/units.ts';
+import { expectKept } from '../kept.ts';
 import { WITH_COUNTERS } from '../kvm/guest.ts';
 
 interface Where {
@@ -117,11 +117,7 @@ describe('gperf explain', () => {
       const who = vpmu === 'host' ? 'host' : 'guest';
 
       it(`${kind} ${options} is ${path}`, async () => {
-        const text = textOf(lifeOf(await specOf({ vpmu, ...(machine !== undefined && { machine }) }), kind));
-        if (process.env['UPDATE'] === '1') {
-          mkdirSync(DIR, { recursive: true });
-          writeFileSync(path, text);
-        } else expect(text).to.equal(readFileSync(path, 'utf8'));
+        expectKept(path, textOf(lifeOf(await specOf({ vpmu, ...(machine !== undefined && { machine }) }), kind)));
       });
 
       it(`${kind} ${options} touches the registers of the driver's table, in its order`, async () => {

@@ -1,15 +1,15 @@
 /**
- * The bytes of recordings, kept: a change to them is a change of format and must be meant. fixtures/perfdata/README.md has the
- * command that writes them anew.
+ * The bytes of recordings, kept: a change to them is a change of format and must be meant. `npm run update`
+ * writes them anew.
  */
 import { expect } from 'chai';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPerfData, type FileRecord } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import { nanos } from '../../src/units.ts';
 import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type PerfRecord } from '../../src/uapi/perf-event.ts';
+import { expectKept } from '../kept.ts';
 import {
   BUILD_IDS,
   callchain,
@@ -84,11 +84,7 @@ describe('fixtures/perfdata', () => {
     kallsyms: () => Buffer.from(KALLSYMS),
   };
   for (const [name, make] of Object.entries(files))
-    it(`${name}: the same bytes`, () => {
-      const bytes = make();
-      if (process.env['GPERF_UPDATE_FIXTURES']) writeFileSync(join(DIR, name), bytes);
-      expect(Buffer.from(bytes).equals(readFileSync(join(DIR, name)))).to.equal(true);
-    });
+    it(`${name}: the same bytes`, () => expectKept(join(DIR, name), make()));
 
   it('file and pipe hold the same records', () => {
     expect(recordsIn('two-events.pipe.data')).to.deep.equal(recordsIn('two-events.data'));

@@ -1,9 +1,9 @@
 /**
  * Text of every command on recordings made by hand, against fixtures/report; where real perf is installed, the fixtures
- * against real perf. GOLDEN=write rewrites them.
+ * against real perf. `npm run update` rewrites them.
  */
 import { expect } from 'chai';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { KERNEL_KALLSYMS, storeInCache } from '../../src/perfdata/buildid-cache.ts';
 import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
@@ -15,6 +15,7 @@ import { attrSizeOf, headerLines } from '../../src/report/header.ts';
 import { reportStdio } from '../../src/report/report.ts';
 import { reportStats, reportTasks } from '../../src/report/report-stats.ts';
 import { scriptLines } from '../../src/report/script.ts';
+import { expectKept } from '../kept.ts';
 import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
 import { BUILD_IDS, ENV, FTEST, FTEST_ELF, KALLSYMS, KERNEL_BUILD_ID } from '../perfdata/recordings.ts';
 import { type Judged, MADE_UP } from './made-up.ts';
@@ -79,8 +80,7 @@ describe('reports of recordings made by hand', () => {
           return `${title(one)}\n${comparable(body)}`;
         })
         .join('');
-      if (process.env['GOLDEN'] === 'write' || !existsSync(fixture(name))) writeFileSync(fixture(name), text);
-      expect(text).to.equal(readFileSync(fixture(name), 'utf8'));
+      expectKept(fixture(name), text);
     });
 
     it(`${name}: the fixture is what perf prints`, function () {

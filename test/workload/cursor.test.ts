@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { COLUMN, EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/arch/events.ts';
 import type { Address } from '../../src/units.ts';
-import { expand, occurrencesBefore } from '../../src/workload/brute.ts';
-import type { Trace } from '../../src/workload/brute.ts';
+import { expand, occurrencesBefore } from './brute.ts';
+import type { Trace } from './brute.ts';
 import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
 import { BROADWELL_TIMING, compile } from './compiled.ts';
 import type { Executable } from '../../src/workload/compile.ts';

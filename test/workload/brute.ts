@@ -7,10 +7,10 @@
  * One file, and long, because an oracle that shared code with what it judges would prove little.
  * Not modelled: anything long; memory is a few hundred bytes an instruction.
  */
-import { NR_EVENTS } from '../arch/events.ts';
-import { CHUNK_MAX } from './cursor.ts';
-import { BLOCK, BRANCH, LOOP } from './image.ts';
-import type { Image, Tables } from './image.ts';
+import { NR_EVENTS } from '../../src/arch/events.ts';
+import { CHUNK_MAX } from '../../src/workload/cursor.ts';
+import { BLOCK, BRANCH, LOOP } from '../../src/workload/image.ts';
+import type { Image, Tables } from '../../src/workload/image.ts';
 import {
   binomial,
   CLASSES,
@@ -25,7 +25,7 @@ import {
   RIGHT,
   seedRng,
   UNIT,
-} from './samplers.ts';
+} from '../../src/workload/samplers.ts';
 
 type Key = readonly [number, number];
 
