@@ -25,7 +25,7 @@ import {
   withFileErrors,
   workloadOf,
 } from './simulation.ts';
-import { parseCallGraph, parseFreq, parseMmapPages } from './values.ts';
+import { parseCallGraph, parseFreq, parseMmapPages, parseSize } from './values.ts';
 
 const MIB = 2 ** 20;
 const DEFAULT_OUTPUT = 'perf.data';
@@ -42,6 +42,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const pages =
     o['mmap-pages'] === undefined ? undefined : parseMmapPages(o['mmap-pages'], optionUsage(RECORD, 'mmap-pages'));
   if (pages?.note !== undefined) say(`${pages.note}\n`);
+  const limit = o['max-size'];
+  const maxSize = limit === undefined ? undefined : parseSize(limit, optionUsage(RECORD, 'max-size'));
   if (o['dry-run'] === true) return 0;
 
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
@@ -67,6 +69,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
           say: (text: string) => process.stderr.write(text),
           systemWide: o['all-cpus'],
           mmapPages: pages?.pages,
+          maxSize,
         }),
       ),
     );

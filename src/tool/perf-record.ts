@@ -25,6 +25,8 @@ export interface RecordJob {
   readonly systemWide?: boolean;
   /** -m: data pages of each buffer; by default what perf_event_mlock_kb allows. */
   readonly mmapPages?: number;
+  /** --max-size: bytes after which the session ends, and the workload with it; 0 is no limit. */
+  readonly maxSize?: number;
 }
 
 /** Where records go while the workload runs, in the order perf would write them. */
@@ -64,6 +66,7 @@ export class OpenError extends Error {
 }
 
 const PAGE_SIZE = 4096;
+const SIGTERM = 15;
 
 /** The tool's program; `done` hears the outcome. */
 export function* perfRecord(
@@ -87,6 +90,9 @@ export function* perfRecord(
   sink.opened(evlist);
 
   const counts = { samples: 0, lost: 0, throttled: 0 };
+  const limit = job.maxSize || Infinity;
+  let written = 0;
+  let stopping = false;
   let first: Nanos | undefined;
   let last = nanos(0);
   const emit = (records: readonly PerfRecord[]): void => {
@@ -100,6 +106,10 @@ export function* perfRecord(
     }
     const bytes = sink.write(records);
     if (bytes > 0) sys.write(bytes);
+    written += bytes;
+    if (stopping || written < limit) return;
+    stopping = true;
+    sink.say?.(`[ perf record: perf size limit reached (${Math.floor(written / 1024)} KB), stopping session ]\n`);
   };
   emit(synthesized(evlist, systemWide ? kernel.system.tasks : child, nrCpus));
   yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.system.tasks.length : 1));
@@ -108,8 +118,8 @@ export function* perfRecord(
   const start = kernel.cpu.nanos();
   workload.go();
   let waking = 0;
-  let end = start;
-  for (let ended = false; ;) {
+  let end: Nanos | undefined;
+  for (;;) {
     yield* tool.user('record__mmap_read_evlist', 2_000 + 50 * buffers.length);
     const drained: PerfRecord[] = [];
     let bytes = 0;
@@ -123,16 +133,20 @@ export function* perfRecord(
       drained.push({ type: PERF_RECORD.FINISHED_ROUND });
       emit(drained);
     } else {
-      if (ended) break;
+      if (stopping) break;
       while (!sys.poll(buffers)) yield;
       waking++;
     }
     // Also while there is always something to read: of other tasks, or of this one.
-    if (!ended && child.state === 'dead') {
-      ended = true;
+    stopping ||= child.state === 'dead';
+    if (stopping && end === undefined) {
       end = kernel.cpu.nanos();
       if (systemWide) for (const event of leadersByCpu(opened)) sys.disable(event);
     }
+  }
+  if (child.state !== 'dead') {
+    kernel.syscall(() => kernel.kill(child, SIGTERM));
+    while (sys.wait4(child) === undefined) yield;
   }
   for (const { events } of opened) for (const event of events) sys.close(event);
   done({
@@ -141,7 +155,7 @@ export function* perfRecord(
     status: child.exit_code,
     pid: child.pid,
     sampleTime: first === undefined ? undefined : [first, last],
-    elapsed: nanos(end - start),
+    elapsed: nanos((end ?? kernel.cpu.nanos()) - start),
   });
   return child.exit_code;
 }

@@ -62,6 +62,7 @@ const OPTIONS = [
     help: 'write the time of the first and last sample with --buildid-all too (without: always, unless -B)',
   },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
+  { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once so much is written: a number with B, K, M or G' },
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 
@@ -97,7 +98,6 @@ export const RECORD: CommandTable<typeof OPTIONS> = {
       'switch-output-event',
       'switch-max-files',
     ),
-    ...refuse('a limit of the file size', 'max-size'),
     ...refuse('compressed recordings', 'z:compression-level'),
     ...refuse('control descriptors', 'control'),
     ...refuse('a choice of synthesized records', 'synth'),
