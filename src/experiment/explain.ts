@@ -160,7 +160,7 @@ function openEvents({ sys, task }: ToolTask, names: string, { period }: Scene): 
   const { IP, TID, TIME, PERIOD } = PERF_SAMPLE;
   for (const evsel of parseEventList([names], 'stat')) {
     const attr = { ...evsel.attr, sample_period: period, sample_type: period > 0 ? IP | TID | TIME | PERIOD : 0 };
-    const event = sys.perf_event_open(evsel, attr, { task, cpu: -1, group_leader: undefined });
+    const event = sys.perf_event_open(attr, { task, cpu: -1, group_leader: undefined });
     if (typeof event === 'number') return `the kernel refuses ${evsel.name} on this machine (errno ${-event})`;
     if (period > 0) sys.mmap(event, RING_PAGES);
   }

@@ -5,7 +5,6 @@
  * perf_event_pause and perf_event_period for in-kernel users, Linux 5.5.
  * Not modelled: memory, references, the RCU grace period after which an event is freed.
  */
-import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import { EINVAL, ENOENT } from './errno.ts';
 import type { Kernel } from './kernel.ts';
@@ -30,7 +29,6 @@ export interface OpenTarget {
 /** perf_event_alloc() and perf_install_in_context(): the event, or a negative errno. */
 export function perf_event_alloc(
   kernel: Kernel,
-  evsel: Evsel | undefined,
   wanted: PerfEventAttr,
   target: OpenTarget,
   overflow_handler: OverflowHandler,
@@ -79,7 +77,6 @@ export function perf_event_alloc(
       lost_samples: 0,
       overflow_handler,
       ownedByKvm: false,
-      evsel,
     } as unknown as PerfEvent;
     event.group_leader = group_leader ?? event;
     const error = pmu.event_init(event);
@@ -109,7 +106,7 @@ export function perf_event_create_kernel_counter(
   target: Omit<OpenTarget, 'group_leader'>,
   handler: OverflowHandler,
 ): PerfEvent | number {
-  return perf_event_alloc(kernel, undefined, attr, { ...target, group_leader: undefined }, handler);
+  return perf_event_alloc(kernel, attr, { ...target, group_leader: undefined }, handler);
 }
 
 /** The event leaves its context and is gone. */

@@ -6,7 +6,6 @@
  */
 import type { Regs } from '../arch/cpu.ts';
 import type { Alarm } from '../sim/event-queue.ts';
-import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import type { Cycles, Nanos } from '../units.ts';
 import type { RingBuffer } from './ring-buffer.ts';
@@ -113,8 +112,6 @@ export interface PerfEvent {
   overflow_handler: OverflowHandler;
   /** The host's driver leaves its selector and counter registers alone; reads still work. */
   ownedByKvm: boolean;
-  /** The evsel it was opened for; in-kernel users have none. */
-  readonly evsel: Evsel | undefined;
 }
 
 /** is_sampling_event() */

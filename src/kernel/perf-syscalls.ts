@@ -5,9 +5,7 @@
  * Source: kernel/events/core.c (SYSCALL_DEFINE5(perf_event_open), perf_mmap, perf_ioctl, perf_read, perf_poll), Linux 5.0.
  * Not modelled: descriptor limits, inheritance, filters, breakpoints and tracepoints.
  */
-import type { Evsel } from '../uapi/evsel.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
-import type { StatCount } from '../uapi/results.ts';
 import { EACCES, EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_alloc, perf_event_release_kernel, type OpenTarget } from './kernel-counter.ts';
@@ -18,6 +16,15 @@ import type { Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
 
+/** What read() of an event fills in: struct perf_counts_values. */
+export interface PerfCountsValues {
+  readonly val: number;
+  /** ns the event was enabled. */
+  readonly ena: number;
+  /** ns it was on a counter. */
+  readonly run: number;
+}
+
 export class PerfSyscalls {
   readonly #kernel: Kernel;
 
@@ -26,7 +33,7 @@ export class PerfSyscalls {
   }
 
   /** perf_event_open(2): the event, or a negative errno. */
-  perf_event_open(evsel: Evsel, attr: PerfEventAttr, target: OpenTarget): PerfEvent | number {
+  perf_event_open(attr: PerfEventAttr, target: OpenTarget): PerfEvent | number {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
@@ -34,9 +41,7 @@ export class PerfSyscalls {
       const { perf_event_paranoid: paranoid } = kernel.config;
       if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
       if (paranoid > 0 && target.task === undefined) return -EACCES;
-      return perf_event_alloc(kernel, evsel, attr, target, (event, regs, period) =>
-        kernel.output.sample(event, regs, period),
-      );
+      return perf_event_alloc(kernel, attr, target, (event, regs, period) => kernel.output.sample(event, regs, period));
     });
   }
 
@@ -67,13 +72,13 @@ export class PerfSyscalls {
   }
 
   /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING; an event in error has nothing to read. */
-  read(event: PerfEvent): StatCount {
+  read(event: PerfEvent): PerfCountsValues {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.perf_read);
-      if (event.state === PERF_EVENT_STATE.ERROR) return { val: 0, ena: 0, run: 0, supported: true };
+      if (event.state === PERF_EVENT_STATE.ERROR) return { val: 0, ena: 0, run: 0 };
       kernel.perf.read(event);
-      return { val: event.count, ena: event.total_time_enabled, run: event.total_time_running, supported: true };
+      return { val: event.count, ena: event.total_time_enabled, run: event.total_time_running };
     });
   }
 

@@ -199,7 +199,7 @@ function openEvent(
   const events: PerfEvent[] = [];
   while (events.length < kernel.config.nrCpus) {
     const cpu = events.length;
-    const event = sys.perf_event_open(evsel, evsel.attr, { task, cpu, group_leader: leader?.events[cpu] });
+    const event = sys.perf_event_open(evsel.attr, { task, cpu, group_leader: leader?.events[cpu] });
     if (typeof event !== 'number') {
       events.push(event);
       continue;

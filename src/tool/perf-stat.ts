@@ -8,6 +8,7 @@
 import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
+import type { PerfCountsValues } from '../kernel/perf-syscalls.ts';
 import { userOnly } from '../uapi/event-modifiers.ts';
 import { breakWeakGroup, statUngrouped } from '../uapi/evsel-config.ts';
 import type { Evsel } from '../uapi/evsel.ts';
@@ -127,7 +128,7 @@ function openEvent(tool: ToolTask, evsel: Evsel, task: PerfEvent['task'], leader
   const opened: PerfEvent[] = [];
   for (let cpu = 0; cpu < (task === undefined ? kernel.config.nrCpus : 1); cpu++) {
     const target = task === undefined ? { task, cpu } : { task, cpu: -1 };
-    const event = sys.perf_event_open(evsel, evsel.attr, { ...target, group_leader: leader?.[cpu] });
+    const event = sys.perf_event_open(evsel.attr, { ...target, group_leader: leader?.[cpu] });
     if (typeof event === 'number') {
       for (const other of opened) sys.close(other);
       return event;
@@ -150,7 +151,7 @@ function readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Coun
 }
 
 /** An event's counts on all CPUs. */
-const sum = (counts: readonly StatCount[]): StatCount => ({
+const sum = (counts: readonly PerfCountsValues[]): StatCount => ({
   val: counts.reduce((total, { val }) => total + val, 0),
   ena: counts.reduce((total, { ena }) => total + ena, 0),
   run: counts.reduce((total, { run }) => total + run, 0),

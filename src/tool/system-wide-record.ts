@@ -18,7 +18,7 @@ function* systemWideRecord(tool: ToolTask): ToolProgram {
   const { sys, kernel } = tool;
   const [evsel] = recordAttrs(parseEventList(['cycles'], 'record'), { target: 'cpu' });
   const attr = { ...evsel!.attr, precise_ip: 0 };
-  const event = sys.perf_event_open(evsel!, attr, { task: undefined, cpu: kernel.number, group_leader: undefined });
+  const event = sys.perf_event_open(attr, { task: undefined, cpu: kernel.number, group_leader: undefined });
   if (typeof event === 'number') return 1;
   const rb = sys.mmap(event, defaultPages(kernel.config.perf_event_mlock_kb));
   sys.enable(event);

@@ -110,7 +110,7 @@ export class Bench<C extends Core = Core> {
     for (const evsel of parseEventList([events], 'stat')) {
       const attr: PerfEventAttr = { ...evsel.attr, sample_type: 7, read_format: 3, ...options.attr };
       const group_leader = options.group === true ? opened[0] : undefined;
-      const event = this.sys.perf_event_open(evsel, attr, { task, cpu: options.cpu ?? -1, group_leader });
+      const event = this.sys.perf_event_open(attr, { task, cpu: options.cpu ?? -1, group_leader });
       if (typeof event === 'number') throw new Error(`${evsel.name}: errno ${-event}`);
       opened.push(event);
     }

@@ -14,7 +14,6 @@ describe('events on other CPUs', () => {
     const open = (name: string, disabled: boolean): PerfEvent => {
       const [evsel] = parseEventList([name], 'stat');
       const event = sys.perf_event_open(
-        evsel!,
         { ...evsel!.attr, disabled },
         { task: undefined, cpu: 2, group_leader: undefined },
       );

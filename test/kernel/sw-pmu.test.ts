@@ -76,7 +76,7 @@ describe('kernel/sw-pmu', () => {
         const bench = new Bench({ release });
         const [evsel] = parseEventList(['dummy'], 'stat');
         const target = { task: bench.spinner(), cpu: -1, group_leader: undefined };
-        const opened = bench.sys.perf_event_open(evsel!, { ...evsel!.attr, config: 11 }, target);
+        const opened = bench.sys.perf_event_open({ ...evsel!.attr, config: 11 }, target);
         return typeof opened === 'number' ? opened : 0;
       };
       expect([open('5.0.0'), open('5.13.0')]).to.deep.equal([-2, 0]);

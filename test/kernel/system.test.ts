@@ -42,7 +42,7 @@ const spinner = (kernel: Kernel): Task =>
 
 function open(kernel: Kernel, task: Task | undefined, cpu: number, attr: Partial<PerfEventAttr> = {}): PerfEvent {
   const wanted = { ...CYCLES!.attr, disabled: false, ...attr };
-  const event = new PerfSyscalls(kernel).perf_event_open(CYCLES!, wanted, { task, cpu, group_leader: undefined });
+  const event = new PerfSyscalls(kernel).perf_event_open(wanted, { task, cpu, group_leader: undefined });
   if (typeof event === 'number') throw new Error(`errno ${-event}`);
   return event;
 }

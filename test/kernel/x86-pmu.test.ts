@@ -17,7 +17,6 @@ const [ENOENT, ENXIO, EINVAL, EOPNOTSUPP] = [2, 6, 22, 95];
 function errnoOf(name: string, attr: Partial<PerfEventAttr> = {}, bench = new Bench()): number {
   const [evsel] = parseEventList([name], 'stat');
   const opened = bench.sys.perf_event_open(
-    evsel!,
     { ...evsel!.attr, ...attr },
     { task: bench.spinner(), cpu: -1, group_leader: undefined },
   );
@@ -227,9 +226,8 @@ describe('kernel/x86-pmu', () => {
       const bench = new Bench();
       const task = bench.spinner();
       const [leader] = bench.open('LLC-loads,LLC-load-misses', task, { group: true });
-      const evsel = leader!.evsel!;
       const attr = { ...leader!.attr, type: 4, config: 0x1b7, config1: 0x10003 };
-      expect(bench.sys.perf_event_open(evsel, attr, { task, cpu: -1, group_leader: leader! })).to.equal(-EINVAL);
+      expect(bench.sys.perf_event_open(attr, { task, cpu: -1, group_leader: leader! })).to.equal(-EINVAL);
       expect(leader!.hw.extra_reg!.alloc, 'asking changed nothing').to.equal(false);
     });
   });

@@ -175,7 +175,7 @@ export class Guest extends HostOfOne {
 export function openOnSelf({ sys, task }: ToolTask, name: string, attr: Partial<PerfEventAttr> = {}): PerfEvent {
   const [evsel] = parseEventList([name], 'stat');
   const wanted: PerfEventAttr = { ...evsel!.attr, disabled: false, enable_on_exec: false, sample_type: 7, ...attr };
-  const event = sys.perf_event_open(evsel!, wanted, { task, cpu: -1, group_leader: undefined });
+  const event = sys.perf_event_open(wanted, { task, cpu: -1, group_leader: undefined });
   if (typeof event === 'number') throw new Error(`${name}: errno ${-event}`);
   return event;
 }
