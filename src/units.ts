@@ -68,14 +68,7 @@ export function toAddress64(v: bigint): Address64 {
   return wrapped <= Number.MAX_SAFE_INTEGER && wrapped >= LEAST_ADDRESS ? address(Number(wrapped)) : wrapped;
 }
 
-/** a + b and a - b of unsigned values, wrapping at 2^64 as C's do. */
-export function addU64(a: U64, b: U64): U64 {
-  if (typeof a === 'number' && typeof b === 'number') {
-    const sum = a + b;
-    if (sum <= Number.MAX_SAFE_INTEGER) return sum;
-  }
-  return toU64(BigInt(a) + BigInt(b));
-}
+/** a - b of unsigned values, wrapping at 2^64 as C's do. */
 export function subU64(a: U64, b: U64): U64 {
   if (typeof a === 'number' && typeof b === 'number' && a >= b) return a - b;
   return toU64(BigInt(a) - BigInt(b));

@@ -50,7 +50,7 @@ const WORDS = ['ftest'];
 const COMM = 'ftest';
 const MIB = 2 ** 20;
 
-export const GUESTS = ['legacy', 'v2'] as const;
+const GUESTS = ['legacy', 'v2'] as const;
 /** In the letter's order. */
 const RECORDED = ['legacy', 'v2', 'host'] as const;
 

@@ -37,7 +37,7 @@ export interface RunOptions {
   readonly watch?: OperationWatch;
 }
 
-export interface KernelLogLine {
+interface KernelLogLine {
   readonly time: Nanos;
   readonly text: string;
 }

@@ -1,5 +1,4 @@
 /** Error numbers of the system calls modelled: include/uapi/asm-generic/errno-base.h. Kernel functions return them negated. */
-export const EPERM = 1;
 export const ENOENT = 2;
 export const ENXIO = 6;
 export const EACCES = 13;

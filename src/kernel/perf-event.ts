@@ -33,7 +33,7 @@ export interface ExtraReg {
 }
 
 /** struct hw_perf_event. */
-export interface HwPerfEvent {
+interface HwPerfEvent {
   /** IA32_PERFEVTSELx value without EN, or the event number of a software PMU. */
   config: number;
   /** MSR_OFFCORE_RSP_0 or _1 with its value, for the events that need one. */

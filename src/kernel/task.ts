@@ -7,7 +7,7 @@ import type { Dso } from '../arch/dso.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
 
-export type TaskState = 'running' | 'sleeping' | 'dead';
+type TaskState = 'running' | 'sleeping' | 'dead';
 
 export interface Task {
   readonly pid: number;

@@ -7,7 +7,7 @@ export type Request = 'PMU' | 'PMI';
 
 export type KvmStep = RunStep | EventStep | OverflowStep | WorldSwitchStep;
 
-export type RunStep =
+type RunStep =
   /** From VM-exit to VM-entry. */
   | { readonly kind: 'exit'; readonly reason: ExitReason }
   /** An interrupt or NMI is put into the guest. */
@@ -16,7 +16,7 @@ export type RunStep =
   | { readonly kind: 'request'; readonly request: Request };
 
 /** What is done about the host perf event of a virtual counter, given by its global index (PMC_IDX_FIXED). */
-export type EventStep =
+type EventStep =
   /** pmc_reprogram_counter(): made, to overflow after `period`. */
   | { readonly kind: 'create'; readonly pmc: number; readonly period: number }
   /** pmc_stop_counter(): read and released. */
@@ -28,7 +28,7 @@ export type EventStep =
   /** pmc_resume_counter(): to overflow after `period`. */
   | { readonly kind: 'resume'; readonly pmc: number; readonly period: number };
 
-export type OverflowStep =
+type OverflowStep =
   /** kvm_perf_overflow(): of the host event of a counter; the guest's GLOBAL_STATUS with it. */
   | {
       readonly kind: 'overflow';
@@ -40,6 +40,6 @@ export type OverflowStep =
   | { readonly kind: 'mediated_pmi' };
 
 /** The guest's own registers are loaded (kvm_mediated_pmu_load) or put away (kvm_mediated_pmu_put). */
-export interface WorldSwitchStep {
+interface WorldSwitchStep {
   readonly kind: 'load' | 'put';
 }

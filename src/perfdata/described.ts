@@ -18,14 +18,14 @@
 import { type ByteReader, OutOfBounds } from './bytes.ts';
 import { HEADER } from './header.ts';
 
-export interface NumaNode {
+interface NumaNode {
   readonly node: number;
   /** kB. */
   readonly total: bigint;
   readonly free: bigint;
   readonly cpus: string;
 }
-export interface CpuCache {
+interface CpuCache {
   readonly level: number;
   readonly type: string;
   readonly size: string;

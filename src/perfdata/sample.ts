@@ -51,7 +51,7 @@ export const idFromEnd = (sample_type: number): number =>
 export const timeFromEnd = (sample_type: number): number =>
   sample_type & S.TIME ? 8 * (1 + words(sample_type, [S.ID, S.STREAM_ID, S.CPU, S.IDENTIFIER])) : -1;
 /** Bytes of a sample_id. */
-export const sampleIdSize = (sample_type: number): number =>
+const sampleIdSize = (sample_type: number): number =>
   8 * words(sample_type, [S.TID, S.TIME, S.ID, S.STREAM_ID, S.CPU, S.IDENTIFIER]);
 
 /** What a record that carries no such field says: perf's own -1 for a task, 0 for a time. */

@@ -113,7 +113,7 @@ const UNKNOWN = 1000;
 const ANYTHING: Interval = { low: 0, high: 1 };
 
 /** A row as the statistics name it. */
-export const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${name}\0${dso}`;
+const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${name}\0${dso}`;
 /** The function of such a name, and its file. */
 export const rowName = (key: string): string => key.slice(0, key.indexOf('\0'));
 export const rowFile = (key: string): string => key.slice(key.indexOf('\0') + 1);

@@ -71,7 +71,7 @@ const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
 const KSYMBOL_FIXED = 16;
 const PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER = 1;
 /** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
-export const PERF_MAX_STACK_DEPTH = 127;
+const PERF_MAX_STACK_DEPTH = 127;
 
 const cpumodeOf = (misc: number): number => misc & PERF_RECORD_MISC.CPUMODE_MASK;
 const isGuest = (cpumode: number): boolean =>

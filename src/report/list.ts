@@ -10,7 +10,7 @@ import { PERF_TYPE } from '../uapi/perf-event.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 
 /** A row of a list of gperf's own: `  name   [label]` and a line of description. */
-export interface ListEntry {
+interface ListEntry {
   readonly name: string;
   readonly label?: string;
   readonly description?: string;
@@ -19,7 +19,7 @@ export interface ListEntry {
 }
 
 /** A list of gperf's own, printed for its word only. */
-export interface ListSection {
+interface ListSection {
   /** What follows "list": "vpmu", "machine", "workload", "spec". */
   readonly topic: string;
   readonly title: string;

@@ -40,7 +40,7 @@ const STALLED_FRONT = [10, 30, 50];
 const STALLED_BACK = [20, 50, 75];
 const severity = (ratio: number, levels: readonly number[]): number => levels.filter((level) => ratio > level).length;
 
-export const isClock = ({ type, config }: PerfEventAttr): boolean =>
+const isClock = ({ type, config }: PerfEventAttr): boolean =>
   type === PERF_TYPE.SOFTWARE && (config === PERF_COUNT_SW.CPU_CLOCK || config === PERF_COUNT_SW.TASK_CLOCK);
 
 const context = (a: PerfEventAttr): string =>

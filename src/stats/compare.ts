@@ -28,7 +28,7 @@ import { ALPHA, driversOf, isMaterial, verdictKind, type Driver, type Merge, typ
 import type { Warning } from './warnings.ts';
 
 /** One symbol on one side. */
-export interface ShareEstimate {
+interface ShareEstimate {
   readonly share: number;
   /** Wilson interval, 95 %. */
   readonly interval: Interval;

@@ -22,7 +22,7 @@ import { studentTwoSided } from './special.ts';
 const HALF = 0.5;
 const THREE = 3;
 
-export interface SymbolBias {
+interface SymbolBias {
   readonly symbol: string;
   /** Mean over the runs of (share - reference). */
   readonly bias: number;

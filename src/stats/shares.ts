@@ -77,7 +77,7 @@ export interface Evidence {
 }
 
 /** Kish's effective number of samples, (sum w)^2 / sum w^2. */
-export function kish({ samples, moments }: Pick<SampledShares, 'samples' | 'moments'>): number {
+function kish({ samples, moments }: Pick<SampledShares, 'samples' | 'moments'>): number {
   if (moments === undefined || moments.sumOfSquares === 0) return samples;
   return Math.min(samples, (moments.sum * moments.sum) / moments.sumOfSquares);
 }
@@ -107,7 +107,7 @@ export function evidenceOf(shares: Shares): Evidence {
 }
 
 /** Shares by symbol; they sum to 1. */
-export function normalised(weights: ReadonlyMap<string, number>): Map<string, number> {
+function normalised(weights: ReadonlyMap<string, number>): Map<string, number> {
   let total = 0;
   for (const weight of weights.values()) total += weight;
   return new Map([...weights].map(([symbol, weight]) => [symbol, weight / total]));

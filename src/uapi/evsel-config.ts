@@ -12,7 +12,7 @@ import type { Evsel } from './evsel.ts';
 import type { ParsedEvent } from './parsed-event.ts';
 
 /** What is watched: a command that perf starts, all or some CPUs, a process or a thread that exists. */
-export type Target = 'fork' | 'cpu' | 'pid' | 'tid';
+type Target = 'fork' | 'cpu' | 'pid' | 'tid';
 
 export interface StatOptions {
   /** Default: fork. */

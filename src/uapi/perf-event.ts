@@ -297,11 +297,11 @@ export interface TaskRecord extends SampleId {
   readonly ppid: number;
   readonly ptid: number;
 }
-export interface ThrottleRecord extends SampleId {
+interface ThrottleRecord extends SampleId {
   readonly type: typeof PERF_RECORD.THROTTLE | typeof PERF_RECORD.UNTHROTTLE;
   readonly misc: number;
 }
-export interface LostRecord extends SampleId {
+interface LostRecord extends SampleId {
   readonly type: typeof PERF_RECORD.LOST | typeof PERF_RECORD.LOST_SAMPLES;
   readonly misc: number;
   readonly lost: U64;

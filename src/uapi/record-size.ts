@@ -52,7 +52,7 @@ export function sampleSize(attr: PerfEventAttr, callchain = 0, members = 1): num
 }
 
 /** event->id_header_size: the trailer of other records under sample_id_all. */
-export const sampleIdSize = (attr: PerfEventAttr): number =>
+const sampleIdSize = (attr: PerfEventAttr): number =>
   attr.sample_id_all === true ? fields(attr.sample_type, ID_FIELDS) : 0;
 
 /** Bytes of one record. */

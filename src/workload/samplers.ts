@@ -227,7 +227,7 @@ export function normalEdge(first: number): number {
 }
 
 /** Variance of the folded law (M, a, b), from the reciprocal of M. */
-export function variance(M: number, a: number, b: number): number {
+function variance(M: number, a: number, b: number): number {
   const r = 1 / M;
   const fa = a * r;
   const fb = b * r;
@@ -298,7 +298,7 @@ function drawFolded(M: number, a: number, b: number): number {
 }
 
 /** Binomial(a, p / 2^32) for a <= 32: compares a random numbers with p at once, a bit of each in every step. */
-export function ones(a: number, p: number): number {
+function ones(a: number, p: number): number {
   let open = -1 >>> (32 - a);
   let below = 0;
   for (let k = 31; k >= 0 && open !== 0; k--) {

@@ -69,10 +69,10 @@ describe('errors', () => {
         }),
       ).err;
     // What Node says when package.json cannot be opened for want of descriptors.
-    const yargs = resolve('node_modules/yargs');
-    expect(notFound(`${yargs}/index.js`)).to.equal(`failed to open ${yargs}/package.json: Too many open files\n`);
-    expect(notFound('/nowhere/yargs/index.js')).to.contain('internal error: Cannot find package');
-    expect(notFound('yargs')).to.contain('internal error: Cannot find package');
+    const yaml = resolve('node_modules/yaml');
+    expect(notFound(`${yaml}/index.js`)).to.equal(`failed to open ${yaml}/package.json: Too many open files\n`);
+    expect(notFound('/nowhere/yaml/index.js')).to.contain('internal error: Cannot find package');
+    expect(notFound('yaml')).to.contain('internal error: Cannot find package');
   });
 
   it('let help through to its stream', () => {

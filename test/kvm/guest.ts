@@ -126,7 +126,7 @@ class TappedVcpu extends Vcpu {
 }
 
 /** What an interrupt did in the guest, and when it came. */
-export interface Served {
+interface Served {
   readonly vector: Vector;
   readonly when: Cycles;
   /** The ring it interrupted. */

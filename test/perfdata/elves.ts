@@ -123,7 +123,7 @@ export function elf(parts: ElfParts): Buffer {
 }
 
 /** A symbol table, and the strings it names. */
-export function table(symbols: readonly SymbolPart[], wide = true): { entries: Uint8Array; strings: Uint8Array } {
+function table(symbols: readonly SymbolPart[], wide = true): { entries: Uint8Array; strings: Uint8Array } {
   const w = new ByteWriter(symbols.length * 24 + 24);
   const strings = new ByteWriter();
   strings.u8(0);

@@ -8,7 +8,7 @@
 import { given } from '../../given.ts';
 
 /** How an option's values are read: a switch, a counter of its uses, text, a whole number, or text that may repeat. */
-export type OptionKind = 'flag' | 'count' | 'text' | 'integer' | 'unsigned' | 'list';
+type OptionKind = 'flag' | 'count' | 'text' | 'integer' | 'unsigned' | 'list';
 
 export interface OptionSpec {
   /** Long name without dashes; for an option that has none, its letter. */

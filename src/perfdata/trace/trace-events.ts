@@ -13,8 +13,6 @@ import { formatNumber } from './printf.ts';
 import { RawData } from './raw-data.ts';
 import { decodeTracingData, type FormatFile, type TracingData } from './tracing-data.ts';
 
-export type { TraceContext } from './evaluate.ts';
-
 /** Names a kernel function by its address. */
 export type FunctionAt = TraceContext['functionAt'];
 const NO_FUNCTIONS: FunctionAt = () => undefined;

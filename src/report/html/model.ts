@@ -40,7 +40,7 @@ export interface Finding {
 }
 
 /** How much a finding matters; never told by colour alone. */
-export type Tone = 'same' | 'small' | 'material' | 'unknown';
+type Tone = 'same' | 'small' | 'material' | 'unknown';
 
 /** Reasons to distrust that have one remedy. */
 export interface Caution {
