@@ -89,6 +89,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Display the exact profile and counts of a workload',
     table: async () => (await import('./options/truth.ts')).TRUTH,
   },
+  { name: 'completion', summary: 'Print a script that completes command lines in bash or zsh' },
   { name: 'help', summary: 'Explain a command' },
   { name: 'version', summary: 'Print the version of gperf' },
 ];

@@ -20,6 +20,9 @@ function overview(): string {
   );
 }
 
+/** What a shell asks while a command line is typed. */
+const COMPLETIONS = '--get-yargs-completions';
+
 const write = (text: string, code: number = EXIT.OK): number => {
   process.stdout.write(text);
   return code;
@@ -59,7 +62,7 @@ function globalOptions(argv: readonly string[], into: GlobalOptions): { next: nu
     if (option === '--no-pager') continue;
     if (option === '-p' || option === '--paginate')
       throw new UsageError('  Error: gperf does not model a pager (-p, --paginate).');
-    if (option === '--list-cmds') return { next: at + 1, command: option };
+    if (option === '--list-cmds' || option === COMPLETIONS) return { next: at + 1, command: option };
     if (option === '--buildid-dir') {
       const dir = argv[++at];
       if (dir === undefined) throw new UsageError('No directory given for --buildid-dir.', USAGE);
@@ -78,6 +81,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (name === undefined) return write(overview(), EXIT.BARE);
   if (name === 'version') return write(`gperf version ${GPERF_VERSION}\n`);
   if (name === '--list-cmds') return write(`${COMMANDS.map((c) => c.name).join(' ')} \n`);
+  if (name === 'completion' || name === COMPLETIONS) {
+    await (await import('./completion.ts')).complete(argv);
+    return EXIT.OK;
+  }
   if (name === 'help') return write(args[0] === undefined ? overview() : await help(args[0]));
   if (!COMMANDS.some((c) => c.name === name)) throw notACommand(name);
   // Help about a command does not need the command.
