@@ -18,6 +18,7 @@ import { isFile, lookupInCache } from './buildid-cache.ts';
 import { buildIdInNotes, ElfError, ElfImage, withElf } from './elf-read.ts';
 import { type Demangle, type ElfSymbols, elfSymbols, tableOf } from './elf-symbols.ts';
 import { errnoOf, PerfDataIoError } from './errors.ts';
+import { isPerfMap, readPerfMap } from './perf-map.ts';
 import type { Symbol } from './symbol.ts';
 import { elfSymbolTable, kallsymsSymbols, SymbolTable } from './symbols.ts';
 
@@ -39,7 +40,7 @@ export interface LoadedSymbols {
   find(at: number): Symbol | undefined;
   /** Kernel only: the symbol of that name. */
   named?(name: string): Symbol | undefined;
-  /** perf's letter: B build-id cache, d the file itself, l, f, u, b, o, x separate debug files, k kallsyms. */
+  /** perf's letter: B build-id cache, d the file itself, l, f, u, b, o, x separate debug files, j a JIT compiler's map, k kallsyms. */
   readonly origin: string;
   /** Whether the file has debug information, from which perf would learn what was inlined. */
   readonly debugInfo?: boolean;
@@ -57,12 +58,13 @@ const VDSO = '[vdso]';
 /** Where distributions put the symbols that they strip off. */
 const DEBUG_FILES = '/usr/lib/debug';
 
-/** Symbols of an ELF file; undefined if there are none to be had with this build-id. */
+/** Symbols of an ELF file, or of what a JIT compiler made; undefined if there are none to be had with this build-id. */
 export function loadElfSymbols(
   path: string,
   buildId: string | undefined,
   places: SymbolPlaces,
 ): LoadedSymbols | undefined {
+  if (isPerfMap(path)) return compiledSymbols(path);
   const own = path.startsWith('/') ? join(places.symfs ?? '', path) : undefined;
   const id = buildId ?? (own === undefined ? undefined : using(own, (elf) => elf.buildId));
   let symbols: Candidate | undefined;
@@ -85,6 +87,12 @@ export function loadElfSymbols(
   );
   const debugInfo = using(from.file, (elf) => elf.section('.debug_info') !== undefined) === true;
   return read && { ...found(read, from.origin), debugInfo };
+}
+
+/** Of what was compiled at run time. perf looks there under --symfs too. */
+function compiledSymbols(path: string): LoadedSymbols | undefined {
+  const table = isFile(path) ? orNone(() => readPerfMap(path)) : undefined;
+  return table && table.symbols.length > 0 ? { find: (at) => table.lookup(at), origin: 'j' } : undefined;
 }
 
 function found(symbols: ElfSymbols, origin: string): LoadedSymbols {

@@ -3,7 +3,7 @@
  *
  * A kernel may have moved between the boot that was recorded and the one whose kallsyms are at hand; how far is told by
  * the reference symbol in the name of the kernel's mapping, as in kallsyms__delta().
- * Not modelled: files of kernel modules, perf-PID.map files of JIT compilers.
+ * Not modelled: files of kernel modules.
  */
 import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
 import { type LoadedSymbols, loadElfSymbols, loadKernelSymbols, type SymbolPlaces } from '../perfdata/symbol-source.ts';
