@@ -10,6 +10,7 @@ import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { parseProfileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import { NOT_SHOWN, TextError } from '../profile/report-text.ts';
+import type { Dso, DsoSymbols } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { printableText } from '../report/printable.ts';
@@ -45,11 +46,10 @@ export async function readOperands(
 ): Promise<Profile[][]> {
   const by = (o.by ?? 'symbol') as Granularity;
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
-  let kernelTaken = false;
-  const symbols = fileSymbols(
-    given({ dir: cacheDir, demangle: withoutParameters, symfs: o.symfs }),
-    () => (kernelTaken = true),
-  );
+  let [kernelTaken, simulated] = [false, false];
+  const places = given({ dir: cacheDir, demangle: withoutParameters, symfs: o.symfs });
+  const symbols = (dso: Dso): DsoSymbols | undefined =>
+    fileSymbols({ ...places, simulated }, () => (kernelTaken = true))(dso);
   const labels = labelsOf(words);
   if (words.indexOf(STDIN) !== words.lastIndexOf(STDIN)) throw new UsageError('standard input can be read once only');
   const stacks = o['export-html'] !== undefined;
@@ -61,6 +61,7 @@ export async function readOperands(
       continue;
     }
     const operand = await naming(word, () => opened(word, { label: labels[i]!, by, symbols, stacks }));
+    simulated = operand.session?.spec !== undefined;
     try {
       for (const warning of operand.session?.warnings ?? []) process.stderr.write(`${printableText(warning)}\n`);
       if (operand.session?.spec !== undefined) made ??= operand.session;

@@ -76,8 +76,9 @@ export async function openRecording(
   for (const warning of session.warnings) process.stderr.write(`${printableText(warning)}\n`);
   const cacheDir = context.buildIdDir ?? defaultCacheDir(context.terminal.env);
   const names = demangle ? (verbose > 0 ? withParameters : withoutParameters) : undefined;
+  const simulated = session.spec !== undefined;
   let kernelTaken = false;
-  const symbols = fileSymbols(given({ dir: cacheDir, symfs, demangle: names }), () => (kernelTaken = true));
+  const symbols = fileSymbols(given({ dir: cacheDir, symfs, simulated, demangle: names }), () => (kernelTaken = true));
   const close = (): void => {
     const sentence = kernelTaken ? otherKernel(session) : undefined;
     if (sentence !== undefined) process.stderr.write(`${printable(sentence)}\n`);

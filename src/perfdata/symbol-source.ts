@@ -7,7 +7,7 @@
  *
  * The kernel's come from the cached kallsyms of its build-id, or from /proc/kallsyms if the running kernel has that very
  * build-id, or if the recording does not say which one it had: then, as in perf, the running one is taken for it, and whoever
- * opens the recording tells if that is likely wrong.
+ * opens the recording tells if that is likely wrong. A simulated system's kernel runs nowhere: it is never taken for that.
  * Source: dso__load(), binary_type_symtab[], dso__find_kallsyms() in tools/perf/util/symbol.c, dso__read_binary_type_filename()
  * in dso.c of 6.1.
  * Not modelled: vmlinux, kernel modules, containers' namespaces.
@@ -28,6 +28,10 @@ export interface SymbolPlaces {
   readonly dir?: string | undefined;
   /** Directory that holds the recorded system's files (--symfs), and its own build-id cache. */
   readonly symfs?: string;
+  /**
+   * A simulated system was recorded: without a build-id no file of this machine is taken for one of its.
+   */
+  readonly simulated?: boolean;
   /** A kallsyms file that is to be believed (--kallsyms). */
   readonly kallsyms?: string;
   /** How names are shown; absent: as they are in the file. */
@@ -64,6 +68,7 @@ export function loadElfSymbols(
   buildId: string | undefined,
   places: SymbolPlaces,
 ): LoadedSymbols | undefined {
+  if (places.simulated === true && buildId === undefined && places.symfs === undefined) return undefined;
   if (isPerfMap(path)) return compiledSymbols(path);
   const own = path.startsWith('/') ? join(places.symfs ?? '', path) : undefined;
   const id = buildId ?? (own === undefined ? undefined : using(own, (elf) => elf.buildId));
@@ -166,7 +171,7 @@ const LARGEST_VDSO = 2 ** 20;
 export function loadKernelSymbols(buildId: string | undefined, places: SymbolPlaces): LoadedSymbols | undefined {
   const { symfs = '', kallsyms } = places;
   const cached = buildId === undefined ? undefined : lookupInCache(cacheOf(symfs, places.dir), buildId);
-  const running = symfs === '' && (buildId === undefined || buildId === runningBuildId());
+  const running = symfs === '' && places.simulated !== true && (buildId === undefined || buildId === runningBuildId());
   const file = kallsyms ?? cached?.file ?? (running ? '/proc/kallsyms' : undefined);
   if (file === undefined) return undefined;
   const all = orNone(() => kallsymsSymbols(readFileSync(file, 'utf8')));

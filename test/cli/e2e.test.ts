@@ -109,6 +109,16 @@ describe('the same command', function () {
     expect(await recording(`record --seed other --vpmu host -g -o a.data ./ftest`)).to.not.equal(first);
   });
 
+  it('without build ids has no names: no file and no kernel of this machine gives it any', async () => {
+    expect((await at.gperf('record -B --vpmu host -e cycles -o without.data true')).status).to.equal(0);
+    expect((await at.gperf('record --vpmu host -e cycles -o with.data true')).status).to.equal(0);
+    const printed = async (file: string): Promise<Ended> => at.gperf(`script -F ip,sym,dso -i ${file}`);
+    const [without, named] = [await printed('without.data'), await printed('with.data')];
+    expect(without.stdout.replace(/ \[unknown\] /g, '')).to.match(/^(\s*[\da-f]+\(.*\)\n)+$/);
+    expect(without.stderr).to.equal('');
+    expect(named.stdout).to.contain('([kernel.kallsyms])').and.not.contain('[unknown]');
+  });
+
   it('can be had from the recording', async () => {
     const env = {
       GPERF_VPMU: 'host',

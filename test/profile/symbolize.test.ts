@@ -32,6 +32,7 @@ describe('fileSymbols', () => {
     for (const machine of [
       new Machine(fileSymbols({}), [{ ...KERNEL_ID, buildId: '01'.repeat(20) }]),
       new Machine(fileSymbols({ symfs: dir.path })),
+      new Machine(fileSymbols({ simulated: true })),
     ]) {
       machine.process(kernelMmap);
       const at = machine.locate(machine.thread(0, 0), PERF_RECORD_MISC.KERNEL, address(KERNEL_TEXT + 4));

@@ -48,7 +48,12 @@ const OPTIONS = [
   { name: 'period', short: 'P', kind: 'flag', help: 'record the period of each sample (default with -F)' },
   { name: 'no-samples', short: 'n', kind: 'flag', help: 'record no samples, only what the workload maps and starts' },
   { name: 'no-buildid-cache', short: 'N', kind: 'flag', help: 'store no symbol files for real perf' },
-  { name: 'no-buildid', short: 'B', kind: 'flag', help: 'write no build ids' },
+  {
+    name: 'no-buildid',
+    short: 'B',
+    kind: 'flag',
+    help: 'write no build ids: nothing tells then which files hold the names',
+  },
   { name: 'running-time', kind: 'flag', help: 'record enabled and running time of events read by :S' },
   { name: 'switch-events', kind: 'flag', help: 'record context switches' },
   { name: 'all-kernel', kind: 'flag', help: 'sample in the kernel only' },
