@@ -32,7 +32,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const { options: o, rest, typed } = parseArgs(BENCH, argv, context.terminal.env);
   const seeds = seedsOf(o.seeds, BENCH);
   const specs: MachineSpec[] = [];
-  for (const vpmu of (o.vpmu ?? DEFAULT_DESIGNS).split(',')) specs.push(await machineOf({ ...o, vpmu }));
+  for (const vpmu of (o.vpmu ?? DEFAULT_DESIGNS).split(',')) specs.push(await machineOf(o, { vpmu }));
   const mode = o.freq === undefined && o.count === undefined ? 'stat' : 'record';
   const systemWide = o['all-cpus'] === true;
   const evlist = events(o, mode, specs);

@@ -15,7 +15,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const usage = optionUsage(CHECK);
   if (vpmu === undefined) throw new UsageError('check which design?', usage);
   if (more.length > 0) throw new UsageError(`check takes one design, not '${more[0]!}' too`, usage);
-  const spec = await machineOf({ ...o, vpmu, seed: undefined });
+  const spec = await machineOf(o, { vpmu });
   if (spec.design === undefined)
     throw new UsageError(`${vpmu} is no design: what runs there has the processor itself`, usage);
   const report = contractOf(spec);

@@ -62,7 +62,7 @@ async function throttle(o: Options): Promise<Iterable<string>> {
   if (o.hz !== undefined) set.push(`host.hz=${o.hz}`);
   if (o.kernel !== undefined) set.push(`host.kernel=${o.kernel}`);
   // The arithmetic is one kernel's, wherever it runs: a bare machine's host is as good as a guest.
-  return throttleLines(throttleOf(await machineOf({ ...o, vpmu: 'host', set }), avg));
+  return throttleLines(throttleOf(await machineOf(o, { vpmu: 'host', set }), avg));
 }
 
 const withoutPmu = (kind: LifeKind): string =>

@@ -12,7 +12,7 @@ import { machineOf } from './simulation.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(LIST, argv, context.terminal.env);
-  const spec = await machineOf({ ...o, seed: undefined });
+  const spec = await machineOf(o);
   const { topics, words } = specWords(rest);
   const workloads = (await listWorkloads()).map(({ name, about }) => ({ name, description: about }));
   const sections = [

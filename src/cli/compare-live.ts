@@ -28,7 +28,7 @@ export async function runDesigns(
   const threads = threadsOf(o.workers);
   const designs = [...new Set(o.vpmu!.split(','))];
   const specs: MachineSpec[] = [];
-  for (const vpmu of designs) specs.push(await machineOf({ ...o, vpmu }));
+  for (const vpmu of designs) specs.push(await machineOf(o, { vpmu }));
   const evlist = events(o, specs, by);
   refuseUnmodelled(evlist);
   // A workload that cannot be loaded is told of before threads are started.

@@ -194,7 +194,7 @@ async function truthOf(
   const options = { by, stacks: o['export-html'] !== undefined };
   const [name, ...args] = word.slice('truth:'.length).split(/\s+/).filter(Boolean);
   if (name !== undefined) {
-    const spec = await machineOf({ ...o, vpmu: undefined });
+    const spec = await machineOf(o, { vpmu: undefined });
     const named = others.flatMap((operand) => (typeof operand === 'string' ? [] : operand.map(({ event }) => event)));
     const events = o.event.length > 0 ? o.event : [...new Set(named.filter((event) => event !== ''))];
     const evlist = (): readonly Evsel[] => parseEventList(events.length > 0 ? events : ['cycles'], 'stat');

@@ -20,14 +20,18 @@ import { spinner } from './term.ts';
 
 /** The shared options as parsed. */
 export interface MachineOptions {
-  readonly vpmu: string | undefined;
+  readonly vpmu?: string | undefined;
   readonly machine: string | undefined;
   readonly set: readonly string[];
-  readonly seed: string | undefined;
+  readonly seed?: string | undefined;
 }
 
-/** The machine of the options, on which --vpmu may name a file only where it was typed. Throws UsageError. */
-export async function machineOf(o: MachineOptions): Promise<MachineSpec> {
+/** The machine of the options, some of them changed; --vpmu may name a file only where it was typed. Throws UsageError. */
+export async function machineOf(
+  { machine, vpmu, set, seed }: MachineOptions,
+  change: Partial<MachineOptions> = {},
+): Promise<MachineSpec> {
+  const o: MachineOptions = { machine, vpmu, set, seed, ...change };
   for (const name of ['machine', 'vpmu'] as const)
     if (o[name] === '') throw new UsageError(`--${name} '': must be one that 'gperf list ${name}' shows`);
   const nameless = o.set.find((word) => word === '' || word.startsWith('='));

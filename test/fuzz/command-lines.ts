@@ -167,7 +167,10 @@ async function words(rng: Stream): Promise<string[]> {
 }
 
 /** Runs a command with what it prints caught. */
-async function caught(argv: readonly string[], context: CommandContext): Promise<{ code: number; text: string }> {
+export async function caught(
+  argv: readonly string[],
+  context: CommandContext,
+): Promise<{ code: number; text: string }> {
   const { stdout, stderr } = process;
   const kept = [stdout, stderr].map((to) => Reflect.get(to, 'write') as unknown);
   let text = '';

@@ -34,7 +34,7 @@ const OPTIONS = [
   { name: 'mmaps', kind: 'flag', help: 'list the tasks and what they mapped' },
   { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
   { name: 'show-nr-samples', short: 'n', kind: 'flag', help: 'add a column with the number of samples' },
-  { name: 'stdio', kind: 'flag', help: 'print text (default)' },
+  { name: 'stdio', kind: 'flag', help: 'print text (always)' },
   { name: 'header', kind: 'flag', help: 'print the header of the file first' },
   { name: 'header-only', kind: 'flag', help: 'print only the header of the file' },
   {
@@ -79,7 +79,7 @@ const OPTIONS = [
   { name: 'demangle', kind: 'flag', help: 'show names of C++ and Rust as in their source (default)' },
   { name: 'hierarchy', kind: 'flag', help: 'indent by sort key' },
   { name: 'inline', kind: 'flag', help: 'show functions that were inlined (default; not modelled: --no-inline)' },
-  { ...COLOR_OPTION, alias: 'stdio-color', choices: ['auto', 'never'], help: 'colours: none, with auto as with never' },
+  { ...COLOR_OPTION, alias: 'stdio-color', choices: ['auto', 'never'], help: 'auto or never: no colours (always)' },
   {
     name: 'percentage',
     kind: 'text',
