@@ -21,6 +21,8 @@ export interface Command {
   readonly name: string;
   readonly summary: string;
   readonly table?: () => Promise<CommandTable>;
+  /** It only reads files: no engine runs. */
+  readonly readsOnly?: true;
 }
 
 export const COMMANDS: readonly Command[] = [
@@ -43,11 +45,13 @@ export const COMMANDS: readonly Command[] = [
     name: 'diff',
     summary: 'Display what became of the profile of one recording in others',
     table: async () => (await import('./options/diff.ts')).DIFF,
+    readsOnly: true,
   },
   {
     name: 'evlist',
     summary: 'List the events of a recording',
     table: async () => (await import('./options/evlist.ts')).EVLIST,
+    readsOnly: true,
   },
   {
     name: 'explain',
@@ -68,6 +72,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'report',
     summary: 'Display the profile in a perf.data file',
     table: async () => (await import('./options/report.ts')).REPORT,
+    readsOnly: true,
   },
   {
     name: 'reproduce',
@@ -78,6 +83,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'script',
     summary: 'Display every sample of a perf.data file',
     table: async () => (await import('./options/script.ts')).SCRIPT,
+    readsOnly: true,
   },
   {
     name: 'stat',

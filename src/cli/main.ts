@@ -86,12 +86,14 @@ async function main(argv: readonly string[]): Promise<number> {
     return EXIT.OK;
   }
   if (name === 'help') return write(args[0] === undefined ? overview() : await help(args[0]));
-  if (!COMMANDS.some((c) => c.name === name)) throw notACommand(name);
+  const known = COMMANDS.find((c) => c.name === name);
+  if (known === undefined) throw notACommand(name);
   // Help about a command does not need the command.
   if (args[0] === '--help') return write(await help(name));
   if (args[0] === '-h') throw new HelpRequest(await help(name, args.slice(1)), EXIT.USAGE);
-  // The engine runs faster without on-stack replacement; V8 hears of it only before the code is loaded.
-  v8.setFlagsFromString('--no-use-osr');
+  // The engine runs faster without on-stack replacement, long loops over symbols with it; V8 hears of it only before the
+  // code is loaded.
+  if (known.readsOnly !== true) v8.setFlagsFromString('--no-use-osr');
   const { stdout, stderr, env } = process;
   const context: CommandContext = { terminal: { stdout, stderr, env }, ...options };
   return (await loadBuiltin(name)).run(args, context);

@@ -12,7 +12,7 @@ import type { SymbolSource } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { headerLines } from '../report/header.ts';
 import { leftOut, type Teller } from '../report/left-out.ts';
-import { printable, printableText } from '../report/printable.ts';
+import { printable, printableLines, printableText } from '../report/printable.ts';
 import { ReportError } from '../report/report-options.ts';
 import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import type { CommandContext } from './commands.ts';
@@ -182,7 +182,7 @@ export async function printLines(lines: Iterable<string>): Promise<void> {
   let batch: string[] = [];
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
-    const bytes = encodeBytes(`${batch.map(printable).join('\n')}\n`);
+    const bytes = encodeBytes(printableLines(batch));
     batch = [];
     if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve));
   };

@@ -71,7 +71,8 @@ function symbolsIn(
   const symbols: Symbol[] = [];
   const entries = new SymbolEntries(bytes, elf.wide);
   for (let i = 0; i < entries.count; i++) {
-    const { name, value, size, info, other, shndx } = entries.at(i);
+    entries.read(i);
+    const { name, value, size, info, other, shndx } = entries;
     const type = info & 15;
     const label = type === STT_NOTYPE;
     if (name === 0 || shndx === SHN_UNDEF || shndx === SHN_ABS) continue;
@@ -110,9 +111,15 @@ function extendedIndexes(elf: ElfImage, table: SectionHeader): Uint32Array | und
   return new Uint32Array(bytes.buffer, 0, bytes.length >>> 2);
 }
 
-/** Elf64_Sym and Elf32_Sym, which differ in order. */
+/** Elf64_Sym and Elf32_Sym, which differ in order: after `read(i)` the fields are those of entry i. */
 class SymbolEntries {
   readonly count: number;
+  name = 0;
+  value = 0;
+  size = 0;
+  info = 0;
+  other = 0;
+  shndx = 0;
   readonly #view: DataView;
   readonly #wide: boolean;
 
@@ -122,17 +129,23 @@ class SymbolEntries {
     this.count = Math.floor(bytes.length / (wide ? 24 : 16));
   }
 
-  at(i: number): { name: number; value: number; size: number; info: number; other: number; shndx: number } {
+  read(i: number): void {
     const v = this.#view;
     const at = i * (this.#wide ? 24 : 16);
-    const u32 = (n: number): number => v.getUint32(at + n, true);
+    this.name = v.getUint32(at, true);
     if (this.#wide) {
-      const value = v.getInt32(at + 12, true) * TWO32 + u32(8);
-      const [info, other, shndx] = [v.getUint8(at + 4), v.getUint8(at + 5), v.getUint16(at + 6, true)];
-      return { name: u32(0), value, size: u32(20) * TWO32 + u32(16), info, other, shndx };
+      this.info = v.getUint8(at + 4);
+      this.other = v.getUint8(at + 5);
+      this.shndx = v.getUint16(at + 6, true);
+      this.value = v.getInt32(at + 12, true) * TWO32 + v.getUint32(at + 8, true);
+      this.size = v.getUint32(at + 20, true) * TWO32 + v.getUint32(at + 16, true);
+      return;
     }
-    const [info, other, shndx] = [v.getUint8(at + 12), v.getUint8(at + 13), v.getUint16(at + 14, true)];
-    return { name: u32(0), value: u32(4), size: u32(8), info, other, shndx };
+    this.value = v.getUint32(at + 4, true);
+    this.size = v.getUint32(at + 8, true);
+    this.info = v.getUint8(at + 12);
+    this.other = v.getUint8(at + 13);
+    this.shndx = v.getUint16(at + 14, true);
   }
 }
 
@@ -159,7 +172,8 @@ function pltSymbols(elf: ElfImage, demangle: Demangle): readonly Symbol[] {
   const symbols: Symbol[] = [];
   for (let at = 0, start = plt.offset + header; at + step <= bytes.length; at += step, start += size) {
     const index = elf.wide ? view.getUint32(at + 12, true) : view.getUint32(at + 4, true) >>> 8;
-    const name = index < entries.count ? entries.at(index).name : 0;
+    if (index < entries.count) entries.read(index);
+    const name = index < entries.count ? entries.name : 0;
     symbols.push(new PltSymbol(names, name, start, start + size, STB_GLOBAL, STT_FUNC));
   }
   return symbols;
@@ -279,10 +293,7 @@ const CAPITAL_L = 0x4c;
 const SMALL_C = 0x63;
 
 function nulsOf(bytes: Buffer): Uint32Array {
-  let n = 0;
-  for (let at = 0; at < bytes.length; at++) if (bytes[at] === 0) n++;
-  const nuls = new Uint32Array(n);
-  n = 0;
-  for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) nuls[n++] = at;
-  return nuls;
+  const nuls: number[] = [];
+  for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) nuls.push(at);
+  return Uint32Array.from(nuls);
 }

@@ -19,12 +19,10 @@ const PAGE = 4096;
 /** Symbols in ascending order of address. */
 export class SymbolTable {
   readonly symbols: readonly Symbol[];
-  readonly #starts: Float64Array;
-  readonly #ends: Float64Array;
-  /** Where symbols overlap, the tree in which perf would look; its nodes are numbered as the symbols came. */
-  readonly #overlapping:
-    | { readonly tree: SymbolTree; readonly ends: Float64Array; readonly all: readonly Symbol[] }
-    | undefined;
+  readonly #tables: readonly (readonly Symbol[])[];
+  readonly #removals: readonly (readonly Symbol[])[];
+  /** Made for the first lookup. */
+  #lookup: ((address: number) => Symbol | undefined) | undefined;
 
   /**
    * Tables in the order in which perf reads them, each in any order and with doubles; of those without a size, end is start.
@@ -41,25 +39,14 @@ export class SymbolTable {
       removals.push(removed);
     }
     this.symbols = added.length > 0 ? byStart([...kept, ...added]) : kept;
-    this.#starts = Float64Array.from(this.symbols, ({ start }) => start);
-    this.#ends = Float64Array.from(this.symbols, ({ end }) => end);
-    if (overlap(this.#starts, this.#ends)) this.#overlapping = asInserted([...tables, added], removals);
+    this.#tables = [...tables, added];
+    this.#removals = removals;
   }
 
   /** The symbol that holds an address. */
   lookup(address: number): Symbol | undefined {
-    if (this.#overlapping) {
-      const { tree, ends, all } = this.#overlapping;
-      const node = tree.find(address, ends);
-      return node === undefined ? undefined : all[node];
-    }
-    let [low, high] = [0, this.symbols.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#starts[middle]! <= address) low = middle + 1;
-      else high = middle;
-    }
-    return low > 0 && address < this.#ends[low - 1]! ? this.symbols[low - 1] : undefined;
+    this.#lookup ??= lookupOf(this.symbols, this.#tables, this.#removals);
+    return this.#lookup(address);
   }
 
   /** The symbol of that name with the lowest address. */
@@ -81,20 +68,52 @@ function overlap(starts: Float64Array, ends: Float64Array): boolean {
   return false;
 }
 
-/** The tree after all insertions and removals. */
+/** Looks in ascending symbols, or, where they overlap, in the tree in which perf would. */
+function lookupOf(
+  symbols: readonly Symbol[],
+  tables: readonly (readonly Symbol[])[],
+  removals: readonly (readonly Symbol[])[],
+): (address: number) => Symbol | undefined {
+  const starts = new Float64Array(symbols.length);
+  const ends = new Float64Array(symbols.length);
+  for (const [i, symbol] of symbols.entries()) [starts[i], ends[i]] = [symbol.start, symbol.end];
+  if (overlap(starts, ends)) return asInserted(tables, removals);
+  return (address) => {
+    let [low, high] = [0, symbols.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle]! <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && address < ends[low - 1]! ? symbols[low - 1] : undefined;
+  };
+}
+
+/** Looks in the tree as it is after all insertions and removals; its nodes are numbered as the symbols came. */
 function asInserted(
   tables: readonly (readonly Symbol[])[],
   removals: readonly (readonly Symbol[])[],
-): { readonly tree: SymbolTree; readonly ends: Float64Array; readonly all: readonly Symbol[] } {
+): (address: number) => Symbol | undefined {
   const all = tables.flat();
-  const node = new Map(all.map((symbol, i) => [symbol, i]));
-  const tree = new SymbolTree(Float64Array.from(all, ({ start }) => start));
+  const starts = new Float64Array(all.length);
+  const ends = new Float64Array(all.length);
+  const removed = new Map<Symbol, number>();
+  for (const symbols of removals) for (const symbol of symbols) removed.set(symbol, 0);
+  for (const [i, symbol] of all.entries()) {
+    starts[i] = symbol.start;
+    ends[i] = symbol.end;
+    if (removed.has(symbol)) removed.set(symbol, i);
+  }
+  const tree = new SymbolTree(starts);
   let next = 0;
   for (const [i, table] of tables.entries()) {
     for (const end = next + table.length; next < end; next++) tree.insert(next);
-    for (const symbol of removals[i] ?? []) tree.remove(node.get(symbol)!);
+    for (const symbol of removals[i] ?? []) tree.remove(removed.get(symbol)!);
   }
-  return { tree, ends: Float64Array.from(all, ({ end }) => end), all };
+  return (address) => {
+    const node = tree.find(address, ends);
+    return node === undefined ? undefined : all[node];
+  };
 }
 
 /**

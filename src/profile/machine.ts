@@ -58,6 +58,13 @@ export interface Frame {
   readonly kernel: boolean;
 }
 
+/** An address of a call chain, what the CPU ran there, and what was mapped there. */
+export interface MappedCall {
+  readonly mode: number;
+  readonly ip: Address64;
+  map: DsoMap | undefined;
+}
+
 /** Everything below is no address but a PERF_CONTEXT marker. */
 const PERF_CONTEXT_MAX = -4095;
 const KERNEL_NAME = '[kernel.kallsyms]';
@@ -86,6 +93,20 @@ function buildIdOf({ payload, misc }: OpaqueRecord): Pick<BuildId, 'filename' | 
   const [id, size] = [r.take(BUILD_ID_SIZE), r.u32() & 0xff];
   const known = misc & PERF_RECORD_MISC_BUILD_ID_SIZE ? Math.min(size, BUILD_ID_SIZE) : BUILD_ID_SIZE;
   return { misc, buildId: Buffer.from(id.subarray(0, known)).toString('hex'), filename: r.string(r.left) };
+}
+
+/** The addresses of a chain, with what its markers say; none if one of those is unknown. */
+function callsOf(callchain: readonly Address64[]): MappedCall[] {
+  const calls: MappedCall[] = [];
+  let mode: number = PERF_RECORD_MISC.USER;
+  for (const ip of callchain) {
+    if (ip >= 0 || ip < PERF_CONTEXT_MAX) calls.push({ mode, ip, map: undefined });
+    else if (ip === PERF_CONTEXT.HV) mode = PERF_RECORD_MISC.HYPERVISOR;
+    else if (ip === PERF_CONTEXT.KERNEL) mode = PERF_RECORD_MISC.KERNEL;
+    else if (ip === PERF_CONTEXT.USER) mode = PERF_RECORD_MISC.USER;
+    else return [];
+  }
+  return calls;
 }
 
 export class Machine {
@@ -229,19 +250,30 @@ export class Machine {
       addr: ip,
       filtered: 0,
     };
-    if (cpumode === PERF_RECORD_MISC.KERNEL) {
-      at.level = 'k';
-      at.map = this.#kernelMap(ip);
-    } else if (cpumode === PERF_RECORD_MISC.USER) {
-      at.level = '.';
-      at.map = thread.maps.find(ip);
-    } else if (isGuest(cpumode)) at.filtered |= HIST_FILTER.GUEST;
+    if (cpumode === PERF_RECORD_MISC.KERNEL) at.level = 'k';
+    else if (cpumode === PERF_RECORD_MISC.USER) at.level = '.';
+    else if (isGuest(cpumode)) at.filtered |= HIST_FILTER.GUEST;
+    at.map = this.#mapAt(thread, cpumode, ip);
     if (at.map) {
       at.addr = mapIp(at.map, ip);
-      // No symbol stands where a number is not exact: the address is not canonical.
-      if (typeof at.addr === 'number') at.sym = this.#table(at.map.dso)?.find(at.addr);
+      at.sym = this.#symbol(at.map.dso, at.addr);
     }
     return at;
+  }
+
+  #mapAt(thread: Thread, cpumode: number, ip: Address64): DsoMap | undefined {
+    if (cpumode === PERF_RECORD_MISC.KERNEL) return this.#kernelMap(ip);
+    return cpumode === PERF_RECORD_MISC.USER ? thread.maps.find(ip) : undefined;
+  }
+
+  /** map__find_symbol(). */
+  symbolAt(map: DsoMap, ip: Address64): Sym | undefined {
+    return this.#symbol(map.dso, mapIp(map, ip));
+  }
+
+  /** No symbol stands where a number is not exact: the address is not canonical. */
+  #symbol(dso: Dso, at: number | bigint): Sym | undefined {
+    return typeof at === 'number' ? this.#table(dso)?.find(at) : undefined;
   }
 
   /** machine__resolve(): who was sampled, and where. */
@@ -254,24 +286,23 @@ export class Machine {
    * before the first marker count as user's; a marker that nobody knows makes the whole chain worthless.
    */
   resolveChain(sample: SampleRecord, order: 'callee' | 'caller', maxStack = PERF_MAX_STACK_DEPTH): Frame[] {
-    const { callchain } = sample;
-    if (!callchain) return [];
+    const calls = callsOf(sample.callchain ?? []);
+    if (order === 'caller') calls.reverse();
     const thread = this.thread(sample.pid, sample.tid);
-    const entries: { mode: number; ip: Address64 }[] = [];
-    let mode: number = PERF_RECORD_MISC.USER;
-    for (const ip of callchain) {
-      if (ip >= 0 || ip < PERF_CONTEXT_MAX) entries.push({ mode, ip });
-      else if (ip === PERF_CONTEXT.HV) mode = PERF_RECORD_MISC.HYPERVISOR;
-      else if (ip === PERF_CONTEXT.KERNEL) mode = PERF_RECORD_MISC.KERNEL;
-      else if (ip === PERF_CONTEXT.USER) mode = PERF_RECORD_MISC.USER;
-      else return [];
-    }
-    if (order === 'caller') entries.reverse();
-    return entries.slice(0, maxStack).map((entry) => this.#frame(thread, entry.mode, entry.ip));
+    return calls.slice(0, maxStack).map(({ mode, ip }) => this.#frame(mode, ip, this.#mapAt(thread, mode, ip)));
   }
 
-  #frame(thread: Thread, mode: number, ip: Address64): Frame {
-    const { map, sym } = this.locate(thread, mode, ip);
+  /** The same, innermost first, of frames that look alike wherever they have the same mapping: only that is looked for. */
+  mappedChain(sample: SampleRecord, maxStack = PERF_MAX_STACK_DEPTH): MappedCall[] {
+    const calls = callsOf(sample.callchain ?? []);
+    const thread = this.thread(sample.pid, sample.tid);
+    if (calls.length > maxStack) calls.length = maxStack;
+    for (const call of calls) call.map = this.#mapAt(thread, call.mode, call.ip);
+    return calls;
+  }
+
+  #frame(mode: number, ip: Address64, map: DsoMap | undefined): Frame {
+    const sym = map && this.symbolAt(map, ip);
     const identity = sym ?? `${map?.dso.index ?? -1}:${ip}`;
     let key = this.#frameKeys.get(identity);
     if (key === undefined) this.#frameKeys.set(identity, (key = this.#frameKeys.size));
@@ -284,7 +315,7 @@ export class Machine {
     const map = this.#kernelMap(ip);
     if (!map) return undefined;
     const addr = mapIp(map, ip);
-    const sym = typeof addr === 'number' ? this.#table(map.dso)?.find(addr) : undefined;
+    const sym = this.#symbol(map.dso, addr);
     return sym && { name: sym.name, start: BigInt.asUintN(64, BigInt(sym.start) + at - BigInt(addr)) };
   }
 

@@ -3,7 +3,7 @@
  *
  * Source: tools/perf/util/map.c, maps.c (maps__fixup_overlappings: a new mapping cuts what it covers).
  */
-import { isBelow, moveAddress } from '../units.ts';
+import { type Address64, isBelow, moveAddress } from '../units.ts';
 import type { Dso } from './dso.ts';
 
 /** struct map: [start, end) shows a dso from offset pgoff on. */
@@ -21,12 +21,14 @@ export interface DsoMap {
 }
 
 /** map_ip(): an address as the dso's symbol table counts. */
-export const mapIp = (map: DsoMap, ip: number | bigint): number | bigint =>
+export const mapIp = <A extends number | bigint>(map: DsoMap, ip: A): A | Address64 =>
   map.identity ? ip : moveAddress(ip, map.pgoff, map.start);
 
 /** One address space. Sorted by start, never overlapping. */
 export class Maps {
   #maps: DsoMap[];
+  /** What was found last: calls mostly stay in one file. */
+  #last: DsoMap | undefined;
 
   constructor(maps: readonly DsoMap[] = []) {
     this.#maps = [...maps];
@@ -42,12 +44,16 @@ export class Maps {
   }
 
   find(ip: number | bigint): DsoMap | undefined {
+    const last = this.#last;
+    if (last && !isBelow(ip, last.start) && isBelow(ip, last.end)) return last;
     const map = this.#maps[this.#after(ip) - 1];
-    return map && isBelow(ip, map.end) ? map : undefined;
+    if (!map || !isBelow(ip, map.end)) return undefined;
+    return (this.#last = map);
   }
 
   /** Puts a mapping over whatever is there. */
   insert(map: DsoMap): void {
+    this.#last = undefined;
     let first = this.#after(map.start) - 1;
     if (first < 0 || !isBelow(map.start, this.#maps[first]!.end)) first++;
     let last = first;
@@ -62,12 +68,14 @@ export class Maps {
   }
 
   remove(map: DsoMap): void {
+    this.#last = undefined;
     const at = this.#maps.indexOf(map);
     if (at >= 0) this.#maps.splice(at, 1);
   }
 
   /** Puts `map` in the place of `old`. */
   replace(old: DsoMap, map: DsoMap): void {
+    this.#last = undefined;
     const at = this.#maps.indexOf(old);
     if (at >= 0) this.#maps[at] = map;
   }

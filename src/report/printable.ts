@@ -4,8 +4,8 @@
  * to obey it.
  *
  * Characters that act are shown as in C ("\x1b", "\n", "\u202e"): the control characters of ASCII but the tab, those of ISO
- * 6429's second set (C1), also as single bytes, line separators, and what turns the direction of writing. That is so in pipes as on terminals,
- * which pipes mostly end at; perf prints all of them as they are, and is the same byte for byte without them.
+ * 6429's second set (C1), also as single bytes, line separators, and what turns the direction of writing. That is so in pipes
+ * as on terminals, which pipes mostly end at; perf prints all of them as they are, and is the same byte for byte without them.
  *
  * Not modelled: characters that only look like others.
  */
@@ -14,8 +14,8 @@
 const ACTING =
   // oxlint-disable-next-line no-control-regex -- they are what is looked for
   /[\0-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]/u;
-/** Nearly every line, and quicker to see. */
-const PLAIN = /^[\t -~]*$/;
+/** Not so in nearly every line, and quicker to see. */
+const NOT_PLAIN = /[^\t\n -~]/;
 const ALL = new RegExp(ACTING, 'gu');
 const C_NAMES: Readonly<Record<string, string>> = { '\n': String.raw`\n`, '\r': String.raw`\r`, '\0': String.raw`\0` };
 /** Where decodeBytes() puts a byte that is no UTF-8. */
@@ -29,8 +29,19 @@ function shown(character: string): string {
 }
 
 /** One line of text; a line feed in it is from data too. */
-export const printable = (line: string): string =>
-  PLAIN.test(line) || !ACTING.test(line) ? line : line.replace(ALL, shown);
+export const printable = (line: string): string => (ACTING.test(line) ? line.replace(ALL, shown) : line);
+
+/** Lines, each ended. They are looked at together: nearly always all are plain. */
+export function printableLines(lines: readonly string[]): string {
+  const text = `${lines.join('\n')}\n`;
+  return !NOT_PLAIN.test(text) && linesIn(text) === lines.length ? text : `${lines.map(printable).join('\n')}\n`;
+}
+
+function linesIn(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
+  return lines;
+}
 
 /** A text of several lines, whose line feeds are gperf's own. */
 export const printableText = (text: string): string =>

@@ -10,8 +10,8 @@
  */
 import { byteLength, padStartBytes } from '../perfdata/octets.ts';
 import { TraceEvents } from '../perfdata/trace/trace-events.ts';
-import type { Sym, SymbolSource } from '../profile/dso.ts';
-import type { Frame, Location, Machine, Thread } from '../profile/machine.ts';
+import type { Dso, Sym, SymbolSource } from '../profile/dso.ts';
+import type { Location, Machine, MappedCall, Thread } from '../profile/machine.ts';
 import { type DsoMap, mapIp } from '../profile/maps.ts';
 import { isSample, type Recording, replaySamples } from '../profile/session.ts';
 import type { FileRecord } from '../perfdata/reader.ts';
@@ -30,7 +30,7 @@ import {
   type SampleRecord,
   type SwitchRecord,
 } from '../uapi/perf-event.ts';
-import { address, moveAddress, type Nanos64, subU64, type U64 } from '../units.ts';
+import { address, type Address64, moveAddress, type Nanos64, subU64, type U64 } from '../units.ts';
 import { dataSourceText, pageSizeText } from './data-source.ts';
 import { type ScriptField, scriptFields } from './script-fields.ts';
 import { StatTable } from './script-stat.ts';
@@ -76,7 +76,7 @@ export function* scriptLines(recording: Recording, symbols: SymbolSource, option
   for (const replayed of replaySamples(recording, symbols)) {
     const { record, evsel, machine } = replayed;
     if (isSample(replayed)) {
-      yield* script.sample(replayed.record, evsel, machine);
+      for (const line of script.sample(replayed.record, evsel, machine)) yield line;
       continue;
     }
     yield* stat.process(record);
@@ -90,6 +90,8 @@ class Script {
   readonly #evlist: readonly Evsel[];
   readonly #options: ScriptOptions;
   readonly #fields: readonly ReadonlySet<ScriptField>[];
+  /** By event. */
+  readonly #frames: readonly FrameTexts[];
   readonly #chains: boolean;
   readonly #nameWidth: number;
   #dataSourceWidth = 0;
@@ -106,14 +108,15 @@ class Script {
     this.#options = options;
     this.#chains = !options.hideCallGraph && evlist.some(hasChains);
     this.#fields = scriptFields(evlist, options.fields, this.#chains);
+    this.#frames = this.#fields.map((fields) => new FrameTexts(fields));
     this.#nameWidth = Math.max(0, ...evlist.map(({ name }) => byteLength(name)));
   }
 
-  *sample(sample: SampleRecord, index: number, machine: Machine): Generator<string> {
+  sample(sample: SampleRecord, index: number, machine: Machine): readonly string[] {
     const evsel = this.#evlist[index]!;
     const fields = this.#fields[index]!;
     const al = machine.resolve(sample);
-    if (this.#filtered(sample, al)) return;
+    if (this.#filtered(sample, al)) return [];
     let line = this.#start(sample, al.thread, index, sample.misc & PERF_RECORD_MISC.CPUMODE_MASK);
     if (fields.has('period')) line += `${String(sample.period).padStart(10)} `;
     if (fields.has('event')) line += `${padStartBytes(evsel.name, this.#nameWidth)}: `;
@@ -123,18 +126,14 @@ class Script {
     if (fields.has('data_src')) line += this.#dataSource(sample);
     if (fields.has('weight')) line += String(sample.weight ?? 0).padStart(16);
     if (fields.has('ins_lat')) line += String(sample.var2_w ?? 0).padStart(16);
-    if (!fields.has('ip')) {
-      yield line + physText(sample, fields);
-      return;
-    }
-    if (!this.#chains || !sample.callchain) {
-      yield `${line} ${ipText(sample.ip, al, fields)}${physText(sample, fields)}`;
-      return;
-    }
-    yield line;
-    for (const frame of machine.resolveChain(sample, 'callee', this.#options.maxStack))
-      yield `\t${frameText(frame, fields)}`;
-    yield physText(sample, fields);
+    if (!fields.has('ip')) return [line + physText(sample, fields)];
+    if (!this.#chains || !sample.callchain)
+      return [`${line} ${ipText(sample.ip, al, fields)}${physText(sample, fields)}`];
+    const lines = [line];
+    const frames = this.#frames[index]!;
+    for (const call of machine.mappedChain(sample, this.#options.maxStack)) lines.push(frames.text(call, machine));
+    lines.push(physText(sample, fields));
+    return lines;
   }
 
   /** A record that is no sample: the same columns, then what it says. */
@@ -248,10 +247,40 @@ function symText(
 const ipText = (ip: number | bigint, al: Location, fields: ReadonlySet<ScriptField>): string =>
   ip16(ip) + symText(al.sym, al.addr, al.map, fields) + dsoText(al.map, fields);
 
-function frameText({ ip, map, sym }: Frame, fields: ReadonlySet<ScriptField>): string {
-  const addr = map ? mapIp(map, ip) : ip;
-  const shown = map && !map.dso.kernel ? addr : ip;
-  return ip16(shown) + symText(sym, addr, map, fields) + dsoText(map, fields);
+/** Texts that are kept of one file: more than a program has call sites that are seen often. */
+const MOST_TEXTS = 1 << 16;
+
+/** The lines of frames. Most frames have been printed before: how an address reads is kept. */
+class FrameTexts {
+  readonly #fields: ReadonlySet<ScriptField>;
+  /** User's frames by file and offset, which are one wherever it is mapped; the kernel's by mapping and address. */
+  readonly #known = new WeakMap<Dso | DsoMap, Map<Address64, string>>();
+
+  constructor(fields: ReadonlySet<ScriptField>) {
+    this.#fields = fields;
+  }
+
+  text({ ip, map }: MappedCall, machine: Machine): string {
+    if (!map) return this.#make(ip, ip, map, undefined);
+    const addr = mapIp(map, ip);
+    const { dso } = map;
+    // Behind a symbol without a size stands the offset in the mapping.
+    const ofMap = dso.kernel || this.#fields.has('symoff');
+    const owner = ofMap ? map : dso;
+    let texts = this.#known.get(owner);
+    if (!texts) this.#known.set(owner, (texts = new Map()));
+    const key = ofMap ? ip : addr;
+    let text = texts.get(key);
+    if (text === undefined) {
+      if (texts.size >= MOST_TEXTS) texts.clear();
+      texts.set(key, (text = this.#make(dso.kernel ? ip : addr, addr, map, machine.symbolAt(map, ip))));
+    }
+    return text;
+  }
+
+  #make(shown: Address64, addr: Address64, map: DsoMap | undefined, sym: Sym | undefined): string {
+    return `\t${ip16(shown)}${symText(sym, addr, map, this.#fields)}${dsoText(map, this.#fields)}`;
+  }
 }
 
 /** perf_sample__fprintf_addr(): where a sample's data was, and, if it is code, in which function. */
