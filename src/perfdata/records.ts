@@ -24,6 +24,7 @@ import type { Evsel } from '../uapi/evsel.ts';
 import {
   PERF_RECORD,
   PERF_RECORD_MISC,
+  PERF_SAMPLE,
   type KernelRecord,
   type MmapRecord,
   type PerfEventAttr,
@@ -179,7 +180,12 @@ export class RecordCodec {
     const layout = this.peekLayout(r.view, start, type, size);
     if (type === PERF_RECORD.SAMPLE) return decodeSample(r, layout.attr, misc);
     const id = layout.trailer ? decodeSampleId(r, layout.trailer) : NO_SAMPLE_ID;
-    return isOpaqueType(type) ? { ...id, type, misc, payload: r.take(r.left) } : decodeSideBand(r, type, misc, id);
+    const record = isOpaqueType(type)
+      ? { ...id, type, misc, payload: r.take(r.left) }
+      : decodeSideBand(r, type, misc, id);
+    if ((layout.trailer & PERF_SAMPLE.TID) === 0) return record;
+    const { pid, tid } = writerOf(record);
+    return pid === id.pid && tid === id.tid ? record : { ...record, writer: { pid: id.pid, tid: id.tid } };
   }
 
   /**
@@ -200,7 +206,7 @@ export class RecordCodec {
       else {
         if ('payload' in record) w.put(record.payload);
         else encodeSideBand(w, record);
-        encodeSampleId(w, layout.trailer, trailerOf(record));
+        encodeSampleId(w, layout.trailer, asWritten(record));
       }
     }
     const size = w.pos - start;
@@ -209,12 +215,22 @@ export class RecordCodec {
   }
 }
 
-/** The ids behind the record's own payload. Records at time 0 are made up by the tool (it reads /proc), which leaves them empty. */
-function trailerOf(record: SideBandRecord | OpaqueRecord): SampleId {
-  if (record.time === 0) return { ...record, pid: 0, tid: 0 };
-  // A task forks as its parent.
-  if (record.type === PERF_RECORD.FORK) return { ...record, pid: record.ppid, tid: record.ptid };
-  return record;
+/**
+ * The task that stands behind a record's own payload: the one it is about, or, where a task forked, its parent. Records at
+ * time 0 are made up by the tool (it reads /proc), which leaves it empty. Recordings without times hold what the kernel
+ * wrote at time 0, too, and a thread may rename another: `writer` then says who it was.
+ */
+export function writerOf(record: SideBandRecord | OpaqueRecord): { readonly pid: number; readonly tid: number } {
+  if (record.writer) return record.writer;
+  if (record.time === 0) return NOBODY;
+  return record.type === PERF_RECORD.FORK ? { pid: record.ppid, tid: record.ptid } : record;
+}
+
+const NOBODY = { pid: 0, tid: 0 };
+
+function asWritten(record: SideBandRecord | OpaqueRecord): SampleId {
+  const { pid, tid } = writerOf(record);
+  return pid === record.pid && tid === record.tid ? record : { ...record, pid, tid };
 }
 
 function encodeSideBand(w: ByteWriter, record: SideBandRecord): void {

@@ -115,10 +115,11 @@ export const graphChildren = (node: CallchainNode, minHit: number): CallchainNod
 /** sort_chain_flat(): every node where chains end, if their weight is at least minHit, heaviest first. */
 export function flatChains(root: CallchainNode, minHit: number): CallchainNode[] {
   const ends: CallchainNode[] = [];
-  const visit = (node: CallchainNode): void => {
-    for (const child of inOrder(node)) visit(child);
+  // perf sees what is below a node before the node. No recursion: chains may be as deep as records are long.
+  const left = [root];
+  for (let node; (node = left.pop());) {
     if (node.hit && node.hit >= minHit) ends.push(node);
-  };
-  visit(root);
-  return ends.toSorted((a, b) => b.hit - a.hit);
+    for (const child of inOrder(node)) left.push(child);
+  }
+  return ends.toReversed().toSorted((a, b) => b.hit - a.hit);
 }

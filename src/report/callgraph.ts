@@ -42,6 +42,31 @@ export function callGraphLines(he: HistEntry, total: number, options: CallGraphO
   return graph.lines(root, own, minHit);
 }
 
+/** Branches of a node that are being printed. */
+interface Level {
+  readonly node: CallchainNode;
+  readonly branches: readonly CallchainNode[];
+  readonly total: number;
+  readonly depth: number;
+  /** Columns with a bar where the level begins. */
+  readonly mask: number;
+  /** The same after the branches so far. */
+  open: number;
+  /** The branch that is next. */
+  next: number;
+  /** What the branches so far leave of the total, and how many chains they have. */
+  remaining: number;
+  counts: number;
+}
+
+const level = (
+  node: CallchainNode,
+  branches: readonly CallchainNode[],
+  total: number,
+  depth: number,
+  mask: number,
+): Level => ({ node, branches, total, depth, mask, open: mask, next: 0, remaining: total, counts: 0 });
+
 class CallGraph {
   readonly #options: CallGraphOptions;
   readonly #total: number;
@@ -68,7 +93,7 @@ class CallGraph {
       }
       [node, branches] = [only, this.#children(only, minHit)];
     }
-    this.#graph(node, branches, mode === 'fractal' ? own : this.#total, minHit, 1, 1, margin);
+    this.#graph(level(node, branches, mode === 'fractal' ? own : this.#total, 1, 1), minHit, margin);
     if (this.#out.length) this.#out.push('');
     return this.#out;
   }
@@ -79,38 +104,40 @@ class CallGraph {
     return graphChildren(node, mode === 'fractal' ? Math.ceil(node.childrenHit * (minPercent / 100)) : minHit);
   }
 
-  #graph(
-    node: CallchainNode,
-    branches: readonly CallchainNode[],
-    total: number,
-    minHit: number,
-    depth: number,
-    mask: number,
-    margin: string,
-  ): void {
-    const { mode, value, printLimit } = this.#options;
+  #graph(first: Level, minHit: number, margin: string): void {
+    const { mode, printLimit } = this.#options;
     const fractal = mode === 'fractal';
-    const last = 1 << (depth - 1);
-    let [remaining, counts, open] = [total, 0, mask];
-    for (const [i, child] of branches.entries()) {
-      remaining -= cumulHits(child);
-      counts += cumulCounts(child);
+    const levels = [first];
+    for (let at; (at = levels.at(-1));) {
+      const { branches, total, depth, mask, next } = at;
+      const child = branches[next];
+      if (!child || (next > 0 && next === printLimit)) {
+        if (fractal) this.#rest(at, margin);
+        levels.pop();
+        continue;
+      }
+      at.next++;
+      at.remaining -= cumulHits(child);
+      at.counts += cumulCounts(child);
       // The bar ends at the last branch, unless a line about what was cut follows.
-      if (i === branches.length - 1 && !(fractal && remaining)) open &= ~last;
+      if (next === branches.length - 1 && !(fractal && at.remaining)) at.open &= ~(1 << (depth - 1));
       this.#out.push(`${margin}${bars(depth, mask)}`);
       for (const [j, frame] of child.frames.entries())
-        this.#frame(frameName(frame), j === 0 ? this.#value(child, total) : undefined, depth, open, margin);
+        this.#frame(frameName(frame), j === 0 ? this.#value(child, total) : undefined, depth, at.open, margin);
       const below = this.#children(child, minHit);
-      this.#graph(child, below, fractal ? child.childrenHit : total, minHit, depth + 1, open | (1 << depth), margin);
-      if (i + 1 === printLimit) break;
+      levels.push(level(child, below, fractal ? child.childrenHit : total, depth + 1, at.open | (1 << depth)));
     }
-    if (!fractal || !remaining || remaining === total) return;
+  }
+
+  /** What the branches of a level leave. */
+  #rest({ node, total, depth, open, remaining, counts }: Level, margin: string): void {
+    if (!remaining || remaining === total) return;
     const rest = { hit: remaining, count: 0, childrenHit: 0, childrenCount: 0 };
-    if (value === 'count' && node.parent) {
+    if (this.#options.value === 'count' && node.parent) {
       rest.count = node.childrenCount - counts;
       if (rest.count <= 0) return;
     }
-    this.#frame('[...]', this.#value(rest, total), depth, open & ~last, margin);
+    this.#frame('[...]', this.#value(rest, total), depth, open & ~(1 << (depth - 1)), margin);
   }
 
   #frame(name: string, value: string | undefined, depth: number, open: number, margin: string): void {
@@ -160,6 +187,8 @@ function bars(depth: number, mask: number): string {
 }
 
 /** The frames from the root down to a node. */
-function path(node: CallchainNode): Frame[] {
-  return node.parent ? [...path(node.parent), ...node.frames] : node.frames;
+function path(end: CallchainNode): Frame[] {
+  const nodes: CallchainNode[] = [];
+  for (let node: CallchainNode | undefined = end; node; node = node.parent) nodes.push(node);
+  return nodes.toReversed().flatMap(({ frames }) => frames);
 }

@@ -14,7 +14,7 @@ import type { Dso, Sym, SymbolSource } from '../profile/dso.ts';
 import type { Location, Machine, MappedCall, Thread } from '../profile/machine.ts';
 import { type DsoMap, mapIp } from '../profile/maps.ts';
 import { isSample, type Recording, replaySamples } from '../profile/session.ts';
-import type { FileRecord } from '../perfdata/reader.ts';
+import { type FileRecord, writerOf } from '../perfdata/records.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import {
   type KernelRecord,
@@ -138,9 +138,9 @@ class Script {
 
   /** A record that is no sample: the same columns, then what it says. */
   sideBand(record: SideBand, index: number, machine: Machine, text: string): string {
-    const id = trailerOf(record);
+    const { pid, tid } = writerOf(record);
     const thread = machine.thread(record.pid, record.tid);
-    return this.#start(id, thread, index, record.misc & PERF_RECORD_MISC.CPUMODE_MASK) + text;
+    return this.#start({ ...record, pid, tid }, thread, index, record.misc & PERF_RECORD_MISC.CPUMODE_MASK) + text;
   }
 
   /** perf_sample__fprintf_start(): who, where and when. */
@@ -218,13 +218,6 @@ const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMP
 
 /** The letter of a sample's cpumode: kernel, user, hypervisor, guest's kernel and user. */
 const MISC = ['', 'K', 'U', 'H', 'G', 'g'];
-
-/** The sample_id of a record: the tool leaves it empty in records it makes up (time 0), and a task forks as its parent. */
-function trailerOf(record: SideBand): SampleId {
-  if (record.time === 0) return { ...record, pid: 0, tid: 0 };
-  if (record.type === PERF_RECORD.FORK) return { ...record, pid: record.ppid, tid: record.ptid };
-  return record;
-}
 
 const ip16 = (ip: number | bigint): string => hex(ip).padStart(16);
 const dsoText = (map: DsoMap | undefined, fields: ReadonlySet<ScriptField>): string =>

@@ -207,6 +207,8 @@ export interface PerfEventAttr {
 export interface SampleId {
   readonly pid: number;
   readonly tid: number;
+  /** Of a record about a task: who wrote it, where that is not who it would be (perfdata/records.ts, writerOf). */
+  readonly writer?: { readonly pid: number; readonly tid: number };
   readonly time: Nanos64;
   readonly id?: U64;
   readonly stream_id?: U64;

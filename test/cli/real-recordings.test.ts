@@ -51,7 +51,7 @@ const RECORDINGS: Readonly<Record<string, readonly [options: string, command: st
   tracepoints: ['-e sched:sched_switch,sched:sched_wakeup -a -g', 'sleep 0.02'],
   'system calls': ['-e raw_syscalls:sys_enter,raw_syscalls:sys_exit', './spin'],
   'counts of the software': ['-e context-switches,cpu-migrations,minor-faults,dummy -c 1', './forker'],
-  'one thread each': ['-e cpu-clock -F 999 --per-thread -T', './threads'],
+  'one thread each': ['-e cpu-clock -F 999 --per-thread', './threads'],
   'weights, addresses and times': ['-e cpu-clock -F 999 --sample-cpu -W -P -T -d', './spin'],
   switches: ['-e cpu-clock -F 999 --switch-events', './forker'],
   'no build-ids': [`${CLOCK} -B`, './spin'],

@@ -58,4 +58,25 @@ describe('CallchainRoot', () => {
     root.append([1, 2, 3].map(frame), 3, 5);
     expect(flatChains(root.node, 0).map(path)).to.deep.equal([[2, 3]]);
   });
+
+  it('holds chains of any depth: one of 100,000 frames, and one that ends at each of 100,000', () => {
+    const deep = Array.from({ length: 100_000 }, (_, key) => frame(key));
+    const root = new CallchainRoot();
+    root.append(deep, 0, 1);
+    root.append(deep.slice(0, 50_000), 0, 2);
+    expect(flatChains(root.node, 0).map(({ frames, hit }) => [frames.length, hit])).to.deep.equal([
+      [50_000, 2],
+      [50_000, 1],
+    ]);
+    let end = new CallchainRoot().node;
+    const top = end;
+    for (const one of deep) {
+      const below = { ...new CallchainRoot().node, parent: end, frames: [one], hit: 1, count: 1 };
+      end.children.set(one.key, below);
+      end = below;
+    }
+    const ends = flatChains(top, 0);
+    expect(ends).to.have.lengthOf(100_000);
+    expect([ends[0], ends.at(-1)]).to.deep.equal([end, top.children.get(0)]);
+  });
 });
