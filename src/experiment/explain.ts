@@ -119,7 +119,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
   const names = scene.events(nrGp).join();
   if (nrGp === 0) throw new NoLifeError(`a machine without counters has no ${kind} to explain`);
   machine.core.probe = trace.probe(`cpu${host.number} pmu`);
-  if (vcpu !== undefined) vcpu.probe = trace.probe(`kvm ${vcpu.design.name}`);
+  if (vcpu !== undefined) vcpu.probe = trace.probe(`kvm ${vcpu.vm.design.name}`);
   const start = (tasks: number): ToolTask =>
     new ToolTask(kernel, function* (tool) {
       failure = openEvents(tool, names, scene);

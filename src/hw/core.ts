@@ -29,7 +29,7 @@ import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
 import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
-import { LocalApic } from './lapic.ts';
+import { CoreApic } from './lapic.ts';
 import { Pmu, type CountingPlan, type Counter } from './pmu.ts';
 import type { CoreStep } from './steps.ts';
 
@@ -65,7 +65,7 @@ export class Overrun extends Error {
 export class Core implements Cpu {
   readonly caps: PmuCaps;
   readonly pmu: Pmu;
-  readonly lapic = new LocalApic();
+  readonly lapic = new CoreApic();
   /** Passes through each ring-0 function so far: with the table, and what passes of drawn length retired, ring 0's ledger. */
   readonly passes: Float64Array;
   readonly drawn: EventVector = eventVector();
@@ -177,7 +177,7 @@ export class Core implements Cpu {
   }
 
   raiseIrqWork(): void {
-    this.lapic.irqWorkPending = true;
+    this.lapic.accept('IRQ_WORK');
   }
 
   enter(fn: number): void {
@@ -391,14 +391,11 @@ export class Core implements Cpu {
     const { lapic } = this;
     for (;;) {
       if (this.#clock >= lapic.pmiAt || this.#clock >= lapic.timerAt) lapic.latch(this.#clock);
-      const nmi = lapic.nmiPending && !this.#nmiBlocked;
-      if (nmi) lapic.nmiPending = false;
-      else if (this.#irqOff > 0) return;
-      const vector = nmi ? 'NMI' : lapic.takeIrq();
+      const vector = lapic.take(this.#nmiBlocked, this.#irqOff > 0);
       if (vector === undefined) return;
       const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
       this.#irqOff++;
-      this.#nmiBlocked = nmi || nmiBlocked;
+      this.#nmiBlocked = vector === 'NMI' || nmiBlocked;
       this.#dispatch(vector, f, offset);
       this.#irqOff = irqOff;
       this.#nmiBlocked = nmiBlocked;

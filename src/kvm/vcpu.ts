@@ -6,34 +6,34 @@
  * with what is to be injected. A host interrupt in the guest is an exit, too. When the host wants the core for something
  * else, the guest's kernel is left at its next step and the thread returns to the host's scheduler.
  *
- * Source: arch/x86/kvm/x86.c (vcpu_enter_guest, kvm_vcpu_block), arch/x86/kvm/vmx/vmx.c (vmx_handle_exit, vmx_vcpu_run,
- * atomic_switch_perf_msrs), arch/x86/kvm/lapic.c, Linux 5.0.
- * Not modelled: nested guests, posted interrupts, the preemption timer (guest timers are host hrtimers), halt polling,
- * preemption inside a guest kernel path.
+ * Where it is, is one value, and it moves on these ways only:
  *
- * Over 300 lines: the three roles (a thread, the core's software, the guest's Cpu) share what is pending and who has the core.
+ *     halted <──> out <──> inner <──> guest
+ *
+ * `out`: the host or KVM has the core, or the thread waits for it. `inner`: KVM's inner run loop, where a guest that has
+ * registers of its own has them. `guest`: the guest has the core. `halted`: the thread sleeps in kvm_vcpu_block(). KVM's
+ * vcpu->mode is IN_GUEST_MODE in the two on the right.
+ *
+ * Source: arch/x86/kvm/x86.c (vcpu_enter_guest, kvm_vcpu_block), arch/x86/kvm/vmx/vmx.c (vmx_handle_exit, vmx_vcpu_run,
+ * atomic_switch_perf_msrs), virt/kvm/kvm_main.c (kvm_vcpu_kick), Linux 5.0.
+ * Not modelled: nested guests, halt polling, preemption inside a guest kernel path, kicks of a vCPU that has a core.
+ *
+ * Over 300 lines: the three roles (a thread, the core's software, the guest's Cpu) share what is pending and where it is.
  */
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
-import type { Core, Page } from '../hw/core.ts';
-import { atLeast } from '../kernel/config.ts';
+import type { Core } from '../hw/core.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
-import type { Alarm } from '../sim/event-queue.ts';
 import type { Probe, Span } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
+import { VirtualApic } from './lapic.ts';
 import type { KvmStep, Request } from './steps.ts';
-import { KvmPmu, NO_FILTER, type KvmDraws, type PmuFilter, type Vpmu, type VpmuDesign, type VpmuPort } from './vpmu.ts';
-
-export interface VcpuOptions {
-  /** Where the time of its guest is booked. */
-  readonly page?: Page;
-  /** What the guest may not count, under a design that honours it. */
-  readonly filter?: PmuFilter;
-}
+import type { Vm } from './vm.ts';
+import { KvmPmu, type KvmDraws, type Vpmu, type VpmuPort } from './vpmu.ts';
 
 /** What boots on a vCPU: a kernel, or less. */
 export interface GuestSoftware extends Software {
@@ -41,74 +41,74 @@ export interface GuestSoftware extends Software {
   run(until: Cycles, stop: () => boolean): void;
 }
 
+/** Where a vCPU is; `resume`: where its guest goes on, if an interrupt or the host ended its turn. */
+type Place =
+  | { readonly at: 'out' | 'guest'; readonly resume?: Regs | undefined }
+  | { readonly at: 'inner' | 'halted'; readonly resume?: undefined };
+
+const OUT: Place = { at: 'out' };
+const INNER: Place = { at: 'inner' };
+const GUEST: Place = { at: 'guest' };
+const HALTED: Place = { at: 'halted' };
+
 export class Vcpu implements Cpu, Software, TaskBody {
+  readonly vm: Vm;
+  /** Among its VM's. */
+  readonly number: number;
   readonly caps: PmuCaps;
   readonly exits = new ExitStats();
   readonly pmu: KvmPmu;
+  readonly lapic: VirtualApic;
   /** Hears of exits, entries, requests, injected interrupts and what the design does about a counter. */
   probe: Probe<KvmStep> | undefined;
   readonly #core: Core;
   readonly #host: Kernel;
   readonly #task: Task;
   readonly #vpmu: Vpmu;
-  readonly #design: VpmuDesign;
+  /** The guest has registers of its own (Vpmu.loadGuest): interrupts are off in the inner run loop. */
+  readonly #hasRegisters: boolean;
   readonly #draws: KvmDraws;
-  readonly #page: Page;
   #guest!: GuestSoftware;
+  #at: Place = OUT;
   #left: Span | undefined;
   #leftAt = 0 as Cycles;
   readonly #requests = new Set<Request>();
-  #inGuest = false;
-  /** The hardware's counters are the guest's (Vpmu.loadGuest). */
-  #loaded = false;
-  #lvtpc: Vector | undefined;
-  #lvtpcMasked = false;
-  readonly #masksLvtpc: boolean;
-  #nmiPending = false;
   #nmiBlocked = false;
-  #timerPending = false;
-  #irqWorkPending = false;
-  /** It sleeps in kvm_vcpu_block(). */
-  #halted = false;
   #irqOff = 0;
-  #timer: Alarm | undefined;
   #stop: () => boolean = () => false;
   #reset: (() => void) | undefined;
   #until = 0 as Cycles;
-  /** Where in ring 3 the guest was when the host took the CPU from it. */
-  #preempted: Regs | undefined;
-  /** Where in ring 3 the guest goes on when entered: an interrupt that waited for VM-entry finds it there. */
-  #resumeAt: Regs | undefined;
 
-  /** Throws VcpuRefused. */
-  constructor(core: Core, host: Kernel, design: VpmuDesign, draws: KvmDraws, options: VcpuOptions = {}) {
+  /** A vCPU of a VM, and its thread on a CPU of the host. Throws VcpuRefused. */
+  constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws) {
+    this.vm = vm;
     this.#core = core;
     this.#host = host;
-    this.#design = design;
     this.#draws = draws;
-    this.#page = options.page ?? 'guest';
-    this.caps = design.guestCaps(core.caps, host.config);
-    this.pmu = new KvmPmu(this.caps);
-    this.#masksLvtpc = atLeast(host.config, 6, 6);
-    this.#task = host.spawn('CPU 0/KVM', this);
+    this.caps = vm.caps;
+    this.pmu = new KvmPmu(vm.caps);
+    this.lapic = new VirtualApic(host, () => this.#kick());
+    this.number = vm.createVcpu(host, this.lapic);
+    this.#task = host.spawn(`CPU ${this.number}/KVM`, this);
     const port: VpmuPort = {
       pmu: this.pmu,
       host,
       task: this.#task,
       request: (request) => void this.#requests.add(request),
-      lvtpcMasked: () => this.#lvtpc === undefined || this.#lvtpcMasked,
-      filter: options.filter ?? NO_FILTER,
+      lvtpcMasked: () => this.lapic.lvtpcMasked,
+      filter: vm.filter,
       draws,
       probe: () => this.probe,
     };
-    this.#vpmu = design.attach(port);
+    this.#vpmu = vm.design.attach(port);
+    this.#hasRegisters = this.#vpmu.loadGuest !== undefined;
     this.#task.preempt_notifier = {
       sched_in: () => {
-        host.cpu.spend(FN.vmx_vcpu_load);
+        core.spend(FN.vmx_vcpu_load);
         this.#vpmu.vcpuLoad?.();
       },
       sched_out: () => {
-        host.cpu.spend(FN.vmx_vcpu_put);
+        core.spend(FN.vmx_vcpu_put);
         this.#vpmu.vcpuPut?.();
       },
     };
@@ -129,34 +129,34 @@ export class Vcpu implements Cpu, Software, TaskBody {
    */
   run(_cpu: Cpu, until: Cycles): void {
     this.#until = until;
-    if (!this.#inGuest) {
-      this.#enterAt(this.#preempted);
+    if (this.#at.at !== 'guest') {
+      const { resume } = this.#at;
+      this.#enter(resume);
       this.#reset?.();
       this.#reset = undefined;
       // What came meanwhile goes in with the entry: a guest that halted need not halt once more to see it.
-      const preempted = this.#preempted;
-      this.#preempted = undefined;
-      this.#inject(preempted);
+      this.#inject(resume);
     }
     this.#guest.run(until, () => this.wanted);
     // A guest that halted is out already.
-    if (this.#inGuest && this.wanted) this.#leave('EXTERNAL_INTERRUPT');
+    if (this.#at.at === 'guest' && this.wanted) this.#leave();
   }
 
   // --- Software: the core's interrupts while the guest runs -----------------------------------------------------------
 
   interrupt(vector: Vector, regs: Regs): void {
     const nmi = vector === 'NMI';
+    // One that waited for VM-entry interrupts what the guest goes on with.
+    const where = this.#at.resume ?? regs;
     this.#vmExit(nmi ? 'EXCEPTION_NMI' : 'EXTERNAL_INTERRUPT');
     const at = KERNEL_SYMBOLS[FN.vmx_vcpu_run]!;
     const ip = address(at.address + (at.size >> 1));
-    const where = this.#resumeAt ?? regs;
     // An NMI is served right behind VM-exit, with the guest's registers still in place.
     if (!nmi) this.#putGuest();
     this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: where.cpl, ip: where.ip } });
     if (nmi) this.#putGuest();
     this.#core.openInterrupts();
-    this.#enterAt(where);
+    this.#enter(where);
     this.#inject(where);
   }
 
@@ -213,26 +213,12 @@ export class Vcpu implements Cpu, Software, TaskBody {
     });
   }
 
-  /** Writing the entry chooses the vector and clears the mask bit. */
-  setLvtpc(vector: Vector): void {
-    this.#exit('APIC_WRITE', () => {
-      this.#lvtpc = vector;
-      this.#lvtpcMasked = false;
-    });
+  setLvtpc(vector: Vector, masked?: boolean): void {
+    this.#exit('APIC_WRITE', () => this.lapic.setLvtpc(vector, masked));
   }
 
   setTimer(at: Cycles): void {
-    const arm = (): void => {
-      if (this.#timer !== undefined) this.#timer.cancelled = true;
-      this.#timer = undefined;
-      if (at === Infinity) return;
-      this.#timer = this.#host.hrtimer(at, 'timer', () => {
-        this.#timer = undefined;
-        this.#timerPending = true;
-        this.#kick();
-      });
-    };
-    this.#exit('MSR_WRITE', arm, true);
+    this.#exit('MSR_WRITE', () => this.lapic.setTimer(this.#host, at), true);
   }
 
   spend(fn: number, times?: number): void {
@@ -255,7 +241,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   execute(code: ExecutionCursor, until: Cycles): StopReason {
     this.#inject({ cpl: 3, ip: code.ip, kernelFrames: [] });
     const reason = this.#core.execute(code, cycles(Math.min(until, this.#until)));
-    if (reason === 'resched' && !this.#guest.needResched()) this.#preempted = { cpl: 3, ip: code.ip, kernelFrames: [] };
+    if (reason === 'resched' && !this.#guest.needResched())
+      this.#move('guest', { at: 'guest', resume: { cpl: 3, ip: code.ip, kernelFrames: [] } });
     return reason;
   }
 
@@ -267,10 +254,10 @@ export class Vcpu implements Cpu, Software, TaskBody {
   halt(until: Cycles): void {
     const start = this.now();
     this.#handleExit('HLT');
-    this.#host.cpu.spend(FN.kvm_vcpu_block);
+    this.#core.spend(FN.kvm_vcpu_block);
     const blocks = !this.#pending && this.now() < until;
     if (blocks) {
-      this.#halted = true;
+      this.#move('out', HALTED);
       this.#host.sleep();
     } else this.#enter();
     this.exits.add('HLT', cycles(this.now() - start));
@@ -287,21 +274,26 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   raiseIrqWork(): void {
-    this.#exit('APIC_WRITE', () => {
-      this.#irqWorkPending = true;
-    });
+    this.#exit('APIC_WRITE', () => this.lapic.accept('IRQ_WORK'));
   }
 
   // --- entries and exits ----------------------------------------------------------------------------------------------
 
   get #pending(): boolean {
-    return this.#nmiPending || this.#timerPending || this.#irqWorkPending || this.#requests.size > 0;
+    return this.lapic.pending || this.#requests.size > 0;
+  }
+
+  /** Throws if it is elsewhere: the guest's kernel acts outside the guest, or a path through KVM is left out or taken twice. */
+  #move(from: Place['at'], to: Place): void {
+    const { at } = this.#at;
+    if (at !== from) throw new Error(`vCPU ${this.number} cannot go from ${from} to ${to.at}: it is ${at}`);
+    this.#at = to;
   }
 
   /** kvm_vcpu_wake_up(): a thread that sleeps for another reason (a grace period) sleeps on. */
   #kick(): void {
-    if (!this.#halted) return;
-    this.#halted = false;
+    if (this.#at.at !== 'halted') return;
+    this.#move('halted', OUT);
     this.#host.wake(this.#task, 'kick');
   }
 
@@ -318,7 +310,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     } finally {
       if (fast && this.#requests.size === 0) this.#vmEnter();
       else {
-        this.#putGuest();
+        if (fast) this.#putGuest();
         this.#enter();
       }
       this.exits.add(reason, cycles(this.now() - start));
@@ -329,7 +321,6 @@ export class Vcpu implements Cpu, Software, TaskBody {
 
   /** Out, and what KVM does about any exit; whether it is still in its inner run loop. */
   #handleExit(reason: ExitReason, canBeFast = false): boolean {
-    if (!this.#inGuest) throw new Error(`${reason}: the guest's kernel acts outside the guest`);
     this.#vmExit(reason);
     const fast = canBeFast && this.#vpmu.fastPath?.() === true;
     if (fast) this.#core.spend(FN.vmx_exit_handlers_fastpath);
@@ -350,45 +341,48 @@ export class Vcpu implements Cpu, Software, TaskBody {
     return register !== undefined && this.#vpmu.passthrough(register);
   }
 
-  /** Out of the guest and of KVM's inner run loop. */
-  #leave(reason: ExitReason): void {
-    this.#vmExit(reason);
-    this.#putGuest();
+  /** The host wants the core: out of the guest and of KVM's inner run loop. */
+  #leave(): void {
+    const { resume } = this.#at;
+    this.#vmExit('EXTERNAL_INTERRUPT');
+    this.#putGuest(resume);
   }
 
   /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
   #vmExit(reason: ExitReason): void {
     const { pmu } = this.#core;
+    this.#move('guest', INNER);
     this.exits.count(reason);
     this.#leftAt = this.now();
     this.#left = this.probe?.begin({ kind: 'exit', reason });
-    this.#inGuest = false;
     this.#core.setSoftware(this.#host);
-    if (this.#vpmu.vmExit === undefined)
-      pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().host);
-    else {
+    if (this.#hasRegisters) {
       // A PMI of the guest's counters is not late for VM-exit: on Intel's processors none was ever seen behind it.
       this.#core.settlePmi();
       this.#core.irqDisable();
+    }
+    if (this.#vpmu.vmExit === undefined)
+      pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#host.pmu.intel_guest_get_msrs().host);
+    else {
       this.#vpmu.vmExit(pmu.rdmsr(MSR.IA32_PERF_GLOBAL_CTRL));
       pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
     }
     this.#core.spend(FN.vmx_vcpu_run);
   }
 
-  /** The guest's registers are put away, and interrupts, off since VM-exit, are taken. */
-  #putGuest(): void {
-    if (!this.#loaded) return;
-    this.#loaded = false;
+  /** Out of the inner run loop: the guest's registers are put away, and interrupts, off since VM-exit, are taken. */
+  #putGuest(resume?: Regs): void {
+    this.#move('inner', resume === undefined ? OUT : { at: 'out', resume });
+    if (!this.#hasRegisters) return;
     this.#vpmu.putGuest?.();
     this.#core.irqEnable();
   }
 
   /** vcpu_enter_guest(): requests first, then the guest's registers, if it has its own, and VM-entry. */
-  #enter(): void {
+  #enter(resume?: Regs): void {
     this.#serveRequests();
     this.#core.spend(FN.vcpu_enter_guest);
-    if (this.#vpmu.loadGuest !== undefined) {
+    if (this.#hasRegisters) {
       this.#core.irqDisable();
       // What an interrupt asked for in between.
       while (this.#requests.size > 0) {
@@ -396,17 +390,10 @@ export class Vcpu implements Cpu, Software, TaskBody {
         this.#serveRequests();
         this.#core.irqDisable();
       }
-      this.#loaded = true;
-      this.#vpmu.loadGuest();
     }
-    this.#vmEnter();
-  }
-
-  #enterAt(where: Regs | undefined): void {
-    const outer = this.#resumeAt;
-    this.#resumeAt = where;
-    this.#enter();
-    this.#resumeAt = outer;
+    this.#move('out', INNER);
+    this.#vpmu.loadGuest?.();
+    this.#vmEnter(resume);
   }
 
   #serveRequests(): void {
@@ -419,38 +406,31 @@ export class Vcpu implements Cpu, Software, TaskBody {
       if (this.#requests.delete('PMI')) {
         this.probe?.instant({ kind: 'request', request: 'PMI' });
         this.#core.spend(FN.kvm_pmu_deliver_pmi);
-        this.#deliverPmi();
+        this.lapic.deliverPmi();
       }
     }
   }
 
   /** VM-entry: the guest's GLOBAL_CTRL comes with the VMCS; what waits for interrupts to open is the next exit. */
-  #vmEnter(): void {
+  #vmEnter(resume?: Regs): void {
     const ctrl = this.#vpmu.vmEnter === undefined ? this.#host.pmu.intel_guest_get_msrs().guest : this.#vpmu.vmEnter();
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, ctrl);
-    this.#core.setSoftware(this, this.#page);
-    this.#inGuest = true;
+    this.#core.setSoftware(this, this.vm.page);
+    this.#move('inner', this.#hasRegisters && resume !== undefined ? { at: 'guest', resume } : GUEST);
     this.exits.outside = cycles(this.exits.outside + this.now() - this.#leftAt);
     this.#left?.end();
     this.#left = undefined;
-    if (this.#loaded) this.#core.irqEnable();
-  }
-
-  /** kvm_apic_local_deliver(LVTPC). Delivery sets the mask bit from Linux 6.6; what meets it set is lost. */
-  #deliverPmi(): void {
-    if (this.#lvtpc !== 'NMI' || this.#lvtpcMasked) return;
-    this.#nmiPending = true;
-    this.#lvtpcMasked = this.#masksLvtpc;
+    if (!this.#hasRegisters) return;
+    this.#core.irqEnable();
+    this.#move('guest', GUEST);
   }
 
   /** Delivers to the guest what is pending and open; `regs` says where the guest is, if an interrupt told. */
   #inject(regs: Regs | undefined): void {
     for (;;) {
-      const nmi = this.#nmiPending && !this.#nmiBlocked;
-      if (nmi) this.#nmiPending = false;
-      else if (this.#irqOff > 0) return;
-      const vector = nmi ? 'NMI' : this.#takeIrq();
+      const vector = this.lapic.take(this.#nmiBlocked, this.#irqOff > 0);
       if (vector === undefined) return;
+      const nmi = vector === 'NMI';
       const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
       this.#irqOff++;
       this.#nmiBlocked = nmi || nmiBlocked;
@@ -461,19 +441,5 @@ export class Vcpu implements Cpu, Software, TaskBody {
       this.#irqOff = irqOff;
       this.#nmiBlocked = nmiBlocked;
     }
-  }
-
-  #takeIrq(): Vector | undefined {
-    if (this.#timerPending) {
-      this.#timerPending = false;
-      return 'LOCAL_TIMER';
-    }
-    if (!this.#irqWorkPending) return undefined;
-    this.#irqWorkPending = false;
-    return 'IRQ_WORK';
-  }
-
-  get design(): VpmuDesign {
-    return this.#design;
   }
 }

@@ -111,7 +111,7 @@ export interface VpmuPort {
   request(request: Request): void;
   /** Whether the guest's LVTPC masks PMIs (kvm_lapic_get_reg). */
   lvtpcMasked(): boolean;
-  /** KVM_SET_PMU_EVENT_FILTER: whether user space lets the guest count that. */
+  /** What the VM's guest may not count. */
   readonly filter: PmuFilter;
   readonly draws: KvmDraws;
   /** Hears what is done about a counter, if somebody watches. */
@@ -197,7 +197,9 @@ export interface VpmuDesign {
   readonly filters?: boolean;
   /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
   guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
-  /** Throws VcpuRefused. */
+  /** What a VM's PMU takes of the host, once: before its first vCPU (kvm_arch_vcpu_precreate). Throws VcpuRefused. */
+  precreate?(host: Kernel): void;
+  /** The PMU of one vCPU. Throws VcpuRefused. */
   attach(port: VpmuPort): Vpmu;
 }
 

@@ -13,6 +13,7 @@ import { System } from '../kernel/system.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
+import { Vm } from '../kvm/vm.ts';
 import type { PmuFilter, VpmuDesign } from '../kvm/vpmu.ts';
 import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
@@ -99,7 +100,7 @@ export function bootMachine(
   const filter = pmuFilter(v['guest.pmu_filter']);
   const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {
     const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), spec);
-    const vcpu = new Vcpu(core, host, design, draws, { page, filter });
+    const vcpu = new Vcpu(new Vm(host, design, { page, filter }), core, host, draws);
     const phase = stream(spec.seed, `${name}/tick`).uniform();
     const kernel = new Kernel(new System(kernelConfig(spec, 'guest')), on(vcpu), cpuConfig(phase, average));
     const reset = (): void => {

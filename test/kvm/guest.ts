@@ -9,7 +9,8 @@ import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { System } from '../../src/kernel/system.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { Vcpu } from '../../src/kvm/vcpu.ts';
-import { lackedBy, type PmuFilter, type VpmuDesign } from '../../src/kvm/vpmu.ts';
+import { Vm } from '../../src/kvm/vm.ts';
+import { lackedBy, type KvmDraws, type PmuFilter, type VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
 import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
@@ -68,7 +69,7 @@ export class WatchedCore extends Core {
   }
 }
 
-/** The host with one vCPU, nothing booted in it yet. */
+/** The host with a VM of one vCPU, nothing booted in it yet. */
 export class HostOfOne {
   readonly core: WatchedCore;
   readonly clock: Hertz;
@@ -76,6 +77,7 @@ export class HostOfOne {
   readonly global: HostGlobal;
   readonly host: Kernel;
   readonly vcpu: TappedVcpu;
+  readonly #draws: KvmDraws;
 
   constructor(design: VpmuDesign, options: HostOptions = {}) {
     const { cpus = 88, watchdog = false, machine, filter } = options;
@@ -99,8 +101,13 @@ export class HostOfOne {
     this.core.setSoftware(this.host);
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));
-    const draws = { ...kvmDraws((name) => stream('test', name), timed), exit_tail: () => 0 as Cycles };
-    this.vcpu = new TappedVcpu(this.core, this.host, design, draws, filter === undefined ? {} : { filter });
+    this.#draws = { ...kvmDraws((name) => stream('test', name), timed), exit_tail: () => 0 as Cycles };
+    this.vcpu = this.addVcpu(new Vm(this.host, design, filter === undefined ? {} : { filter }));
+  }
+
+  /** Another vCPU on the core, of its VM or of another. */
+  addVcpu(vm: Vm = this.vcpu.vm): TappedVcpu {
+    return new TappedVcpu(vm, this.core, this.host, this.#draws);
   }
 }
 
@@ -126,7 +133,7 @@ class TappedVcpu extends Vcpu {
 }
 
 /** What an interrupt did in the guest, and when it came. */
-interface Served {
+export interface Served {
   readonly vector: Vector;
   readonly when: Cycles;
   /** The ring it interrupted. */
@@ -159,10 +166,16 @@ export class Guest extends HostOfOne {
 
   constructor(design: string | VpmuDesign, program: (tool: ToolTask) => ToolProgram, options: HostOptions = {}) {
     super(typeof design === 'string' ? DESIGNS.find(({ name }) => name === design)! : design, options);
-    this.guest = new GuestKernel(this.guestConfig, this.vcpu, this.clock);
-    const boot = (): void => this.guest.boot();
-    this.vcpu.boot(this.guest, boot, () => false);
+    this.guest = this.boot(this.vcpu);
     this.task = new ToolTask(this.guest, program);
+  }
+
+  /** Linux on a vCPU. */
+  boot(vcpu: TappedVcpu): GuestKernel {
+    const kernel = new GuestKernel(this.guestConfig, vcpu, this.clock);
+    const reset = (): void => kernel.boot();
+    vcpu.boot(kernel, reset, () => false);
+    return kernel;
   }
 
   /** Lets so many nanoseconds pass. */

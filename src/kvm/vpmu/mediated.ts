@@ -165,12 +165,12 @@ export const mediated: VpmuDesign = {
   since: [7, 0],
   hue: 'orange',
   guestCaps: (host) => ({ ...versionTwoGuest(host), fullWidthWrite: host.fullWidthWrite }),
-  attach(port): Vpmu {
-    if (port.host.global !== undefined && port.host.global.perf_create_mediated_pmu() !== 0)
+  precreate({ global }) {
+    if (global !== undefined && global.perf_create_mediated_pmu() !== 0)
       throw new VcpuRefused(
         'perf_create_mediated_pmu() fails with EBUSY: the host has events that count in guests, too (its NMI watchdog, ' +
           'host.watchdog=on, is one; another is perf stat -a without exclude_guest, host.perf=stat)',
       );
-    return new MediatedVpmu(port);
   },
+  attach: (port) => new MediatedVpmu(port),
 };

@@ -1,0 +1,48 @@
+/**
+ * The local APIC that KVM emulates for a vCPU. Its timer is an hrtimer of the host; whatever arrives kicks the vCPU.
+ *
+ * Source: arch/x86/kvm/lapic.c (kvm_apic_local_deliver, start_apic_timer, apic_timer_expired), Linux 5.0.
+ * Not modelled: interrupts from outside, posted interrupts, the preemption timer.
+ */
+import type { Vector } from '../arch/cpu.ts';
+import { LocalApic } from '../arch/lapic.ts';
+import { atLeast } from '../kernel/config.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Alarm } from '../sim/event-queue.ts';
+import type { Cycles } from '../units.ts';
+
+export class VirtualApic extends LocalApic {
+  /** Delivery of a PMI sets the mask bit, as KVM does from Linux 6.6 on. */
+  readonly #masksLvtpc: boolean;
+  readonly #kick: () => void;
+  #timer: Alarm | undefined;
+
+  /** `kick`: kvm_vcpu_kick() of the vCPU that the interrupts are for. */
+  constructor({ config }: Kernel, kick: () => void) {
+    super();
+    this.#masksLvtpc = atLeast(config, 6, 6);
+    this.#kick = kick;
+  }
+
+  /** An interrupt that the vCPU does not send itself. */
+  deliver(vector: Vector): void {
+    this.accept(vector);
+    this.#kick();
+  }
+
+  /** kvm_apic_local_deliver(LVTPC): a request of the vCPU's own thread. What meets the mask bit is lost. */
+  deliverPmi(): void {
+    this.acceptPmi(this.#masksLvtpc);
+  }
+
+  /** start_apic_timer() on the vCPU's host CPU; Infinity cancels. */
+  setTimer(host: Kernel, at: Cycles): void {
+    if (this.#timer !== undefined) this.#timer.cancelled = true;
+    this.#timer = undefined;
+    if (at === Infinity) return;
+    this.#timer = host.hrtimer(at, 'timer', () => {
+      this.#timer = undefined;
+      this.deliver('LOCAL_TIMER');
+    });
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * A virtual machine (struct kvm): what its vCPUs have in common. The design of its PMU and what of it the guest sees, what the
+ * guest may not count, the page that its time is booked on, and its vCPUs by number.
+ *
+ * Source: virt/kvm/kvm_main.c (kvm_vm_ioctl_create_vcpu), arch/x86/kvm/x86.c (kvm_arch_vcpu_precreate), arch/x86/kvm/lapic.c
+ * (kvm_recalculate_apic_map).
+ * Not modelled: interrupts from one vCPU to another, memory, devices, the end of a VM.
+ */
+import type { PmuCaps } from '../arch/cpuid.ts';
+import type { Page } from '../hw/core.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { VirtualApic } from './lapic.ts';
+import { NO_FILTER, type PmuFilter, type VpmuDesign } from './vpmu.ts';
+
+export interface VmOptions {
+  /** Where the time of its guest is booked. */
+  readonly page?: Page;
+  /** KVM_SET_PMU_EVENT_FILTER: what the guest may not count, under a design that honours it. */
+  readonly filter?: PmuFilter;
+}
+
+export class Vm {
+  readonly design: VpmuDesign;
+  /** CPUID.0AH and PERF_CAPABILITIES of every vCPU. */
+  readonly caps: PmuCaps;
+  readonly filter: PmuFilter;
+  readonly page: Page;
+  /** The local APICs of its vCPUs, by the vCPU's number (kvm_apic_map). */
+  readonly apics: VirtualApic[] = [];
+
+  /** KVM_CREATE_VM on a host. */
+  constructor(host: Kernel, design: VpmuDesign, { page = 'guest', filter = NO_FILTER }: VmOptions = {}) {
+    this.design = design;
+    this.caps = design.guestCaps(host.cpu.caps, host.config);
+    this.filter = filter;
+    this.page = page;
+  }
+
+  /** KVM_CREATE_VCPU, by a thread on that CPU of the host: the vCPU's number. Throws VcpuRefused. */
+  createVcpu(host: Kernel, apic: VirtualApic): number {
+    if (this.apics.length === 0) this.design.precreate?.(host);
+    return this.apics.push(apic) - 1;
+  }
+}
