@@ -160,6 +160,8 @@ export interface Deviation {
   readonly commit: string;
   /** The first Linux on the host under which this design has it right; absent: none, as its code is of one version. */
   readonly mended?: LinuxVersion;
+  /** The host's cores on which it shows; absent: all. */
+  on?(host: PmuCaps): boolean;
 }
 
 /** Linux versions, from and including. */

@@ -3,6 +3,9 @@
  * real design gets wrong is declared (VpmuDesign.deviates) and must fail its check; everything else passes.
  */
 import { expect } from 'chai';
+import { COLUMN } from '../../src/arch/events.ts';
+import { MSR } from '../../src/arch/msr.ts';
+import { EVENTSEL } from '../../src/arch/perfevtsel.ts';
 import { CheckFailure } from '../../src/experiment/contract/check.ts';
 import { CHECKS } from '../../src/experiment/contract/checks.ts';
 import { checksOf, deviationsOf, runCheck } from '../../src/experiment/contract/contract.ts';
@@ -51,9 +54,41 @@ describe('contract: a PMU', () => {
   for (const release of ['5.0.0', '5.6', '5.7', '5.8', '5.15', '6.2', '6.6'])
     for (const { name } of WITH_COUNTERS)
       designHolds(machineSpec('broadwell-ep', name, 'contract', [`host.kernel=${release}`]));
+  // More counters than there are places for some events.
+  for (const { name } of WITH_COUNTERS) designHolds(machineSpec('icelake-sp', name, 'contract', []));
   for (const { design, machine } of ELSEWHERE) designHolds(machineSpec(machine.name, design.name, 'contract', []));
   for (const { name } of DESIGNS.filter((d) => d.guestCaps(caps, CONFIG).nrGp === 0))
     designHolds(machineSpec('broadwell-ep', name, 'contract', []));
+
+  it('v2: with more than four counters, one whose event gave way stands still until the guest touches it', () => {
+    const spec = (gp: number): MachineSpec => machineSpec('icelake-sp', 'v2', 'contract', [`pmu.gp=${gp}`]);
+    const counted = (gp: number): readonly number[] => {
+      const seen: number[] = [];
+      runCheck(spec(gp), {
+        run(kernel) {
+          const { cpu } = kernel;
+          const read = (): void => void seen.push(cpu.rdpmc(0));
+          // Branches fit anywhere, loads counters 0 to 3.
+          cpu.wrmsr(MSR.IA32_PERFEVTSEL0, EVENTSEL.USR | EVENTSEL.ENABLE | 0xc4);
+          cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 3);
+          const branches = kernel.user()[COLUMN.branches]!;
+          read();
+          cpu.wrmsr(MSR.IA32_PERFEVTSEL0 + 1, EVENTSEL.USR | EVENTSEL.ENABLE | 0x81d0);
+          for (let i = 0; i < 2; i++) {
+            kernel.user();
+            read();
+          }
+          seen.forEach((count, i) => (seen[i] = count / branches));
+        },
+      });
+      return seen;
+    };
+    expect(counted(4)).to.deep.equal([1, 2, 3]);
+    expect(counted(5)).to.deep.equal([1, 1, 2]);
+    const declared = (gp: number): boolean =>
+      deviationsOf(spec(gp)).some(({ check }) => check === 'all counters at once');
+    expect([4, 5, 8].map(declared)).to.deep.equal([false, true, true]);
+  });
 
   it('deviations name checks, reasons and commits', () => {
     const names = new Set(CHECKS.map(({ name }) => name));

@@ -5,7 +5,7 @@
 import { Overrun } from '../../hw/core.ts';
 import { atLeast } from '../../kernel/config.ts';
 import type { Deviation } from '../../kvm/vpmu.ts';
-import { eventClocks } from '../../machine/keys.ts';
+import { eventClocks, pmuCaps } from '../../machine/keys.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps } from '../../machine/machine.ts';
 import type { MachineSpec } from '../../machine/spec.ts';
 import { coreTiming } from '../../machine/timing.ts';
@@ -56,11 +56,15 @@ export function checksOf(spec: MachineSpec): readonly Check[] {
   );
 }
 
-/** What of a design's declared deviations is not mended yet on the host of a spec. */
-export const deviationsOf = ({ design, values }: MachineSpec): readonly Deviation[] =>
-  design!.deviates.filter(
-    ({ mended }) => mended === undefined || !atLeast({ release: values['host.kernel'] }, ...mended),
+/** What of a design's declared deviations shows on the core of a spec, and is not mended yet on its host. */
+export const deviationsOf = ({ design, values }: MachineSpec): readonly Deviation[] => {
+  const caps = pmuCaps(values);
+  const host = { release: values['host.kernel'] };
+  return design!.deviates.filter(
+    (deviation) =>
+      deviation.on?.(caps) !== false && (deviation.mended === undefined || !atLeast(host, ...deviation.mended)),
   );
+};
 
 /** The whole contract. */
 export function contractOf(spec: MachineSpec): ContractReport {
