@@ -250,12 +250,15 @@ export class Vcpu implements Cpu, Software, TaskBody {
     return this.#host.mustYield || this.#stop();
   }
 
-  /** HLT exits; the thread sleeps until something is to be injected, and enters the guest again in its next run(). */
-  halt(until: Cycles): void {
+  /**
+   * HLT exits; the thread sleeps until something is to be injected, and enters the guest again in its next run(). When the
+   * caller's time is over is none of the guest's business.
+   */
+  halt(): void {
     const start = this.now();
     this.#handleExit('HLT');
     this.#core.spend(FN.kvm_vcpu_block);
-    const blocks = !this.#pending && this.now() < until;
+    const blocks = !this.#pending;
     if (blocks) {
       this.#move('out', HALTED);
       this.#host.sleep();

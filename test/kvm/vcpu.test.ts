@@ -12,7 +12,16 @@ import { cycles } from '../../src/units.ts';
 import { ContractKernel } from '../../src/experiment/contract/kernel.ts';
 import { BROADWELL, MS } from '../kernel/machine.ts';
 import { BROADWELL_TIMING } from '../workload/compiled.ts';
-import { Guest, HostOfOne, TICK_PHASE, WITH_COUNTERS, openOnSelf, sampling, type HostOptions } from './guest.ts';
+import {
+  Guest,
+  HostOfOne,
+  TICK_PHASE,
+  WITH_COUNTERS,
+  openOnSelf,
+  sampling,
+  type HostOptions,
+  type Served,
+} from './guest.ts';
 
 const PERIOD = 5_000_000;
 const EIGHT = [
@@ -69,6 +78,24 @@ describe('kvm/vcpu', () => {
         expect(sliced.guest.served).to.deep.equal(whole.guest.served);
         expect(sliced.core.now()).to.equal(whole.core.now());
         expect(sliced.vcpu.exits.total).to.equal(whole.vcpu.exits.total);
+      });
+
+      it('makes the same of halts in slices of any length', () => {
+        const sleeping = (): Guest =>
+          new Guest(design, function* ({ kernel }) {
+            for (;;) {
+              kernel.nanosleep(0.03 * MS);
+              yield;
+            }
+          });
+        const [whole, sliced] = [sleeping(), sleeping()];
+        whole.pass(60 * MS);
+        const end = whole.host.cyclesOf(60 * MS);
+        while (sliced.core.now() < end) sliced.host.run(cycles(Math.min(end, sliced.core.now() + 3457)));
+        // What is in the middle of something at the end finishes it.
+        const served = ({ guest }: Guest): readonly Served[] => guest.served.filter(({ when }) => when < end);
+        expect(served(sliced)).to.deep.equal(served(whole));
+        expect(served(whole).length).to.be.greaterThan(1000);
       });
 
       it("waits for its host's grace period, whatever its own timers do meanwhile", () => {
