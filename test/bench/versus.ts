@@ -1,0 +1,133 @@
+/**
+ * `npm run versus -- BASE HEAD [ROUNDS]`: the CPU time of commit HEAD in that of BASE, job by job.
+ *
+ * Both are built beside each other in a temporary directory. In every round each job is run with both, one right after the
+ * other, who comes first taking turns: what else the machine does falls to both alike. Printed is the ratio of user and
+ * system time, all threads together, as the geometric mean over the rounds with its 95 % interval (Student's t of the
+ * logarithms). Both read the same recordings, BASE's.
+ * Not measured: time waited, memory, and what a process does after its last line of JavaScript.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { studentTwoSided } from '../../src/stats/special.ts';
+
+const ROUNDS = 10;
+const RECORD = ['record', '-e', 'cpu-cycles', '--all-user', '-o'];
+const PROGRAM = './workloads/ftest';
+const EVENTS = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
+
+/** Tells on descriptor 3 how long the process has run, when it ends. */
+const METER = `const { isMainThread } = require('node:worker_threads');
+if (isMainThread) process.on('exit', () => {
+  const { user, system } = process.cpuUsage();
+  require('node:fs').writeSync(3, String((user + system) / 1e6));
+});
+`;
+
+const [base, head, rounds = String(ROUNDS)] = process.argv.slice(2);
+if (base === undefined || head === undefined || !(Number(rounds) >= 2)) {
+  process.stderr.write(
+    'Usage: npm run versus -- BASE HEAD [ROUNDS]: two commits, and how often each job is run (2 or more)\n',
+  );
+  process.exit(2);
+}
+
+const temporary = mkdtempSync(join(tmpdir(), 'gperf-versus-'));
+const meter = join(temporary, 'meter.cjs');
+/** Processes get the terminal's ^C themselves; this one goes on until it has tidied up. */
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
+
+/** Runs a command; returns what it wrote to descriptor 3. */
+async function run(words: readonly string[], cwd: string, env = process.env): Promise<string> {
+  const child = spawn(words[0]!, words.slice(1), { cwd, env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  const texts = ['', ''];
+  [child.stderr!, child.stdio[3] as NodeJS.ReadableStream].forEach((stream, i) =>
+    stream.on('data', (data: Buffer) => (texts[i] += data.toString())),
+  );
+  const status = await new Promise((done, failed) => child.on('error', failed).on('close', done));
+  if (interrupted) throw new Error('interrupted');
+  if (status !== 0) throw new Error(`${words.join(' ')} failed in ${cwd}:\n${texts[0]}`);
+  return texts[1]!;
+}
+
+/** A commit's files and build; libraries are the checkout's if the commit asks for the same. */
+async function build(commit: string, name: string): Promise<string> {
+  const directory = join(temporary, name);
+  mkdirSync(directory);
+  await run(['sh', '-c', 'git archive "$1" | tar -x -C "$2"', 'sh', commit, directory], process.cwd());
+  if (!existsSync(join(directory, 'package-lock.json'))) throw new Error(`${commit} is no commit of gperf`);
+  const locks = ['.', directory].map((at) => readFileSync(join(at, 'package-lock.json'), 'utf8'));
+  if (locks[0] === locks[1]) symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
+  else await run(['npm', 'ci', '--ignore-scripts', '--prefer-offline'], directory);
+  await run(['npx', 'tsc', '-b'], directory);
+  return directory;
+}
+
+/** CPU seconds of one run of gperf. */
+const seconds = async (directory: string, args: readonly string[]): Promise<number> =>
+  Number(
+    await run([process.execPath, '--require', meter, 'dist/src/cli/main.js', ...args], directory, {
+      ...process.env,
+      HOME: temporary,
+    }),
+  );
+
+/** x with P(|t| > x) = 5 %. */
+function student(df: number): number {
+  let [low, high] = [0, 100];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (studentTwoSided(middle, df) > 0.05) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+const recording = (vpmu: string): string => join(temporary, `${vpmu}.data`);
+const JOBS: Readonly<Record<string, readonly string[]>> = {
+  'record --vpmu host': [...RECORD, 'made.data', '--vpmu', 'host', PROGRAM],
+  'record --vpmu v2': [...RECORD, 'made.data', '--vpmu', 'v2', PROGRAM],
+  'record --vpmu legacy': [...RECORD, 'made.data', '--vpmu', 'legacy', PROGRAM],
+  stat: ['stat', '--vpmu', 'host', '-e', EVENTS, PROGRAM],
+  report: ['report', '--stdio', '-i', recording('v2')],
+  script: ['script', '-i', recording('v2')],
+  compare: ['compare', recording('legacy'), recording('v2')],
+  '--version': ['--version'],
+};
+
+async function measure(): Promise<void> {
+  writeFileSync(meter, METER);
+  const sides = [await build(base!, 'base'), await build(head!, 'head')];
+  for (const vpmu of ['legacy', 'v2']) await seconds(sides[0]!, [...RECORD, recording(vpmu), '--vpmu', vpmu, PROGRAM]);
+  const spent = Object.values(JOBS).map(() => [[], []] as [number[], number[]]);
+  for (let round = 0; round < Number(rounds); round++)
+    for (const [job, args] of Object.values(JOBS).entries())
+      for (const side of (round + job) % 2 === 0 ? [0, 1] : [1, 0])
+        spent[job]![side]!.push(await seconds(sides[side]!, args));
+  const t = student(Number(rounds) - 1);
+  process.stdout.write(`CPU time of ${head} in that of ${base}, ${rounds} rounds\n\n`);
+  process.stdout.write(`${'job'.padEnd(22)}${'base s'.padStart(8)}${'head s'.padStart(8)}   ratio   95 %\n`);
+  Object.keys(JOBS).forEach((job, i) => {
+    const [before, after] = spent[i]!;
+    const logs = before.map((x, round) => Math.log(after[round]! / x));
+    const mean = average(logs);
+    const error = Math.sqrt(average(logs.map((x) => (x - mean) ** 2)) / (logs.length - 1));
+    const [ratio, low, high] = [0, -t, t].map((x) => Math.exp(mean + x * error).toFixed(3));
+    const [a, b] = [before, after].map((x) => average(x).toFixed(3).padStart(8));
+    process.stdout.write(`${job.padEnd(22)}${a}${b}   ${ratio}   ${low} .. ${high}\n`);
+  });
+}
+
+const average = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+try {
+  await measure();
+} catch (error) {
+  process.stderr.write(`versus: ${(error as Error).message}\n`);
+  process.exitCode = interrupted ? 130 : 1;
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
