@@ -85,3 +85,13 @@ export function moveAddress(from: number | bigint, by: number | bigint, less: nu
 
 /** Whether address a is below b, both taken as unsigned. */
 export const isBelow = (a: number | bigint, b: number | bigint): boolean => (a < 0 === b < 0 ? a < b : b < 0);
+
+/**
+ * Sums of unsigned values that wrap at 2^64, kept as signed doubles: what a counter fell by, 2^64 less the fall as an unsigned
+ * value, is a small number then and exact. `signedU64` makes one of a value, `unsignedSum` gives the value that C would print
+ * as %f, `sumText` what it would print as %lu, and `compareSums` orders them.
+ */
+export const signedU64 = (value: U64): number => (typeof value === 'number' ? value : Number(BigInt.asIntN(64, value)));
+export const unsignedSum = (sum: number): number => (sum < 0 ? sum + 2 ** 64 : sum);
+export const sumText = (sum: number): string => String(sum < 0 ? BigInt.asUintN(64, BigInt(sum)) : sum);
+export const compareSums = (a: number, b: number): number => (a < 0 === b < 0 ? a - b : a < 0 ? 1 : -1);

@@ -39,6 +39,9 @@ const hex = (n: number | bigint): string => `0x${BigInt.asUintN(64, BigInt(n)).t
 const ringsOf = ({ exclude_user, exclude_kernel }: PerfEventAttr): string =>
   `${exclude_user === true ? '' : 'u'}${exclude_kernel === true ? '' : 'k'}`;
 
+/** No event comes so often between two samples: a counter fell. */
+const FALL = 2 ** 63;
+
 /** One profile for each event, gathered record by record. */
 export class ProfileBuilder {
   readonly #options: BuildOptions;
@@ -48,6 +51,8 @@ export class ProfileBuilder {
   readonly #known: readonly Map<string, Map<Sym | string, TallyRow>>[];
   readonly #stacks: readonly Map<string, number>[];
   readonly #places: readonly Places[];
+  /** Events of which some counter was read as less than before. */
+  readonly #fallen = new Set<number>();
 
   constructor(evlist: readonly Evsel[], options: BuildOptions) {
     this.#options = options;
@@ -69,6 +74,7 @@ export class ProfileBuilder {
       const { record: sample, machine } = replayed;
       const al = machine.resolve(sample);
       const period = Number(sample.period);
+      if (period >= FALL) this.#fallen.add(evsel);
       tally.add(this.#row(tally, evsel, al, replayed), period, timeOf(sample), places.ofSample(sample), sample.ip);
       const stacks = this.#stacks[evsel];
       if (!stacks) return;
@@ -110,7 +116,8 @@ export class ProfileBuilder {
         event: name,
         rings: ringsOf(attr),
         label,
-        samples: tally.samples,
+        // How many there were says nothing of what such weights are worth.
+        ...(this.#fallen.has(i) ? { samples: undefined, unit: { kind: 'falls' } } : { samples: tally.samples }),
         lost: tally.lost,
         throttled: tally.throttled,
         weights: new Map([...tally.rows].map(([key, { sum }]) => [key, sum])),

@@ -7,7 +7,7 @@
  * Not modelled: chains made of branch records; keys other than function.
  */
 import type { Frame } from './machine.ts';
-import { moveAddress } from '../units.ts';
+import { compareSums, moveAddress, unsignedSum } from '../units.ts';
 
 /** struct callchain_node. */
 export interface CallchainNode {
@@ -23,7 +23,8 @@ export interface CallchainNode {
   childrenCount: number;
 }
 
-export const cumulHits = (node: CallchainNode): number => node.hit + node.childrenHit;
+/** As an unsigned value; what it is made of is kept as units.ts keeps sums that wrap. */
+export const cumulHits = (node: CallchainNode): number => unsignedSum(node.hit + node.childrenHit);
 export const cumulCounts = (node: CallchainNode): number => node.count + node.childrenCount;
 
 const newNode = (parent: CallchainNode | undefined, frames: Frame[], hit: number, count: number): CallchainNode => ({
@@ -118,8 +119,8 @@ export function flatChains(root: CallchainNode, minHit: number): CallchainNode[]
   // perf sees what is below a node before the node. No recursion: chains may be as deep as records are long.
   const left = [root];
   for (let node; (node = left.pop());) {
-    if (node.hit && node.hit >= minHit) ends.push(node);
+    if (node.hit && unsignedSum(node.hit) >= minHit) ends.push(node);
     for (const child of inOrder(node)) left.push(child);
   }
-  return ends.toReversed().toSorted((a, b) => b.hit - a.hit);
+  return ends.toReversed().toSorted((a, b) => compareSums(b.hit, a.hit));
 }

@@ -61,6 +61,8 @@ export interface Nearness extends Omit<DistanceDifference, 'first' | 'second'> {
 export type Note =
   /** Nothing says how many samples there were. */
   | { readonly kind: 'UnknownSamples'; readonly operand: number }
+  /** Counters were read as less than before: periods are 2^64 less the fall. */
+  | { readonly kind: 'FallingCounts'; readonly operand: number }
   /** The counts of folded stacks are no samples. */
   | { readonly kind: 'Weights'; readonly operand: number; readonly smallest: number; readonly largest: number }
   /** So are they where the number of samples was given: what each of them weighs is not known. */
@@ -216,6 +218,7 @@ function notesOf(profile: Profile, operand: number): Note[] {
     notes.push(
       samples === undefined ? { ...unit, kind: 'Weights', operand } : { kind: 'UnknownWeights', operand, samples },
     );
+  else if (unit?.kind === 'falls') notes.push({ kind: 'FallingCounts', operand });
   else if (unit?.kind === 'period' && samples !== undefined)
     notes.push({ kind: 'CommonPeriod', operand, period: unit.period, samples });
   else if (samples === undefined) notes.push({ kind: 'UnknownSamples', operand });

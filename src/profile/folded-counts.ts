@@ -22,7 +22,9 @@ export type CountUnit =
   /** Each sample counts as so many; `samples` was found by it. */
   | { readonly kind: 'period'; readonly period: number }
   /** Nobody knows what; the largest and the smallest. */
-  | { readonly kind: 'weights'; readonly smallest: number; readonly largest: number };
+  | { readonly kind: 'weights'; readonly smallest: number; readonly largest: number }
+  /** Differences of readings, some of which fell: 2^64 less the fall. */
+  | { readonly kind: 'falls' };
 
 export interface JudgedCounts {
   /** Undefined if the counts do not tell. */

@@ -9,6 +9,7 @@
  */
 import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { signedU64 } from '../units.ts';
 import { type HistEntry, type HistPlace, type HistStat, newEntry } from './hist-entry.ts';
 import type { Frame, Location } from './machine.ts';
 import type { SortKey } from './sort.ts';
@@ -47,7 +48,7 @@ export class Hists {
     this.#beforeTrace = at < 0 ? undefined : options.keys.slice(0, at);
   }
 
-  /** Sum of periods of all samples, hidden ones included: what 100% is. */
+  /** Sum of periods of all samples, hidden ones included: what 100% is. As units.ts keeps sums that wrap. */
   get totalPeriod(): number {
     let total = 0;
     for (const he of this.entries.values()) total += he.stat.period;
@@ -64,7 +65,7 @@ export class Hists {
   /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in the order in which it will be shown. */
   add(al: Location, sample: SampleRecord, chain: readonly Frame[], more: SampleDetails = {}): void {
     const { cumulate, useCallchain } = this.#options;
-    const period = Number(sample.period);
+    const period = signedU64(sample.period);
     this.nrSamples++;
     if (!al.filtered) this.nrNonFiltered++;
     const self = this.#entry(al, sample, more);

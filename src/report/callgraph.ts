@@ -8,6 +8,7 @@
 import { type CallchainNode, cumulCounts, cumulHits, flatChains, graphChildren } from '../profile/callchain.ts';
 import type { HistEntry } from '../profile/hist-entry.ts';
 import type { Frame } from '../profile/machine.ts';
+import { sumText, unsignedSum } from '../units.ts';
 import { fixed, hex } from './table.ts';
 
 export interface CallGraphOptions {
@@ -32,7 +33,7 @@ const frameName = (frame: Frame): string => frame.sym?.name ?? `${frame.ip === 0
 
 /** hist_entry_callchain__fprintf(): the lines under `he`; `total` is the period of the whole event. */
 export function callGraphLines(he: HistEntry, total: number, options: CallGraphOptions): string[] {
-  const own = options.cumulate ? he.statAcc.period : he.stat.period;
+  const own = unsignedSum(options.cumulate ? he.statAcc.period : he.stat.period);
   const base = options.mode === 'fractal' ? own : total;
   const minHit = Math.floor(base * (options.minPercent / 100));
   const graph = new CallGraph(options, total);
@@ -174,9 +175,9 @@ class CallGraph {
   #value(node: Pick<CallchainNode, 'hit' | 'count' | 'childrenHit' | 'childrenCount'>, total: number): string {
     const period = node.hit + node.childrenHit;
     const { value } = this.#options;
-    if (value === 'period') return String(period);
+    if (value === 'period') return sumText(period);
     if (value === 'count') return String(node.count + node.childrenCount);
-    return `${fixed(total ? (period * 100) / total : 0, 2)}%`;
+    return `${fixed(total ? (unsignedSum(period) * 100) / total : 0, 2)}%`;
   }
 }
 

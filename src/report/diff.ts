@@ -18,6 +18,7 @@ import { type Block, type Column, type ColumnStyle, keyColumn } from './report-c
 import { filterOf } from './report-gather.ts';
 import { ReportError } from './report-options.ts';
 import { fixed } from './table.ts';
+import { compareSums, unsignedSum } from '../units.ts';
 
 /** How a share or period that changed is told. */
 export type Compute =
@@ -117,7 +118,7 @@ function* eventLines(
   { sort = DEFAULT_SORT, compute, quiet, ...filters }: DiffOptions,
 ): Generator<string> {
   const known = sortKeys(false);
-  const totals = [base, ...others].map((hists) => hists?.totalPeriod ?? 0);
+  const totals = [base, ...others].map((hists) => unsignedSum(hists?.totalPeriod ?? 0));
   const lines = collapsed(base, sort);
   for (const [i, hists] of others.entries())
     for (const [identity, other] of hists ? collapsed(hists, sort) : []) {
@@ -132,10 +133,10 @@ function* eventLines(
   const shown = keyed.every(({ elided }) => elided) ? keyed : keyed.filter(({ elided }) => !elided);
   for (const he of entries) for (const column of shown) column.measure(he);
 
-  const share = (he: HistEntry): number => percent(he.stat.period, totals[0]!);
+  const share = (he: HistEntry): number => percent(unsignedSum(he.stat.period), totals[0]!);
   const order: readonly ((a: HistEntry, b: HistEntry) => number)[] = [
     changes[0]?.first ?? (() => 0),
-    (a, b) => b.stat.period - a.stat.period,
+    (a, b) => compareSums(b.stat.period, a.stat.period),
     ...changes.map((change) => change.order),
     ...shown.map((column) => (a: HistEntry, b: HistEntry) => column.order(a, b, NO_BLOCK)),
   ];
@@ -208,7 +209,7 @@ const TITLES: Readonly<Record<Compute['kind'], readonly [title: string, width: n
 function changeColumn(compute: Compute, at: number, totals: readonly number[], several: boolean): ChangeColumn {
   const [name, width] = TITLES[compute.kind];
   const value = (he: HistEntry, pair: HistEntry): number => {
-    const [old, now] = [he.stat.period, pair.stat.period];
+    const [old, now] = [unsignedSum(he.stat.period), unsignedSum(pair.stat.period)];
     if (compute.kind === 'ratio') return now / (old || 1);
     if (compute.kind === 'wdiff') return now * compute.weights[1] - old * compute.weights[0];
     return percent(now, totals[at]!) - percent(old, totals[0]!);

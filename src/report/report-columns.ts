@@ -10,6 +10,7 @@ import { byteLength, cutBytes } from '../perfdata/octets.ts';
 import type { HistEntry, HistStat } from '../profile/hist-entry.ts';
 import type { SortKey, SortName } from '../profile/sort.ts';
 import { cell, fixed, hex, paddedHex, percentOf } from './table.ts';
+import { compareSums, sumText, unsignedSum } from '../units.ts';
 
 export const HPP_NAMES = [
   'overhead',
@@ -108,18 +109,18 @@ export function hppColumn(name: HppName, style: ColumnStyle): Column {
       return members(he, block)
         .map((member, i) => {
           const number = statOf(member);
-          if (!percent) return ` ${String(number).padStart((width ?? 2) - 1)}`;
-          const share = fixed(percentOf(number, block.totals[i] ?? 0), 2);
+          if (!percent) return ` ${sumText(number).padStart((width ?? 2) - 1)}`;
+          const share = fixed(percentOf(unsignedSum(number), block.totals[i] ?? 0), 2);
           return ` ${share.padStart((width ?? 3) - 2)}%`;
         })
         .join('');
     },
     order(a, b, block) {
       // Children are compared by the leader's share alone.
-      if (children) return statOf(b) - statOf(a);
+      if (children) return compareSums(statOf(b), statOf(a));
       const [left, right] = [members(a, block), members(b, block)];
       for (const [i, he] of left.entries()) {
-        const order = statOf(right[i]) - statOf(he);
+        const order = compareSums(statOf(right[i]), statOf(he));
         if (order) return order;
       }
       return 0;

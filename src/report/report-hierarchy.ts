@@ -7,6 +7,7 @@
 import type { HistEntry } from '../profile/hist-entry.ts';
 import type { Block, Column, ColumnStyle } from './report-columns.ts';
 import { percentOf } from './table.ts';
+import { unsignedSum } from '../units.ts';
 
 /** HIERARCHY_INDENT. */
 const INDENT = 3;
@@ -109,7 +110,8 @@ function sum(entries: readonly HistEntry[]): HistEntry {
 
 function* levelLines({ entry, below }: Level, depth: number, hierarchy: Hierarchy): Generator<string> {
   const { numbers, keys, block, style, limit, graph } = hierarchy;
-  const shown = (he: HistEntry): boolean => !he.filtered && percentOf(he.stat.period, block.totals[0] ?? 0) >= limit;
+  const shown = (he: HistEntry): boolean =>
+    !he.filtered && percentOf(unsignedSum(he.stat.period), block.totals[0] ?? 0) >= limit;
   if (!shown(entry)) return;
   const separator = style.separator ?? '  ';
   const cells = numbers.map((column) => column.text(entry, block).padEnd(column.width(block)));

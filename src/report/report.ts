@@ -22,6 +22,7 @@ import { hierarchyLines } from './report-hierarchy.ts';
 import { type Field, ReportError, type ReportOptions, sameField } from './report-options.ts';
 import { hasChains, makePlan, type Plan } from './report-plan.ts';
 import { abbreviated, percentOf } from './table.ts';
+import { sumText, unsignedSum } from '../units.ts';
 
 const HEADER_HINT = '# To display the perf.data header info, please use --header/--header-only options.';
 const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD';
@@ -87,7 +88,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   const { options, style } = plan;
   const hists = group[0]!;
   const periods = group.map((member) => (options.relative ? member.nonFilteredPeriod : member.totalPeriod));
-  const block: Block = { totals: periods, members: group.length };
+  const block: Block = { totals: periods.map(unsignedSum), members: group.length };
   for (const [i, member] of group.entries()) if (i > 0) hists.link(member, i);
   const columns = plan.output.map((field) => makeColumn(field, plan));
   if (style.userWidths)
@@ -102,7 +103,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   const total = block.totals[0] ?? 0;
   const limit = options.percentLimit ?? 0;
   const sort = (list: readonly HistEntry[]): HistEntry[] => sorted(list, plan, columns, block);
-  const { totalPeriod } = hists;
+  const totalPeriod = unsignedSum(hists.totalPeriod);
   const graph = (he: HistEntry): string[] =>
     plan.graph && hasChains(evsel) ? callGraphLines(he, totalPeriod, { ...plan.graph, skipFirst: plan.skipFirst }) : [];
 
@@ -116,7 +117,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   if (!options.quiet) yield* titleLines(shown, block, style);
   for (const he of sort(entries)) {
     const period = style.cumulate ? he.statAcc.period : he.stat.period;
-    if (percentOf(period, total) < limit) continue;
+    if (percentOf(unsignedSum(period), total) < limit) continue;
     yield entryLine(he, columns, block, style);
     yield* graph(he);
   }
@@ -160,7 +161,7 @@ function* headingLines(
   const samples = group.reduce((sum, hists) => sum + (relative ? hists.nrNonFiltered : hists.nrSamples), 0);
   const period = periods.reduce((sum, one) => sum + one, 0);
   yield `# Samples: ${abbreviated(samples)} of ${events}`;
-  yield `# Event count (approx.): ${period}`;
+  yield `# Event count (approx.): ${sumText(period)}`;
   yield '#';
 }
 

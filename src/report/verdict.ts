@@ -70,6 +70,11 @@ export function verdictSentence(
   const [first, second] = [operands[a]!.label, operands[b]!.label];
   const { kind, p, tvd, floor, drivers, merge } = comparison.verdict;
   if (!tested) {
+    const fallen = notes.filter((note) => note.kind === 'FallingCounts' && [a, b].includes(note.operand));
+    if (fallen.length > 0) {
+      const whose = listed(fallen.map(({ operand }) => operands[operand]!.label));
+      return `Whether ${first} and ${second} differ cannot be told: counters of ${whose} were read as less than before, and the weight of such samples is 2^64 less the fall.`;
+    }
     const weighed = notes.filter((note) => note.kind === 'Weights' && [a, b].includes(note.operand));
     const names = weighed.map(({ operand }) => operands[operand]!.label);
     const samples = 'the number of samples';
@@ -237,6 +242,8 @@ function noteReason(note: Note, label: string): string {
   switch (note.kind) {
     case 'UnknownSamples':
       return `nothing says how many samples ${label} was made of`;
+    case 'FallingCounts':
+      return `counters of ${label} fall ('{...}:S'): the period of such a sample is 2^64 less the fall, and shares mean nothing`;
     case 'Weights':
       return `the counts of ${label}, ${note.smallest} to ${note.largest} a stack, are periods, times or bytes rather than samples: nothing says how many samples there were`;
     case 'UnknownWeights':
@@ -260,6 +267,7 @@ function noteReason(note: Note, label: string): string {
 const NOTE_REMEDY: Readonly<Record<Note['kind'], string>> = {
   UnknownSamples: 'say so (--samples), or print the report with -n',
   Weights: 'say how many there were (--samples), or fold what was printed without periods (perf script -F comm,ip,sym)',
+  FallingCounts: 'record without :S, or events that only rise',
   UnknownWeights: 'compare the recordings themselves',
   CommonPeriod: 'say how many there were (--samples) if that is wrong',
   AbbreviatedSamples: 'print the report with -n, or say how many there were (--samples)',
