@@ -1,6 +1,11 @@
-const { readdirSync } = require('node:fs');
+const { readdirSync, statSync } = require('node:fs');
 
 const named = process.argv.some((word, i, words) => word.endsWith('.test.js') && words[i - 1] !== '--ignore');
+
+const age = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const engine = 'src/workload/engine';
+if (readdirSync(engine).some((name) => age(`${engine}/${name}`) > age(`dist/${engine}.wasm`)))
+  console.error(`dist/${engine}.wasm is missing or older than its sources: npm run build makes it\n`);
 
 module.exports = {
   // What there is in test/, unless files are named: dist/ keeps the tests of files that are gone.

@@ -4,8 +4,9 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
+import { engineModule } from '../workload/engine.ts';
 import { LiveLock, OpenError } from './run.ts';
-import type { Answer, Input, Output, WorkName } from './worker.ts';
+import type { Answer, Input, Output, WorkerData, WorkName } from './worker.ts';
 
 /** Heap of a thread, MB. */
 const MOST_MEMORY = 1024;
@@ -42,6 +43,8 @@ export async function runAll<N extends WorkName>(
       maxThreads: threads,
       // The work is long: nothing is gained by waking threads faster, and their timers stay alive.
       atomics: 'disabled',
+      // Compiled once, by whoever needs it first; the threads share its machine code.
+      workerData: { engine: engineModule() } satisfies WorkerData,
       resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
     });
   const pool = started(start, threads);

@@ -6,7 +6,7 @@ import { side } from '../machine/machine.ts';
 import { MACHINES, changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { Origin } from '../profile/profile.ts';
 import { nanos, type Nanos } from '../units.ts';
-import { SEED_CONTRACT } from '../workload/samplers.ts';
+import { SEED_CONTRACT } from '../workload/seed-contract.ts';
 import { isDesignFile } from './design-file.ts';
 import { SetUpError, setUpMachine } from './setup.ts';
 import { GPERF_VERSION } from './version.ts';

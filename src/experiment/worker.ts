@@ -1,4 +1,5 @@
 /** What a worker thread of the pool can be asked for, by name. A new kind of work is one line here. */
+import { workerData } from 'node:worker_threads';
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { OpenError, LiveLock } from './run.ts';
@@ -7,6 +8,8 @@ import { NoTruthError } from './truth.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../uapi/evsel.ts';
+import { useEngine } from '../workload/engine.ts';
+import type { EngineModule } from '../workload/engine.ts';
 
 const WORK = { benchOutcome, sampleRun, letterRun } as const;
 export type WorkName = keyof typeof WORK;
@@ -35,6 +38,12 @@ export type Answer<N extends WorkName> =
   | { readonly wrong: string }
   | { readonly bug: Error }
   | { readonly refused: { readonly evsel: Evsel; readonly errno: number } };
+
+/** What a thread is given when it starts. */
+export interface WorkerData {
+  readonly engine: EngineModule;
+}
+useEngine((workerData as WorkerData).engine);
 
 export default async function work<N extends WorkName>({
   name,

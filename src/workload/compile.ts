@@ -11,6 +11,8 @@ import type { EventVector } from '../arch/events.ts';
 import type { Drain } from '../arch/cpu.ts';
 import { checkProgram } from './check.ts';
 import { Cursor } from './cursor.ts';
+import type { Snapshot } from './cursor.ts';
+import { engineModule } from './engine.ts';
 import { expectedTotals } from './expected.ts';
 import { WorkloadError } from './fault.ts';
 import { BLOCK, BRANCH, LOOP, SEQ } from './image.ts';
@@ -442,7 +444,9 @@ export type Params = Readonly<Record<string, number | string>>;
 /** An image that can be run. */
 export interface Executable extends Image {
   /** The program before its first instruction; what it will do is a function of the image and the seed. */
-  start(seed: string | readonly [number, number]): Cursor;
+  start(seed: string): Cursor;
+  /** A cursor where another of the same image took a snapshot, in this thread or another. */
+  resume(snapshot: Snapshot): Cursor;
 }
 
 /**
@@ -467,7 +471,9 @@ export function compile(program: Program, timing: CoreTiming, params: Params = {
     layout: code,
     tables,
   };
-  return { ...image, start: (seed) => new Cursor(image, seed) };
+  // Without an engine nothing starts: a fault like others here, where they are expected.
+  engineModule();
+  return { ...image, start: (seed) => new Cursor(image, seed), resume: (snapshot) => new Cursor(image, snapshot) };
 }
 
 /** Where the functions that hold interrupts back lie. */

@@ -1,9 +1,14 @@
 /** The engine against the oracle, stop by stop: totals, addresses, call chains, traps, truth, snapshots. */
 import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Worker } from 'node:worker_threads';
 import { COLUMN, EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/arch/events.ts';
 import type { Address } from '../../src/units.ts';
-import { expand, occurrencesBefore } from './brute.ts';
-import type { Trace } from './brute.ts';
+import { expand, occurrencesBefore } from './oracle/brute.ts';
+import type { Trace } from './oracle/brute.ts';
 import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
 import { BROADWELL_TIMING, compile } from './compiled.ts';
 import type { Executable } from '../../src/workload/compile.ts';
@@ -12,6 +17,8 @@ import { Instructions } from '../../src/workload/instructions.ts';
 import type { Node } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import type { Cursor } from '../../src/workload/cursor.ts';
+import { compileEngine, engineModule, engineOf, TABLE_FIELDS, useEngine } from '../../src/workload/engine.ts';
+import { checkedEngine } from './checked-engine.ts';
 import { Dice, randomProgram } from './programs.ts';
 
 /** Compares all that a cursor shows with the trace after `i` instructions. */
@@ -150,10 +157,11 @@ describe('cursor', () => {
     expect(check(image, 'ftest', dice, 2)).to.be.greaterThan(10_000);
   });
 
-  it('agrees with the oracle at every stop of random programs', () => {
+  /** So many stops of random programs, each compared. */
+  function checkRandom(first: number, enough: number): void {
     const dice = new Dice(2019);
     let stops = 0;
-    for (let seed = 0; stops < 1_000_000; seed++) {
+    for (let seed = first; stops < enough; seed++) {
       const image = compile(randomProgram(seed));
       if (image.tables.entries > 2000) continue;
       const all = image.start(`seed ${seed}`);
@@ -162,7 +170,19 @@ describe('cursor', () => {
       if (all.counts[1]! > 20_000) continue;
       stops += check(image, `seed ${seed}`, dice, 3);
     }
-    expect(stops).to.be.at.least(1_000_000);
+    expect(stops).to.be.at.least(enough);
+  }
+
+  it('agrees with the oracle at every stop of random programs', () => checkRandom(0, 1_000_000));
+
+  it('touches no memory but what an array holds', () => {
+    const module = engineModule();
+    useEngine(checkedEngine());
+    try {
+      checkRandom(0, 100_000);
+    } finally {
+      useEngine(module);
+    }
   });
 
   it('keeps the seed contract: the same program and seed execute the same for ever', () => {
@@ -228,7 +248,71 @@ describe('cursor', () => {
     const frames: Address[] = [];
     cursor.callchain(frames);
     expect(frames).to.deep.equal([]);
-    expect(() => image.start('b').restore(cursor.snapshot())).to.throw(/another execution/);
+    const snapshot = cursor.snapshot();
+    expect(() => image.start('b').restore(snapshot)).to.throw(/another execution/);
+    const other = new Int32Array(snapshot.slice(0));
+    other[0]!++;
+    for (const foreign of [snapshot.slice(0, 20), snapshot.slice(0, -8), other.buffer])
+      expect(() => cursor.restore(foreign)).to.throw(/another execution/);
+    expect(() => compile(randomProgram(3)).resume(snapshot)).to.throw(/another execution/);
+    expect(cursor.finished).to.equal(true);
+  });
+
+  it('goes on in another thread from a snapshot, with the module this one compiled', async () => {
+    const image = compile(randomProgram(14));
+    const cursor = image.start('elsewhere');
+    cursor.arm([0, INSTRUCTIONS]);
+    cursor.advance(Float64Array.of(700, Infinity));
+    const snapshot = cursor.snapshot();
+    const worker = new Worker(new URL('./elsewhere.js', import.meta.url), {
+      workerData: { engine: engineModule(), program: 14, snapshot, limit: 1500 },
+      transferList: [snapshot],
+    });
+    const there = await new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    expect(snapshot.byteLength).to.equal(0);
+    cursor.advance(Float64Array.of(1500, Infinity));
+    expect(there).to.deep.equal({ ip: cursor.ip, counts: cursor.counts, totals: cursor.totals(eventVector()) });
+  });
+
+  it('uses the memory of cursors that are gone again, and each starts as if it were the first', async () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const image = compile(randomProgram(14));
+    const { memory } = engineOf(image.tables).run;
+    const execute = (seed: string): string => {
+      const cursor = image.start(seed);
+      cursor.arm([0, INSTRUCTIONS]);
+      for (let limit = 500; cursor.advance(Float64Array.of(limit, Infinity)) >= 0; limit += 500) cursor.snapshot();
+      return JSON.stringify(cursor.truthByInstruction());
+    };
+    const first = execute('first');
+    const before = memory.buffer.byteLength;
+    let afterMany = 0;
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 50; i++) execute(`other ${i}`);
+      if (round === 0) afterMany = memory.buffer.byteLength;
+      expect(execute('first')).to.equal(first);
+      gc();
+      await setTimeout(5);
+    }
+    expect(afterMany).to.be.greaterThan(before);
+    expect(memory.buffer.byteLength - before).to.be.lessThan(5 * (afterMany - before));
+  });
+
+  it('has its tables in the order in which the engine finds them', () => {
+    const source = readFileSync('src/workload/engine/tables.ts', 'utf8');
+    const [, record] = /class Tables \{([^@]*)/.exec(source)!;
+    const fields = [...record!.matchAll(/^ {2}(\w+): (?:Bytes|Ints|Doubles);/gm)].map(([, name]) => name);
+    expect(fields).to.deep.equal([...TABLE_FIELDS]);
+  });
+
+  it('says what to do where there is no engine', () => {
+    expect(() => compileEngine(new URL('file:///nowhere/engine.wasm'))).to.throw(
+      '/nowhere/engine.wasm: no such file: npm run build makes it',
+    );
   });
 
   it('arms one column, many, and one twice', () => {

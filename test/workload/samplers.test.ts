@@ -1,6 +1,9 @@
-/** The draws: frozen bits, and distributions against exact probabilities with fixed seeds. */
+/** The draws, the engine's and the oracle's: frozen bits, and distributions against exact probabilities with fixed seeds. */
 import { expect } from 'chai';
-import { lnFactorial } from '../../src/sim/math.ts';
+import { exp, lnFactorial, log } from '../../src/sim/math.ts';
+import { SEED_CONTRACT } from '../../src/workload/seed-contract.ts';
+import { checkedEngine, draws } from './checked-engine.ts';
+import { Dice } from './programs.ts';
 import {
   binomial,
   hypergeometric,
@@ -11,9 +14,58 @@ import {
   next32,
   next53,
   normal,
-  SEED_CONTRACT,
   seedRng,
-} from '../../src/workload/samplers.ts';
+} from './oracle/samplers.ts';
+
+/** Both forms of the draws. Keys are 64-bit numbers, their first half the low one. */
+interface Samplers {
+  keyOfText(text: string): bigint;
+  mixKey(key: bigint, tag: number): bigint;
+  seed(key: bigint): void;
+  next32(): number;
+  next53(): number;
+  normal(): number;
+  hypergeometric(M: number, c: number, L: number): number;
+  binomial(n: number, p: number): number;
+}
+const pair = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+const halves = (key: bigint): [number, number] => [
+  Number(key & 0xffffffffn) | 0,
+  Number((key >> 32n) & 0xffffffffn) | 0,
+];
+
+const oracle: Samplers = {
+  next32,
+  next53,
+  normal,
+  hypergeometric,
+  binomial,
+  keyOfText(text) {
+    keyOfText(text);
+    return pair(mixed[0]!, mixed[1]!);
+  },
+  mixKey(key, tag) {
+    mixKey(...halves(key), tag);
+    return pair(mixed[0]!, mixed[1]!);
+  },
+  seed: (key) => seedRng(...halves(key)),
+};
+
+/** Those of the engine, with access checks. */
+function engine(): Samplers & Pick<ReturnType<typeof draws>, 'log' | 'exp' | 'lnFactorial'> {
+  const run = draws(checkedEngine());
+  return {
+    ...run,
+    // Unsigned numbers leave WebAssembly as signed ones.
+    next32: () => run.next32() >>> 0,
+    keyOfText(text) {
+      const at = run.scratch(2 * text.length);
+      const units = new Uint16Array(run.memory.buffer, at, text.length);
+      units.forEach((_, i) => (units[i] = text.charCodeAt(i)));
+      return run.keyOfText(at, text.length);
+    },
+  };
+}
 
 /** Chi-square of draws against a probability function, as standard deviations from its mean. */
 function chiSquare(draw: () => number, from: number, to: number, p: (x: number) => number, n: number): number {
@@ -48,50 +100,86 @@ function plausible(zs: readonly number[]): void {
 }
 
 describe('samplers', () => {
-  it('keep the seed contract', () => {
-    const rows: string[] = [`contract ${SEED_CONTRACT}`];
-    keyOfText('gperf');
-    rows.push(`key ${mixed.join()}`);
-    mixKey(1, 2, 3);
-    rows.push(`mix ${mixed.join()}`);
-    seedRng(0x12345678, 0x9abcdef0 | 0);
-    rows.push(`bits ${next32()},${next32()}`, `uniform ${next53()}`, `normal ${normal()},${normal()}`);
-    for (const [M, c, L] of SHAPES) {
-      mixKey(M | 0, c, L);
-      seedRng(mixed[0]!, mixed[1]!);
-      rows.push(`hypergeometric ${M},${c},${L}: ${Array.from({ length: 6 }, () => hypergeometric(M, c, L)).join()}`);
+  const both = (): [string, Samplers][] => [
+    ['oracle', oracle],
+    ['engine', engine()],
+  ];
+
+  it('keep the seed contract, the engine and the oracle alike', () => {
+    for (const [name, s] of both()) {
+      const rows: string[] = [`contract ${SEED_CONTRACT}`];
+      rows.push(`key ${halves(s.keyOfText('gperf')).join()}`);
+      rows.push(`mix ${halves(s.mixKey(pair(1, 2), 3)).join()}`);
+      s.seed(pair(0x12345678, 0x9abcdef0));
+      rows.push(`bits ${s.next32()},${s.next32()}`, `uniform ${s.next53()}`, `normal ${s.normal()},${s.normal()}`);
+      for (const [M, c, L] of SHAPES) {
+        s.seed(s.mixKey(pair(M, c), L));
+        rows.push(
+          `hypergeometric ${M},${c},${L}: ${Array.from({ length: 6 }, () => s.hypergeometric(M, c, L)).join()}`,
+        );
+      }
+      for (const [n, p] of TRIALS) {
+        s.seed(s.mixKey(pair(n, 77), 0));
+        rows.push(`binomial ${n},${p}: ${Array.from({ length: 4 }, () => s.binomial(n, p)).join()}`);
+      }
+      expect(rows, name).to.deep.equal(GOLDEN);
     }
-    for (const [n, p] of TRIALS) {
-      mixKey(n | 0, 77, 0);
-      seedRng(mixed[0]!, mixed[1]!);
-      rows.push(`binomial ${n},${p}: ${Array.from({ length: 4 }, () => binomial(n, p)).join()}`);
+  });
+
+  it('are the same in the engine and the oracle, draw by draw and bit by bit', () => {
+    const s = engine();
+    const dice = new Dice(3);
+    const key = pair(dice.int(0, 1e9), dice.int(0, 1e9));
+    s.seed(key);
+    oracle.seed(key);
+    for (let i = 0; i < 200_000; i++) {
+      const M = Math.floor(2 + dice.uniform() ** 6 * 1e9);
+      const c = dice.int(1, M - 1);
+      const L = dice.int(0, 1) === 0 ? dice.int(1, M - 1) : Math.max(1, M >> 1);
+      const x = s.hypergeometric(M, c, L);
+      if (x !== hypergeometric(M, c, L)) throw new Error(`hypergeometric ${M},${c},${L}`);
+      if (i % 50 === 0 && s.binomial(M, c / M) !== binomial(M, c / M)) throw new Error(`binomial ${M},${c / M}`);
     }
-    expect(rows).to.deep.equal(GOLDEN);
+    expect(s.next32()).to.equal(next32());
+  });
+
+  it('have the logarithms, exponentials and factorials of the other floors, to the last bit', () => {
+    const s = engine();
+    const dice = new Dice(4);
+    for (let i = 0; i < 20_000; i++) {
+      const x = dice.uniform() * 10 ** dice.int(-300, 300);
+      const y = (dice.uniform() - 0.5) * 1400;
+      const k = Math.floor(dice.uniform() * 10 ** dice.int(0, 12));
+      if (s.log(x) !== log(x)) throw new Error(`log ${x}`);
+      if (s.exp(y) !== exp(y)) throw new Error(`exp ${y}`);
+      if (s.lnFactorial(k) !== lnFactorial(k)) throw new Error(`ln ${k}!`);
+    }
   });
 
   it('draw hypergeometric counts as the exact law has them', () => {
+    const s = engine();
     const zs = SHAPES.flatMap(([M, c, L]) =>
       [1, 2, 3].map((seed) => {
-        mixKey(M | 0, c, seed);
-        seedRng(mixed[0]!, mixed[1]!);
+        s.seed(s.mixKey(pair(M, c), seed));
         const p = (x: number): number => Math.exp(lnHypergeometric(M, c, L, x));
-        return chiSquare(() => hypergeometric(M, c, L), Math.max(0, L + c - M), Math.min(c, L), p, 30_000);
+        return chiSquare(() => s.hypergeometric(M, c, L), Math.max(0, L + c - M), Math.min(c, L), p, 30_000);
       }),
     );
     plausible(zs);
   });
 
   it('draw binomial counts as the exact law has them', () => {
+    const s = engine();
     const zs = TRIALS.flatMap(([n, p]) =>
       [1, 2, 3].map((seed) => {
-        seedRng(seed, n | 0);
+        s.seed(pair(seed, n));
         const lnP = (x: number): number =>
           lnFactorial(n) - lnFactorial(x) - lnFactorial(n - x) + x * Math.log(p) + (n - x) * Math.log1p(-p);
         const sd = Math.sqrt(n * p * (1 - p));
         const from = Math.max(0, Math.floor(n * p - 9 * sd - 9));
         const to = Math.min(n, Math.ceil(n * p + 9 * sd + 9));
         return chiSquare(
-          () => binomial(n, p),
+          () => s.binomial(n, p),
           from,
           to,
           (x) => Math.exp(lnP(x)),
@@ -103,16 +191,17 @@ describe('samplers', () => {
   });
 
   it('draw normal deviates with the right moments and tails', () => {
-    seedRng(11, 12);
+    const s = engine();
+    s.seed(pair(11, 12));
     const n = 400_000;
     const sums = [0, 0, 0, 0];
     let tail = 0;
     for (let i = 0; i < n; i++) {
-      const z = normal();
+      const z = s.normal();
       sums.forEach((_, k) => (sums[k]! += z ** (k + 1)));
       if (Math.abs(z) > 3.6541528853610088) tail++;
     }
-    const [m1, m2, m3, m4] = sums.map((s) => s / n) as [number, number, number, number];
+    const [m1, m2, m3, m4] = sums.map((sum) => sum / n) as [number, number, number, number];
     for (const z of [m1, (m2 - 1) / Math.sqrt(2), m3 / Math.sqrt(15), (m4 - 3) / Math.sqrt(96)])
       expect(Math.abs(z) * Math.sqrt(n)).to.be.lessThan(3.5);
     expect(tail).to.be.within(60, 150);

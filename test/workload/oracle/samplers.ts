@@ -1,5 +1,6 @@
 /**
- * Keys, random bits and exact integer draws: everything random about an execution comes from here.
+ * The oracle's draws: those of src/workload/engine written once more, plainly, in JavaScript's numbers. Both must consume the
+ * same bits and give the same counts.
  *
  * A 64-bit key names every piece of the execution tree (two 32-bit halves); children are keyed by chained mixing, and the
  * draws inside a piece come from a xoroshiro64** generator seeded with a key of its own. So any piece can be expanded
@@ -14,18 +15,9 @@
  * ziggurat method for generating random variables", J. Stat. Software 5(8), 2000; R. A. Fisher, E. A. Cornish,
  * Technometrics 2 (1960); the divide-and-conquer use of hypergeometric draws is that of P. Sanders et al., "Efficient
  * parallel random sampling", ACM TOMS 44(3), 2018.
- * One file, and long: all of it together is the seed contract.
  * Not modelled: populations of 2^53 or more.
  */
-import { exp, lnFactorial, log, log1m } from '../sim/math.ts';
-
-/**
- * Version of the map from (program, seed) to execution. It changes with anything that moves a single draw: a mixing
- * constant or tag, the order of sites in a compiled image, the choice between drawing methods and its thresholds, the
- * size of a leaf chunk, a calibrated number in the sampler formulas. Results of different versions are different
- * experiments, so recordings carry it. The golden vectors in the tests hold it still.
- */
-export const SEED_CONTRACT = 1;
+import { exp, lnFactorial, log, log1m } from '../../../src/sim/math.ts';
 
 /**
  * Tags of derived keys, part of the contract. A range's halves and its draws, and the slots of classes; the iterations of a
@@ -66,7 +58,7 @@ export function keyOfText(text: string): void {
 }
 
 /** State of the generator that the functions below draw from. */
-export const rng = new Int32Array(2);
+const rng = new Int32Array(2);
 
 export function seedRng(k0: number, k1: number): void {
   rng[0] = k0;
@@ -94,19 +86,19 @@ export function next53(): number {
 
 const TWO32 = 4294967296;
 /** Populations up to this size are drawn from tabulated distributions, and those up to twice it where half is sampled. */
-export const TABLE_M = 64;
+const TABLE_M = 64;
 
 /** Offset into `cdf` of the row of (M, a, b), at rowKey(M, a, b); -1 where no row was needed yet. */
 const SQUARE = (TABLE_M / 2 + 1) * (TABLE_M / 2 + 1);
-export const cdfRow = new Int32Array((TABLE_M + 1) * SQUARE + (TABLE_M + 1) * (TABLE_M + 1)).fill(-1);
-export const rowKey = (M: number, a: number, b: number): number =>
+const cdfRow = new Int32Array((TABLE_M + 1) * SQUARE + (TABLE_M + 1) * (TABLE_M + 1)).fill(-1);
+const rowKey = (M: number, a: number, b: number): number =>
   M <= TABLE_M ? M * SQUARE + a * (TABLE_M / 2 + 1) + b : (TABLE_M + 1) * SQUARE + b * (TABLE_M + 1) + a;
 /** Rows: the mode, then 2^32 P(X <= x) for x = 0..a. In an object because it grows. */
-export const cdf = { rows: new Float64Array(1 << 14) };
+const cdf = { rows: new Float64Array(1 << 14) };
 let cdfTop = 0;
 
 /** Tabulates a row of the hypergeometric distribution and returns its offset. */
-export function tabulate(M: number, a: number, b: number): number {
+function tabulate(M: number, a: number, b: number): number {
   const at = cdfTop;
   cdfTop += a + 2;
   if (cdfTop > cdf.rows.length) {
@@ -142,7 +134,7 @@ export function lnHypergeometric(M: number, a: number, b: number, x: number): nu
 }
 
 /** Inversion outward from the mode; for a, b <= M/2 and moderate variance. */
-export function invertHypergeometric(M: number, a: number, b: number): number {
+function invertHypergeometric(M: number, a: number, b: number): number {
   const mode = Math.floor(((a + 1) * (b + 1)) / (M + 2));
   const rest = M - a - b;
   const p = exp(lnHypergeometric(M, a, b, mode));
@@ -176,8 +168,8 @@ const LAYERS = 256;
 const TAIL = 3.6541528853610088;
 const AREA = 0.00492867323399;
 /** Width of a layer over 2^23, and the share of it that lies under the curve wholly, times 2^23. */
-export const layerWidth = new Float64Array(LAYERS);
-export const layerInside = new Float64Array(LAYERS);
+const layerWidth = new Float64Array(LAYERS);
+const layerInside = new Float64Array(LAYERS);
 /** Right edges of the layers, and the density there. */
 const edge = new Float64Array(LAYERS + 1);
 const density = new Float64Array(LAYERS + 1);
@@ -197,8 +189,7 @@ const density = new Float64Array(LAYERS + 1);
 }
 
 /**
- * A standard normal deviate by the ziggurat: 8 random bits choose a layer, one the sign, 23 the place in it. cursor.ts holds
- * the first, nearly always successful, step of this in its inner loop.
+ * A standard normal deviate by the ziggurat: 8 random bits choose a layer, one the sign, 23 the place in it.
  */
 export function normal(): number {
   const bits = next32();
@@ -209,7 +200,7 @@ export function normal(): number {
 }
 
 /** The rare rest of normal(): the place was not wholly under the curve. */
-export function normalEdge(first: number): number {
+function normalEdge(first: number): number {
   for (let bits = first; ; bits = next32()) {
     const i = bits & 255;
     const sign = (bits & 256) === 0 ? 1 : -1;
@@ -232,7 +223,7 @@ function variance(M: number, a: number, b: number): number {
   const fa = a * r;
   const fb = b * r;
   // M / (M - 1), to the third order in 1 / M: M is above 64 wherever this is used.
-  return M * fa * (1 - fa) * fb * (1 - fb) * (1 + r * (1 + r * (1 + r)));
+  return M * (fa * (1 - fa)) * (fb * (1 - fb)) * (1 + r * (1 + r * (1 + r)));
 }
 
 /** The Cornish-Fisher image of a normal deviate z under the law of (M, a, b) with variance v, rounded to a value it has. */
@@ -252,8 +243,6 @@ function cornishFisher(M: number, a: number, b: number, v: number, z: number): n
 
 /**
  * How many of the `c` marked among M are in a random sample of `L`; 0 < c < M, 0 < L < M.
- *
- * The reference form: cursor.ts holds the same draw unrolled into its inner loop, and must consume the same bits.
  */
 export function hypergeometric(M: number, c: number, L: number): number {
   // The law is symmetric in marked and sampled and under complement of either, so 1 <= a <= b <= M/2 suffices.
@@ -269,8 +258,8 @@ export function hypergeometric(M: number, c: number, L: number): number {
 }
 
 /** Up to so many marked, a random comparison for each is the cheapest way; a sample of half has a cheaper one. */
-export const FEW = 7;
-export const FEW_HALF = 2;
+const FEW = 7;
+const FEW_HALF = 2;
 
 /** The draw proper, after folding: 1 <= a <= b <= M/2. */
 function drawFolded(M: number, a: number, b: number): number {
@@ -334,7 +323,7 @@ function accepts(M: number, a: number, b: number, x: number): boolean {
 }
 
 /** Ratio of hypergeometric to binomial probability at x, relative to where it is greatest. */
-export function ratioToBest(M: number, a: number, b: number, x: number): number {
+function ratioToBest(M: number, a: number, b: number, x: number): number {
   const B = M - b;
   const best = b + b === M ? (a + 1) >> 1 : Math.floor(((a - 1) * b) / M) + 1;
   let ratio = 1;

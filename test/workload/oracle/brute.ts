@@ -1,5 +1,5 @@
 /**
- * The oracle: expands a whole execution, instruction by instruction, skipping nothing. For tests only.
+ * The oracle: expands a whole execution, instruction by instruction, skipping nothing.
  *
  * An independent traversal of the same image: recursive, with plain arrays and the plain forms of the draws; periodic
  * branches are counted out one by one, and the slots of classes come from a full expansion of their rank trees. A cursor
@@ -7,10 +7,9 @@
  * One file, and long, because an oracle that shared code with what it judges would prove little.
  * Not modelled: anything long; memory is a few hundred bytes an instruction.
  */
-import { NR_EVENTS } from '../../src/arch/events.ts';
-import { CHUNK_MAX } from '../../src/workload/cursor.ts';
-import { BLOCK, BRANCH, LOOP } from '../../src/workload/image.ts';
-import type { Image, Tables } from '../../src/workload/image.ts';
+import { NR_EVENTS } from '../../../src/arch/events.ts';
+import { BLOCK, BRANCH, LOOP } from '../../../src/workload/image.ts';
+import type { Image, Tables } from '../../../src/workload/image.ts';
 import {
   binomial,
   CLASSES,
@@ -25,7 +24,7 @@ import {
   RIGHT,
   seedRng,
   UNIT,
-} from '../../src/workload/samplers.ts';
+} from './samplers.ts';
 
 type Key = readonly [number, number];
 
@@ -37,6 +36,8 @@ export interface Trace {
 }
 
 const TWO32 = 4294967296;
+/** Ranges of up to so many iterations are drawn iteration by iteration. Part of the seed contract. */
+const CHUNK_MAX = 8;
 
 const child = (key: Key, tag: number): Key => {
   mixKey(key[0], key[1], tag);

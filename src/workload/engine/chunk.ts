@@ -1,0 +1,144 @@
+/**
+ * Short ranges are drawn iteration by iteration: what happens in the first one, given what happens in all, then in the next.
+ * Not modelled: stopping inside an iteration; the one that crosses a limit becomes a piece of its own, which walk.ts walks.
+ */
+import { CHUNK, Execution, Piece, RANGE, SEQ } from './execution.ts';
+import { hypergeometric } from './hypergeometric.ts';
+import { DRAWS, mixKey, next32, rng, seeded, setRng, TWO32, UNIT } from './random.ts';
+import { identify, unfold } from './ranges.ts';
+import { periodic } from './split.ts';
+
+/** Ranges of up to so many iterations are drawn iteration by iteration. Part of the seed contract. */
+export const CHUNK_MAX: f64 = 8;
+
+/** Runs the iterations of a short range one by one, up to the one that crosses a limit. */
+export function stepChunk(run: Execution, range: Piece): void {
+  const t = run.t;
+  const na = run.stride;
+  const asked = run.nrArmed;
+  const inUnit = run.inUnit;
+  const happened = run.happened;
+  const current = run.current;
+  const item = run.item;
+  const limits = run.limits;
+  const tally = run.tally;
+  const totals = range.totals;
+  const mask = range.mask;
+  const node = range.node;
+  const s0 = t.s0[node];
+  const counts = run.arena.from(range.base + s0);
+  const nw = t.words[node];
+  const forced = t.forced.from(t.word0[node]);
+  const rel0 = t.rel0[node];
+  const body = t.body(node);
+  const plain = run.armed.plain.from(body * na);
+  const weights = run.armed.weight.from(s0 * na);
+  const key = range.key;
+  const limit0 = limits[0];
+  const limit1 = asked > 1 ? limits[1] : Infinity;
+  const limit2 = asked > 2 ? limits[2] : Infinity;
+  if (range.kind === RANGE) {
+    range.kind = CHUNK;
+    range.index = 0;
+    range.q = seeded(mixKey(key, DRAWS));
+  }
+  setRng(range.q);
+  let n = range.n;
+  let done = range.index;
+  while (n > 1) {
+    let nh = 0;
+    let left = 0;
+    let t0 = plain[0];
+    let t1 = plain[1];
+    let t2 = plain[2];
+    for (let a = 3; a < na; a++) item[a] = plain[a];
+    for (let w = 0; w < nw; w++) {
+      const present = mask[w];
+      let remain = present;
+      for (let todo = present | forced[w]; todo !== 0; todo &= todo - 1) {
+        const bit = todo & -todo;
+        const i = (w << 5) + ctz(todo);
+        run.findTrials(rel0 + i, i, n, 1, inUnit, counts);
+        const M = run.trialsAll[i];
+        const ML = run.trialsLeft[i];
+        if ((present & bit) === 0 || ML === 0) continue;
+        const c = counts[i];
+        let x: f64 = 0;
+        if (c === M) x = ML;
+        else if (ML === M) x = c;
+        else if (t.every[s0 + i] !== 0) x = periodic(run, s0 + i, ML);
+        // One trial of c in M, or one marked among M: the same comparison.
+        else if (ML === 1 || c === 1) x = <f64>i32(<f64>next32() * M < c * ML * TWO32);
+        else x = hypergeometric(M, c, ML);
+        if (x === 0) continue;
+        inUnit[i] = x;
+        happened[nh++] = i;
+        counts[i] = c - x;
+        if (c === x) remain ^= bit;
+        const weight = weights.from(i * na);
+        t0 += x * weight[0];
+        t1 += x * weight[1];
+        t2 += x * weight[2];
+        for (let a = 3; a < na; a++) item[a] = item[a] + x * weight[a];
+      }
+      mask[w] = remain;
+      left |= remain;
+    }
+    item[0] = t0;
+    item[1] = t1;
+    item[2] = t2;
+    let crosses = current[0] + t0 >= limit0 || current[1] + t1 >= limit1 || current[2] + t2 >= limit2;
+    for (let a = 3; a < asked; a++) if (current[a] + item[a] >= limits[a]) crosses = true;
+    for (let a = 0; a < na; a++) totals[a] = totals[a] - item[a];
+    n--;
+    if (crosses) {
+      range.n = n;
+      range.index = done + 1;
+      range.q = rng;
+      pushUnit(run, node, nh, mixKey(key, UNIT + done));
+      return;
+    }
+    for (let a = 0; a < na; a++) current[a] = current[a] + item[a];
+    for (let h = 0; h < nh; h++) {
+      const i = happened[h];
+      tally.occur(s0 + i, inUnit[i]);
+      inUnit[i] = 0;
+    }
+    for (let j = t.periodic0[node]; j < t.periodic0[node + 1]; j++) {
+      const e = t.periodicEntry[j];
+      run.executed[e] = run.executed[e] + run.trialsLeft[e - s0];
+    }
+    tally.whole(body, 1);
+    done++;
+    if (left === 0) {
+      // The rest is uniform and can be divided. Its draws are over, so it may be a plain range again.
+      range.kind = RANGE;
+      range.n = n;
+      return;
+    }
+  }
+  // What remains is the last iteration's.
+  range.key = mixKey(key, UNIT + done);
+  range.n = 1;
+  unfold(run, range);
+}
+
+/** One iteration of a loop, drawn into inUnit and happened, becomes the next piece to run. */
+function pushUnit(run: Execution, node: i32, nh: i32, key: u64): void {
+  const t = run.t;
+  const s0 = t.s0[node];
+  const size = t.s1[node] - s0;
+  const before = run.arenaTop;
+  const lo = run.reserve(size);
+  const unit = run.push(SEQ, t.body(node), 1, key, lo - s0, before, size);
+  const mask = unit.mask;
+  const counts = run.arena.from(lo);
+  for (let w = 0; w < t.words[node]; w++) mask[w] = 0;
+  for (let h = 0; h < nh; h++) {
+    const i = run.happened[h];
+    counts[i] = run.inUnit[i];
+    run.inUnit[i] = 0;
+    mask[i >> 5] = mask[i >> 5] | (1 << (i & 31));
+  }
+  identify(run, node, unit);
+}
