@@ -81,8 +81,9 @@ function cutFrom(sections: readonly FileSection[], start: number, end: number): 
 }
 
 /**
- * Opens a recording; "-" is standard input; an opened Input is taken over. Throws PerfDataIoError if it cannot be read, PerfDataFormatError if it is not a
- * recording (with perf's words). Damage behind the header is only reported by `records()`, after what could be read.
+ * Opens a recording; "-" is standard input; an opened Input is taken over. Throws PerfDataIoError if it cannot be read,
+ * PerfDataFormatError if it is not a recording (with perf's words). Damage behind the header is only reported by `records()`,
+ * after what could be read.
  */
 export const openPerfData = (path: string | Input): Session => new Session(path);
 

@@ -1,6 +1,6 @@
 /**
- * What a recording holds and gperf does not show, or nobody should believe, a sentence each, in one order. Told once the recording has been read:
- * only what is really there is named.
+ * What a recording holds and gperf does not show, or nobody should believe, a sentence each, in one order. Told once the
+ * recording has been read: only what is really there is named.
  */
 import { HOLDINGS, type Holding, type Holdings } from '../perfdata/holdings.ts';
 
