@@ -61,7 +61,7 @@ async function build(commit: string, name: string): Promise<string> {
   if (!existsSync(join(directory, 'package-lock.json'))) throw new Error(`${commit} is no commit of gperf`);
   const locks = ['.', directory].map((at) => readFileSync(join(at, 'package-lock.json'), 'utf8'));
   if (locks[0] === locks[1]) symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
-  else await run(['npm', 'ci', '--ignore-scripts', '--prefer-offline'], directory);
+  else await run(['npm', 'install', '--no-save', '--ignore-scripts', '--prefer-offline'], directory);
   await run(['npx', 'tsc', '-b'], directory);
   return directory;
 }
