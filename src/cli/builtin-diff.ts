@@ -8,7 +8,7 @@ import { optionUsage } from './help.ts';
 import { DIFF } from './options/diff.ts';
 import { type Opened, openRecording, printLines } from './recording.ts';
 import { withFileErrors } from './simulation.ts';
-import { parseWords } from './values.ts';
+import { parseTasks, parseWords } from './values.ts';
 
 const OLD = 'perf.data.old';
 const NEW = 'perf.data';
@@ -30,6 +30,9 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
           comms: parseWords(o.comms),
           dsos: parseWords(o.dsos),
           symbols: parseWords(o.symbols),
+          pids: parseTasks(o.pid, 'pid', DIFF),
+          tids: parseTasks(o.tid, 'tid', DIFF),
+          cpus: o.cpu,
           quiet: o.quiet === true,
         }),
       ),

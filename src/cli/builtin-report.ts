@@ -8,7 +8,7 @@ import { UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { REPORT } from './options/report.ts';
 import { printRecording } from './recording.ts';
-import { parseNumbers, parseSeparator, parseWords } from './values.ts';
+import { parseNumbers, parseSeparator, parseTasks, parseWords } from './values.ts';
 
 /** Columns of a column: more than any line is read across. */
 const WIDEST = 9999;
@@ -56,5 +56,9 @@ function reportOptions(o: Options): Parameters<typeof reportStdio>[2] {
     comms: parseWords(o.comms),
     dsos: parseWords(o.dsos),
     symbols: parseWords(o.symbols),
+    pids: parseTasks(o.pid, 'pid', REPORT),
+    tids: parseTasks(o.tid, 'tid', REPORT),
+    cpus: o.cpu,
+    times: o.time,
   });
 }

@@ -5,13 +5,9 @@ import { scriptLines } from '../report/script.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
-import { optionUsage } from './help.ts';
 import { SCRIPT } from './options/script.ts';
 import { printRecording } from './recording.ts';
-import { parseNumbers, parseWords } from './values.ts';
-
-/** The type of a pid is a signed int. */
-const MOST_PID = 2 ** 31 - 1;
+import { parseTasks, parseWords } from './values.ts';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest } = parseArgs(SCRIPT, argv, context.terminal.env);
@@ -25,8 +21,6 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 type Options = ReturnType<typeof parseArgs<typeof SCRIPT.options>>['options'];
 
 function scriptOptions(o: Options): Parameters<typeof scriptLines>[2] {
-  const tasks = (name: 'pid' | 'tid'): readonly number[] | undefined =>
-    parseNumbers(o[name], MOST_PID, name, optionUsage(SCRIPT, name));
   return given({
     fields: o.fields,
     ns: o.ns,
@@ -41,7 +35,9 @@ function scriptOptions(o: Options): Parameters<typeof scriptLines>[2] {
     comms: parseWords(o.comms),
     dsos: parseWords(o.dsos),
     symbols: parseWords(o.symbols),
-    pids: tasks('pid'),
-    tids: tasks('tid'),
+    pids: parseTasks(o.pid, 'pid', SCRIPT),
+    tids: parseTasks(o.tid, 'tid', SCRIPT),
+    cpus: o.cpu,
+    times: o.time,
   });
 }

@@ -1,5 +1,7 @@
 /** Values of options whose text means more than a number or a word. */
 import { UsageError } from './errors.ts';
+import { optionUsage } from './help.ts';
+import type { CommandTable } from './options/option.ts';
 
 /** -F: Hz, or the most the machine allows. perf takes what is no number for 0, and stops. */
 export function parseFreq(text: string): number | 'max' {
@@ -66,3 +68,13 @@ export function parseNumbers(
   if (words.every((word) => /^\d+$/.test(word) && Number(word) <= most)) return words.map(Number);
   throw new UsageError(`--${name} '${text}': must be whole numbers up to ${most}, joined by commas\n`, usage);
 }
+
+/** The type of a pid is a signed int. */
+const MOST_PID = 2 ** 31 - 1;
+
+/** --pid, --tid. */
+export const parseTasks = (
+  text: string | undefined,
+  name: 'pid' | 'tid',
+  table: CommandTable,
+): readonly number[] | undefined => parseNumbers(text, MOST_PID, name, optionUsage(table, name));

@@ -15,8 +15,8 @@ import { treeSorted } from '../profile/rbtree.ts';
 import { sortKeys, type SortName } from '../profile/sort.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { type Block, type Column, type ColumnStyle, keyColumn } from './report-columns.ts';
-import { filterOf } from './report-gather.ts';
-import { ReportError } from './report-options.ts';
+import { cpuFilter, filterOf } from './sample-filter.ts';
+import { type PlaceFilters, ReportError } from './report-options.ts';
 import { fixed } from './table.ts';
 import { compareSums, unsignedSum } from '../units.ts';
 
@@ -25,12 +25,11 @@ export type Compute =
   | { readonly kind: 'delta' | 'delta-abs' | 'ratio' }
   | { readonly kind: 'wdiff'; readonly weights: readonly [old: number, now: number] };
 
-export interface DiffOptions {
+export interface DiffOptions extends PlaceFilters {
   readonly compute: Compute;
   readonly sort?: readonly SortName[] | undefined;
-  readonly comms?: readonly string[] | undefined;
-  readonly dsos?: readonly string[] | undefined;
-  readonly symbols?: readonly string[] | undefined;
+  /** --cpu. */
+  readonly cpus?: string | undefined;
   /** -q: rows only. */
   readonly quiet?: boolean;
 }
@@ -82,8 +81,9 @@ export function* diffLines(inputs: readonly DiffInput[], options: DiffOptions): 
   let fault: unknown;
   const gathered = inputs.map((input) => {
     const hists = input.recording.evlist.map(() => new Hists({ keys, cumulate: false, useCallchain: false }));
+    const shown = cpuFilter(options, input.recording);
     const reading = takeAll(replaySamples(input.recording, input.symbols), (replayed) => {
-      if (!isSample(replayed)) return;
+      if (!isSample(replayed) || shown?.(replayed.record.cpu) === false) return;
       const al = replayed.machine.resolve(replayed.record);
       al.filtered = filterOf(al, options);
       hists[replayed.evsel]?.add(al, replayed.record, []);

@@ -2,31 +2,18 @@
  * The samples of a recording, gathered into lines by event.
  *
  * Source: tools/perf/builtin-report.c (process_sample_event), util/event.c (machine__resolve); measured on perf 6.1.
- * Not modelled: --time, --socket-filter, --addr-range.
+ * Not modelled: what sample-filter.ts does not.
  */
 import { TraceEvents } from '../perfdata/trace/trace-events.ts';
 import type { Sym, SymbolSource } from '../profile/dso.ts';
 import { Hists } from '../profile/hist.ts';
-import { type Frame, HIST_FILTER, type Location } from '../profile/machine.ts';
+import { type Frame, HIST_FILTER } from '../profile/machine.ts';
 import { isSample, type Recording, type Replayed, replaySamples } from '../profile/session.ts';
 import { sortKeys } from '../profile/sort.ts';
 import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_RECORD, PERF_TYPE, type SampleRecord } from '../uapi/perf-event.ts';
-import type { ReportOptions } from './report-options.ts';
 import { hasChains, type Plan } from './report-plan.ts';
-
-/** machine__resolve()'s filters. */
-export function filterOf(
-  al: Location,
-  { comms, dsos, symbols }: { readonly [K in 'comms' | 'dsos' | 'symbols']?: ReportOptions[K] | undefined },
-): number {
-  let filtered = al.filtered;
-  if (comms && !comms.includes(al.comm)) filtered |= HIST_FILTER.THREAD;
-  const dso = al.map?.dso;
-  if (dsos && !(dso && (dsos.includes(dso.shortName) || dsos.includes(dso.name)))) filtered |= HIST_FILTER.DSO;
-  if (symbols && !(al.sym && symbols.includes(al.sym.name))) filtered |= HIST_FILTER.SYMBOL;
-  return filtered;
-}
+import { filterOf } from './sample-filter.ts';
 
 export interface Gathered {
   /** Lines by event. */
@@ -36,8 +23,13 @@ export interface Gathered {
   readonly fault: unknown;
 }
 
-/** Reads the recording through. */
-export function gather(recording: Recording, symbols: SymbolSource, plan: Plan): Gathered {
+/** Reads the recording through; `shown` tells which samples count. */
+export function gather(
+  recording: Recording,
+  symbols: SymbolSource,
+  plan: Plan,
+  shown: (sample: SampleRecord) => boolean,
+): Gathered {
   const { options, order, sort, graph, style, pattern } = plan;
   const known = sortKeys(style.verbose);
   const keys = sort.flatMap((field) => ('key' in field ? [known[field.key]] : []));
@@ -54,6 +46,7 @@ export function gather(recording: Recording, symbols: SymbolSource, plan: Plan):
     (evsel) => new Hists({ keys, cumulate, useCallchain: graph !== undefined && hasChains(evsel) }),
   );
   const take = ({ record: sample, machine, evsel }: Replayed<SampleRecord>): void => {
+    if (!shown(sample)) return;
     const al = machine.resolve(sample);
     if (options.hideUnresolved && !al.sym) return;
     al.filtered = filterOf(al, options);

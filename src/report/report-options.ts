@@ -8,7 +8,26 @@ import { SORT_NAMES, type SortName } from '../profile/sort.ts';
 import type { CallGraphOptions } from './callgraph.ts';
 import { HPP_NAMES, type HppName } from './report-columns.ts';
 
-export interface ReportOptions {
+/** Filters by what a sample is found to be of; it still counts in shares of everything. */
+export interface PlaceFilters {
+  /** -c, -d, -S. */
+  readonly comms?: readonly string[] | undefined;
+  readonly dsos?: readonly string[] | undefined;
+  readonly symbols?: readonly string[] | undefined;
+  /** --pid, --tid. */
+  readonly pids?: readonly number[] | undefined;
+  readonly tids?: readonly number[] | undefined;
+}
+
+/** Filters by what a sample says of itself: others are as if they were not in the recording. */
+export interface SampleFilters {
+  /** --cpu: "0-3,5". */
+  readonly cpus?: string | undefined;
+  /** --time: "START,STOP", in seconds, several of them with blanks between; either may be missing. */
+  readonly times?: string | undefined;
+}
+
+export interface ReportOptions extends PlaceFilters, SampleFilters {
   /** --sort. */
   readonly sort?: string;
   /** -F. */
@@ -46,10 +65,6 @@ export interface ReportOptions {
   readonly parent?: string;
   /** -x: hide what has no parent. */
   readonly excludeOther?: boolean;
-  /** -c, -d, -S. */
-  readonly comms?: readonly string[];
-  readonly dsos?: readonly string[];
-  readonly symbols?: readonly string[];
   /** Lines of --header, already made; absent: perf's hint that there is one. */
   readonly header?: readonly string[];
 }

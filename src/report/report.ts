@@ -21,6 +21,7 @@ import { gather } from './report-gather.ts';
 import { hierarchyLines } from './report-hierarchy.ts';
 import { type Field, ReportError, type ReportOptions, sameField } from './report-options.ts';
 import { hasChains, makePlan, type Plan } from './report-plan.ts';
+import { sampleFilter } from './sample-filter.ts';
 import { abbreviated, percentOf } from './table.ts';
 import { sumText, unsignedSum } from '../units.ts';
 
@@ -34,13 +35,14 @@ const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD
 export function* reportStdio(recording: Recording, symbols: SymbolSource, options: ReportOptions): Generator<string> {
   const { evlist } = recording;
   const plan = makePlan(evlist, options, recording.isPipe);
+  const shown = sampleFilter(options, recording);
   const { quiet } = options;
   if (!quiet) {
     if (options.header) yield* options.header;
     else yield* [HEADER_HINT, '#'];
   }
   for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
-  const { hists, totalLostSamples, fault } = gather(recording, symbols, plan);
+  const { hists, totalLostSamples, fault } = gather(recording, symbols, plan, shown);
   if (fault !== undefined && !hists.some(({ nrSamples }) => nrSamples)) throw fault;
   if (!hists.some(({ nrSamples }) => nrSamples))
     throw new ReportError(`The ${recording.path ?? 'perf.data'} data has no samples!`);
@@ -107,7 +109,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
   const graph = (he: HistEntry): string[] =>
     plan.graph && hasChains(evsel) ? callGraphLines(he, totalPeriod, { ...plan.graph, skipFirst: plan.skipFirst }) : [];
 
-  if (!options.quiet) yield* headingLines(group, periods, events, options.relative ?? false);
+  if (!options.quiet) yield* headingLines(group, periods, events, options);
   if (options.hierarchy) {
     const numbers = shown.filter(({ key }) => !key);
     const hierarchy = { numbers, keys: shown.filter(({ key }) => key), block, style, limit, graph, sort };
@@ -156,11 +158,12 @@ function* headingLines(
   group: readonly Hists[],
   periods: readonly number[],
   events: string,
-  relative: boolean,
+  { relative = false, times }: ReportOptions,
 ): Generator<string> {
   const samples = group.reduce((sum, hists) => sum + (relative ? hists.nrNonFiltered : hists.nrSamples), 0);
   const period = periods.reduce((sum, one) => sum + one, 0);
-  yield `# Samples: ${abbreviated(samples)} of ${events}`;
+  const slices = times === undefined ? '' : ` (time slices: ${times})`;
+  yield `# Samples: ${abbreviated(samples)} of ${events}${slices}`;
   yield `# Event count (approx.): ${sumText(period)}`;
   yield '#';
 }

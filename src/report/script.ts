@@ -32,11 +32,13 @@ import {
 } from '../uapi/perf-event.ts';
 import { address, type Address64, moveAddress, type Nanos64, subU64, type U64 } from '../units.ts';
 import { dataSourceText, pageSizeText } from './data-source.ts';
+import type { PlaceFilters, SampleFilters } from './report-options.ts';
+import { cpuFilter, filterOf, sampleFilter } from './sample-filter.ts';
 import { type ScriptField, scriptFields } from './script-fields.ts';
 import { StatTable } from './script-stat.ts';
 import { hex } from './table.ts';
 
-export interface ScriptOptions {
+export interface ScriptOptions extends PlaceFilters, SampleFilters {
   /** -F. */
   readonly fields?: string;
   /** --ns: nanoseconds instead of microseconds. */
@@ -51,12 +53,6 @@ export interface ScriptOptions {
   readonly showTaskEvents?: boolean;
   readonly showSwitchEvents?: boolean;
   readonly showLostEvents?: boolean;
-  /** --comms, --dsos, -S, --pid, --tid. */
-  readonly comms?: readonly string[];
-  readonly dsos?: readonly string[];
-  readonly symbols?: readonly string[];
-  readonly pids?: readonly number[];
-  readonly tids?: readonly number[];
   /** Lines of --header, already made. */
   readonly header?: readonly string[];
 }
@@ -81,7 +77,7 @@ export function* scriptLines(recording: Recording, symbols: SymbolSource, option
     }
     yield* stat.process(record);
     const text = sideBandText(record, options);
-    if (text !== undefined) yield script.sideBand(text.record, evsel, machine, text.line);
+    if (text !== undefined) yield* script.sideBand(text.record, evsel, machine, text.line);
   }
 }
 
@@ -94,6 +90,8 @@ class Script {
   readonly #frames: readonly FrameTexts[];
   readonly #chains: boolean;
   readonly #nameWidth: number;
+  readonly #shown: (sample: SampleRecord) => boolean;
+  readonly #shownCpu: ((cpu: number | undefined) => boolean) | undefined;
   #dataSourceWidth = 0;
   /** Made when the first tracepoint is printed: a pipe's formats come with its records. */
   #events: TraceEvents | undefined;
@@ -106,6 +104,8 @@ class Script {
     this.#recording = recording;
     this.#evlist = evlist;
     this.#options = options;
+    this.#shown = sampleFilter(options, recording);
+    this.#shownCpu = cpuFilter(options, recording);
     this.#chains = !options.hideCallGraph && evlist.some(hasChains);
     this.#fields = scriptFields(evlist, options.fields, this.#chains);
     this.#frames = this.#fields.map((fields) => new FrameTexts(fields));
@@ -115,8 +115,9 @@ class Script {
   sample(sample: SampleRecord, index: number, machine: Machine): readonly string[] {
     const evsel = this.#evlist[index]!;
     const fields = this.#fields[index]!;
+    if (!this.#shown(sample)) return [];
     const al = machine.resolve(sample);
-    if (this.#filtered(sample, al)) return [];
+    if (filterOf(al, this.#options) !== 0) return [];
     let line = this.#start(sample, al.thread, index, sample.misc & PERF_RECORD_MISC.CPUMODE_MASK);
     if (fields.has('period')) line += `${String(sample.period).padStart(10)} `;
     if (fields.has('event')) line += `${padStartBytes(evsel.name, this.#nameWidth)}: `;
@@ -137,10 +138,12 @@ class Script {
   }
 
   /** A record that is no sample: the same columns, then what it says. */
-  sideBand(record: SideBand, index: number, machine: Machine, text: string): string {
+  sideBand(record: SideBand, index: number, machine: Machine, text: string): readonly string[] {
+    if (this.#shownCpu?.(this.#cpuOf(record, index)) === false) return [];
     const { pid, tid } = writerOf(record);
     const thread = machine.thread(record.pid, record.tid);
-    return this.#start({ ...record, pid, tid }, thread, index, record.misc & PERF_RECORD_MISC.CPUMODE_MASK) + text;
+    const start = this.#start({ ...record, pid, tid }, thread, index, record.misc & PERF_RECORD_MISC.CPUMODE_MASK);
+    return [start + text];
   }
 
   /** perf_sample__fprintf_start(): who, where and when. */
@@ -162,9 +165,13 @@ class Script {
   }
 
   /** %03d; a sample_id without one is of CPU -1, a record without a sample_id of CPU 0. */
-  #cpu({ cpu }: SampleId, index: number): string {
-    if (cpu === undefined && this.#evlist[index]?.attr.sample_id_all) return '-01';
-    return String(cpu ?? 0).padStart(3, '0');
+  #cpu(sample: SampleId, index: number): string {
+    const cpu = this.#cpuOf(sample, index);
+    return cpu === undefined ? '-01' : String(cpu).padStart(3, '0');
+  }
+
+  #cpuOf({ cpu }: SampleId, index: number): number | undefined {
+    return cpu ?? (this.#evlist[index]?.attr.sample_id_all ? undefined : 0);
   }
 
   #time(time: Nanos64): string {
@@ -193,19 +200,6 @@ class Script {
   #trace(raw: Uint8Array, machine: Machine): string {
     this.#events ??= new TraceEvents(this.#recording.tracingData);
     return this.#events.text(raw, (at) => machine.kernelFunction(at));
-  }
-
-  #filtered(sample: SampleRecord, al: Location): boolean {
-    const { comms, dsos, symbols, pids, tids } = this.#options;
-    const dso = al.map?.dso;
-    return (
-      al.filtered !== 0 ||
-      (comms !== undefined && !comms.includes(al.comm)) ||
-      (pids !== undefined && !pids.includes(sample.pid)) ||
-      (tids !== undefined && !tids.includes(sample.tid)) ||
-      (dsos !== undefined && !(dso && (dsos.includes(dso.shortName) || dsos.includes(dso.name)))) ||
-      (symbols !== undefined && !(al.sym && symbols.includes(al.sym.name)))
-    );
   }
 }
 

@@ -22,12 +22,11 @@ export function fixed(value: number, digits: number): string {
 /** The share of a part in percent; 0 of nothing is 0. */
 export const percentOf = (part: number, total: number): number => (total ? (100 * part) / total : 0);
 
-/** "5198" as "5K ": how perf abbreviates the number of samples; units are cut, not rounded. */
+/** "5198" as "5K ": how perf abbreviates the number of samples; units are cut, not rounded, and 1000 has none (convert_unit()). */
 export function abbreviated(samples: number): string {
-  if (samples < 1000) return `${samples} `;
-  if (samples < 1000_000) return `${Math.floor(samples / 1000)}K`;
-  if (samples < 1000_000_000) return `${Math.floor(samples / 1000_000)}M`;
-  return `${Math.floor(samples / 1000_000_000)}G`;
+  let [value, unit] = [samples, ' '];
+  for (const larger of ['K', 'M', 'G']) if (value > 1000) [value, unit] = [Math.floor(value / 1000), larger];
+  return `${value}${unit}`;
 }
 
 /** The unsigned 64-bit value of an address in hex, without 0x. */

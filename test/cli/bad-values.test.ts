@@ -58,6 +58,13 @@ describe('odd values', function () {
       /^--pid 'abc': must be whole numbers up to 2147483647, joined by commas\n/,
     ],
     [['script', '-i', 'r.data', '--tid', `1,${BIG}`], 129, /^--tid '1,9{20}': /],
+    [['report', '-i', 'r.data', '--time', '2,1'], 255, /^Error:\nInvalid time string: '2,1'\n$/],
+    [['script', '-i', 'r.data', '--time', '10%/2'], 255, /^gperf does not model shares of the time /],
+    [
+      ['script', '-i', 'r.data', '-C', '3-1'],
+      255,
+      /^(Invalid cpu_list: '3-1'|File does not contain CPU events\..*)\n$/,
+    ],
     [['evlist', '-i', 'r.data', 'more'], 129, /^gperf evlist takes no arguments, got 'more'\n$/],
   ];
   for (const [words, status, told] of CASES)

@@ -277,6 +277,12 @@ const wide: MadeUp = {
     report(''),
     report('-s cpu,comm --no-children', { sort: 'cpu,comm', children: false }),
     report('-s pid -g none -q', { sort: 'pid', callGraph: 'none', quiet: true }),
+    report(`-s pid -g none --pid ${task.pid}`, { sort: 'pid', callGraph: 'none', pids: [task.pid] }),
+    report(`-s pid -g none --tid ${PID},${task.tid}`, { sort: 'pid', callGraph: 'none', tids: [PID, task.tid] }),
+    report('-s comm -g none -C 1', { sort: 'comm', callGraph: 'none', cpus: '1' }),
+    report('-s comm -g none --time 1.014,', { sort: 'comm', callGraph: 'none', times: '1.014,' }),
+    script('-C 0 -G --show-task-events', { cpus: '0', hideCallGraph: true, showTaskEvents: true }),
+    script('-G --time ,1.0138', { times: ',1.0138', hideCallGraph: true }),
     script(''),
     script('-F comm,pid,tid,cpu,time,ip,sym,dso -G --show-task-events --show-switch-events', {
       fields: 'comm,pid,tid,cpu,time,ip,sym,dso',

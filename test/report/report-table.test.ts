@@ -37,12 +37,14 @@ describe('numbers as text', () => {
   });
 
   it('abbreviates counts by cutting', () => {
-    expect([0, 999, 1000, 1999, 5198, 1e6, 2.9e9].map(abbreviated)).to.deep.equal([
+    expect([0, 999, 1000, 1001, 1999, 5198, 1e6, 1_001_000, 2.9e9].map(abbreviated)).to.deep.equal([
       '0 ',
       '999 ',
+      '1000 ',
       '1K',
       '1K',
       '5K',
+      '1000K',
       '1M',
       '2G',
     ]);

@@ -15,6 +15,9 @@ const OPTIONS = [
   { name: 'dsos', short: 'd', kind: 'text', arg: 'dso[,dso...]', help: 'show only these files' },
   { name: 'comms', short: 'C', kind: 'text', arg: 'comm[,comm...]', help: 'show only these commands' },
   { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'show only these symbols' },
+  { name: 'pid', kind: 'text', arg: 'pid[,pid...]', help: 'show only samples of these processes' },
+  { name: 'tid', kind: 'text', arg: 'tid[,tid...]', help: 'show only samples of these threads' },
+  { name: 'cpu', kind: 'text', arg: 'cpu[-cpu][,...]', help: 'show only samples of these CPUs' },
   {
     name: 'sort',
     short: 's',
@@ -42,7 +45,7 @@ export const DIFF: CommandTable<typeof OPTIONS> = {
     ...refuse('cycles of basic blocks', 'cycles-hist'),
     ...refuse('raw dumps', 'D:dump-raw-trace'),
     ...refuse('kernel images', 'm:modules', 'kallsyms'),
-    ...refuse('this filter', 'cpu', 'time', 'pid', 'tid'),
+    ...refuse('this filter', 'time'),
     ...refuse('streams of call chains', 'stream'),
   ],
   stopAtNonOption: false,
