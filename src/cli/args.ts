@@ -1,13 +1,15 @@
 /**
- * perf's option grammar (tools/lib/subcmd/parse-options.c, as perf 6.1 behaves): the words of a command line to typed values,
- * by the command's table alone.
+ * perf's option grammar (tools/lib/subcmd/parse-options.c, as perf 6.1 behaves): turns the words of a command line
+ * into typed values, guided only by the command's table.
  *
- * - letters cluster (-ad), values attach (-Fmax, -x,) or follow; the rest of a cluster is the value of a letter that takes one
- * - long names may be cut to any prefix that is unique; an exact name wins; --no-NAME undoes, and so does --NAME for an
+ * - letters cluster (-ad), values attach (-Fmax, -x,) or follow; in a cluster, a letter that takes a value
+ *   gets the rest
+ * - long names may be cut to any unique prefix; an exact name wins; --no-NAME undoes, and so does --NAME for an
  *   option called no-NAME
- * - the last of several scalars wins; lists and counts add up; whole numbers are decimal, with a sign where that makes sense
- * - options end at -- or, for commands that take a workload, at the first word that is none; a lone - is a word
- * - an option that is not there has the value of its environment variable, if it has one
+ * - the last of several scalars wins; lists and counts add up; whole numbers are decimal, signed where that
+ *   makes sense
+ * - options end at --, or, for commands that take a workload, at the first word that is not one; a lone - is a word
+ * - an absent option takes the value of its environment variable, if it has one
  */
 import { EXIT, HelpRequest, UsageError } from './errors.ts';
 import { commandHelp, optionUsage } from './help.ts';
@@ -22,7 +24,7 @@ export interface ParsedArgs<O extends readonly OptionSpec[]> {
   readonly typed: readonly Typed[];
 }
 
-/** Words that belong together, and the options they give: one and its value, a cluster of letters, or none. */
+/** Words that belong together, and the options they give: one option and its value, a cluster of letters, or none. */
 export interface Typed {
   readonly options: readonly string[];
   readonly words: readonly string[];
@@ -49,7 +51,7 @@ export function parseArgs<const O extends readonly OptionSpec[]>(
 }
 
 /**
- * The same for commands like stat, whose first word may be one of `subcommands`: options count before and behind it.
+ * The same for commands like stat, whose first word may be one of `subcommands`: options count before and after it.
  * @throws UsageError, HelpRequest
  */
 export function parseSubcommand<const O extends readonly OptionSpec[], const W extends string>(
@@ -61,7 +63,7 @@ export function parseSubcommand<const O extends readonly OptionSpec[], const W e
   const parser = new Parser(table, argv);
   const { rest, typed, subcommand } = parser.words(subcommands);
   const values = parser.values(env);
-  // The table's type says what kind of value each name has; no checker can see through a map.
+  // The table's type says what kind of value each name has; no checker can follow that through a map.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return { options: Object.fromEntries(values) as OptionValues<O>, rest, typed, subcommand };
 }
@@ -80,7 +82,7 @@ class Parser {
   readonly #known: readonly Known[];
   readonly #given = new Map<string, Value>();
   #at = 0;
-  /** Options that the words being read give. */
+  /** Options given by the words being read. */
   #named: string[] = [];
 
   constructor(table: CommandTable, argv: readonly string[]) {
@@ -89,7 +91,7 @@ class Parser {
     this.#known = [...table.options, ...(table.refused ?? [])];
   }
 
-  /** Reads all words; values() has what they give. */
+  /** Reads all words; values() returns their values. */
   words<W extends string>(subcommands: readonly W[]): { rest: string[]; typed: Typed[]; subcommand: W | undefined } {
     const argv = this.#argv;
     const typed: Typed[] = [];
@@ -117,7 +119,7 @@ class Parser {
     return { rest: [...rest, ...behind], typed, subcommand };
   }
 
-  /** The value of every option of the table, with the environment's for those that were not given. */
+  /** The value of every option of the table, from the environment if it was not typed. */
   values(env: NodeJS.ProcessEnv): [name: string, value: Value][] {
     const { options } = this.#table;
     for (const option of options) {
@@ -204,7 +206,7 @@ class Parser {
   #set({ option, negated }: Match, attached: string | undefined, what: string): void {
     const { name } = option;
     if ('unmodelled' in option) {
-      // What gperf cannot do is off: to switch it off asks for nothing else.
+      // gperf cannot do it, so it is off already: switching it off is allowed.
       if (negated) return;
       const shown = option.short === undefined ? `--${name}` : `-${option.short}, --${name}`;
       throw new UsageError(`  Error: gperf does not model ${option.unmodelled} (${shown}).`);
@@ -250,7 +252,7 @@ class Parser {
   }
 }
 
-/** What an option is worth that was not given. */
+/** The value of an option that was not given. */
 const ABSENT: Readonly<Record<OptionSpec['kind'], Value>> = {
   flag: undefined,
   count: 0,
@@ -260,6 +262,6 @@ const ABSENT: Readonly<Record<OptionSpec['kind'], Value>> = {
   list: [],
 };
 
-/** Refused options count as taking one: their error comes before it is looked for. */
+/** Refused options count as taking a value, so that their own error comes before one about the missing value. */
 const takesValue = (option: Known): boolean =>
   'unmodelled' in option || (option.kind !== 'flag' && option.kind !== 'count');

@@ -25,7 +25,7 @@ import { commandLine, machineOf, refuseUnmodelled, reproduceLine, shellWord, wor
 import { parseFreq } from './values.ts';
 
 const DEFAULT_DESIGNS = 'legacy,v2';
-/** What is counted without -e: the letter's six, one more than fit. */
+/** What is counted without -e: the letter's six events, one more than there are counters. */
 const SIX = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
@@ -37,7 +37,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const systemWide = o['all-cpus'] === true;
   const evlist = events(o, mode, specs);
   refuseUnmodelled(evlist);
-  // A workload that cannot be loaded is told of before threads are started.
+  // A workload that cannot be loaded is reported before threads start.
   await workloadOf(rest, specs[0]!, commandHelp(BENCH));
   const threads = threadsOf(o.workers);
   let report: BenchReport | undefined;
@@ -73,7 +73,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 
 type Options = ReturnType<typeof parseArgs<(typeof BENCH)['options']>>['options'];
 
-/** Designs from files that fail the contract; gperf's own are held to it by its tests. */
+/** Designs from files that fail the contract; gperf's own are checked by its tests. */
 async function brokenOf(specs: readonly MachineSpec[]): Promise<Pick<BenchReport, 'broken'>> {
   const files = specs.filter(({ vpmu }) => isDesignFile(vpmu));
   if (files.length === 0) return {};
@@ -85,7 +85,7 @@ async function brokenOf(specs: readonly MachineSpec[]): Promise<Pick<BenchReport
   return broken.length > 0 ? { broken } : {};
 }
 
-/** Every design with perf and without, seed by seed, all at once. */
+/** Runs every design with perf and without, for every seed, all at once. */
 async function simulate(
   specs: readonly MachineSpec[],
   what: Omit<BenchRequest, 'spec' | 'run'>,
@@ -129,7 +129,7 @@ function events(o: Options, mode: 'stat' | 'record', specs: readonly MachineSpec
   });
 }
 
-/** -F, within what every one of the machines allows. */
+/** -F, within what all machines allow. */
 function frequency(text: string, specs: readonly MachineSpec[]): number {
   const freq = parseFreq(text);
   const limit = Math.min(...specs.map(sampleRateLimit));
@@ -140,7 +140,7 @@ function frequency(text: string, specs: readonly MachineSpec[]): number {
   return freq === 'max' ? limit : Math.min(freq, limit);
 }
 
-/** What was measured, as one would type it. */
+/** The command that was measured, as one would type it. */
 function commandOf(mode: 'stat' | 'record', o: Options, words: readonly string[]): string {
   const rate = o.freq === undefined ? (o.count === undefined ? [] : ['-c', String(o.count)]) : ['-F', o.freq];
   const rings = (['all-cpus', 'all-user', 'all-kernel'] as const)

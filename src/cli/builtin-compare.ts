@@ -28,10 +28,10 @@ import { printLines } from './recording.ts';
 import { Interrupted } from './runs.ts';
 import { reproduceLine } from './simulation.ts';
 
-/** Options that mean something only when the designs are run, and only when files are read. */
+/** Options that mean something only if the designs are run. */
 const LIVE_ONLY = ['freq', 'count', 'all-user', 'g', 'seeds', 'workers'] as const;
 const FILES_ONLY = ['samples', 'symfs'] as const;
-/** Those that choose a machine, for what is run on it. */
+/** Options that choose a machine for the runs. */
 const MACHINE_ONLY = ['machine', 'set', 'seed'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
@@ -41,7 +41,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const failIf = conditionOf(o['fail-if']);
   if (o.merge.includes('')) throw new UsageError('--merge: nothing to merge', optionUsage(COMPARE, 'merge'));
   const merges = o.merge.map(parseMerge);
-  /** What ended the reading of damaged files. */
+  /** What stopped the reading of damaged files. */
   const faults: string[] = [];
   let compared: ComparedProfiles[] = [];
   const about = { gperf: GPERF_VERSION, command: ['gperf', 'compare', ...significant(typed)], merges: o.merge };
@@ -82,7 +82,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   await printLines(allLines(compared, o.quiet === true));
   exports.write();
   if (o.verbose > 0) process.stderr.write(reproduceLine(about.command));
-  // What was asked about wrongly costs no table that took long to make.
+  // Only now: a wrong profile name in --fail-if must not cost the tables, which took long to make.
   const failures = failIf(compared);
   for (const failure of failures) process.stderr.write(`${printableText(failure)}\n`);
   for (const fault of faults) process.stderr.write(`${printableText(fault)}\n`);
@@ -90,7 +90,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   return failures.length > 0 ? EXIT.CONDITION : EXIT.OK;
 }
 
-/** --fail-if, read before anything is run; what holds of any event. */
+/** --fail-if, parsed before anything runs; the condition holds if it holds for any event. */
 function conditionOf(text: string | undefined): (compared: readonly ComparedProfiles[]) => string[] {
   if (text === undefined) return () => [];
   const blamed = <T>(work: () => T): T => {
@@ -109,7 +109,7 @@ function conditionOf(text: string | undefined): (compared: readonly ComparedProf
   return (compared) => blamed(() => [...new Set(compared.flatMap(condition))]);
 }
 
-/** For each event the profiles of the files, each of one run. */
+/** For each event, the profiles of the files; each file is one run. */
 async function filesOf(
   typed: readonly Typed[],
   rest: readonly string[],
@@ -126,7 +126,7 @@ async function filesOf(
     );
   if (o.event.length > 1) throw new UsageError('-e chooses one event', optionUsage(COMPARE, 'event'));
   if (!rest.some((word) => word.startsWith('truth:'))) {
-    // The environment may speak of a machine to any command.
+    // The environment may name a machine for any command; only typed options are refused.
     const idle = MACHINE_ONLY.find((name) => isTyped(typed, name));
     if (idle !== undefined)
       throw new UsageError(

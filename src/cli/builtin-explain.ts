@@ -61,7 +61,7 @@ async function throttle(o: Options): Promise<Iterable<string>> {
   const set = [...o.set];
   if (o.hz !== undefined) set.push(`host.hz=${o.hz}`);
   if (o.kernel !== undefined) set.push(`host.kernel=${o.kernel}`);
-  // The arithmetic is one kernel's, wherever it runs: a bare machine's host is as good as a guest.
+  // The arithmetic depends on the kernel alone: the host of a bare machine serves as well as a guest.
   return throttleLines(throttleOf(await machineOf(o, { vpmu: 'host', set }), avg));
 }
 

@@ -32,7 +32,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   return 0;
 }
 
-/** What `list spec` is followed by are words of keys, up to the name of another of gperf's lists. */
+/** The words after `list spec` name keys, up to the name of another of gperf's lists. */
 function specWords(rest: readonly string[]): { readonly topics: readonly string[]; readonly words: readonly string[] } {
   const topics: string[] = [];
   const words: string[] = [];

@@ -1,4 +1,4 @@
-/** gperf record: perf's messages around a recording that is made by simulation. */
+/** gperf record: perf's messages around a simulated recording. */
 import { fstatSync } from 'node:fs';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
@@ -150,7 +150,7 @@ function frequency(text: string, spec: MachineSpec, strict: boolean, say: (text:
   return limit;
 }
 
-/** perf's last words on a recording; it counts samples where it looks through them for build ids. */
+/** perf's closing messages; it counts samples only if it scanned them for build ids. */
 function closing({ waking, written, lost, samples }: Recorded, output: string, looked: boolean): string {
   const chunks =
     lost > 0 ? `Warning:\nProcessed ${samples} events and lost ${lost} chunks!\n\nCheck IO/CPU overload!\n\n` : '';

@@ -10,7 +10,7 @@ import { REPORT } from './options/report.ts';
 import { printRecording } from './recording.ts';
 import { parseNumbers, parseSeparator, parseTasks, parseWords } from './values.ts';
 
-/** Columns of a column: more than any line is read across. */
+/** Widest column accepted: more than any line is read across. */
 const WIDEST = 9999;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {

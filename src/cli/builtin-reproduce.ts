@@ -1,4 +1,4 @@
-/** gperf reproduce: a published set of tables run again, figure by figure. */
+/** gperf reproduce: runs a published set of tables again, figure by figure. */
 import { letterRequests, publishedTables, reproduction } from '../experiment/reproduce.ts';
 import { DEFAULTS } from '../experiment/setup.ts';
 import { nearest } from '../nearest.ts';

@@ -1,4 +1,4 @@
-/** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, now or from a file. */
+/** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, live or from a file. */
 import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
@@ -33,18 +33,18 @@ import { StatPrinter, type StatOptions } from './stat-printer.ts';
 const DEFAULT_FILE = 'perf.data';
 const NS_PER_MS = 1e6;
 const MOST_REPEATS = 100;
-/** Options that stat report heeds: how counts are printed. */
+/** Options that stat report heeds: those about how counts are printed. */
 const OF_PRINTING: ReadonlySet<string> = new Set(
   'big-num color field-separator json-output metric-only scale output append log-fd quiet'.split(' '),
 );
-/** --timeout, ms: least, and least without a warning. */
+/** --timeout in ms: the least allowed, and the least without a warning. */
 const TIMEOUT = { least: 10, advised: 100 } as const;
-/** strsignal() of what can end a workload. */
+/** strsignal() of the signals that can end a workload. */
 const SIGNAL_TEXT: Readonly<Record<number, string>> = { 2: 'Interrupt', 15: 'Terminated' };
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { env } = context.terminal;
-  // Without the environment, which says where workloads run: a recording has run.
+  // Without the environment, which says where workloads run: the run of a recording is over.
   const plain = parseArgs(STAT, argv);
   if (plain.rest[0] === 'report') return report(plain.rest.slice(1), plain.options, context);
   const { options, rest, typed, subcommand } = parseSubcommand(STAT, ['record'], argv, env);
@@ -55,7 +55,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     throw new UsageError('gperf does not model storing the counts of single CPUs (stat record -a).');
   if (options.append === true)
     throw new UsageError('a file of counts holds one run: nothing can be added to it (stat record --append)');
-  // The -o of stat record is the file of the counts; the text goes to stderr.
+  // The -o of stat record names the file of counts; the text goes to stderr.
   return count(typed, { ...options, output: undefined }, rest, context, options.output ?? DEFAULT_FILE);
 }
 
@@ -80,14 +80,14 @@ async function count(
     out.abort();
   };
   const printer = new StatPrinter(o, out, context.terminal);
-  // -I 0 is no interval.
+  // -I 0 means no interval.
   const ms = o['interval-print'] ?? 0;
   const readings: Reading[] = [];
   const interval = (time: Reading['time'], counts: Reading['counts']): void => {
     readings.push({ time, counts, final: false });
     printer.interval(evlist, { time, counts, final: false });
   };
-  // Lines of -I show progress themselves.
+  // The lines of -I show progress themselves.
   const watch = await Watch.start(context, ms > 0 && out.live ? undefined : 'stat', abandon);
   let counted: Counted;
   let status: number;
@@ -114,7 +114,7 @@ async function count(
   readings.push({ time: last.elapsed, counts: last.counts, final: true });
   ({ status } = last);
   if (status > SIGNALLED) {
-    // Like perf, which has seen a signal end the workload: its own exit code tells of signals to itself only.
+    // Like perf, whose exit code reports signals to itself, not one that ended the workload.
     process.stderr.write(`${rest[0]}: ${SIGNAL_TEXT[status - SIGNALLED] ?? `Signal ${status - SIGNALLED}`}\n`);
     status = EXIT.OK;
   }
@@ -172,7 +172,7 @@ function check(o: StatOptions): void {
     );
 }
 
-/** -e or the default list, as -d extends it. Of -n there is only what -e names. */
+/** -e, or the default list as -d extends it. -n counts only what -e names. */
 function events(o: StatOptions, spec: MachineSpec): ReturnType<typeof statAttrs> {
   return withEventErrors(STAT, () => {
     const { detailed } = o;

@@ -1,6 +1,6 @@
 /**
- * Which commands there are. A command's own module is builtin-NAME.ts, loaded when it is run; its option table is loaded
- * for help.
+ * The commands there are. A command's module, builtin-NAME.ts, is loaded when the command runs; its option table, for
+ * help.
  */
 import type { CommandTable } from './options/option.ts';
 import type { Terminal } from './term.ts';
@@ -12,7 +12,7 @@ export interface CommandContext {
   readonly buildIdDir?: string;
 }
 
-/** What builtin-NAME.ts exports: takes the words after the command, gives the exit code. */
+/** What builtin-NAME.ts exports: takes the words after the command, returns the exit code. */
 export interface Builtin {
   run(argv: readonly string[], context: CommandContext): Promise<number>;
 }

@@ -17,7 +17,7 @@ import { runsOf, seedsOf, threadsOf } from './runs.ts';
 import { machineOf, refuseUnmodelled, workloadOf } from './simulation.ts';
 import { parseFreq } from './values.ts';
 
-/** Runs everything; for each event the runs of every design in order of --vpmu, and last those of truth. Throws Interrupted. */
+/** Runs everything. Returns, per event, the runs of every design in order of --vpmu, truth last. Throws Interrupted. */
 export async function runDesigns(
   words: readonly string[],
   o: CompareOptions,
@@ -31,7 +31,7 @@ export async function runDesigns(
   for (const vpmu of designs) specs.push(await machineOf(o, { vpmu }));
   const evlist = events(o, specs, by);
   refuseUnmodelled(evlist);
-  // A workload that cannot be loaded is told of before threads are started.
+  // A workload that cannot be loaded is reported before threads start.
   await workloadOf(words, specs[0]!, commandHelp(COMPARE));
   const truth = o.truth !== false;
   if (specs.length < 2 && !truth) throw new UsageError(`${designs[0]!} has nothing to be compared with`);
@@ -43,7 +43,7 @@ export async function runDesigns(
       by,
       stacks: o['export-html'] !== undefined,
       run,
-      // All designs observe one execution.
+      // All designs observe the same execution, so the first one's truth serves all.
       truth: truth && design === 0,
     })),
   );
@@ -87,7 +87,7 @@ function events(o: CompareOptions, specs: readonly MachineSpec[], by: Granularit
   });
 }
 
-/** -F, within what every one of the machines allows. */
+/** -F, within what all machines allow. */
 function frequency(text: string, specs: readonly MachineSpec[]): number {
   const freq = parseFreq(text);
   const limit = Math.min(...specs.map(sampleRateLimit));

@@ -5,9 +5,9 @@
  *   one        = "(" condition ")" | metric [ "(" profile [ "," profile ] ")" ] [ operator number [ "%" | "pp" ] ]
  *   operator   = "<" | "<=" | ">" | ">="
  *
- * A metric without profiles is that of any profile against the reference, with one that of this profile (of truth: that of
- * any against truth), with two that of this pair: the condition holds if it holds of one of them. `different` and `material`
- * are true or false and take no operator.
+ * A metric without profiles means any profile against the reference; with one, that profile against the reference (for
+ * truth: any profile against truth); with two, that pair. The condition holds if it holds for one of them. `different`
+ * and `material` are true or false and take no operator.
  */
 import { nearest } from '../nearest.ts';
 import type { ComparedOperand, ComparedPair, ComparedProfiles } from '../profile/compare.ts';
@@ -20,7 +20,7 @@ const tested =
   (pair) =>
     pair.tested ? of(pair) : undefined;
 
-/** Metrics that are shares of the weight: percent or points. */
+/** Metrics that are shares of the weight, given in percent or points. */
 const SHARES: Readonly<Record<string, PairMetric>> = {
   tvd: ({ comparison }) => comparison.tvd.value,
   floor: tested(({ comparison }) => comparison.tvd.floor.mean),
@@ -62,7 +62,7 @@ const OPERATORS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '>=': (a, b) => a >= b,
 };
 
-/** A condition that is none; `at` is where in its text. */
+/** The text is not a condition; `at` is the position of the error. */
 export class ConditionError extends Error {
   override readonly name = 'ConditionError';
   readonly at: number;
@@ -72,7 +72,7 @@ export class ConditionError extends Error {
   }
 }
 
-/** What a condition says of a comparison: why it holds, as sentences; none: it does not. Throws ConditionError. */
+/** Tells why a condition holds of a comparison, as sentences; none if it does not hold. Throws ConditionError. */
 export type Condition = (compared: ComparedProfiles) => string[];
 
 interface Token {
@@ -166,7 +166,7 @@ class Parser {
       const from = this.#next;
       while (!['', ',', ')'].includes(this.#token.text)) this.#next++;
       if (this.#next === from) this.#fail('expected the name of a profile');
-      // A name as it stands, blanks in it included.
+      // The name as typed, including blanks in it.
       names.push({ text: this.#text.slice(at, this.#token.at).trim(), at });
     } while (names.length < 2 && this.#take(','));
     if (!this.#take(')')) this.#fail("expected ')'");

@@ -1,9 +1,9 @@
 /**
- * How gperf says no: perf's words and exit codes, no stack traces.
+ * Errors: perf's words and exit codes, no stack traces.
  *
- * UsageError: the command line is wrong; message, then usage; 129. InputError: a file, workload or machine is wrong; 255
- * unless told. What the system refuses is told in its words, wherever it comes from; 255. Anything else is a bug: one line that
- * says so, and the stack with GPERF_DEBUG.
+ * UsageError: the command line is wrong; message, then usage; exit code 129. InputError: a file, workload or machine
+ * is wrong; 255 unless another code is given. A refusal of the system is reported in the system's words; 255. Anything
+ * else is a bug: one line that says so, and the stack if GPERF_DEBUG is set.
  */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { printableText } from '../report/printable.ts';
 import { errnoOf, strerror, strerrorOf } from '../strerror.ts';
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 
-/** INVALID is what perf makes of -EINVAL; CONDITION: what --fail-if asked about is so. */
+/** INVALID is perf's code for -EINVAL; CONDITION: the condition of --fail-if holds. */
 export const EXIT = { OK: 0, BARE: 1, LIVE_LOCK: 3, CONDITION: 99, USAGE: 129, INVALID: 234, INPUT: 255 } as const;
 
 export class UsageError extends Error {
@@ -37,7 +37,7 @@ export class InputError extends Error {
   }
 }
 
-/** Help that was asked for: not an error, but an end. */
+/** Help was asked for: not an error, but it ends the command. */
 export class HelpRequest extends Error {
   override readonly name = 'HelpRequest';
   readonly text: string;
@@ -54,8 +54,8 @@ export class HelpRequest extends Error {
 type ErrorClass = abstract new (...args: never[]) => Error;
 
 /**
- * Runs what may throw errors of a lower floor that are the user's to mend; those become InputErrors with their message.
- * Event syntax errors become UsageErrors: `usage` is printed below.
+ * Runs work that may throw errors of a lower floor that the user can mend; those become InputErrors with their message.
+ * Event syntax errors become UsageErrors, with `usage` printed below.
  */
 export async function blamingInput<T>(
   work: () => T | Promise<T>,
@@ -73,7 +73,7 @@ export async function blamingInput<T>(
   }
 }
 
-/** perf's report of a wrong -e: caret, hint, where the list of events is, and the option's usage. */
+/** perf's report of a wrong -e: caret, hint, where to find the list of events, and the option's usage. */
 export function eventError(error: EventSyntaxError, usage: string, columns = 80): UsageError {
   return new UsageError(`${error.format(columns)}\nRun 'gperf list' for a list of valid events\n`, usage);
 }
@@ -83,7 +83,7 @@ export interface Streams {
   readonly stderr: { write(text: string): unknown };
 }
 
-/** What was being done, where the name of the system call would not say it. */
+/** What was being done, where the system call's name would not say it. */
 const DOING: Readonly<Record<string, string>> = {
   access: 'open',
   copyfile: 'copy',
@@ -103,10 +103,10 @@ function refusal(error: Error): string {
   return `failed to ${[DOING[syscall] ?? syscall, path].filter(Boolean).join(' ')}: ${strerror(error)}`;
 }
 
-/** Where gperf and what it is made of lie. */
+/** Where gperf and its dependencies are installed. */
 const OWN = new URL('../../../', import.meta.url).href;
 
-/** file:line:column of what was thrown, if it is in code that somebody else wrote: a workload's or a design's. */
+/** file:line:column of an error thrown by somebody else's code: a workload's or a design's. */
 function foreignPlace(error: unknown): string | undefined {
   const stack = (error instanceof Error && error.stack) || '';
   const [, url, line, column] = /\b(file:\/\/[^\s)]+):(\d+):(\d+)/.exec(stack) ?? [];
@@ -116,8 +116,8 @@ function foreignPlace(error: unknown): string | undefined {
 }
 
 /**
- * A package of gperf's own that Node says is not there, when it only could not be opened: what came of it. undefined if the
- * error is another.
+ * The message for a package of gperf's own that Node could not find only because it could not be opened; undefined for
+ * any other error.
  */
 function unopened(error: unknown): string | undefined {
   if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') return undefined;
@@ -129,7 +129,7 @@ function unopened(error: unknown): string | undefined {
   } catch (cause) {
     return errnoOf(cause) === undefined || errnoOf(cause) === 'ENOENT' ? undefined : refusal(cause as Error);
   }
-  // It opens now: while everything was being loaded at once, there were no descriptors left (ulimit -n).
+  // It opens now: file descriptors had run out while everything was loaded at once (ulimit -n).
   return `failed to open ${manifest}: ${strerrorOf('EMFILE')}`;
 }
 

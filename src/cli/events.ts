@@ -1,10 +1,10 @@
-/** What commands that open events have in common: perf's report of a wrong -e, and its words on -F and -c. */
+/** Shared by commands that open events: perf's report of a wrong -e, and its words on -F and -c. */
 import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 import { EXIT, UsageError, eventError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import type { CommandTable } from './options/option.ts';
 
-/** Runs what parses -e of a command. */
+/** Runs work that parses a command's -e. */
 export function withEventErrors<T>(table: CommandTable, work: () => T): T {
   try {
     return work();

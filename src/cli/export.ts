@@ -1,4 +1,6 @@
-/** --export-json, -markdown, -csv, -html: a table written to files as well, all of them whole or as they were before. */
+/**
+ * --export-json, -markdown, -csv, -html: a table written to files too. Either all are written whole, or none changes.
+ */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PerfDataIoError } from '../perfdata/errors.ts';
@@ -7,7 +9,7 @@ import { printableText } from '../report/printable.ts';
 import { errnoOf } from '../strerror.ts';
 import { InputError, UsageError } from './errors.ts';
 
-/** Words of a command line that may be files it reads. */
+/** Words of a command line that may name files it reads. */
 export const filesRead = (rest: readonly string[], { machine }: { readonly machine: string | undefined }): string[] =>
   machine === undefined ? [...rest] : [...rest, machine];
 
@@ -16,13 +18,13 @@ interface ExportFile {
   readonly text: () => string;
 }
 
-/** The files a command was asked for, tried before it runs so that a wrong path costs no simulation. */
+/** The files a command was asked to write, tried before it runs so that a wrong path costs no simulation. */
 export class Exports {
   readonly #files: ExportFile[] = [];
 
   /**
-   * Paths (undefined: not asked for) with what their text will be; `inputs` are words that may be files the command reads.
-   * Throws InputError, and UsageError for an empty path, for two exports of one and for an export over an input.
+   * Takes paths (undefined: not asked for) and the text for each; `inputs` are words that may name files the command
+   * reads. Throws InputError; UsageError for an empty path, two exports to one file, or an export over an input.
    */
   constructor(wanted: readonly (readonly [path: string | undefined, text: () => string])[], inputs: readonly string[]) {
     const read = new Set(inputs.flatMap(identity));
@@ -42,7 +44,7 @@ export class Exports {
     }
   }
 
-  /** Writes all of them, and only then puts them in their places. Throws InputError. */
+  /** Writes all files, and only then moves them into place. Throws InputError. */
   write(): void {
     try {
       for (const { file, text } of this.#files)
@@ -50,26 +52,26 @@ export class Exports {
       for (const { file } of this.#files) file.commit();
     } catch (error) {
       if (!(error instanceof PerfDataIoError)) throw error;
-      // What a reader that left would have read is not missed.
+      // A reader that left does not miss the rest.
       if (error.code !== 'EPIPE') throw new InputError(error.message);
     } finally {
       this.abort();
     }
   }
 
-  /** Leaves everything as it was before. */
+  /** Leaves every file as it was. */
   abort(): void {
     for (const { file } of this.#files.splice(0)) file.abort();
   }
 }
 
-/** What tells a regular file from all others, whatever it is called; empty for what is none, or cannot be seen. */
+/** Identifies a regular file whatever its name; empty for anything else, or if it cannot be seen. */
 function identity(path: string): string[] {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
     return stat?.isFile() === true ? [`${stat.dev}:${stat.ino}`] : [];
   } catch (error) {
-    // Opening it says why.
+    // Opening it will say why.
     if (errnoOf(error) === undefined) throw error;
     return [];
   }

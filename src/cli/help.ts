@@ -1,6 +1,6 @@
 /**
- * Help texts in perf's layout: usage lines, then options with their help in column 26, by letter and then by name.
- * Options of perf that gperf refuses are named in a paragraph of their own, so that nobody has to try.
+ * Help texts in perf's layout: usage lines, then options with their help in column 26, sorted by letter and then by
+ * name. perf options that gperf refuses are named in a paragraph of their own, so that nobody has to try them.
  */
 import type { CommandTable, OptionSpec, Refused } from './options/option.ts';
 
@@ -47,7 +47,7 @@ function usageLines({ name, usage }: CommandTable): string {
   return usage.map((line, i) => `${i === 0 ? ' Usage:' : '    or:'} gperf ${name} ${line}`.trimEnd()).join('\n') + '\n';
 }
 
-/** Usage lines and the given options, as perf prints them below an error about these. */
+/** Usage lines and the given options, as perf prints them below an error about those options. */
 export function optionUsage(table: CommandTable, ...names: readonly string[]): string {
   const options = names
     .map((name) => table.options.find((option) => option.name === name))
@@ -55,7 +55,7 @@ export function optionUsage(table: CommandTable, ...names: readonly string[]): s
   return `${usageLines(table)}\n${options.map(optionText).join('')}`;
 }
 
-/** The whole help of a command; with `words` only the options whose name or help has one of them. */
+/** The whole help of a command; with `words`, only the options whose name or help contains one of them. */
 export function commandHelp(table: CommandTable, words: readonly string[] = []): string {
   const named = ({ name, short }: OptionSpec | Refused): boolean =>
     words.length === 0 || words.some((w) => short === w || name.includes(w));

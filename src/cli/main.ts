@@ -20,7 +20,7 @@ function overview(): string {
   );
 }
 
-/** What a shell asks while a command line is typed. */
+/** The shell's request for completions. */
 const COMPLETIONS = '--get-yargs-completions';
 
 const write = (text: string, code: number = EXIT.OK): number => {
@@ -28,7 +28,7 @@ const write = (text: string, code: number = EXIT.OK): number => {
   return code;
 };
 
-/** Text of `gperf help COMMAND`; with `words`, of the options that have to do with them. */
+/** Text of `gperf help COMMAND`; with `words`, only the options that match them. */
 async function help(name: string, words: readonly string[] = []): Promise<string> {
   const command = COMMANDS.find((c) => c.name === name);
   if (command === undefined) throw notACommand(name);
@@ -51,14 +51,14 @@ interface GlobalOptions {
   buildIdDir?: string;
 }
 
-/** Options before the command word; returns how many words they took, or a command they amount to. */
+/** Reads options before the command word; returns how many words they took, or the command they amount to. */
 function globalOptions(argv: readonly string[], into: GlobalOptions): { next: number; command?: string } {
   let at = 0;
   for (; argv[at]?.startsWith('-'); at++) {
     const option = argv[at]!;
     if (option === '--version' || option === '-v') return { next: at + 1, command: 'version' };
     if (option === '--help' || option === '-h') return { next: at + 1, command: 'help' };
-    // There is none to do without.
+    // There is no pager to turn off.
     if (option === '--no-pager') continue;
     if (option === '-p' || option === '--paginate')
       throw new UsageError('  Error: gperf does not model a pager (-p, --paginate).');
@@ -88,11 +88,11 @@ async function main(argv: readonly string[]): Promise<number> {
   if (name === 'help') return write(args[0] === undefined ? overview() : await help(args[0]));
   const known = COMMANDS.find((c) => c.name === name);
   if (known === undefined) throw notACommand(name);
-  // Help about a command does not need the command.
+  // Help about a command does not need the command itself.
   if (args[0] === '--help') return write(await help(name));
   if (args[0] === '-h') throw new HelpRequest(await help(name, args.slice(1)), EXIT.USAGE);
-  // The engine runs faster without on-stack replacement, long loops over symbols with it; V8 hears of it only before the
-  // code is loaded.
+  // The engine runs faster without on-stack replacement, long loops over symbols with it. V8 heeds the flag only before
+  // the code is loaded.
   if (known.readsOnly !== true) v8.setFlagsFromString('--no-use-osr');
   const { stdout, stderr, env } = process;
   const context: CommandContext = { terminal: { stdout, stderr, env }, ...options };
@@ -101,7 +101,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // `gperf script | head`: whoever reads has seen enough.
+    // `gperf script | head`: the reader has seen enough.
     if (error.code === 'EPIPE') process.exit();
     if (stream === process.stdout) process.stderr.write(`failed to write standard output: ${strerror(error)}\n`);
     process.exit(EXIT.INPUT);

@@ -1,4 +1,6 @@
-/** Why a simulation came to nothing: perf's words for an event that perf_event_open refused (evsel__open_strerror), live-lock. */
+/**
+ * Why a simulation failed: perf's words for an event that perf_event_open refused (evsel__open_strerror), live-lock.
+ */
 import { PoolError } from '../experiment/pool.ts';
 import { LiveLock, OpenError } from '../experiment/run.ts';
 import { EXIT, InputError } from './errors.ts';
@@ -7,7 +9,7 @@ const EACCES = 13;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
 const ENOENT = 2;
-/** strerror() of what else perf_event_open gives here. */
+/** strerror() of the other errors that perf_event_open returns here. */
 const ERRNO_WORDS: Readonly<Record<number, string>> = {
   6: 'No such device or address',
   16: 'Device or resource busy',
@@ -15,7 +17,7 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
   [EOPNOTSUPP]: 'Operation not supported',
 };
 
-/** What is the user's to mend as an InputError, any other error as it is. */
+/** An error that the user can mend, as an InputError; any other unchanged. */
 export function simulationFailure(error: unknown): unknown {
   if (error instanceof OpenError) return new InputError(openFailure(error));
   if (error instanceof LiveLock) return new InputError(error.message, EXIT.LIVE_LOCK);

@@ -1,4 +1,4 @@
-/** The operands of gperf compare as typed: files read with progress, and truth. */
+/** The operands of gperf compare as typed: files, read with progress, and truth. */
 import { basename } from 'node:path';
 import { prepareWorkload } from '../experiment/executable.ts';
 import { openOperand, type Operand, type OperandOptions } from '../experiment/operand.ts';
@@ -31,12 +31,13 @@ import { parseArgs } from './args.ts';
 import { machineOf, shellWord, withFileErrors } from './simulation.ts';
 import { progress } from './term.ts';
 
-/** What was read of a file, as far as truth needs it. */
+/** What truth needs to know about a file that was read. */
 type Made = NonNullable<Operand['session']>;
 
 /**
- * Profiles of every operand, by event; a file with several tables is several operands. Truth comes last, unless it was
- * named among the others. What ended the reading of a damaged recording is put in `faults`: it is for after the comparison.
+ * Profiles of every operand, by event; a file with several tables is several operands. Truth comes last unless it was
+ * named among the others. `faults` receives what stopped the reading of damaged recordings, to be shown after the
+ * comparison.
  */
 export async function readOperands(
   words: readonly string[],
@@ -90,7 +91,9 @@ export async function readOperands(
   );
 }
 
-/** A table of files (perf report --sort dso) and one of functions have no row in common, whatever they were made of. */
+/**
+ * A table of files (perf report --sort dso) and one of functions have no row in common, whatever they were made from.
+ */
 function sameNames(operands: readonly (readonly Profile[] | string)[]): void {
   const knows = (profile: Profile): boolean =>
     [...profile.weights.keys()].map(parseProfileKey).some(({ symbol }) => symbol !== '' && symbol !== NOT_SHOWN);
@@ -102,7 +105,7 @@ function sameNames(operands: readonly (readonly Profile[] | string)[]): void {
 
 const STDIN = '-';
 
-/** One of several files is at fault: the error says which. */
+/** With several files, the error says which one is at fault. */
 async function naming<T>(word: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await withFileErrors(work);
@@ -112,7 +115,7 @@ async function naming<T>(word: string, work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Opens a file; a name that is none may have been meant for a workload. */
+/** Opens a file; a name without a file may have been meant as a workload. */
 function opened(word: string, options: OperandOptions): Operand {
   try {
     return openOperand(word, options);
@@ -125,13 +128,13 @@ function opened(word: string, options: OperandOptions): Operand {
 
 const isTruth = (word: string): boolean => word === 'truth' || word.startsWith('truth:');
 
-/** Base names, or whole paths where those are not enough. */
+/** Base names, or whole paths where base names are not unique. */
 function labelsOf(words: readonly string[]): string[] {
   const short = words.map((word) => basename(word));
   return words.map((word, i) => (short.filter((name) => name === short[i]).length > 1 ? word : short[i]!));
 }
 
-/** Profiles of one label are those of several events; another label is another operand. */
+/** Profiles with one label are of several events; another label starts another operand. */
 function byLabel(profiles: readonly Profile[]): Profile[][] {
   const labels = new Map<string, Profile[]>();
   for (const profile of profiles) labels.set(profile.label, [...(labels.get(profile.label) ?? []), profile]);
@@ -156,7 +159,7 @@ async function readThrough(operand: Operand, label: string, context: CommandCont
   }
 }
 
-/** --samples: for the operands that do not know, in order. */
+/** --samples, for the operands that do not know their own number, in order. */
 function samplesGiven(
   text: string | undefined,
   operands: readonly (readonly Profile[] | string)[],
@@ -177,7 +180,7 @@ function samplesGiven(
       ...profile,
       samples,
       samplesAbbreviated: false,
-      // That samples weigh unequally is not mended by their number.
+      // Knowing their number does not make samples weigh alike.
       ...given({ unit: unit?.kind === 'weights' ? unit : undefined }),
     }));
   };
@@ -220,7 +223,7 @@ async function truthOf(
   return exact(spec, await recordedProgram(path, parseArgs(RECORD, words).rest), () => evlist, options);
 }
 
-/** The program that a recording says it is of; no code runs because a recording names it. */
+/** The program a recording says it shows. No code runs just because a recording names it. */
 async function recordedProgram(path: string, words: readonly string[]): Promise<Program> {
   const [name = '', ...args] = words;
   try {

@@ -1,4 +1,6 @@
-/** Opening a recording to print it: where perf looks for the file and its symbols, and perf's words when it is not there. */
+/**
+ * Opens a recording and prints it: where perf looks for the file and its symbols, and its words if the file is missing.
+ */
 import { fstatSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { basename } from 'node:path';
@@ -26,16 +28,16 @@ const DEFAULT_INPUT = 'perf.data';
 export interface Opened {
   readonly session: Session;
   readonly symbols: SymbolSource;
-  /** Closes the recording, and says if its kernel's names are another's. */
+  /** Closes the recording, and warns if another kernel's symbols were used. */
   readonly close: () => void;
-  /** When the file was last changed, as ctime() words it. */
+  /** When the file was last changed, in ctime() format. */
   readonly capturedOn: string;
 }
 
-/** -i FILE, standard input if it is a pipe and no file is named, or perf.data. */
+/** -i FILE, else standard input if it is a pipe, else perf.data. */
 export const inputPath = (input: string | undefined): string => input ?? (fstatSync(0).isFIFO() ? '-' : DEFAULT_INPUT);
 
-/** Runs what opens and reads a recording; if there is none, and none was named, perf's hint is added. */
+/** Runs work that opens and reads a recording; if the default file is missing, perf's hint is added. */
 export const openErrors = <T>(input: string | undefined, work: () => T): Promise<T> =>
   withFileErrors(() => {
     try {
@@ -47,20 +49,20 @@ export const openErrors = <T>(input: string | undefined, work: () => T): Promise
     }
   });
 
-/** What commands that open recordings have in common. */
+/** Options shared by commands that open recordings. */
 export interface OpenOptions {
   readonly symfs?: string | undefined;
-  /** False: names as they are in the files. */
+  /** False: names stay mangled. */
   readonly demangle?: boolean | undefined;
-  /** False: inlined functions are not wanted. */
+  /** False: no inlined functions. */
   readonly inline?: boolean | undefined;
-  /** How much is said: names with their parameters from -v on. */
+  /** Verbosity: from -v on, names include their parameters. */
   readonly verbose?: number | undefined;
-  /** -f: another user's file will do. */
+  /** -f: read another user's file too. */
   readonly force: boolean | undefined;
 }
 
-/** Opens what -i names, or its default; perf reads nobody's files but one's own and root's, unless told. */
+/** Opens what -i names, or its default. Like perf, reads only one's own files and root's unless forced. */
 export async function openRecording(
   input: string | undefined,
   { symfs, force, demangle = true, verbose = 0 }: OpenOptions,
@@ -88,8 +90,8 @@ export async function openRecording(
 }
 
 /**
- * What to say where the running kernel was taken for one that a recording does not identify; undefined if it was made here.
- * Another kernel's names are plausible and wrong.
+ * A warning if the running kernel was used in place of one the recording does not identify; undefined if the recording
+ * was made here. Another kernel's names look plausible and are wrong.
  */
 export function otherKernel({ env, path }: Pick<Session, 'env' | 'path'>): string | undefined {
   if (env.os_release === release() && env.hostname === hostname()) return undefined;
@@ -98,7 +100,7 @@ export function otherKernel({ env, path }: Pick<Session, 'env' | 'path'>): strin
   return `Names of kernel functions are those of the kernel that runs here, as in perf: ${path}${made} has no build-id of its own.`;
 }
 
-/** What report and script have in common. */
+/** Options shared by report and script. */
 interface PrintOptions extends OpenOptions {
   readonly input: string | undefined;
   readonly header: boolean | undefined;
@@ -108,13 +110,13 @@ interface PrintOptions extends OpenOptions {
   readonly 'hide-call-graph'?: boolean | undefined;
 }
 
-/** Whether perf prints call chains: frames of inlined functions are only among theirs. */
+/** Whether perf prints call chains; frames of inlined functions appear only there. */
 const showsChains = (session: Session, o: PrintOptions): boolean =>
   o['hide-call-graph'] !== true &&
   !o['call-graph']?.startsWith('none') &&
   session.evlist.some(({ attr }) => (attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0);
 
-/** Hands symbols on, and remembers the first file of which perf would show inlined functions. */
+/** Passes symbols on, and remembers the first file in which perf would show inlined functions. */
 function watched(symbols: SymbolSource): { readonly symbols: SymbolSource; readonly first: () => string | undefined } {
   let first: string | undefined;
   const watching: SymbolSource = (dso) => {
@@ -126,9 +128,9 @@ function watched(symbols: SymbolSource): { readonly symbols: SymbolSource; reado
 }
 
 /**
- * Opens a recording and prints what `lines` makes of it, or only its header; `table` has the usage of an option that cannot
- * be honoured, `trouble` stands before what else cannot be done. What
- * was read and is not shown is told at the end. Returns the exit code.
+ * Opens a recording and prints `lines`, or only its header. `table` has the usage text for an option that cannot be
+ * honoured; `trouble` starts the message if something else cannot be done. What was read but not shown is reported at
+ * the end. Returns the exit code.
  */
 export async function printRecording(
   o: PrintOptions,
@@ -174,10 +176,10 @@ function ctime(date: Date): string {
   return `${DAYS[date.getDay()]} ${MONTHS[date.getMonth()]} ${day} ${time} ${date.getFullYear()}`;
 }
 
-/** Lines a write; a full pipe is waited for, so that memory stays small. */
+/** Lines per write. Waiting for a full pipe keeps memory small. */
 const BATCH = 512;
 
-/** Prints lines to standard output as they come, names byte for byte as the recording has them but for what would act. */
+/** Prints lines to standard output as they come. Names keep their bytes, except those a terminal would act on. */
 export async function printLines(lines: Iterable<string>): Promise<void> {
   let batch: string[] = [];
   const flush = async (): Promise<void> => {
@@ -189,7 +191,7 @@ export async function printLines(lines: Iterable<string>): Promise<void> {
   try {
     for (const line of lines) if (batch.push(line) >= BATCH) await flush();
   } finally {
-    // What was read before an error counts.
+    // What was read before an error is still printed.
     await flush();
   }
 }

@@ -11,7 +11,7 @@ import { progress } from './term.ts';
 
 const MOST_SEEDS = 1000;
 
-/** A signal came before the runs were done: nothing is printed, and this is the exit code. */
+/** A signal came before the runs were done: nothing is printed, and the command exits with this code. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly exitCode: number;
@@ -21,14 +21,14 @@ export class Interrupted extends Error {
   }
 }
 
-/** Threads that --workers asks for: as many as there are processors, unless told. */
+/** Threads for --workers: by default, one per processor. */
 export function threadsOf(workers: string | undefined): number {
   if (workers === undefined || workers === 'auto') return availableParallelism();
   if (!/^[1-9]\d*$/.test(workers)) throw new UsageError(`--workers ${workers}: must be a number above 0, or auto`);
   return Number(workers);
 }
 
-/** Runs that --seeds asks for. */
+/** Number of runs for --seeds. */
 export function seedsOf(seeds: number | undefined, table: CommandTable, otherwise = 1): number {
   if (seeds === undefined) return otherwise;
   if (seeds < 1 || seeds > MOST_SEEDS)
@@ -36,7 +36,7 @@ export function seedsOf(seeds: number | undefined, table: CommandTable, otherwis
   return seeds;
 }
 
-/** Does the work on every input; results in their order. Throws Interrupted, and what the work throws. */
+/** Does the work on every input; results keep the order of inputs. Throws Interrupted, and whatever the work throws. */
 export async function runsOf<N extends WorkName>(
   name: N,
   inputs: readonly Input<N>[],

@@ -1,6 +1,6 @@
 /**
- * What every simulating command does first and last: the machine from its options, the workload from its words, progress
- * while it runs, ^C, and how to do it again.
+ * What every simulating command does first and last: the machine from its options, the workload from its words,
+ * progress while it runs, ^C, and the command that repeats the run.
  */
 import { prepareWorkload, type Workload } from '../experiment/executable.ts';
 import { isDesignFile } from '../experiment/design-file.ts';
@@ -18,7 +18,7 @@ import { MACHINE_OPTIONS, MACHINE_VARIABLES } from './options/machine.ts';
 import { exitCodeOf, hearSignals, type Signal } from './signals.ts';
 import { spinner } from './term.ts';
 
-/** The shared options as parsed. */
+/** The shared options, parsed. */
 export interface MachineOptions {
   readonly vpmu?: string | undefined;
   readonly machine: string | undefined;
@@ -26,7 +26,10 @@ export interface MachineOptions {
   readonly seed?: string | undefined;
 }
 
-/** The machine of the options, some of them changed; --vpmu may name a file only where it was typed. Throws UsageError. */
+/**
+ * The machine that the options describe, some of them changed; --vpmu may name a file only if it was typed. Throws
+ * UsageError.
+ */
 export async function machineOf(
   { machine, vpmu, set, seed }: MachineOptions,
   change: Partial<MachineOptions> = {},
@@ -49,7 +52,7 @@ export async function machineOf(
   }
 }
 
-/** " (from GPERF_VPMU)", if what a message names came from there: nobody looks for it on the command line then. */
+/** " (from GPERF_VPMU)" if what a message names came from there, as nobody would look beyond the command line. */
 function originOf(o: MachineOptions, message: string, env: NodeJS.ProcessEnv): string {
   const blamed = new Set(message.split(' (', 1)[0]!.split(/[\s:=]+/));
   for (const option of MACHINE_OPTIONS) {
@@ -61,7 +64,7 @@ function originOf(o: MachineOptions, message: string, env: NodeJS.ProcessEnv): s
   return '';
 }
 
-/** The workload that the words behind the options name. */
+/** The workload that the words after the options name. */
 export async function workloadOf(words: readonly string[], spec: MachineSpec, usage: string): Promise<Workload> {
   const [name, ...args] = words;
   if (name === undefined) throw new UsageError('no workload given', usage);
@@ -69,12 +72,13 @@ export async function workloadOf(words: readonly string[], spec: MachineSpec, us
 }
 
 /**
- * Bits of a raw event that x86_pmu_raw_event(), intel_pmu_hw_config() and hsw_hw_config() pass on to the selector, and that
- * would make it count something else than the event: EDGE, ANY, INV, CMASK, IN_TX, IN_TXCP. Others have no effect.
+ * Bits of a raw event that x86_pmu_raw_event(), intel_pmu_hw_config() and hsw_hw_config() pass on to the selector and
+ * that would make it count something other than the event: EDGE, ANY, INV, CMASK, IN_TX, IN_TXCP. Others have no
+ * effect.
  */
 const UNMODELLED_CONFIG = (1n << 18n) | (1n << 21n) | (1n << 23n) | (0xffn << 24n) | (3n << 32n);
 
-/** An event with a field that gperf does not model would count something else than asked for: refused. */
+/** Refuses events with a field that gperf does not model: they would count something other than what was asked for. */
 export function refuseUnmodelled(evlist: readonly Evsel[]): void {
   for (const { name, attr } of evlist)
     if (attr.type === PERF_TYPE.RAW && (BigInt(attr.config) & UNMODELLED_CONFIG) !== 0n)
@@ -82,8 +86,8 @@ export function refuseUnmodelled(evlist: readonly Evsel[]): void {
 }
 
 /**
- * The command line as a recording keeps it: what came from the environment and the default design made explicit, nothing of
- * the worker count.
+ * The command line as a recording stores it: with what came from the environment and the default design spelled out,
+ * and without the number of workers.
  */
 export function commandLine(
   command: string,
@@ -92,40 +96,40 @@ export function commandLine(
   { terminal: { env } }: CommandContext,
 ): string[] {
   const fromEnvironment = MACHINE_VARIABLES.some((name) => env[name]);
-  // bench has several designs, and its own default.
+  // bench has several designs, and a default of its own.
   const said = command === 'bench' || isTyped(typed, 'vpmu');
   const unsaid = fromEnvironment ? specOptions(spec) : said ? [] : ['--vpmu', spec.vpmu];
   return ['gperf', command, ...unsaid, ...wordsWithout(typed, ['workers'])];
 }
 
-/** A word of a command line as a shell would need it. */
+/** A word of a command line, quoted for a shell where necessary. */
 export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
-/** What -v tells last: the command that does the same again. */
+/** The last line of -v: the command that repeats the run. */
 export const reproduceLine = (words: readonly string[]): string => `# reproduce: ${words.map(shellWord).join(' ')}\n`;
 
 /** Wall time between two looks at the event loop, ms. */
 const LOOK = 40;
 
-/** Wall time until a pace is worth telling, ms. */
+/** Wall time until a pace is worth showing, ms. */
 const SETTLED = 500;
 
-/** "40 s", "12 min", "3 h": a span of wall time that is guessed. */
+/** "40 s", "12 min", "3 h": a rough span of wall time. */
 function spanText(seconds: number): string {
   if (seconds < 100) return `${Math.ceil(seconds)} s`;
   const minutes = seconds / 60;
   return minutes < 100 ? `${Math.ceil(minutes)} min` : `${Math.ceil(minutes / 60)} h`;
 }
 
-/** Shows progress and hears ^C while a simulation runs. What was gathered by then is kept. */
+/** Shows progress and listens for ^C while a simulation runs. What was gathered until then is kept. */
 export class Watch {
   readonly #spin: Awaited<ReturnType<typeof spinner>> | undefined;
   readonly #deafen: () => void;
   readonly #onExit: () => void;
   #signal: Signal | undefined;
   #looked = performance.now();
-  /** When the workload was first seen at work, and how far it was. */
+  /** When the workload was first seen running, and how far along it was. */
   #began: { readonly at: number; readonly share: number } | undefined;
 
   private constructor(spin: Awaited<ReturnType<typeof spinner>> | undefined, abandon: () => void) {
@@ -138,14 +142,14 @@ export class Watch {
   }
 
   /**
-   * `label` stands before the progress; undefined: none is shown. `abandon` removes what is half done if the process must
-   * end before stop(): standard error went away.
+   * `label` precedes the progress; undefined: no progress is shown. `abandon` removes half-done work if the process
+   * must end before stop() because standard error closed.
    */
   static async start(context: CommandContext, label: string | undefined, abandon: () => void): Promise<Watch> {
     return new Watch(label === undefined ? undefined : await spinner(context.terminal, label), abandon);
   }
 
-  /** For the simulation to call: false once ^C was typed. */
+  /** Called by the simulation; returns false once ^C was typed. */
   readonly breathe = async (simulated: Nanos, share: number | undefined): Promise<boolean> => {
     const now = performance.now();
     if (now - this.#looked < LOOK) return this.#signal === undefined;
@@ -155,7 +159,7 @@ export class Watch {
     return this.#signal === undefined;
   };
 
-  /** How much of the work is done, and how long the rest takes at this pace: known once some of it is done. */
+  /** How much of the work is done, and the time left at this pace, once there is a pace. */
   #remaining(share: number | undefined, now: number): string {
     if (share === undefined || share === 0) return '';
     this.#began ??= { at: now, share };
@@ -177,7 +181,7 @@ export class Watch {
   }
 }
 
-/** File-system and format errors of recordings, as one sentence. */
+/** Reports file-system and format errors of recordings as one sentence. */
 export async function withFileErrors<T>(work: () => T | Promise<T>): Promise<T> {
   const { PerfDataFormatError, PerfDataIoError } = await import('../perfdata/errors.ts');
   try {

@@ -1,8 +1,8 @@
 /**
  * Where perf stat's text goes: standard error, the file of -o, the descriptor of --log-fd, or nowhere.
  *
- * The file is opened before the run, so that a wrong path costs no simulation, and takes its place whole at the end of it;
- * with --append, what it holds stays as it is and the whole text follows.
+ * The file is opened before the run, so that a wrong path costs no simulation, and replaced as a whole when the run
+ * ends; with --append it keeps its content, and the whole text follows.
  */
 import { fstatSync } from 'node:fs';
 import { PerfDataIoError } from '../perfdata/errors.ts';
@@ -22,14 +22,14 @@ export interface StatOutputOptions {
 }
 
 export class StatOutput {
-  /** What is written goes to standard error at once. */
+  /** Whether output goes to standard error at once. */
   readonly live: boolean;
   readonly #quiet: boolean;
   readonly #file: OutputFile | undefined;
   readonly #fd: number | undefined;
   #text = '';
 
-  /** Throws InputError where nothing can be written. */
+  /** Throws InputError if the output cannot be written. */
   constructor({ output, append, 'log-fd': logFd, quiet }: StatOutputOptions) {
     this.#quiet = quiet === true;
     this.live = output === undefined && logFd === undefined;
@@ -44,7 +44,7 @@ export class StatOutput {
     else saying(() => writeFully(`file descriptor ${this.#fd}`, this.#fd!, Buffer.from(text)));
   }
 
-  /** All is written. */
+  /** Ends the output: everything is written. */
   close(): void {
     const file = this.#file;
     if (file === undefined) return;
@@ -58,7 +58,7 @@ export class StatOutput {
     }
   }
 
-  /** Nothing came of it. */
+  /** Drops the output. */
   abort(): void {
     this.#file?.abort();
   }
@@ -73,7 +73,7 @@ function open(path: string, append: boolean): OutputFile {
   }
 }
 
-/** What the file system answers, as the user's to mend. */
+/** Reports errors of the file system as the user's to mend. */
 function saying(work: () => void): void {
   try {
     work();
@@ -82,13 +82,13 @@ function saying(work: () => void): void {
   }
 }
 
-/** A descriptor that whoever started gperf opened: the runtime's own are neither files nor pipes. */
+/** A descriptor opened by whoever started gperf: Node's own are neither files nor pipes. */
 function usable(fd: number): number {
   try {
     const kind = fstatSync(fd);
     if (kind.isFile() || kind.isFIFO() || kind.isCharacterDevice() || kind.isSocket()) return fd;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new InputError('Failed opening logfd: Bad file descriptor', EXIT.INVALID);
 }

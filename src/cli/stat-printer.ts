@@ -46,7 +46,7 @@ export class StatPrinter {
     this.#color = (out.live || choice === 'always') && wantsColor(stderr, env, choice);
   }
 
-  /** The counts of a run, or the means of several. */
+  /** Prints the counts of a run, or the means of several. */
   result(counted: StatResult, target: StatTarget, nmiWatchdog = false): void {
     const o = this.#o;
     const runs = counted.runs.length;
@@ -72,9 +72,9 @@ export class StatPrinter {
       );
   }
 
-  /** What was counted since the reading before. */
+  /** Prints what was counted since the previous reading. */
   interval(evlist: readonly Evsel[], reading: Reading): void {
-    // --interval-count 0 is no limit.
+    // --interval-count 0 means no limit.
     const limit = this.#o['interval-count'] || Infinity;
     if (this.#printed >= limit) return;
     const rows = this.#rows(evlist, reading);

@@ -1,20 +1,20 @@
 /**
- * What the terminal is like: colours per stream, locale, and a progress bar that only a person sees.
+ * The terminal: colours per stream, locale, and a progress bar that only a person sees.
  *
  * Colours: --color, then NO_COLOR (any value), FORCE_COLOR (not 0), then whether the stream is a terminal that is not
- * dumb. A bar is drawn on a stderr that is a terminal outside CI, and is gone when its work is done.
+ * dumb. A bar is drawn if stderr is a terminal outside CI, and disappears when the work is done.
  */
 
 import type { SingleBar } from 'cli-progress';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
 
-/** A stream as far as it matters here: process.stdout, process.stderr or a test's. */
+/** A stream, as far as needed here: process.stdout, process.stderr or a test's. */
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
-/** Ends in silence or with what its reporter says. */
+/** A progress display; ends silently or with a closing line. */
 export interface Progress {
-  /** How far the work is, 0 to 1, and a word about it. */
+  /** Updates how far the work is (0 to 1), with a short note. */
   update(fraction: number, note?: string): void;
   done(): void;
 }
@@ -27,7 +27,7 @@ export interface Terminal {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Whether to colour what goes to a stream. */
+/** Whether to colour a stream's output. */
 export function wantsColor(stream: Output, env: NodeJS.ProcessEnv, choice: ColorChoice = 'auto'): boolean {
   if (choice !== 'auto') return choice === 'always';
   if (isSet(env['NO_COLOR'])) return false;
@@ -35,13 +35,13 @@ export function wantsColor(stream: Output, env: NodeJS.ProcessEnv, choice: Color
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-/** Whether numbers of the locale have separators at the thousands, as perf's -B would print them. */
+/** Whether the locale groups thousands, as perf's -B would print them. */
 export function localeGroups(env: NodeJS.ProcessEnv): boolean {
   const locale = [env['LC_ALL'], env['LC_NUMERIC'], env['LANG']].find(isSet);
   return locale !== undefined && !/^(C|POSIX)(\.|$)/.test(locale);
 }
 
-/** A line on stderr for work whose end is not known: a label and a changing word. */
+/** A line on stderr for work of unknown length: a label and a changing word. */
 export async function spinner(
   terminal: Terminal,
   label: string,
@@ -56,7 +56,7 @@ export async function progress(terminal: Terminal, label: string): Promise<Progr
   return { update: (fraction, note = '') => bar?.update(Math.min(1, fraction), { note }), done: () => bar?.stop() };
 }
 
-/** Starts a cli-progress line where a person sees it, and only there. */
+/** Starts a cli-progress line, but only where a person sees it. */
 async function draw({ stderr, env }: Terminal, format: string): Promise<SingleBar | undefined> {
   if (stderr.isTTY !== true || isSet(env['CI']) || env['TERM'] === 'dumb') return undefined;
   const { SingleBar } = await import('cli-progress');
@@ -67,7 +67,7 @@ async function draw({ stderr, env }: Terminal, format: string): Promise<SingleBa
     barsize: 30,
     clearOnComplete: true,
     hideCursor: true,
-    // cli-progress asks for more than it uses of a stream.
+    // cli-progress's types ask for more of a stream than it uses.
     stream: stderr,
   });
   bar.start(1, 0, { note: '' });

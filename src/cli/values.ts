@@ -1,9 +1,9 @@
-/** Values of options whose text means more than a number or a word. */
+/** Values of options whose text is more than a number or a word. */
 import { UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import type { CommandTable } from './options/option.ts';
 
-/** -F: Hz, or the most the machine allows. perf takes what is no number for 0, and stops. */
+/** -F: Hz, or the most the machine allows. perf reads anything that is not a number as 0, and stops. */
 export function parseFreq(text: string): number | 'max' {
   if (text === 'max') return 'max';
   const freq = /^\d+$/.test(text) ? Number(text) : 0;
@@ -12,7 +12,7 @@ export function parseFreq(text: string): number | 'max' {
   return freq;
 }
 
-/** --call-graph: frame pointers are what there is. */
+/** --call-graph: only frame pointers are supported. */
 export function parseCallGraph(text: string, usage: string): 'fp' {
   const mode = text.split(',')[0];
   if (mode === 'fp') return 'fp';
@@ -23,13 +23,13 @@ export function parseCallGraph(text: string, usage: string): 'fp' {
 const PAGE_SIZE = 4096;
 const UNITS: Readonly<Record<string, number>> = { B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
-/** parse_tag_value(): bytes, in the unit that must be named. */
+/** parse_tag_value(): bytes; the unit is required. */
 function bytesOf(text: string): number | undefined {
   const [, digits, unit] = /^(\d+)([BKMG])$/.exec(text) ?? [];
   return unit === undefined ? undefined : Number(digits) * UNITS[unit]!;
 }
 
-/** A size in bytes, with its unit: 512K. perf has no words for any other, only the usage. */
+/** A size in bytes, with its unit: 512K. For anything else perf has no message, only the usage. */
 export function parseSize(text: string, usage: string): number {
   const bytes = bytesOf(text);
   if (bytes === undefined || !Number.isSafeInteger(bytes)) throw new UsageError('', usage);
@@ -49,14 +49,14 @@ export function parseMmapPages(text: string, usage: string): { pages: number; no
   return { pages, note: `rounding mmap pages size to ${size} (${pages} pages)` };
 }
 
-/** -x and -t: a backslash and a t are a tab. */
+/** -x and -t: a backslash followed by t means a tab. */
 export const parseSeparator = (text: string): string => (text === String.raw`\t` ? '\t' : text);
 
 /** A comma list of words. */
 export const parseWords = (text: string | undefined): readonly string[] | undefined =>
   text?.split(',').filter((word) => word !== '');
 
-/** A comma list of whole numbers up to `most`; `name` is the option's, `usage` its help. */
+/** A comma list of whole numbers up to `most`; `name` is the option's name, `usage` its help. */
 export function parseNumbers(
   text: string | undefined,
   most: number,
@@ -69,7 +69,7 @@ export function parseNumbers(
   throw new UsageError(`--${name} '${text}': must be whole numbers up to ${most}, joined by commas\n`, usage);
 }
 
-/** The type of a pid is a signed int. */
+/** A pid is a signed int. */
 const MOST_PID = 2 ** 31 - 1;
 
 /** --pid, --tid. */

@@ -5,22 +5,23 @@
  * program apart, at every tick. Whether the second of a pair says anything new depends on the program: a loop of
  * nanoseconds has forgotten the first by then, a phase of milliseconds has not. So it is measured, not assumed.
  *
- * A burst is what an event samples in a tick in which it is throttled; profile/bursts.ts finds them. All other samples stand
- * alone: an event that runs on spreads its samples evenly, and to take those of one tick for a burst would call every phase of
- * the program a lack of evidence. For the same reason the samples of a burst are held against those of the bursts before and
- * after it and not against the whole profile: in a phase that lasts for many ticks two samples of one burst agree no more
- * often than two of neighbouring ones, and nothing is lost by their coming in bursts.
+ * A burst is what an event samples in a tick in which it is throttled; profile/bursts.ts finds them. All other samples
+ * stand alone. An event that is not throttled spreads its samples evenly: if its samples of one tick counted as a
+ * burst, every phase of the program would look like a lack of evidence. For the same reason the samples of a burst are
+ * compared with those of the bursts before and after it, not with the whole profile: in a phase of many ticks, two
+ * samples of one burst agree no more often than two of neighbouring bursts, and the bursts cost no evidence.
  *
- * With A the part of pairs of samples within bursts that are of one symbol, B that of pairs out of neighbouring bursts, and
- * s2 = 1 - sum p^2 the part of independent pairs that are of different symbols,
+ * With A the fraction of sample pairs within bursts that share a symbol, B that fraction for pairs from neighbouring
+ * bursts, and s2 = 1 - sum p^2 the fraction of independent pairs whose symbols differ,
  *
  *   rho = (A - B) / s2        deff = 1 + (m - 1) rho        m = sum_c W^2 / sum w^2
  *
- * where W is the weight of a burst (of a sample that stands alone: its own) and m the size of the burst that a sample finds
- * itself in (L. Kish, Survey Sampling, 1965, 5.4; neighbours in place of the mean: K. M. Wolter, Introduction to Variance
- * Estimation, 2007, 8.2). Each burst counts by the pairs in it, which is by how much it lowers the evidence. The estimate is
- * unbiased when bursts do not matter, and takes no part of its value from how much they differ in size. Dividing n by the
- * effect keeps the level of chi-square when all symbols have one rho (J. N. K. Rao and A. J. Scott, JASA 76, 1981).
+ * where W is the weight of a burst (a sample that stands alone is a burst of its own) and m is the size of the burst a
+ * random sample belongs to (L. Kish, Survey Sampling, 1965, 5.4; neighbours in place of the mean: K. M. Wolter,
+ * Introduction to Variance Estimation, 2007, 8.2). Each burst counts by its pairs, which is how much it lowers the
+ * evidence. The estimate is unbiased when bursts do not matter, and does not depend on how much they differ
+ * in size. Dividing n by the effect keeps the level of chi-square when all symbols share one rho (J. N. K. Rao and A.
+ * J. Scott, JASA 76, 1981).
  *
  * The value used is never below 1: samples spread more evenly than chance keep the plain n, because one run cannot show
  * that they will again.
@@ -32,20 +33,20 @@ export interface DesignEffect {
   readonly value: number;
   /** The estimate itself, which chance may take below 1. */
   readonly estimate: number;
-  /** Correlation of two samples of one burst beyond that of two of neighbouring ones; 0 where no burst has two. */
+  /** Correlation of two samples of one burst, over that of two of neighbouring ones; 0 if no burst has two samples. */
   readonly rho: number;
-  /** Standard error that rho would have if bursts did not matter: only a rho of twice it or more says that they do. */
+  /** Standard error of rho if bursts did not matter: a rho below twice this may be chance. */
   readonly rhoError: number;
   /** Number of bursts, samples that stand alone included. */
   readonly bursts: number;
-  /** Size of the burst that a sample finds itself in, by weight. */
+  /** Size, by weight, of the burst that a random sample belongs to. */
   readonly size: number;
 }
 
-/** Pairs of neighbouring bursts below which they say nothing: the effect is then 1, with a boundless error. */
+/** With fewer pairs of neighbouring bursts than this, the effect is 1 and its error infinite. */
 const FEW = 9;
 
-/** One burst, by its samples' weights w: of each symbol, and the sums of their powers. */
+/** One burst: the weights w of its samples by symbol, and the sums of their powers. */
 export interface Burst<S> {
   readonly weights: ReadonlyMap<S, number>;
   readonly w1: number;
@@ -57,13 +58,11 @@ export interface Burst<S> {
 /** Weight of the ordered pairs of different samples in a burst. */
 const pairsIn = ({ w1, w2 }: Burst<unknown>): number => Math.max(0, w1 * w1 - w2);
 
-/**
- * Bursts that follow each other on one CPU, added up one at a time into sums that all CPUs share.
- */
+/** Bursts that follow each other on one CPU, added one at a time to sums that all CPUs share. */
 export class BurstChain<S> {
   readonly #sums: BurstSums;
   #last: Burst<S> | undefined;
-  /** Of the last burst: neighbours so far, and the sum over them of the pairs of both. */
+  /** For the last burst: its neighbours so far, and the sum over them of the pairs within both. */
   #neighbours = 0;
   #shared = 0;
 
@@ -96,14 +95,14 @@ export class BurstChain<S> {
     this.#shared = both;
   }
 
-  /** The last burst has all its neighbours. */
+  /** Ends the chain: the last burst gets no further neighbour. */
   end(): void {
     if (this.#neighbours > 0) this.#settle();
     this.#last = undefined;
     this.#neighbours = this.#shared = 0;
   }
 
-  /** What the last burst adds to the variance of `excess`: its own pairs, and what single samples leave where sizes differ. */
+  /** Adds the last burst to the variance of `excess`: its own pairs, and what single samples leave if sizes differ. */
   #settle(): void {
     const { w1, w2, w3, w4 } = this.#last!;
     const sums = this.#sums;
@@ -114,7 +113,7 @@ export class BurstChain<S> {
   }
 }
 
-/** Weight of the ordered pairs of different samples in a burst that are of one symbol. */
+/** Weight of the ordered pairs of different samples in a burst that share a symbol. */
 function agreeing({ weights, w2 }: Burst<unknown>): number {
   let sum = -w2;
   for (const weight of weights.values()) sum += weight * weight;
@@ -126,12 +125,12 @@ export class BurstSums {
   bursts = 0;
   /** Weight of the ordered pairs of samples within bursts. */
   pairs = 0;
-  /** Pairs of neighbouring bursts, and the mean of the weight of pairs within both, over them. */
+  /** Pairs of neighbouring bursts, and the mean weight of the pairs within both, summed over them. */
   neighbours = 0;
   compared = 0;
-  /** By how much more of that weight is of one symbol than neighbours let expect. */
+  /** How much more of that weight shares a symbol than the neighbours lead one to expect. */
   excess = 0;
-  /** What the variance of `excess` is made of: coefficients of the variance of e e' and of p e. */
+  /** The variance of `excess`: coefficients of the variance of e e' and of p e. */
   cross = 0;
   linear = 0;
 }
@@ -140,7 +139,7 @@ export class BurstSums {
 export interface BurstProfile {
   /** Weight by symbol. */
   readonly weights: Iterable<number>;
-  /** Samples, in bursts or not; those in bursts. */
+  /** All samples, and those in bursts. */
   readonly samples: number;
   readonly inBursts: number;
   /** Sum of their weight, and of its squares. */
@@ -148,7 +147,7 @@ export interface BurstProfile {
   readonly squares: number;
 }
 
-/** The design effect out of sums, which are added up as bursts end: no sample has to be kept. */
+/** The design effect from sums that grow as bursts end, so that no sample has to be kept. */
 export function designEffectOf(sums: BurstSums, profile: BurstProfile): DesignEffect {
   const { samples, inBursts, sum, squares } = profile;
   let [p2, p3] = [0, 0];
@@ -161,7 +160,7 @@ export function designEffectOf(sums: BurstSums, profile: BurstProfile): DesignEf
   const size = samples === 0 ? 1 : 1 + sums.pairs / squares;
   const unknown = { value: 1, estimate: 1, rho: 0, bursts, size };
   if (!(sums.pairs > 0)) return { ...unknown, rhoError: 0 };
-  // Estimated shares are nearer to the samples than true ones.
+  // Estimated shares lie nearer to the samples than the true ones do.
   const differing = (1 - p2) / (1 - squares / (sum * sum));
   if (!(differing > 0) || !(sums.compared > 0) || sums.neighbours < FEW) return { ...unknown, rhoError: Infinity };
   const scale = sums.compared * differing;

@@ -1,11 +1,11 @@
 /**
  * Two profiles side by side: every figure of a comparison, as numbers.
  *
- * Either side may be truth (`exact: true`); then tests are one-sample tests and floors are those of the other side alone.
- * Shares are fractions of 1, not percent; distances too. Infinity stands for the effective samples of truth.
+ * Either side may be truth (`exact: true`): tests are then one-sample tests, and floors count only the other side's
+ * noise. Shares and distances are fractions of 1, not percent. The effective samples of truth are Infinity.
  *
- * Not modelled: names. Symbols are equal if their keys are; mapping names, merging libraries and hiding symbols is done on
- * the weights beforehand.
+ * Not modelled: names. Symbols are equal if their keys are; mapping names, merging libraries and hiding symbols is
+ * done on the weights beforehand.
  */
 import { distrust } from './distrust.ts';
 import {
@@ -52,12 +52,12 @@ export interface ComparedSymbol extends SymbolTest {
 export interface Comparison {
   readonly a: Evidence;
   readonly b: Evidence;
-  /** By larger share, hottest first. */
+  /** Largest share of either side first. */
   readonly symbols: readonly ComparedSymbol[];
   readonly tvd: {
     readonly value: number;
     readonly floor: NoiseFloor;
-    /** value / floor.mean; Infinity for a difference where there is no noise, 0 where there is none of either. */
+    /** value / floor.mean; without noise, Infinity if there is a difference and 0 if there is none. */
     readonly ratio: number;
     /** 95 %, if options.bootstrap was given. */
     readonly interval?: Interval | undefined;
@@ -72,13 +72,13 @@ export interface Comparison {
     readonly floor: number;
   };
   readonly hellinger: number;
-  /** Symbol names in place of the indices of Test. */
+  /** As Test, with symbol names in place of indices. */
   readonly test: Omit<Test, 'pooled'> & { readonly pooled: readonly string[] };
   readonly ranks: RankAgreement & {
-    /** Part of the five hottest symbols that both sides have in common. */
+    /** Fraction of the five hottest symbols that both sides share. */
     readonly top5: number;
   };
-  /** Least shifts found with power 80 % at level 5 %. */
+  /** Smallest shifts found with power 80 % at level 5 %. */
   readonly detectable: {
     /** Whatever symbols it moves between. */
     readonly any: number;
@@ -99,7 +99,7 @@ function testOf(p: readonly number[], q: readonly number[], n1: number, n2: numb
   if (n1 < Infinity && n2 < Infinity) return homogeneity(p, q, n1, n2);
   if (n1 < Infinity) return goodnessOfFit(p, q, n1);
   if (n2 < Infinity) return goodnessOfFit(q, p, n2);
-  // Truth against truth: any difference is one.
+  // Truth against truth has no noise: any difference is real.
   const same = totalVariation(p, q) < 1e-12;
   const df = p.length - 1;
   const statistic = same ? 0 : Infinity;
@@ -145,11 +145,11 @@ function bestMerge(
       ];
       const [mp, mq] = [merged(p), merged(q)];
       const { p: pValue, chiSquare, df } = testOf(mp, mq, n1, n2);
-      // One row that holds everything agrees with itself, whatever went into it.
+      // A table of one row always agrees with itself.
       if (df === 0) continue;
       if (best !== undefined && (pValue < best.p || (pValue === best.p && chiSquare >= best.chiSquare))) continue;
       const tvd = totalVariation(mp, mq);
-      // What the test no longer finds because few rows are left to it may still be all of the weight.
+      // With few rows left the test loses power: check the distance too.
       const floor = noiseFloor(pooled(mp, mq, n1, n2), 1 / n1 + 1 / n2).mean;
       const restores = pValue >= ALPHA && !isMaterial(tvd, floor);
       best = { symbols: [x.symbol, y.symbol], p: pValue, tvd, restores, chiSquare };
@@ -159,7 +159,7 @@ function bestMerge(
   return merge;
 }
 
-/** Whether all that is known comes from one run whose samples keep step with the tick, as its program does. */
+/** Whether a side is a single run whose samples keep step with the tick, as its program does. */
 const inStep = ({ circumstances: { lockStep, seeds = 1 } = {} }: Shares): boolean =>
   lockStep?.certain === true && seeds === 1;
 
@@ -239,7 +239,7 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
     warnings: distrust(
       { shares: a, evidence: sideA, normalised: p },
       { shares: b, evidence: sideB, normalised: q },
-      // Rows too rare to be told apart leave no degree of freedom: more samples would give at least one.
+      // No degrees of freedom: the rows are too rare to be told apart. More samples would give at least one.
       nonCentrality(Math.max(1, test.df)),
       hardest,
     ),
@@ -247,8 +247,8 @@ export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}
 }
 
 /**
- * Which of each two profiles is nearer to the reference, usually truth, by total variation distance, with intervals. Throws
- * RangeError if one has no samples or no weight.
+ * Which profile of each pair is nearer to the reference (usually truth) by total variation distance, with
+ * intervals. Throws RangeError if one has no samples or no weight.
  */
 export function compareDistances(
   profiles: readonly Shares[],

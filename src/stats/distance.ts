@@ -1,13 +1,14 @@
 /**
  * How far apart two profiles are, and how far apart two perfect ones would be.
  *
- * All take aligned shares: p[i] and q[i] are the shares of one symbol, each list sums to 1. `s2` is 1/n1 + 1/n2 of the
- * effective samples, and 1/n against truth: the variance of a difference of shares is s2 m (1 - m).
+ * All take aligned shares: p[i] and q[i] are the shares of one symbol, and each list sums to 1. `s2` is 1/n1 + 1/n2 of
+ * the effective samples, or 1/n against truth: the variance of a difference of shares is s2 m (1 - m).
  *
  * Noise floors. Differences of perfect profiles are jointly normal with covariance s2 (diag(m) - m m'), m the pooled
  * shares. The mean of the total variation distance is then exact: sqrt(2/pi)/2 sum sqrt(s2 m (1 - m)). Its variance is exact
- * too, from E|X||Y| = (2/pi) sx sy (sqrt(1 - r^2) + r asin r). Its 95th percentile comes from the scaled chi distribution
- * (degrees of freedom not whole) of that mean and variance: exact for two symbols, and within 1 % of simulation for more.
+ * too, from E|X||Y| = (2/pi) sx sy (sqrt(1 - r^2) + r asin r). Its 95th percentile comes from the scaled chi
+ * distribution (with fractional degrees of freedom) of that mean and variance: exact for two symbols, within 1 % of
+ * simulation for more.
  * Not modelled: floors below about one sample a symbol, where shares are far from normal and the floor is too high.
  */
 import { exp, log } from '../sim/math.ts';
@@ -49,7 +50,7 @@ export const jensenShannonFloor = (k: number, s2: number): number => (Math.max(0
 export interface NoiseFloor {
   /** Mean total variation distance of two perfect profiles. */
   readonly mean: number;
-  /** What one pair of perfect profiles in twenty exceeds. */
+  /** Exceeded by one pair of perfect profiles in twenty. */
   readonly p95: number;
 }
 
@@ -66,7 +67,7 @@ function asin(x: number): number {
   return 8 * total;
 }
 
-/** Symbols whose pairs are taken one by one; beyond, correlations are below 1/8 and r^2/2 serves (error r^4/24). */
+/** Symbols whose pairs are summed exactly. Beyond them correlations are below 1/8 and r^2/2 serves (error r^4/24). */
 const LARGE = 64;
 
 /** Variance of sum |X| / 2 for X normal with covariance diag(m) - m m'. */
@@ -79,7 +80,7 @@ function absoluteVariance(m: Shares): number {
       const r = Math.min(1, (p[i]! * p[j]!) / (deviation[i]! * deviation[j]!));
       total += 2 * (2 / Math.PI) * deviation[i]! * deviation[j]! * (Math.sqrt(1 - r * r) + r * asin(r) - 1);
     }
-  // r^2 sx sy = g(x) g(y): the pairs with a small symbol need one pass.
+  // r^2 sx sy = g(x) g(y), so all pairs with a small symbol take one pass.
   let before = sum(Math.min(LARGE, p.length), (i) => squared(p[i]!) / deviation[i]!);
   for (let j = LARGE; j < p.length; j++) {
     const g = squared(p[j]!) / deviation[j]!;
@@ -101,6 +102,6 @@ export function noiseFloor(m: Shares, s2: number): NoiseFloor {
   const square = mean * mean + s2 * absoluteVariance(m);
   const concentration = (mean * mean) / square;
   const df = fallsTo(1 - concentration, 1, 1e6, (v) => 1 - chiConcentration(v));
-  // The normal approximation does not know that nothing is further apart than 1.
+  // The normal approximation may exceed 1, the largest distance there is.
   return { mean: Math.min(1, mean), p95: Math.min(1, Math.sqrt((square * chiSquareQuantile(0.05, df)) / df)) };
 }

@@ -1,17 +1,17 @@
 /**
- * How often which value came: mean, extremes and quantiles of many values in little memory.
+ * Mean, extremes and quantiles of many values in little memory.
  *
- * Simulated durations repeat, so values are counted rather than kept, and every quantile is exact until there are more
- * different values than LIMIT. From then on values share counts by their first eleven binary digits (0.1 %); count, mean, least
- * and greatest stay exact, and `exact` says which it is.
+ * Simulated durations repeat, so values are counted rather than kept. Every quantile is exact up to LIMIT different
+ * values; beyond it, values that agree in their first eleven binary digits (0.1 %) share a count. Count, mean, least
+ * and greatest stay exact; `exact` says whether the quantiles are.
  *
  * Quantiles are nearest-rank: the least value that at least that share of all values does not exceed (SQL's
- * percentile_disc), so that a quantile is a value that came. 0.5 is the median in that sense.
+ * percentile_disc), so every quantile is a value that occurred. 0.5 is the median in that sense.
  */
 
 import { binomialTail } from './special.ts';
 
-/** Different values kept apart. */
+/** Different values that are counted apart. */
 const LIMIT = 2 ** 17;
 const KEPT = 2 ** 11;
 
@@ -24,7 +24,7 @@ export class Distribution {
   max = -Infinity;
   exact = true;
 
-  /** Counts a value that is not negative. */
+  /** Counts a value, which must not be negative. */
   add(value: number): void {
     this.#sorted = undefined;
     this.count++;
@@ -39,12 +39,12 @@ export class Distribution {
     for (const [each, count] of fine) this.#put(rounded(each), count);
   }
 
-  /** NaN of nothing. */
+  /** NaN if nothing was counted. */
   get mean(): number {
     return this.sum / this.count;
   }
 
-  /** Of a share from 0 to 1; NaN of nothing. */
+  /** The quantile at a share from 0 to 1; NaN if nothing was counted. */
   quantile(share: number): number {
     if (this.count === 0) return NaN;
     this.#sorted ??= [...this.#counts].toSorted(([a], [b]) => a - b);
@@ -61,7 +61,7 @@ export class Distribution {
   }
 }
 
-/** The upper end of the bin of a value: eleven binary digits. */
+/** The upper end of a value's bin: eleven binary digits. */
 function rounded(value: number): number {
   if (value === 0) return 0;
   let unit = 1;
@@ -70,18 +70,18 @@ function rounded(value: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** The median of some values (the mean of the middle two of an even number), with an interval for it. */
+/** The median of some values (the mean of the middle two if their number is even), with an interval for it. */
 export interface Median {
   readonly median: number;
   readonly low: number;
   readonly high: number;
-  /** How likely such an interval holds the median of what the values were drawn from; 0 of a single value. */
+  /** Probability that such an interval holds the true median; 0 for a single value. */
   readonly coverage: number;
 }
 
 /**
- * The median and its distribution-free interval: the closest order statistics that cover it with at least `confidence`, or the
- * extremes where even they do not (fewer than six values at 95 %). Throws on no values.
+ * The median and its distribution-free interval: the closest order statistics that cover it with at least `confidence`,
+ * or the extremes if even they do not (fewer than six values at 95 %). Throws if there are no values.
  */
 export function medianOf(values: readonly number[], confidence = 0.95): Median {
   const n = values.length;

@@ -1,5 +1,5 @@
 /**
- * Finds reasons to distrust a comparison in what is known of its sides.
+ * Finds reasons to distrust a comparison in what is known about its sides.
  *
  * Not modelled: reasons that leave no trace in a profile (another build of the program, another machine).
  */
@@ -7,13 +7,13 @@ import { samplesToDetect } from './power.ts';
 import { FEW_SEEDS, type Warning, type Which } from './warnings.ts';
 import type { Evidence, Shares } from './shares.ts';
 
-/** Ratio of Kish's number to the samples below which weights are called unequal. */
+/** Weights are called unequal if Kish's number is below this fraction of the samples. */
 const UNEQUAL = 0.5;
-/** Design effect from which bursts are worth a word, if they are also beyond chance. */
+/** A design effect from here on is reported, if it is also beyond chance. */
 const CLUSTERED = 1.1;
-/** Shift that a comparison ought to find: where differences begin to be material. */
+/** Shift that a comparison should be able to find: where differences begin to be material. */
 const SHIFT = 0.02;
-/** Weight of symbols without a counterpart that is worth a word. */
+/** Weight of symbols without a counterpart from which they are reported. */
 const UNSHARED = 0.01;
 /** A loop sampled at this many places or more is sampled well enough. */
 const PLACES = 32;
@@ -21,15 +21,15 @@ const PLACES = 32;
 export interface Side {
   readonly shares: Shares;
   readonly evidence: Evidence;
-  /** Shares aligned with the other side's. */
+  /** Shares, aligned with the other side's. */
   readonly normalised: readonly number[];
 }
 
 /**
- * Places of a loop that a fixed period ever samples, if they are few; else undefined.
+ * How many places of a loop a fixed period ever samples; undefined if there are enough.
  *
- * After q samples the position in the loop has moved by q period/loop laps. If that is nearly a whole number for a small q,
- * samples fall on q places and creep on so slowly that n samples do not fill the gap (1/q of a lap) between two.
+ * After q samples the position in the loop has moved by q period/loop laps. If that is nearly a whole number for a
+ * small q, samples fall on q places and drift so slowly that n samples do not fill the gap (1/q of a lap) between two.
  */
 export function resonance(period: number, loop: number, samples: number): number | undefined {
   if (!(loop > 1)) return undefined;
@@ -76,13 +76,15 @@ function unshared(which: Which, side: Side, other: Side): Warning[] {
   return share >= UNSHARED ? [{ kind: 'UnsharedSymbols', which, symbols, share }] : [];
 }
 
-/** What one side lacks was never sampled there; only what both lack may be one thing under two names. */
+/**
+ * A symbol missing on one side only was not sampled there; names differ only if each side has symbols the other lacks.
+ */
 function renamed(a: Side, b: Side): Warning[] {
   const [ofA, ofB] = [unshared('a', a, b), unshared('b', b, a)];
   return ofA.length > 0 && ofB.length > 0 ? [...ofA, ...ofB] : [];
 }
 
-/** Reasons in order of side; lambda is the non-centrality that is found, shape that of the hardest shift (power.ts). */
+/** Reasons, side a first; lambda is the non-centrality that is found, shape that of the hardest shift (power.ts). */
 export function distrust(a: Side, b: Side, lambda: number, shape: number): Warning[] {
   const needed = samplesToDetect(lambda, shape, SHIFT, a.shares.exact || b.shares.exact ? 'truth' : 'profile');
   const events = [a.shares.circumstances?.event, b.shares.circumstances?.event] as const;

@@ -1,21 +1,22 @@
 /**
- * Do two profiles, or a profile and truth, come from one distribution? Pearson's chi-square and the likelihood ratio G.
+ * Do two profiles, or a profile and truth, come from one distribution? Pearson's chi-square and the likelihood ratio
+ * G.
  *
  * Counts are shares times effective samples, so a test keeps its level with unequal weights and bursts (first-order
- * correction of Rao and Scott). Symbols expected fewer than five times on either side are pooled into one cell, and never
- * dropped; if that cell is itself expected less than once, the next smallest joins it. A symbol that is expected nowhere near as often
- * as it was seen (Poisson probability below 1e-6) is not rare but the finding itself and keeps its cell, with an
- * expectation of at least half a sample.
- * Not modelled: exact tests; with all cells at five the level is right within one or two points in a hundred.
+ * correction of Rao and Scott). Symbols expected fewer than five times on either side are pooled into one cell, never
+ * dropped; if that cell is itself expected less than once, the next smallest symbol joins it. A symbol seen far more
+ * often than expected (Poisson probability below 1e-6) is not rare but the finding itself: it keeps its own cell, with
+ * an expectation of at least half a sample. Not modelled: exact tests; with all cells at five the level is right to
+ * within one or two percentage points.
  */
 import { log } from '../sim/math.ts';
 import { chiSquareTail, poissonTail } from './special.ts';
 
 /** Expectation below which a cell is pooled (W. G. Cochran, Biometrics 10, 1954). */
 export const RARE = 5;
-/** Least expectation that the pooled cell may have. */
+/** Least expectation of the pooled cell. */
 const LEAST = 1;
-/** Least expectation that a cell of its own is given. */
+/** Least expectation of a symbol's own cell. */
 export const HALF = 0.5;
 const IMPOSSIBLE = 1e-6;
 
@@ -30,11 +31,11 @@ export interface Test {
   readonly gp: number;
   /** Effect size sqrt(chiSquare / N): Cramer's V of the two columns, Cohen's w against truth. */
   readonly effect: number;
-  /** Indices of the symbols that shared the pooled cell; empty if none was rare. */
+  /** Indices of the symbols in the pooled cell; empty if none was rare. */
   readonly pooled: readonly number[];
 }
 
-/** Whether a symbol that is expected so often cannot have been seen `count` times by chance. */
+/** Whether chance cannot explain `count` samples of a symbol expected `expected` times. */
 export const isImpossible = (expected: number, count: number): boolean =>
   poissonTail(Math.max(HALF, expected), count) < IMPOSSIBLE;
 
@@ -89,7 +90,7 @@ function test(kind: Test['kind'], k: number, sides: readonly Side[]): Test {
   };
 }
 
-/** Two profiles with aligned shares p, q out of n1, n2 effective samples. */
+/** Two profiles with aligned shares p and q, from n1 and n2 effective samples. */
 export function homogeneity(p: readonly number[], q: readonly number[], n1: number, n2: number): Test {
   const m = p.map((x, i) => (x * n1 + q[i]! * n2) / (n1 + n2));
   const side = (shares: readonly number[], n: number): Side => ({
@@ -99,7 +100,7 @@ export function homogeneity(p: readonly number[], q: readonly number[], n1: numb
   return test('homogeneity', p.length, [side(p, n1), side(q, n2)]);
 }
 
-/** One profile with shares p out of n effective samples against true shares. */
+/** One profile with shares p, from n effective samples, against true shares. */
 export function goodnessOfFit(p: readonly number[], truth: readonly number[], n: number): Test {
   return test('goodness-of-fit', p.length, [{ counts: p.map((x) => x * n), expected: truth.map((x) => x * n) }]);
 }

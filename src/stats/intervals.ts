@@ -7,7 +7,7 @@
  */
 import { probit } from '../sim/math.ts';
 
-/** A number known between two limits. */
+/** The two limits of an estimate. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
@@ -27,7 +27,7 @@ function score(share: number, n: number, z: number): Interval {
 /** Interval of one share out of n (effective) samples; alpha 0.05 is 95 %. */
 export const wilson = (share: number, n: number, alpha = 0.05): Interval => score(share, n, deviate(alpha));
 
-/** Intervals of k shares that hold together. */
+/** Intervals of k shares that hold simultaneously. */
 export function goodman(shares: readonly number[], n: number, alpha = 0.05): Interval[] {
   const z = deviate(alpha / Math.max(1, shares.length));
   return shares.map((share) => score(share, n, z));

@@ -11,10 +11,10 @@ export interface RankAgreement {
   readonly tau: number;
   /** The same with the order of every pair taken at face value. */
   readonly plain: number;
-  /** Pairs ordered alike and oppositely, among those resolved in both. */
+  /** Pairs ordered alike, and oppositely, among those resolved in both. */
   readonly concordant: number;
   readonly discordant: number;
-  /** Pairs resolved in one profile or none. */
+  /** Pairs resolved in at most one profile. */
   readonly tied: number;
 }
 
@@ -60,7 +60,7 @@ export function rankAgreement(
   };
 }
 
-/** Part of the `top` hottest symbols of each profile that both have in common. */
+/** Fraction of the `top` hottest symbols that both profiles share. */
 export function topAgreement(a: readonly number[], b: readonly number[], top = 5): number {
   const hottest = (shares: readonly number[]): number[] =>
     shares

@@ -1,14 +1,14 @@
 /**
- * Bias and noise told apart by several seeds: what all runs get wrong alike, and what differs from run to run.
+ * Bias and noise, told apart by several seeds: what all runs get wrong alike, and what differs from run to run.
  *
- * Each run is compared with truth, or with the run of the same seed under another design, which saw the same execution.
- * With d the mean difference of a symbol over R runs and s its standard deviation, d^2 overstates the square of the bias by
- * s^2/R on average, so
+ * Each run is compared with truth, or with the run of the same seed under another design, which saw the same
+ * execution. With d the mean difference of a symbol over R runs and s its standard deviation, d^2 exceeds the squared
+ * bias by s^2/R on average, so
  *
  *   bias = 1/2 sum over symbols of sqrt(max(0, d^2 - s^2/R))
  *
- * Corrected symbol by symbol this has the least error of the corrections tried (jackknife, correction of the sum), at
- * R = 3 to 20 and biases of 0 to 4 points; without bias it still leaves about half of what `uncorrected` does.
+ * Corrected symbol by symbol, this has the least error of the corrections tried (jackknife, correction of the sum) at
+ * R = 3 to 20 and biases of 0 to 4 points; without bias it still leaves about half of `uncorrected`.
  * Not modelled: dependence between seeds (they have none).
  */
 import { alignShares, evidenceOf, type Shares } from './shares.ts';
@@ -16,8 +16,8 @@ import { holm } from './symbols.ts';
 import { studentTwoSided } from './special.ts';
 
 /**
- * Least error of a mean share, in samples of one run and of all runs together: a symbol no run saw is not known to be absent,
- * but it is the less likely to be there the more runs have not seen it (of three expected samples, none comes in 5 %).
+ * Least error of a mean share, in samples of one run and of all runs together. A symbol that no run saw may still
+ * exist, but less likely so the more runs missed it (if three samples are expected, none comes in 5 % of cases).
  */
 const HALF = 0.5;
 const THREE = 3;
@@ -37,23 +37,25 @@ interface SymbolBias {
 
 export interface BiasNoise {
   readonly seeds: number;
-  /** Total variation distance that all runs have in common, corrected for noise. */
+  /** Total variation distance common to all runs, corrected for noise. */
   readonly bias: number;
-  /** Total variation distance of the mean difference as it is. */
+  /** Total variation distance of the mean difference, uncorrected. */
   readonly uncorrected: number;
-  /** What `uncorrected` would be on average without bias. */
+  /** Expected `uncorrected` if there is no bias. */
   readonly floor: number;
-  /** Mean total variation distance of one run from the mean of all, had it been known. */
+  /** Mean total variation distance of one run from the true mean of all runs. */
   readonly noise: number;
-  /** The same if samples were drawn independently: evenly spread samples do better, aliasing does worse. */
+  /** Expected `noise` of independent samples: evenly spread samples do better, aliasing does worse. */
   readonly multinomial: number;
-  /** Mean squared difference, split without bias: total = bias + noise. Sums over symbols; bias may come out negative. */
+  /** Mean squared difference, split without bias: total = bias + noise. Sums over symbols; bias may be negative. */
   readonly squares: { readonly bias: number; readonly noise: number };
-  /** By size of bias. */
+  /** Largest bias first. */
   readonly symbols: readonly SymbolBias[];
 }
 
-/** Splits the difference of runs from truth, or from runs of the same seeds; throws RangeError with fewer than two. */
+/**
+ * Splits the difference of runs from truth, or from runs of the same seeds; throws RangeError on fewer than two runs.
+ */
 export function splitBiasNoise(runs: readonly Shares[], reference: Shares | readonly Shares[]): BiasNoise {
   const seeds = runs.length;
   const paired = Array.isArray(reference) ? (reference as readonly Shares[]) : runs.map(() => reference as Shares);

@@ -1,28 +1,31 @@
 /**
  * Intervals of a total variation distance, and of the difference of two, by parametric bootstrap.
  *
- * Profiles are drawn anew as multinomials of their effective sample counts; truth stays. The distance of resampled profiles
- * is itself no guide: noise adds to every |p - q|, so the usual percentile interval lies too high and hardly ever covers
- * a small distance (0 to 44 % instead of 95 %, for a shift between two of the RFC's symbols). What is resampled
- * instead is the error, by the directional derivative of the norm (Z. Fang and A. Santos, Rev. Econ. Stud. 86, 2019): a
- * symbol whose sign is beyond doubt (|p - q| above three standard errors) moves the distance both ways, any other may have
- * raised it by the whole of its noise. That gives the lower end. The upper end needs no resampling: the distance is the
- * largest difference of weight of any set of symbols, so it falls short of the true one by no more than the noise of one
- * set, whose variance is at most (1/n1 + 1/n2)/4. Coverage is 95 % or more (tests; 92 % in simulations of 600 symbols), at
- * the price of some width.
+ * Profiles are drawn anew as multinomials of their effective sample counts; truth stays. The distance of resampled
+ * profiles is itself no guide: noise adds to every |p - q|, so the usual percentile interval lies too high and hardly
+ * ever covers a small distance (0 to 44 % instead of 95 %, for a shift between two of the RFC's symbols). Instead the
+ * error is resampled, by the directional derivative of the norm (Z. Fang and A. Santos, Rev. Econ. Stud. 86, 2019): a
+ * symbol whose sign is beyond doubt (|p - q| above three standard errors) moves the distance both ways; any other may
+ * have raised it by all of its noise. That gives the lower end. The upper end needs no resampling: the distance is the
+ * largest difference of weight of any set of symbols, so it falls short of the true one by at most the noise of one
+ * set, whose variance is at most (1/n1 + 1/n2)/4. Coverage is 95 % or more (tests; 92 % in simulations of 600
+ * symbols), at the price of some width.
  *
- * Few samples say little about how they scatter: what was not seen would never be drawn, and what was seen once looks
- * certain. So the weight of symbols of which a profile would have fewer than five samples is drawn as all profiles together
- * have it, and the sign of one of them is beyond doubt only if chance cannot have made it (homogeneity.ts).
+ * Few samples say little about how they scatter: a symbol never seen would never be drawn, and one seen once would
+ * look certain. So symbols that a profile would sample fewer than five times are drawn with the weight that all
+ * profiles together give them, and the sign of such a symbol is beyond doubt only if chance cannot explain it
+ * (homogeneity.ts).
  *
- * What one profile never saw and the other did may be common to both all the same, and no resample would draw it: the lower end
- * gives way by as much of it as may be missed. Without that, profiles that share half a percent are covered in 81 %.
+ * A symbol that one profile never saw and the other did may still be in both, and no resample would draw it. The lower
+ * end is lowered by as much of its weight as may have been missed; without that, profiles that share half a percent
+ * are covered in 81 % of cases.
  *
- * Of two distances to one reference, noise raises that of the profile with fewer samples more, and a percentile interval of
- * their difference blames it for that: of two perfect profiles of 22,550 and 5,198 samples it finds one nearer to truth one
- * time in three. Here the one distance is taken to be raised by the most that it may have been and the other by what its own
- * resamples add to it, then the other way round. That covers 95 % or more where symbols differ clearly or not at all
- * (tests); in simulations of profiles whose every symbol is off by about its standard error, 85 to 94 %.
+ * Of two distances to one reference, noise raises more the one whose profile has fewer samples, and a percentile
+ * interval of their difference mistakes this for distance: of two perfect profiles of 22,550 and 5,198 samples it
+ * finds one nearer to truth one time in three. So here one distance is lowered by the most that noise may have raised
+ * it and the other by what its own resamples add to it, then the other way round. That covers 95 % or more if symbols
+ * differ clearly or not at all (tests); in simulations where every symbol is off by about its standard error, 85 to 94
+ * %.
  *
  * Not modelled: the variation between runs; with several seeds, see replicates.ts.
  */
@@ -37,14 +40,14 @@ export type Random = () => number;
 
 export interface Resampling {
   readonly random: Random;
-  /** 1000 unless said; fewer of profiles with so many symbols that they would take long. */
+  /** Default 1000; fewer for profiles with so many symbols that it would take long. */
   readonly resamples?: number | undefined;
 }
 
 const RESAMPLES = 1000;
-/** The fewest: an end of an interval is then good to about a tenth of its width. */
+/** Least number of resamples: an end of an interval is then good to about a tenth of its width. */
 const LEAST_RESAMPLES = 200;
-/** Binomial draws to spend on one interval, a quarter of a second. */
+/** Binomial draws to spend on one interval: a quarter of a second. */
 const DRAWS = 1e6;
 /** Standard errors from which the sign of a difference is beyond doubt. */
 const SURE = 3;
@@ -117,13 +120,13 @@ function resamplesOf(profiles: readonly Profile[], { resamples }: Resampling): n
   return Math.min(RESAMPLES, Math.max(LEAST_RESAMPLES, Math.floor(DRAWS / draws)));
 }
 
-/** Shares of profiles together, by samples; those of an exact one if there is one. */
+/** Shares of all profiles together, weighted by samples; those of the exact profile if there is one. */
 function together(profiles: readonly Profile[]): number[] {
   return profiles.reduce((all, { shares, n }) => ({ shares: pooled(all.shares, shares, all.n, n), n: all.n + n }))
     .shares as number[];
 }
 
-/** Draws what noise does to a profile's shares; `all` are those of all profiles together. */
+/** Draws the noise of a profile's shares; `all` are the shares of all profiles together. */
 function noiseOf({ shares, n }: Profile, all: readonly number[], random: Random): () => number[] {
   if (n === Infinity) return () => shares.map(() => 0);
   const rare = all.map((share) => share * n < RARE);
@@ -133,11 +136,11 @@ function noiseOf({ shares, n }: Profile, all: readonly number[], random: Random)
   return () => differences(resampleShares(from, n, random), from);
 }
 
-/** What noise h of the difference between two profiles does to their distance. */
+/** The effect of noise h, in the difference between two profiles, on their distance. */
 interface Errors {
   /** The most by which h may have raised it. */
   readonly most: (h: readonly number[]) => number;
-  /** What h adds to it as it is. */
+  /** What h actually adds to it. */
   readonly added: (h: readonly number[]) => number;
 }
 
@@ -156,7 +159,10 @@ function errorsOf(a: Profile, b: Profile): Errors {
   };
 }
 
-/** Interpolated between order statistics (R. J. Hyndman and Y. Fan, Am. Stat. 50, 1996, type 7): these values are of a continuum. */
+/**
+ * Interpolated between order statistics (R. J. Hyndman and Y. Fan, Am. Stat. 50, 1996, type 7), as values are
+ * continuous.
+ */
 function quantile(sorted: readonly number[], q: number): number {
   const at = q * (sorted.length - 1);
   const below = Math.floor(at);
@@ -166,8 +172,8 @@ function quantile(sorted: readonly number[], q: number): number {
 }
 
 /**
- * How much of the other's weight, on symbols that a profile never saw, it may have itself: of weight w all n samples miss with
- * probability (1 - w)^n.
+ * How much of the other's weight, on symbols that this profile never saw, it may have as well: all n samples miss a
+ * weight of w with probability (1 - w)^n.
  */
 function unseenBy({ shares, n }: Profile, other: Profile, alpha: number): number {
   if (n === Infinity) return 0;
@@ -175,7 +181,7 @@ function unseenBy({ shares, n }: Profile, other: Profile, alpha: number): number
   return Math.min(weight, 1 - exp(log(alpha) / n));
 }
 
-/** Interval of the total variation distance between profiles with aligned shares p, q of n1, n2 effective samples. */
+/** Interval of the total variation distance between aligned shares p and q, from n1 and n2 effective samples. */
 export function totalVariationInterval(
   p: readonly number[],
   q: readonly number[],
@@ -192,7 +198,7 @@ export function totalVariationInterval(
   const { most } = errorsOf(a, b);
   const all = together([a, b]);
   const [ofA, ofB] = [noiseOf(a, all, resampling.random), noiseOf(b, all, resampling.random)];
-  // What was never drawn has no noise among resamples.
+  // Resamples have no noise for a symbol that was never drawn.
   const unseen = Math.max(unseenBy(a, b, alpha / 2), unseenBy(b, a, alpha / 2));
   const raised = Array.from({ length: resamplesOf([a, b], resampling) }, () => most(differences(ofA(), ofB())));
   return {
@@ -206,22 +212,22 @@ export interface DistanceDifference extends Interval {
   /** Indices of the two. */
   readonly first: number;
   readonly second: number;
-  /** Distance of the first to the reference less distance of the second: above 0, the second is nearer. */
+  /** Distance of the first to the reference minus that of the second: above 0, the second is nearer. */
   readonly value: number;
   /**
-   * The plain bootstrap, for those who look for it: the same difference of profiles drawn anew. It leans towards the profile
+   * The plain bootstrap, for those who look for it: the same difference for profiles drawn anew. It favours the profile
    * with more samples, and its interval does not cover 95 %.
    */
   readonly percentile: Interval & {
     readonly mean: number;
-    /** Part of resamples in which the first is further away. */
+    /** Fraction of resamples in which the first is further away. */
     readonly further: number;
   };
 }
 
 /**
- * Which of each two profiles is nearer to the reference? Intervals of the differences of their distances; the reference is
- * resampled once for all, as its noise is theirs in common.
+ * Which profile of each pair is nearer to the reference? Intervals of the differences of their distances. The
+ * reference is resampled once for all pairs, as they share its noise.
  */
 export function distanceDifferences(
   profiles: readonly Profile[],
@@ -256,7 +262,7 @@ export function distanceDifferences(
         first,
         second: first + 1 + after,
         value,
-        // What noise alone would make may be so much that the value is beyond what it leaves.
+        // Noise alone may exceed the value, so keep the value inside its interval.
         low: Math.max(-1, Math.min(value, value - at(differences(a.most, b.added), 1 - alpha / 2))),
         high: Math.min(1, Math.max(value, value - at(differences(a.added, b.most), alpha / 2))),
         percentile: {

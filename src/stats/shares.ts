@@ -1,11 +1,12 @@
 /**
- * What a comparison takes: weight by symbol, and how much evidence stands behind it.
+ * The input of a comparison: weight by symbol, and how much evidence stands behind it.
  *
- * A share is p = (weight of the symbol) / (weight of all). With samples of unequal weight (frequency mode: the weight is
- * the period) n samples say as much as Kish's (sum w)^2 / sum w^2 equal ones; samples that come in bursts say less again by
- * the design effect of clustering.ts. The quotient is the effective n that every interval and test here works on.
+ * A share is p = (weight of the symbol) / (total weight). If samples weigh unequally (frequency mode: the weight is
+ * the period), n samples say as much as Kish's (sum w)^2 / sum w^2 equal ones; samples that come in bursts say less
+ * again, by the design effect of clustering.ts. The quotient is the effective n behind every interval and test here.
  *
- * Not modelled: dependence between bursts (phases of a program longer than the gap between samples); only more seeds show it.
+ * Not modelled: dependence between bursts (program phases longer than the gap between samples); only more seeds show
+ * it.
  */
 import type { DesignEffect } from './clustering.ts';
 
@@ -18,9 +19,9 @@ export interface SampledShares {
   readonly samples: number;
   /** Sum of weight, and of squared weight, over the samples; absent where all samples weigh the same. */
   readonly moments?: { readonly sum: number; readonly sumOfSquares: number } | undefined;
-  /** How far bursts lower the evidence; absent where nothing is known of the samples one by one. */
+  /** How far bursts lower the evidence; absent if single samples are not known. */
   readonly clustering?: DesignEffect | undefined;
-  /** What else is known of how the profile came about; only warnings read it. */
+  /** What else is known about how the profile was made; only warnings read it. */
   readonly circumstances?: Circumstances | undefined;
 }
 
@@ -33,7 +34,9 @@ export interface ExactShares {
 
 export type Shares = SampledShares | ExactShares;
 
-/** What a clock counts while the program it is to sample stands still, in events: at each sample, and besides in each event. */
+/**
+ * What a clock counts, in events, while the sampled program stands still: at each sample, and in each event besides.
+ */
 export interface Held {
   readonly perSample: number;
   readonly perEvent: number;
@@ -54,10 +57,11 @@ export interface Circumstances {
   /** Events that pass while the program stands still, where known. */
   readonly held?: Held | undefined;
   /**
-   * Samples come to the same places after every lap of so many ns, in step with the tick; `certain` if the program does so too.
+   * Samples return to the same places after every lap of so many ns, in step with the tick; `certain` if the program
+   * also keeps step with the tick.
    */
   readonly lockStep?: { readonly lap: number; readonly places: number; readonly certain: boolean } | undefined;
-  /** Seeds (independent runs) behind the shares; 1 unless said. */
+  /** Seeds (independent runs) behind the shares; default 1. */
   readonly seeds?: number | undefined;
 }
 
@@ -70,9 +74,9 @@ export interface Evidence {
   readonly kish: number;
   /** Design effect of bursts, at least 1. */
   readonly designEffect: number;
-  /** kish / designEffect: equal, independent samples that would say as much. The n of every figure. */
+  /** kish / designEffect: equal, independent samples that would say as much. The n in every figure. */
   readonly effective: number;
-  /** Symbols with weight. */
+  /** Number of symbols with weight. */
   readonly symbols: number;
 }
 
@@ -82,7 +86,7 @@ function kish({ samples, moments }: Pick<SampledShares, 'samples' | 'moments'>):
   return Math.min(samples, (moments.sum * moments.sum) / moments.sumOfSquares);
 }
 
-/** Weighs the evidence; throws RangeError on weights that are no weights, or none. */
+/** Weighs the evidence; throws RangeError if a weight is invalid or there is no weight at all. */
 export function evidenceOf(shares: Shares): Evidence {
   let [total, symbols] = [0, 0];
   for (const [symbol, weight] of shares.weights) {
@@ -113,7 +117,7 @@ function normalised(weights: ReadonlyMap<string, number>): Map<string, number> {
   return new Map([...weights].map(([symbol, weight]) => [symbol, weight / total]));
 }
 
-/** Shares of several profiles over one list of symbols: those with weight anywhere, by largest share, then by name. */
+/** Shares of several profiles over one list of symbols: all with weight anywhere, largest share first, then by name. */
 export function alignShares(profiles: readonly ReadonlyMap<string, number>[]): {
   readonly symbols: readonly string[];
   /** By profile, then by symbol. */
@@ -128,7 +132,7 @@ export function alignShares(profiles: readonly ReadonlyMap<string, number>[]): {
   return { symbols, shares: shares.map((profile) => symbols.map((symbol) => profile.get(symbol) ?? 0)) };
 }
 
-/** Best estimate of the shares that two profiles have in common: by effective samples, so that truth outweighs all. */
+/** Best estimate of the shares common to two profiles, weighted by effective samples: truth outweighs everything. */
 export const pooled = (p: readonly number[], q: readonly number[], n1: number, n2: number): number[] =>
   p.map((x, i) => {
     if (n1 === n2) return (x + q[i]!) / 2;

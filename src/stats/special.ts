@@ -1,11 +1,12 @@
 /**
  * The distributions behind the tests: normal, gamma and chi-square, beta and binomial, Student's t, non-central chi-square.
  *
- * Tails are computed as tails, never as one minus the rest, so that a p of 1e-20 has as many digits as one of 0.5. Relative
- * error below 1e-12 for up to 10,000 degrees of freedom and down to 1e-300 (test/stats compares with mpmath).
+ * Tails are computed as tails, never as one minus the rest, so that a p of 1e-20 has as many digits as one of 0.5.
+ * Relative error is below 1e-12 for up to 10,000 degrees of freedom and down to 1e-300 (test/stats compares with
+ * mpmath).
  *
- * Method: series and continued fraction (modified Lentz) as in Abramowitz and Stegun 6.5.29, 6.5.31 and 26.5.8. What
- * multiplies them, x^a e^-x / Gamma(a) and its beta kin, is written as a saddle point (C. Loader, "Fast and accurate
+ * Method: series and continued fraction (modified Lentz) as in Abramowitz and Stegun 6.5.29, 6.5.31 and 26.5.8. Their
+ * factor, x^a e^-x / Gamma(a) and its beta counterpart, is written as a saddle point (C. Loader, "Fast and accurate
  * computation of binomial probabilities", 2000), where nothing large cancels.
  * Not modelled: complex or negative parameters, NaN.
  */
@@ -14,7 +15,7 @@ import { exp, log, probit } from '../sim/math.ts';
 const LN_2PI = 1.8378770664093453;
 const EPSILON = 1e-17;
 const TINY = 1e-300;
-/** Terms of a series or fraction; near x = a they need about 7 sqrt(a), so this serves a up to 1e8. */
+/** Terms of a series or fraction; near x = a they need about 7 sqrt(a), so this is enough for a up to 1e8. */
 const TERMS = 100_000;
 
 /** ln(1 + t) - t without cancellation, t > -1. */
@@ -38,9 +39,9 @@ export function log1pmx(t: number): number {
 const SERIES = 12;
 const STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156] as const;
 
-/** ln Gamma(a) less Stirling's (a - 1/2) ln a - a + ln(2 pi)/2: the smooth remainder, about 1/(12 a); a > 0. */
+/** ln Gamma(a) minus Stirling's (a - 1/2) ln a - a + ln(2 pi)/2: the smooth remainder, about 1/(12 a); a > 0. */
 function lnGammaStar(a: number): number {
-  // Half of the degrees of freedom of a chi-square: nearly all that is ever asked.
+  // Half-integers serve the chi-square: nearly all calls.
   if (a < SERIES) return Number.isInteger(2 * a) ? HALVES[2 * a]! : shifted(a);
   const r = 1 / a;
   const r2 = r * r;
@@ -51,9 +52,9 @@ function lnGammaStar(a: number): number {
 
 const log1p = (t: number): number => log1pmx(t) + t;
 
-/** Gamma(a) = Gamma(a + 1) / a, told in remainders. */
+/** Gamma(a) = Gamma(a + 1) / a, in terms of the remainders. */
 const shifted = (a: number): number => lnGammaStar(a + 1) + (a + 0.5) * log1p(1 / a) - 1;
-/** By 2 a, filled from the top. */
+/** Indexed by 2 a, filled from the top. */
 const HALVES = new Float64Array(2 * SERIES);
 for (let twice = 2 * SERIES - 1; twice > 0; twice--) HALVES[twice] = shifted(twice / 2);
 
@@ -149,7 +150,7 @@ function bracket(target: number, start: number, f: (x: number) => number): numbe
   return high;
 }
 
-/** The x that a chi-square with df degrees of freedom exceeds with that probability. */
+/** The x that a chi-square with df degrees of freedom exceeds with the given probability. */
 export function chiSquareQuantile(tail: number, df: number): number {
   const f = (x: number): number => chiSquareTail(x, df);
   return fallsTo(tail, 0, bracket(tail, df, f), f);

@@ -1,10 +1,10 @@
 /**
- * Which symbols differ: one z a symbol, and Holm's correction for having looked at all of them.
+ * Which symbols differ: one z per symbol, and Holm's correction for having looked at all of them.
  *
- * z is the two-proportion statistic (p - q) / sqrt(m (1 - m) (1/n1 + 1/n2)), against truth (p - t) / sqrt(t (1 - t) / n).
- * Where fewer than five samples are expected on a side the normal is no guide: there p is the exact binomial one (the split
- * of the symbol's samples between the sides given their number; against truth, their number), and z is the normal deviate of
- * that p. A symbol that truth does not have is expected half a sample.
+ * z is the two-proportion statistic (p - q) / sqrt(m (1 - m) (1/n1 + 1/n2)), against truth (p - t) / sqrt(t (1 - t) /
+ * n). If fewer than five samples are expected on a side, the normal does not fit: p is then the exact binomial one
+ * (the split of the symbol's samples between the sides given their number; against truth, their number), and z is the
+ * normal deviate of that p. A symbol that truth does not have is expected half a sample.
  *
  * S. Holm, Scand. J. Statist. 6 (1979). Not modelled: the dependence between symbols (Holm needs none).
  */
@@ -12,7 +12,7 @@ import { HALF, RARE } from './homogeneity.ts';
 import { binomialTail, deviateOf, twoSided } from './special.ts';
 
 export interface SymbolTest {
-  /** Standard normal if nothing differs; the sign is that of p - q. */
+  /** Standard normal if nothing differs; has the sign of p - q. */
   readonly z: number;
   /** Two-sided. */
   readonly p: number;
@@ -25,7 +25,7 @@ function binomialTwoSided(count: number, n: number, share: number): number {
 
 const signed = (sign: number, p: number): SymbolTest => ({ z: (sign < 0 ? -1 : 1) * deviateOf(p), p });
 
-/** Share p out of n1 effective samples against share q out of n2. */
+/** Share p from n1 effective samples against share q from n2. */
 export function twoProportions(p: number, q: number, n1: number, n2: number): SymbolTest {
   const total = p * n1 + q * n2;
   const m = total / (n1 + n2);
@@ -35,7 +35,7 @@ export function twoProportions(p: number, q: number, n1: number, n2: number): Sy
   return { z, p: twoSided(z) };
 }
 
-/** Share p out of n effective samples against a true share. */
+/** Share p from n effective samples against a true share. */
 export function proportionAgainst(p: number, truth: number, n: number): SymbolTest {
   const t = Math.max(truth, HALF / n);
   if (t >= 1) return { z: 0, p: 1 };

@@ -2,18 +2,19 @@
  * The verdict on two profiles, as data.
  *
  * Different if chi-square on effective samples has p < 0.05. Materially so if the total variation distance is also at
- * least two points and at least twice its noise floor; else the difference is real and small. p alone would not do: with
- * a million samples a difference of a tenth of a point has p = 1e-9.
+ * least two points and at least twice its noise floor; otherwise the difference is real but small. p alone would not
+ * do: with a million samples a difference of a tenth of a point has p = 1e-9.
  *
- * Unsettled if the samples of one run a side are known not to be independent (they keep step with the tick, as the program
- * does): then p says nothing, and no single pair of runs can tell a difference of programs from one of phases.
+ * Unsettled if each side is one run whose samples are known to depend on each other (they keep step with the tick, as
+ * the program does): p then says nothing, and no single pair of runs can tell a difference of programs from one of
+ * phases.
  */
 
 export type VerdictKind = 'indistinguishable' | 'different-but-small' | 'materially-different' | 'unsettled';
 
 export interface Driver {
   readonly symbol: string;
-  /** Share in the first profile less share in the second. */
+  /** Share in the first profile minus share in the second. */
   readonly delta: number;
   /** |delta| / sum |delta| over all symbols. */
   readonly part: number;
@@ -24,7 +25,7 @@ export interface Merge {
   readonly symbols: readonly [string, string];
   readonly p: number;
   readonly tvd: number;
-  /** Merged, the profiles are no longer told apart, nor far apart in spite of that. */
+  /** Once merged, the profiles cannot be told apart, and are not far apart either. */
   readonly restores: boolean;
 }
 
@@ -34,11 +35,11 @@ export interface Verdict {
   readonly tvd: number;
   /** Mean total variation distance of perfect profiles. */
   readonly floor: number;
-  /** The least shift that would have been found (power 80 %), whatever symbols it moved between. */
+  /** The smallest shift that would have been found (power 80 %), whatever symbols it moved between. */
   readonly minimumDetectableShift: number;
-  /** Symbols that differ most, hottest difference first; empty where nothing differs. */
+  /** Symbols that differ most, largest difference first; empty if nothing differs. */
   readonly drivers: readonly Driver[];
-  /** The pair of drivers moving in opposite directions whose merging leaves least; absent where nothing differs. */
+  /** The pair of drivers moving in opposite directions whose merging leaves least; absent if nothing differs. */
   readonly merge?: Merge | undefined;
 }
 
@@ -46,24 +47,24 @@ export interface Verdict {
 export const ALPHA = 0.05;
 /** Total variation distance from which a difference is material. */
 const MATERIAL = 0.02;
-/** Multiple of the noise floor from which it is. */
+/** Multiple of the noise floor from which a distance is material. */
 const FLOORS = 2;
 
 /**
- * Whether a distance is more than a trifle and more than noise. No distance is twice a floor of more than a half: where noise
- * alone makes over a third, halfway from it to profiles that share nothing is enough.
+ * Whether a distance is more than a trifle and more than noise. No distance is twice a floor above one half: if noise
+ * alone makes over a third, halfway from the floor to a distance of 1 is enough.
  */
 export const isMaterial = (tvd: number, floor: number): boolean =>
   tvd >= MATERIAL && tvd >= Math.min(FLOORS * floor, (1 + floor) / 2);
 
-/** The rule alone; `independent`: samples are not known to depend on each other. */
+/** The rule alone; `independent` is false if samples are known to depend on each other. */
 export function verdictKind(p: number, tvd: number, floor: number, independent = true): VerdictKind {
   if (!(p < ALPHA)) return 'indistinguishable';
   if (!independent) return 'unsettled';
   return isMaterial(tvd, floor) ? 'materially-different' : 'different-but-small';
 }
 
-/** Symbols by size of difference, at most `most`, without those that do not differ. */
+/** The symbols that differ, largest difference first, at most `most`. */
 export function driversOf(symbols: readonly string[], deltas: readonly number[], most = 5): Driver[] {
   const total = deltas.reduce((sum, d) => sum + Math.abs(d), 0);
   return symbols

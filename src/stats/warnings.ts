@@ -1,13 +1,13 @@
 /**
- * When not to believe a comparison, and what to do about it: data, each kind with one sentence and one remedy, so that text,
- * HTML and JSON say the same.
+ * When not to believe a comparison, and what to do about it. Warnings are data, each kind with one sentence and one
+ * remedy, so that text, HTML and JSON say the same.
  */
 
 /** Which operand a warning is about. */
 export type Which = 'a' | 'b';
 
 export type Warning =
-  /** Fewer effective samples than find a shift of two points. */
+  /** Fewer effective samples than it takes to find a shift of two points. */
   | { readonly kind: 'TooFewSamples'; readonly which: Which; readonly effective: number; readonly needed: number }
   /** The kernel stopped the event because samples came too fast: what ran meanwhile was not sampled. */
   | { readonly kind: 'Throttled'; readonly which: Which; readonly times: number }
@@ -25,7 +25,7 @@ export type Warning =
       readonly loop: number;
       readonly places: number;
     }
-  /** Samples keep step with the tick, and see the same places of a program that does, or may do so too. */
+  /** Samples keep step with the tick and always see the same places of a program that does so too, or may. */
   | {
       readonly kind: 'LockStep';
       readonly which: Which;
@@ -37,7 +37,10 @@ export type Warning =
   | { readonly kind: 'OneSeed'; readonly which: Which }
   | { readonly kind: 'FewSeeds'; readonly which: Which; readonly seeds: number; readonly advised: number }
   | { readonly kind: 'DifferentEvents'; readonly events: readonly [string, string] }
-  /** Weight of symbols that only one side knows, while the other has such as well: usually names, not time, differ. */
+  /**
+   * Weight of symbols that only one side has, while the other side has such symbols too: usually names differ, not
+   * time.
+   */
   | { readonly kind: 'UnsharedSymbols'; readonly which: Which; readonly symbols: number; readonly share: number };
 
 export type WarningKind = Warning['kind'];
@@ -46,7 +49,7 @@ const percent = (x: number): string => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)}
 
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-/** What is wrong, without a full stop; `name` tells what the operands are called. */
+/** What is wrong, without a full stop; `name` gives the operands' names. */
 export function reason(warning: Warning, name: (which: Which) => string): string {
   switch (warning.kind) {
     case 'TooFewSamples':

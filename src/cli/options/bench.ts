@@ -1,4 +1,4 @@
-/** gperf bench's options. perf has a command of that name; this is not it. */
+/** gperf bench's options. perf's command of that name is unrelated. */
 import { EXPORT_OPTIONS, MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 

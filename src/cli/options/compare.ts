@@ -2,7 +2,7 @@
 import { EXPORT_OPTIONS, MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import type { CommandTable, OptionSpec, OptionValues } from './option.ts';
 
-// Which designs are compared is said on the command line or not at all: the environment's is for commands that run one.
+// The designs to compare come from the command line alone: the environment's design is for commands that run one.
 const { env: _, help: __, arg: ___, ...vpmu } = MACHINE_OPTIONS[0];
 
 const OPTIONS = [

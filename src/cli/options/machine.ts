@@ -1,4 +1,4 @@
-/** Options of every command that simulates: which machine, where the workload runs on it, and the root of chance. */
+/** Options of every simulating command: the machine, where the workload runs on it, and the seed. */
 import type { OptionSpec } from './option.ts';
 
 export const MACHINE_OPTIONS = [
@@ -29,7 +29,7 @@ export const MACHINE_OPTIONS = [
   { name: 'seed', kind: 'text', arg: 'text', help: 'root of all random streams', env: 'GPERF_SEED', own: true },
 ] as const satisfies readonly OptionSpec[];
 
-/** Of commands whose runs are shared out among threads. */
+/** For commands that share their runs among threads. */
 export const WORKERS_OPTION = {
   name: 'workers',
   kind: 'text',
@@ -38,10 +38,10 @@ export const WORKERS_OPTION = {
   own: true,
 } as const satisfies OptionSpec;
 
-/** The variables that stand for the options of a machine. */
+/** The environment variables behind the machine options. */
 export const MACHINE_VARIABLES = MACHINE_OPTIONS.map(({ env }) => env);
 
-/** Colours of anything printed. */
+/** Whether to colour what is printed. */
 export const COLOR_OPTION = {
   name: 'color',
   kind: 'text',
@@ -51,14 +51,14 @@ export const COLOR_OPTION = {
   own: true,
 } as const satisfies OptionSpec;
 
-/** A printed table, written to files too. */
+/** A printed table, written to files as well. */
 const TABLE_EXPORTS = [
   { name: 'export-json', kind: 'text', arg: 'file', help: 'write the table as JSON as well', own: true },
   { name: 'export-markdown', kind: 'text', arg: 'file', help: 'write the table as Markdown as well', own: true },
   { name: 'export-csv', kind: 'text', arg: 'file', help: 'write the table as CSV as well', own: true },
 ] as const satisfies readonly OptionSpec[];
 
-/** The same, and as a web page. */
+/** The same, plus a web page. */
 export const EXPORT_OPTIONS = [
   ...TABLE_EXPORTS,
   { name: 'export-html', kind: 'text', arg: 'file', help: 'write the table as a web page as well', own: true },

@@ -1,9 +1,9 @@
 /**
- * What an option is: the one table from which a command's parser, its types and its help are made.
+ * What an option is. A command's parser, its types and its help all come from one table of these.
  *
- * A table holds every option of perf 6.1's command, in perf's order (abbreviations resolve in that order). An option that
- * has no counterpart in a simulated machine is there too, with what it would need: using it is an error in one sentence, and
- * nothing is ignored in silence.
+ * A table holds every option of perf 6.1's command, in perf's order (abbreviations resolve in that order). An option
+ * with no counterpart in a simulated machine is listed with what it would need: using it is an error of one sentence.
+ * Nothing is silently ignored.
  */
 import { given } from '../../given.ts';
 
@@ -11,7 +11,7 @@ import { given } from '../../given.ts';
 type OptionKind = 'flag' | 'count' | 'text' | 'integer' | 'unsigned' | 'list';
 
 export interface OptionSpec {
-  /** Long name without dashes; for an option that has none, its letter. */
+  /** Long name without dashes; the letter if there is no long name. */
   readonly name: string;
   readonly short?: string;
   readonly kind: OptionKind;
@@ -19,16 +19,19 @@ export interface OptionSpec {
   readonly arg?: string;
   /** The value if the option stands last or before another option. */
   readonly lastDefault?: string;
-  /** One of these words, if it has an argument. */
+  /** If it takes an argument: the words allowed. */
   readonly choices?: readonly string[];
   readonly help: string;
-  /** Another long name perf accepts and does not show. */
+  /** Another long name that perf accepts but does not show. */
   readonly alias?: string;
-  /** Accepted, not in help. */
+  /** Accepted, but not shown in help. */
   readonly hidden?: true;
-  /** Names of options that it cannot stand with. */
+  /** Names of options it cannot be combined with. */
   readonly conflicts?: readonly string[];
-  /** Environment variable that gives the value if the option is absent; lists: blank-separated values before its own. */
+  /**
+   * Environment variable that gives the value if the option is absent; for lists, blank-separated values that come
+   * first.
+   */
   readonly env?: string;
   /** An extension of gperf's, listed under its own heading. */
   readonly own?: true;
@@ -37,13 +40,13 @@ export interface OptionSpec {
 /** A command's table. */
 export interface CommandTable<O extends readonly OptionSpec[] = readonly OptionSpec[]> {
   readonly name: string;
-  /** What follows "gperf NAME" in usage lines. */
+  /** The text after "gperf NAME" in usage lines. */
   readonly usage: readonly string[];
-  /** Supported ones, in perf's order. */
+  /** Supported options, in perf's order. */
   readonly options: O;
-  /** perf's other options: known, and refused. */
+  /** perf's other options, which are known and refused. */
   readonly refused?: readonly Refused[];
-  /** Options end at the first other word, which belongs to the workload. */
+  /** Options end at the first word that is not one: the workload starts there. */
   readonly stopAtNonOption: boolean;
   /** Paragraph after the options, if any. */
   readonly epilogue?: string;
@@ -57,7 +60,7 @@ interface ValueOfKind {
   unsigned: number | undefined;
   list: readonly string[];
 }
-/** Values by long name: absent switches are undefined (their default is the command's business), --no-x is false. */
+/** Values by long name. Absent switches are undefined (the command sets their default); --no-x is false. */
 export type OptionValues<O extends readonly OptionSpec[]> = {
   readonly [S in O[number] as S['name']]: ValueOfKind[S['kind']];
 };
@@ -66,11 +69,11 @@ export type OptionValues<O extends readonly OptionSpec[]> = {
 export interface Refused {
   readonly name: string;
   readonly short?: string;
-  /** What gperf would have to model for it ("system-wide counting"). */
+  /** What gperf would have to model to support it ("system-wide counting"). */
   readonly unmodelled: string;
 }
 
-/** Options that want the same missing thing; a letter stands before the name: "p:pid". */
+/** Options that need the same missing thing; a letter may stand before the name: "p:pid". */
 export const refuse = (unmodelled: string, ...names: readonly string[]): Refused[] =>
   names.map((text) => {
     const [name, short] = text.split(':').toReversed();

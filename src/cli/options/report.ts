@@ -3,7 +3,7 @@ import { COLOR_OPTION } from './machine.ts';
 import { refuse } from './option.ts';
 import type { CommandTable, OptionSpec } from './option.ts';
 
-/** What perf's text is not changed by either: options of its full-screen report, and of what it would find on its own. */
+/** Options that do not change perf's text: for its full-screen report, or naming what gperf finds without them. */
 const IDLE = [
   { name: 'ignore-vmlinux', kind: 'flag', help: 'read no kernel image that happens to be there (always)' },
   { name: 'disable-order', kind: 'flag', help: 'of raw dumps: no effect on a report' },

@@ -100,7 +100,7 @@ const REPORT_OPTIONS = [
   { name: 'input', short: 'i', kind: 'text', arg: 'file', help: 'file of gperf stat record (default: perf.data)' },
 ] as const satisfies readonly OptionSpec[];
 
-/** Options behind the word "report"; those of stat stand before it. */
+/** Options after the word "report"; those of stat come before it. */
 export const STAT_REPORT: CommandTable<typeof REPORT_OPTIONS> = {
   name: 'stat report',
   usage: ['[<options>]'],
