@@ -1,6 +1,6 @@
 /**
- * What one boot of the kernel is configured to: version, HZ, CPUs, sysctls; and what tells its CPUs apart. A guest's and its
- * host's are two boots.
+ * Configuration of one boot of the kernel (version, HZ, CPUs, sysctls), and what differs between its CPUs. A guest and
+ * its host are two boots.
  */
 import type { Hertz } from '../units.ts';
 import type { X86Events } from './x86-events.ts';
@@ -10,9 +10,9 @@ export interface KernelConfig {
   readonly release: string;
   /** CONFIG_HZ */
   readonly hz: number;
-  /** The driver's tables for the CPU's model, which a guest sees as its host does (intel_pmu_init). */
+  /** The driver's tables for the CPU model (intel_pmu_init). A guest sees the same model as its host. */
   readonly events: X86Events;
-  /** Possible CPUs; those that no Kernel stands for are there to be counted. */
+  /** Possible CPUs. Those without a Kernel only add to the number. */
   readonly nrCpus: number;
   /** kernel.perf_event_max_sample_rate at boot. */
   readonly perf_event_max_sample_rate: number;
@@ -26,13 +26,13 @@ export interface KernelConfig {
   readonly nmi_watchdog: boolean;
 }
 
-/** One CPU of a boot, as it is when it comes up. */
+/** One CPU as it comes up at boot. */
 export interface CpuConfig {
   /** Its number among the kernel's CPUs (smp_processor_id). */
   readonly number: number;
-  /** What its time is counted in. */
+  /** Frequency that its time is counted at. */
   readonly clock: Hertz;
-  /** Where in the tick's grid its ticks lie, as a fraction of a tick: two kernels on one core seldom agree. */
+  /** Offset of its ticks, as a fraction of a tick: the ticks of two kernels on one core seldom coincide. */
   readonly tick_phase: number;
   /** ns of running_sample_length left by earlier runs on it (128 times the average PMI). */
   readonly running_sample_length: number;

@@ -1,4 +1,7 @@
-/** Error numbers of the system calls modelled: include/uapi/asm-generic/errno-base.h. Kernel functions return them negated. */
+/**
+ * Error numbers of the modelled system calls (include/uapi/asm-generic/errno-base.h). Kernel functions return them
+ * negated.
+ */
 export const ENOENT = 2;
 export const ENXIO = 6;
 export const EACCES = 13;

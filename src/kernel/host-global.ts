@@ -1,20 +1,22 @@
 /**
- * What all CPUs and guests of one host share of perf: how many hardware events exist, and the static key that scheduling
- * looks at. The first event to come and the last to go pay for the whole machine. Each core has its own of these, which knows
- * what the other cores' come to.
+ * The state of perf that all CPUs and guests of one host share: how many hardware events exist, and the static key that
+ * the scheduler tests. Whoever makes the first event or ends the last one pays for the whole machine. Each core has its
+ * own HostGlobal, which is told the sum of the others.
  *
- * - x86_reserve_hardware()/x86_release_hardware(): the first reserves debug-store buffers for every possible CPU, the last
- *   releases them; both flush the TLBs of all CPUs, buffer after buffer. One primitive, `ipi_flush_all`, drawn per call.
- * - perf_create_mediated_pmu(): while a guest owns the registers it runs with, no event of the host may count guests, and
- *   the other way round.
- * - account_event()/unaccount_event(): the first task event switches the key on and waits for a grace period; the last
- *   leaves it on for a second before it is switched off, unless there is another by then. That is looked at in a tick of the
- *   host (perf_sched_delayed() is work of a timer that counts in jiffies), or when the one who is just making one is done.
+ * - x86_reserve_hardware()/x86_release_hardware(): the first reserves debug-store buffers for every possible CPU, the
+ *   last releases them; both flush the TLBs of all CPUs, buffer after buffer. One primitive, `ipi_flush_all`, drawn per
+ *   call.
+ * - perf_create_mediated_pmu(): no guest can own the counters while an event of the host counts guests, and no such
+ *   event can be made while a guest owns them.
+ * - account_event()/unaccount_event(): the first task event switches the key on and waits for a grace period. When the
+ *   last one ends, the key stays on for another second and then goes off, unless a new event exists by then. The check
+ *   runs in a tick of the host (perf_sched_delayed() hangs on a timer that counts jiffies); if a task is just making an
+ *   event, it runs as soon as that is done.
  *
- * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0; mediated_pmu_account_event() and
- * perf_create_mediated_pmu(), Linux 7.0.
- * Not modelled: the time of the worker that runs perf_sched_work, contention on pmc_reserve_mutex, and on perf_sched_mutex by
- * other CPUs.
+ * Source: arch/x86/events/core.c, arch/x86/events/intel/ds.c, kernel/events/core.c, Linux 5.0;
+ * mediated_pmu_account_event() and perf_create_mediated_pmu(), Linux 7.0.
+ * Not modelled: the time that the worker spends on perf_sched_work, contention on pmc_reserve_mutex, contention on
+ * perf_sched_mutex from other CPUs.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
@@ -24,7 +26,7 @@ import { EBUSY, EOPNOTSUPP } from './errno.ts';
 import { FN } from './symbols.ts';
 import { wheelExpiry } from './timer-wheel.ts';
 
-/** What it needs of the kernel that makes or ends an event. */
+/** The kernel that makes or ends an event. */
 interface Payer {
   readonly cpu: Cpu;
   readonly tick: Cycles;
@@ -37,11 +39,11 @@ interface Payer {
 export interface HostDraws {
   /** All TLB-flush IPIs of one reserve or release. */
   ipi_flush_all(): Cycles;
-  /** Text patching and the grace period behind it. */
+  /** Text patching and the grace period after it. */
   static_branch_enable(): Cycles;
 }
 
-/** What is counted for the whole host, as far as it comes from some of its cores. */
+/** Counts for the whole host: the part that some of its cores contribute. */
 export interface HostCounts {
   /** pmc_refcount */
   readonly hardwareEvents: number;
@@ -56,14 +58,14 @@ const SECOND_NS = 1e9;
 export class HostGlobal {
   readonly #draws: HostDraws;
   readonly #own = { hardwareEvents: 0, perf_sched_count: 0, include_guest_events: 0 };
-  /** What the other cores count together; whoever has several cores keeps it up to date. */
+  /** Sum over the other cores; whoever simulates several cores keeps it up to date. */
   others: HostCounts = { hardwareEvents: 0, perf_sched_count: 0, include_guest_events: 0 };
   /** A delayed decrement of this core's perf_sched_count is due. */
   #schedDelayed = false;
-  /** So many are making an event, and perf_sched_work waits for the CPU. */
+  /** How many tasks are making an event, and whether perf_sched_work waits for them to finish. */
   #making = 0;
   #workWaits = false;
-  /** perf_sched_mutex is held: somebody switches the key on, until then. */
+  /** When the holder of perf_sched_mutex will have switched the key on; undefined: nobody holds it. */
   #switchedOnAt: Cycles | undefined;
   #nr_mediated_pmu_vms = 0;
   /** How often each surcharge was paid. */
@@ -78,7 +80,7 @@ export class HostGlobal {
     return this.#own;
   }
 
-  /** perf_sched_events: a task event was there within the last second. */
+  /** perf_sched_events: a task event existed within the last second. */
   get perf_sched_events(): boolean {
     return this.#schedCount > 0;
   }
@@ -88,18 +90,18 @@ export class HostGlobal {
     return this.#own.perf_sched_count + this.others.perf_sched_count;
   }
 
-  /** An event of an earlier run was the last to go, just now. */
+  /** As if the last task event, left from an earlier run, had ended just now: the key is on for another second. */
   leaveSwitchedOn(kernel: Payer): void {
     this.#own.perf_sched_count++;
     this.#delayDecrement(kernel);
   }
 
-  /** Somebody's perf has a software event on a task elsewhere: it keeps the key on and no counter. */
+  /** Another perf has a software event on a task of another CPU: it keeps the key on but takes no counter. */
   accountTaskElsewhere(): void {
     this.#own.perf_sched_count++;
   }
 
-  /** mediated_pmu_account_event(): 0, or -EOPNOTSUPP for an event that would count in guests which own their counters. */
+  /** mediated_pmu_account_event(): 0, or -EOPNOTSUPP if the event would count in guests that own their counters. */
   mediated_pmu_account_event(attr: PerfEventAttr): number {
     if (attr.exclude_guest === true) return 0;
     if (this.#nr_mediated_pmu_vms > 0) return -EOPNOTSUPP;
@@ -119,7 +121,7 @@ export class HostGlobal {
     return 0;
   }
 
-  /** A hardware event is made. */
+  /** account_event() and x86_reserve_hardware() for a new hardware event. */
   account(kernel: Payer, ofTask: boolean): void {
     this.#making++;
     if (this.#own.hardwareEvents++ + this.others.hardwareEvents === 0) {
@@ -145,7 +147,7 @@ export class HostGlobal {
     this.#own.perf_sched_count++;
   }
 
-  /** A hardware event is gone: _free_event() does its accounts before its counter's. */
+  /** For a hardware event that ends; _free_event() calls unaccount_event() before it releases the hardware. */
   unaccount(kernel: Payer, ofTask: boolean): void {
     if (ofTask) {
       if (this.#schedCount > 1) this.#own.perf_sched_count--;

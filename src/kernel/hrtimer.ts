@@ -1,9 +1,9 @@
 /**
- * One CPU's hrtimers, and the tick that is one of them.
+ * One CPU's hrtimers. The tick is one of them.
  *
  * Source: kernel/time/hrtimer.c and tick-sched.c of Linux 5.0.
- * Not modelled: other clocks than the monotonic one, soft expiry and slack, the hang that hrtimer_interrupt() breaks off;
- * deep idle: the tick stops as soon as the CPU idles.
+ * Not modelled: clocks other than the monotonic one, soft expiry and slack, the hang detection of hrtimer_interrupt(),
+ * the choice of an idle state (the tick stops as soon as the CPU idles).
  */
 import type { Cpu } from '../arch/cpu.ts';
 import { EventQueue, type Alarm, type Order } from '../sim/event-queue.ts';
@@ -16,14 +16,14 @@ export class Hrtimers {
   readonly #queue = new EventQueue();
   /** expires_next: what the local timer is set to. */
   #programmed = Infinity;
-  /** in_hrtirq: the timer is programmed once, after all that was due. */
+  /** in_hrtirq: the timer is programmed once, after everything due has run. */
   #inHrtirq = false;
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
   }
 
-  /** When the first one is due; Infinity if there is none. */
+  /** When the first timer is due; Infinity: there is none. */
   get next(): Cycles {
     return this.#queue.next;
   }
@@ -44,7 +44,7 @@ export class Hrtimers {
     this.#cpu.setTimer(next);
   }
 
-  /** hrtimer_interrupt(): everything due. */
+  /** hrtimer_interrupt(): runs everything that is due. */
   interrupt(): void {
     const cpu = this.#cpu;
     cpu.enter(FN.hrtimer_interrupt);
@@ -62,11 +62,11 @@ export class Hrtimers {
   }
 }
 
-/** Where a CPU's ticks lie: a grid that begins somewhere within a tick. */
+/** When a CPU's ticks are due: at multiples of the tick, plus an offset. */
 export interface TickGrid {
   /** Length of a tick. */
   readonly tick: Cycles;
-  /** Part of a tick by which the grid is late. */
+  /** The offset, as a fraction of a tick. */
   readonly phase: number;
 }
 
@@ -75,7 +75,7 @@ interface TickHandler {
   update_process_times(): void;
 }
 
-/** tick_sched: the tick, which stops while there is nothing to account (NO_HZ_IDLE). */
+/** tick_sched: the tick, which stops while the CPU idles (NO_HZ_IDLE). */
 export class TickSched {
   readonly #cpu: Cpu;
   readonly #timers: Hrtimers;
@@ -90,7 +90,7 @@ export class TickSched {
     this.#handler = handler;
   }
 
-  /** Has no effect on a tick that runs. */
+  /** No effect if the tick is already running. */
   start(): void {
     this.#alarm ??= this.#next(this.#cpu.now());
   }
@@ -111,8 +111,8 @@ export class TickSched {
   }
 
   /**
-   * tick_sched_timer(). The next tick is the first one after this one began: one that falls into the handler is due at once,
-   * of those missed before it only the one being served remains.
+   * tick_sched_timer(). The next tick is the first grid point after this one began: one that falls within the handler
+   * is due at once. Ticks missed before are served as one.
    */
   #tick_sched_timer(): void {
     const cpu = this.#cpu;

@@ -1,9 +1,10 @@
 /**
- * What interrupts a CPU: PMIs, its timer with the tick, perf's irq_work, and the PMIs of a guest that owns its counters.
+ * Interrupt handlers of one CPU: PMIs, the timer with the tick, perf's irq_work, and PMIs of a guest that owns its
+ * counters.
  *
- * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, kernel/time/timer.c (update_process_times), Linux 5.0; the guest's PMIs
- * Linux 7.0.
- * Not modelled: interrupts from other CPUs and from devices; other NMIs than PMIs.
+ * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, kernel/time/timer.c (update_process_times), Linux 5.0; for
+ * the guest's PMIs Linux 7.0.
+ * Not modelled: interrupts from other CPUs and from devices; NMIs other than PMIs.
  */
 import type { Regs, Vector } from '../arch/cpu.ts';
 import { cycles, type Nanos } from '../units.ts';
@@ -27,7 +28,7 @@ export class Interrupts {
     this.#perf = perf;
   }
 
-  /** `regs`: what it interrupted. */
+  /** `regs`: what the interrupt hit. */
   serve(vector: Vector, regs: Regs): void {
     switch (vector) {
       case 'NMI':
@@ -67,7 +68,7 @@ export class Interrupts {
     for (let i = 0; i < 5; i++) cpu.leave();
   }
 
-  /** smp_apic_timer_interrupt(): everything due on the hrtimer queue, the tick among it. */
+  /** smp_apic_timer_interrupt(): everything due on the hrtimer queue, including the tick. */
   #timerInterrupt(regs: Regs): void {
     const here = this.#here;
     const { cpu } = here;
@@ -85,7 +86,7 @@ export class Interrupts {
     here.irq_regs = outer;
   }
 
-  /** Charges the tick to whom it found, in the ring that it interrupted. */
+  /** Charges the tick to the task it interrupted, as user or system time. */
   update_process_times(): void {
     const here = this.#here;
     const { cpu, rq, tick } = here;
@@ -110,7 +111,7 @@ export class Interrupts {
     cpu.leave();
   }
 
-  /** irq_work_run(): readers of buffers that passed their watermark are woken. */
+  /** irq_work_run(): wakes the readers of buffers that passed their watermark. */
   #irqWork(): void {
     const here = this.#here;
     const { cpu } = here;

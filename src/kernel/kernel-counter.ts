@@ -1,8 +1,8 @@
 /**
- * Making, pausing and ending events: what perf_event_open(2) and in-kernel users (the watchdog, KVM) share.
+ * Making, pausing and ending events: the part shared by perf_event_open(2) and in-kernel users (the watchdog, KVM).
  *
- * Source: kernel/events/core.c (perf_event_alloc, perf_event_create_kernel_counter, perf_event_release_kernel), Linux 5.0;
- * perf_event_pause and perf_event_period for in-kernel users, Linux 5.5.
+ * Source: kernel/events/core.c (perf_event_alloc, perf_event_create_kernel_counter, perf_event_release_kernel), Linux
+ * 5.0; perf_event_pause and perf_event_period for in-kernel users, Linux 5.5.
  * Not modelled: memory, references, the RCU grace period after which an event is freed.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
@@ -63,7 +63,7 @@ export function perf_event_alloc(
         period_left: sampling ? period : 0,
         interrupts: 0,
         interrupts_seq: -1,
-        // 0 in the kernel, which has been up for longer than two ticks: the first PMI feeds nothing back.
+        // 0 in the kernel, which has been up for longer than two ticks by then: the first PMI gives no feedback.
         freq_time_stamp: -Infinity,
         freq_count_stamp: 0,
       },
@@ -85,7 +85,7 @@ export function perf_event_alloc(
     const refused = pmu === kernel.pmu ? (kernel.global?.mediated_pmu_account_event(attr) ?? 0) : 0;
     if (refused !== 0) return refused;
     kernel.system.nextEventId++;
-    // A software event may join a hardware group; a hardware event takes a software group along with it.
+    // A software event may join a hardware group; a hardware event moves its software group to the hardware context.
     const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
     if (group_leader !== undefined && group_leader.ctx.kind !== kind) moveGroup(kernel, group_leader, kind);
     event.ctx = kernel.perf.contextFor(kind, target.task, target.cpu);
@@ -99,7 +99,7 @@ export function perf_event_alloc(
   return -ENOENT;
 }
 
-/** An event of the kernel's own, whose overflows call `handler`. */
+/** An event for the kernel's own use; `handler` is called at each overflow. */
 export function perf_event_create_kernel_counter(
   kernel: Kernel,
   attr: PerfEventAttr,
@@ -109,7 +109,7 @@ export function perf_event_create_kernel_counter(
   return perf_event_alloc(kernel, attr, { ...target, group_leader: undefined }, handler);
 }
 
-/** The event leaves its context and is gone. */
+/** Takes the event out of its context and frees it. */
 export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): void {
   kernel.perf.remove(event);
   if (event.pmu.name !== kernel.pmu.name) return;
@@ -119,7 +119,8 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
 }
 
 /**
- * event_function_call() for the event of the current task: a cross-CPU call to this CPU, made at once with interrupts off.
+ * event_function_call() for an event of the current task: a cross-CPU call to this very CPU runs at once, interrupts
+ * off.
  */
 function event_function_call({ cpu }: Kernel, work: () => void): void {
   cpu.irqDisable();
@@ -128,7 +129,7 @@ function event_function_call({ cpu }: Kernel, work: () => void): void {
   cpu.irqEnable();
 }
 
-/** perf_event_pause(event, true): switches it off; what it counted since the last reset, which this is another of. */
+/** perf_event_pause(event, true): switches the event off, resets its count and returns what it was. */
 export function perf_event_pause(kernel: Kernel, event: PerfEvent): number {
   kernel.cpu.spend(FN.perf_event_ctx_lock_nested);
   kernel.cpu.spend(FN.perf_event_pause);
@@ -138,7 +139,7 @@ export function perf_event_pause(kernel: Kernel, event: PerfEvent): number {
   return count;
 }
 
-/** perf_event_period(): 0, or -EINVAL for what cannot be the period of this event. */
+/** perf_event_period(): 0, or -EINVAL if the event cannot have this period. */
 export function perf_event_period(kernel: Kernel, event: PerfEvent, value: number): number {
   kernel.cpu.spend(FN.perf_event_ctx_lock_nested);
   kernel.cpu.spend(FN.perf_event_period);
@@ -147,7 +148,7 @@ export function perf_event_period(kernel: Kernel, event: PerfEvent, value: numbe
   return 0;
 }
 
-/** perf_event_enable(): everything of its context is scheduled anew; one in ERROR gets another try. */
+/** perf_event_enable(): its whole context is rescheduled; an event in ERROR gets another try. */
 export function perf_event_enable(kernel: Kernel, event: PerfEvent): void {
   kernel.cpu.spend(FN.perf_event_ctx_lock_nested);
   kernel.cpu.spend(FN.perf_event_enable);

@@ -1,19 +1,19 @@
 /**
- * Linux, as little of it as perf needs: one CPU, with its tasks, interrupts and clock, and perf's core on top. Several Kernels
- * over one System are the CPUs of one boot.
+ * As much of Linux as perf needs: one CPU with its tasks, interrupts and clock, and perf's core on top. Several Kernels
+ * sharing one System are the CPUs of one boot.
  *
- * It is written once and booted twice: on hw/Core it is the bare machine's (or the host's) kernel, on a vCPU the guest's. It
- * is passive: run() lets tasks run until a time, interrupt() is called by the processor.
+ * The same code boots twice: on hw/Core as the kernel of the bare machine or the host, on a vCPU as the guest's. It is
+ * passive: run() lets tasks run until a given time, and the processor calls interrupt().
  *
- * In here: who runs next, and the life of a task from fork to exit with the system calls on its way. Around it: the CPU's
- * variables (per-cpu.ts), what all CPUs share (system.ts), interrupts and the tick (interrupts.ts), waking (wake-up.ts), events
- * on and off the CPU (perf-context.ts), how often to sample (sampling.ts), records (perf-output.ts, sideband.ts), the two PMUs
- * (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls (perf-syscalls.ts).
+ * This file: who runs next, and the life of a task from fork to exit, with its system calls. Elsewhere: per-CPU
+ * variables (per-cpu.ts), what all CPUs share (system.ts), interrupts and the tick (interrupts.ts), waking
+ * (wake-up.ts), scheduling of events (perf-context.ts), sampling rates (sampling.ts), records (perf-output.ts,
+ * sideband.ts), the two PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls (perf-syscalls.ts).
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
- * Not modelled: tasks that move between CPUs or wake each other across them (CPUs without a Kernel exist to be counted),
- * preemption inside the kernel, waits inside it that end in another order than last come, first served; signals but SIGCHLD,
- * memory.
+ * Not modelled: tasks that move between CPUs or wake each other across them (CPUs without a Kernel only add to the
+ * number of CPUs), preemption inside the kernel, waits inside it that end in any order but last in, first out, signals
+ * other than SIGCHLD and deadly ones, memory.
  */
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
@@ -46,7 +46,7 @@ export class Kernel extends PerCpu implements Software {
   readonly perf: PerfContexts;
   readonly output: PerfOutput;
   readonly sideband: Sideband;
-  /** What the host's CPUs and guests share; a guest's kernel, which has no debug store, has none. */
+  /** What the host's CPUs and guests share; undefined for a guest's kernel, which has no debug store. */
   readonly global: HostGlobal | undefined;
   readonly #interrupts: Interrupts;
   readonly #tickSched: TickSched;
@@ -80,7 +80,7 @@ export class Kernel extends PerCpu implements Software {
     while (this.cpu.now() < until && !stop()) {
       if (this.rq.needResched || this.current.state !== 'running' || this.current === this.idle) {
         this.#schedule();
-        // Whoever waits for a task to be on the CPU again (block) goes on itself.
+        // block() waits for its task to get the CPU back, and goes on itself.
         if (stop()) return;
       }
       if (this.current === this.idle) this.#doIdle(until);
@@ -88,7 +88,7 @@ export class Kernel extends PerCpu implements Software {
     }
   }
 
-  /** Whether ring 3 must not be returned to: another task's turn, or a signal to deal with (exit_to_usermode_loop). */
+  /** Whether something comes before the return to ring 3: another task's turn, or a signal (exit_to_usermode_loop). */
   needResched(): boolean {
     return this.rq.needResched || this.current.fatal_signal !== 0;
   }
@@ -113,7 +113,7 @@ export class Kernel extends PerCpu implements Software {
     cpu.irqDisable();
     cpu.enter(FN.__schedule);
     cpu.spend(FN.__schedule);
-    // The run queue's clock is read once: from here on the next task pays, for the switch, too.
+    // The run queue's clock is read once, here: the next task pays for the switch.
     const clock = cpu.now();
     const preempted = prev.state === 'running';
     if (prev !== this.idle) {
@@ -164,7 +164,7 @@ export class Kernel extends PerCpu implements Software {
     this.#interrupts.serve(vector, regs);
   }
 
-  /** perf_load_guest_lvtpc(): PMIs are the guest's from here, and as masked as its own LVTPC is. */
+  /** perf_load_guest_lvtpc(): from here PMIs go to the guest, masked if its own LVTPC is. */
   perf_load_guest_lvtpc(masked: boolean): void {
     this.cpu.spend(FN.perf_load_guest_lvtpc);
     this.cpu.setLvtpc('PERF_GUEST_MEDIATED_PMI', masked);
@@ -180,7 +180,7 @@ export class Kernel extends PerCpu implements Software {
 
   // --- tasks -------------------------------------------------------------------------------------------------------
 
-  /** A runnable task from outside (init's child): the perf tool, a vCPU thread. */
+  /** A new runnable task that is a child of init: the perf tool, a vCPU thread. */
   spawn(comm: string, body: TaskBody): Task {
     const task = this.system.copy_process(undefined, comm, body);
     this.rq.enqueue(task, false);
@@ -201,8 +201,8 @@ export class Kernel extends PerCpu implements Software {
   }
 
   /**
-   * The current task waits so long inside a system call (a grace period, a mutex): others run, or the CPU idles, and then
-   * the call goes on. Of several tasks that wait so, the last is the first to go on.
+   * The current task waits for `span` inside a system call (a grace period, a mutex). Others run meanwhile, or the CPU
+   * idles. If several tasks wait like this, the last one to begin goes on first.
    */
   block(span: Cycles): void {
     const task = this.current;
@@ -213,13 +213,13 @@ export class Kernel extends PerCpu implements Software {
     this.#blocked.pop();
   }
 
-  /** Of the tasks inside block() only the innermost may go on. */
+  /** Only the innermost block() may return. */
   readonly #canGoOn = (task: Task): boolean => {
     const at = this.#blocked.indexOf(task);
     return at < 0 || at === this.#blocked.length - 1;
   };
 
-  /** Puts the current task to sleep; whoever wakes it says why. */
+  /** Puts the current task to sleep. */
   sleep(): void {
     this.current.wake_reason = undefined;
     this.current.state = 'sleeping';
@@ -229,7 +229,7 @@ export class Kernel extends PerCpu implements Software {
     try_to_wake_up(this, task, reason);
   }
 
-  /** A system call of the current task: entry and exit around what it does. */
+  /** A system call of the current task: entry and exit around `work`. */
   syscall<T>(work: () => T): T {
     const { cpu } = this;
     cpu.enter(FN.entry_SYSCALL_64);
@@ -242,7 +242,9 @@ export class Kernel extends PerCpu implements Software {
     return result;
   }
 
-  /** execve() by the current task: new image, new name, side-band, and events that waited for it. */
+  /**
+   * execve() by the current task: new image and name, side-band records, and the start of events with enable_on_exec.
+   */
   execve(executable: Executable): void {
     const task = this.current;
     const { cpu } = this;
@@ -273,21 +275,21 @@ export class Kernel extends PerCpu implements Software {
     });
   }
 
-  /** Puts a task to sleep for so long, from inside a system call. */
+  /** Puts the current task to sleep for `ns`, from inside a system call. */
   sleepFor(task: Task, ns: number): void {
     this.sleep();
     const when = cycles(this.cpu.now() + this.cyclesOf(ns));
     task.timer = this.hrtimer(when, 'timer', () => this.wake(task, 'timeout'));
   }
 
-  /** A signal from outside that ends the task as soon as it returns to ring 3 (^C at the terminal is SIGINT). */
+  /** A deadly signal from outside (^C at the terminal is SIGINT): the task ends when it next returns to ring 3. */
   kill(task: Task, signal: number): void {
     task.fatal_signal = signal;
     if (task === this.current) this.rq.needResched = true;
     this.wake(task, 'signal');
   }
 
-  /** do_exit(): the image goes, perf hears of it, the parent gets its SIGCHLD. */
+  /** do_exit(): unmaps the image, tells perf, sends the parent SIGCHLD. */
   do_exit(task: Task, status: number): void {
     const { cpu } = this;
     cpu.enter(FN.do_exit);
@@ -296,7 +298,7 @@ export class Kernel extends PerCpu implements Software {
     this.perf.exit_task(task, () => this.sideband.perf_event_task(task));
     task.exit_code = status;
     task.state = 'dead';
-    // Nothing of its image is kept: whoever reaps it reads its exit code.
+    // Whoever reaps it needs only the exit code.
     task.cursor = undefined;
     task.body = GONE;
     this.system.release_task(task);

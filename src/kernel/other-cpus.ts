@@ -1,8 +1,9 @@
 /**
- * Perf events on the CPUs that are not simulated. Nothing runs there: such an event is on its counter as soon as it is
- * enabled, its time passes, and nothing is counted but cpu-clock, which counts time.
+ * Perf events on the CPUs that are not simulated. Nothing runs there: an event is on its counter as soon as it is
+ * enabled, its time passes, and only cpu-clock, which counts time, counts anything.
  *
- * Not modelled: more events than counters there (they would take turns at counting nothing), time until such a CPU answers.
+ * Not modelled: multiplexing there (the events would take turns at counting nothing), the time until such a CPU
+ * answers.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
@@ -21,7 +22,7 @@ export class OtherCpus {
   readonly #contexts = new Map<number, Record<'hw' | 'sw', PerfEventContext>>();
   readonly #all = new Set<PerfEventContext>();
 
-  /** `clock`: time is the same on all CPUs. */
+  /** `clock`: any CPU's, since time is the same on all. */
   constructor(clock: Pick<Cpu, 'nanos'>) {
     this.#clock = clock;
   }
@@ -42,7 +43,7 @@ export class OtherCpus {
     return contexts[kind];
   }
 
-  /** Whether an event is on one of them, so that it is none of the simulated CPU's business. */
+  /** Whether the event is on a CPU that is not simulated. */
   have({ ctx }: PerfEvent): boolean {
     return this.#all.has(ctx);
   }

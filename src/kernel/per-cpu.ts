@@ -1,8 +1,8 @@
 /**
- * The variables of one CPU (DEFINE_PER_CPU): who is on it and who waits, its timers and log, what perf and the PMU's driver
- * keep for it. No other CPU touches them.
+ * The variables of one CPU (DEFINE_PER_CPU): its current task and run queue, its timers and log, the state of perf and
+ * of the PMU driver. No other CPU touches them.
  *
- * Not modelled: other softirqs and irq_work than perf's wakeups.
+ * Not modelled: softirqs, and irq_work other than perf's wakeups.
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
@@ -22,44 +22,42 @@ const NSEC_PER_SEC = 1e9;
 export class PerCpu {
   /** smp_processor_id() */
   readonly number: number;
-  /** The processor itself. */
   readonly cpu: Cpu;
   readonly system: System;
-  /** The system's. */
   readonly config: KernelConfig;
   /** Cycles of one tick. */
   readonly tick: Cycles;
-  /** The task whose context the CPU is in, and the one that has it when nobody else wants it. */
+  /** The task that has the CPU, and the one that has it when no other task is runnable. */
   current: Task;
   readonly idle: Task;
   readonly rq: RunQueue;
   /** When `current` was last picked. */
   pickedAt = 0 as Cycles;
   readonly timers: Hrtimers;
-  /** What the timer interrupt being served interrupted (get_irq_regs). */
+  /** What the current timer interrupt hit (get_irq_regs). */
   irq_regs: Regs | undefined;
-  /** Events whose buffers passed their watermark: their readers are to be woken from irq_work. */
+  /** Events whose buffers passed their watermark: irq_work will wake their readers. */
   readonly pending_wakeups = new Set<PerfEvent>();
   readonly cpuctx: Readonly<Record<'hw' | 'sw', PerfCpuContext>> = {
     hw: perfCpuContext('hw'),
     sw: perfCpuContext('sw'),
   };
   readonly cpu_hw_events: CpuHwEvents;
-  /** 128 times the average length of a PMI in ns; no sysctl resets it. */
+  /** 128 times the average length of a PMI, ns; no sysctl resets it. */
   running_sample_length: number;
   /** perf_throttled_seq, perf_throttled_count */
   throttled_seq = 0;
   throttled_count = 0;
-  /** LVTPC raises PERF_GUEST_MEDIATED_PMI: an NMI now is nobody's PMI. */
+  /** LVTPC raises PERF_GUEST_MEDIATED_PMI: an NMI that comes now is not a PMI. */
   guest_lvtpc_loaded = false;
-  /** Who a PMI of a guest's own counters is for (perf_guest_info_callbacks.handle_mediated_pmi). */
+  /** KVM's handler for PMIs of a guest's own counters (perf_guest_info_callbacks.handle_mediated_pmi). */
   handle_mediated_pmi: (() => void) | undefined;
   /** PMIs served, and context switches made. */
   nmis = 0;
   switches = 0;
-  /** Its lines in the kernel log. */
+  /** This CPU's lines in the kernel log. */
   readonly log: { readonly time: Nanos; readonly text: string }[] = [];
-  /** Hears, if somebody watches, of what perf does at context switches and when it rotates. */
+  /** If set: told what perf does at context switches and rotations. */
   probe: Probe<KernelStep> | undefined;
   readonly #clock: Hertz;
 

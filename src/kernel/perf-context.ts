@@ -1,13 +1,14 @@
 /**
- * Which events are on the PMU now: contexts of tasks and of the CPU, scheduled in and out with the tasks, pinned before
- * flexible, flexible ones rotated when they do not fit.
+ * Which events are on the PMU now: contexts of tasks and of the CPU, scheduled in and out with the tasks; pinned groups
+ * before flexible ones, and flexible ones rotated when they do not all fit.
+ *
+ * In order: operations on one event; task switch, guest switch, exec, exit and tick; contexts, groups and events in and
+ * out; rotation.
  *
  * Source: kernel/events/core.c, Linux 5.0: ctx_sched_in/out, group_sched_in/out, perf_event_sched_in, ctx_resched,
  * perf_event_context_sched_in/out, perf_rotate_context, perf_event_enable_on_exec, perf_event_task_tick.
- * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, contexts of other CPUs that are
- * simulated, rotation among exclusive groups (from 5.10).
- *
- * Over 300 lines: the state machine is one in the kernel, and reads best in one place.
+ * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, contexts of other simulated CPUs,
+ * rotation among exclusive groups (from 5.10).
  */
 import { cycles, type Cycles } from '../units.ts';
 import { atLeast } from './config.ts';
@@ -58,7 +59,7 @@ export class PerfContexts {
     this.#others = new OtherCpus(here.cpu);
   }
 
-  /** The context an event of that kind goes to, made on first use (find_get_context); without a task that of a CPU. */
+  /** find_get_context(): the context of a task, or without one of a CPU; made on first use. */
   contextFor(kind: Kind, task: Task | undefined, cpu: number): PerfEventContext {
     if (task === undefined)
       return cpu === this.#here.number ? this.#cpuctx[kind].ctx : this.#others.contextFor(kind, cpu);
@@ -67,13 +68,13 @@ export class PerfContexts {
     return (contexts[kind] ??= perfEventContext(kind, task));
   }
 
-  /** Contexts whose events hear of what happens on this CPU to a task: its own, and the CPU's. */
+  /** Contexts whose events are told what happens to a task on this CPU: the task's own, and the CPU's. */
   contextsOf(task: Task): readonly (PerfEventContext | undefined)[] {
     const own = this.#ctxp.get(task);
     return [own?.hw, own?.sw, this.#cpuctx.hw.ctx, this.#cpuctx.sw.ctx];
   }
 
-  /** perf_install_in_context(): adds a fresh event; on a context that is on the CPU, everything is scheduled anew. */
+  /** perf_install_in_context(): adds a new event; a context that is on the CPU is rescheduled as a whole. */
   install(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.install(event);
     this.#locked(() => {
@@ -92,7 +93,7 @@ export class PerfContexts {
     });
   }
 
-  /** perf_remove_from_context(); the members of a leader become events of their own, on the PMU if they are. */
+  /** perf_remove_from_context(). The members of a removed leader become groups of their own and stay on the PMU. */
   remove(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.remove(event);
     this.#locked(() => {
@@ -209,8 +210,8 @@ export class PerfContexts {
   }
 
   /**
-   * perf_load_guest_context(): a guest's own registers are about to be loaded. Hardware events leave the PMU, and their clocks
-   * stop: all of them exclude guests, as no other kind can be while such a guest exists.
+   * perf_load_guest_context(): a guest's own registers are about to be loaded, so hardware events leave the PMU and
+   * their clocks stop. All of them exclude guests: no other kind can exist while such a guest does.
    */
   load_guest_context(): void {
     const contexts = this.#hardwareContexts();
@@ -222,7 +223,7 @@ export class PerfContexts {
     pmu.pmu_enable();
   }
 
-  /** perf_put_guest_context(): they come back. */
+  /** perf_put_guest_context(): hardware events come back. */
   put_guest_context(): void {
     this.#here.cpu.spend(FN.perf_put_guest_context);
     if (this.#hardwareContexts().length === 0) return;
@@ -232,13 +233,13 @@ export class PerfContexts {
     pmu.pmu_enable();
   }
 
-  /** The contexts on the CPU that have events for the PMU: without any it is not touched. */
+  /** The contexts on the CPU that have hardware events. Without any, the PMU is not touched. */
   #hardwareContexts(): PerfEventContext[] {
     const { ctx, task_ctx } = this.#cpuctx.hw;
     return [ctx, task_ctx].filter((one) => one !== undefined && one.nr_events > 0) as PerfEventContext[];
   }
 
-  /** perf_event_exec(): events that waited for the exec begin. */
+  /** perf_event_exec(): starts events with enable_on_exec. */
   enable_on_exec(task: Task): void {
     this.#locked(() => {
       for (const kind of KINDS) {
@@ -264,8 +265,8 @@ export class PerfContexts {
   }
 
   /**
-   * perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. `perf_event_task` writes the EXIT
-   * records, after which no sample may come and before which the events must still be listening.
+   * perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. `perf_event_task` writes the
+   * EXIT records: after the last sample, but while the events still take records.
    */
   exit_task(task: Task, perf_event_task: () => void): void {
     const contexts = KINDS.map((kind) => this.#ctxp.get(task)?.[kind]).filter((ctx) => ctx !== undefined);
@@ -308,7 +309,7 @@ export class PerfContexts {
     for (const leader of ctx.flexible_groups) yield* groupMembers(leader);
   }
 
-  /** perf_ctx_lock(): with interrupts off, so that neither a tick nor a rotation finds contexts half scheduled. */
+  /** perf_ctx_lock(): interrupts are off, so that no tick or rotation finds contexts half scheduled. */
   #locked(work: () => void): void {
     const { cpu } = this.#here;
     cpu.irqDisable();
@@ -440,7 +441,7 @@ export class PerfContexts {
     const { ctx, pmu } = event;
     this.#here.cpu.spend(FN.event_sched_in);
     perf_event_set_state(event, PERF_EVENT_STATE.ACTIVE);
-    // A throttled event that comes back on a CPU starts afresh; its tick is not over, though.
+    // A throttled event is unthrottled when it is scheduled in again, even within the same tick.
     if (event.hw.interrupts === MAX_INTERRUPTS) this.#rate.unthrottle(event);
     pmu.pmu_disable();
     const placed = pmu.add(event, PERF_EF.START) === 0;
@@ -465,7 +466,7 @@ export class PerfContexts {
   #ctx_resched(cpuctx: PerfCpuContext, eventType: number): void {
     let type = eventType;
     const ofCpu = (type & EVENT.CPU) !== 0;
-    // Whoever yields to a pinned event is flexible.
+    // Flexible events make way for a pinned one.
     if ((type & EVENT.PINNED) !== 0) type |= EVENT.FLEXIBLE;
     const classes = type & EVENT.ALL;
     const pmu = this.#pmuOf[cpuctx.ctx.kind];
@@ -477,14 +478,14 @@ export class PerfContexts {
     pmu.pmu_enable();
   }
 
-  /** The multiplexing timer runs only while something does not fit. It stays on the grid of its first expiry. */
+  /** The multiplexing timer runs only while something does not fit, always at multiples of its interval. */
   #perf_mux_hrtimer_restart(cpuctx: PerfCpuContext): void {
     if (cpuctx.mux !== undefined || cpuctx.ctx.kind === 'sw') return;
     cpuctx.muxExpiry ??= this.#here.cpu.now();
     this.#armMux(cpuctx);
   }
 
-  /** hrtimer_forward_now() and a start. */
+  /** hrtimer_forward_now(), then start. */
   #armMux(cpuctx: PerfCpuContext): void {
     const expiry = cpuctx.muxExpiry as Cycles;
     const passed = Math.floor((this.#here.cpu.now() - expiry) / this.#muxInterval) + 1;
@@ -523,8 +524,8 @@ export class PerfContexts {
   }
 
   /**
-   * ctx_first_active(): who goes to the end of the queue in a context where not everyone is on the PMU. Before 5.6 nobody
-   * does if no flexible group is, so that a first group which never fits keeps all others off.
+   * ctx_first_active(): which group goes to the end of the queue in a context where not all are on the PMU. Before 5.6
+   * none does if no flexible group is on it: a first group that never fits keeps all others off.
    */
   #turnOf(ctx: PerfEventContext): PerfEvent | undefined {
     if (!overfull(ctx)) return undefined;
@@ -534,7 +535,7 @@ export class PerfContexts {
   }
 }
 
-/** group_can_go_on(): groups of software events always; hardware ones unless somebody wants, or has, the PMU alone. */
+/** group_can_go_on(): always for software groups; for hardware ones unless an exclusive group has or wants the PMU. */
 function groupCanGoOn(leader: PerfEvent, cpuctx: PerfCpuContext, canAdd: boolean): boolean {
   const isSoftware = (event: PerfEvent): boolean => event.pmu.task_ctx_nr === 'sw';
   if (isSoftware(leader) && leader.sibling_list.every(isSoftware)) return true;

@@ -1,5 +1,5 @@
 /**
- * struct perf_event, hw_perf_event, perf_event_context, perf_cpu_context and pmu: what perf's core keeps of its events.
+ * struct perf_event, hw_perf_event, perf_event_context, perf_cpu_context and pmu: the data structures of perf's core.
  *
  * Source: include/linux/perf_event.h and kernel/events/core.c as of Linux 5.0; field names are the kernel's.
  * Not modelled: inheritance to children (workloads do not fork yet), cgroups, AUX areas, BPF, address filters.
@@ -26,9 +26,9 @@ export const MAX_INTERRUPTS = Infinity;
 /** struct hw_perf_event_extra: a register shared by all events on the PMU that want the same value in it. */
 export interface ExtraReg {
   readonly config: number;
-  /** Which of the two it is in, or was last. */
+  /** Which of the two registers holds it, or held it last. */
   idx: 0 | 1;
-  /** It is this event's while it is on the PMU. */
+  /** The event is on the PMU and holds the register. */
   alloc: boolean;
 }
 
@@ -38,7 +38,7 @@ interface HwPerfEvent {
   config: number;
   /** MSR_OFFCORE_RSP_0 or _1 with its value, for the events that need one. */
   extra_reg: ExtraReg | undefined;
-  /** Counter it sits on; -1: none. Fixed counters start at PMC_IDX_FIXED. */
+  /** Its counter; -1: none. Fixed counters start at PMC_IDX_FIXED. */
   idx: number;
   last_cpu: number;
   last_tag: number;
@@ -58,14 +58,14 @@ interface HwPerfEvent {
   freq_count_stamp: number;
 }
 
-/** struct pmu, for one CPU: how events of one kind are put on what counts them. Errors are negative errnos. */
+/** struct pmu, for one CPU: puts events of one kind on counters. Errors are negative errnos. */
 export interface Pmu {
   readonly name: string;
-  /** Which of a task's contexts its events live in: hardware's can fail to be placed, software's cannot. */
+  /** Which of a task's contexts its events live in. Hardware events may find no counter; software events always fit. */
   readonly task_ctx_nr: 'hw' | 'sw';
   pmu_enable(): void;
   pmu_disable(): void;
-  /** 0, or why the event cannot be (-ENOENT: not mine, try the next PMU). */
+  /** 0, or why the event is refused (-ENOENT: not mine, try the next PMU). */
   event_init(event: PerfEvent): number;
   add(event: PerfEvent, flags: number): number;
   del(event: PerfEvent): void;
@@ -75,11 +75,13 @@ export interface Pmu {
   start_txn(): void;
   commit_txn(): number;
   cancel_txn(): void;
-  /** Whether a period can be the event's: 0, or a negative errno. */
+  /** 0 if the event can have this period, else a negative errno. */
   check_period?(event: PerfEvent, value: number): number;
 }
 
-/** What happens on overflow after accounting: a sample for user space, a callback for in-kernel users (KVM, watchdog). */
+/**
+ * What happens on overflow after accounting: a sample for user space, a callback for in-kernel users (KVM, watchdog).
+ */
 export type OverflowHandler = (event: PerfEvent, regs: Regs, period: number) => void;
 
 /** struct perf_event. */
@@ -87,12 +89,12 @@ export interface PerfEvent {
   readonly id: number;
   readonly attr: PerfEventAttr;
   readonly pmu: Pmu;
-  /** Task it follows; undefined: a CPU's event. */
+  /** The task it follows; undefined: it counts whatever its CPU runs. */
   readonly task: Task | undefined;
   /** CPU it is confined to; -1: wherever its task runs. */
   readonly cpu: number;
   group_leader: PerfEvent;
-  /** Of a leader. */
+  /** The other members of the group; empty unless this is the leader. */
   readonly sibling_list: PerfEvent[];
   ctx: PerfEventContext;
   state: PerfEventState;
@@ -102,15 +104,15 @@ export interface PerfEvent {
   total_time_running: number;
   /** ctx.time at the last change of the times above. */
   tstamp: number;
-  /** Cleared by the exec that used it. */
+  /** Cleared by the first exec. */
   enable_on_exec: boolean;
-  /** Where its samples go; events of one CPU share one by PERF_EVENT_IOC_SET_OUTPUT. */
+  /** Where its records go; PERF_EVENT_IOC_SET_OUTPUT lets events of one CPU share a buffer. */
   rb: RingBuffer | undefined;
   pending_wakeup: boolean;
-  /** Records of it that found no room in the buffer. */
+  /** How many of its records found no room in the buffer. */
   lost_samples: number;
   overflow_handler: OverflowHandler;
-  /** The host's driver leaves its selector and counter registers alone; reads still work. */
+  /** KVM drives the counter: the host's driver leaves its selector and counter registers alone but may read them. */
   ownedByKvm: boolean;
 }
 
@@ -136,7 +138,7 @@ export interface PerfEventContext {
   timestamp: Nanos;
 }
 
-/** EVENT_*: which of a context is scheduled. */
+/** EVENT_*: which parts of a context are scheduled. */
 export const EVENT = { FLEXIBLE: 1, PINNED: 2, TIME: 4, CPU: 8, ALL: 3 } as const;
 
 export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): PerfEventContext => ({
@@ -154,7 +156,7 @@ export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): Per
   timestamp: 0 as Nanos,
 });
 
-/** struct perf_cpu_context: of a CPU, one for each kind. */
+/** struct perf_cpu_context: one for each CPU and kind. */
 export interface PerfCpuContext {
   /** The CPU's own events. */
   readonly ctx: PerfEventContext;
@@ -165,7 +167,7 @@ export interface PerfCpuContext {
   /** An exclusive group is on the PMU: no other hardware event may join it. */
   exclusive: boolean;
   mux: Alarm | undefined;
-  /** When the multiplexing timer last expired or was to: its grid, which outlives its stops. */
+  /** Last due time of the multiplexing timer, kept while it is stopped so that its grid stays. */
   muxExpiry: Cycles | undefined;
 }
 
@@ -179,8 +181,8 @@ export const perfCpuContext = (kind: 'hw' | 'sw'): PerfCpuContext => ({
 });
 
 /**
- * perf_event_set_state(): books the time spent in the old state, then changes it. The clocks of a group's members run with
- * their leader's, so one that is switched on or off takes theirs along.
+ * perf_event_set_state(): books the time spent in the old state, then changes it. A leader that is switched on or off
+ * starts or stops the clocks of its members, too.
  */
 export function perf_event_set_state(event: PerfEvent, state: PerfEventState): void {
   if (event.state === state) return;
@@ -194,7 +196,7 @@ export function perf_event_update_time(event: PerfEvent): void {
   const now = event.ctx.time;
   const delta = now - event.tstamp;
   event.tstamp = now;
-  // __perf_effective_state(): a member is no better off than a leader that is off.
+  // __perf_effective_state(): while the leader is off, so are its members.
   const leader = event.group_leader.state;
   const state = leader <= PERF_EVENT_STATE.OFF ? leader : event.state;
   if (state >= PERF_EVENT_STATE.INACTIVE) event.total_time_enabled += delta;

@@ -1,5 +1,6 @@
 /**
- * What perf's core writes into ring buffers: samples, and the side-band that tells a reader whose addresses they are.
+ * What perf's core writes into ring buffers: samples, and the side-band records that tell a reader whose addresses they
+ * hold.
  *
  * Source: kernel/events/core.c (perf_event_output_forward, perf_prepare_sample, perf_log_throttle, perf_event_comm,
  * perf_event_mmap, perf_event_task), arch/x86/events/core.c (perf_misc_flags, perf_callchain_kernel), Linux 5.0.
@@ -38,7 +39,7 @@ export class PerfOutput {
     this.#here = here;
   }
 
-  /** perf_event_output_forward(): one sample, worth a period, of what the interrupt interrupted. */
+  /** perf_event_output_forward(): writes one sample of what the interrupt hit; it stands for `period` events. */
   sample(event: PerfEvent, regs: Regs, period: number): void {
     const { cpu, current } = this.#here;
     const { attr } = event;
@@ -65,9 +66,9 @@ export class PerfOutput {
   }
 
   /**
-   * perf_misc_flags() and perf_instruction_pointer(): an interrupt that ended a guest's turn is the guest's (kvm_is_in_guest).
-   * From 6.13 not of an event that excludes guests ("perf/core: Correct perf sampling with guest VMs"): it is where it
-   * interrupted the host.
+   * perf_misc_flags() and perf_instruction_pointer(): an interrupt that caused a VM-exit is attributed to the guest
+   * (kvm_is_in_guest). From 6.13 on, an event that excludes guests gets the host's address instead ("perf/core: Correct
+   * perf sampling with guest VMs").
    */
   #sampled({ attr }: PerfEvent, regs: Regs): { readonly misc: number; readonly ip: Address } {
     const { guest } = regs;
@@ -77,7 +78,10 @@ export class PerfOutput {
     return { misc: guest.cpl === 3 ? GUEST_USER : GUEST_KERNEL, ip: guest.ip };
   }
 
-  /** perf_output_read(): counts and times of the event or its group; the sampled event's own count is up to date. */
+  /**
+   * perf_output_read(): counts and times of the event or its group. The sampled event's own count is already up to
+   * date.
+   */
   #perf_output_read(event: PerfEvent): ReadFormat {
     const { ctx, tstamp, total_time_enabled, total_time_running } = event;
     const members =
@@ -100,7 +104,7 @@ export class PerfOutput {
     this.#write(event, { type, misc: 0, ...this.#common(event, this.#here.current) });
   }
 
-  /** Side-band of a task: written to every event of its contexts that asked for this kind. */
+  /** Writes a side-band record about a task to every event in `contexts` that wants this kind. */
   sideband(
     task: Task,
     contexts: readonly (PerfEventContext | undefined)[],
@@ -150,8 +154,8 @@ export class PerfOutput {
   }
 
   /**
-   * get_perf_callchain(): kernel part if the interrupt hit ring 0, user part if there is user code below. Of a guest there is
-   * nothing behind the markers.
+   * get_perf_callchain(): the kernel part if the interrupt hit ring 0, the user part if there is user code below. For a
+   * guest there are only the markers.
    */
   #callchain(event: PerfEvent, regs: Regs): Address[] {
     const { cpu, current } = this.#here;
@@ -174,7 +178,7 @@ export class PerfOutput {
       cpu.spend(FN.perf_callchain_user);
       const frames = [regs.cpl === 3 ? regs.ip : user.ip];
       user.callchain(frames);
-      // Markers do not count.
+      // Markers do not count towards the limit.
       const room = max - Math.max(0, chain.length - 1);
       chain.push(address(PERF_CONTEXT.USER), ...frames.slice(0, room));
     }

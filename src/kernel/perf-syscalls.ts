@@ -1,8 +1,8 @@
 /**
- * The system calls that are perf's interface: perf_event_open and what is done with its file descriptors. A PerfEvent
- * stands for its descriptor.
+ * perf_event_open and the system calls on its file descriptors. A PerfEvent stands for its descriptor.
  *
- * Source: kernel/events/core.c (SYSCALL_DEFINE5(perf_event_open), perf_mmap, perf_ioctl, perf_read, perf_poll), Linux 5.0.
+ * Source: kernel/events/core.c (SYSCALL_DEFINE5(perf_event_open), perf_mmap, perf_ioctl, perf_read, perf_poll), Linux
+ * 5.0.
  * Not modelled: descriptor limits, inheritance, filters, breakpoints and tracepoints.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
@@ -45,7 +45,7 @@ export class PerfSyscalls {
     });
   }
 
-  /** mmap() of so many data pages. */
+  /** mmap() of a buffer with `pages` data pages. */
   mmap(event: PerfEvent, pages: number): RingBuffer {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
@@ -71,7 +71,7 @@ export class PerfSyscalls {
     this.#ioctl(() => this.#kernel.perf.disable(event));
   }
 
-  /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING; an event in error has nothing to read. */
+  /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING; an event in ERROR reads as zero. */
   read(event: PerfEvent): PerfCountsValues {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
@@ -87,7 +87,7 @@ export class PerfSyscalls {
     kernel.syscall(() => perf_event_release_kernel(kernel, event));
   }
 
-  /** poll() on ring buffers: true if one has passed its watermark or a signal came; else the caller now sleeps. */
+  /** poll() on ring buffers: true if one has passed its watermark or a signal came; otherwise the caller sleeps. */
   poll(buffers: readonly RingBuffer[]): boolean {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
@@ -109,7 +109,7 @@ export class PerfSyscalls {
     });
   }
 
-  /** wait4(): the child's status, or undefined and the caller sleeps until it ends. */
+  /** wait4(): the child's status; undefined: the caller sleeps until the child ends. */
   wait4(child: Task): number | undefined {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
@@ -120,7 +120,7 @@ export class PerfSyscalls {
     });
   }
 
-  /** write() of so many bytes to a file. */
+  /** write() of `bytes` to a file. */
   write(bytes: number): void {
     const kernel = this.#kernel;
     kernel.syscall(() => {

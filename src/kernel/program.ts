@@ -1,6 +1,7 @@
 /**
- * A thread that runs a program: ring 3 until it traps, is preempted or ends; system calls and faults on its behalf.
- * Not modelled: signals that a program handles, files (a read returns as from the page cache), memory contents.
+ * A thread that runs a program: in ring 3 until it traps, is preempted or ends, and in ring 0 for its system calls and
+ * faults.
+ * Not modelled: signal handlers, files (reads are served from the page cache), memory contents.
  */
 import type { Cpu, ExecutionCursor, TaskBody, Trap } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
@@ -12,10 +13,10 @@ import { FN } from './symbols.ts';
 import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
 import type { Task } from './task.ts';
 
-/** What a shell makes of a death by signal. */
+/** A shell reports death by a signal as this plus the signal's number. */
 const SIGNAL_STATUS = 128;
 
-/** What a program asks of its kernel. */
+/** What a program needs from its kernel. */
 export interface ProgramHost {
   readonly cpu: Cpu;
   readonly swPmu: SoftwarePmu;

@@ -1,8 +1,8 @@
 /**
- * struct ring_buffer: the memory a perf event shares with user space.
+ * struct ring_buffer: the memory that a perf event shares with user space.
  *
- * Space, watermark and loss are counted in the bytes the records take; the records themselves are kept whole and turned
- * into bytes where a file is written. A reader is woken once per watermark of cumulative bytes, however fast it drains.
+ * Space, watermark and loss are counted in bytes, but records are kept as objects and become bytes only when a file is
+ * written. The reader is woken each time another `watermark` bytes have been written, however fast it drains.
  *
  * Source: kernel/events/ring_buffer.c (__perf_output_begin, ring_buffer_init).
  * Not modelled: overwrite (backward) mode, AUX areas, paused buffers.
@@ -23,11 +23,11 @@ export class RingBuffer {
   #queue: KernelRecord[] = [];
   /** Total of records that found no room. */
   lostTotal = 0;
-  /** POLLIN: a watermark was passed since the last poll. */
+  /** POLLIN: the watermark was passed since the last poll. */
   poll = false;
-  /** Who sleeps in poll() on it. */
+  /** The task that polls it. */
   waiter: Task | undefined;
-  /** Samples since the last wakeup of an event that counts them (wakeup_events). */
+  /** Samples since the last wakeup, for an event with wakeup_events. */
   #events = 0;
 
   constructor(size: number, attr: PerfEventAttr) {
@@ -38,14 +38,14 @@ export class RingBuffer {
         : Math.floor(size / 2);
   }
 
-  /** Records that found no room since the last one that did: the next write is preceded by a LOST record. */
+  /** Records lost since the last one that was stored; above 0, a LOST record must precede the next. */
   get lost(): number {
     return this.#lost;
   }
 
   /**
-   * perf_output_begin() to perf_output_end(): stores a record, or counts it as lost. `note` is the LOST record that is due if
-   * `lost` is above 0. Returns whether the reader must be woken.
+   * perf_output_begin() to perf_output_end(): stores a record, or counts it as lost. `note` is the LOST record that is
+   * due when `lost` is above 0. Returns whether the reader must be woken.
    */
   write(attr: PerfEventAttr, record: KernelRecord, note: KernelRecord | undefined): boolean {
     const size = kernelRecordSize(attr, record) + (note === undefined ? 0 : kernelRecordSize(attr, note));
@@ -74,12 +74,12 @@ export class RingBuffer {
     return wake;
   }
 
-  /** Bytes the reader has not taken yet. */
+  /** Bytes not yet read. */
   get available(): number {
     return this.#head - this.#tail;
   }
 
-  /** The reader takes everything there is and moves data_tail up to data_head. */
+  /** The reader takes everything and moves data_tail up to data_head. */
   drain(): { records: KernelRecord[]; bytes: number } {
     const records = this.#queue;
     const bytes = this.#head - this.#tail;

@@ -1,15 +1,17 @@
 /**
- * How often to sample on one CPU: what becomes of an overflow, frequency feedback, throttling, and the limits that are lowered
- * when PMIs take too long (sysctl.ts).
+ * How often one CPU samples: handling of an overflow, frequency feedback, throttling, and limits that drop when PMIs
+ * take too long (sysctl.ts).
  *
- * - perf_adjust_period(): a low-pass filter on the period, driven at every PMI and every tick; C's integer division.
- * - __perf_event_account_interrupt(): the first PMI of a tick is never throttled; with a limit of 1 and of 2 a 5.0 kernel
- *   takes two. 6.3 changed the comparison, 2025's kernels moved it out of the else branch.
- * - perf_sample_event_took(): a running average over 128 PMIs of the time the NMI handler took, which outlives the run.
+ * - perf_adjust_period(): a low-pass filter on the period, run at every PMI and every tick, in integer arithmetic as in
+ *   C.
+ * - __perf_event_account_interrupt(): the first PMI of a tick is never throttled, so a 5.0 kernel takes two PMIs per
+ *   tick at a limit of 1 as well as of 2. 6.3 changed the comparison; 6.16 applies it to the first PMI, too.
+ * - perf_sample_event_took(): a running average of the NMI handler's time over 128 PMIs, which carries over between
+ *   runs.
  *
- * Source: kernel/events/core.c, Linux 5.0 (and 6.3, 6.16 where `release` says so; 6.15.3 has 6.16's rule, too, as "perf/core: Fix
- * broken throttling when max_samples_per_tick=1" went to stable kernels).
- * Not modelled: whole-group throttling of 6.16.
+ * Source: kernel/events/core.c, Linux 5.0, and 6.3 or 6.16 depending on `release`.
+ * Not modelled: the throttling of whole groups (6.16); 6.16's rule in stable kernels from 6.15.3 on, which took
+ * "perf/core: Fix broken throttling when max_samples_per_tick=1".
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
 import { nanos, type Nanos } from '../units.ts';
@@ -30,7 +32,7 @@ export class SampleRate {
   readonly #cpu: Cpu;
   readonly #sysctl: PerfSysctls;
   readonly #output: Pick<PerfOutput, 'throttle'>;
-  /** How the limit is compared: from 6.3 only more than it throttles; from 6.16 the first PMI of a tick counts, too. */
+  /** When the limit throttles: from the second PMI on; from 6.3 only above it; from 6.16 at the first PMI, too. */
   readonly #rule: 'second on' | 'above' | 'first too';
 
   constructor(here: PerCpu, output: Pick<PerfOutput, 'throttle'>) {
@@ -44,8 +46,9 @@ export class SampleRate {
   }
 
   /**
-   * __perf_event_overflow(): a sampling event's period has elapsed. Accounts for it, then hands the sample on; true if the event
-   * must stop (throttled). `period` is the one that elapsed; accounting may start another before the sample is written.
+   * __perf_event_overflow(): a sampling event's period has elapsed. Accounts for it, then calls the overflow handler;
+   * true if the event must stop (throttled). `period` is the elapsed one: accounting may change the period before the
+   * sample is written.
    */
   overflow(event: PerfEvent, regs: Regs, period: number, throttle: boolean): boolean {
     if (!is_sampling_event(event)) return false;
@@ -87,8 +90,9 @@ export class SampleRate {
   }
 
   /**
-   * perf_adjust_period(): moves the period an eighth of the way to what `count` events in `nsec` call for. A counter armed
-   * for more than eight new periods is re-armed at once (`disable`: it is still running).
+   * perf_adjust_period(): moves the period an eighth of the way to what `count` events in `nsec` call for. A counter
+   * armed for more than eight new periods is re-armed at once (`disable`: the counter is running and must be stopped
+   * for that).
    */
   adjust_period(event: PerfEvent, nsec: number, count: number, disable: boolean): void {
     this.#cpu.spend(FN.perf_adjust_period);
@@ -103,7 +107,7 @@ export class SampleRate {
     }
   }
 
-  /** The tick starts a new allowance. Returns how many events were throttled in the last one. */
+  /** A tick begins: resets the allowance and returns how many events were throttled in the last tick. */
   next_tick(): number {
     const here = this.#here;
     here.throttled_seq++;
@@ -112,13 +116,13 @@ export class SampleRate {
     return throttled;
   }
 
-  /** Ends a throttled event's stop: a fresh count of PMIs, and the record that says so. */
+  /** Ends throttling: PMIs are counted from 0 again, and an UNTHROTTLE record is written. */
   unthrottle(event: PerfEvent): void {
     event.hw.interrupts = 0;
     this.#output.throttle(event, true);
   }
 
-  /** perf_adjust_freq_unthr_context(), for one active event. */
+  /** perf_adjust_freq_unthr_context() for one active event. */
   adjust_freq_unthr(event: PerfEvent): void {
     const { hw, pmu } = event;
     if (hw.interrupts === MAX_INTERRUPTS) {
@@ -133,7 +137,7 @@ export class SampleRate {
     pmu.start(event, delta > 0 ? PERF_EF.RELOAD : 0);
   }
 
-  /** perf_sample_event_took(): `sample_len_ns` is what the NMI handler took by its own clock. */
+  /** perf_sample_event_took(): `sample_len_ns` is the NMI handler's duration by the CPU's own clock. */
   sample_event_took(sample_len_ns: Nanos): void {
     const here = this.#here;
     const sysctl = this.#sysctl;
@@ -156,5 +160,5 @@ export class SampleRate {
   }
 }
 
-/** Integer division of whole numbers whose double quotient may round up to the next whole number. */
+/** Integer division; exact where the quotient in doubles would round up to the next whole number. */
 const quotient = (a: number, b: number): number => Math.round((a - (a % b)) / b);

@@ -1,16 +1,15 @@
 /**
- * The scheduler: one CPU's run queue under CFS.
- *
- * The task with the least virtual run time runs; a tick takes the CPU from one that has had its share while another waits; a
- * woken task preempts if it is far enough behind.
+ * One CPU's run queue under CFS: the task with the least virtual run time runs. A tick preempts a task that has used
+ * its share while others wait; a woken task preempts at once if it is far enough behind.
  *
  * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity).
- * Not modelled: the debit of new tasks (START_DEBIT), nice levels (all weights equal), other classes, groups, load balancing over CPUs.
+ * Not modelled: the debit of new tasks (START_DEBIT), nice levels (all weights are equal), other scheduling classes,
+ * groups, load balancing.
  */
 import { cycles, toCycles, type Cycles, type Hertz } from '../units.ts';
 import type { Task } from './task.ts';
 
-/** sysctl_sched_latency, sysctl_sched_min_granularity, sysctl_sched_wakeup_granularity as scaled for eight CPUs or more, ns. */
+/** sysctl_sched_latency, _min_granularity and _wakeup_granularity, ns, as scaled for eight or more CPUs. */
 const LATENCY = 24_000_000;
 const MIN_GRANULARITY = 3_000_000;
 const WAKEUP_GRANULARITY = 4_000_000;
@@ -35,13 +34,13 @@ export class RunQueue {
     return this.#queue.length;
   }
 
-  /** enqueue_task_fair(): a sleeper is placed no further back than half a latency behind the others. */
+  /** enqueue_task_fair(): a woken sleeper gets at most half a latency of credit over the others. */
   enqueue(task: Task, wakeup: boolean): void {
     if (wakeup) task.vruntime = Math.max(task.vruntime, this.#minVruntime - this.#latency / 2) as Cycles;
     this.#queue.push(task);
   }
 
-  /** pick_next_task_fair(): the leftmost of the eligible tasks leaves the queue for the CPU. */
+  /** pick_next_task_fair(): takes the leftmost eligible task off the queue. */
   pick(eligible: (task: Task) => boolean): Task | undefined {
     let best: Task | undefined;
     for (const task of this.#queue)
@@ -52,19 +51,19 @@ export class RunQueue {
     return best;
   }
 
-  /** update_curr(): books what the running task used. */
+  /** update_curr(): books the CPU time that the running task has used. */
   account(task: Task, now: Cycles): void {
     const delta = now - task.exec_start;
     task.exec_start = now;
     task.sum_exec_runtime = cycles(task.sum_exec_runtime + delta);
     task.vruntime = cycles(task.vruntime + delta);
-    // update_min_vruntime(): sleepers are placed by it when they wake, so it goes with the one that runs.
+    // update_min_vruntime(): keeps up with the running task, because sleepers are placed relative to it when they wake.
     let least = task.vruntime;
     for (const other of this.#queue) if (other.vruntime < least) least = other.vruntime;
     if (least > this.#minVruntime) this.#minVruntime = least;
   }
 
-  /** check_preempt_tick(): has the running task had its share while another waits? */
+  /** check_preempt_tick(): has the running task used its share while another waits? */
   tick(current: Task, ranFor: Cycles): void {
     if (this.#queue.length === 0) return;
     const slice = Math.max(this.#latency / (this.#queue.length + 1), this.#minGranularity);

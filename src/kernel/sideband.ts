@@ -1,5 +1,5 @@
 /**
- * The side-band of a task's life: what perf must be told of so that a reader knows whose addresses the samples hold.
+ * Side-band records of a task's life, which tell a reader whose addresses the samples hold.
  * Source: kernel/events/core.c (perf_event_comm, perf_event_mmap, perf_event_task, perf_event_switch), Linux 5.0.
  * Not modelled: FORK records (workloads do not fork yet), namespaces, ksymbols, text pokes.
  */
@@ -13,7 +13,7 @@ import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
-/** misc of the records of a context switch. */
+/** misc of context-switch records. */
 export const SWITCHED = {
   in: 0,
   out: PERF_RECORD_MISC.SWITCH_OUT,
@@ -33,7 +33,9 @@ export class Sideband {
     this.#perf = perf;
   }
 
-  /** perf_event_switch(): a task's own events are told that it went or came, a CPU's events also to whom and from whom. */
+  /**
+   * perf_event_switch(): a task's own events learn that it left or came, a CPU's events also which task came or left.
+   */
   perf_event_switch(task: Task, other: Task, misc: number): void {
     this.#output.sideband(
       task,
@@ -73,7 +75,7 @@ export class Sideband {
     );
   }
 
-  /** mmap_region() of a text segment and the record perf makes of it. */
+  /** mmap_region() of a text segment, and its MMAP or MMAP2 record. */
   mmap_region(task: Task, dso: Dso): void {
     this.#cpu.spend(FN.mmap_region);
     this.#cpu.spend(FN.perf_event_mmap);
@@ -92,7 +94,7 @@ export class Sideband {
   }
 }
 
-/** What a record or /proc/PID/maps says of a text segment. */
+/** A text segment as an MMAP record or /proc/PID/maps describes it. */
 export const textMapping = (dso: Dso) => ({
   addr: address(dso.base + dso.textOffset),
   len: Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE,
@@ -102,7 +104,7 @@ export const textMapping = (dso: Dso) => ({
   ino: inodeOf(dso.path),
 });
 
-/** A simulated file's inode number: a hash of its path, so that it is the same everywhere. */
+/** A simulated file's inode number: a hash of its path, so that it is the same in every run. */
 function inodeOf(path: string): number {
   let h = 0x811c9dc5;
   for (const ch of path) h = Math.imul(h ^ ch.charCodeAt(0), 0x01000193);

@@ -1,6 +1,6 @@
 /**
- * Software events: what the kernel counts itself. Counters of faults and switches (perf_swevent), and the two clocks, which
- * sample from an hrtimer instead of an overflow.
+ * Software events, which the kernel counts itself: faults and context switches (perf_swevent), and the two clocks,
+ * which sample from an hrtimer instead of on overflow.
  *
  * Source: kernel/events/core.c (perf_swevent_*, cpu_clock, task_clock), Linux 5.0.
  * Not modelled: alignment and emulation faults (this machine has none), bpf-output, cgroup switches.
@@ -35,7 +35,7 @@ export class SoftwarePmu implements Pmu {
     this.#rate = rate;
   }
 
-  /** perf_sw_event(): the kernel did so many of these on behalf of the current task. */
+  /** perf_sw_event(): `nr` events happened on behalf of the current task. */
   count(config: number, nr: number, regs: Regs): void {
     for (const event of this.#active) {
       if (event.attr.config !== config || (event.hw.state & PERF_HES.STOPPED) !== 0 || excluded(event, regs)) continue;
@@ -48,14 +48,14 @@ export class SoftwarePmu implements Pmu {
     this.#here.cpu.spend(FN.perf_swevent_event);
     event.count += nr;
     if (!is_sampling_event(event)) return;
-    // A fixed period that is written into the samples makes every occurrence one, worth what it counted.
+    // With a fixed period that is part of the sample, every occurrence makes one sample, with nr as its period.
     if ((attr.sample_type & PERF_SAMPLE.PERIOD) !== 0 && attr.freq !== true) {
       this.#perf_swevent_overflow(event, regs, 1, nr);
       return;
     }
     hw.period_left += nr;
     if (hw.period_left < 0) return;
-    // perf_swevent_set_period(): how many of the periods armed last have elapsed.
+    // perf_swevent_set_period(): how many of the last periods have elapsed.
     const period = hw.last_period;
     hw.last_period = hw.sample_period;
     const elapsed = Math.floor((period + hw.period_left) / period);
@@ -63,7 +63,7 @@ export class SoftwarePmu implements Pmu {
     this.#perf_swevent_overflow(event, regs, elapsed, period);
   }
 
-  /** One sample for each of several periods at once; only from the second on can they throttle the event. */
+  /** One sample for each elapsed period; only the second and later ones can throttle the event. */
   #perf_swevent_overflow(event: PerfEvent, regs: Regs, elapsed: number, period: number): void {
     if (event.hw.interrupts === MAX_INTERRUPTS) return;
     for (let i = 0; i < elapsed; i++) if (this.#rate.overflow(event, regs, period, i > 0)) return;
@@ -128,7 +128,7 @@ export class SoftwarePmu implements Pmu {
     return 0;
   }
 
-  /** cpu-clock counts local time, task-clock the time its context has been on a CPU. */
+  /** cpu-clock counts the CPU's time, task-clock the time that its context has been on a CPU. */
   #clock(event: PerfEvent): number {
     const now = this.#here.cpu.nanos();
     if (event.attr.config === PERF_COUNT_SW.CPU_CLOCK) return now;
@@ -136,7 +136,9 @@ export class SoftwarePmu implements Pmu {
     return (ctx.is_active & EVENT.TIME) === 0 ? ctx.time : ctx.time + now - ctx.timestamp;
   }
 
-  /** The clock as of an event's start or stop: task-clock goes with the context's books, so that it equals its run time. */
+  /**
+   * The clock at an event's start or stop: task-clock uses the context's time, so that it equals total_time_running.
+   */
   #scheduledAt(event: PerfEvent): number {
     return event.attr.config === PERF_COUNT_SW.CPU_CLOCK ? this.#here.cpu.nanos() : event.ctx.time;
   }
@@ -150,7 +152,7 @@ export class SoftwarePmu implements Pmu {
     const { hw } = event;
     hw.prev_count = this.#scheduledAt(event);
     if (!is_sampling_event(event)) return;
-    // perf_swevent_start_hrtimer(): what was left when the event last stopped, else a whole period.
+    // perf_swevent_start_hrtimer(): waits for what was left when the event last stopped, else for a whole period.
     const left = hw.period_left;
     hw.period_left = 0;
     const wait = left === 0 ? Math.max(MIN_HRTIMER_PERIOD, hw.sample_period) : left < 0 ? MIN_HRTIMER_PERIOD : left;
@@ -183,7 +185,7 @@ export class SoftwarePmu implements Pmu {
     const { hw } = event;
     const regs = this.#here.irq_regs;
     const stop = regs !== undefined && !excluded(event, regs) && this.#rate.overflow(event, regs, hw.last_period, true);
-    // hrtimer_forward_now(): the grid stays, what the handler took does not add up.
+    // hrtimer_forward_now(): stays on the grid, so that the handler's time does not add up.
     const period = this.#here.cyclesOf(Math.max(MIN_HRTIMER_PERIOD, hw.sample_period));
     const passed = Math.floor((cpu.now() - when) / period) + 1;
     if (!stop) this.#armHrtimer(event, cycles(when + passed * period));

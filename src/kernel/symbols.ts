@@ -1,10 +1,10 @@
 /**
- * The kernel's text: which functions time is spent in, what for, and where each lies.
+ * The kernel's text: the functions that time is spent in, their purposes and their addresses.
  *
- * Names are Linux 5.0's, sizes are of the order a distribution kernel has; addresses follow from the order below, as
- * a link map's do. What a pass through each costs is the machine's business (machine/costs.ts).
+ * Names are from Linux 5.0, sizes roughly those of a distribution kernel. Addresses follow from the order below, as in
+ * a link map. The cost of a pass through each function belongs to the machine (machine/costs.ts).
  *
- * Not modelled: modules, KASLR, functions gperf's paths do not visit.
+ * Not modelled: modules, KASLR, functions that gperf's paths do not visit.
  */
 import { address, type Address } from '../units.ts';
 
@@ -14,8 +14,8 @@ export const KERNEL_TEXT = address(-0x7f000000);
 export const KERNEL_TEXT_SIZE = 0x1000000;
 
 /**
- * What time in a function is spent for: VM-exits themselves, KVM's work, access to a register, perf's events, interrupts
- * and ticks, or tasks: their system calls, faults and scheduling.
+ * What time in a function is spent on: VM-exits themselves, KVM's work, register accesses, perf's events, interrupts
+ * and ticks, or tasks with their system calls, faults and scheduling.
  */
 export type Purpose = 'exits' | 'kvm' | 'registers' | 'perf' | 'interrupts' | 'tasks';
 
@@ -146,7 +146,7 @@ const FUNCTIONS = [
   ['do_sys_poll', 1232, 'tasks'],
   ['do_execveat_common', 1840, 'tasks'],
   ['load_elf_binary', 4896, 'tasks'],
-  // what in-kernel users of perf events reach
+  // kernel/events and arch/x86/events, for in-kernel users
   ['reserve_ds_buffers', 896, 'perf'],
   ['release_ds_buffers', 480, 'perf'],
   ['perf_event_create_kernel_counter', 288, 'perf'],
@@ -165,7 +165,7 @@ const FUNCTIONS = [
   ['vmx_vcpu_put', 160, 'kvm'],
   ['kvm_vcpu_block', 720, 'kvm'],
   ['intel_pmu_save_vpmc', 160, 'kvm'],
-  // kernel/events and kernel/smp.c, for KVM that keeps its events
+  // kernel/events and kernel/smp.c, for a KVM that reuses its events
   ['perf_event_ctx_lock_nested', 192, 'perf'],
   ['perf_event_pause', 128, 'perf'],
   ['perf_event_period', 208, 'perf'],
@@ -194,10 +194,10 @@ export interface KernelSymbol {
   readonly purpose: Purpose;
 }
 
-/** The functions in link order; a function's place here is its number for Cpu.spend and Cpu.enter. */
+/** The functions in link order; the index is the function's number for Cpu.spend and Cpu.enter. */
 export const KERNEL_SYMBOLS: readonly KernelSymbol[] = layOut();
 
-/** Number of each function. */
+/** Each function's number, by name. */
 export const FN = Object.fromEntries(FUNCTIONS.map(([name], i) => [name, i])) as Readonly<
   Record<KernelFunction, number>
 >;
@@ -211,7 +211,7 @@ function layOut(): KernelSymbol[] {
   });
 }
 
-/** The text of /proc/kallsyms for this kernel: what the build-id cache keeps for symbolizers. */
+/** The text of /proc/kallsyms for this kernel, which the build-id cache keeps for symbolization. */
 export function kallsyms(): string {
   const line = (a: number, type: string, name: string): string =>
     `${BigInt.asUintN(64, BigInt(a)).toString(16).padStart(16, '0')} ${type} ${name}\n`;

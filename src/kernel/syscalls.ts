@@ -1,11 +1,11 @@
 /**
- * System calls and page faults of programs: which functions of the kernel each visits, and what it does besides taking time.
+ * Which kernel functions the system calls and page faults of programs visit.
  *
- * Not modelled: files (a read returns as from the page cache), memory contents, errors.
+ * Not modelled: files (reads are served from the page cache), memory contents, errors.
  */
 import type { KernelFunction } from './symbols.ts';
 
-/** Functions one call visits, in order, within do_syscall_64; a call that is not here only enters and leaves. */
+/** Functions visited within do_syscall_64, in order; a call not listed only enters and leaves. */
 export const SYSCALL_PATHS: Readonly<Partial<Record<string, readonly KernelFunction[]>>> = {
   access: ['vfs_statx'],
   brk: ['__x64_sys_brk'],

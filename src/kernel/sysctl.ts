@@ -1,6 +1,6 @@
 /**
- * How often perf may sample, for all CPUs of a system: what kernel.perf_event_max_sample_rate says and follows from it. Any CPU
- * whose PMIs take too long lowers it for all.
+ * Limits on how often perf may sample, for all CPUs of a system: kernel.perf_event_max_sample_rate and what follows
+ * from it. A CPU whose PMIs take too long lowers it for all.
  *
  * Source: kernel/events/core.c (perf_proc_update_handler, perf_sample_event_took, update_perf_cpu_limits), Linux 5.0.
  * Not modelled: sysctls written while the system runs.
@@ -13,10 +13,10 @@ const NSEC_PER_SEC = 1e9;
 export const tickNsec = (hz: number): number => Math.floor((NSEC_PER_SEC + hz / 2) / hz);
 
 export class PerfSysctls {
-  /** kernel.perf_event_max_sample_rate, as lowered by now. */
+  /** The current kernel.perf_event_max_sample_rate. */
   sysctl_perf_event_sample_rate = 0;
   max_samples_per_tick = 0;
-  /** perf_sample_allowed_ns; 0: dynamic throttling is off (at 0 and at 100 %). */
+  /** perf_sample_allowed_ns; 0: dynamic throttling is off (perf_cpu_time_max_percent of 0 or 100). */
   sample_allowed_ns = 0;
   readonly #config: KernelConfig;
 
@@ -25,7 +25,7 @@ export class PerfSysctls {
     this.perf_proc_update_handler();
   }
 
-  /** kernel.perf_event_max_sample_rate is written, with what it was at boot. The limits are as they were then. */
+  /** kernel.perf_event_max_sample_rate is written with its value at boot, which restores the limits. */
   perf_proc_update_handler(): void {
     const { perf_event_max_sample_rate: rate, perf_cpu_time_max_percent: percent, hz } = this.#config;
     this.sysctl_perf_event_sample_rate = rate;
@@ -34,7 +34,7 @@ export class PerfSysctls {
     this.sample_allowed_ns = percent === 0 || percent === 100 ? 0 : Math.max(1, Math.floor((period * percent) / 100));
   }
 
-  /** The end of perf_sample_event_took(): PMIs take `avg` ns, which is too long, so there will be fewer of them. */
+  /** The end of perf_sample_event_took(): PMIs take too long, `avg` ns, so fewer are allowed. */
   lower(avg: number): void {
     const { hz, perf_cpu_time_max_percent: percent } = this.#config;
     const allowed = avg + Math.floor(avg / 4);

@@ -1,7 +1,8 @@
 /**
- * Another user of perf on the same CPU: what `perf stat -a -e cycles` of somebody on the host keeps there, a flexible
- * counting event. It stays out of guests, as perf's default was until 6.13 (a perf as old as its kernel).
- * Not modelled: that tool's own work; it sleeps.
+ * Another user of perf on the same CPU: the flexible counting event of a `perf stat -a -e cycles` on the host. It
+ * excludes guests if the kernel is older than 6.13, as perf's default was until then (the perf is taken to be as old as
+ * its kernel).
+ * Not modelled: the tool's own work; it sleeps.
  */
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { atLeast } from './config.ts';

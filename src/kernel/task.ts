@@ -1,6 +1,6 @@
 /**
- * struct task_struct, as little of it as scheduling, accounting and perf need.
- * Not modelled: threads of one group sharing a pid, signals other than SIGCHLD, credentials.
+ * struct task_struct: as much of it as scheduling, accounting and perf need.
+ * Not modelled: threads that share a pid, signals other than SIGCHLD and deadly ones, credentials.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
 import type { Dso } from '../arch/dso.ts';
@@ -16,11 +16,11 @@ export interface Task {
   state: TaskState;
   /** What runs when the task has the CPU; replaced by exec. */
   body: TaskBody;
-  /** Its user code, for call chains and faults; none for the idle task. */
+  /** Its user code, for call chains and faults; undefined: it runs none. */
   cursor: ExecutionCursor | undefined;
-  /** The text it has mapped: what /proc/PID/maps would show. */
+  /** Its mapped text, as /proc/PID/maps would show it. */
   mm: readonly Dso[];
-  /** CPU time, as CFS weighs it. */
+  /** CPU time as CFS weighs it. */
   vruntime: Cycles;
   /** When it was last put on the CPU or accounted. */
   exec_start: Cycles;
@@ -36,7 +36,7 @@ export interface Task {
   signal_pending: boolean;
   /** A signal that will end it; 0: none. */
   fatal_signal: number;
-  /** Called when a sleeping task is woken, to tell the waiting system call why. */
+  /** Why the task was last woken, for the system call that slept. */
   wake_reason: string | undefined;
   /** struct preempt_notifier: told when the task gets the CPU and when it loses it. */
   preempt_notifier: { sched_in(): void; sched_out(): void } | undefined;
@@ -44,7 +44,7 @@ export interface Task {
   timer: Alarm | undefined;
 }
 
-/** A task that could run and has not yet. */
+/** A task that is runnable but has not run yet. */
 export function newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody): Task {
   return {
     pid,

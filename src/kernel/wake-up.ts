@@ -1,5 +1,5 @@
 /**
- * Waking a task: onto the run queue, and the CPU from the one that has it if that is due.
+ * Waking a task: it goes onto the run queue, and may preempt the running task.
  * Source: kernel/sched/core.c (try_to_wake_up), Linux 5.0.
  * Not modelled: a task that belongs to another CPU.
  */
@@ -7,7 +7,7 @@ import type { PerCpu } from './per-cpu.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
-/** try_to_wake_up(); one that does not sleep is only told why. */
+/** try_to_wake_up(). A task that is not sleeping only gets the reason. */
 export function try_to_wake_up(here: PerCpu, task: Task, reason: string): void {
   task.wake_reason = reason;
   if (task.state !== 'sleeping') return;

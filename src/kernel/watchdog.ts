@@ -1,7 +1,8 @@
 /**
- * The NMI watchdog (hardlockup detector): a pinned cycles event on the CPU that fires every ten seconds of its clock.
+ * The NMI watchdog (hardlockup detector): a pinned cycles event that fires after every ten seconds' worth of TSC
+ * cycles.
  *
- * It holds a counter for ever, the fixed one if that counts cycles: everyone else has one fewer.
+ * It takes a counter for good (the fixed one, if that counts cycles), so everyone else has one fewer.
  * Source: kernel/watchdog_hld.c, arch/x86/kernel/apic/hw_nmi.c (hw_nmi_get_sample_period), Linux 5.0.
  * Not modelled: lockups.
  */
@@ -13,7 +14,7 @@ import { perf_event_create_kernel_counter } from './kernel-counter.ts';
 /** kernel.watchdog_thresh, s. */
 const WATCHDOG_THRESH = 10;
 
-/** hardlockup_detector_event_create(): quietly without a watchdog where there is no counter for it. */
+/** hardlockup_detector_event_create(); without a free counter there is no watchdog, only a line in the log. */
 export function startWatchdog(kernel: Kernel, tsc: Hertz): void {
   const attr = {
     type: PERF_TYPE.HARDWARE,

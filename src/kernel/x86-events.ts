@@ -1,12 +1,11 @@
 /**
- * How Linux names a model's events and which counters may count them: what intel_pmu_init() chooses for the CPU it finds.
- * The tables are data of the machine (machine/presets); this is their form and how the x86 driver looks things up in them.
+ * How Linux names a CPU model's events, and which counters may count them: the tables that intel_pmu_init() selects.
+ * The data belongs to the machine (machine/presets); here are the format of the tables and the driver's look-ups.
  *
  * Codes are umask<<8|event. Source: arch/x86/events/intel/core.c (intel_perfmon_event_map, *_hw_cache_event_ids,
  * *_hw_cache_extra_regs, intel_*_event_constraints, intel_pmu_check_event_constraints), arch/x86/events/core.c
  * (set_ext_hw_attr, x86_get_event_constraints).
- * Not modelled: NODE events and stores that reach the LLC (LLC-stores), of which no program says how many it makes;
- * PERF_METRICS and its topdown events.
+ * Not modelled: NODE events and LLC-stores, whose numbers workloads do not state; PERF_METRICS and its topdown events.
  */
 import { PMC_IDX_FIXED } from '../arch/msr.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
@@ -32,9 +31,9 @@ export interface CacheEvent {
   readonly extra: number;
 }
 
-/** struct event_constraint as a table row: which codes it is about, and which counters they may be on. */
+/** struct event_constraint as a table row: the codes it covers, and the counters they may use. */
 export interface ConstraintRow {
-  /** Bits of the selector that decide. */
+  /** Bits of the selector to compare. */
   readonly mask: number;
   readonly from: number;
   readonly to: number;
@@ -46,15 +45,15 @@ export interface ConstraintRow {
 
 /** The driver's tables for one CPU model. */
 export interface X86Events {
-  /** What the kernel calls the model at boot ("Broadwell events"). */
+  /** The kernel's name for the model at boot ("Broadwell events"). */
   readonly name: string;
-  /** cache | op << 8 | result << 16 -> event; undefined: makes no sense on this model (-1 in the kernel's tables). */
+  /** cache | op << 8 | result << 16 -> event; undefined: meaningless on this model (-1 in the kernel's tables). */
   readonly cache: ReadonlyMap<number, CacheEvent | undefined>;
-  /** The event codes that go with MSR_OFFCORE_RSP_0 and _1, and the bits of those that may be set. */
+  /** The event codes that use MSR_OFFCORE_RSP_0 and _1, and the bits of those registers that may be set. */
   readonly offcore: { readonly codes: readonly [number, number]; readonly valid: number };
-  /** The first row that fits decides; an event without a row may be on any general-purpose counter. */
+  /** The first matching row decides; an event without one may use any general-purpose counter. */
   readonly constraints: readonly ConstraintRow[];
-  /** limit_period(): what of a period the model's errata leave. */
+  /** limit_period(): the period as changed for the model's errata. */
   readonly limit_period?: (code: number, left: number) => number;
 }
 
@@ -71,7 +70,9 @@ const row = (mask: number, from: number, to: number, counters: number, fixed?: n
   counters,
   fixed,
 });
-/** FIXED_EVENT_CONSTRAINT: a fixed counter; the general-purpose ones, too, unless the code is a pseudo-encoding (event 0). */
+/**
+ * FIXED_EVENT_CONSTRAINT: a fixed counter, or any general-purpose one unless the code is a pseudo-encoding (event 0).
+ */
 export const fixedEvent = (code: number, n: number): ConstraintRow =>
   row(X86_RAW_EVENT_MASK, code, code, (code & 0xff) === 0 ? 0 : -1, n);
 /** INTEL_EVENT_CONSTRAINT: an event select, whatever its unit mask. */
@@ -85,10 +86,10 @@ export const ubit = (code: number, counters: number): ConstraintRow => row(0xff 
 
 /** PERF_COUNT_HW_CACHE_MAX, _OP_MAX and _RESULT_MAX. */
 const CACHE_RANGES = [7, 3, 2] as const;
-/** cache | op << 8 of combinations that make no sense anywhere: stores of code, of branches. */
+/** cache | op << 8 of combinations that are meaningless on every model: stores to code and to branches. */
 const NONSENSE: ReadonlySet<number> = new Set([0x0101, 0x0104, 0x0204, 0x0105, 0x0205]);
 
-/** Why eventCodeOf() does not know an event: -ENOENT for one this model lacks, -EINVAL for one that cannot be. */
+/** Why eventCodeOf() does not know an event: -ENOENT if this model lacks it, -EINVAL if it makes no sense. */
 export function unknownEvent({ cache }: X86Events, type: number, config: number): number {
   if (type === PERF_TYPE.HARDWARE) return config < HARDWARE.length ? -ENOENT : -EINVAL;
   const fields = [config % 256, Math.floor(config / 256) % 256, Math.floor(config / 65_536) % 256];
@@ -96,7 +97,7 @@ export function unknownEvent({ cache }: X86Events, type: number, config: number)
   return there && !cache.has(config % 2 ** 24) ? -ENOENT : -EINVAL;
 }
 
-/** The hardware's code for a perf event; undefined: not on this model. */
+/** The hardware's code for a perf event; undefined: this model has none. */
 export function eventCodeOf({ cache }: X86Events, type: number, config: number): CacheEvent | undefined {
   if (type === PERF_TYPE.RAW) return plain(config);
   if (type === PERF_TYPE.HW_CACHE) return cache.get(config % 2 ** 24);
@@ -104,7 +105,7 @@ export function eventCodeOf({ cache }: X86Events, type: number, config: number):
   return code === undefined ? undefined : plain(code);
 }
 
-/** Which MSR_OFFCORE_RSP an event code needs beside the selector, if any. */
+/** Which MSR_OFFCORE_RSP an event code needs besides the selector, if any. */
 export function offcoreRspOf({ offcore }: X86Events, code: number): 0 | 1 | undefined {
   const i = offcore.codes.indexOf(code & 0xffff);
   return i < 0 ? undefined : (i as 0 | 1);
@@ -115,13 +116,13 @@ export function validOffcoreRsp({ offcore: { valid } }: X86Events, value: number
   return (high & ~Math.floor(valid / 2 ** 32)) === 0 && (low & ~(valid % 2 ** 32)) === 0;
 }
 
-/** struct event_constraint: which counters, by index, and how many (events with fewer choices are placed first). */
+/** struct event_constraint: the allowed counters, by index, and how many they are (events with fewest go first). */
 export interface EventConstraint {
   readonly indices: readonly number[];
   readonly weight: number;
 }
 
-/** The constraint of an event on a PMU with so many counters. */
+/** The constraint of an event on a PMU with `nrGp` general-purpose and `nrFixed` fixed counters. */
 export function eventConstraint(model: X86Events, code: number, nrGp: number, nrFixed: number): EventConstraint {
   const found = model.constraints.find(({ mask, from, to }) => {
     const bits = (code & mask) >>> 0;
@@ -129,7 +130,7 @@ export function eventConstraint(model: X86Events, code: number, nrGp: number, nr
   });
   const counters = found?.counters ?? -1;
   const indices = Array.from({ length: nrGp }, (_, i) => i).filter((i) => ((counters >> i) & 1) === 1);
-  // Fixed counters come first: they are preferred to general-purpose ones.
+  // Fixed counters are preferred.
   if (found?.fixed !== undefined && found.fixed < nrFixed) indices.unshift(PMC_IDX_FIXED + found.fixed);
   return { indices, weight: indices.length };
 }

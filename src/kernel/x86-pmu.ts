@@ -1,13 +1,14 @@
 /**
- * The x86 PMU driver (struct x86_pmu): puts events on counters and serves their interrupts, with every register access in
- * the order Linux makes it, because under a hypervisor each one is an exit. Its books on one CPU are cpu-hw-events.ts.
+ * The x86 PMU driver (struct x86_pmu): puts events on counters and serves their interrupts. It makes every register
+ * access in Linux's order, because under a hypervisor each one is an exit. Its per-CPU data is in cpu-hw-events.ts.
  *
  * Source: arch/x86/events/core.c and arch/x86/events/intel/core.c, Linux 5.0, for a PMU of version 2 to 5 with late
  * LVTPC acknowledgement (Haswell and later); from 6.1 FIXED_CTR_CTRL is kept in software ("perf/x86/intel: Optimize
  * FIXED_CTR_CTRL access"). Functions carry the kernel's names.
  * Not modelled: PEBS, LBR, BTS, AnyThread, TSX constraints, the hyperthread exclusivity workaround of older cores.
  *
- * In order: what an event asks for, its way on and off a counter, the interrupt, the registers, who gets which counter.
+ * In order: checking a new event, putting events on and off counters, the interrupt, the registers, assignment of
+ * counters.
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
@@ -45,7 +46,7 @@ export class X86Pmu implements Pmu {
   readonly task_ctx_nr = 'hw';
   /** The largest period a counter can be armed for: 2^31-1 through the legacy alias, else half the counter. */
   readonly max_period: number;
-  /** GLOBAL_CTRL while enabled: every counter; single ones are gated by their own enable bits. */
+  /** GLOBAL_CTRL while enabled: all counters; each also has its own enable bit. */
   readonly intel_ctrl: number;
 
   readonly #cpu: Cpu;
@@ -55,9 +56,9 @@ export class X86Pmu implements Pmu {
   readonly #mask: number;
   /** From 6.1 FIXED_CTR_CTRL is kept in software. */
   readonly #keepsFixedCtrl: boolean;
-  /** extra_msr_access: MSR_OFFCORE_RSP_0 and _1 are there (not so in a guest). */
+  /** extra_msr_access: MSR_OFFCORE_RSP_0 and _1 exist (not in a guest). */
   #offcoreRsp = false;
-  /** active_events, as far as they were made here: the handler returns at once when there are none. */
+  /** active_events made on this CPU: without any, the handler returns at once. */
   activeEvents = 0;
 
   constructor(here: PerCpu, rate: SampleRate) {
@@ -80,7 +81,7 @@ export class X86Pmu implements Pmu {
     this.#cpu.setLvtpc('NMI');
   }
 
-  /** check_msr(): whether a register is there and keeps what is written. */
+  /** check_msr(): whether a register exists and keeps what is written. */
   #check_msr(msr: number): boolean {
     const cpu = this.#cpu;
     try {
@@ -133,7 +134,7 @@ export class X86Pmu implements Pmu {
     return this.#limit(hw.config, value) > value ? -EINVAL : 0;
   }
 
-  /** validate_group(): could the group, alone on the PMU, be placed? */
+  /** validate_group(): would the group fit if it had the PMU to itself? */
   #validateGroup(event: PerfEvent): number {
     const group = event.group_leader === event ? [event] : [...groupMembers(event.group_leader), event];
     const hardware = group.filter((e) => e.pmu.name === this.name);
@@ -150,7 +151,7 @@ export class X86Pmu implements Pmu {
     this.#intel_pmu_disable_all();
   }
 
-  /** x86_pmu_enable(): moves and starts what changed since the disable, then opens the counters. */
+  /** x86_pmu_enable(): moves and starts events that changed since the disable, then opens the counters. */
   pmu_enable(): void {
     const cpuc = this.#cpuc;
     if (--cpuc.disable_count > 0 || cpuc.enabled) return;
@@ -257,7 +258,7 @@ export class X86Pmu implements Pmu {
     this.#x86_perf_event_update(event);
   }
 
-  /** intel_pmu_handle_irq(): serves every overflow the status register shows; how many there were. */
+  /** intel_pmu_handle_irq(): serves every overflow that the status register shows, and returns how many there were. */
   intel_pmu_handle_irq(regs: Regs): number {
     const cpu = this.#cpu;
     const cpuc = this.#cpuc;
@@ -306,7 +307,7 @@ export class X86Pmu implements Pmu {
     this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl - cpuc.intel_ctrl_guest_mask);
   }
 
-  /** intel_guest_get_msrs(): GLOBAL_CTRL outside and inside guests; KVM switches it at VM-entry and VM-exit. */
+  /** intel_guest_get_msrs(): GLOBAL_CTRL for host and guest; KVM switches it at VM-entry and VM-exit. */
   intel_guest_get_msrs(): { readonly host: number; readonly guest: number } {
     const { enabled, intel_ctrl_guest_mask, intel_ctrl_host_mask } = this.#cpuc;
     return {
@@ -318,7 +319,7 @@ export class X86Pmu implements Pmu {
   #intel_pmu_enable_event(event: PerfEvent): void {
     const { hw } = event;
     const cpu = this.#cpu;
-    // The seed's patch 1/5: an event whose counter KVM drives itself keeps its registers from the host's driver.
+    // KVM drives this counter itself (vpmu/v2.ts): its registers are off limits.
     if (event.ownedByKvm) return;
     cpu.spend(FN.intel_pmu_enable_event);
     if (hw.idx >= PMC_IDX_FIXED) {
@@ -350,7 +351,7 @@ export class X86Pmu implements Pmu {
     this.#cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, withFixedCtrlField(ctrl, i, field));
   }
 
-  /** Whoever writes FIXED_CTR_CTRL beside the driver (v2, for a counter it was given) tells what is in it now. */
+  /** To be called after a write of FIXED_CTR_CTRL that bypasses the driver, as v2 makes for a counter of its own. */
   fixedCtrlWritten(value: number): void {
     if (this.#keepsFixedCtrl) this.#cpuc.fixed_ctrl_val = this.#cpuc.active_fixed_ctrl_val = value;
   }
@@ -379,7 +380,7 @@ export class X86Pmu implements Pmu {
       hw.last_period = period;
     }
     left = this.#limit(hw.config, Math.min(Math.max(left, 2), this.max_period));
-    // Whose register is KVM's is counted from what stands there, as it is not armed here.
+    // KVM arms this register itself; count from its present value.
     hw.prev_count = event.ownedByKvm ? this.#cpu.rdpmc(hw.event_base_rdpmc) : -left;
     if (!event.ownedByKvm) this.#cpu.wrmsr(hw.event_base, this.#counterValue(hw.event_base, -left));
     return due;
@@ -394,7 +395,7 @@ export class X86Pmu implements Pmu {
     return this.#cpu.caps.fullWidthWrite || msr >= MSR.IA32_FIXED_CTR0 ? value + this.#mask : value + 2 ** 32;
   }
 
-  /** x86_perf_event_update(): what the counter moved since it was last looked at. */
+  /** x86_perf_event_update(): adds what the counter has moved since it was last read. */
   #x86_perf_event_update(event: PerfEvent): void {
     const { hw } = event;
     if (hw.idx === -1) return;
@@ -420,7 +421,7 @@ export class X86Pmu implements Pmu {
     }
   }
 
-  /** x86_schedule_events(): a counter for each event, or undefined. `fake`: only whether it could be; no event changes. */
+  /** x86_schedule_events(): a counter for each event, or undefined. `fake`: only a check, which changes no event. */
   #x86_schedule_events(events: readonly PerfEvent[], fake = false): number[] | undefined {
     this.#cpu.spend(FN.x86_schedule_events);
     const { nrGp, nrFixed } = this.#cpu.caps;

@@ -1,17 +1,17 @@
 /**
- * Who gets which counter: the part of the x86 driver that is a puzzle and touches no hardware.
+ * Assignment of events to counters: the part of the x86 driver that touches no hardware.
  *
  * Source: arch/x86/events/core.c (x86_schedule_events, perf_assign_events), arch/x86/events/intel/core.c
  * (intel_get_shared_regs_event_constraints, intel_alt_er, intel_fixup_er), Linux 5.0.
- * Not modelled: overlapping constraints, which make the kernel try again (no event here has one); registers shared
- * between hyperthreads.
+ * Not modelled: backtracking for overlapping constraints (no event here has one), registers shared between
+ * hyperthreads.
  */
 import type { ExtraReg, PerfEvent } from './perf-event.ts';
 import { X86_RAW_EVENT_MASK, eventConstraint, type X86Events } from './x86-events.ts';
 
 /**
- * A counter for each event, or undefined. Events keep their counter if all can; else those with the fewest choices go
- * first, to a fixed counter if they may, else to the lowest free one.
+ * A counter for each event, or undefined. If all events can keep their counters, they do; else events with the fewest
+ * choices go first, each to its fixed counter if that is allowed and free, else to the lowest free one.
  */
 export function perf_assign_events(
   model: X86Events,
@@ -41,8 +41,9 @@ export function perf_assign_events(
 }
 
 /**
- * intel_get_shared_regs_event_constraints(): finds each event that needs one an MSR_OFFCORE_RSP that is free or holds its
- * value, its own or the other (the event code then follows). Registers newly taken are added to `fresh`.
+ * intel_get_shared_regs_event_constraints(): gives each event that needs an MSR_OFFCORE_RSP one that is free or holds
+ * the same value. If it is not the event's own, the event code changes with it. Newly taken registers are added to
+ * `fresh`.
  */
 export function shareExtraRegs(
   { offcore }: X86Events,
