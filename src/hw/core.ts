@@ -1,25 +1,26 @@
 /**
- * One processor core: a clock, a PMU, a local APIC, and code that runs on them in ring 3 (a cursor) or ring 0 (a table of
- * functions). Time passes here and nowhere else.
+ * One processor core: a clock, a PMU, a local APIC, and code that runs on them in ring 3 (a cursor) or ring 0 (a table
+ * of functions). Time passes here and nowhere else.
  *
- * Whatever runs is taken to the nearest of: the end of the allowance, an overflow of a counter that counts at this
- * privilege level, a timer, a PMI on its way. Interrupts are delivered there, at an instruction boundary, by calling the
- * software on top; handlers run inside that call, so interrupts nest as the hardware nests them.
+ * In order: registers and local APIC, running ring 0 and ring 3, skid of PMIs, delivery of interrupts.
  *
- * An overflow reaches the APIC after a skid: a fixed delay plus an exponential one, from the moment the counter wrapped
- * (inside an instruction, if it counts cycles). The interrupt is then taken when the instruction in flight retires, and
- * reports the next one, as Intel's cores do: time spent in an instruction shows at its successor. Code that holds interrupts
- * back (arch/cpu.ts: Drain) makes it later still, unless another interrupt comes first.
+ * Code runs up to the nearest of these: the time it was given, an overflow of a counter that counts at this privilege
+ * level, a timer, the arrival of a PMI. Interrupts are delivered there, at an instruction boundary, by calling the
+ * software on top. Handlers run inside that call, so interrupts nest as on hardware.
  *
- * An IRET to ring 3 is not at once a retired instruction: while the pipeline fills, and the TLBs and first-level caches that
- * ring 0 emptied, cycles pass and nothing else does. A PMI due by then reports the instruction that was to come. So a
- * sampling period of a few cycles, the first of a recording or one that collapsed, samples one address again and again.
+ * A PMI reaches the APIC after a skid: a fixed delay plus an exponential one, from the moment the counter wrapped
+ * (inside an instruction, if it counts cycles). The interrupt is taken when the instruction in flight retires, and
+ * reports the next one, as on Intel's cores: time spent in an instruction shows at its successor. Code that holds
+ * interrupts back (arch/cpu.ts: Drain) delays it further, unless another interrupt comes first.
+ *
+ * After an IRET to ring 3, cycles pass before the first instruction retires: the pipeline fills, and so do the TLBs and
+ * first-level caches that ring 0 emptied. A PMI due by then reports the instruction that was about to run. So a
+ * sampling period of a few cycles (the first of a recording, or one that collapsed) samples one address again and
+ * again.
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
- * Not modelled: what SYSRET takes in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes, hyperthreads,
- * caches shared with the handler's own code, SMIs.
- *
- * Over 300 lines: time and the delivery of interrupts are one, and nobody else may move either.
+ * Not modelled: the cost of SYSRET in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes,
+ * hyperthreads, caches shared with the handler's own code, SMIs.
  */
 import type { Cpu, Drain, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -33,7 +34,7 @@ import { CoreApic } from './lapic.ts';
 import { Pmu, type CountingPlan, type Counter } from './pmu.ts';
 import type { CoreStep } from './steps.ts';
 
-/** How late a PMI is: `fixed` cycles plus an exponential of mean `mean`, at most `max`. */
+/** Delay of a PMI, cycles: `fixed` plus an exponential with mean `mean`, at most `max`. */
 export interface Skid {
   readonly fixed: number;
   readonly mean: number;
@@ -52,12 +53,12 @@ export interface CoreSpec {
 }
 
 /**
- * Whose time it is: the kernel's that has the core and its tasks', the guest's, its kernel and tasks together, or other
+ * Whose time it is: the host's (or the bare machine's) kernel and tasks, the guest's kernel and tasks, or other
  * guests'.
  */
 export type Page = 'host' | 'guest' | 'others';
 
-/** The core did not come back by its deadline; the machine cannot be used any more. */
+/** The core did not return by its deadline; the machine cannot be used any more. */
 export class Overrun extends Error {
   override readonly name = 'Overrun';
 }
@@ -66,22 +67,25 @@ export class Core implements Cpu {
   readonly caps: PmuCaps;
   readonly pmu: Pmu;
   readonly lapic = new CoreApic();
-  /** Passes through each ring-0 function so far: with the table, and what passes of drawn length retired, ring 0's ledger. */
+  /**
+   * Passes through each ring-0 function, and events of the passes of drawn length: with the table, ring 0's exact
+   * counts.
+   */
   readonly passes: Float64Array;
   readonly drawn: EventVector = eventVector();
   /** Cycles spent halted. */
   idle = 0 as Cycles;
   /**
-   * Where every other cycle went: a page for what stands on the core (setSoftware), with a row for each ring-0 function,
-   * one for ring 3 and a last one for IRETs to it (`refill`). With `idle` it adds up to now(), to the last 64th of a cycle.
+   * Where every other cycle went. Each page has a row for each ring-0 function, one for ring 3 and a last one for IRETs
+   * to it (`refill`). Together with `idle` they add up to now(), to the last 64th of a cycle.
    */
   readonly spent: Readonly<Record<Page, Float64Array>>;
   /**
-   * When whoever lets the core run must have it back. Software that goes from interrupt to interrupt never returns by
-   * itself: the first interrupt after this throws an Overrun.
+   * The first interrupt after this time throws an Overrun: software that goes from interrupt to interrupt would never
+   * return by itself.
    */
   deadline = Infinity as Cycles;
-  /** Hears of overflows that pull the PMI line. */
+  /** If set: told of overflows that pull the PMI line. */
   probe: Probe<CoreStep> | undefined;
   readonly #spec: CoreSpec;
   readonly #hz: Hertz;
@@ -94,19 +98,19 @@ export class Core implements Cpu {
   #nmiBlocked = false;
   readonly #frames: number[] = [];
 
-  /** Ring 0 ran since ring 3 last did; it does what a SYSCALL asked for, and nothing came between. */
+  /** Ring 0 has run since ring 3 last did; and only to serve a SYSCALL, without interruption. */
   #ring0 = true;
   #syscall = false;
-  /** Cycles until ring 3 executes again, counted while it has the core. */
+  /** Cycles that ring 3 must still wait before its next instruction. */
   #refill = 0 as Cycles;
   /** The user code that ran last. */
   #latest: ExecutionCursor | undefined;
-  /** The user code that runs, while ring 3 runs. */
+  /** The user code that is running; undefined in ring 0. */
   #ring3: ExecutionCursor | undefined;
-  /** The code that holds back the PMI that is due, and whether a draw has said so or not. */
+  /** The code that holds back the PMI that is due, and whether that has been drawn yet. */
   #drain: Drain | undefined;
   #drawn = false;
-  /** What the limits below are armed for. */
+  /** The code and columns that the limits below are armed for. */
   #armedCode: ExecutionCursor | undefined;
   #armedColumns: readonly number[] | undefined;
   #limits = new Float64Array(16);
@@ -125,7 +129,9 @@ export class Core implements Cpu {
     this.#page = this.spent.host;
   }
 
-  /** What stands on the core: the host's kernel, or a vCPU while its guest runs; and whose time it is from here. */
+  /**
+   * Sets the software that runs on the core (the host's kernel, or a vCPU while its guest runs), and whose time it is.
+   */
   setSoftware(software: Software, page: Page = 'host'): void {
     this.#software = software;
     this.#page = this.spent[page];
@@ -234,7 +240,7 @@ export class Core implements Cpu {
         this.#refill = this.#syscall ? (0 as Cycles) : this.#spec.refill;
       }
       if (this.#refill > 0) {
-        // Nothing is in flight yet that could hold a PMI back.
+        // No instruction is in flight that could hold a PMI back.
         this.#fillPipeline(plan, until);
         continue;
       }
@@ -281,7 +287,9 @@ export class Core implements Cpu {
     this.#serve(undefined, 0);
   }
 
-  /** Ring 3 has the core and retires nothing yet: up to the end of that, `until`, an interrupt or an overflow of a clock. */
+  /**
+   * Ring 3 has the core but retires nothing yet: runs to the end of that, `until`, an interrupt or a clock's overflow.
+   */
   #fillPipeline({ columns, counters, slots }: CountingPlan, until: Cycles): void {
     const { lapic, pmu } = this;
     const clocks = counters.filter((_, i) => columns[slots[i] as number] === CYCLES);
@@ -310,7 +318,7 @@ export class Core implements Cpu {
     }
   }
 
-  /** An overflow pulled the PMI line: it reaches the APIC after the skid. */
+  /** An overflow pulled the PMI line: the PMI reaches the APIC after the skid. */
   #raisePmi(): void {
     this.pmu.pmi = false;
     this.probe?.instant({ kind: 'wrap', global_status: this.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS) });
@@ -322,7 +330,7 @@ export class Core implements Cpu {
     this.#drawn = false;
   }
 
-  /** A PMI is due: as long as the code holds it back, another instruction retires before it. */
+  /** A PMI is due: while the code holds it back, another instruction retires first. */
   #holdBack(code: ExecutionCursor, drains: readonly Drain[]): void {
     const { ip } = code;
     if (!this.#drawn) {
@@ -335,7 +343,7 @@ export class Core implements Cpu {
     else this.lapic.pmiAt = (this.#clock + 1 / SUBCYCLES) as Cycles;
   }
 
-  /** One pass through a function, stopped where a counter overflows or an interrupt that can be taken arrives. */
+  /** One pass through a function, with stops where a counter overflows or an interrupt arrives that can be taken. */
   #spendInSteps(f: Ring0Function, plan: CountingPlan): void {
     const { pmu, lapic } = this;
     const { columns, counters, slots } = plan;
@@ -348,7 +356,7 @@ export class Core implements Cpu {
       for (let i = 0; i < counters.length; i++) {
         const column = columns[slots[i] as number] as number;
         const rate = f.events[column]! / total;
-        // Whole events fall where the running share of them passes a whole number: never before `need / rate`.
+        // An event happens where its running share passes a whole number, never before `remaining / rate`.
         if (rate > 0) step = Math.min(step, Math.max(1 / SUBCYCLES, pmu.remaining(counters[i] as Counter) / rate));
       }
       const next = Math.min(total, done + Math.ceil(step * SUBCYCLES) / SUBCYCLES);
@@ -369,7 +377,7 @@ export class Core implements Cpu {
     }
   }
 
-  /** The rest of a pass after its counting plan changed under it, as a function of its own from there on. */
+  /** The rest of a pass whose counting plan changed midway, as a function of its own. */
   #finishUnder(f: Ring0Function, done: number, plan: CountingPlan): void {
     const rest = f.cost - done;
     const offset = Math.floor((f.size * done) / f.cost);
@@ -386,7 +394,9 @@ export class Core implements Cpu {
     this.#spendInSteps(tail, plan);
   }
 
-  /** Delivers what is pending and can be taken; `f` and `offset` say where in ring 0 the core is, if it is there. */
+  /**
+   * Delivers pending interrupts that can be taken; `f` and `offset` say where in ring 0 the core is, if it is there.
+   */
   #serve(f: Ring0Function | undefined, offset: number): void {
     const { lapic } = this;
     for (;;) {
@@ -402,20 +412,20 @@ export class Core implements Cpu {
     }
   }
 
-  /** A PMI on its way to the local APIC gets there: whatever serializes the core waits for it. */
+  /** A PMI on its way reaches the local APIC now: serializing the core waits for it. */
   settlePmi(): void {
     if (this.lapic.pmiAt === Infinity) return;
     this.lapic.pmiAt = this.#clock;
     this.lapic.latch(this.#clock);
   }
 
-  /** What VM-entry does to interrupt blocking: the guest runs with the host's interrupts and NMIs open. */
+  /** VM-entry: while the guest runs, the host's interrupts and NMIs are open. */
   openInterrupts(): void {
     this.#irqOff = 0;
     this.#nmiBlocked = false;
   }
 
-  /** Runs what the ring-3 code in progress was interrupted for. */
+  /** Runs `work` in ring 0, on top of interrupted ring-3 code if there is any. */
   asRing0(work: () => void): void {
     const interrupted = this.#ring3;
     this.#ring3 = undefined;
@@ -423,7 +433,7 @@ export class Core implements Cpu {
     this.#ring3 = interrupted;
   }
 
-  /** Where ring 0 is now, for software that interrupts it itself (a hypervisor that injects). */
+  /** Where ring 0 is now, for a hypervisor that injects an interrupt. */
   ring0Regs(): Regs {
     return this.#regs(undefined, 0);
   }
@@ -438,7 +448,7 @@ export class Core implements Cpu {
     this.#ring3 = interrupted;
   }
 
-  /** Ring 0 without a function at hand is between two of them: the innermost frame stands for it, or the idle loop. */
+  /** Without `f`, ring 0 is between two functions: it is reported in the innermost frame, or in the idle loop. */
   #regs(f: Ring0Function | undefined, offset: number): Regs {
     if (this.#ring3 !== undefined) return { cpl: 3, ip: this.#ring3.ip, kernelFrames: [] };
     const frames = this.#frames;
@@ -448,7 +458,7 @@ export class Core implements Cpu {
       return address(g.address + (g.size >> 1));
     };
     let top = frames.length;
-    // The function that runs is no caller of itself.
+    // The running function is not its own caller.
     if (f !== undefined && frames[top - 1] === f.index) top--;
     const ip =
       f !== undefined
@@ -466,12 +476,14 @@ export class Core implements Cpu {
   }
 }
 
-/** What of a column has retired after `x` of the function's cycles: the whole part of its share. */
+/**
+ * Events of a column that have retired after `x` of the function's cycles: the whole part of the proportional share.
+ */
 function retiredBy(f: Ring0Function, column: number, x: number): number {
   if (column === CYCLES) return x;
   return x >= f.cost ? f.events[column]! : Math.floor((f.events[column]! * x) / f.cost);
 }
 
-/** What of a column a pass retires that takes `cost` instead of the function's own, `share` of it. */
+/** Events of a column in a pass that takes `cost` cycles, `share` times the function's own cost. */
 const retiredIn = (f: Ring0Function, column: number, cost: Cycles, share: number): number =>
   column === CYCLES ? cost : Math.floor(f.events[column]! * share);

@@ -1,6 +1,6 @@
 /**
- * A core's local APIC: what arrives at it, and when. The deadline timer, PMIs on their way from the PMU, a self-IPI. A
- * delivered PMI sets the mask bit of LVTPC; software unmasks by writing the entry again.
+ * A core's local APIC: the deadline timer, PMIs from the PMU, self-IPIs. Delivery of a PMI sets the mask bit of LVTPC;
+ * software clears it by writing the entry again.
  *
  * SDM volume 3A "Local Vector Table", "TSC-Deadline Mode".
  * Not modelled: interrupts from outside.
@@ -13,12 +13,14 @@ const NEVER = Infinity as Cycles;
 export class CoreApic extends LocalApic {
   /** When the timer fires. */
   timerAt = NEVER;
-  /** When a PMI that was raised reaches the APIC. */
+  /** When a raised PMI reaches the APIC. */
   pmiAt = NEVER;
-  /** A PMI met the mask bit: it comes when the entry is opened, if its overflow is still flagged then. */
+  /**
+   * A PMI met the mask bit: it is delivered after the entry is unmasked, if GLOBAL_STATUS still shows an overflow then.
+   */
   pmiHeld = false;
 
-  /** What was due by `now` becomes pending. A PMI that meets a masked entry is held back. */
+  /** Makes pending what is due by `now`. A PMI that meets a masked entry is held back. */
   latch(now: Cycles): void {
     if (now >= this.pmiAt) {
       this.pmiAt = NEVER;

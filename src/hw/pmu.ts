@@ -1,16 +1,16 @@
 /**
  * The core's performance monitoring unit: general-purpose and fixed counters, selectors, global control and status.
  *
- * It knows counters and overflow, and no kernel, no guest and no time: the core tells it what retired, it tells the core
- * how far it is to the next overflow and whether the PMI line was pulled. Counters keep fractions (a cycle column comes in
- * 1/64s); reads give whole counts.
+ * It knows of counters and overflows only: the core tells it what retired, and it tells the core how far the next
+ * overflow is and whether the PMI line was pulled. Counters keep fractions (cycles come in 1/64s); reads give whole
+ * counts.
+ *
+ * In order: counting, register access, and the plan of which counters count at which privilege level.
  *
  * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
- * Not modelled: PEBS, TSX (its bits of a selector are reserved), what AnyThread counts, freezing on PMI, counters shared
- * between hyperthreads, bits of GLOBAL_STATUS and GLOBAL_INUSE that no counter has, which counters an event may be on
- * (the driver honours the constraints; this unit counts whatever it is told).
- *
- * Over 300 lines: its registers share one state.
+ * Not modelled: PEBS, TSX (its selector bits are reserved), the effect of AnyThread, freezing on PMI, counters shared
+ * between hyperthreads, bits of GLOBAL_STATUS and GLOBAL_INUSE that belong to no counter, constraints of events on
+ * counters (the driver honours them; this unit counts whatever it is told).
  */
 import type { Cpl, MsrPort } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -32,21 +32,21 @@ const U32 = 2 ** 32;
 
 export interface Counter {
   /**
-   * From -2^(width-1) to below 2^(width-1), may carry a fraction: an armed counter is a small negative number, so that a
-   * double has bits left for 64ths.
+   * From -2^(width-1) to below 2^(width-1), with a fraction. An armed counter is a small negative number, which leaves
+   * a double enough bits for 64ths.
    */
   value: number;
   source: EventSource | undefined;
   /** Raises a PMI on overflow. */
   int: boolean;
-  /** Its bit of the global registers: gp half or fixed half. */
+  /** Its bit in the global registers' lower (general-purpose) or upper (fixed) half. */
   readonly fixed: boolean;
   readonly bit: number;
 }
 
-/** Who counts at one privilege level, and from which slot of the columns that must be watched for it. */
+/** The counters that count at one privilege level, and the event columns to watch for them. */
 export interface CountingPlan {
-  /** cycles and traps first, then the columns of the counters, each once. Same contents, same array. */
+  /** Cycles and traps first, then the counters' columns, each once. Equal contents are the same array. */
   readonly columns: readonly EventColumn[];
   readonly counters: readonly Counter[];
   /** For each counter, the index of its column in `columns`. */
@@ -55,9 +55,9 @@ export interface CountingPlan {
 
 export class Pmu implements MsrPort {
   readonly caps: PmuCaps;
-  /** Set by an overflow whose counter asks for an interrupt; the core takes it. */
+  /** Set by the overflow of a counter with INT; cleared by the core. */
   pmi = false;
-  /** Cycles since that overflow: a clock passes its limit inside an instruction, other events when one retires. */
+  /** Cycles since that overflow: a clock overflows inside an instruction, other events when one retires. */
   pmiAge = 0;
   readonly #events: CoreEvents;
   readonly #clocks: EventClocks;
@@ -81,8 +81,8 @@ export class Pmu implements MsrPort {
   readonly #fixedReserved: number;
   readonly #plans: [CountingPlan | undefined, CountingPlan | undefined] = [undefined, undefined];
   /**
-   * Plans already built for the present events, by what enables them (EN bits, FIXED_CTR_CTRL, GLOBAL_CTRL): software
-   * toggles those at every PMI.
+   * Plans already built for the present events, by EN bits, FIXED_CTR_CTRL and GLOBAL_CTRL, which software toggles at
+   * every PMI.
    */
   readonly #known: readonly [Map<number, CountingPlan>, Map<number, CountingPlan>] = [new Map(), new Map()];
   readonly #columnSets = new Map<string, readonly EventColumn[]>();
@@ -109,15 +109,15 @@ export class Pmu implements MsrPort {
     this.#evtsel = Array.from({ length: caps.nrGp }, () => 0);
   }
 
-  /** Who counts now at this privilege level; rebuilt only after a control register changed. */
+  /** The counters that count now at this privilege level. */
   plan(cpl: Cpl): CountingPlan {
     const ring = cpl === 0 ? 0 : 1;
     return (this.#plans[ring] ??= this.#findPlan(cpl, this.#known[ring]));
   }
 
   /**
-   * Units of its column until the counter overflows: at least the smallest there are. A clock other than the core's counts
-   * in fractions that rounding can leave just short of the overflow, by less than the core's own count can tell.
+   * Units of its column until the counter overflows, at least 1/64: rounding can leave a clock other than the core's
+   * short of its overflow by less than the core can step.
    */
   remaining(counter: Counter): number {
     const { value } = counter;
@@ -125,7 +125,7 @@ export class Pmu implements MsrPort {
     return left < 1 / SUBCYCLES ? 1 / SUBCYCLES : left;
   }
 
-  /** A counter hears that `units` of its column happened; wraps, records the overflow and pulls the PMI line. */
+  /** Counts `units` of the counter's column; on overflow wraps, sets the status bit and pulls the PMI line. */
   add(counter: Counter, units: number): void {
     const before = counter.value;
     counter.value += units * (counter.source as EventSource).scale;
@@ -250,7 +250,7 @@ export class Pmu implements MsrPort {
     return r;
   }
 
-  /** A bit for each counter whose selector names an event, or whose fixed field enables a ring. */
+  /** A bit for each general-purpose counter with an event selected and each fixed counter enabled in some ring. */
   #inUse(): number {
     const gp = this.#evtsel.reduce((bits, sel, i) => ((sel & EVENTSEL.EVENT) === 0 ? bits : bits + 2 ** i), 0);
     const enabled = FIXED_CTRL.OS | FIXED_CTRL.USR;
@@ -271,7 +271,7 @@ export class Pmu implements MsrPort {
     return value < this.#modulus / 2 ? value : value - this.#modulus;
   }
 
-  /** The halves of a global register's value, left in #low and #high. (Not a pair, not %: both are slow on this path.) */
+  /** Leaves the halves of a global register's value in #low and #high: returning a pair, or %, is slow on this path. */
   #split(msr: number, value: number): void {
     this.#high = Math.floor(value / U32);
     this.#low = value - this.#high * U32;

@@ -1,8 +1,8 @@
-/** What a core tells its probe: nothing but what no software on it sees happen. */
+/** What a core tells its probe: what the software on it does not see. */
 
-/** An overflow pulled the PMI line; the interrupt is yet to come. */
+/** An overflow pulled the PMI line; the interrupt comes later. */
 export interface CoreStep {
   readonly kind: 'wrap';
-  /** IA32_PERF_GLOBAL_STATUS just then. */
+  /** IA32_PERF_GLOBAL_STATUS at that moment. */
   readonly global_status: number;
 }

@@ -1,4 +1,4 @@
-/** Why a guest was left, how often, and how long until it ran again. Source: arch/x86/include/uapi/asm/vmx.h. */
+/** VM-exits by reason: how many, and how long until the guest ran again. Source: arch/x86/include/uapi/asm/vmx.h. */
 import { cycles, type Cycles } from '../units.ts';
 
 const EXIT_REASONS = [
@@ -15,7 +15,7 @@ export type ExitReason = (typeof EXIT_REASONS)[number];
 export class ExitStats {
   readonly #counts = new Map<ExitReason, number>();
   readonly #times = new Map<ExitReason, Cycles>();
-  /** All exits so far, and all time from an exit to the entry that ended it. */
+  /** All exits, and the time from each exit to the next entry. */
   total = 0;
   outside = 0 as Cycles;
 

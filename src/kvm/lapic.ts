@@ -1,8 +1,9 @@
 /**
- * The local APIC that KVM emulates for a vCPU. Its timer is an hrtimer of the host; whatever arrives kicks the vCPU.
+ * The local APIC that KVM emulates for a vCPU. Its timer is an hrtimer of the host; interrupts from outside kick the
+ * vCPU.
  *
  * Source: arch/x86/kvm/lapic.c (kvm_apic_local_deliver, start_apic_timer, apic_timer_expired), Linux 5.0.
- * Not modelled: interrupts from outside, posted interrupts, the preemption timer.
+ * Not modelled: interrupts from devices, posted interrupts, the preemption timer.
  */
 import type { Vector } from '../arch/cpu.ts';
 import { LocalApic } from '../arch/lapic.ts';
@@ -12,25 +13,25 @@ import type { Alarm } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
 
 export class VirtualApic extends LocalApic {
-  /** Delivery of a PMI sets the mask bit, as KVM does from Linux 6.6 on. */
+  /** Delivery of a PMI sets the mask bit (from Linux 6.6). */
   readonly #masksLvtpc: boolean;
   readonly #kick: () => void;
   #timer: Alarm | undefined;
 
-  /** `kick`: kvm_vcpu_kick() of the vCPU that the interrupts are for. */
+  /** `kick`: kvm_vcpu_kick() of its vCPU. */
   constructor({ config }: Kernel, kick: () => void) {
     super();
     this.#masksLvtpc = atLeast(config, 6, 6);
     this.#kick = kick;
   }
 
-  /** An interrupt that the vCPU does not send itself. */
+  /** Accepts an interrupt from outside the vCPU and kicks the vCPU. */
   deliver(vector: Vector): void {
     this.accept(vector);
     this.#kick();
   }
 
-  /** kvm_apic_local_deliver(LVTPC): a request of the vCPU's own thread. What meets the mask bit is lost. */
+  /** kvm_apic_local_deliver(LVTPC), by the vCPU's own thread. A PMI that meets the mask bit is lost. */
   deliverPmi(): void {
     this.acceptPmi(this.#masksLvtpc);
   }

@@ -1,24 +1,24 @@
 /**
- * A virtual CPU: a Cpu to the guest's kernel above it, a thread of the host's kernel below it.
+ * A virtual CPU: a Cpu to the guest's kernel above it, a thread to the host's kernel below it.
  *
- * Guest code, ring 3 and ring 0, runs on the core itself. Whatever the VMCS intercepts is an exit: the core's software
- * becomes the host, the work is done and takes its time there, pending requests are served, and the guest is entered again
- * with what is to be injected. A host interrupt in the guest is an exit, too. When the host wants the core for something
- * else, the guest's kernel is left at its next step and the thread returns to the host's scheduler.
+ * Guest code, ring 3 and ring 0, runs on the core itself. What the VMCS intercepts causes an exit: the host becomes the
+ * core's software and does the work at its own cost, pending requests are served, and the guest is entered again with
+ * pending interrupts injected. A host interrupt during guest code is an exit, too. When the host wants the core for
+ * something else, the guest's kernel stops at its next step and the thread returns to the host's scheduler.
  *
- * Where it is, is one value, and it moves on these ways only:
+ * It is always in one of four places, and moves only along these arrows:
  *
  *     halted <──> out <──> inner <──> guest
  *
- * `out`: the host or KVM has the core, or the thread waits for it. `inner`: KVM's inner run loop, where a guest that has
- * registers of its own has them. `guest`: the guest has the core. `halted`: the thread sleeps in kvm_vcpu_block(). KVM's
- * vcpu->mode is IN_GUEST_MODE in the two on the right.
+ * `out`: the host or KVM has the core, or the thread waits for it. `inner`: KVM's inner run loop, in which a mediated
+ * guest's registers are loaded. `guest`: the guest has the core. `halted`: the thread sleeps in kvm_vcpu_block(). KVM's
+ * vcpu->mode is IN_GUEST_MODE in `inner` and `guest`.
+ *
+ * In order: its roles as a thread of the host, as the core's software and as the guest's Cpu; then entries and exits.
  *
  * Source: arch/x86/kvm/x86.c (vcpu_enter_guest, kvm_vcpu_block), arch/x86/kvm/vmx/vmx.c (vmx_handle_exit, vmx_vcpu_run,
  * atomic_switch_perf_msrs), virt/kvm/kvm_main.c (kvm_vcpu_kick), Linux 5.0.
  * Not modelled: nested guests, halt polling, preemption inside a guest kernel path, kicks of a vCPU that has a core.
- *
- * Over 300 lines: the three roles (a thread, the core's software, the guest's Cpu) share what is pending and where it is.
  */
 import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -35,13 +35,13 @@ import type { KvmStep, Request } from './steps.ts';
 import type { Vm } from './vm.ts';
 import { KvmPmu, type KvmDraws, type Vpmu, type VpmuPort } from './vpmu.ts';
 
-/** What boots on a vCPU: a kernel, or less. */
+/** What boots on a vCPU: a kernel, or something simpler. */
 export interface GuestSoftware extends Software {
-  /** Runs until a time, or until `stop` holds at a point where the processor can be given up. */
+  /** Runs until a given time, or until `stop` holds at a point where it can give up the processor. */
   run(until: Cycles, stop: () => boolean): void;
 }
 
-/** Where a vCPU is; `resume`: where its guest goes on, if an interrupt or the host ended its turn. */
+/** Where a vCPU is; `resume`: where its guest continues, if an interrupt or the host took the core from it. */
 type Place =
   | { readonly at: 'out' | 'guest'; readonly resume?: Regs | undefined }
   | { readonly at: 'inner' | 'halted'; readonly resume?: undefined };
@@ -53,19 +53,19 @@ const HALTED: Place = { at: 'halted' };
 
 export class Vcpu implements Cpu, Software, TaskBody {
   readonly vm: Vm;
-  /** Among its VM's. */
+  /** Its index in the VM. */
   readonly number: number;
   readonly caps: PmuCaps;
   readonly exits = new ExitStats();
   readonly pmu: KvmPmu;
   readonly lapic: VirtualApic;
-  /** Hears of exits, entries, requests, injected interrupts and what the design does about a counter. */
+  /** If set: told of exits, entries, requests, injected interrupts and operations on counters. */
   probe: Probe<KvmStep> | undefined;
   readonly #core: Core;
   readonly #host: Kernel;
   readonly #task: Task;
   readonly #vpmu: Vpmu;
-  /** The guest has registers of its own (Vpmu.loadGuest): interrupts are off in the inner run loop. */
+  /** The guest has PMU registers of its own (Vpmu.loadGuest), so interrupts are off in the inner run loop. */
   readonly #hasRegisters: boolean;
   readonly #draws: KvmDraws;
   #guest!: GuestSoftware;
@@ -79,7 +79,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #reset: (() => void) | undefined;
   #until = 0 as Cycles;
 
-  /** A vCPU of a VM, and its thread on a CPU of the host. Throws VcpuRefused. */
+  /** Adds a vCPU to a VM, with its thread on a CPU of the host. Throws VcpuRefused. */
   constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws) {
     this.vm = vm;
     this.#core = core;
@@ -114,7 +114,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     };
   }
 
-  /** What runs in the guest, what it does first, and when the machine may stop running it. */
+  /** Sets the guest's software, what it does at its first entry, and when the machine may stop running it. */
   boot(guest: GuestSoftware, reset: () => void, stop: () => boolean): void {
     this.#guest = guest;
     this.#reset = reset;
@@ -124,8 +124,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   // --- a thread of the host ------------------------------------------------------------------------------------------
 
   /**
-   * KVM_RUN until the host wants the core or the guest halts. That the caller's time is over is no exit: the next call goes on
-   * where this one stopped.
+   * KVM_RUN until the host wants the core, the guest halts or `until` has passed. The last causes no exit: the next
+   * call continues in the guest.
    */
   run(_cpu: Cpu, until: Cycles): void {
     this.#until = until;
@@ -134,24 +134,25 @@ export class Vcpu implements Cpu, Software, TaskBody {
       this.#enter(resume);
       this.#reset?.();
       this.#reset = undefined;
-      // What came meanwhile goes in with the entry: a guest that halted need not halt once more to see it.
+      // What came meanwhile is injected with the entry, so that a halted guest need not halt again to see it.
       this.#inject(resume);
     }
     this.#guest.run(until, () => this.wanted);
-    // A guest that halted is out already.
+    // A halted guest has left already.
     if (this.#at.at === 'guest' && this.wanted) this.#leave();
   }
 
-  // --- Software: the core's interrupts while the guest runs -----------------------------------------------------------
+  // --- Software: the core's interrupts while the guest runs
+  // -----------------------------------------------------------
 
   interrupt(vector: Vector, regs: Regs): void {
     const nmi = vector === 'NMI';
-    // One that waited for VM-entry interrupts what the guest goes on with.
+    // An interrupt that waited for VM-entry hits the guest where it resumes.
     const where = this.#at.resume ?? regs;
     this.#vmExit(nmi ? 'EXCEPTION_NMI' : 'EXTERNAL_INTERRUPT');
     const at = KERNEL_SYMBOLS[FN.vmx_vcpu_run]!;
     const ip = address(at.address + (at.size >> 1));
-    // An NMI is served right behind VM-exit, with the guest's registers still in place.
+    // An NMI is served right after VM-exit, with the guest's registers still in place.
     if (!nmi) this.#putGuest();
     this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: where.cpl, ip: where.ip } });
     if (nmi) this.#putGuest();
@@ -164,7 +165,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
     return this.#guest.needResched() || this.wanted;
   }
 
-  // --- Cpu: what the guest's kernel sees ------------------------------------------------------------------------------
+  // --- Cpu: what the guest's kernel sees
+  // ------------------------------------------------------------------------------
 
   now(): Cycles {
     return this.#core.now();
@@ -251,8 +253,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   /**
-   * HLT exits; the thread sleeps until something is to be injected, and enters the guest again in its next run(). When the
-   * caller's time is over is none of the guest's business.
+   * HLT exits; the thread sleeps until there is something to inject, and enters the guest again in its next run(). The
+   * time given by the guest's kernel is ignored: it would end no HLT.
    */
   halt(): void {
     const start = this.now();
@@ -280,20 +282,24 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#exit('APIC_WRITE', () => this.lapic.accept('IRQ_WORK'));
   }
 
-  // --- entries and exits ----------------------------------------------------------------------------------------------
+  // --- entries and exits
+  // ----------------------------------------------------------------------------------------------
 
   get #pending(): boolean {
     return this.lapic.pending || this.#requests.size > 0;
   }
 
-  /** Throws if it is elsewhere: the guest's kernel acts outside the guest, or a path through KVM is left out or taken twice. */
+  /**
+   * Throws if it is not at `from`: then the guest's kernel acts outside the guest, or a path was skipped or taken
+   * twice.
+   */
   #move(from: Place['at'], to: Place): void {
     const { at } = this.#at;
     if (at !== from) throw new Error(`vCPU ${this.number} cannot go from ${from} to ${to.at}: it is ${at}`);
     this.#at = to;
   }
 
-  /** kvm_vcpu_wake_up(): a thread that sleeps for another reason (a grace period) sleeps on. */
+  /** kvm_vcpu_wake_up(): a thread that sleeps for another reason (a grace period) keeps sleeping. */
   #kick(): void {
     if (this.#at.at !== 'halted') return;
     this.#move('halted', OUT);
@@ -301,8 +307,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   }
 
   /**
-   * An intercepted instruction: out, the host's work, in again. `canBeFast`: KVM can serve it without leaving its inner run
-   * loop, if the design lets it.
+   * An intercepted instruction: exit, the host's work, entry. `canBeFast`: KVM can serve it within its inner run loop,
+   * if the design allows that.
    */
   #exit<T>(reason: ExitReason, work: () => T, canBeFast = false): T {
     const start = this.now();
@@ -322,7 +328,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     return result;
   }
 
-  /** Out, and what KVM does about any exit; whether it is still in its inner run loop. */
+  /** VM-exit, and what KVM does at every exit; true if it is still in its inner run loop. */
   #handleExit(reason: ExitReason, canBeFast = false): boolean {
     this.#vmExit(reason);
     const fast = canBeFast && this.#vpmu.fastPath?.() === true;
@@ -337,21 +343,21 @@ export class Vcpu implements Cpu, Software, TaskBody {
     return fast;
   }
 
-  /** The MSR bitmap: whether an access of the guest needs no exit. */
+  /** The MSR bitmap: whether the guest can access the register without an exit. */
   #reaches(msr: number): boolean {
     if (this.#vpmu.passthrough === undefined) return false;
     const register = decodePmuMsr(msr);
     return register !== undefined && this.#vpmu.passthrough(register);
   }
 
-  /** The host wants the core: out of the guest and of KVM's inner run loop. */
+  /** The host wants the core: leaves the guest and KVM's inner run loop. */
   #leave(): void {
     const { resume } = this.#at;
     this.#vmExit('EXTERNAL_INTERRUPT');
     this.#putGuest(resume);
   }
 
-  /** VM-exit: the host's GLOBAL_CTRL comes with the VMCS. */
+  /** VM-exit; it loads the host's GLOBAL_CTRL from the VMCS. */
   #vmExit(reason: ExitReason): void {
     const { pmu } = this.#core;
     this.#move('guest', INNER);
@@ -360,7 +366,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#left = this.probe?.begin({ kind: 'exit', reason });
     this.#core.setSoftware(this.#host);
     if (this.#hasRegisters) {
-      // A PMI of the guest's counters is not late for VM-exit: on Intel's processors none was ever seen behind it.
+      // A PMI of the guest's counters comes before VM-exit: on Intel's processors none was ever seen after it.
       this.#core.settlePmi();
       this.#core.irqDisable();
     }
@@ -373,7 +379,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#core.spend(FN.vmx_vcpu_run);
   }
 
-  /** Out of the inner run loop: the guest's registers are put away, and interrupts, off since VM-exit, are taken. */
+  /** Leaves the inner run loop: puts the guest's registers away and takes interrupts, which were off since VM-exit. */
   #putGuest(resume?: Regs): void {
     this.#move('inner', resume === undefined ? OUT : { at: 'out', resume });
     if (!this.#hasRegisters) return;
@@ -381,13 +387,13 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#core.irqEnable();
   }
 
-  /** vcpu_enter_guest(): requests first, then the guest's registers, if it has its own, and VM-entry. */
+  /** vcpu_enter_guest(): serves requests, loads the guest's registers if it has its own, enters the guest. */
   #enter(resume?: Regs): void {
     this.#serveRequests();
     this.#core.spend(FN.vcpu_enter_guest);
     if (this.#hasRegisters) {
       this.#core.irqDisable();
-      // What an interrupt asked for in between.
+      // Requests made by an interrupt meanwhile.
       while (this.#requests.size > 0) {
         this.#core.irqEnable();
         this.#serveRequests();
@@ -414,7 +420,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     }
   }
 
-  /** VM-entry: the guest's GLOBAL_CTRL comes with the VMCS; what waits for interrupts to open is the next exit. */
+  /** VM-entry; it loads the guest's GLOBAL_CTRL from the VMCS. An interrupt that waited for this is the next exit. */
   #vmEnter(resume?: Regs): void {
     const ctrl = this.#vpmu.vmEnter === undefined ? this.#host.pmu.intel_guest_get_msrs().guest : this.#vpmu.vmEnter();
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, ctrl);
@@ -428,7 +434,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#move('guest', GUEST);
   }
 
-  /** Delivers to the guest what is pending and open; `regs` says where the guest is, if an interrupt told. */
+  /** Delivers pending, unblocked interrupts to the guest; `regs`: where the guest is; undefined: in ring 0. */
   #inject(regs: Regs | undefined): void {
     for (;;) {
       const vector = this.lapic.take(this.#nmiBlocked, this.#irqOff > 0);

@@ -1,9 +1,9 @@
 /**
- * A virtual machine (struct kvm): what its vCPUs have in common. The design of its PMU and what of it the guest sees, what the
- * guest may not count, the page that its time is booked on, and its vCPUs by number.
+ * A virtual machine (struct kvm): what its vCPUs share. The design of the vPMU, its capabilities and filter, the page
+ * that the guest's time is booked on, and the local APICs.
  *
- * Source: virt/kvm/kvm_main.c (kvm_vm_ioctl_create_vcpu), arch/x86/kvm/x86.c (kvm_arch_vcpu_precreate), arch/x86/kvm/lapic.c
- * (kvm_recalculate_apic_map).
+ * Source: virt/kvm/kvm_main.c (kvm_vm_ioctl_create_vcpu), arch/x86/kvm/x86.c (kvm_arch_vcpu_precreate),
+ * arch/x86/kvm/lapic.c (kvm_recalculate_apic_map).
  * Not modelled: interrupts from one vCPU to another, memory, devices, the end of a VM.
  */
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -13,9 +13,9 @@ import type { VirtualApic } from './lapic.ts';
 import { NO_FILTER, type PmuFilter, type VpmuDesign } from './vpmu.ts';
 
 export interface VmOptions {
-  /** Where the time of its guest is booked. */
+  /** Page that its guest's time is booked on. */
   readonly page?: Page;
-  /** KVM_SET_PMU_EVENT_FILTER: what the guest may not count, under a design that honours it. */
+  /** KVM_SET_PMU_EVENT_FILTER: events that the guest may not count, under a design that honours it. */
   readonly filter?: PmuFilter;
 }
 
@@ -25,7 +25,7 @@ export class Vm {
   readonly caps: PmuCaps;
   readonly filter: PmuFilter;
   readonly page: Page;
-  /** The local APICs of its vCPUs, by the vCPU's number (kvm_apic_map). */
+  /** Its vCPUs' local APICs, by number (kvm_apic_map). */
   readonly apics: VirtualApic[] = [];
 
   /** KVM_CREATE_VM on a host. */
@@ -36,7 +36,7 @@ export class Vm {
     this.page = page;
   }
 
-  /** KVM_CREATE_VCPU, by a thread on that CPU of the host: the vCPU's number. Throws VcpuRefused. */
+  /** KVM_CREATE_VCPU on a CPU of the host: the vCPU's number. Throws VcpuRefused. */
   createVcpu(host: Kernel, apic: VirtualApic): number {
     if (this.apics.length === 0) this.design.precreate?.(host);
     return this.apics.push(apic) - 1;

@@ -1,6 +1,6 @@
 /**
- * A virtual PMU: what every design keeps of the guest's registers (struct kvm_pmu, struct kvm_pmc), what a design sees of
- * its vCPU, and the hooks a vCPU calls, in the order it meets them.
+ * The contract of a virtual PMU: the guest's registers as every design keeps them (struct kvm_pmu, struct kvm_pmc),
+ * what a design sees of its vCPU, the hooks that a vCPU calls, and what a design says about itself.
  *
  * Source: arch/x86/kvm/pmu.h and pmu.c, arch/x86/kvm/vmx/pmu_intel.c.
  * Not modelled: AMD, migration of the state.
@@ -19,14 +19,17 @@ import type { KvmStep, Request } from './steps.ts';
 export interface KvmPmc {
   /** Global index: fixed counters start at PMC_IDX_FIXED. */
   readonly idx: number;
-  /** The guest-visible count, less what `perf_event` counted since it was made. */
+  /** The guest-visible count, less the count of `perf_event`. */
   counter: number;
   /** IA32_PERFEVTSELx of a general-purpose counter. */
   eventsel: number;
   perf_event: PerfEvent | undefined;
-  /** What `perf_event` was made for, a selector or a field of FIXED_CTR_CTRL; 0: there is none. Kept by designs that reuse it. */
+  /**
+   * The selector or FIXED_CTR_CTRL field that `perf_event` was made for; 0: no event. Only for designs that reuse
+   * events.
+   */
   current_config: number;
-  /** `perf_event` is disabled, and its count taken into `counter`. */
+  /** `perf_event` is disabled, and its count has been added to `counter`. */
   is_paused: boolean;
 }
 
@@ -40,11 +43,11 @@ export class KvmPmu {
   global_ctrl = 0;
   global_status = 0;
   global_ovf_ctrl = 0;
-  /** Counters that overflowed and wait for KVM_REQ_PMU, by index. */
+  /** Indices of counters that wait for KVM_REQ_PMU. */
   readonly reprogram_pmi = new Set<number>();
-  /** Counters that the guest wrote since the vCPU's thread last got the CPU, by index. */
+  /** Indices of counters that the guest has written since the vCPU's thread last got the CPU. */
   readonly pmc_in_use = new Set<number>();
-  /** Counters without use are to be looked for at the next KVM_REQ_PMU. */
+  /** The next KVM_REQ_PMU releases events of unused counters. */
   need_cleanup = false;
 
   constructor(caps: PmuCaps) {
@@ -66,7 +69,7 @@ export class KvmPmu {
     return idx >= PMC_IDX_FIXED ? this.fixed[idx - PMC_IDX_FIXED] : this.gp[idx];
   }
 
-  /** Every counter in ascending order of index: the order in which global control is walked. */
+  /** All counters in ascending order of index, as KVM walks them. */
   *all(): Iterable<KvmPmc> {
     yield* this.gp;
     yield* this.fixed;
@@ -94,9 +97,9 @@ export const hasBit = (word: number, idx: number): boolean =>
 
 /** Times drawn anew for each call. */
 export interface KvmDraws {
-  /** What an exit takes beyond the usual, nearly always nothing: host interrupts, cold lines. */
+  /** Extra time of an exit, nearly always 0: host interrupts, cold cache lines. */
   exit_tail(): Cycles;
-  /** Making an event of the host's and ending it, what the functions they call take apart. */
+  /** Making and ending a host event, without the functions that these call. */
   perf_event_create_kernel_counter(): Cycles;
   perf_event_release_kernel(): Cycles;
 }
@@ -111,69 +114,69 @@ export interface VpmuPort {
   request(request: Request): void;
   /** Whether the guest's LVTPC masks PMIs (kvm_lapic_get_reg). */
   lvtpcMasked(): boolean;
-  /** What the VM's guest may not count. */
+  /** Events that the VM's guest may not count. */
   readonly filter: PmuFilter;
   readonly draws: KvmDraws;
-  /** Hears what is done about a counter, if somebody watches. */
+  /** The vCPU's probe, if it has one. */
   probe(): Probe<KvmStep> | undefined;
 }
 
-/** What a guest may not count: selectors (event select and unit mask), and fixed counters by number. */
+/** Events that a guest may not count: codes (event select and unit mask), and fixed counters by number. */
 export interface PmuFilter {
   readonly codes: ReadonlySet<number>;
   readonly fixed: ReadonlySet<number>;
 }
 export const NO_FILTER: PmuFilter = { codes: new Set(), fixed: new Set() };
 
-/** The state of one vCPU's PMU under one design. Hooks in the order a vCPU meets them. */
+/** One vCPU's PMU under one design. */
 export interface Vpmu {
-  /** Throws GeneralProtection for what the guest may not touch. */
+  /** Register accesses of the guest. They throw GeneralProtection for what it may not touch. */
   rdmsr(register: PmuRegister): number;
   wrmsr(register: PmuRegister, value: number): void;
   rdpmc(idx: number): number;
   /** KVM_REQ_PMU, before VM-entry. */
   handleEvent(): void;
-  /** The vCPU's thread gets, and loses, the CPU. */
+  /** The vCPU's thread gets or loses the CPU. */
   vcpuLoad?(): void;
   vcpuPut?(): void;
-  /** The MSR bitmap and RDPMC exiting: what the guest reaches without an exit. */
+  /** The MSR bitmap and RDPMC exiting: whether the guest has this access without an exit. */
   passthrough?(access: PmuRegister | 'RDPMC'): boolean;
   /**
-   * The registers are handed to the guest, and taken back: around KVM's inner run loop, which an exit that is served on the
-   * fast path does not leave. Interrupts are off. Absent: the guest has no registers of its own.
+   * The guest's registers are loaded and put away: around KVM's inner run loop, which an exit served on the fast path
+   * does not leave. Interrupts are off. Absent: the guest has no registers of its own.
    */
   loadGuest?(): void;
   putGuest?(): void;
-  /** GLOBAL_CTRL that VM-entry loads with the VMCS; absent: what perf says (intel_guest_get_msrs). */
+  /** The GLOBAL_CTRL that VM-entry loads; absent: perf's (intel_guest_get_msrs). */
   vmEnter?(): number;
-  /** VM-exit saved the guest's GLOBAL_CTRL in the VMCS and loaded 0. */
+  /** VM-exit has saved the guest's GLOBAL_CTRL, and loads 0. */
   vmExit?(globalCtrl: number): void;
-  /** Whether an exit may be served on the fast path now (kvm_pmu_is_fastpath_emulation_allowed); absent: there is none. */
+  /** kvm_pmu_is_fastpath_emulation_allowed(): whether an exit may take the fast path now; absent: never. */
   fastPath?(): boolean;
 }
 
-/** Something the real design gets wrong, that a contract test asserts to fail. */
+/** Something that the real design gets wrong; a contract test asserts that it does. */
 export interface Deviation {
   readonly check: string;
   readonly reason: string;
-  /** The commit that mended it. */
+  /** The commit that fixed it. */
   readonly commit: string;
-  /** The first Linux on the host under which this design has it right; absent: none, as its code is of one version. */
+  /** The first host Linux on which this design gets it right; absent: none, since it models one version only. */
   readonly mended?: LinuxVersion;
-  /** The host's cores on which it shows; absent: all. */
+  /** Whether it shows on such a core; absent: on all. */
   on?(host: PmuCaps): boolean;
 }
 
-/** Linux versions, from and including. */
+/** This version of Linux or later. */
 export type LinuxVersion = readonly [major: number, minor: number];
 
-/** What may help a run that PMIs keep from getting on: another design, or a spec key that is not so yet. */
+/** What may help a run that makes no progress under its PMIs: another design, or another value of a spec key. */
 export type Remedy = ({ readonly vpmu: string } | { readonly set: `${string}=${string}` }) & {
-  /** What it changes. */
+  /** Why it helps. */
   readonly because: string;
 };
 
-/** Colours of Okabe and Ito's that a design can have on pages. */
+/** Colours of the Okabe-Ito palette that a design can have on pages. */
 export type DesignHue = 'blue' | 'vermilion' | 'green' | 'purple' | 'orange' | 'sky';
 
 /** KVM_CREATE_VCPU fails; `message` says why. */
@@ -187,25 +190,25 @@ export interface VpmuDesign {
   /** Series or commit it models. */
   readonly source: string;
   readonly deviates: readonly Deviation[];
-  /** What it needs and this processor lacks, e.g. "a PMU of version 4"; undefined: nothing. */
+  /** What it needs but this processor lacks, e.g. "a PMU of version 4"; undefined: nothing. */
   needs?(caps: PmuCaps): string | undefined;
-  /** The first Linux of a host that it can stand on; absent: all can carry it. */
+  /** The first host Linux that it can run on; absent: any. */
   readonly since?: LinuxVersion;
-  /** Its colour wherever pages draw it; absent: one that is free. */
+  /** Its colour on pages; absent: any free one. */
   readonly hue?: DesignHue;
-  /** What helps when PMIs under it take all the time there is. */
+  /** What may help when PMIs under it take all the time. */
   readonly remedies?: readonly Remedy[];
   /** It honours PmuFilter. */
   readonly filters?: boolean;
   /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
   guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
-  /** What a VM's PMU takes of the host, once: before its first vCPU (kvm_arch_vcpu_precreate). Throws VcpuRefused. */
+  /** Called once, before a VM's first vCPU (kvm_arch_vcpu_precreate). Throws VcpuRefused. */
   precreate?(host: Kernel): void;
   /** The PMU of one vCPU. Throws VcpuRefused. */
   attach(port: VpmuPort): Vpmu;
 }
 
-/** What a design needs and does not have on a processor with a host of that Linux. */
+/** What a design needs but this processor or the host's Linux lacks; undefined: nothing. */
 export function lackedBy(design: VpmuDesign, caps: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined {
   const lacks = design.needs?.(caps);
   if (lacks !== undefined || design.since === undefined || atLeast(host, ...design.since)) return lacks;

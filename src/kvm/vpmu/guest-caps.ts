@@ -1,7 +1,7 @@
-/** CPUID.0AH as KVM of the time shows it: version 2, the host's counters, no full-width writes (PDCM is not exposed). */
+/** CPUID.0AH as KVM shows it: version 2, the host's counters, no full-width writes (PDCM is not exposed). */
 import type { PmuCaps } from '../../arch/cpuid.ts';
 
-/** KVM_MAX_NR_INTEL_FIXED_COUNTERS: it knows no perf event for what a fourth one counts. */
+/** KVM_MAX_NR_INTEL_FIXED_COUNTERS: KVM knows no perf event for a fourth one. */
 const MAX_FIXED = 3;
 
 export const versionTwoGuest = (host: PmuCaps): PmuCaps => ({

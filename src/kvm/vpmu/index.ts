@@ -1,4 +1,4 @@
-/** The designs there are. A new one is a file and a line here. */
+/** All designs. A new one is a file and a line here. */
 import type { VpmuDesign } from '../vpmu.ts';
 import { legacy } from './legacy.ts';
 import { mediated } from './mediated.ts';

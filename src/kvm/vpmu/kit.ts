@@ -1,13 +1,13 @@
 /**
- * What a design may use, in one place: for designs that live outside gperf (`--vpmu ./mine.mjs`), which are given this module,
- * and, as `@gperf/gperf/vpmu`, for their types.
+ * Everything a design may use. Designs outside gperf (`--vpmu ./mine.mjs`) are given this module, and get its types
+ * from `@gperf/gperf/vpmu`.
  *
  *     export default ({ reusing }) => ({
  *       name: 'never', about: 'a host perf event for good', source: 'mine', ...reusing({ release: 'never' }),
  *     });
  *
- * The contract (VpmuDesign, Vpmu, VpmuPort), KVM's helpers, the registers in the SDM's words, and the host kernel's perf as KVM
- * calls it.
+ * In order: the contract (VpmuDesign, Vpmu, VpmuPort), KVM's helpers, register names as in the SDM, and the host's perf
+ * as KVM calls it.
  */
 export {
   NO_FILTER,

@@ -1,8 +1,8 @@
 /**
- * The vPMU of Linux 5.0: every change of a counter's programming releases its host event and makes another.
+ * The vPMU of Linux 5.0: every change to a counter's programming releases its host event and makes a new one.
  *
- * A guest's PMI handler clears and sets GLOBAL_CTRL, so each PMI stops and makes every live event; before that the
- * overflow itself costs one more pair (KVM_REQ_PMU).
+ * A guest's PMI handler clears and sets GLOBAL_CTRL, so each PMI releases and makes every enabled event once. The
+ * overflow itself costs one more release and one more event before that (KVM_REQ_PMU).
  * Source: arch/x86/kvm/pmu.c, arch/x86/kvm/vmx/pmu_intel.c, Linux 5.0.
  */
 import type { VpmuDesign } from '../vpmu.ts';

@@ -1,20 +1,23 @@
 /**
- * The mediated vPMU of Linux 7.0: while a guest runs the hardware's counters are its own, loaded before and put away after.
+ * The mediated vPMU of Linux 7.0: while a guest runs, the hardware counters are its own. They are loaded before and put
+ * away after.
  *
- * Counters, and where the guest has as many of them as the host also GLOBAL_CTRL, GLOBAL_STATUS, GLOBAL_OVF_CTRL and RDPMC, are
- * reached without an exit. Selectors and FIXED_CTR_CTRL always exit, for the event filter and for AnyThread. Overflows come as
- * an interrupt of their own (PERF_GUEST_MEDIATED_PMI_VECTOR), which is an exit that becomes KVM_REQ_PMI, and GLOBAL_STATUS is
- * the hardware's. The price is the world switch: every exit that leaves KVM's inner run loop moves all registers out and in,
- * whatever it is for.
+ * The guest accesses counters without an exit; if it has as many as the host, also GLOBAL_CTRL, GLOBAL_STATUS,
+ * GLOBAL_OVF_CTRL and RDPMC. Selectors and FIXED_CTR_CTRL always exit, for the event filter and for AnyThread.
+ * Overflows raise an interrupt of their own (PERF_GUEST_MEDIATED_PMI_VECTOR), which exits and becomes KVM_REQ_PMI;
+ * GLOBAL_STATUS is the hardware's. The price is the world switch: every exit that leaves KVM's inner run loop, whatever
+ * its reason, saves all registers and loads them again.
  *
- * KVM of 7.0 shows guests at most three fixed counters. On a core with a fourth (icelake-sp, sapphire-rapids) the guest has
- * fewer than the host, and the global registers and RDPMC exit after all; a fourth was proposed in February 2026.
+ * KVM of Linux 7.0 shows guests at most three fixed counters (a fourth was proposed in February 2026). On a core with
+ * four (icelake-sp, sapphire-rapids) the guest has fewer than the host, so the global registers and RDPMC exit after
+ * all.
  *
  * Source: "KVM: x86: Add support for mediated vPMUs" v6, December 2025, merged for Linux 7.0: arch/x86/kvm/pmu.c
  * (kvm_mediated_pmu_load, kvm_mediated_pmu_put, kvm_need_perf_global_ctrl_intercept, kvm_need_rdpmc_intercept),
- * arch/x86/kvm/vmx/vmx.c (vmx_recalc_pmu_msr_intercepts), arch/x86/kvm/vmx/pmu_intel.c (intel_pmu_is_mediated_pmu_supported).
- * Not modelled: counts of instructions that KVM emulates; the VM-exit MSR store that saves GLOBAL_CTRL on processors without a
- * VMCS field for it, at no cost here; nested guests; AMD.
+ * arch/x86/kvm/vmx/vmx.c (vmx_recalc_pmu_msr_intercepts), arch/x86/kvm/vmx/pmu_intel.c
+ * (intel_pmu_is_mediated_pmu_supported).
+ * Not modelled: counts of instructions that KVM emulates, the cost of saving GLOBAL_CTRL by the VM-exit MSR store on
+ * processors without a VMCS field for it, nested guests, AMD.
  */
 import type { PmuCaps } from '../../arch/cpuid.ts';
 import { MSR, PMC_IDX_FIXED, globalBit, type PmuRegister } from '../../arch/msr.ts';
@@ -31,7 +34,7 @@ class MediatedVpmu implements Vpmu {
   readonly #port: VpmuPort;
   readonly #registers: RegisterFile;
   readonly #emulated: ReturnType<typeof emulatedRegisters>;
-  /** The guest has every counter that the hardware has, so it may see all of the global registers. */
+  /** The guest has all of the hardware's counters, so it may access the global registers. */
   readonly #everyCounter: boolean;
 
   constructor(port: VpmuPort) {
@@ -51,11 +54,11 @@ class MediatedVpmu implements Vpmu {
         port.request('PMU');
       },
     });
-    // Out of reset every general-purpose counter is open (SDM volume 3A "Processor State After Reset").
+    // After reset every general-purpose counter is enabled here (SDM volume 3A "Processor State After Reset").
     pmu.global_ctrl = globalBit(pmu.gp.length) - 1;
   }
 
-  /** kvm_handle_guest_mediated_pmi(): it is for the vCPU that runs. */
+  /** kvm_handle_guest_mediated_pmi(): the PMI is for the running vCPU. */
   readonly #handlePmi = (): void => {
     const port = this.#port;
     port.host.cpu.spend(FN.kvm_handle_guest_mediated_pmi);
@@ -135,7 +138,7 @@ class MediatedVpmu implements Vpmu {
     this.#port.pmu.global_ctrl = globalCtrl;
   }
 
-  /** Not while a counter counts instructions: one that the fast path emulates would be missing. */
+  /** Not while a counter counts instructions: it would miss the one that the fast path emulates. */
   fastPath(): boolean {
     const { pmu } = this.#port;
     return ![...pmu.all()].some((pmc) => pmu.globallyEnabled(pmc) && this.#countsInstructions(pmc));

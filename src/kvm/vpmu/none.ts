@@ -1,5 +1,5 @@
 /**
- * No vPMU: the guest's CPUID shows no PMU, which is how most rented guests are.
+ * No vPMU: the guest's CPUID shows no PMU, as in most rented guests.
  * Source: kvm's enable_pmu=0, QEMU's pmu=off.
  */
 import { GeneralProtection } from '../../arch/msr.ts';

@@ -1,7 +1,8 @@
 /**
- * A virtual counter held by a host perf event: made, read and released through the host's perf core.
- * Source: arch/x86/kvm/pmu.c (pmc_reprogram_counter, pmc_read_counter, pmc_stop_counter, kvm_perf_overflow_intr), Linux 5.0.
- * Not modelled: perf_event_create_kernel_counter failing for want of memory.
+ * Virtual counters backed by host perf events, which are made, read and released through the host's perf core.
+ * Source: arch/x86/kvm/pmu.c (pmc_reprogram_counter, pmc_read_counter, pmc_stop_counter, kvm_perf_overflow_intr), Linux
+ * 5.0.
+ * Not modelled: failure of perf_event_create_kernel_counter() for lack of memory.
  */
 import { PMC_IDX_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../../arch/perfevtsel.ts';
@@ -11,7 +12,7 @@ import { FN } from '../../kernel/symbols.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../uapi/perf-event.ts';
 import type { KvmPmc, VpmuPort } from '../vpmu.ts';
 
-/** intel_arch_events: selectors KVM knows by perf's generic names. */
+/** intel_arch_events: selectors that KVM maps to perf's generic events. */
 const ARCH_EVENTS = new Map<number, number>([
   [0x003c, PERF_COUNT_HW.CPU_CYCLES],
   [0x00c0, PERF_COUNT_HW.INSTRUCTIONS],
@@ -26,7 +27,7 @@ const FIXED_EVENTS = [PERF_COUNT_HW.INSTRUCTIONS, PERF_COUNT_HW.CPU_CYCLES, PERF
 
 const PLAIN = EVENTSEL.EDGE | EVENTSEL.INV | EVENTSEL.CMASK;
 
-/** What a counter is programmed to, from its selector or its field of FIXED_CTR_CTRL. */
+/** What a counter is programmed to do, by its selector or its field of FIXED_CTR_CTRL. */
 export interface Programmed {
   readonly enabled: boolean;
   readonly user: boolean;
@@ -60,7 +61,7 @@ export function pmc_read_counter({ pmu, host }: VpmuPort, pmc: KvmPmc): number {
   return (pmc.counter + event.count) % pmu.modulus;
 }
 
-/** pmc_write_counter(): what the host event has counted by now goes out of the sum. */
+/** pmc_write_counter(): subtracts what the host event has counted so far. */
 export function pmc_write_counter(port: VpmuPort, pmc: KvmPmc, value: number): void {
   const { modulus } = port.pmu;
   pmc.counter = (pmc.counter + value - pmc_read_counter(port, pmc) + modulus) % modulus;
@@ -76,7 +77,7 @@ export function pmc_stop_counter(port: VpmuPort, pmc: KvmPmc): void {
   step?.end();
 }
 
-/** pmc_release_perf_event(): of an event whose count is in `pmc.counter` already. */
+/** pmc_release_perf_event(), when `pmc.counter` already holds the event's count. */
 export function pmc_release_perf_event(port: VpmuPort, pmc: KvmPmc): void {
   const { perf_event: event } = pmc;
   if (event === undefined) return;
@@ -93,7 +94,7 @@ function release({ host, draws }: VpmuPort, pmc: KvmPmc, event: PerfEvent): void
   pmc.is_paused = false;
 }
 
-/** pmc_reprogram_counter(): a fresh host event that overflows when the virtual counter would. */
+/** pmc_reprogram_counter(): a new host event that overflows when the virtual counter would. */
 export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const { pmu, host, task, draws } = port;
   const { user, kernel } = programmed(port, pmc);
@@ -106,7 +107,7 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const attr = {
     type: generic === undefined ? PERF_TYPE.RAW : PERF_TYPE.HARDWARE,
     config: generic ?? eventCode(pmc.eventsel),
-    // All of the counter's range from 0: a period of 0 would make it an event that never tells of an overflow.
+    // From 0 that is the counter's whole range: with a period of 0 the event would never report an overflow.
     sample_period: pmu.modulus - pmc.counter,
     sample_type: 0,
     read_format: 0,
@@ -134,7 +135,7 @@ export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc): void {
   pmu.reprogram_pmi.add(pmc.idx);
   pmu.setStatus(pmc.idx);
   port.request('PMU');
-  // What the guest asks for now: an event that is reused outlives changes of the interrupt bit.
+  // As the guest has the interrupt bit now: it may have changed it since the event was made.
   const { int } = programmed(port, pmc);
   if (int) port.request('PMI');
   const { global_status } = pmu;

@@ -1,9 +1,9 @@
 /**
- * A guest's own counters and controls on the hardware: put there before it runs and taken away afterwards, register by
- * register in KVM's order, each access at its price.
+ * A guest's own counters and control registers on the hardware: loaded before it runs and put away afterwards, register
+ * by register in KVM's order. Each access has its cost.
  *
- * Writing a counter is dearer than reading one, so one that holds its value already is left alone; what is put away is
- * zeroed where it is not zero, so that nothing of the guest counts, or can be read, outside.
+ * Writing a counter costs more than reading it, so a counter that already holds its value is not written. Put away
+ * registers are zeroed unless they are zero, so that nothing of the guest counts or can be read outside it.
  *
  * Source: arch/x86/kvm/pmu.c (kvm_pmu_load_guest_pmcs, kvm_pmu_put_guest_pmcs, kvm_mediated_pmu_refresh_event_filter),
  * arch/x86/kvm/vmx/pmu_intel.c (intel_mediated_pmu_load, intel_mediated_pmu_put), Linux 7.0.
@@ -17,7 +17,7 @@ export class RegisterFile {
   readonly #cpu: Cpu;
   readonly #pmu: KvmPmu;
   readonly #filter: PmuFilter;
-  /** eventsel_hw, fixed_ctr_ctrl_hw: what the guest wrote, less the enable bits of what it may not count. */
+  /** eventsel_hw, fixed_ctr_ctrl_hw: what the guest wrote, without the enable bits of events that it may not count. */
   readonly #eventsel_hw: number[];
   #fixed_ctr_ctrl_hw = 0;
 
@@ -28,7 +28,7 @@ export class RegisterFile {
     this.#eventsel_hw = pmu.gp.map(() => 0);
   }
 
-  /** A counter's selector, or its field of FIXED_CTR_CTRL, as the hardware is to have it. */
+  /** Recomputes the hardware's value of a counter's selector, or of its field of FIXED_CTR_CTRL. */
   refresh({ idx, eventsel }: KvmPmc): void {
     const { codes, fixed } = this.#filter;
     if (idx < PMC_IDX_FIXED) {
@@ -40,7 +40,7 @@ export class RegisterFile {
     this.#fixed_ctr_ctrl_hw = withFixedCtrlField(this.#fixed_ctr_ctrl_hw, i, field);
   }
 
-  /** Counters and selectors, then status and fixed control; GLOBAL_CTRL is 0 and comes with VM-entry. */
+  /** Counters and selectors first, then status and fixed control. GLOBAL_CTRL is 0; VM-entry loads it. */
   load(): void {
     const cpu = this.#cpu;
     const { gp, fixed, global_status } = this.#pmu;
@@ -58,7 +58,7 @@ export class RegisterFile {
     cpu.wrmsr(MSR.IA32_FIXED_CTR_CTRL, this.#fixed_ctr_ctrl_hw);
   }
 
-  /** The other way round. */
+  /** The reverse of load(). */
   put(): void {
     const cpu = this.#cpu;
     const pmu = this.#pmu;
@@ -76,7 +76,7 @@ export class RegisterFile {
     });
   }
 
-  /** Bits of a global register that are set in one value and not in the other. */
+  /** Bits of a global register that are set in the first value only. */
   #only(these: number, those: number): number {
     let bits = 0;
     for (const { idx } of this.#pmu.all()) if (hasBit(these, idx) && !hasBit(those, idx)) bits += 2 ** idx;

@@ -1,8 +1,8 @@
 /**
- * The guest's PMU registers as KVM emulates them: reads, reserved bits, and the order in which writes touch counters. What it
- * takes to touch one is the design's.
- * Source: arch/x86/kvm/vmx/pmu_intel.c (intel_pmu_get_msr, intel_pmu_set_msr), arch/x86/kvm/pmu.c (global_ctrl_changed), Linux
- * 5.0; the full-width alias and PERF_CAPABILITIES, Linux 5.8.
+ * The guest's PMU registers as KVM emulates them: reads, reserved bits, and the order in which writes touch counters.
+ * How a counter is read, written and reprogrammed is up to the design.
+ * Source: arch/x86/kvm/vmx/pmu_intel.c (intel_pmu_get_msr, intel_pmu_set_msr), arch/x86/kvm/pmu.c
+ * (global_ctrl_changed), Linux 5.0; the full-width alias and PERF_CAPABILITIES, Linux 5.8.
  */
 import { GeneralProtection, MSR, PMC_IDX_FIXED, type PmuRegister } from '../../arch/msr.ts';
 import { fixedCtrlField } from '../../arch/perfevtsel.ts';
@@ -17,7 +17,7 @@ const FIXED_NIBBLE = 0xb;
 /** PMU_CAP_FW_WRITES */
 const PERF_CAP_FW_WRITES = 2 ** 13;
 
-// What KVM gets wrong around these registers, whatever the design, until a commit that mends it.
+// What KVM gets wrong around these registers, in several designs, with the commit that fixed it.
 
 export const FIXED_SIGN_EXTENDED: Deviation = {
   check: 'full-width write of a fixed counter',
@@ -41,18 +41,20 @@ export const PERIOD_STAYS: Deviation = {
   commit: '168d918f2643 ("KVM: x86: Adjust counter sample period after a wrmsr")',
 };
 
-/** What a design does for the registers to have their effect. */
+/** How a design gives the registers their effect. */
 export interface CounterOps {
   read(pmc: KvmPmc): number;
   /** The guest writes the counter; through the legacy alias `value` is already sign-extended. */
   write(pmc: KvmPmc, value: number): void;
-  /** A selector, a field of FIXED_CTR_CTRL or a bit of GLOBAL_CTRL of this counter changed; the new value is in place. */
+  /**
+   * A selector, a field of FIXED_CTR_CTRL or a bit of GLOBAL_CTRL of this counter changed; the new value is in place.
+   */
   reprogram(pmc: KvmPmc): void;
-  /** kvm_pmu_mark_pmc_in_use(): the guest writes the counter, its selector or its field; first of all. */
+  /** kvm_pmu_mark_pmc_in_use(): called first when the guest writes the counter, its selector or its field. */
   used?(pmc: KvmPmc): void;
 }
 
-/** What a write of 32 bits makes of a counter: bit 31 is extended to its width. */
+/** The counter's value after a 32-bit write: bit 31 is extended to the counter's width. */
 export function signExtended({ modulus }: KvmPmu, value: number): number {
   const low = value % U32;
   return low < U32 / 2 ? low : low + modulus - U32;

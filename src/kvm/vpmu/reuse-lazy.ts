@@ -1,8 +1,9 @@
 /**
- * The vPMU of Linux 5.5 and later: host events are kept, paused and resumed, and released when a slice went without use.
+ * The vPMU of Linux 5.5 and later: host events are kept, paused and resumed, and released after a time slice without
+ * use.
  *
- * Source: commits a6da0d77e98e ("KVM: x86/vPMU: Reuse perf_event to avoid unnecessary pmc_reprogram_counter") and b35e5548b411
- * ("KVM: x86/vPMU: Add lazy mechanism to release perf_event per vPMC").
+ * Source: commits a6da0d77e98e ("KVM: x86/vPMU: Reuse perf_event to avoid unnecessary pmc_reprogram_counter") and
+ * b35e5548b411 ("KVM: x86/vPMU: Add lazy mechanism to release perf_event per vPMC").
  */
 import type { VpmuDesign } from '../vpmu.ts';
 import { reusing } from './reused.ts';

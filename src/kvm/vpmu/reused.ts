@@ -1,20 +1,21 @@
 /**
- * Virtual counters whose host events are kept, as KVM does from Linux 5.5 on: paused while a counter is off, resumed when it is
- * switched on again to count the same, and released, if the design does so, when a slice went without use.
+ * Virtual counters whose host events are kept, as in KVM from Linux 5.5 on: paused while a counter is off, resumed when
+ * it is switched on again with the same selector and, under designs that do so, released after a time slice without
+ * use.
  *
- * Resuming gives the event a new period and enables it (perf_event_period, perf_event_enable), which schedules all events of
- * the vCPU's thread anew. Another selector, or a period that perf refuses, still takes a new event. Writes mark a counter as
- * used; when the thread gets the CPU, counters that were not used since the last time and are not enabled lose their events
- * (kvm_pmu_cleanup).
+ * Resuming gives the event a new period and enables it (perf_event_period, perf_event_enable), which reschedules all
+ * events of the vCPU's thread. Another selector, or a period that perf refuses, still takes a new event. Writes mark a
+ * counter as used; when the thread gets the CPU, counters that are off and have not been used since the last time lose
+ * their events (kvm_pmu_cleanup).
  *
- * Later versions differ as the host's Linux says: from 5.6 a write to a running counter does not count twice what was counted,
- * from 5.7 it moves the event's period, from 5.8 guests may write counters at full width, from 5.15 a paused event is left in
- * peace, from 6.2 writes only ask for KVM_REQ_PMU, and all changes are made before the guest is entered. An older host has
- * 5.5's.
+ * Rules that depend on the host's Linux: from 5.6 a write to a running counter no longer adds the previous count; from
+ * 5.7 it changes the event's period; from 5.8 guests may write counters at full width; from 5.15 a paused event is not
+ * paused or read again; from 6.2 writes only request KVM_REQ_PMU, and all changes are made at the next entry. Hosts
+ * older than 5.5 behave like 5.5.
  *
  * Source: arch/x86/kvm/pmu.c and arch/x86/kvm/vmx/pmu_intel.c, Linux 5.5 to 6.8.
- * Not modelled: counts of instructions that KVM emulates; that from 5.18 the period of a write to a running counter is taken
- * from kvm_pmc.counter; PEBS and LBR for guests.
+ * Not modelled: counts of instructions that KVM emulates; the change in 5.18 that takes the new period after a write to
+ * a running counter from kvm_pmc.counter; PEBS and LBR for guests.
  */
 import type { PmuCaps } from '../../arch/cpuid.ts';
 import { PMC_IDX_FIXED } from '../../arch/msr.ts';
@@ -34,12 +35,12 @@ import {
 } from './perf-backed.ts';
 import { COUNT_LEFT_OVER, LVTPC_UNMASKED, PERIOD_STAYS, emulatedRegisters } from './registers.ts';
 
-/** When the host gets a counter back whose event is kept. */
+/** When a kept event is released. */
 export interface Reuse {
   readonly release: 'after a slice without use' | 'never';
 }
 
-/** What designs that reuse host events have in common: all but who they are. */
+/** The common part of designs that reuse host events: everything but name and description. */
 export const reusing = ({ release }: Reuse): Pick<VpmuDesign, 'deviates' | 'guestCaps' | 'attach'> => ({
   deviates: [{ ...COUNT_LEFT_OVER, mended: [5, 6] }, { ...PERIOD_STAYS, mended: [5, 7] }, LVTPC_UNMASKED],
   guestCaps,
@@ -64,7 +65,7 @@ const guestCaps = (host: PmuCaps, kernel: KernelConfig): PmuCaps => ({
   fullWidthWrite: host.fullWidthWrite && atLeast(kernel, 5, 8),
 });
 
-/** Of later versions than 5.5, what the host's Linux has. */
+/** Which of the changes after 5.5 the host's Linux has. */
 const rulesOf = (kernel: KernelConfig) => ({
   writeReplacesCount: atLeast(kernel, 5, 6),
   periodFollowsWrite: atLeast(kernel, 5, 7),
@@ -176,7 +177,7 @@ class ReusedVpmu implements Pick<Vpmu, 'handleEvent' | 'vcpuLoad'> {
     return this.#rules.knowsPaused && pmc.is_paused;
   }
 
-  /** get_sample_period(): before 5.7 none for a counter at 0, which perf refuses. */
+  /** get_sample_period(): before 5.7 it is 0 for a counter at 0, which perf refuses. */
   #samplePeriod(counter: number): number {
     return counter === 0 && !this.#rules.periodFollowsWrite ? 0 : this.#port.pmu.modulus - counter;
   }

@@ -1,12 +1,12 @@
 /**
- * The letter's proposal: host perf allocates a counter once, then KVM drives its registers itself.
+ * The proposal of the RFC below: host perf allocates a counter once, then KVM drives its registers itself.
  *
- * (1) events are kept and reused; (2) guest writes go straight to the MSRs of the counter that the host event sits on;
- * (3) counter state is saved and restored as the vCPU's thread is scheduled; (4) a counter that was not used for a whole slice
- * is released. If the host takes the counter away (the event is not ACTIVE), the virtual counter falls back to being
- * reprogrammed as in Linux 5.0.
- * Source: "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", 23 March 2019: cover letter and patch 1. The bodies of patches
- * 2-5 were not at hand: where state is kept and the order of save and disable are inferred.
+ * (1) Events are kept and reused. (2) Guest writes go straight to the MSRs of the host event's counter. (3) Counter
+ * state is saved and restored as the vCPU's thread is scheduled. (4) A counter that was not used for a whole time slice
+ * is released. If the host takes the counter away (the event is not ACTIVE), the virtual counter is reprogrammed as in
+ * Linux 5.0.
+ * Source: "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", 23 March 2019: cover letter and patch 1. The bodies of
+ * patches 2-5 were not at hand: where state is kept and the order of save and disable are inferred.
  */
 import { MSR, PMC_IDX_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, eventCode, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
@@ -18,9 +18,9 @@ import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed }
 import { FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, emulatedRegisters, signExtended } from './registers.ts';
 
 /**
- * Some events fit counters 0 to 3 only, and the host places those first (perf_assign_events). On a core with more counters one
- * that comes later can take the place of another, whose new registers nobody writes: the host's driver leaves them to KVM, and
- * KVM is not told.
+ * Some events fit only counters 0 to 3, and the host places those first (perf_assign_events). On a core with more
+ * counters a new event can displace an older one. Nobody writes the registers of the older one's new counter: the
+ * host's driver leaves them to KVM, and KVM is not told.
  */
 const MOVED_UNSEEN: Deviation = {
   check: 'all counters at once',
@@ -29,12 +29,12 @@ const MOVED_UNSEEN: Deviation = {
   on: ({ nrGp }) => nrGp > 4,
 };
 
-/** Slices without use after which a counter goes back to the host. */
+/** Time slices without use after which a counter goes back to the host. */
 const UNUSED_SLICES = 1;
 
 class DrivenVpmu {
   readonly #port: VpmuPort;
-  /** Counters on the hardware now, enabled by KVM, and where: their count is in the register. */
+  /** Counters that KVM has enabled on hardware, and the index of each: the count is in the register. */
   readonly #running = new Map<KvmPmc, number>();
   readonly #used = new Set<KvmPmc>();
   readonly #unused = new Map<KvmPmc, number>();
@@ -108,18 +108,18 @@ class DrivenVpmu {
     this.#used.clear();
   }
 
-  /** Hands the first host event for a counter over to KVM, if it got a hardware counter. */
+  /** Makes a host event for a counter and hands it over to KVM, if it got a hardware counter. */
   #create(pmc: KvmPmc): void {
     pmc_reprogram_counter(this.#port, pmc);
     const { perf_event: event } = pmc;
     if (event === undefined || event.state !== PERF_EVENT_STATE.ACTIVE || event.hw.idx < 0) return;
     event.ownedByKvm = true;
-    // The host's driver armed it for at most half its range; from here its registers are KVM's.
+    // The host's driver armed it for at most half its range.
     this.#writeHardware(pmc, pmc.counter);
     this.#running.set(pmc, event.hw.idx);
   }
 
-  /** Whether KVM drives the counter on hardware now; finds out here that the host moved it or took it away. */
+  /** Whether KVM drives the counter on hardware now. It finds out here if the host moved it or took it away. */
   #drives(pmc: KvmPmc): boolean {
     const at = this.#running.get(pmc);
     if (at === undefined) return false;
@@ -130,7 +130,7 @@ class DrivenVpmu {
     return true;
   }
 
-  /** The host read the register when it moved the event: what it counted is the event's. */
+  /** When the host moved the event, it read the register into the event's count. */
   #displaced(pmc: KvmPmc): void {
     const event = pmc.perf_event!;
     this.#running.delete(pmc);
@@ -138,7 +138,7 @@ class DrivenVpmu {
     if (event.state === PERF_EVENT_STATE.ERROR) event.ownedByKvm = false;
   }
 
-  /** The guest-visible count, all of it KVM's: what the event counts comes on top from here. */
+  /** Sets the guest-visible count; what the event counts from now on is added to it. */
   #book(pmc: KvmPmc, value: number): void {
     pmc.counter = value;
     if (pmc.perf_event !== undefined) pmc.perf_event.count = 0;
@@ -148,7 +148,7 @@ class DrivenVpmu {
     return event !== undefined && event.ownedByKvm && event.state === PERF_EVENT_STATE.ACTIVE && event.hw.idx >= 0;
   }
 
-  /** Whether the host counter can count what the guest asks for now: a fixed one counts one thing only. */
+  /** Whether the host counter can count what the guest asks for now: a fixed one has only one event. */
   #fits(pmc: KvmPmc): boolean {
     const { hw } = pmc.perf_event!;
     return hw.idx < PMC_IDX_FIXED || pmc.idx >= PMC_IDX_FIXED || eventCode(hw.config) === eventCode(pmc.eventsel);
@@ -178,7 +178,7 @@ class DrivenVpmu {
     return this.#port.host.cpu.rdpmc(event!.hw.event_base_rdpmc);
   }
 
-  /** Keeps the host's bookkeeping of the event sane: what it reads later is counted from this value. */
+  /** Also tells the host's bookkeeping: its next read counts from this value. */
   #writeHardware(pmc: KvmPmc, value: number): void {
     const { hw } = pmc.perf_event!;
     this.#book(pmc, value);
@@ -186,7 +186,7 @@ class DrivenVpmu {
     this.#port.host.cpu.wrmsr(hw.event_base, value);
   }
 
-  /** The enable bit of the host's counter: its selector, or its field of FIXED_CTR_CTRL. */
+  /** Switches the host's counter on or off, in its selector or its field of FIXED_CTR_CTRL. */
   #control(pmc: KvmPmc, on: boolean): void {
     const { cpu } = this.#port.host;
     const { hw } = pmc.perf_event!;
