@@ -16,7 +16,7 @@ export interface DsoSymbol {
   readonly size: number;
 }
 
-export interface Dso {
+export interface DsoImage {
   /** Where the simulated system keeps it; the same on every machine that runs gperf. */
   readonly path: string;
   /** Address at which offset 0 is mapped. */
@@ -32,11 +32,11 @@ export interface Dso {
 export interface Executable {
   /** Base name: the thread's comm. */
   readonly comm: string;
-  readonly program: Dso;
+  readonly program: DsoImage;
   /** The dynamic loader that exec maps along, if the program is dynamically linked. */
-  readonly interpreter: Dso | undefined;
+  readonly interpreter: DsoImage | undefined;
   /** What mmap system calls of the program map, by the name they give. */
-  readonly libraries: ReadonlyMap<string, Dso>;
+  readonly libraries: ReadonlyMap<string, DsoImage>;
   /** Cycles that its own code takes on average, if that is known. */
   readonly expected?: number;
   /** A fresh thread at the entry point. */

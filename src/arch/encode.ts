@@ -136,7 +136,7 @@ export const push = (reg: number): number[] => [...rex(false, 0, reg), 0x50 | (r
 export const pop = (reg: number): number[] => [...rex(false, 0, reg), 0x58 | (reg & 7)];
 export const leave = (): number[] => [0xc9];
 export const ret = (): number[] => [0xc3];
-export const syscall = (): number[] => [0x0f, 0x05];
+export const syscallInstruction = (): number[] => [0x0f, 0x05];
 /** ENDBR64, a no-op where control-flow enforcement is off. */
 export const endbr64 = (): number[] => [0xf3, 0x0f, 0x1e, 0xfa];
 export const pause = (): number[] => [0xf3, 0x90];

@@ -3,13 +3,12 @@ import { benchDesign, specRequest, type BenchRequest, type BenchRun } from '../e
 import { isDesignFile } from '../experiment/design-file.ts';
 import { given } from '../given.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
-import { benchPage } from '../report/bench-page.ts';
-import { benchCsv, benchLines, benchMarkdown } from '../report/bench.ts';
+import { benchPage } from '../report/bench/page.ts';
+import { benchCsv, benchLines, benchMarkdown } from '../report/bench/text.ts';
 import { pageHtml } from '../report/html/page.ts';
-import { recordAttrs, statAttrs } from '../uapi/evsel-config.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import { parseEventList } from '../uapi/parse-events.ts';
-import type { BenchDesign, BenchReport } from '../uapi/results.ts';
+import { recordAttrs, statAttrs } from '../perf-events/evsel-config.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import { parseEventList } from '../perf-events/parse-events.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError } from './errors.ts';
@@ -23,6 +22,7 @@ import { printLines } from './recording.ts';
 import { Interrupted, runsOf, seedsOf, threadsOf } from './runs.ts';
 import { commandLine, machineOf, refuseUnmodelled, reproduceLine, shellWord, workloadOf } from './simulation.ts';
 import { parseFreq } from './values.ts';
+import type { BenchDesign, BenchReport } from '../results/bench.ts';
 
 const DEFAULT_DESIGNS = 'legacy,v2';
 /** What is counted without -e: the letter's six events, one more than there are counters. */

@@ -1,6 +1,6 @@
 /** gperf check: a vPMU design held to the contract of a PMU. */
 import { contractOf } from '../experiment/contract/contract.ts';
-import { contractLines } from '../report/contract.ts';
+import { contractLines } from '../report/check/text.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, UsageError } from './errors.ts';

@@ -1,6 +1,6 @@
 /** gperf diff: the profiles of recordings side by side, as perf diff prints them. */
-import { DEFAULT_SORT, diffLines, parseCompute } from '../report/diff.ts';
-import { parseSortKeys, ReportError } from '../report/report-options.ts';
+import { DEFAULT_SORT, diffLines, parseCompute } from '../report/diff/text.ts';
+import { parseSortKeys, ReportError } from '../report/report/options.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, UsageError } from './errors.ts';

@@ -1,6 +1,6 @@
 /** gperf evlist: the events of a perf.data file. */
-import { evlistLines } from '../report/evlist.ts';
-import { attrSizeOf } from '../report/header.ts';
+import { evlistLines } from '../report/evlist/text.ts';
+import { attrSizeOf } from '../report/header/text.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';

@@ -1,7 +1,7 @@
 /** gperf explain: the life of one PMI, rotation or context switch, and what a kernel makes of long PMIs. */
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../experiment/explain.ts';
 import { guestWithoutPmu } from '../experiment/setup.ts';
-import { lifeLines, throttleLines } from '../report/explain.ts';
+import { lifeLines, throttleLines } from '../report/explain/text.ts';
 import { nearest } from '../nearest.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';

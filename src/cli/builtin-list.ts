@@ -2,7 +2,7 @@
 import { SetUpError, canOpen, catalogue, type MachineSpec } from '../experiment/setup.ts';
 import { SPEC_NOTE, specRows } from '../experiment/spec-list.ts';
 import { given } from '../given.ts';
-import { listText } from '../report/list.ts';
+import { listText } from '../report/list/text.ts';
 import { listWorkloads } from '../workload/registry.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';

@@ -5,10 +5,10 @@ import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/s
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
-import { printable } from '../report/printable.ts';
-import { recordAttrs, recordDefaultEvents } from '../uapi/evsel-config.ts';
-import { groupAll, parseEventList } from '../uapi/parse-events.ts';
-import type { ParsedEvent } from '../uapi/parsed-event.ts';
+import { printable } from '../report/shared/printable.ts';
+import { recordAttrs, recordDefaultEvents } from '../perf-events/evsel-config.ts';
+import { groupAll, parseEventList } from '../perf-events/parse-events.ts';
+import type { ParsedEvent } from '../perf-events/parsed-event.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError } from './errors.ts';

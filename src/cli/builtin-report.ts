@@ -1,7 +1,7 @@
 /** gperf report: the profile in a perf.data file, as perf report --stdio prints it. */
 import { given } from '../given.ts';
-import { reportStats, reportTasks } from '../report/report-stats.ts';
-import { reportStdio } from '../report/report.ts';
+import { reportStats, reportTasks } from '../report/report/stats.ts';
+import { reportStdio } from '../report/report/text.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';

@@ -3,9 +3,9 @@ import { letterRequests, publishedTables, reproduction } from '../experiment/rep
 import { DEFAULTS } from '../experiment/setup.ts';
 import { nearest } from '../nearest.ts';
 import { pageHtml } from '../report/html/page.ts';
-import { reproducePage } from '../report/reproduce-page.ts';
-import { reproductionLines, reproductionMarkdown } from '../report/reproduce.ts';
-import type { Reproduction } from '../uapi/reproduction.ts';
+import { reproducePage } from '../report/reproduce/page.ts';
+import { reproductionLines, reproductionMarkdown } from '../report/reproduce/text.ts';
+import type { Reproduction } from '../results/reproduction.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, UsageError } from './errors.ts';

@@ -1,7 +1,7 @@
 /** gperf script: every sample of a perf.data file, as perf script prints it. */
 import { given } from '../given.ts';
-import { ignoredFields } from '../report/script-fields.ts';
-import { scriptLines } from '../report/script.ts';
+import { ignoredFields } from '../report/script/fields.ts';
+import { scriptLines } from '../report/script/text.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';

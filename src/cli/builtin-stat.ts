@@ -1,14 +1,14 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, live or from a file. */
-import { countWorkload, readStatFile, writeStatFile, type Counted, type Reading } from '../experiment/stat.ts';
+import { countWorkload, readStatFile, writeStatFile, type CountedWorkload, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { trueCounts } from '../experiment/truth.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
-import { printable } from '../report/printable.ts';
-import { rawCounts } from '../report/stat.ts';
-import { statTruthText } from '../report/stat-truth.ts';
-import { statAttrs, statDefaultEvents, statDetailedEvents } from '../uapi/evsel-config.ts';
-import { groupAll, parseEventList } from '../uapi/parse-events.ts';
+import { printable } from '../report/shared/printable.ts';
+import { rawCounts } from '../report/stat/text.ts';
+import { statTruthText } from '../report/stat/truth.ts';
+import { statAttrs, statDefaultEvents, statDetailedEvents } from '../perf-events/evsel-config.ts';
+import { groupAll, parseEventList } from '../perf-events/parse-events.ts';
 import { parseArgs, parseSubcommand, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError, UsageError } from './errors.ts';
@@ -89,7 +89,7 @@ async function count(
   };
   // The lines of -I show progress themselves.
   const watch = await Watch.start(context, ms > 0 && out.live ? undefined : 'stat', abandon);
-  let counted: Counted;
+  let counted: CountedWorkload;
   let status: number;
   try {
     counted = await countWorkload(

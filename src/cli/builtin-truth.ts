@@ -1,10 +1,12 @@
 /** gperf truth: the exact profile and counts of a workload, in perf report's layout. */
 import { NoTruthError, groundTruth } from '../experiment/truth.ts';
+import { parseEventList } from '../perf-events/parse-events.ts';
 import type { Profile } from '../profile/profile.ts';
 import { pageHtml } from '../report/html/page.ts';
-import { truthCsv, truthJson, truthMarkdown, truthPage } from '../report/truth-export.ts';
-import { truthLines } from '../report/truth.ts';
-import { parseEventList } from '../uapi/parse-events.ts';
+import { truthCsv } from '../report/truth/csv.ts';
+import { truthJson } from '../report/truth/json.ts';
+import { truthPage } from '../report/truth/page.ts';
+import { truthLines, truthMarkdown } from '../report/truth/text.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';

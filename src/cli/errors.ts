@@ -7,9 +7,9 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { printableText } from '../report/printable.ts';
+import { EventSyntaxError } from '../perf-events/event-syntax-error.ts';
+import { printableText } from '../report/shared/printable.ts';
 import { errnoOf, strerror, strerrorOf } from '../strerror.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
 
 /** INVALID is perf's code for -EINVAL; CONDITION: the condition of --fail-if holds. */
 export const EXIT = { OK: 0, BARE: 1, LIVE_LOCK: 3, CONDITION: 99, USAGE: 129, INVALID: 234, INPUT: 255 } as const;

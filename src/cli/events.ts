@@ -1,5 +1,5 @@
 /** Shared by commands that open events: perf's report of a wrong -e, and its words on -F and -c. */
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
+import { EventSyntaxError } from '../perf-events/event-syntax-error.ts';
 import { EXIT, UsageError, eventError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import type { CommandTable } from './options/option.ts';

@@ -5,7 +5,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { openOutput, type OutputFile } from '../perfdata/output-file.ts';
-import { printableText } from '../report/printable.ts';
+import { printableText } from '../report/shared/printable.ts';
 import { errnoOf } from '../strerror.ts';
 import { InputError, UsageError } from './errors.ts';
 

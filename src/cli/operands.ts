@@ -4,7 +4,7 @@ import { prepareWorkload } from '../experiment/executable.ts';
 import { openOperand, type Operand, type OperandOptions } from '../experiment/operand.ts';
 import { SetUpError, type MachineSpec } from '../experiment/setup.ts';
 import { specFromText } from '../experiment/spec-text.ts';
-import { groundTruth, hasTruth, NoTruthError, type TruthOptions } from '../experiment/truth.ts';
+import { groundTruth, hasTruth, NoTruthError, type GroundTruthOptions } from '../experiment/truth.ts';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
@@ -12,15 +12,15 @@ import { parseProfileKey, type Granularity, type Profile } from '../profile/prof
 import { NOT_SHOWN, TextError } from '../profile/report-text.ts';
 import type { Dso, DsoSymbols } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
-import { EventSyntaxError } from '../uapi/event-syntax-error.ts';
-import { printableText } from '../report/printable.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import { parseEventList } from '../uapi/parse-events.ts';
+import { EventSyntaxError } from '../perf-events/event-syntax-error.ts';
+import { printableText } from '../report/shared/printable.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import { parseEventList } from '../perf-events/parse-events.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import type { Program } from '../workload/program.ts';
 import { ModuleRefused, loadRecordedWorkload, loadWorkload } from '../workload/registry.ts';
 import type { CommandContext } from './commands.ts';
-import { leftOut } from '../report/left-out.ts';
+import { leftOut } from '../report/shared/left-out.ts';
 import { InputError, UsageError, blamingInput, eventError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import { COMPARE, type CompareOptions } from './options/compare.ts';
@@ -242,7 +242,7 @@ async function exact(
   spec: MachineSpec,
   program: Program,
   evlist: () => readonly Evsel[],
-  options: TruthOptions,
+  options: GroundTruthOptions,
 ): Promise<Profile[]> {
   const workload = await blamingInput(() => prepareWorkload(program, spec, {}), [WorkloadError]);
   try {

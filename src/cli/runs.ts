@@ -1,7 +1,7 @@
 /** Many runs on the pool's threads: progress on a terminal, and ^C. */
 import { availableParallelism } from 'node:os';
 import { runAll } from '../experiment/pool.ts';
-import type { Input, Output, WorkName } from '../experiment/worker.ts';
+import type { WorkInput, WorkOutput, WorkName } from '../experiment/worker.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
@@ -39,11 +39,11 @@ export function seedsOf(seeds: number | undefined, table: CommandTable, otherwis
 /** Does the work on every input; results keep the order of inputs. Throws Interrupted, and whatever the work throws. */
 export async function runsOf<N extends WorkName>(
   name: N,
-  inputs: readonly Input<N>[],
+  inputs: readonly WorkInput<N>[],
   threads: number,
   label: string,
   context: CommandContext,
-): Promise<Output<N>[]> {
+): Promise<WorkOutput<N>[]> {
   const stop = new AbortController();
   const deafen = hearSignals((signal) => stop.abort(new Interrupted(signal)));
   const bar = await progress(context.terminal, label);

@@ -6,7 +6,7 @@ import { prepareWorkload, type Workload } from '../experiment/executable.ts';
 import { isDesignFile } from '../experiment/design-file.ts';
 import { SetUpError, setUpMachine, type MachineSpec } from '../experiment/setup.ts';
 import { specOptions } from '../experiment/spec-text.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
 import type { Nanos } from '../units.ts';
 import { WorkloadError } from '../workload/fault.ts';

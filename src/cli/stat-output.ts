@@ -8,7 +8,7 @@ import { fstatSync } from 'node:fs';
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { openAppending, openOutput, type OutputFile } from '../perfdata/output-file.ts';
 import { writeFully } from '../perfdata/write.ts';
-import { startedOn } from '../report/stat.ts';
+import { startedOn } from '../report/stat/text.ts';
 import { EXIT, InputError } from './errors.ts';
 
 /** The day every simulated run starts on, as ctime() words it. */

@@ -8,17 +8,17 @@ import {
   statLines,
   statText,
   type StatTarget,
-} from '../report/stat.ts';
-import { statCsv } from '../report/stat-csv.ts';
-import { statJson } from '../report/stat-json.ts';
-import { since, statRows, unscaled, type StatRow } from '../report/stat-rows.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import type { StatResult } from '../uapi/results.ts';
+} from '../report/stat/text.ts';
+import { statCsv } from '../report/stat/csv.ts';
+import { statJson } from '../report/stat/json.ts';
+import { since, statRows, unscaled, type StatRow } from '../report/stat/rows.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import type { parseArgs } from './args.ts';
 import type { STAT } from './options/stat.ts';
 import type { StatOutput } from './stat-output.ts';
 import { localeGroups, wantsColor, type Terminal } from './term.ts';
 import { parseSeparator } from './values.ts';
+import type { StatResult } from '../results/stat.ts';
 
 export type StatOptions = ReturnType<typeof parseArgs<typeof STAT.options>>['options'];
 

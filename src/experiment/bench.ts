@@ -9,8 +9,7 @@ import { perfCaps } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { changedValues } from '../machine/spec.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
-import type { BenchDesign, BenchFigure, BenchOperation, Ledger, OperationRow } from '../uapi/results.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { medianOf } from '../stats/distribution.ts';
 import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
@@ -18,6 +17,9 @@ import { executable, prepareWorkload, workloadSeed } from './executable.ts';
 import { OPERATIONS, OperationWatch } from './operations.ts';
 import { LiveLock, runRecord, runStat } from './run.ts';
 import { setUpMachine } from './setup.ts';
+import type { BenchDesign, BenchFigure, BenchOperation } from '../results/bench.ts';
+import type { Ledger } from '../results/ledger.ts';
+import type { OperationRow } from '../results/operations.ts';
 
 /** A machine by what was asked for, which a message to another thread can carry. */
 export interface SpecRequest {

@@ -4,7 +4,7 @@
  */
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
-import type { PerfEnv } from '../uapi/evsel.ts';
+import type { PerfEnv } from '../perfdata/perf-env.ts';
 import { GPERF_VERSION } from './version.ts';
 
 /** `cmdline` is what was typed, machine options included, so that it makes the recording again. */

@@ -3,7 +3,7 @@
  * from the seed, its DSOs as ELF files with build ids.
  */
 import { createHash } from 'node:crypto';
-import type { Dso, Executable } from '../arch/dso.ts';
+import type { DsoImage, Executable } from '../arch/dso.ts';
 import { CYCLES } from '../arch/events.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
@@ -13,11 +13,11 @@ import { encodeElf } from '../perfdata/elf.ts';
 import { KERNEL_KALLSYMS, storeInCache } from '../perfdata/buildid-cache.ts';
 import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
-import type { BuildId } from '../uapi/evsel.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
-import { compile, type Executable as Image, type Params } from '../workload/compile.ts';
+import { compile, type CompiledProgram as Image, type Params } from '../workload/compile.ts';
 import { expectedTotals } from '../workload/expected.ts';
 import type { Program } from '../workload/program.ts';
+import type { BuildId } from '../perfdata/perf-env.ts';
 
 /** A compiled workload. */
 export interface Workload {
@@ -39,7 +39,7 @@ export const workloadSeed = (spec: MachineSpec, run: number): string => `${spec.
 export function executable({ program, image }: Workload, seed: string): Executable {
   const [main, ...others] = image.dsos;
   if (main === undefined) throw new Error(`${program.name} has no text`);
-  const holdsEntry = (dso: Dso): boolean => {
+  const holdsEntry = (dso: DsoImage): boolean => {
     const offset = image.entry - dso.base;
     return offset >= dso.textOffset && offset < dso.textOffset + dso.text.length;
   };
@@ -47,7 +47,7 @@ export function executable({ program, image }: Workload, seed: string): Executab
     comm: image.comm,
     program: main,
     interpreter: others.find(holdsEntry),
-    libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as Dso])),
+    libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as DsoImage])),
     expected: expectedTotals(image.tables)[CYCLES]!,
     start: () => image.start(seed),
   };

@@ -16,12 +16,13 @@ import type { KernelFunction } from '../kernel/symbols.ts';
 import { Trace, type Told } from '../sim/probe.ts';
 import { ToolTask } from '../tool/tool-task.ts';
 import { PERF_COUNT_HW, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
-import { parseEventList } from '../uapi/parse-events.ts';
-import type { Life, SampleLimits, ThrottleReport } from '../uapi/results.ts';
+import { parseEventList } from '../perf-events/parse-events.ts';
 import { cycles, nanos } from '../units.ts';
 import { lifeSteps, lifeSummary } from './life-text.ts';
 import { functionOf, type MachineStep } from './steps.ts';
 import { TappedCpu } from './tapped-cpu.ts';
+import type { Life } from '../results/life.ts';
+import type { SampleLimits, ThrottleReport } from '../results/throttle.ts';
 
 export const LIVES = ['pmi', 'rotation', 'switch'] as const;
 export type LifeKind = (typeof LIVES)[number];

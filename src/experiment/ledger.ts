@@ -13,7 +13,7 @@ import type { Executable } from '../arch/dso.ts';
 import { CYCLES, eventVector } from '../arch/events.ts';
 import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
 import type { Machine } from '../machine/machine.ts';
-import type { Ledger, LedgerAccount } from '../uapi/results.ts';
+import type { Ledger, LedgerAccount } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 
 /** An executable whose cursor can be asked, after the run, how much user time it took. */

@@ -8,8 +8,8 @@
 import { FN } from '../kernel/symbols.ts';
 import { ring0Table } from '../machine/ring0.ts';
 import type { MachineSpec } from '../machine/spec.ts';
-import type { Verdict } from '../uapi/reproduction.ts';
-import type { Operation, OperationRow } from '../uapi/results.ts';
+import type { Operation, OperationRow } from '../results/operations.ts';
+import type { FigureVerdict } from '../results/reproduction.ts';
 import type { BenchRun } from './bench.ts';
 
 export type Guest = 'legacy' | 'v2';
@@ -24,12 +24,12 @@ export const STAT_SCENARIO =
   'perf stat of six events, host.ipi=cold, host.fresh=on, guest.background=260 (calibrated on table (4), v2)';
 
 /** One figure: of which row and guest, and what of a run it is. */
-export interface Cell {
+export interface PlannedFigure {
   readonly row: string;
   readonly column: Guest;
   readonly statistic: string;
   readonly of: (run: BenchRun) => number;
-  readonly verdict: Verdict;
+  readonly verdict: FigureVerdict;
   readonly reason: string;
   /** A row of our own: nothing was published. */
   readonly own?: true;
@@ -38,7 +38,7 @@ export interface Cell {
 export interface TablePlan {
   readonly id: '1' | '2' | '4' | '5';
   readonly notes: readonly string[];
-  readonly cells: readonly Cell[];
+  readonly cells: readonly PlannedFigure[];
 }
 
 type Key = Exclude<keyof OperationRow, 'operation' | 'exact'>;
@@ -51,11 +51,11 @@ const cell = (
   column: Guest,
   statistic: Key,
   operation: Operation,
-  verdict: Verdict,
+  verdict: FigureVerdict,
   reason: string,
-): Cell => ({ row, column, statistic, of: (run) => figureOf(run, operation, statistic), verdict, reason });
+): PlannedFigure => ({ row, column, statistic, of: (run) => figureOf(run, operation, statistic), verdict, reason });
 
-const own = (base: Cell): Cell => ({ ...base, own: true });
+const own = (base: PlannedFigure): PlannedFigure => ({ ...base, own: true });
 
 /** VM-exit and VM-entry alone, ns: what of an exit is no handling. */
 function transition(spec: MachineSpec): number {
@@ -405,7 +405,7 @@ export const RECORDINGS: Readonly<
   Record<
     Guest | 'host',
     {
-      readonly samples: readonly [Verdict, string];
+      readonly samples: readonly [FigureVerdict, string];
       readonly profile: string;
       /** Samples that may say one thing. */ readonly cluster: number;
     }

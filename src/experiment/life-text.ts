@@ -6,10 +6,10 @@ import { eventCodeOf } from '../kernel/x86-events.ts';
 import type { ExitReason } from '../kvm/exits.ts';
 import { side, type Machine } from '../machine/machine.ts';
 import type { Told } from '../sim/probe.ts';
-import type { LifeStep } from '../uapi/results.ts';
-import type { ParsedEvent } from '../uapi/parsed-event.ts';
+import type { ParsedEvent } from '../perf-events/parsed-event.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { functionOf, type AccessStep, type MachineStep } from './steps.ts';
+import type { LifeStep } from '../results/life.ts';
 
 export interface LifeContext {
   readonly machine: Machine;

@@ -13,9 +13,9 @@ import type { HostGlobal } from '../kernel/host-global.ts';
 import type { KernelFunction } from '../kernel/symbols.ts';
 import { side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
+import type { Operation, OperationRow } from '../results/operations.ts';
 import type { Probe, Span } from '../sim/probe.ts';
 import { Distribution } from '../stats/distribution.ts';
-import type { Operation, OperationRow } from '../uapi/results.ts';
 import type { AccessStep, MachineStep } from './steps.ts';
 import { TappedCpu } from './tapped-cpu.ts';
 

@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
 import { engineModule } from '../workload/engine.ts';
 import { LiveLock, OpenError } from './run.ts';
-import type { Answer, Input, Output, WorkerData, WorkName } from './worker.ts';
+import type { Answer, WorkInput, WorkOutput, WorkerData, WorkName } from './worker.ts';
 
 /** Heap of a thread, MB. */
 const MOST_MEMORY = 1024;
@@ -31,9 +31,9 @@ export class PoolError extends Error {
  */
 export async function runAll<N extends WorkName>(
   name: N,
-  inputs: readonly Input<N>[],
+  inputs: readonly WorkInput<N>[],
   { workers, signal, progress }: PoolOptions,
-): Promise<Output<N>[]> {
+): Promise<WorkOutput<N>[]> {
   const { Piscina } = await import('piscina');
   const threads = Math.max(1, Math.min(workers, inputs.length));
   const start = (): Pool<N> =>
@@ -79,7 +79,7 @@ export async function runAll<N extends WorkName>(
   }
 }
 
-type Pool<N extends WorkName> = Piscina<{ name: N; input: Input<N> }, Answer<N>>;
+type Pool<N extends WorkName> = Piscina<{ name: N; input: WorkInput<N> }, Answer<N>>;
 
 /** The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); Node's error has the errno's name as its message. */
 function started<T>(start: () => T, threads: number): T {
@@ -101,7 +101,7 @@ function harmed(error: unknown): unknown {
   return new PoolError(`a worker thread failed: ${error.message}`);
 }
 
-function resultOf<N extends WorkName>(answer: Answer<N>): Output<N> {
+function resultOf<N extends WorkName>(answer: Answer<N>): WorkOutput<N> {
   if ('liveLock' in answer) throw new LiveLock(answer.liveLock);
   if ('bug' in answer) throw answer.bug;
   if ('wrong' in answer) throw new PoolError(answer.wrong);

@@ -4,11 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import type { MachineSpec } from '../machine/spec.ts';
+import { recordAttrs, statAttrs } from '../perf-events/evsel-config.ts';
+import { parseEventList } from '../perf-events/parse-events.ts';
 import { profileKey, totalWeight } from '../profile/profile.ts';
+import type { Reproduction, ReproducedFigure, ReproducedTable, FigureVerdict } from '../results/reproduction.ts';
 import { medianOf } from '../stats/distribution.ts';
-import { recordAttrs, statAttrs } from '../uapi/evsel-config.ts';
-import { parseEventList } from '../uapi/parse-events.ts';
-import type { Reproduction, ReproducedFigure, ReproducedTable, Verdict } from '../uapi/reproduction.ts';
 import { benchRun, specRequest, type BenchRequest, type BenchRun } from './bench.ts';
 import { figureOf, RECORDINGS, STAT_SCENARIO, STAT_SETS, tablePlans, type Guest } from './letter.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
@@ -177,7 +177,7 @@ function recording(published: PublishedTables, where: Guest | 'host', runs: read
   const scenario = `perf record -e cpu-cycles --all-user ./ftest, ${where === 'host' ? 'no guest' : 'host.ipi=warm'}`;
   const line = (
     row: string,
-    [verdict, reason]: readonly [Verdict, string],
+    [verdict, reason]: readonly [FigureVerdict, string],
     wanted: number,
     of: (run: SampledRun) => number,
   ): ReproducedFigure => figure({ row, column: where, statistic: '', verdict, reason }, wanted, runs.map(of));
@@ -226,7 +226,7 @@ function shareVerdict(
   where: Guest | 'host',
   percent: number,
   symbol: string,
-): [Verdict, string] {
+): [FigureVerdict, string] {
   const { profile, cluster } = RECORDINGS[where];
   if (percent === 0)
     return [where === 'host' ? 'calibrated' : 'derived', 'a sample or none: the loader runs for microseconds'];

@@ -12,13 +12,13 @@ import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
-import type { Ledger } from '../uapi/results.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
 import { Overrun } from '../hw/core.ts';
 import type { Task } from '../kernel/task.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import type { OperationWatch } from './operations.ts';
+import type { Ledger } from '../results/ledger.ts';
 
 export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';

@@ -5,7 +5,7 @@
  * One run is a pure function of its request, and its samples are those that `gperf record` would have written: the tool's
  * own writes take as long as if there were a file.
  */
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
 import { STB_GLOBAL } from '../perfdata/elf-format.ts';
@@ -15,12 +15,12 @@ import { kallsymsSymbols, SymbolTable } from '../perfdata/symbols.ts';
 import { PerfDataWriter } from '../perfdata/writer.ts';
 import { ProfileBuilder } from '../profile/build.ts';
 import type { DsoSymbols, SymbolSource } from '../profile/dso.ts';
-import { Machine } from '../profile/machine.ts';
+import { MachineMaps } from '../profile/machine-maps.ts';
 import type { Granularity, Profile } from '../profile/profile.ts';
 import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { type Nanos, type U64 } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import type { SpecRequest } from './bench.ts';
@@ -67,7 +67,7 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
   const spec = await setUpMachine(request.spec);
   const [name = '', ...args] = words;
   const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
-  const machine = new Machine(imageSymbols(workload));
+  const machine = new MachineMaps(imageSymbols(workload));
   const sink = openSink('/dev/null');
   let writer: PerfDataWriter | undefined;
   let builder: ProfileBuilder | undefined;
@@ -117,7 +117,9 @@ export async function sampleRun(request: SampleRequest): Promise<SampledRun> {
 
 /** The symbols of a workload's files and of the kernel, without the files. */
 function imageSymbols({ image }: Workload): SymbolSource {
-  const files = new Map<string, Dso>([...image.dsos, PERF_BINARY, BACKGROUND_BINARY].map((dso) => [dso.path, dso]));
+  const files = new Map<string, DsoImage>(
+    [...image.dsos, PERF_BINARY, BACKGROUND_BINARY].map((dso) => [dso.path, dso]),
+  );
   const found = (table: SymbolTable): DsoSymbols => {
     const [first, last] = [table.symbols[0], table.symbols.at(-1)];
     return {

@@ -7,7 +7,7 @@ import { VcpuRefused, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
-import type { ParseOptions } from '../uapi/parse-events.ts';
+import type { ParseEventsOptions } from '../perf-events/parse-events.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { readSource, SourceError } from '../workload/source.ts';
 import { DesignFileError, faultIn, isDesignFile, loadDesign, loadedDesigns } from './design-file.ts';
@@ -173,7 +173,7 @@ export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boo
 export const guestWithoutPmu = (spec: MachineSpec): boolean => spec.values['pmu.gp'] > 0 && perfCaps(spec).nrGp === 0;
 
 /** What perf's event syntax takes from the kernel that perf runs on, of all these machines. */
-export const parseOptions = (...specs: readonly MachineSpec[]): ParseOptions => ({
+export const parseOptions = (...specs: readonly MachineSpec[]): ParseEventsOptions => ({
   cpuPmu: specs.every((spec) => perfCaps(spec).nrGp > 0),
 });
 

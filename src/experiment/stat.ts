@@ -8,15 +8,15 @@ import { openPerfData } from '../perfdata/reader.ts';
 import { PerfDataWriter } from '../perfdata/writer.ts';
 import type { Sink } from '../perfdata/sink.ts';
 import type { StatJob } from '../tool/perf-stat.ts';
-import { isToolEvent } from '../uapi/event-names.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_RECORD, type PerfRecord } from '../uapi/perf-event.ts';
-import type { StatCount, StatResult, StatRun } from '../uapi/results.ts';
+import { isToolEvent } from '../perf-events/event-names.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { nanos, type Nanos } from '../units.ts';
 import { perfEnv } from './env.ts';
 import { executable, workloadSeed, type Workload } from './executable.ts';
 import { runStat, type Breathe, type MachineReport } from './run.ts';
 import { specText } from './spec-text.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
+import type { StatCount, StatResult, StatRun } from '../results/stat.ts';
 
 export interface StatRequest {
   readonly spec: MachineSpec;
@@ -32,7 +32,7 @@ export interface StatRequest {
   readonly breathe?: Breathe;
 }
 
-export interface Counted extends StatResult {
+export interface CountedWorkload extends StatResult {
   /** Of the last run. */
   readonly report: MachineReport;
   /** pid of the workload in the last run. */
@@ -40,7 +40,7 @@ export interface Counted extends StatResult {
 }
 
 /** Counts; run k of a repetition draws from the path run=k, and run 0 is the single run. */
-export async function countWorkload(request: StatRequest): Promise<Counted> {
+export async function countWorkload(request: StatRequest): Promise<CountedWorkload> {
   const { spec, workload } = request;
   const runs: StatRun[] = [];
   for (let run = 0; ; run++) {
@@ -116,18 +116,18 @@ export function writeStatFile(
   for (const { unit, scale, ids } of withIds) {
     if (unit === '') continue;
     const id = ids[0] as number;
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
+    records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
+    records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
   }
-  records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
-  records.push({ type: PERF_RECORD.CPU_MAP, cpus: [-1] });
-  records.push({ type: PERF_RECORD.STAT_CONFIG, aggr_mode: AGGR_GLOBAL, interval: intervalMs, scale: 1 });
+  records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid, comm: '' }] });
+  records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus: [-1] });
+  records.push({ type: PERF_RECORD_USER.STAT_CONFIG, aggr_mode: AGGR_GLOBAL, interval: intervalMs, scale: 1 });
   for (const { time, counts, final } of readings) {
     counts.forEach(({ val, ena, run, supported, unread }, i) => {
       if (supported && unread !== true)
-        records.push({ type: PERF_RECORD.STAT, id: i + 1, cpu: -1, thread: 0, val, ena, run });
+        records.push({ type: PERF_RECORD_USER.STAT, id: i + 1, cpu: -1, thread: 0, val, ena, run });
     });
-    records.push({ type: PERF_RECORD.STAT_ROUND, round: final ? ROUND.FINAL : ROUND.INTERVAL, time });
+    records.push({ type: PERF_RECORD_USER.STAT_ROUND, round: final ? ROUND.FINAL : ROUND.INTERVAL, time });
   }
   writer.write(records);
   writer.finish();
@@ -145,11 +145,11 @@ export function readStatFile(path: string): { result: StatResult; cmdline: reado
     let counted = false;
     for (const { record } of session.records()) {
       if ('payload' in record) continue;
-      if (record.type === PERF_RECORD.STAT_ROUND) {
+      if (record.type === PERF_RECORD_USER.STAT_ROUND) {
         elapsed = nanos(Number(record.time));
         counted = true;
         if (record.round === ROUND.INTERVAL) counts.forEach((count) => Object.assign(count, none));
-      } else if (record.type === PERF_RECORD.STAT) {
+      } else if (record.type === PERF_RECORD_USER.STAT) {
         const count = counts[byId.get(record.id) ?? -1];
         if (count === undefined) continue;
         count.val += Number(record.val);

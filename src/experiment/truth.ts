@@ -7,11 +7,11 @@ import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import { stackKey } from '../profile/stacks.ts';
 import type { Held } from '../stats/shares.ts';
-import type { Evsel } from '../uapi/evsel.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { LOOP, type Image } from '../workload/image.ts';
 import type { Truth } from '../workload/ledger.ts';
@@ -30,7 +30,7 @@ export class NoTruthError extends Error {
 const LONGEST = 2 ** 47;
 const TOO_LONG = 'the workload takes more than 2^47 cycles, and gperf keeps time exactly up to there; loop less';
 
-export interface TruthOptions {
+export interface GroundTruthOptions {
   /** Which repetition. */
   readonly run?: number;
   /** What is counted apart; functions if absent. */
@@ -44,7 +44,7 @@ export function groundTruth(
   spec: MachineSpec,
   workload: Workload,
   evlist: readonly Evsel[],
-  { run = 0, by = 'symbol', stacks = false }: TruthOptions = {},
+  { run = 0, by = 'symbol', stacks = false }: GroundTruthOptions = {},
 ): Profile[] {
   const sources = evlist.map((evsel) => sourceOf(evsel, spec));
   const { image } = workload;

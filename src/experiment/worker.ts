@@ -7,7 +7,7 @@ import { SetUpError } from './setup.ts';
 import { NoTruthError } from './truth.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { useEngine } from '../workload/engine.ts';
 import type { EngineModule } from '../workload/engine.ts';
 
@@ -23,17 +23,17 @@ interface Outputs extends Record<WorkName, unknown> {
   readonly sampleRun: SampledRun;
   readonly letterRun: LetterRun;
 }
-export type Input<N extends WorkName> = Inputs[N];
-export type Output<N extends WorkName> = Outputs[N];
+export type WorkInput<N extends WorkName> = Inputs[N];
+export type WorkOutput<N extends WorkName> = Outputs[N];
 /** The same table, so that the compiler sees name, input and output go together. */
-const TYPED: { readonly [N in WorkName]: (input: Input<N>) => Promise<Output<N>> } = WORK;
+const TYPED: { readonly [N in WorkName]: (input: WorkInput<N>) => Promise<WorkOutput<N>> } = WORK;
 
 /**
  * What comes back: a result; one of the errors a person can do something about, whose class a message would lose; or one that
  * should not be. What the pool itself rejects with is then what a thread met.
  */
 export type Answer<N extends WorkName> =
-  | { readonly result: Output<N> }
+  | { readonly result: WorkOutput<N> }
   | { readonly liveLock: string }
   | { readonly wrong: string }
   | { readonly bug: Error }
@@ -50,7 +50,7 @@ export default async function work<N extends WorkName>({
   input,
 }: {
   readonly name: N;
-  readonly input: Input<N>;
+  readonly input: WorkInput<N>;
 }): Promise<Answer<N>> {
   try {
     const result = await TYPED[name](input);

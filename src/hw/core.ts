@@ -31,7 +31,7 @@ import type { Probe } from '../sim/probe.ts';
 import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { CoreApic } from './lapic.ts';
-import { Pmu, type CountingPlan, type Counter } from './pmu.ts';
+import { CorePmu, type CountingPlan, type Counter } from './pmu.ts';
 import type { CoreStep } from './steps.ts';
 
 /** Delay of a PMI, cycles: `fixed` plus an exponential with mean `mean`, at most `max`. */
@@ -56,7 +56,7 @@ export interface CoreSpec {
  * Whose time it is: the host's (or the bare machine's) kernel and tasks, the guest's kernel and tasks, or other
  * guests'.
  */
-export type Page = 'host' | 'guest' | 'others';
+export type LedgerPage = 'host' | 'guest' | 'others';
 
 /** The core did not return by its deadline; the machine cannot be used any more. */
 export class Overrun extends Error {
@@ -65,7 +65,7 @@ export class Overrun extends Error {
 
 export class Core implements Cpu {
   readonly caps: PmuCaps;
-  readonly pmu: Pmu;
+  readonly pmu: CorePmu;
   readonly lapic = new CoreApic();
   /**
    * Passes through each ring-0 function, and events of the passes of drawn length: with the table, ring 0's exact
@@ -79,7 +79,7 @@ export class Core implements Cpu {
    * Where every other cycle went. Each page has a row for each ring-0 function, one for ring 3 and a last one for IRETs
    * to it (`refill`). Together with `idle` they add up to now(), to the last 64th of a cycle.
    */
-  readonly spent: Readonly<Record<Page, Float64Array>>;
+  readonly spent: Readonly<Record<LedgerPage, Float64Array>>;
   /**
    * The first interrupt after this time throws an Overrun: software that goes from interrupt to interrupt would never
    * return by itself.
@@ -119,7 +119,7 @@ export class Core implements Cpu {
   constructor(spec: CoreSpec, skid: Stream) {
     this.#spec = spec;
     this.caps = spec.caps;
-    this.pmu = new Pmu(spec.caps, spec.events, spec.clocks);
+    this.pmu = new CorePmu(spec.caps, spec.events, spec.clocks);
     this.#hz = spec.clocks.coreHz as Hertz;
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);
@@ -132,7 +132,7 @@ export class Core implements Cpu {
   /**
    * Sets the software that runs on the core (the host's kernel, or a vCPU while its guest runs), and whose time it is.
    */
-  setSoftware(software: Software, page: Page = 'host'): void {
+  setSoftware(software: Software, page: LedgerPage = 'host'): void {
     this.#software = software;
     this.#page = this.spent[page];
   }

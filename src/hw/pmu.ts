@@ -53,7 +53,7 @@ export interface CountingPlan {
   readonly slots: readonly number[];
 }
 
-export class Pmu implements MsrPort {
+export class CorePmu implements MsrPort {
   readonly caps: PmuCaps;
   /** Set by the overflow of a counter with INT; cleared by the core. */
   pmi = false;

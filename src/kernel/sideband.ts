@@ -4,7 +4,7 @@
  * Not modelled: FORK records (workloads do not fork yet), namespaces, ksymbols, text pokes.
  */
 import type { Cpu } from '../arch/cpu.ts';
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import { PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { address } from '../units.ts';
 import type { PerfContexts } from './perf-context.ts';
@@ -76,7 +76,7 @@ export class Sideband {
   }
 
   /** mmap_region() of a text segment, and its MMAP or MMAP2 record. */
-  mmap_region(task: Task, dso: Dso): void {
+  mmap_region(task: Task, dso: DsoImage): void {
     this.#cpu.spend(FN.mmap_region);
     this.#cpu.spend(FN.perf_event_mmap);
     task.mm = [...task.mm, dso];
@@ -95,7 +95,7 @@ export class Sideband {
 }
 
 /** A text segment as an MMAP record or /proc/PID/maps describes it. */
-export const textMapping = (dso: Dso) => ({
+export const textMapping = (dso: DsoImage) => ({
   addr: address(dso.base + dso.textOffset),
   len: Math.ceil(dso.text.length / PAGE_SIZE) * PAGE_SIZE,
   pgoff: address(dso.textOffset),

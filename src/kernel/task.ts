@@ -3,7 +3,7 @@
  * Not modelled: threads that share a pid, signals other than SIGCHLD and deadly ones, credentials.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
 
@@ -19,7 +19,7 @@ export interface Task {
   /** Its user code, for call chains and faults; undefined: it runs none. */
   cursor: ExecutionCursor | undefined;
   /** Its mapped text, as /proc/PID/maps would show it. */
-  mm: readonly Dso[];
+  mm: readonly DsoImage[];
   /** CPU time as CFS weighs it. */
   vruntime: Cycles;
   /** When it was last put on the CPU or accounted. */

@@ -7,14 +7,14 @@
  * Not modelled: interrupts from one vCPU to another, memory, devices, the end of a VM.
  */
 import type { PmuCaps } from '../arch/cpuid.ts';
-import type { Page } from '../hw/core.ts';
+import type { LedgerPage } from '../hw/core.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { VirtualApic } from './lapic.ts';
 import { NO_FILTER, type PmuFilter, type VpmuDesign } from './vpmu.ts';
 
 export interface VmOptions {
   /** Page that its guest's time is booked on. */
-  readonly page?: Page;
+  readonly page?: LedgerPage;
   /** KVM_SET_PMU_EVENT_FILTER: events that the guest may not count, under a design that honours it. */
   readonly filter?: PmuFilter;
 }
@@ -24,7 +24,7 @@ export class Vm {
   /** CPUID.0AH and PERF_CAPABILITIES of every vCPU. */
   readonly caps: PmuCaps;
   readonly filter: PmuFilter;
-  readonly page: Page;
+  readonly page: LedgerPage;
   /** Its vCPUs' local APICs, by number (kvm_apic_map). */
   readonly apics: VirtualApic[] = [];
 

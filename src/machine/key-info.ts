@@ -1,5 +1,5 @@
 /** What is said of a spec key: its kind, unit, meaning and range. */
-export type Kind = 'number' | 'string' | 'boolean';
+export type KeyKind = 'number' | 'string' | 'boolean';
 
 /**
  * Whose time a figure is. The core's scales with core.clock: so many cycles are so many cycles. What waits for memory or for
@@ -8,7 +8,7 @@ export type Kind = 'number' | 'string' | 'boolean';
 export type Bound = 'core' | 'memory' | 'bus';
 
 export interface KeyInfo {
-  readonly kind: Kind;
+  readonly kind: KeyKind;
   readonly unit: string;
   readonly about: string;
   /** Least and greatest number. */

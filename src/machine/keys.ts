@@ -3,7 +3,7 @@ import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CoreEvents, EventClocks } from '../arch/events.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
 import { COST_KEYS } from './costs.ts';
-import { choice, flag, number, text, type Kind } from './key-info.ts';
+import { choice, flag, number, text, type KeyKind } from './key-info.ts';
 import { TIMING_KEYS } from './penalties.ts';
 
 /** Every key there is. */
@@ -65,7 +65,7 @@ export const SPEC_KEYS = {
 } as const;
 
 export type SpecKey = keyof typeof SPEC_KEYS;
-type ValueOf<K extends Kind> = K extends 'number' ? number : K extends 'string' ? string : boolean;
+type ValueOf<K extends KeyKind> = K extends 'number' ? number : K extends 'string' ? string : boolean;
 export type SpecValues = { readonly [K in SpecKey]: ValueOf<(typeof SPEC_KEYS)[K]['kind']> };
 
 /** Values with where each comes from: what a preset states. */

@@ -7,7 +7,7 @@ import type { Cpu } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CpuConfig, KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
-import { Core, type Page } from '../hw/core.ts';
+import { Core, type LedgerPage } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { System } from '../kernel/system.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
@@ -98,7 +98,13 @@ export function bootMachine(
   if (v['host.perf'] === 'task') global.accountTaskElsewhere();
 
   const filter = pmuFilter(v['guest.pmu_filter']);
-  const bootGuest = (design: VpmuDesign, name: string, page: Page, average: number, on: (cpu: Cpu) => Cpu): Guest => {
+  const bootGuest = (
+    design: VpmuDesign,
+    name: string,
+    page: LedgerPage,
+    average: number,
+    on: (cpu: Cpu) => Cpu,
+  ): Guest => {
     const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), spec);
     const vcpu = new Vcpu(new Vm(host, design, { page, filter }), core, host, draws);
     const phase = stream(spec.seed, `${name}/tick`).uniform();

@@ -36,7 +36,7 @@ const PENALTIES = {
 const op = (cycles: number, source = WIDTH): Figure => [cycles, 'core', 'one execution when nothing misses', source];
 
 /** The ops of workload/instructions.ts. */
-export const OPS = {
+export const OP_COSTS = {
   'op.nop': op(0.25),
   'op.alu': op(0.25),
   'op.mov': op(0.25),
@@ -64,8 +64,8 @@ export const OPS = {
   'op.fault_store': op(1),
 } as const satisfies Readonly<Record<`op.${keyof CoreTiming['op']}`, Figure>>;
 
-export type TimingKey = keyof typeof PENALTIES | keyof typeof OPS;
-const FIGURES = Object.entries({ ...PENALTIES, ...OPS }) as readonly (readonly [TimingKey, Figure])[];
+export type TimingKey = keyof typeof PENALTIES | keyof typeof OP_COSTS;
+const FIGURES = Object.entries({ ...PENALTIES, ...OP_COSTS }) as readonly (readonly [TimingKey, Figure])[];
 
 export const TIMING_KEYS = recordOf(
   FIGURES.map(([key, [, bound, about]]) => [key, time('cycles', about, bound, PENALTY_MOST)] as const),

@@ -2,7 +2,7 @@
 import { SUBCYCLES } from '../units.ts';
 import type { CoreTiming } from '../workload/instructions.ts';
 import type { MachinePreset, SpecValues } from './keys.ts';
-import { OPS, TIMING_KEYS, type TimingKey } from './penalties.ts';
+import { OP_COSTS, TIMING_KEYS, type TimingKey } from './penalties.ts';
 
 /** The timing of a machine's cores, in the cycles of its clock. */
 export function coreTiming(preset: MachinePreset, values: SpecValues): CoreTiming {
@@ -11,7 +11,7 @@ export function coreTiming(preset: MachinePreset, values: SpecValues): CoreTimin
     const scaled = TIMING_KEYS[key].bound === 'core' ? values[key] : values[key] * faster;
     return Math.round(scaled * SUBCYCLES) / SUBCYCLES;
   };
-  const ops = (Object.keys(OPS) as (keyof typeof OPS)[]).map((key) => [key.slice('op.'.length), of(key)]);
+  const ops = (Object.keys(OP_COSTS) as (keyof typeof OP_COSTS)[]).map((key) => [key.slice('op.'.length), of(key)]);
   return {
     op: Object.fromEntries(ops) as CoreTiming['op'],
     load: { l2: of('core.l2'), llc: of('core.llc'), memory: of('core.memory'), dtlb: of('core.dtlb') },

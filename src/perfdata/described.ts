@@ -51,7 +51,7 @@ export interface BpfProgInfo {
     readonly type: number;
   }[];
 }
-export interface PmuCaps {
+export interface DescribedPmuCaps {
   readonly pmu: string;
   readonly caps: readonly { readonly name: string; readonly value: string }[];
 }
@@ -68,9 +68,9 @@ export interface Described {
   compressed?: { readonly type: number; readonly level: number; readonly ratio: number; readonly mmapLength: number };
   bpfPrograms?: readonly BpfProgInfo[];
   btf?: ReadonlyMap<number, Uint8Array>;
-  cpuPmuCaps?: PmuCaps['caps'];
+  cpuPmuCaps?: DescribedPmuCaps['caps'];
   hybrid?: readonly { readonly pmu: string; readonly cpus: string }[];
-  pmuCaps?: readonly PmuCaps[];
+  pmuCaps?: readonly DescribedPmuCaps[];
 }
 
 /** A string in a feature: its length, rounded up to 64, and its bytes. */
@@ -149,7 +149,7 @@ export function decodeDescribed(bit: number, r: ByteReader, into: Described): vo
   }
 }
 
-const capabilities = (r: ByteReader): PmuCaps['caps'] =>
+const capabilities = (r: ByteReader): DescribedPmuCaps['caps'] =>
   getList(r, 8, () => ({ name: getString(r), value: getString(r) }));
 
 function memoryNode(r: ByteReader): MemoryNode {

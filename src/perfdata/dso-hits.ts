@@ -4,12 +4,12 @@
  * Follows MMAP, FORK and exec as perf's machine does, by the process alone.
  * Not modelled: unmapping, a thread with maps of its own, addresses of callchains.
  */
+import type { PerfRecord } from '../perf-events/tool-record.ts';
 import {
   PERF_RECORD,
   PERF_RECORD_MISC,
   type CommRecord,
   type MmapRecord,
-  type PerfRecord,
   type SampleRecord,
   type TaskRecord,
 } from '../uapi/perf-event.ts';

@@ -10,7 +10,7 @@
  * information.
  */
 import { createHash } from 'node:crypto';
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import { align, ByteWriter } from './bytes.ts';
 import {
   EHDR_SIZE,
@@ -78,7 +78,7 @@ class StringTable {
 }
 
 /** The file, and its build-id in lower-case hex. Throws RangeError if the text leaves no room for the headers. */
-export function encodeElf(dso: Dso): { readonly bytes: Uint8Array; readonly buildId: string } {
+export function encodeElf(dso: DsoImage): { readonly bytes: Uint8Array; readonly buildId: string } {
   const { text, textOffset } = dso;
   if (textOffset < PAGE || textOffset % PAGE) throw new RangeError(`${dso.path}: text at offset ${textOffset}`);
   const names = new StringTable();

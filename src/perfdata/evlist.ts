@@ -2,9 +2,10 @@
  * struct evlist while it is read: events begin as attrs with ids, and learn their names, groups and units from features and
  * EVENT_UPDATE records.
  */
-import { eventName } from '../uapi/event-names.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import { PERF_COUNT_SW, PERF_TYPE, type EventUpdate, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { eventName } from '../perf-events/event-names.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import type { EventUpdate } from '../perf-events/tool-record.ts';
+import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import type { U64 } from '../units.ts';
 import { ByteReader } from './bytes.ts';
 import type { FeatureView } from './features.ts';

@@ -18,12 +18,14 @@
  * Not modelled: TRACING_DATA and AUXTRACE, which are carried as bytes.
  */
 import type { Nanos64, U64 } from '../units.ts';
-import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
-import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import { PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { decodeAttr, encodeAttr, PERF_ATTR_SIZE, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { align, ByteReader, ByteWriter, OutOfBounds } from './bytes.ts';
 import { decodeDescribed, type Described, getItems, getList, getString } from './described.ts';
 import { HEADER } from './header.ts';
+import type { BuildId, PerfEnv } from './perf-env.ts';
+import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 
 const NAME_ALIGN = 64;
 const BUILD_ID_FIELD = 20;
@@ -49,7 +51,7 @@ function putList<T>(w: ByteWriter, list: readonly T[], item: (w: ByteWriter, val
 export function encodeBuildId(w: ByteWriter, entry: BuildId, asRecord: boolean): void {
   const id = Buffer.from(entry.buildId, 'hex').subarray(0, BUILD_ID_FIELD);
   const name = align(Buffer.byteLength(entry.filename) + 1, NAME_ALIGN);
-  w.u32(asRecord ? PERF_RECORD.BUILD_ID : 0);
+  w.u32(asRecord ? PERF_RECORD_USER.BUILD_ID : 0);
   w.u16(entry.misc | PERF_RECORD_MISC_BUILD_ID_SIZE);
   w.u16(BUILD_ID_FIXED + name);
   w.u32(entry.pid);

@@ -2,10 +2,11 @@
  * What the records of a recording hold beyond places, tasks and counts, noted while they are read: whoever shows less of it
  * than there is can say so.
  */
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import type { U64 } from '../units.ts';
 import { PERF_RECORD, PERF_RECORD_MISC, PERF_SAMPLE, PERF_TYPE, type SampleRecord } from '../uapi/perf-event.ts';
 import type { FileRecord } from './records.ts';
+import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 
 /** In the order in which they are told. */
 export const HOLDINGS = [
@@ -46,7 +47,7 @@ const NOTED =
   S.READ;
 
 const RECORD_HOLDINGS: ReadonlyMap<number, Holding> = new Map([
-  [PERF_RECORD.AUXTRACE, 'AUX data'],
+  [PERF_RECORD_USER.AUXTRACE, 'AUX data'],
   [PERF_RECORD.CGROUP, 'cgroups'],
   [PERF_RECORD.NAMESPACES, 'namespaces'],
   [PERF_RECORD.TEXT_POKE, 'text pokes'],

@@ -11,7 +11,7 @@ const RETRY_MS = 5;
 const MOST_AT_ONCE = 1 << 30;
 
 /** Waits a little for a non-blocking descriptor (a terminal or socket another process set so). */
-export function pause(): void {
+export function waitForDescriptor(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
 }
 
@@ -25,7 +25,7 @@ const isDirectory = (path: string): boolean => {
 };
 
 /** Bytes of a recording that are in memory already, and the name to speak of them by. */
-export interface Held {
+export interface HeldFile {
   readonly path: string;
   readonly bytes: Uint8Array;
 }
@@ -48,7 +48,7 @@ export class Input {
   private ahead = new Uint8Array();
 
   /** Opens what is named; "-" is standard input, of a directory (record --threads) it is the file "data". Throws PerfDataIoError. */
-  constructor(from: string | Held) {
+  constructor(from: string | HeldFile) {
     if (typeof from !== 'string') {
       this.path = from.path;
       this.directory = false;
@@ -120,7 +120,7 @@ export class Input {
           const code = errnoOf(error);
           if (code === 'EOF') return 0;
           if (code !== 'EAGAIN') throw error;
-          pause();
+          waitForDescriptor();
         }
     });
   }

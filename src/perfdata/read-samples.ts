@@ -6,7 +6,7 @@
  * Not modelled: readings by thread (PERF_SAMPLE_READ of inherited events, Linux 6.12).
  */
 import { subU64, type U64 } from '../units.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_SAMPLE, type SampleRecord } from '../uapi/perf-event.ts';
 
 /** A sample as one event's: the event's index in the evlist. */

@@ -8,8 +8,7 @@
  * Not modelled: big-endian files, the 2009 format.
  */
 import type { Nanos64 } from '../units.ts';
-import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
-import { PERF_RECORD } from '../uapi/perf-event.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { decodeAttr, PERF_ATTR_SIZE_VER0 } from './attr.ts';
 import { ByteReader, OutOfBounds } from './bytes.ts';
 import { PerfDataFormatError } from './errors.ts';
@@ -29,11 +28,21 @@ import {
 import { Holdings } from './holdings.ts';
 import { Input } from './input.ts';
 import { ANOTHER, type Chunk, offsetIn, type Placed, RecordStream } from './record-stream.ts';
-import { inTurn, openParts, type Part, recordsOf, unpacked, Unpackable, WaitingChunks } from './record-walk.ts';
+import {
+  inTurn,
+  openParts,
+  type DirectoryFile,
+  recordsOf,
+  unpacked,
+  Unpackable,
+  WaitingChunks,
+} from './record-walk.ts';
 import { PERF_RECORD_USER_TYPE_START, RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
 import { OrderedEvents } from './sorter.ts';
 import { isToolRecord } from './tool-records.ts';
 import { TraceEvents } from './trace/trace-events.ts';
+import type { BuildId, PerfEnv } from './perf-env.ts';
+import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 
 export type { FileRecord, OpaqueRecord } from './records.ts';
 
@@ -59,12 +68,12 @@ const INCOMPATIBLE = 'incompatible file format (rerun with -v to learn more)';
 
 /** Types that open a pipe and describe it; the first other one begins the data. */
 const PRELUDE: ReadonlySet<number> = new Set([
-  PERF_RECORD.HEADER_ATTR,
-  PERF_RECORD.EVENT_TYPE,
-  PERF_RECORD.TRACING_DATA,
-  PERF_RECORD.BUILD_ID,
-  PERF_RECORD.FEATURE,
-  PERF_RECORD.ID_INDEX,
+  PERF_RECORD_USER.HEADER_ATTR,
+  PERF_RECORD_USER.EVENT_TYPE,
+  PERF_RECORD_USER.TRACING_DATA,
+  PERF_RECORD_USER.BUILD_ID,
+  PERF_RECORD_USER.FEATURE,
+  PERF_RECORD_USER.ID_INDEX,
 ]);
 
 /**
@@ -325,17 +334,18 @@ export class Session {
     const at = stream.place - stream.chunk.offset;
     const r = new ByteReader(bytes, at + RECORD_HEADER_SIZE, at + stream.size);
     try {
-      if (stream.type === PERF_RECORD.HEADER_ATTR) {
+      if (stream.type === PERF_RECORD_USER.HEADER_ATTR) {
         const sizeAt = r.pos + 4;
         if (r.left < PERF_ATTR_SIZE_VER0) throw new OutOfBounds(`an attr of ${r.left} bytes`);
         const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(sizeAt, true));
         const attr = decodeAttr(r, size);
         this.events.add(attr, r.take(r.left));
-      } else if (stream.type === PERF_RECORD.FEATURE) {
+      } else if (stream.type === PERF_RECORD_USER.FEATURE) {
         const [bit, payload] = [r.u64(), r.take(r.left)];
         // Behind the last one perf puts the number of the bits it knows, without a payload.
         if (payload.length > 0 || bit <= HEADER.PMU_CAPS) this.features.set(bit, payload);
-      } else if (stream.type === PERF_RECORD.BUILD_ID) this.ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
+      } else if (stream.type === PERF_RECORD_USER.BUILD_ID)
+        this.ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
     } catch (error) {
       if (!(error instanceof OutOfBounds)) throw error;
       throw this.corrupt(stream.place, error.message);
@@ -390,7 +400,7 @@ export class Session {
             if (chunks.unpackedBytes > MOST_WAITING) throw new Unpackable(TOO_MUCH, last);
             continue;
           }
-        } else if (type === PERF_RECORD.FINISHED_ROUND) {
+        } else if (type === PERF_RECORD_USER.FINISHED_ROUND) {
           for (const ready of queue.round()) yield deliver(ready);
           chunks.forget(queue.oldestPlace);
         } else if (type === PERF_RECORD_COMPRESSED2)
@@ -412,7 +422,7 @@ export class Session {
   }
 
   /** The records of a pipe's opening, then those of the stream; or those of a directory's files in turn. */
-  private *walk(stream: RecordStream, parts: readonly Part[]): Generator<Placed, void, undefined> {
+  private *walk(stream: RecordStream, parts: readonly DirectoryFile[]): Generator<Placed, void, undefined> {
     const atOnce = this.view.described.compressed?.mmapLength;
     const { prelude } = this;
     function* main(): Generator<Placed, void, undefined> {
@@ -423,7 +433,7 @@ export class Session {
     yield* inTurn([main(), ...parts.map((part) => recordsOf(part.stream))].map((records) => unpacked(records, atOnce)));
   }
 
-  private faultOfParts(parts: readonly Part[]): PerfDataFormatError | undefined {
+  private faultOfParts(parts: readonly DirectoryFile[]): PerfDataFormatError | undefined {
     for (const { name, stream } of parts) {
       const { fault } = stream;
       if (!fault) continue;
@@ -462,7 +472,7 @@ export class Session {
     } catch (error) {
       throw this.asFault(error, offset);
     }
-    if (record.type === PERF_RECORD.EVENT_UPDATE) this.events.update(record.id, record.update);
+    if (record.type === PERF_RECORD_USER.EVENT_UPDATE) this.events.update(record.id, record.update);
     if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START) {
       this.holdings.see(record, undefined);
       return { record, evsel: undefined, offset };

@@ -4,7 +4,7 @@
  * A chunk holds whole records and stays valid as long as someone keeps it: the sorter keeps places, the reader the chunks
  * that hold them. A record cut by the end of a chunk moves to the next one.
  */
-import { PERF_RECORD } from '../uapi/perf-event.ts';
+import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 import { ByteReader } from './bytes.ts';
 import { MAGIC } from './header.ts';
 import { RECORD_HEADER_SIZE } from './records.ts';
@@ -37,7 +37,7 @@ export interface Placed {
 export const offsetIn = ({ packed, offset }: Chunk, at: number): number => (packed === true ? offset : offset + at);
 
 /** Why a stream ended early. */
-export interface Fault {
+export interface StreamFault {
   readonly offset: number;
   readonly what: string;
 }
@@ -49,9 +49,9 @@ const MAGIC_TYPE = Buffer.from(MAGIC, 'latin1').readUInt32LE(0);
 
 /** Bytes that follow the record itself: AUX area data and a pipe's tracing data stand outside of the records. */
 function trailingBytes(view: DataView, at: number, type: number, size: number): number {
-  if (type === PERF_RECORD.AUXTRACE && size >= 16)
+  if (type === PERF_RECORD_USER.AUXTRACE && size >= 16)
     return view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 0x1_0000_0000;
-  if (type === PERF_RECORD.TRACING_DATA && size >= 12) return Math.ceil(view.getUint32(at + 8, true) / 8) * 8;
+  if (type === PERF_RECORD_USER.TRACING_DATA && size >= 12) return Math.ceil(view.getUint32(at + 8, true) / 8) * 8;
   return 0;
 }
 
@@ -66,7 +66,7 @@ export class RecordStream {
   place: number;
   chunk: Chunk;
   /** Set when `advance` returned false before the end. */
-  fault: Fault | undefined;
+  fault: StreamFault | undefined;
   /** The bytes behind a TRACING_DATA record that has been passed. */
   tracingData: Uint8Array | undefined;
   private readonly source: Source;
@@ -145,7 +145,9 @@ export class RecordStream {
   /** Passes over the trailing bytes, which may span chunks. */
   private pass(): void {
     const kept =
-      this.type === PERF_RECORD.TRACING_DATA && this.trailing <= MOST_TRACING_DATA ? ([] as Uint8Array[]) : undefined;
+      this.type === PERF_RECORD_USER.TRACING_DATA && this.trailing <= MOST_TRACING_DATA
+        ? ([] as Uint8Array[])
+        : undefined;
     while (this.trailing > 0) {
       const step = Math.min(this.trailing, this.available());
       kept?.push(this.chunk.reader.bytes.slice(this.next, this.next + step));

@@ -7,13 +7,13 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PERF_RECORD } from '../uapi/perf-event.ts';
 import { ByteReader, OutOfBounds } from './bytes.ts';
 import { Input } from './input.ts';
 import { attempt } from './errors.ts';
 import { type Chunk, offsetIn, type Placed, RecordStream } from './record-stream.ts';
 import { RECORD_HEADER_SIZE } from './records.ts';
 import { ZstdRecords } from './zstd-records.ts';
+import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 
 /** READER_MAX_SIZE: bytes that are read of one file before it is the next one's turn. */
 const TURN = 2 << 20;
@@ -25,7 +25,7 @@ export function* unpacked(records: Iterable<Placed>, atOnce: number | undefined)
   let last = 0;
   for (const record of records) {
     yield record;
-    if (record.type !== PERF_RECORD.COMPRESSED) continue;
+    if (record.type !== PERF_RECORD_USER.COMPRESSED) continue;
     const { chunk, at, size } = record;
     last = offsetIn(chunk, at);
     try {
@@ -58,7 +58,7 @@ function* within(chunk: Chunk): Generator<Placed, number, undefined> {
   while (at + RECORD_HEADER_SIZE <= end) {
     const [type, size] = [view.getUint32(at, true), view.getUint16(at + 6, true)];
     if (type === 0 || size < RECORD_HEADER_SIZE) throw new OutOfBounds(`no record: type ${type}, size ${size}`);
-    if (type === PERF_RECORD.COMPRESSED) throw new OutOfBounds('a record is compressed twice');
+    if (type === PERF_RECORD_USER.COMPRESSED) throw new OutOfBounds('a record is compressed twice');
     if (at + size > end) break;
     yield { chunk, at, type, size };
     at += size;
@@ -88,16 +88,16 @@ export function* recordsOf(stream: RecordStream): Generator<Placed, void, undefi
 }
 
 /** One of the files of a directory beside "data". */
-export interface Part {
+export interface DirectoryFile {
   readonly name: string;
   readonly input: Input;
   readonly stream: RecordStream;
 }
 
 /** Opens the files data.0, data.1, … of a directory that hold something. Throws PerfDataIoError. */
-export function openParts(directory: string): Part[] {
+export function openParts(directory: string): DirectoryFile[] {
   const names = attempt('open', directory, () => readdirSync(directory)).filter((name) => /^data\.\d+$/.test(name));
-  const parts: Part[] = [];
+  const parts: DirectoryFile[] = [];
   for (const name of names.toSorted((a, b) => Number(a.slice(5)) - Number(b.slice(5)))) {
     const input = new Input(join(directory, name));
     let position = 0;

@@ -20,7 +20,7 @@
  * Source: include/uapi/linux/perf_event.h.
  */
 import { nanos, type Nanos64, type U64 } from '../units.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import {
   PERF_RECORD,
   PERF_RECORD_MISC,
@@ -28,7 +28,6 @@ import {
   type KernelRecord,
   type MmapRecord,
   type PerfEventAttr,
-  type PerfRecord,
   type SampleId,
 } from '../uapi/perf-event.ts';
 import { getU64, nameSize, OutOfBounds, type ByteReader, type ByteWriter } from './bytes.ts';
@@ -44,6 +43,7 @@ import {
   timeOffset,
 } from './sample.ts';
 import { decodeToolRecord, encodeToolRecord, isToolRecord, isToolType } from './tool-records.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 
 export const RECORD_HEADER_SIZE = 8;
 /** First type that the tool writes, not the kernel. */
@@ -51,7 +51,9 @@ export const PERF_RECORD_USER_TYPE_START = 64;
 const BUILD_ID_BYTES = 20;
 const MAX_RECORD_SIZE = 0xffff;
 
-type RecordType = (typeof PERF_RECORD)[keyof typeof PERF_RECORD];
+type RecordType =
+  | (typeof PERF_RECORD)[keyof typeof PERF_RECORD]
+  | (typeof PERF_RECORD_USER)[keyof typeof PERF_RECORD_USER];
 /** Types whose payload stays bytes. */
 export type OpaqueType = Exclude<RecordType, PerfRecord['type']>;
 /** A record that is carried, not understood. `payload` excludes the header and the sample_id. */

@@ -14,8 +14,8 @@
  * Not modelled: AUX area traces, CPU masks wider than 2^16 CPUs.
  */
 import type { Nanos64 } from '../units.ts';
-import { PERF_RECORD, type EventUpdate, type ToolRecord } from '../uapi/perf-event.ts';
 import { OutOfBounds, type ByteReader, type ByteWriter } from './bytes.ts';
+import { PERF_RECORD_USER, type EventUpdate, type ToolRecord } from '../perf-events/tool-record.ts';
 
 const CPU_MAP_TYPE = { CPUS: 0, MASK: 1, RANGE: 2 } as const;
 const STAT_CONFIG_TAG = { AGGR_MODE: 0, INTERVAL: 1, SCALE: 2 } as const;
@@ -26,16 +26,16 @@ const EVENT_UPDATE_SLACK = 16;
 
 type ToolType = ToolRecord['type'];
 const TOOL_TYPES: ReadonlySet<number> = new Set<ToolType>([
-  PERF_RECORD.FINISHED_ROUND,
-  PERF_RECORD.FINISHED_INIT,
-  PERF_RECORD.ID_INDEX,
-  PERF_RECORD.THREAD_MAP,
-  PERF_RECORD.CPU_MAP,
-  PERF_RECORD.EVENT_UPDATE,
-  PERF_RECORD.STAT_CONFIG,
-  PERF_RECORD.STAT,
-  PERF_RECORD.STAT_ROUND,
-  PERF_RECORD.TIME_CONV,
+  PERF_RECORD_USER.FINISHED_ROUND,
+  PERF_RECORD_USER.FINISHED_INIT,
+  PERF_RECORD_USER.ID_INDEX,
+  PERF_RECORD_USER.THREAD_MAP,
+  PERF_RECORD_USER.CPU_MAP,
+  PERF_RECORD_USER.EVENT_UPDATE,
+  PERF_RECORD_USER.STAT_CONFIG,
+  PERF_RECORD_USER.STAT,
+  PERF_RECORD_USER.STAT_ROUND,
+  PERF_RECORD_USER.TIME_CONV,
 ]);
 export const isToolType = (type: number): boolean => TOOL_TYPES.has(type);
 export const isToolRecord = (record: { readonly type: number }): record is ToolRecord => TOOL_TYPES.has(record.type);
@@ -110,10 +110,10 @@ function decodeUpdate(r: ByteReader, type: number): EventUpdate {
 /** Appends the payload of a tool record (what follows the record header). */
 export function encodeToolRecord(w: ByteWriter, record: ToolRecord): void {
   switch (record.type) {
-    case PERF_RECORD.FINISHED_ROUND:
-    case PERF_RECORD.FINISHED_INIT:
+    case PERF_RECORD_USER.FINISHED_ROUND:
+    case PERF_RECORD_USER.FINISHED_INIT:
       return;
-    case PERF_RECORD.ID_INDEX:
+    case PERF_RECORD_USER.ID_INDEX:
       w.u64(record.entries.length);
       for (const e of record.entries) {
         w.u64(e.id);
@@ -122,20 +122,20 @@ export function encodeToolRecord(w: ByteWriter, record: ToolRecord): void {
         w.u64(e.tid);
       }
       return;
-    case PERF_RECORD.THREAD_MAP:
+    case PERF_RECORD_USER.THREAD_MAP:
       w.u64(record.threads.length);
       for (const { pid, comm } of record.threads) {
         w.u64(pid);
         w.string(comm, THREAD_COMM_SIZE);
       }
       return;
-    case PERF_RECORD.CPU_MAP:
+    case PERF_RECORD_USER.CPU_MAP:
       return encodeCpuMap(w, record.cpus);
-    case PERF_RECORD.EVENT_UPDATE:
+    case PERF_RECORD_USER.EVENT_UPDATE:
       w.u64(UPDATE_TYPE[record.update.kind]);
       w.u64(record.id);
       return encodeUpdate(w, record.update);
-    case PERF_RECORD.STAT_CONFIG:
+    case PERF_RECORD_USER.STAT_CONFIG:
       w.u64(3);
       for (const [tag, val] of [
         [STAT_CONFIG_TAG.AGGR_MODE, record.aggr_mode],
@@ -146,7 +146,7 @@ export function encodeToolRecord(w: ByteWriter, record: ToolRecord): void {
         w.u64(val);
       }
       return;
-    case PERF_RECORD.STAT:
+    case PERF_RECORD_USER.STAT:
       w.u64(record.id);
       w.u32(record.cpu);
       w.u32(record.thread);
@@ -154,11 +154,11 @@ export function encodeToolRecord(w: ByteWriter, record: ToolRecord): void {
       w.u64(record.ena);
       w.u64(record.run);
       return;
-    case PERF_RECORD.STAT_ROUND:
+    case PERF_RECORD_USER.STAT_ROUND:
       w.u64(record.round);
       w.u64(record.time);
       return;
-    case PERF_RECORD.TIME_CONV:
+    case PERF_RECORD_USER.TIME_CONV:
       w.u64(record.time_shift);
       w.u64(record.time_mult);
       w.u64(record.time_zero);
@@ -175,10 +175,10 @@ const times = <T>(nr: number, item: () => T): T[] => {
 /** Decodes the payload of a tool record that `r` spans. `type` is one of TOOL_TYPES. */
 export function decodeToolRecord(r: ByteReader, type: number): ToolRecord {
   switch (type) {
-    case PERF_RECORD.FINISHED_ROUND:
-    case PERF_RECORD.FINISHED_INIT:
+    case PERF_RECORD_USER.FINISHED_ROUND:
+    case PERF_RECORD_USER.FINISHED_INIT:
       return { type };
-    case PERF_RECORD.ID_INDEX:
+    case PERF_RECORD_USER.ID_INDEX:
       return {
         type,
         entries: times(r.u64(), () => ({
@@ -188,15 +188,15 @@ export function decodeToolRecord(r: ByteReader, type: number): ToolRecord {
           tid: r.exactAddress(),
         })),
       };
-    case PERF_RECORD.THREAD_MAP:
+    case PERF_RECORD_USER.THREAD_MAP:
       return { type, threads: times(r.u64(), () => ({ pid: r.exactAddress(), comm: r.string(THREAD_COMM_SIZE) })) };
-    case PERF_RECORD.CPU_MAP:
+    case PERF_RECORD_USER.CPU_MAP:
       return { type, cpus: decodeCpuMap(r) };
-    case PERF_RECORD.EVENT_UPDATE: {
+    case PERF_RECORD_USER.EVENT_UPDATE: {
       const [kind, id] = [r.u64(), r.exactU64()];
       return { type, id, update: decodeUpdate(r, kind) };
     }
-    case PERF_RECORD.STAT_CONFIG: {
+    case PERF_RECORD_USER.STAT_CONFIG: {
       const config = new Map(times(r.u64(), () => [r.u64(), r.exactU64()] as const));
       return {
         type,
@@ -205,7 +205,7 @@ export function decodeToolRecord(r: ByteReader, type: number): ToolRecord {
         scale: config.get(STAT_CONFIG_TAG.SCALE) ?? 0,
       };
     }
-    case PERF_RECORD.STAT:
+    case PERF_RECORD_USER.STAT:
       return {
         type,
         id: r.exactU64(),
@@ -215,11 +215,11 @@ export function decodeToolRecord(r: ByteReader, type: number): ToolRecord {
         ena: r.exactU64(),
         run: r.exactU64(),
       };
-    case PERF_RECORD.STAT_ROUND:
+    case PERF_RECORD_USER.STAT_ROUND:
       return { type, round: r.exactU64(), time: r.exactU64() as Nanos64 };
     default:
       return {
-        type: PERF_RECORD.TIME_CONV,
+        type: PERF_RECORD_USER.TIME_CONV,
         time_shift: r.exactU64(),
         time_mult: r.exactU64(),
         time_zero: r.exactU64(),

@@ -1,7 +1,7 @@
 /** write(2) until all is written. */
 import { writeSync } from 'node:fs';
 import { errnoOf, PerfDataIoError } from './errors.ts';
-import { pause } from './input.ts';
+import { waitForDescriptor } from './input.ts';
 
 /** Writes everything, at the pace of whoever reads; without a position where the last such write ended. Throws PerfDataIoError. */
 export function writeFully(path: string, fd: number, bytes: Uint8Array, position?: number): void {
@@ -10,6 +10,6 @@ export function writeFully(path: string, fd: number, bytes: Uint8Array, position
       done += writeSync(fd, bytes, done, bytes.length - done, position === undefined ? null : position + done);
     } catch (error) {
       if (errnoOf(error) !== 'EAGAIN') throw new PerfDataIoError('write', path, error);
-      pause();
+      waitForDescriptor();
     }
 }

@@ -8,8 +8,8 @@
  * Not modelled: compression (-z), several output files (--switch-output, --threads).
  */
 import { nanos, type Nanos64, type U64 } from '../units.ts';
-import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
-import { PERF_RECORD, PERF_SAMPLE, type PerfRecord } from '../uapi/perf-event.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import { PERF_RECORD, PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { encodeAttr, PERF_ATTR_SIZE } from './attr.ts';
 import { ByteWriter } from './bytes.ts';
 import { DsoHits } from './dso-hits.ts';
@@ -19,6 +19,8 @@ import { encodeFileHeader, encodePipeHeader, FILE_HEADER_SIZE, HEADER, type File
 import { ReadSamples } from './read-samples.ts';
 import { RECORD_HEADER_SIZE, RecordCodec, type FileRecord } from './records.ts';
 import type { Sink } from './sink.ts';
+import type { BuildId, PerfEnv } from './perf-env.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 
 const FLUSH_SIZE = 1 << 18;
 /** An attr entry is the attr and the section of its ids. */
@@ -209,7 +211,7 @@ export class PerfDataWriter {
     const { out, evlist } = this;
     out.put(encodePipeHeader());
     for (const { attr, ids, name } of evlist)
-      this.record(PERF_RECORD.HEADER_ATTR, () => {
+      this.record(PERF_RECORD_USER.HEADER_ATTR, () => {
         encodeAttr(out, attr);
         const room = Math.floor((MAX_RECORD_SIZE - RECORD_HEADER_SIZE - PERF_ATTR_SIZE) / 8);
         // perf ends here, too: -E2BIG, "Couldn't synthesize attrs."
@@ -225,16 +227,16 @@ export class PerfDataWriter {
       if (bit === HEADER.BUILD_ID) continue;
       // perf_event__synthesize_features() leaves out what a record cannot hold.
       if (payload.length > MAX_RECORD_SIZE - RECORD_HEADER_SIZE - 8) continue;
-      this.record(PERF_RECORD.FEATURE, () => {
+      this.record(PERF_RECORD_USER.FEATURE, () => {
         out.u64(bit);
         out.put(payload);
       });
     }
-    this.record(PERF_RECORD.FEATURE, () => out.u64(HEADER_LAST_FEATURE));
+    this.record(PERF_RECORD_USER.FEATURE, () => out.u64(HEADER_LAST_FEATURE));
     for (const { ids, name } of evlist)
       if (ids[0] !== undefined)
         this.codec.encode(out, {
-          type: PERF_RECORD.EVENT_UPDATE,
+          type: PERF_RECORD_USER.EVENT_UPDATE,
           id: ids[0],
           update: { kind: 'name', name },
         } satisfies PerfRecord);

@@ -8,10 +8,10 @@
  * one row of their file unless instructions are told apart.
  */
 import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
-import type { Evsel } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr, type SampleId, type SampleRecord } from '../uapi/perf-event.ts';
 import { NO_SYMBOL, type Sym, type SymbolSource } from './dso.ts';
-import type { Location } from './machine.ts';
+import type { Location } from './machine-maps.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
 import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
 import { stackKey } from './stacks.ts';

@@ -6,12 +6,12 @@
  * and sorts them stably; dsos compare by their place in memory there, by order of creation here.
  * Not modelled: chains made of branch records; keys other than function.
  */
-import type { Frame } from './machine.ts';
+import type { CallFrame } from './machine-maps.ts';
 import { compareSums, moveAddress, unsignedSum } from '../units.ts';
 
 /** struct callchain_node. */
 export interface CallchainNode {
-  frames: Frame[];
+  frames: CallFrame[];
   parent: CallchainNode | undefined;
   /** By the key of their first frame. */
   children: Map<number, CallchainNode>;
@@ -27,15 +27,12 @@ export interface CallchainNode {
 export const cumulHits = (node: CallchainNode): number => unsignedSum(node.hit + node.childrenHit);
 export const cumulCounts = (node: CallchainNode): number => node.count + node.childrenCount;
 
-const newNode = (parent: CallchainNode | undefined, frames: Frame[], hit: number, count: number): CallchainNode => ({
-  frames,
-  parent,
-  children: new Map(),
-  hit,
-  count,
-  childrenHit: 0,
-  childrenCount: 0,
-});
+const newNode = (
+  parent: CallchainNode | undefined,
+  frames: CallFrame[],
+  hit: number,
+  count: number,
+): CallchainNode => ({ frames, parent, children: new Map(), hit, count, childrenHit: 0, childrenCount: 0 });
 
 export class CallchainRoot {
   readonly node = newNode(undefined, [], 0, 0);
@@ -43,7 +40,7 @@ export class CallchainRoot {
   maxDepth = 0;
 
   /** callchain_append(): adds frames[from..] with a weight. */
-  append(frames: readonly Frame[], from: number, period: number): void {
+  append(frames: readonly CallFrame[], from: number, period: number): void {
     if (from >= frames.length) return;
     this.maxDepth = Math.max(this.maxDepth, frames.length - from);
     let node = this.node;
@@ -97,7 +94,7 @@ function split(node: CallchainNode, keep: number): void {
   node.hit = node.count = 0;
 }
 
-const falling = (a: Frame, b: Frame): number => {
+const falling = (a: CallFrame, b: CallFrame): number => {
   const dso = (b.map?.dso.index ?? -1) - (a.map?.dso.index ?? -1);
   if (dso) return dso;
   return a.sym && b.sym ? b.sym.start - a.sym.start : Number(moveAddress(b.ip, 0, a.ip));

@@ -19,7 +19,7 @@ interface Window {
   readonly stops: [number, number][];
 }
 
-export class CloseUp {
+export class CloseUpFinder {
   readonly #tick: Nanos;
   #start: number | undefined;
   #open: Window = { at: 0, samples: [], stops: [] };

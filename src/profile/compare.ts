@@ -12,11 +12,11 @@ import { evidenceOf, type Circumstances, type Evidence, type Shares } from '../s
 import { canonicalEvent } from './events.ts';
 import { poolRuns } from './pool.ts';
 import { isExact, type Granularity, parseProfileKey, type Profile, type Sampling, totalWeight } from './profile.ts';
-import { alignRows, type Merge, poolRare, type Row, unversioned } from './rows.ts';
+import { alignRows, type RowMerge, poolRare, type Row, unversioned } from './rows.ts';
 
 export interface CompareProfilesOptions {
   readonly by?: Granularity;
-  readonly merges?: readonly Merge[];
+  readonly merges?: readonly RowMerge[];
   /** Index of the operand that the others are held against; the first if absent. */
   readonly reference?: number;
   /** Opens the stream of chance that profiles are resampled by, the same each time; without it there is no Nearness. */

@@ -3,7 +3,7 @@
  *
  * "cycles" and "cpu-cycles" are one event; modifiers (cycles:u) are no other event, but a reason to distrust.
  */
-import { HARDWARE_EVENTS, SOFTWARE_EVENTS } from '../uapi/event-names.ts';
+import { HARDWARE_EVENTS, SOFTWARE_EVENTS } from '../perf-events/event-names.ts';
 import type { Profile } from './profile.ts';
 
 const CANONICAL = new Map(

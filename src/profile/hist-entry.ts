@@ -3,7 +3,7 @@
  */
 import { CallchainRoot } from './callchain.ts';
 import type { Sym } from './dso.ts';
-import type { Thread } from './machine.ts';
+import type { Thread } from './machine-maps.ts';
 import type { DsoMap } from './maps.ts';
 
 /** struct he_stat. */

@@ -11,7 +11,7 @@ import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { signedU64 } from '../units.ts';
 import { type HistEntry, type HistPlace, type HistStat, newEntry } from './hist-entry.ts';
-import type { Frame, Location } from './machine.ts';
+import type { CallFrame, Location } from './machine-maps.ts';
 import type { SortKey } from './sort.ts';
 
 export interface HistOptions {
@@ -63,7 +63,7 @@ export class Hists {
   }
 
   /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in the order in which it will be shown. */
-  add(al: Location, sample: SampleRecord, chain: readonly Frame[], more: SampleDetails = {}): void {
+  add(al: Location, sample: SampleRecord, chain: readonly CallFrame[], more: SampleDetails = {}): void {
     const { cumulate, useCallchain } = this.#options;
     const period = signedU64(sample.period);
     this.nrSamples++;
@@ -129,7 +129,7 @@ export class Hists {
 }
 
 /** fill_callchain_info(): an address that nothing is known of keeps the level of the frame before it. */
-function moveTo(at: Location, frame: Frame): void {
+function moveTo(at: Location, frame: CallFrame): void {
   at.map = frame.map;
   at.sym = frame.sym;
   at.addr = frame.ip;

@@ -14,7 +14,7 @@ export interface Cells {
   readonly names: ReadonlyMap<string, string>;
 }
 
-export interface Layout {
+export interface ReportLayout {
   /** Titles of all columns. */
   readonly titles: readonly string[];
   /** What is printed between cells, if it was chosen (-t): in names perf prints a point for its first character. */
@@ -81,7 +81,7 @@ interface Column {
 }
 
 /** The layout below a line of dots; `members`: events with a number in each column. */
-export function dottedLayout(titleLine: string, dots: string, members: number): Layout {
+export function dottedLayout(titleLine: string, dots: string, members: number): ReportLayout {
   const [head] = /^# \.+/.exec(dots) ?? [];
   if (head !== undefined && titleLine.includes(' / '))
     return new Hierarchy(titleLine.slice(0, head.length), titleLine.slice(head.length), undefined, members);
@@ -100,7 +100,7 @@ function cellEnd(line: string, end: number): number {
   return gap < 0 ? line.length : gap;
 }
 
-class Columns implements Layout {
+class Columns implements ReportLayout {
   readonly titles: readonly string[];
   readonly widths: ReadonlyMap<string, number>;
   readonly #columns: readonly Column[];
@@ -156,7 +156,7 @@ class Columns implements Layout {
 }
 
 /** The layout of -t, if this line has its titles; a separator of blanks alone is ''. */
-export function separatedLayout(titleLine: string, members: number): Layout | '' | undefined {
+export function separatedLayout(titleLine: string, members: number): ReportLayout | '' | undefined {
   const titles: string[] = [];
   const text = titleLine.slice('#'.length);
   let separator: string | undefined;
@@ -196,7 +196,7 @@ function nextTitle(text: string, from: number): number | undefined {
   return undefined;
 }
 
-class Separated implements Layout {
+class Separated implements ReportLayout {
   readonly titles: readonly string[];
   readonly separator: string;
   readonly widths: ReadonlyMap<string, number> = new Map();
@@ -229,7 +229,7 @@ const INDENT = 3;
 /** Where the first percent sign is in a line of the first level. */
 const FIRST_PERCENT = '   100.00%'.indexOf('%');
 
-class Hierarchy implements Layout {
+class Hierarchy implements ReportLayout {
   readonly titles: readonly string[];
   readonly separator?: string;
   readonly widths: ReadonlyMap<string, number> = new Map();

@@ -19,7 +19,7 @@ import {
   isCut,
   isDotted,
   isKey,
-  type Layout,
+  type ReportLayout,
   separatedLayout,
 } from './report-layout.ts';
 
@@ -50,7 +50,7 @@ interface Table {
   /** From "(5198 samples)" above the table. */
   readonly samples: number | undefined;
   readonly eventCount: number | undefined;
-  readonly layout: Layout | undefined;
+  readonly layout: ReportLayout | undefined;
   /** Of its first row. */
   readonly line: number;
   readonly rows: Row[];
@@ -95,7 +95,7 @@ export class ReportTextParser {
   #eventCount: number | undefined;
   /** The last line of comment, which may have titles. */
   #titles = '';
-  #layout: Layout | undefined;
+  #layout: ReportLayout | undefined;
   #blankSeparator = false;
   /** A heading was read: rows are below it, and nothing else is one. */
   #headed = false;
@@ -212,7 +212,7 @@ export class ReportTextParser {
   }
 
   /** Throws TextError if a table does not say what is compared. */
-  #check({ titles }: Layout): void {
+  #check({ titles }: ReportLayout): void {
     const has = (title: string): boolean => titles.includes(title) || this.#elided.has(title);
     const names = `-s ${LISTED}`;
     if (titles.some(isCut)) this.#refuse('has names that were cut (-w)', `${names}' without '-w`);
@@ -411,7 +411,7 @@ function withoutType(head: string): string {
 }
 
 /** Names that fill their column: the widest, or, with -w, those that were cut. */
-function fullNames(layout: Layout | undefined, rows: readonly Row[], of: 'dso' | 'symbol'): ReadonlySet<string> {
+function fullNames(layout: ReportLayout | undefined, rows: readonly Row[], of: 'dso' | 'symbol'): ReadonlySet<string> {
   const width = layout?.widths.get(FILTER_TITLES[of]!);
   if (width === undefined) return new Set();
   const room = of === 'symbol' ? width - '[.] '.length : width;

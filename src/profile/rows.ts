@@ -10,7 +10,7 @@
 import { type Profile, type ProfileKey, parseProfileKey, totalWeight } from './profile.ts';
 
 /** Rows to be made one: those of a file, PLT stubs and what they call, or functions (of a file) by pattern. */
-export type Merge =
+export type RowMerge =
   | { readonly kind: 'dso' }
   | { readonly kind: 'plt' }
   | { readonly kind: 'pattern'; readonly name: string; readonly dso: RegExp | undefined; readonly symbol: RegExp };
@@ -48,18 +48,18 @@ const glob = (pattern: string): RegExp =>
   );
 
 /** "dso", "plt", "random*" or "libc*:random*". */
-export function parseMerge(text: string): Merge {
+export function parseMerge(text: string): RowMerge {
   if (text === 'dso' || text === 'plt') return { kind: text };
   // C++ names hold "::".
   const [, dso, symbol] = /^([^:]+):([^:].*)$/.exec(text) ?? [];
   return { kind: 'pattern', name: text, dso: dso === undefined ? undefined : glob(dso), symbol: glob(symbol ?? text) };
 }
 
-const fits = ({ dso, symbol }: Extract<Merge, { kind: 'pattern' }>, key: ProfileKey, file: string): boolean =>
+const fits = ({ dso, symbol }: Extract<RowMerge, { kind: 'pattern' }>, key: ProfileKey, file: string): boolean =>
   symbol.test(key.symbol) && (!dso || dso.test(key.dso) || dso.test(file));
 
 /** Whether a pattern has anything to merge in one of the profiles; true of merges that are none. */
-export const mergesAny = (merge: Merge, profiles: readonly Profile[]): boolean =>
+export const mergesAny = (merge: RowMerge, profiles: readonly Profile[]): boolean =>
   merge.kind !== 'pattern' ||
   profiles.some(({ weights }) =>
     [...weights.keys()].map(parseProfileKey).some((key) => fits(merge, key, unversioned(key.dso))),
@@ -78,7 +78,7 @@ interface Growing {
 }
 
 /** Puts profiles side by side, heaviest rows (on average of shares) first. */
-export function alignRows(profiles: readonly Profile[], merges: readonly Merge[] = []): Row[] {
+export function alignRows(profiles: readonly Profile[], merges: readonly RowMerge[] = []): Row[] {
   const keys = profiles.map(({ weights }) =>
     [...weights].map(([key, weight]) => ({ key: parseProfileKey(key), weight })),
   );

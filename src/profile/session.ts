@@ -4,12 +4,13 @@
  */
 import type { Delivered, FileRecord } from '../perfdata/reader.ts';
 import { ReadSamples } from '../perfdata/read-samples.ts';
-import type { BuildId, Evsel, PerfEnv } from '../uapi/evsel.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
 import type { SampleRecord } from '../uapi/perf-event.ts';
 import { PERF_RECORD } from '../uapi/perf-event.ts';
 import type { SymbolSource } from './dso.ts';
-import { Machine } from './machine.ts';
+import { MachineMaps } from './machine-maps.ts';
 import { withUserFrame } from './user-frame.ts';
+import type { BuildId, PerfEnv } from '../perfdata/perf-env.ts';
 
 /** What reports need of an opened recording; perfdata's Session is one. */
 export interface Recording {
@@ -29,7 +30,7 @@ export interface Recording {
 export interface Replayed<R extends FileRecord = FileRecord> {
   readonly record: R;
   readonly evsel: number;
-  readonly machine: Machine;
+  readonly machine: MachineMaps;
   /** Where in the file it stands; 0 if it is in none. */
   readonly offset: number;
 }
@@ -39,7 +40,7 @@ export const isSample = (replayed: Replayed): replayed is Replayed<SampleRecord>
 
 /** Reads the recording through. */
 export function* replay(recording: Recording, symbols: SymbolSource): Generator<Replayed> {
-  const machine = new Machine(symbols, recording.buildIds);
+  const machine = new MachineMaps(symbols, recording.buildIds);
   const index = new Map(recording.evlist.map((evsel, i) => [evsel, i]));
   for (const { record, evsel, offset = 0 } of recording.records()) {
     machine.process(record);

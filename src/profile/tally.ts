@@ -7,7 +7,7 @@
  */
 import { nanos, type Nanos } from '../units.ts';
 import { Bursts } from './bursts.ts';
-import { CloseUp } from './close-up.ts';
+import { CloseUpFinder } from './close-up.ts';
 import { LockStepFinder } from './lock-step.ts';
 import type { Periods, Sampling } from './profile.ts';
 import { Stops } from './stops.ts';
@@ -38,7 +38,7 @@ export class Tally {
   readonly #addresses = new Map<number | bigint, number>();
   readonly #trace: number[] = [];
   readonly #time: TimeBins;
-  readonly #closeUp: CloseUp | undefined;
+  readonly #closeUp: CloseUpFinder | undefined;
   #stride = 1;
   #squares = 0;
   #first = 0;
@@ -55,7 +55,7 @@ export class Tally {
     this.#tick = tick;
     this.#frequency = frequency;
     this.#time = new TimeBins(tick);
-    this.#closeUp = tick === undefined ? undefined : new CloseUp(tick);
+    this.#closeUp = tick === undefined ? undefined : new CloseUpFinder(tick);
     this.#bursts = new Bursts(tick);
     this.#lockStep = new LockStepFinder(tick);
     this.#stops = new Stops((from, to) => {

@@ -89,7 +89,7 @@ export interface Comparison {
   readonly warnings: readonly Warning[];
 }
 
-export interface CompareOptions {
+export interface CompareSharesOptions {
   /** Asks for an interval of the total variation distance. */
   readonly bootstrap?: Resampling | undefined;
 }
@@ -164,7 +164,7 @@ const inStep = ({ circumstances: { lockStep, seeds = 1 } = {} }: Shares): boolea
   lockStep?.certain === true && seeds === 1;
 
 /** Compares two profiles; throws RangeError if one has no samples or no weight. */
-export function compareShares(a: Shares, b: Shares, options: CompareOptions = {}): Comparison {
+export function compareShares(a: Shares, b: Shares, options: CompareSharesOptions = {}): Comparison {
   const [sideA, sideB] = [evidenceOf(a), evidenceOf(b)];
   const [n1, n2] = [sideA.effective, sideB.effective];
   const { symbols, shares } = alignShares([a.weights, b.weights]);

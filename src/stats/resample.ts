@@ -109,25 +109,25 @@ const differences = (p: readonly number[], q: readonly number[]): number[] => p.
 const ascending = (values: number[]): number[] => values.toSorted((x, y) => x - y);
 
 /** One of several profiles: its aligned shares and effective samples. */
-export interface Profile {
+export interface AlignedProfile {
   readonly shares: readonly number[];
   readonly n: number;
 }
 
-function resamplesOf(profiles: readonly Profile[], { resamples }: Resampling): number {
+function resamplesOf(profiles: readonly AlignedProfile[], { resamples }: Resampling): number {
   if (resamples !== undefined) return resamples;
   const draws = profiles.reduce((sum, { shares, n }) => sum + (n === Infinity ? 0 : shares.length), 0);
   return Math.min(RESAMPLES, Math.max(LEAST_RESAMPLES, Math.floor(DRAWS / draws)));
 }
 
 /** Shares of all profiles together, weighted by samples; those of the exact profile if there is one. */
-function together(profiles: readonly Profile[]): number[] {
+function together(profiles: readonly AlignedProfile[]): number[] {
   return profiles.reduce((all, { shares, n }) => ({ shares: pooled(all.shares, shares, all.n, n), n: all.n + n }))
     .shares as number[];
 }
 
 /** Draws the noise of a profile's shares; `all` are the shares of all profiles together. */
-function noiseOf({ shares, n }: Profile, all: readonly number[], random: Random): () => number[] {
+function noiseOf({ shares, n }: AlignedProfile, all: readonly number[], random: Random): () => number[] {
   if (n === Infinity) return () => shares.map(() => 0);
   const rare = all.map((share) => share * n < RARE);
   const weight = (of: readonly number[]): number => of.reduce((sum, share, i) => sum + (rare[i]! ? share : 0), 0);
@@ -144,7 +144,7 @@ interface Errors {
   readonly added: (h: readonly number[]) => number;
 }
 
-function errorsOf(a: Profile, b: Profile): Errors {
+function errorsOf(a: AlignedProfile, b: AlignedProfile): Errors {
   const d = differences(a.shares, b.shares);
   const s2 = 1 / a.n + 1 / b.n;
   const least = Math.min(a.n, b.n);
@@ -175,7 +175,7 @@ function quantile(sorted: readonly number[], q: number): number {
  * How much of the other's weight, on symbols that this profile never saw, it may have as well: all n samples miss a
  * weight of w with probability (1 - w)^n.
  */
-function unseenBy({ shares, n }: Profile, other: Profile, alpha: number): number {
+function unseenBy({ shares, n }: AlignedProfile, other: AlignedProfile, alpha: number): number {
   if (n === Infinity) return 0;
   const weight = other.shares.reduce((sum, share, i) => sum + (shares[i] === 0 ? share : 0), 0);
   return Math.min(weight, 1 - exp(log(alpha) / n));
@@ -230,8 +230,8 @@ export interface DistanceDifference extends Interval {
  * reference is resampled once for all pairs, as they share its noise.
  */
 export function distanceDifferences(
-  profiles: readonly Profile[],
-  reference: Profile,
+  profiles: readonly AlignedProfile[],
+  reference: AlignedProfile,
   resampling: Resampling,
   alpha = 0.05,
 ): DistanceDifference[] {

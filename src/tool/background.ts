@@ -5,7 +5,7 @@
  * Not modelled: what such tasks do to caches; several of them; system calls other than their sleep.
  */
 import type { Cpu, TaskBody } from '../arch/cpu.ts';
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Stream } from '../sim/rng.ts';
@@ -20,7 +20,7 @@ const SWITCHES_PER_WAKE = 2;
 
 const TEXT_OFFSET = 0x1000;
 const SIZE = 4096;
-export const BACKGROUND_BINARY: Dso = {
+export const BACKGROUND_BINARY: DsoImage = {
   path: '/usr/sbin/backgroundd',
   base: address(0x55d000000000),
   textOffset: TEXT_OFFSET,

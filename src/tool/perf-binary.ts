@@ -3,7 +3,7 @@
  * recording, rows of its own.
  * Not modelled: its instructions (the text is padding), its libraries.
  */
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import { address, type Address } from '../units.ts';
 
 const FUNCTIONS = [
@@ -31,7 +31,7 @@ for (const [name, size] of FUNCTIONS) {
   end += (size + 15) & ~15;
 }
 
-export const PERF_BINARY: Dso = {
+export const PERF_BINARY: DsoImage = {
   path: '/usr/bin/perf',
   base: BASE,
   textOffset: TEXT_OFFSET,

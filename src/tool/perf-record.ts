@@ -9,14 +9,15 @@ import { EACCES, EINVAL, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
 import type { Task } from '../kernel/task.ts';
-import { userOnly } from '../uapi/event-modifiers.ts';
-import { breakWeakGroup } from '../uapi/evsel-config.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import { eventName } from '../uapi/event-names.ts';
-import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type PerfRecord } from '../uapi/perf-event.ts';
+import { userOnly } from '../perf-events/event-modifiers.ts';
+import { breakWeakGroup } from '../perf-events/evsel-config.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import { eventName } from '../perf-events/event-names.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE } from '../uapi/perf-event.ts';
 import { nanos, type Nanos } from '../units.ts';
 import { synthesized } from './synthesize.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 
 export interface RecordJob {
   readonly evlist: readonly Evsel[];
@@ -130,7 +131,7 @@ export function* perfRecord(
     }
     if (bytes > 0) {
       yield* tool.user('perf_mmap__push', bytes / 8);
-      drained.push({ type: PERF_RECORD.FINISHED_ROUND });
+      drained.push({ type: PERF_RECORD_USER.FINISHED_ROUND });
       emit(drained);
     } else {
       if (stopping) break;

@@ -8,14 +8,9 @@
 import { textMapping } from '../kernel/sideband.ts';
 import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
-import type { Evsel } from '../uapi/evsel.ts';
-import {
-  PERF_RECORD,
-  PERF_RECORD_MISC,
-  type KernelRecord,
-  type PerfEventAttr,
-  type PerfRecord,
-} from '../uapi/perf-event.ts';
+import type { Evsel } from '../perf-events/evsel.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
+import { PERF_RECORD, PERF_RECORD_MISC, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { nanos } from '../units.ts';
 
 /** A record's size field is 16 bits: an ID_INDEX longer than that is continued in another. */
@@ -32,7 +27,7 @@ export function synthesized(evlist: readonly Evsel[], watched: Task | readonly T
   const pid = systemWide ? -1 : watched.pid;
   const index = evlist.flatMap((evsel) => evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu, tid: pid })));
   for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
-    records.push({ type: PERF_RECORD.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
+    records.push({ type: PERF_RECORD_USER.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
   const base: Base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
   const kernel = (attr: PerfEventAttr): boolean => attr.exclude_kernel !== true;
   if (evlist.some(({ attr }) => kernel(attr)))
@@ -49,14 +44,14 @@ export function synthesized(evlist: readonly Evsel[], watched: Task | readonly T
   for (const { unit, scale, ids } of evlist) {
     if (unit === '') continue;
     const id = ids[0] as number;
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
-    records.push({ type: PERF_RECORD.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
+    records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
+    records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
   }
-  records.push({ type: PERF_RECORD.THREAD_MAP, threads: [{ pid, comm: '' }] });
-  records.push({ type: PERF_RECORD.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
+  records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid, comm: '' }] });
+  records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
   if (systemWide) for (const task of watched) records.push(...threadRecords(task, base));
   else records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: watched.comm });
-  records.push({ type: PERF_RECORD.FINISHED_INIT });
+  records.push({ type: PERF_RECORD_USER.FINISHED_INIT });
   return records;
 }
 

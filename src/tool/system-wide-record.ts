@@ -6,8 +6,8 @@
  * Not modelled: the same on other CPUs; what becomes of the file.
  */
 import type { Kernel } from '../kernel/kernel.ts';
-import { recordAttrs } from '../uapi/evsel-config.ts';
-import { parseEventList } from '../uapi/parse-events.ts';
+import { recordAttrs } from '../perf-events/evsel-config.ts';
+import { parseEventList } from '../perf-events/parse-events.ts';
 import { defaultPages } from './perf-record.ts';
 import { ToolTask, type ToolProgram } from './tool-task.ts';
 

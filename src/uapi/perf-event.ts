@@ -69,7 +69,7 @@ export const PERF_SAMPLE = {
 /** PERF_FORMAT_*: what read() returns, in attr.read_format. */
 export const PERF_FORMAT = { TOTAL_TIME_ENABLED: 1, TOTAL_TIME_RUNNING: 2, ID: 4, GROUP: 8, LOST: 16 } as const;
 
-/** PERF_RECORD_*: kernel records below 64, the perf tool's own from 64. */
+/** PERF_RECORD_*: what the kernel writes. */
 export const PERF_RECORD = {
   MMAP: 1,
   LOST: 2,
@@ -91,25 +91,6 @@ export const PERF_RECORD = {
   BPF_EVENT: 18,
   CGROUP: 19,
   TEXT_POKE: 20,
-  HEADER_ATTR: 64,
-  EVENT_TYPE: 65,
-  TRACING_DATA: 66,
-  BUILD_ID: 67,
-  FINISHED_ROUND: 68,
-  ID_INDEX: 69,
-  AUXTRACE_INFO: 70,
-  AUXTRACE: 71,
-  AUXTRACE_ERROR: 72,
-  THREAD_MAP: 73,
-  CPU_MAP: 74,
-  STAT_CONFIG: 75,
-  STAT: 76,
-  STAT_ROUND: 77,
-  EVENT_UPDATE: 78,
-  TIME_CONV: 79,
-  FEATURE: 80,
-  COMPRESSED: 81,
-  FINISHED_INIT: 82,
 } as const;
 
 /** header.misc: whose code it was (low three bits), and flags. */
@@ -323,48 +304,3 @@ export type KernelRecord =
   | ThrottleRecord
   | LostRecord
   | SwitchRecord;
-
-/** What the perf tool adds to the stream it writes. */
-export type ToolRecord =
-  | { readonly type: typeof PERF_RECORD.FINISHED_ROUND | typeof PERF_RECORD.FINISHED_INIT }
-  | {
-      readonly type: typeof PERF_RECORD.ID_INDEX;
-      readonly entries: readonly { id: U64; idx: U64; cpu: number | bigint; tid: number | bigint }[];
-    }
-  | {
-      readonly type: typeof PERF_RECORD.THREAD_MAP;
-      readonly threads: readonly { pid: number | bigint; comm: string }[];
-    }
-  | { readonly type: typeof PERF_RECORD.CPU_MAP; readonly cpus: readonly number[] }
-  | { readonly type: typeof PERF_RECORD.EVENT_UPDATE; readonly id: U64; readonly update: EventUpdate }
-  | {
-      readonly type: typeof PERF_RECORD.STAT_CONFIG;
-      readonly aggr_mode: U64;
-      readonly interval: U64;
-      readonly scale: U64;
-    }
-  | {
-      readonly type: typeof PERF_RECORD.STAT;
-      readonly id: U64;
-      readonly cpu: number;
-      readonly thread: number;
-      readonly val: U64;
-      readonly ena: U64;
-      readonly run: U64;
-    }
-  | { readonly type: typeof PERF_RECORD.STAT_ROUND; readonly round: U64; readonly time: Nanos64 }
-  | {
-      readonly type: typeof PERF_RECORD.TIME_CONV;
-      readonly time_shift: U64;
-      readonly time_mult: U64;
-      readonly time_zero: U64;
-    };
-
-/** PERF_EVENT_UPDATE__*. */
-export type EventUpdate =
-  | { readonly kind: 'unit'; readonly unit: string }
-  | { readonly kind: 'scale'; readonly scale: number }
-  | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'cpus'; readonly cpus: readonly number[] };
-
-export type PerfRecord = KernelRecord | ToolRecord;

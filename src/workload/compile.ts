@@ -442,7 +442,7 @@ function nearestLoop(entry: Entry): number {
 export type Params = Readonly<Record<string, number | string>>;
 
 /** An image that can be run. */
-export interface Executable extends Image {
+export interface CompiledProgram extends Image {
   /** The program before its first instruction; what it will do is a function of the image and the seed. */
   start(seed: string): Cursor;
   /** A cursor where another of the same image took a snapshot, in this thread or another. */
@@ -453,7 +453,7 @@ export interface Executable extends Image {
  * Compiles a program for a core, and for parameters that differ from their defaults. Throws a WorkloadError that lists every
  * fault in it.
  */
-export function compile(program: Program, timing: CoreTiming, params: Params = {}): Executable {
+export function compile(program: Program, timing: CoreTiming, params: Params = {}): CompiledProgram {
   const scope = { ...scopeOf(program), ...params };
   const faults = checkProgram(program, scope);
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));

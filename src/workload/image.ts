@@ -15,7 +15,7 @@
  * Not modelled: two slots of one class in the same pass; classes are kept rare enough that it would hardly ever happen.
  */
 import type { Drain } from '../arch/cpu.ts';
-import type { Dso } from '../arch/dso.ts';
+import type { DsoImage } from '../arch/dso.ts';
 import type { Address } from '../units.ts';
 import type { Layout } from './layout.ts';
 
@@ -118,7 +118,7 @@ export interface Image {
   readonly about: string;
   /** Address of the first instruction. */
   readonly entry: Address;
-  readonly dsos: readonly Dso[];
+  readonly dsos: readonly DsoImage[];
   /** Functions that hold interrupts back; absent if none does. */
   readonly drains?: readonly Drain[];
   readonly layout: Layout;

@@ -17,7 +17,7 @@
 import { COND, REG } from '../arch/encode.ts';
 import * as x86 from '../arch/encode.ts';
 import type { Trap } from '../arch/cpu.ts';
-import type { Dso, DsoSymbol } from '../arch/dso.ts';
+import type { DsoImage, DsoSymbol } from '../arch/dso.ts';
 import type { EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
 import { TAKEN, type Instructions } from './instructions.ts';
@@ -75,7 +75,7 @@ export type Flow =
   | { readonly kind: 'exit' };
 
 export interface Layout {
-  readonly dsos: readonly Dso[];
+  readonly dsos: readonly DsoImage[];
   readonly instructions: readonly StaticInstruction[];
   readonly functions: readonly { readonly name: string; readonly symbol: string; readonly dso: number }[];
   /** By function. */
@@ -221,7 +221,7 @@ class FunctionWriter {
           const number = SYSCALLS[node.name]!;
           flow.push(this.step(x86.movImm(REG.rax, number), this.instructions.retires('mov')));
           const trap: Trap = { kind: 'syscall', name: node.name, args: this.args(node.args) };
-          flow.push(this.step(x86.syscall(), this.instructions.retires('syscall', node.cycles), [], trap));
+          flow.push(this.step(x86.syscallInstruction(), this.instructions.retires('syscall', node.cycles), [], trap));
           if (EXITS.has(node.name)) flow.push({ kind: 'exit' });
           break;
         }
@@ -474,7 +474,7 @@ export function layout(program: Program, scope: Scope, core: Instructions): Layo
     ends[dso] = offset + starts.at(-1)!;
   }
 
-  const dsos = program.dsos.map((d, i): Dso => {
+  const dsos = program.dsos.map((d, i): DsoImage => {
     const text = new Uint8Array(ends[i]! - TEXT_OFFSET);
     const symbols: DsoSymbol[] = [];
     let slots = 0;

@@ -38,8 +38,8 @@ async function recorder(freq: number, vpmu: string) {
   const { prepareWorkload } = await import('../../src/experiment/executable.ts');
   const { setUpMachine } = await import('../../src/experiment/setup.ts');
   const { openSink } = await import('../../src/perfdata/sink.ts');
-  const { recordAttrs } = await import('../../src/uapi/evsel-config.ts');
-  const { parseEventList } = await import('../../src/uapi/parse-events.ts');
+  const { recordAttrs } = await import('../../src/perf-events/evsel-config.ts');
+  const { parseEventList } = await import('../../src/perf-events/parse-events.ts');
   const { loadWorkload } = await import('../../src/workload/registry.ts');
   const spec = await setUpMachine({ vpmu, sets: [] });
   const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});

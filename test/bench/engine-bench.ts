@@ -9,7 +9,7 @@
 import { COLUMN, CYCLES, INSTRUCTIONS, TRAPS } from '../../src/arch/events.ts';
 import type { EventColumn } from '../../src/arch/events.ts';
 import { compile } from '../workload/compiled.ts';
-import type { Executable } from '../../src/workload/compile.ts';
+import type { CompiledProgram } from '../../src/workload/compile.ts';
 import type { Node, Program } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 
@@ -17,7 +17,7 @@ const ROUNDS = 25;
 
 /** Stops every `period` cycles (with a jitter of a few, as interrupts have) up to `stops` times; microseconds each. */
 function round(
-  image: Executable,
+  image: CompiledProgram,
   columns: readonly EventColumn[],
   period: number,
   stops: number,
@@ -38,7 +38,7 @@ function round(
 
 function measure(
   label: string,
-  image: Executable,
+  image: CompiledProgram,
   columns: readonly EventColumn[],
   period: number,
   stops: number,

@@ -5,7 +5,7 @@ import { blamingInput, HelpRequest, InputError, reportError, UsageError } from '
 import { optionUsage } from '../../src/cli/help.ts';
 import { STAT } from '../../src/cli/options/stat.ts';
 import { parseCallGraph, parseFreq, parseMmapPages, parseSeparator, parseWords } from '../../src/cli/values.ts';
-import { parseEvents } from '../../src/uapi/parse-events.ts';
+import { parseEvents } from '../../src/perf-events/parse-events.ts';
 
 function reported(error: unknown, env: NodeJS.ProcessEnv = {}): { code: number; out: string; err: string } {
   let [out, err] = ['', ''];

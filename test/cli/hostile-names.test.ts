@@ -1,6 +1,6 @@
 /** A recording whose every name wants to act: none does, in any command, on terminals and in pipes, nor adds a line. */
 import { expect } from 'chai';
-import type { Dso } from '../../src/arch/dso.ts';
+import type { DsoImage } from '../../src/arch/dso.ts';
 import { storeInCache } from '../../src/perfdata/buildid-cache.ts';
 import { encodeElf } from '../../src/perfdata/elf.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
@@ -30,7 +30,7 @@ describe('hostile names', () => {
       ['bad.data', HOSTILE],
       ['good.data', HARMLESS],
     ] as const) {
-      const dso: Dso = {
+      const dso: DsoImage = {
         ...FTEST,
         path: `/opt/${x}/ftest`,
         symbols: FTEST.symbols.map(({ name, offset, size }) => ({ name: name + x, offset, size })),

@@ -12,11 +12,11 @@ import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { OpenError } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
-import { statCsv } from '../../src/report/stat-csv.ts';
-import { resultRows } from '../../src/report/stat.ts';
-import { EventSyntaxError } from '../../src/uapi/event-syntax-error.ts';
-import { statAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { EventSyntaxError } from '../../src/perf-events/event-syntax-error.ts';
+import { statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { statCsv } from '../../src/report/stat/csv.ts';
+import { resultRows } from '../../src/report/stat/text.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { perfVersion, run } from '../perfdata/real-perf.ts';
 

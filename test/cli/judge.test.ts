@@ -7,9 +7,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'nod
 import { spawnSync } from 'node:child_process';
 import { z } from 'zod';
 import { readStatFile } from '../../src/experiment/stat.ts';
-import { statCsv } from '../../src/report/stat-csv.ts';
-import { statJson } from '../../src/report/stat-json.ts';
-import { resultRows, statText } from '../../src/report/stat.ts';
+import { statCsv } from '../../src/report/stat/csv.ts';
+import { statJson } from '../../src/report/stat/json.ts';
+import { resultRows, statText } from '../../src/report/stat/text.ts';
 import { perfVersion } from '../perfdata/real-perf.ts';
 import { MAIN, pairwise, place, shortFtest, type Ended, type Place, type RunOptions } from './e2e.ts';
 

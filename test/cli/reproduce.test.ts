@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { publishedTables } from '../../src/experiment/reproduce.ts';
-import type { ReproducedFigure, Reproduction } from '../../src/uapi/reproduction.ts';
+import type { ReproducedFigure, Reproduction } from '../../src/results/reproduction.ts';
 import { place, type Ended, type Place } from './e2e.ts';
 
 describe('gperf reproduce', function () {

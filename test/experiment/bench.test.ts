@@ -4,9 +4,9 @@ import { benchDesign, benchRun, specRequest, type BenchRequest, type BenchRun } 
 import { runAll } from '../../src/experiment/pool.ts';
 import { OpenError } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
-import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import type { Operation, OperationRow } from '../../src/uapi/results.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { Operation, OperationRow } from '../../src/results/operations.ts';
 
 const SIX = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads,dTLB-load-misses';
 

@@ -11,13 +11,13 @@ import { openOperand } from '../../src/experiment/operand.ts';
 import { machineSpec, type MachineSpec } from '../../src/machine/spec.ts';
 import { TextError } from '../../src/profile/report-text.ts';
 import type { RecordOutcome } from '../../src/tool/perf-record.ts';
-import { recordAttrs, type RecordOptions } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { recordAttrs, type RecordAttrOptions } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 
 const NOWHERE = { opened: (): void => undefined, write: (): number => 0 };
 
-async function record(spec: MachineSpec, events: string, options: RecordOptions): Promise<RecordOutcome> {
+async function record(spec: MachineSpec, events: string, options: RecordAttrOptions): Promise<RecordOutcome> {
   const workload = prepareWorkload(await loadWorkload('true'), spec, {});
   const job = {
     evlist: recordAttrs(parseEventList([events], 'record'), options),

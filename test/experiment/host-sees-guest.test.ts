@@ -9,16 +9,11 @@ import { runRecord } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
 import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../../src/kernel/symbols.ts';
+import { recordAttrs, statAttrs, type RecordAttrOptions } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
-import { recordAttrs, statAttrs, type RecordOptions } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import {
-  PERF_CONTEXT,
-  PERF_RECORD,
-  PERF_RECORD_MISC as MISC,
-  type PerfRecord,
-  type SampleRecord,
-} from '../../src/uapi/perf-event.ts';
+import { PERF_CONTEXT, PERF_RECORD, PERF_RECORD_MISC as MISC, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
 
@@ -30,11 +25,15 @@ async function setUp(vpmu: string, sets: readonly string[]) {
   return { spec, workload: prepareWorkload(await loadWorkload('noploop'), spec, { seconds: SECONDS }) };
 }
 
-const attrsOf = (events: string, o: RecordOptions = {}): ReturnType<typeof recordAttrs> =>
+const attrsOf = (events: string, o: RecordAttrOptions = {}): ReturnType<typeof recordAttrs> =>
   recordAttrs(parseEventList([events], 'record'), { target: 'cpu', ...o });
 
 /** The samples that the host takes of all that runs, with a guest beside its own workload. */
-async function sampled(events: string, sets: readonly string[] = [], o: RecordOptions = {}): Promise<SampleRecord[]> {
+async function sampled(
+  events: string,
+  sets: readonly string[] = [],
+  o: RecordAttrOptions = {},
+): Promise<SampleRecord[]> {
   const { spec, workload } = await setUp('host', [GUEST, ...sets]);
   const records: PerfRecord[] = [];
   const sink = {

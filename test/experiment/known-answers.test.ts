@@ -6,9 +6,9 @@ import { expect } from 'chai';
 import { specRequest } from '../../src/experiment/bench.ts';
 import { sampleRun } from '../../src/experiment/sample.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
+import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { compareProfiles, type ComparedProfiles, rowName } from '../../src/profile/compare.ts';
-import { recordAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
 
 interface Sampled {
   readonly compared: ComparedProfiles;

@@ -5,10 +5,10 @@ import { recordWorkload } from '../../src/experiment/record.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
 import { FN, KERNEL_SYMBOLS, type KernelFunction, type Purpose } from '../../src/kernel/symbols.ts';
 import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../../src/machine/spec.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
-import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import type { Ledger, LedgerAccount } from '../../src/uapi/results.ts';
+import type { Ledger, LedgerAccount } from '../../src/results/ledger.ts';
 import { branch, call, fault, func, loop, ops, program, syscall, type Program } from '../../src/workload/build.ts';
 
 const SIX = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads,dTLB-load-misses';

@@ -9,9 +9,9 @@ import { recordWorkload, type Recorded } from '../../src/experiment/record.ts';
 import { LiveLock } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
-import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 
 const MIB = 2 ** 20;

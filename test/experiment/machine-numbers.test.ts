@@ -10,9 +10,9 @@ import { SetUpError, setUpMachine, type MachineSpec } from '../../src/experiment
 import { specRows } from '../../src/experiment/spec-list.ts';
 import { specFromText, specText } from '../../src/experiment/spec-text.ts';
 import { SPEC_KEYS, type SpecKey } from '../../src/machine/keys.ts';
-import { recordAttrs, statAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import type { OperationRow } from '../../src/uapi/results.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { OperationRow } from '../../src/results/operations.ts';
 import { expectedTotals } from '../../src/workload/expected.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 

@@ -11,10 +11,10 @@ import { recordWorkload } from '../../src/experiment/record.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
 import { groundTruth } from '../../src/experiment/truth.ts';
+import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
-import { statText } from '../../src/report/stat.ts';
-import { recordAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { statText } from '../../src/report/stat/text.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
 

@@ -3,13 +3,13 @@ import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { recordWorkload, type Recorded, type RecordRequest } from '../../src/experiment/record.ts';
 import type { Breathe } from '../../src/experiment/run.ts';
-import { countWorkload, type Counted } from '../../src/experiment/stat.ts';
+import { countWorkload, type CountedWorkload } from '../../src/experiment/stat.ts';
 import { groundTruth } from '../../src/experiment/truth.ts';
 import { machineSpec, type MachineSpec } from '../../src/machine/spec.ts';
 import type { Sink } from '../../src/perfdata/sink.ts';
-import { recordAttrs, statAttrs, type RecordOptions } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import type { Evsel } from '../../src/uapi/evsel.ts';
+import { recordAttrs, statAttrs, type RecordAttrOptions } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { Evsel } from '../../src/perf-events/evsel.ts';
 import { branch, call, fault, func, loop, ops, program, syscall, type Program } from '../../src/workload/build.ts';
 
 const MS = 1_000_000;
@@ -46,7 +46,7 @@ const workload = (rounds = 300): Program =>
     ],
   });
 
-interface Options extends RecordOptions {
+interface Options extends RecordAttrOptions {
   readonly seed?: string;
   readonly vpmu?: string;
   readonly sets?: readonly string[];
@@ -75,7 +75,7 @@ async function record(events: string, o: Options = {}): Promise<Recorded & { byt
   return { ...(await recordWorkload(request)), bytes: sink.bytes, spec };
 }
 
-async function count(events: string, o: Options & { repeat?: number } = {}): Promise<Counted> {
+async function count(events: string, o: Options & { repeat?: number } = {}): Promise<CountedWorkload> {
   const spec = specOf(o);
   return countWorkload({
     spec,

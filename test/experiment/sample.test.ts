@@ -6,13 +6,13 @@ import { openOperand } from '../../src/experiment/operand.ts';
 import { recordWorkload } from '../../src/experiment/record.ts';
 import { sampleRun } from '../../src/experiment/sample.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
+import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { poolRuns } from '../../src/profile/pool.ts';
 import { type Profile, totalWeight } from '../../src/profile/profile.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
-import { recordAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { scratch } from '../perfdata/real-perf.ts';
 

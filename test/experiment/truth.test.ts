@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { groundTruth, NoTruthError, trueCounts } from '../../src/experiment/truth.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { type Granularity, parseProfileKey, profileKey } from '../../src/profile/profile.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 
 describe('ground truth', () => {

@@ -8,10 +8,11 @@ import { runRecord } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { groundTruth } from '../../src/experiment/truth.ts';
 import { parseProfileKey } from '../../src/profile/profile.ts';
-import { recordAttrs } from '../../src/uapi/evsel-config.ts';
-import { PERF_RECORD, PERF_RECORD_MISC, type PerfRecord } from '../../src/uapi/perf-event.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { PERF_RECORD, PERF_RECORD_MISC } from '../../src/uapi/perf-event.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
+import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
 
 const SEEDS = 20;
 const HOT = ['qux', 'foo', 'main', 'bar', '__random_r', '__random', 'random@plt'];

@@ -9,6 +9,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PERF_RECORD_USER } from '../../src/perf-events/tool-record.ts';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
 import { decodeFileHeader, encodeFileHeader, HEADER } from '../../src/perfdata/header.ts';
@@ -19,14 +20,13 @@ import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import { buildProfiles } from '../../src/profile/build.ts';
 import type { SymbolSource } from '../../src/profile/dso.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
-import { evlistLines } from '../../src/report/evlist.ts';
-import { attrSizeOf, headerLines } from '../../src/report/header.ts';
-import { ReportError } from '../../src/report/report-options.ts';
-import { reportStats, reportTasks } from '../../src/report/report-stats.ts';
-import { reportStdio } from '../../src/report/report.ts';
-import { scriptLines } from '../../src/report/script.ts';
+import { evlistLines } from '../../src/report/evlist/text.ts';
+import { attrSizeOf, headerLines } from '../../src/report/header/text.ts';
+import { ReportError } from '../../src/report/report/options.ts';
+import { reportStats, reportTasks } from '../../src/report/report/stats.ts';
+import { reportStdio } from '../../src/report/report/text.ts';
+import { scriptLines } from '../../src/report/script/text.ts';
 import { type Stream, stream } from '../../src/sim/rng.ts';
-import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { BUILD_IDS, callchain, ENV, epilogue, event, prologue, S, samples } from '../perfdata/recordings.ts';
 import { payloadsOf, withFeatures } from '../perfdata/sections.ts';
 import { runAsScript, within } from './harness.ts';
@@ -43,7 +43,7 @@ function made(format: 'file' | 'pipe', sample_type: number, attr = {}): Buffer {
   const regs = { abi: 2, regs: [1n, 2n, 3n] };
   writer.write([
     ...prologue({ id: 100 }),
-    { type: PERF_RECORD.FINISHED_ROUND },
+    { type: PERF_RECORD_USER.FINISHED_ROUND },
     ...samples(12, (i, sample) => ({
       id: 100 + (i % 2),
       callchain: callchain(sample),
@@ -51,7 +51,7 @@ function made(format: 'file' | 'pipe', sample_type: number, attr = {}): Buffer {
       regs_user: regs,
       regs_intr: regs,
     })),
-    { type: PERF_RECORD.FINISHED_ROUND },
+    { type: PERF_RECORD_USER.FINISHED_ROUND },
     ...epilogue({ id: 100 }),
   ]);
   writer.finish();
@@ -63,7 +63,7 @@ function packed(file: Buffer): Buffer {
   const header = decodeFileHeader(file);
   const { offset, size } = header.data;
   const w = new ByteWriter();
-  w.u32(PERF_RECORD.COMPRESSED);
+  w.u32(PERF_RECORD_USER.COMPRESSED);
   w.u16(0);
   w.u16(8 + 6 + 3 + size);
   for (const byte of [0x28, 0xb5, 0x2f, 0xfd, 0, 9 << 3]) w.u8(byte);

@@ -13,7 +13,7 @@ import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { type Granularity, type Profile, totalWeight } from '../../src/profile/profile.ts';
 import { TextError } from '../../src/profile/report-text.ts';
-import { compareLines } from '../../src/report/compare.ts';
+import { compareLines } from '../../src/report/compare/text.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { damagedText, runAsScript, within } from './harness.ts';
 

@@ -5,9 +5,9 @@
 import { expect } from 'chai';
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../../src/experiment/explain.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
-import { lifeLines, throttleLines } from '../../src/report/explain.ts';
+import { lifeLines, throttleLines } from '../../src/report/explain/text.ts';
+import type { Life } from '../../src/results/life.ts';
 import { Trace } from '../../src/sim/probe.ts';
-import type { Life } from '../../src/uapi/results.ts';
 import { cycles } from '../../src/units.ts';
 import { expectKept } from '../kept.ts';
 import { WITH_COUNTERS } from '../kvm/guest.ts';

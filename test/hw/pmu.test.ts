@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { COLUMN, CYCLES, INSTRUCTIONS } from '../../src/arch/events.ts';
 import { GeneralProtection, MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL } from '../../src/arch/perfevtsel.ts';
-import { Pmu } from '../../src/hw/pmu.ts';
+import { CorePmu } from '../../src/hw/pmu.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 
 const CAPS = { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true };
@@ -12,14 +12,14 @@ const BRANCHES = 0xc4;
 const BUS_CYCLES = 0x13c;
 const USER = EVENTSEL.USR | EVENTSEL.ENABLE;
 
-function pmuWith(writes: readonly (readonly [msr: number, value: number])[], caps = CAPS): Pmu {
-  const pmu = new Pmu(caps, broadwellEp.events, CLOCKS);
+function pmuWith(writes: readonly (readonly [msr: number, value: number])[], caps = CAPS): CorePmu {
+  const pmu = new CorePmu(caps, broadwellEp.events, CLOCKS);
   for (const [msr, value] of writes) pmu.wrmsr(msr, value);
   return pmu;
 }
 
 /** `n` events of a column happen in ring 3. */
-function happens(pmu: Pmu, column: number, n: number, cpl: 0 | 3 = 3): void {
+function happens(pmu: CorePmu, column: number, n: number, cpl: 0 | 3 = 3): void {
   const plan = pmu.plan(cpl);
   plan.counters.forEach((counter, i) => {
     if (plan.columns[plan.slots[i]!] === column) pmu.add(counter, n);

@@ -13,7 +13,7 @@ import { MSR_FUNCTIONS, ring0Table } from '../../src/machine/ring0.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles, hertz } from '../../src/units.ts';
 import { compile } from '../workload/compiled.ts';
 import type { Program } from '../../src/workload/program.ts';

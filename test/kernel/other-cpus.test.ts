@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { PERF_EVENT_STATE, type PerfEvent } from '../../src/kernel/perf-event.ts';
 import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
 import { cycles } from '../../src/units.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { Bench } from './machine.ts';
 
 describe('events on other CPUs', () => {

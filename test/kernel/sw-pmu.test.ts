@@ -5,7 +5,7 @@ import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
 import type { Task } from '../../src/kernel/task.ts';
 import { PERF_RECORD, type PerfEventAttr, type SampleRecord } from '../../src/uapi/perf-event.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { branch, fault, func, loop, ops, program, syscall } from '../../src/workload/build.ts';
 import { Bench, MS } from './machine.ts';
 import { subU64 } from '../../src/units.ts';

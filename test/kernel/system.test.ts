@@ -10,7 +10,7 @@ import type { Task } from '../../src/kernel/task.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
 import { PERF_RECORD, type PerfEventAttr, type SampleRecord } from '../../src/uapi/perf-event.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles, type Nanos } from '../../src/units.ts';
 import { BROADWELL, CONFIG, CPU0, MS } from './machine.ts';
 

@@ -5,7 +5,7 @@ import { Core } from '../../src/hw/core.ts';
 import { GeneralProtection } from '../../src/arch/msr.ts';
 import { eventConstraint } from '../../src/kernel/x86-events.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
 import { Bench, MS } from './machine.ts';
 

@@ -19,7 +19,7 @@ import { MACHINES } from '../../src/machine/spec.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
 import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles, hertz, type Cycles, type Hertz } from '../../src/units.ts';
 import { BROADWELL, CONFIG, CPU0, coreSpec } from '../kernel/machine.ts';
 

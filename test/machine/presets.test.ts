@@ -9,9 +9,9 @@ import { eventCodeOf, eventConstraint, unknownEvent } from '../../src/kernel/x86
 import { SPEC_KEYS, eventClocks, type MachinePreset } from '../../src/machine/keys.ts';
 import { intelCore } from '../../src/machine/presets/intel.ts';
 import { MACHINES } from '../../src/machine/spec.ts';
-import { CACHE_EVENTS, HARDWARE_EVENTS } from '../../src/uapi/event-names.ts';
+import { CACHE_EVENTS, HARDWARE_EVENTS } from '../../src/perf-events/event-names.ts';
 import { PERF_TYPE } from '../../src/uapi/perf-event.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { Bench, coreSpec } from '../kernel/machine.ts';
 
 const ENOENT = -2;

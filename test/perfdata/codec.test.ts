@@ -7,21 +7,20 @@ import { decodeFeatures, encodeFeatures } from '../../src/perfdata/features.ts';
 import { decodeFileHeader, encodeFileHeader } from '../../src/perfdata/header.ts';
 import { RecordCodec, type FileRecord, type OpaqueType } from '../../src/perfdata/records.ts';
 import { address, nanos, type Address64, type Nanos64, toAddress64, toU64, type U64 } from '../../src/units.ts';
-import type { PerfEnv } from '../../src/uapi/evsel.ts';
 import {
   PERF_FORMAT,
   PERF_RECORD,
   PERF_RECORD_MISC,
   PERF_SAMPLE,
-  type EventUpdate,
   type KernelRecord,
   type PerfEventAttr,
   type ReadFormat,
   type SampleRecord,
-  type ToolRecord,
 } from '../../src/uapi/perf-event.ts';
 import { kernelRecordSize } from '../../src/uapi/record-size.ts';
 import { BUILD_IDS, ENV, event } from './recordings.ts';
+import type { PerfEnv } from '../../src/perfdata/perf-env.ts';
+import { PERF_RECORD_USER, type EventUpdate, type ToolRecord } from '../../src/perf-events/tool-record.ts';
 
 const sampleTime = { first: nanos(1_000), last: nanos(2_000) };
 
@@ -314,7 +313,7 @@ describe('records', () => {
       }),
     );
     roundTrip(codec, {
-      type: PERF_RECORD.AUXTRACE_INFO,
+      type: PERF_RECORD_USER.AUXTRACE_INFO,
       misc: 0,
       pid: -1,
       tid: -1,
@@ -330,21 +329,29 @@ describe('records', () => {
     fc.array(fc.nat(1000), { minLength: 1 }).map((cpus): EventUpdate => ({ kind: 'cpus', cpus })),
   );
   const tool: fc.Arbitrary<ToolRecord> = fc.oneof(
-    fc.record({ type: fc.constantFrom(PERF_RECORD.FINISHED_ROUND, PERF_RECORD.FINISHED_INIT) }),
+    fc.record({ type: fc.constantFrom(PERF_RECORD_USER.FINISHED_ROUND, PERF_RECORD_USER.FINISHED_INIT) }),
     fc.record({
-      type: fc.constant(PERF_RECORD.ID_INDEX),
+      type: fc.constant(PERF_RECORD_USER.ID_INDEX),
       entries: fc.array(fc.record({ id: u64, idx: u64, cpu: s32, tid: s32 })),
     }),
     fc.record({
-      type: fc.constant(PERF_RECORD.THREAD_MAP),
+      type: fc.constant(PERF_RECORD_USER.THREAD_MAP),
       threads: fc.array(fc.record({ pid: s32, comm: fc.string({ maxLength: 15 }).filter((s) => !s.includes('\0')) })),
     }),
-    fc.record({ type: fc.constant(PERF_RECORD.CPU_MAP), cpus: fc.array(fc.integer({ min: -1, max: 1000 })) }),
-    fc.record({ type: fc.constant(PERF_RECORD.EVENT_UPDATE), id: u64, update }),
-    fc.record({ type: fc.constant(PERF_RECORD.STAT_CONFIG), aggr_mode: u32, interval: u32, scale: fc.nat(1) }),
-    fc.record({ type: fc.constant(PERF_RECORD.STAT), id: u64, cpu: s32, thread: u32, val: u64, ena: u64, run: u64 }),
-    fc.record({ type: fc.constant(PERF_RECORD.STAT_ROUND), round: fc.nat(1), time }),
-    fc.record({ type: fc.constant(PERF_RECORD.TIME_CONV), time_shift: u64, time_mult: u64, time_zero: u64 }),
+    fc.record({ type: fc.constant(PERF_RECORD_USER.CPU_MAP), cpus: fc.array(fc.integer({ min: -1, max: 1000 })) }),
+    fc.record({ type: fc.constant(PERF_RECORD_USER.EVENT_UPDATE), id: u64, update }),
+    fc.record({ type: fc.constant(PERF_RECORD_USER.STAT_CONFIG), aggr_mode: u32, interval: u32, scale: fc.nat(1) }),
+    fc.record({
+      type: fc.constant(PERF_RECORD_USER.STAT),
+      id: u64,
+      cpu: s32,
+      thread: u32,
+      val: u64,
+      ena: u64,
+      run: u64,
+    }),
+    fc.record({ type: fc.constant(PERF_RECORD_USER.STAT_ROUND), round: fc.nat(1), time }),
+    fc.record({ type: fc.constant(PERF_RECORD_USER.TIME_CONV), time_shift: u64, time_mult: u64, time_zero: u64 }),
   );
   it('the tool’s records', () => {
     const codec = new RecordCodec([event('cycles', 0, S.TID)]);
@@ -356,12 +363,12 @@ describe('records', () => {
     const map = (...fields: string[]): unknown => {
       const payload = Buffer.from(fields.join(''), 'hex');
       const w = new ByteWriter();
-      w.u32(PERF_RECORD.CPU_MAP);
+      w.u32(PERF_RECORD_USER.CPU_MAP);
       w.u16(0);
       w.u16(8 + payload.length);
       w.put(payload);
       const record = codec.decode(new ByteReader(w.taken()));
-      return record.type === PERF_RECORD.CPU_MAP && record.cpus;
+      return record.type === PERF_RECORD_USER.CPU_MAP && record.cpus;
     };
     expect(map('0100', '0100', '0800', '0000', '0500000000000080')).to.deep.equal([0, 2, 63]);
     expect(map('0100', '0200', '0400', '03000000', '01000000', '0000')).to.deep.equal([0, 1, 32]);

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PERF_RECORD_USER } from '../../src/perf-events/tool-record.ts';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { decodeFileHeader, encodeFileHeader, HEADER } from '../../src/perfdata/header.ts';
 import { openPerfData } from '../../src/perfdata/reader.ts';
@@ -26,7 +27,7 @@ const block = (type: 0 | 1, size: number, body: Uint8Array): Buffer => {
 };
 function compressed(payload: Uint8Array): Buffer {
   const head = Buffer.alloc(8);
-  head.writeUInt32LE(PERF_RECORD.COMPRESSED, 0);
+  head.writeUInt32LE(PERF_RECORD_USER.COMPRESSED, 0);
   head.writeUInt16LE(8 + payload.length, 6);
   return Buffer.concat([head, payload]);
 }

@@ -5,12 +5,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
 import { openPerfData } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
-import { PERF_RECORD, type PerfRecord } from '../../src/uapi/perf-event.ts';
+import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { perfVersion, run, scratch } from './real-perf.ts';
 import { BUILD_IDS, callchain, ENV, epilogue, event, prologue, S, samples } from './recordings.ts';
 
@@ -18,7 +19,7 @@ const N = 50;
 const EVLIST = [event('cycles', 0, S.IP | S.TID | S.TIME | S.PERIOD | S.CALLCHAIN)];
 const RECORDS: readonly PerfRecord[] = [
   ...prologue(),
-  { type: PERF_RECORD.FINISHED_ROUND },
+  { type: PERF_RECORD_USER.FINISHED_ROUND },
   ...samples(N, (_, s) => ({ callchain: callchain(s) })),
   ...epilogue(),
 ];
@@ -178,7 +179,7 @@ describe('damaged recordings', () => {
   it('compressed records that are no zstd: the reason', () => {
     const w = new ByteWriter();
     w.put(FILE.bytes.subarray(0, FILE.dataStart));
-    w.u32(PERF_RECORD.COMPRESSED);
+    w.u32(PERF_RECORD_USER.COMPRESSED);
     w.u16(0);
     w.u16(16);
     w.u64(0);

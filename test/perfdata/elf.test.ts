@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
-import type { Dso } from '../../src/arch/dso.ts';
+import type { DsoImage } from '../../src/arch/dso.ts';
 import { encodeElf } from '../../src/perfdata/elf.ts';
 import { ElfError, ElfImage, withElf } from '../../src/perfdata/elf-read.ts';
 import { elfSymbols } from '../../src/perfdata/elf-symbols.ts';
@@ -69,7 +69,7 @@ describe('ELF images', () => {
       pages: fc.integer({ min: 1, max: 4 }),
       names: fc.uniqueArray(symbolName),
     });
-    const dso = shape.map(({ text, pages, names }): Dso => {
+    const dso = shape.map(({ text, pages, names }): DsoImage => {
       const textOffset = pages * 4096;
       const symbols = names.map((n, i) => ({ name: n, offset: textOffset + i, size: 1 }));
       return { path: FTEST.path, base: FTEST.base, text, textOffset, symbols };

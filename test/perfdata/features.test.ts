@@ -6,7 +6,7 @@ import { decodeFileHeader, featureName, HEADER } from '../../src/perfdata/header
 import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
-import { headerLines } from '../../src/report/header.ts';
+import { headerLines } from '../../src/report/header/text.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { scratch } from './real-perf.ts';
 import { BUILD_IDS, ENV, epilogue, event, prologue, S, samples } from './recordings.ts';

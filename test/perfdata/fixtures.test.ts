@@ -8,7 +8,7 @@ import { openPerfData, type FileRecord } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import { nanos } from '../../src/units.ts';
-import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type PerfRecord } from '../../src/uapi/perf-event.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { expectKept } from '../kept.ts';
 import {
   BUILD_IDS,
@@ -24,6 +24,7 @@ import {
   samples,
   statEvent,
 } from './recordings.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
 
 const DIR = 'fixtures/perfdata';
 const OPTIONS = { env: ENV, buildIds: BUILD_IDS, spec: 'machine: broadwell-ep\n' };
@@ -36,7 +37,7 @@ function twoEvents(format: 'file' | 'pipe'): Buffer {
   const writer = new PerfDataWriter(sink, evlist, OPTIONS);
   writer.write([
     ...prologue(id),
-    { type: PERF_RECORD.FINISHED_INIT },
+    { type: PERF_RECORD_USER.FINISHED_INIT },
     ...samples(40, (i, s) => ({ id: 100 + (i % 2), callchain: callchain(s) })),
     ...epilogue(id),
   ]);
@@ -50,16 +51,16 @@ function stat(): Buffer {
     statEvent('task-clock', 0, PERF_TYPE.SOFTWARE, PERF_COUNT_SW.TASK_CLOCK),
     statEvent('cycles', 1, PERF_TYPE.HARDWARE, PERF_COUNT_HW.CPU_CYCLES),
   ];
-  const counted = { type: PERF_RECORD.STAT, cpu: -1, thread: 0, ena: 1_304_567_890, run: 1_304_567_890 };
+  const counted = { type: PERF_RECORD_USER.STAT, cpu: -1, thread: 0, ena: 1_304_567_890, run: 1_304_567_890 };
   const records: PerfRecord[] = [
-    { type: PERF_RECORD.EVENT_UPDATE, id: 1, update: { kind: 'unit', unit: 'msec' } },
-    { type: PERF_RECORD.EVENT_UPDATE, id: 1, update: { kind: 'scale', scale: 1e-6 } },
-    { type: PERF_RECORD.THREAD_MAP, threads: [{ pid: PID, comm: 'ftest' }] },
-    { type: PERF_RECORD.CPU_MAP, cpus: [-1] },
-    { type: PERF_RECORD.STAT_CONFIG, aggr_mode: 1, interval: 0, scale: 1 },
+    { type: PERF_RECORD_USER.EVENT_UPDATE, id: 1, update: { kind: 'unit', unit: 'msec' } },
+    { type: PERF_RECORD_USER.EVENT_UPDATE, id: 1, update: { kind: 'scale', scale: 1e-6 } },
+    { type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid: PID, comm: 'ftest' }] },
+    { type: PERF_RECORD_USER.CPU_MAP, cpus: [-1] },
+    { type: PERF_RECORD_USER.STAT_CONFIG, aggr_mode: 1, interval: 0, scale: 1 },
     { ...counted, id: 1, val: 1_304_567_890 },
     { ...counted, id: 2, val: 2_862_345_678 },
-    { type: PERF_RECORD.STAT_ROUND, round: 1, time: nanos(1_312_345_678) },
+    { type: PERF_RECORD_USER.STAT_ROUND, round: 1, time: nanos(1_312_345_678) },
   ];
   const writer = new PerfDataWriter(sink, evlist, { ...OPTIONS, stat: true });
   writer.write(records);
@@ -72,7 +73,7 @@ function recordsIn(name: string): FileRecord[] {
   const session = openPerfData(join(DIR, name));
   const records = Array.from(session.records(), ({ record }) => record);
   session.close();
-  return records.filter((r) => !('payload' in r) && r.type !== PERF_RECORD.EVENT_UPDATE);
+  return records.filter((r) => !('payload' in r) && r.type !== PERF_RECORD_USER.EVENT_UPDATE);
 }
 
 describe('fixtures/perfdata', () => {

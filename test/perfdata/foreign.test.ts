@@ -7,11 +7,12 @@ import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
 import { CHUNK_SIZE, RecordStream } from '../../src/perfdata/record-stream.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
-import type { Evsel } from '../../src/uapi/evsel.ts';
+import type { Evsel } from '../../src/perf-events/evsel.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import type { FileRecord } from '../../src/perfdata/records.ts';
 import { scratch } from './real-perf.ts';
 import { ENV, event, ms, prologue, S, samples } from './recordings.ts';
+import { PERF_RECORD_USER } from '../../src/perf-events/tool-record.ts';
 
 const PLAIN = S.IP | S.TID | S.TIME | S.PERIOD;
 
@@ -70,13 +71,13 @@ describe('foreign recordings', () => {
   it('AUX area data between the records is passed over, however long', () => {
     for (const size of [0, 24, CHUNK_SIZE, 3 * CHUNK_SIZE + 8]) {
       const w = new ByteWriter();
-      w.u32(PERF_RECORD.AUXTRACE);
+      w.u32(PERF_RECORD_USER.AUXTRACE);
       w.u16(0);
       w.u16(48);
       w.u64(size);
       w.zeros(32);
       w.put(Buffer.alloc(size, 0xff));
-      w.u32(PERF_RECORD.FINISHED_ROUND);
+      w.u32(PERF_RECORD_USER.FINISHED_ROUND);
       w.u16(0);
       w.u16(8);
       const reader = new ByteReader(w.taken());
@@ -89,8 +90,8 @@ describe('foreign recordings', () => {
         0,
         w.pos,
       );
-      expect(stream.advance() && stream.type).to.equal(PERF_RECORD.AUXTRACE);
-      expect(stream.advance() && stream.type).to.equal(PERF_RECORD.FINISHED_ROUND);
+      expect(stream.advance() && stream.type).to.equal(PERF_RECORD_USER.AUXTRACE);
+      expect(stream.advance() && stream.type).to.equal(PERF_RECORD_USER.FINISHED_ROUND);
       expect(stream.place).to.equal(48 + size);
       expect(stream.advance()).to.equal(false);
       expect(stream.fault).to.equal(undefined);
@@ -128,7 +129,7 @@ describe('foreign recordings', () => {
     const [even, odd] = [0, 1].map((cpu) => samples(1000, (i) => ({ cpu, time: ms(i * 2 + cpu) })));
     const pieces: FileRecord[] = [];
     for (let i = 0; i < 1000; i += 250)
-      pieces.push(...even!.slice(i, i + 250), ...odd!.slice(i, i + 250), { type: PERF_RECORD.FINISHED_ROUND });
+      pieces.push(...even!.slice(i, i + 250), ...odd!.slice(i, i + 250), { type: PERF_RECORD_USER.FINISHED_ROUND });
     const session = open(recording([...prologue(), ...pieces], [event('cycles', 0, PLAIN | S.CPU)]));
     const times = sampleTimes(session);
     expect(times).to.have.length(2000);

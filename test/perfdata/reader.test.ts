@@ -4,13 +4,16 @@
  */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
+import { PERF_RECORD_USER } from '../../src/perf-events/tool-record.ts';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { openPerfData, type Session } from '../../src/perfdata/reader.ts';
 import { RecordCodec } from '../../src/perfdata/records.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { canRecord, run, scratch } from './real-perf.ts';
 
-const NAMES = new Map<number, string>(Object.entries(PERF_RECORD).map(([name, type]) => [type, name]));
+const NAMES = new Map<number, string>(
+  Object.entries({ ...PERF_RECORD, ...PERF_RECORD_USER }).map(([name, type]) => [type, name]),
+);
 /** Where an EXIT or FORK record has its own time. */
 const OWN_TIME = 24;
 /** What --stats calls records that have another name in the header. */

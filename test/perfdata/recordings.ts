@@ -3,10 +3,10 @@
  * kernel of five functions, and samples over both at fixed places.
  */
 import { createHash } from 'node:crypto';
-import type { Dso } from '../../src/arch/dso.ts';
+import type { DsoImage } from '../../src/arch/dso.ts';
 import { encodeElf } from '../../src/perfdata/elf.ts';
 import { address, addressToU64, nanos, type Address, type Nanos, type Address64 } from '../../src/units.ts';
-import type { BuildId, Evsel, PerfEnv } from '../../src/uapi/evsel.ts';
+import type { Evsel } from '../../src/perf-events/evsel.ts';
 import {
   PERF_COUNT_HW,
   PERF_CONTEXT,
@@ -17,16 +17,17 @@ import {
   type CommRecord,
   type MmapRecord,
   type PerfEventAttr,
-  type PerfRecord,
   type SampleRecord,
 } from '../../src/uapi/perf-event.ts';
+import type { BuildId, PerfEnv } from '../../src/perfdata/perf-env.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
 
 const CODE_SIZE = 0x40;
 const NAMES = ['_start', 'random@plt', 'qux', 'foo', 'bar', 'main'];
 /** push %rbp; mov %rsp,%rbp; add $1,%rax; dec %ecx; jne; pop %rbp; ret; nops. */
 const CODE = Uint8Array.of(0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xc0, 0x01, 0xff, 0xc9, 0x75, 0xf8, 0x5d, 0xc3);
 
-export const FTEST: Dso = {
+export const FTEST: DsoImage = {
   path: '/opt/guest/ftest',
   base: address(0x555555554000),
   textOffset: 0x1000,
@@ -188,7 +189,7 @@ export const prologue = (ids: { id?: number } = {}): PerfRecord[] => [kernelMmap
 
 export const epilogue = (ids: { id?: number } = {}): PerfRecord[] => [
   { ...TASK, ...ids, type: PERF_RECORD.EXIT, misc: 0, time: ms(1000), ppid: 4241, ptid: 4241 },
-  { type: PERF_RECORD.FINISHED_ROUND },
+  { type: PERF_RECORD_USER.FINISHED_ROUND },
 ];
 
 /** n samples, 250 us apart: qux 40 %, foo 20 %, bar 20 %, main 10 %, native_write_msr 10 %. */

@@ -10,15 +10,8 @@ import { openPerfData } from '../../src/perfdata/reader.ts';
 import { MemorySink, openSink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter, type WriterOptions } from '../../src/perfdata/writer.ts';
 import { nanos } from '../../src/units.ts';
-import type { Evsel } from '../../src/uapi/evsel.ts';
-import {
-  PERF_COUNT_HW,
-  PERF_COUNT_SW,
-  PERF_RECORD,
-  PERF_RECORD_MISC,
-  PERF_TYPE,
-  type PerfRecord,
-} from '../../src/uapi/perf-event.ts';
+import type { Evsel } from '../../src/perf-events/evsel.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_RECORD_MISC, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { checkPerfData } from './check-perf-data.ts';
 import { perfVersion, run, scratch } from './real-perf.ts';
 import {
@@ -42,6 +35,7 @@ import {
   samples,
   statEvent,
 } from './recordings.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
 
 const OPTIONS: WriterOptions = { env: ENV, buildIds: BUILD_IDS, spec: 'machine: broadwell-ep\n' };
 const N = 100;
@@ -257,21 +251,21 @@ describe('writer, judged by real perf', function () {
     ];
     const ENA = 1_304_567_890;
     const count = (id: number, val: number, onCounter = ENA): PerfRecord => {
-      return { type: PERF_RECORD.STAT, id, cpu: -1, thread: 0, val, ena: ENA, run: onCounter };
+      return { type: PERF_RECORD_USER.STAT, id, cpu: -1, thread: 0, val, ena: ENA, run: onCounter };
     };
     const path = record(
       'stat',
       evlist,
       [
-        { type: PERF_RECORD.EVENT_UPDATE, id: 1, update: { kind: 'unit', unit: 'msec' } },
-        { type: PERF_RECORD.EVENT_UPDATE, id: 1, update: { kind: 'scale', scale: 1e-6 } },
-        { type: PERF_RECORD.THREAD_MAP, threads: [{ pid: PID, comm: 'ftest' }] },
-        { type: PERF_RECORD.CPU_MAP, cpus: [-1] },
-        { type: PERF_RECORD.STAT_CONFIG, aggr_mode: 1, interval: 0, scale: 1 },
+        { type: PERF_RECORD_USER.EVENT_UPDATE, id: 1, update: { kind: 'unit', unit: 'msec' } },
+        { type: PERF_RECORD_USER.EVENT_UPDATE, id: 1, update: { kind: 'scale', scale: 1e-6 } },
+        { type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid: PID, comm: 'ftest' }] },
+        { type: PERF_RECORD_USER.CPU_MAP, cpus: [-1] },
+        { type: PERF_RECORD_USER.STAT_CONFIG, aggr_mode: 1, interval: 0, scale: 1 },
         count(1, ENA),
         count(2, 2_862_345_678),
         count(3, 812_345_678, ENA / 2),
-        { type: PERF_RECORD.STAT_ROUND, round: 1, time: nanos(1_312_345_678) },
+        { type: PERF_RECORD_USER.STAT_ROUND, round: 1, time: nanos(1_312_345_678) },
       ],
       { ...OPTIONS, stat: true },
     );

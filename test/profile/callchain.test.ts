@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type CallchainNode, CallchainRoot, cumulHits, flatChains } from '../../src/profile/callchain.ts';
-import type { Frame } from '../../src/profile/machine.ts';
+import type { CallFrame } from '../../src/profile/machine-maps.ts';
 import { address } from '../../src/units.ts';
 
-const frame = (key: number): Frame => ({ key, ip: address(key), map: undefined, sym: undefined, kernel: false });
+const frame = (key: number): CallFrame => ({ key, ip: address(key), map: undefined, sym: undefined, kernel: false });
 const path = (node: CallchainNode): number[] => [
   ...(node.parent ? path(node.parent) : []),
   ...node.frames.map(({ key }) => key),

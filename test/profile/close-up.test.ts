@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { CloseUp, TICKS } from '../../src/profile/close-up.ts';
+import { CloseUpFinder, TICKS } from '../../src/profile/close-up.ts';
 import { nanos } from '../../src/units.ts';
 
 const TICK = nanos(100);
 
 /** Samples 10 and 20 into every tick; the event is stopped from then to the tick's end. */
-function throttled(ticks: number): CloseUp {
-  const closeUp = new CloseUp(TICK);
+function throttled(ticks: number): CloseUpFinder {
+  const closeUp = new CloseUpFinder(TICK);
   for (let tick = 7; tick < 7 + ticks; tick++) {
     for (const into of [10, 20]) closeUp.add(nanos(100 * tick + into));
     closeUp.stop(nanos(100 * tick + 25), nanos(100 * tick + 100));
@@ -16,7 +16,7 @@ function throttled(ticks: number): CloseUp {
 
 describe('CloseUp', () => {
   it('has nothing to show of nothing', () => {
-    expect(new CloseUp(TICK).taken()).to.equal(undefined);
+    expect(new CloseUpFinder(TICK).taken()).to.equal(undefined);
   });
 
   it('shows what there is of a short recording', () => {
@@ -47,7 +47,7 @@ describe('CloseUp', () => {
     });
 
   it('takes the part of a stop that lies in the window', () => {
-    const closeUp = new CloseUp(TICK);
+    const closeUp = new CloseUpFinder(TICK);
     closeUp.add(nanos(0));
     closeUp.stop(nanos(1150), nanos(1300));
     closeUp.add(nanos(1310));

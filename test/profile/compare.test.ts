@@ -6,7 +6,7 @@ import { matchEvents, MatchError } from '../../src/profile/events.ts';
 import { type Profile, profileKey } from '../../src/profile/profile.ts';
 import { ReportTextParser } from '../../src/profile/report-text.ts';
 import { parseMerge } from '../../src/profile/rows.ts';
-import { verdictSentence } from '../../src/report/verdict.ts';
+import { verdictSentence } from '../../src/report/compare/verdict.ts';
 
 function table(name: string): Profile {
   const parser = new ReportTextParser(name);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Machine } from '../../src/profile/machine.ts';
+import { MachineMaps } from '../../src/profile/machine-maps.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
 import { PERF_RECORD_MISC } from '../../src/uapi/perf-event.ts';
 import { address, addressFromU64 } from '../../src/units.ts';
@@ -17,7 +17,7 @@ describe('fileSymbols', () => {
   it('finds a kernel that has moved since by the reference symbol', () => {
     writeFileSync(kallsyms, KALLSYMS);
     for (const shift of [0, 0x200000]) {
-      const machine = new Machine(fileSymbols({ kallsyms }));
+      const machine = new MachineMaps(fileSymbols({ kallsyms }));
       const start = address(KERNEL_TEXT + shift);
       machine.process({ ...kernelMmap, addr: start, pgoff: start });
       const at = machine.locate(machine.thread(0, 0), PERF_RECORD_MISC.KERNEL, address(start + 0xc4));
@@ -30,9 +30,9 @@ describe('fileSymbols', () => {
 
   it('names nothing of a kernel that it does not know', () => {
     for (const machine of [
-      new Machine(fileSymbols({}), [{ ...KERNEL_ID, buildId: '01'.repeat(20) }]),
-      new Machine(fileSymbols({ symfs: dir.path })),
-      new Machine(fileSymbols({ simulated: true })),
+      new MachineMaps(fileSymbols({}), [{ ...KERNEL_ID, buildId: '01'.repeat(20) }]),
+      new MachineMaps(fileSymbols({ symfs: dir.path })),
+      new MachineMaps(fileSymbols({ simulated: true })),
     ]) {
       machine.process(kernelMmap);
       const at = machine.locate(machine.thread(0, 0), PERF_RECORD_MISC.KERNEL, address(KERNEL_TEXT + 4));
@@ -47,7 +47,7 @@ describe('fileSymbols', () => {
     // Only the privileged see addresses.
     if (start === undefined || /^0+$/.test(start)) this.skip();
     let taken = 0;
-    const machine = new Machine(fileSymbols({}, () => taken++));
+    const machine = new MachineMaps(fileSymbols({}, () => taken++));
     const begin = BigInt(`0x${start}`);
     machine.process({ ...kernelMmap, addr: addressFromU64(begin), len: 0x4000_0000, pgoff: addressFromU64(begin) });
     const named = [...text.matchAll(/^([0-9a-f]+) [Tt] schedule$/gm)];

@@ -4,7 +4,7 @@ import { totalVariation } from '../../src/stats/distance.ts';
 import {
   binomial,
   distanceDifferences,
-  type Profile,
+  type AlignedProfile,
   resampleShares,
   totalVariationInterval,
 } from '../../src/stats/resample.ts';
@@ -151,8 +151,8 @@ describe('stats: which of two profiles is nearer to a third', () => {
     expect(width([bursts('v2'), bursts('legacy')])).to.be.above(1.5 * width([side('v2'), side('legacy')]));
   });
 
-  const HOST_TRUTH: Profile = { shares: HOST, n: Infinity };
-  const drawn = (shares: readonly number[], n: number, next: () => number): Profile => ({
+  const HOST_TRUTH: AlignedProfile = { shares: HOST, n: Infinity };
+  const drawn = (shares: readonly number[], n: number, next: () => number): AlignedProfile => ({
     shares: sharesOf(draw(shares, n, next)),
     n,
   });
@@ -189,7 +189,7 @@ describe('stats: which of two profiles is nearer to a third', () => {
     const some = counts.filter((list) => list.some((x) => x > 0));
     fc.assert(
       fc.property(some, some, some, fc.boolean(), (a, b, c, exact) => {
-        const profile = (list: readonly number[]): Profile => ({
+        const profile = (list: readonly number[]): AlignedProfile => ({
           shares: sharesOf(list),
           n: exact ? Infinity : list.reduce((sum, x) => sum + x, 0),
         });

@@ -2,9 +2,9 @@
 import { expect } from 'chai';
 import { benchRun, specRequest, type BenchRun } from '../../src/experiment/bench.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
-import { statAttrs } from '../../src/uapi/evsel-config.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import type { Operation, OperationRow } from '../../src/uapi/results.ts';
+import { statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { Operation, OperationRow } from '../../src/results/operations.ts';
 
 const FIVE = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads';
 

@@ -2,12 +2,13 @@
 import { expect } from 'chai';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { KERNEL_TEXT } from '../../src/kernel/symbols.ts';
+import { recordAttrs, recordDefaultEvents, type RecordAttrOptions } from '../../src/perf-events/evsel-config.ts';
+import type { Evsel } from '../../src/perf-events/evsel.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
 import { OpenError, perfRecord, type RecordJob, type RecordOutcome } from '../../src/tool/perf-record.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
-import { recordAttrs, recordDefaultEvents, type RecordOptions } from '../../src/uapi/evsel-config.ts';
-import type { Evsel } from '../../src/uapi/evsel.ts';
-import { parseEventList } from '../../src/uapi/parse-events.ts';
-import { PERF_RECORD, type PerfRecord, type SampleRecord } from '../../src/uapi/perf-event.ts';
+import { PERF_RECORD, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { fault, func, loop, ops, program, syscall, type Node, type Program } from '../../src/workload/build.ts';
 import { Bench, MS, executableOf } from '../kernel/machine.ts';
 
@@ -25,7 +26,7 @@ interface Recorded {
   readonly outcome: RecordOutcome;
 }
 
-interface Options extends RecordOptions {
+interface Options extends RecordAttrOptions {
   readonly config?: Partial<KernelConfig>;
   readonly mmapPages?: number;
   /** Called once, after so many ns. */
@@ -61,14 +62,15 @@ function record(what: Program, events: string | undefined, options: Options = {}
   return { bench, evlist, batches, records: batches.flat(), outcome: outcome! };
 }
 
+const TYPES = { ...PERF_RECORD, ...PERF_RECORD_USER };
 const typesOf = (records: readonly PerfRecord[]): string[] => {
-  const name = new Map<number, string>(Object.entries(PERF_RECORD).map(([key, value]) => [value, key]));
+  const name = new Map<number, string>(Object.entries(TYPES).map(([key, value]) => [value, key]));
   return records.map((r) => name.get(r.type)!);
 };
 const samplesOf = (records: readonly PerfRecord[]): SampleRecord[] =>
   records.filter((r): r is SampleRecord => r.type === PERF_RECORD.SAMPLE);
-const ofType = (records: readonly PerfRecord[], type: keyof typeof PERF_RECORD): PerfRecord[] =>
-  records.filter((r) => r.type === PERF_RECORD[type]);
+const ofType = (records: readonly PerfRecord[], type: keyof typeof TYPES): PerfRecord[] =>
+  records.filter((r) => r.type === TYPES[type]);
 
 describe('tool/perf-record', () => {
   describe('opening', () => {
@@ -274,7 +276,7 @@ describe('tool/perf-record', () => {
       });
       expect(outcome.status).to.equal(130);
       expect(outcome.samples).to.be.within(370, 410);
-      expect(typesOf(records.filter((r) => r.type !== PERF_RECORD.FINISHED_ROUND)).at(-1)).to.equal('EXIT');
+      expect(typesOf(records.filter((r) => r.type !== PERF_RECORD_USER.FINISHED_ROUND)).at(-1)).to.equal('EXIT');
       expect(outcome.elapsed).to.be.within(90 * MS, 100 * MS);
     });
 

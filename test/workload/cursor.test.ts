@@ -11,7 +11,7 @@ import { expand, occurrencesBefore } from './oracle/brute.ts';
 import type { Trace } from './oracle/brute.ts';
 import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
 import { BROADWELL_TIMING, compile } from './compiled.ts';
-import type { Executable } from '../../src/workload/compile.ts';
+import type { CompiledProgram } from '../../src/workload/compile.ts';
 import { LOOP } from '../../src/workload/image.ts';
 import { Instructions } from '../../src/workload/instructions.ts';
 import type { Node } from '../../src/workload/program.ts';
@@ -25,12 +25,12 @@ import { Dice, randomProgram } from './programs.ts';
 class Witness {
   /** Stops compared. */
   stops = 0;
-  private readonly image: Executable;
+  private readonly image: CompiledProgram;
   private readonly trace: Trace;
   private readonly totals = eventVector();
   private readonly frames: Address[] = [];
 
-  constructor(image: Executable, trace: Trace) {
+  constructor(image: CompiledProgram, trace: Trace) {
     this.image = image;
     this.trace = trace;
   }
@@ -63,7 +63,7 @@ class Witness {
 }
 
 /** Runs one execution in every way and compares each stop; returns how many there were. */
-function check(image: Executable, seed: string, dice: Dice, runs: number): number {
+function check(image: CompiledProgram, seed: string, dice: Dice, runs: number): number {
   const trace = expand(image, seed);
   const witness = new Witness(image, trace);
   const { instances, running } = trace;
@@ -116,7 +116,7 @@ function check(image: Executable, seed: string, dice: Dice, runs: number): numbe
 }
 
 /** The ledger against a plain sum over the trace. */
-function checkTruth(image: Executable, cursor: Cursor, trace: Trace, upTo: number): void {
+function checkTruth(image: CompiledProgram, cursor: Cursor, trace: Trace, upTo: number): void {
   const { tables: t, layout } = image;
   const expected = new Map<number, Float64Array>();
   for (let i = 0; i < upTo; i++) {

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Dso } from '../../src/arch/dso.ts';
+import type { DsoImage } from '../../src/arch/dso.ts';
 import { branch, call, func, loop, op, ops, program } from '../../src/workload/build.ts';
 import { compile } from './compiled.ts';
-import type { Executable } from '../../src/workload/compile.ts';
+import type { CompiledProgram } from '../../src/workload/compile.ts';
 import { OPS } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { randomProgram } from './programs.ts';
@@ -19,7 +19,7 @@ interface Line {
 }
 
 /** What objdump makes of a DSO's text; undefined where there is no objdump. */
-function disassemble(dso: Dso): Line[] | undefined {
+function disassemble(dso: DsoImage): Line[] | undefined {
   if (dso.text.length === 0) return [];
   const dir = mkdtempSync(join(tmpdir(), 'gperf-'));
   try {
@@ -39,7 +39,7 @@ function disassemble(dso: Dso): Line[] | undefined {
 }
 
 /** Compares the layout's idea of every instruction with the disassembler's. */
-function checkText(image: Executable): boolean {
+function checkText(image: CompiledProgram): boolean {
   for (const [d, dso] of image.dsos.entries()) {
     const lines = disassemble(dso);
     if (!lines) return false;
@@ -55,7 +55,7 @@ function checkText(image: Executable): boolean {
   return true;
 }
 
-const bodyOf = (dso: Dso, name: string): { readonly offset: number; readonly bytes: Uint8Array } => {
+const bodyOf = (dso: DsoImage, name: string): { readonly offset: number; readonly bytes: Uint8Array } => {
   const s = dso.symbols.find((x) => x.name === name)!;
   const from = s.offset - dso.textOffset;
   return { offset: s.offset, bytes: dso.text.subarray(from, from + s.size) };

@@ -13,7 +13,7 @@ export interface Check {
 }
 
 /** What is wrong with a PMU whose check fails. */
-export type Fault =
+export type PmuFault =
   | 'a register does not hold what it must'
   | 'interrupts are missing or too many'
   | 'an access that must fault does not'
@@ -22,16 +22,16 @@ export type Fault =
 /** A check that fails, and of what kind its failure is; `message` says what was expected. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
-  readonly fault: Fault;
+  readonly fault: PmuFault;
 
-  constructor(fault: Fault, message: string) {
+  constructor(fault: PmuFault, message: string) {
     super(message);
     this.fault = fault;
   }
 }
 
 /** Runs a check, or a part of one. Throws CheckFailure, and what else is thrown below. */
-export function asking(fault: Fault, ask: () => void): void {
+export function asking(fault: PmuFault, ask: () => void): void {
   try {
     ask();
   } catch (error) {

@@ -9,7 +9,7 @@ import { eventClocks, pmuCaps } from '../../machine/keys.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps } from '../../machine/machine.ts';
 import type { MachineSpec } from '../../machine/spec.ts';
 import { coreTiming } from '../../machine/timing.ts';
-import type { ContractReport, ContractFailure } from '../../uapi/results.ts';
+import type { ContractReport, ContractFailure } from '../../results/contract.ts';
 import { cycles } from '../../units.ts';
 import { faultIn } from '../design-file.ts';
 import { asking, CheckFailure, type Check } from './check.ts';

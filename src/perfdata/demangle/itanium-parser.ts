@@ -5,7 +5,7 @@
  * demangler gives up on longer ones), so depth is bounded by length.
  * Not modelled: modules, requires-clauses, template heads of lambdas, bit-precise integers.
  */
-import { FUNCTION_QUALIFIERS, node, OPERATORS, type Kind, type Node } from './node.ts';
+import { FUNCTION_QUALIFIERS, node, OPERATORS, type Production, type NameNode } from './node.ts';
 
 export class Failure extends Error {}
 
@@ -72,8 +72,8 @@ export class Parser {
   readonly #parameters: boolean;
   #at = 0;
   #depth = 0;
-  readonly #substitutions: Node[] = [];
-  #lastName: Node | undefined;
+  readonly #substitutions: NameNode[] = [];
+  #lastName: NameNode | undefined;
   #isExpression = false;
   #isConversion = false;
 
@@ -84,9 +84,9 @@ export class Parser {
   }
 
   /** The whole text as a mangled name. */
-  read(): Node {
+  read(): NameNode {
     const constructors = /^_GLOBAL_[._$]([DI])_/.exec(this.#text);
-    let tree: Node;
+    let tree: NameNode;
     if (constructors) {
       this.#at = 11;
       tree = node(
@@ -100,7 +100,7 @@ export class Parser {
     return tree;
   }
 
-  #keyed(): Node {
+  #keyed(): NameNode {
     if (this.#text.startsWith('_Z', this.#at)) {
       this.#at += 2;
       return this.#encoding(false);
@@ -132,12 +132,12 @@ export class Parser {
     this.#depth--;
     return result;
   }
-  #remember(what: Node): Node {
+  #remember(what: NameNode): NameNode {
     this.#substitutions.push(what);
     return what;
   }
 
-  #mangled(top: boolean): Node {
+  #mangled(top: boolean): NameNode {
     if (!this.#eat('_') && top) throw new Failure();
     this.#expect('Z');
     let tree = this.#encoding(top);
@@ -149,7 +149,7 @@ export class Parser {
     return tree;
   }
 
-  #encoding(top: boolean): Node {
+  #encoding(top: boolean): NameNode {
     return this.#nested(() => {
       if (this.#peek() === 'G' || this.#peek() === 'T') return this.#special();
       let name = this.#name();
@@ -167,8 +167,8 @@ export class Parser {
     });
   }
 
-  #special(): Node {
-    const special = (text: string, what: Node): Node => node('special', what, undefined, text);
+  #special(): NameNode {
+    const special = (text: string, what: NameNode): NameNode => node('special', what, undefined, text);
     if (this.#eat('T')) {
       const c = this.#next();
       const text = SPECIAL_T[c];
@@ -246,7 +246,7 @@ export class Parser {
     return n;
   }
 
-  #name(): Node {
+  #name(): NameNode {
     return this.#nested(() => {
       switch (this.#peek()) {
         case 'N':
@@ -256,7 +256,7 @@ export class Parser {
         case 'U':
           return this.#unqualified();
         case 'S': {
-          let name: Node;
+          let name: NameNode;
           const known = this.#peek(1) !== 't';
           if (known) name = this.#substitution(false);
           else {
@@ -277,7 +277,7 @@ export class Parser {
     });
   }
 
-  #nestedName(): Node {
+  #nestedName(): NameNode {
     this.#expect('N');
     const qualifiers = this.#qualifiers(true);
     const reference = this.#referenceQualifier();
@@ -286,17 +286,17 @@ export class Parser {
     return reference === undefined ? name : node(reference, name);
   }
 
-  #referenceQualifier(): Kind | undefined {
+  #referenceQualifier(): Production | undefined {
     if (this.#eat('R')) return 'referenceThis';
     return this.#eat('O') ? 'rvalueReferenceThis' : undefined;
   }
 
-  #prefix(substitutable: boolean): Node {
-    let prefix: Node | undefined;
+  #prefix(substitutable: boolean): NameNode {
+    let prefix: NameNode | undefined;
     for (;;) {
       const c = this.#peek();
-      let part: Node;
-      let kind: Kind = 'qualified';
+      let part: NameNode;
+      let kind: Production = 'qualified';
       if (c === 'E') {
         if (!prefix) throw new Failure();
         return prefix;
@@ -318,9 +318,9 @@ export class Parser {
     }
   }
 
-  #unqualified(): Node {
+  #unqualified(): NameNode {
     const c = this.#peek();
-    let name: Node;
+    let name: NameNode;
     if (/\d/.test(c)) name = this.#sourceName();
     else if (/[a-z]/.test(c)) {
       const was = this.#isExpression;
@@ -352,13 +352,13 @@ export class Parser {
     return name;
   }
 
-  #lambdaParameters(): Node {
+  #lambdaParameters(): NameNode {
     const parameters = this.#parameterList();
     this.#expect('E');
     return parameters;
   }
 
-  #sourceName(): Node {
+  #sourceName(): NameNode {
     const length = this.#number();
     if (length <= 0 || this.#at + length > this.#text.length) throw new Failure();
     let text = this.#text.slice(this.#at, this.#at + length);
@@ -367,7 +367,7 @@ export class Parser {
     return (this.#lastName = node('name', undefined, undefined, text));
   }
 
-  #constructorOrDestructor(): Node {
+  #constructorOrDestructor(): NameNode {
     const last = this.#lastName;
     if (!last) throw new Failure();
     if (this.#next() === 'C') {
@@ -380,7 +380,7 @@ export class Parser {
     return node('destructor', last);
   }
 
-  #operatorName(): Node {
+  #operatorName(): NameNode {
     const code = this.#next() + this.#next();
     if (/^v\d$/.test(code)) return node('extendedOperator', this.#sourceName(), undefined, '', Number(code[1]));
     if (code === 'cv') {
@@ -395,11 +395,11 @@ export class Parser {
     return node('operator', undefined, undefined, code);
   }
 
-  #localName(): Node {
+  #localName(): NameNode {
     this.#expect('Z');
     const scope = this.#encoding(false);
     this.#expect('E');
-    let name: Node;
+    let name: NameNode;
     if (this.#eat('s')) {
       this.#discriminator();
       name = node('name', undefined, undefined, 'string literal');
@@ -422,7 +422,7 @@ export class Parser {
     if (long && n >= 10) this.#expect('_');
   }
 
-  #substitution(inPrefix: boolean): Node {
+  #substitution(inPrefix: boolean): NameNode {
     this.#expect('S');
     const c = this.#next();
     if (c === '_' || /[\dA-Z]/.test(c)) {
@@ -449,8 +449,8 @@ export class Parser {
     return name;
   }
 
-  #qualifiers(ofMember: boolean): Kind[] {
-    const kinds: (readonly [Kind, Kind])[] = [];
+  #qualifiers(ofMember: boolean): Production[] {
+    const kinds: (readonly [Production, Production])[] = [];
     for (;;) {
       if (this.#eat('r')) kinds.push(['restrict', 'restrictThis']);
       else if (this.#eat('V')) kinds.push(['volatile', 'volatileThis']);
@@ -463,11 +463,11 @@ export class Parser {
     return kinds.map(([plain, ofThis]) => (isFunction ? ofThis : plain));
   }
 
-  #type(): Node {
+  #type(): NameNode {
     return this.#nested(() => this.#typeHere());
   }
 
-  #typeHere(): Node {
+  #typeHere(): NameNode {
     const qualifiers = this.#qualifiers(false);
     if (qualifiers.length > 0) {
       let type = this.#peek() === 'F' ? this.#functionType() : this.#type();
@@ -517,7 +517,7 @@ export class Parser {
     }
   }
 
-  #substitutedType(): Node {
+  #substitutedType(): NameNode {
     if (/[\d_A-Z]/.test(this.#peek(1))) {
       const type = this.#substitution(false);
       return this.#peek() === 'I' ? this.#remember(node('template', type, this.#templateArguments())) : type;
@@ -526,7 +526,7 @@ export class Parser {
     return type.kind === 'std' ? type : this.#remember(type);
   }
 
-  #templateParamType(): Node {
+  #templateParamType(): NameNode {
     const parameter = this.#templateParam();
     if (this.#peek() !== 'I') return parameter;
     if (!this.#isConversion) {
@@ -546,7 +546,7 @@ export class Parser {
     return parameter;
   }
 
-  #typeD(): Node {
+  #typeD(): NameNode {
     this.#at++;
     const c = this.#next();
     const builtin = BUILTIN_D[c];
@@ -566,7 +566,7 @@ export class Parser {
         return node('builtin', undefined, undefined, `_Float${bits}`);
       }
       case 'v': {
-        let size: Node;
+        let size: NameNode;
         if (this.#eat('_')) size = this.#expression();
         else size = node('name', undefined, undefined, String(this.#number()));
         this.#expect('_');
@@ -577,7 +577,7 @@ export class Parser {
     }
   }
 
-  #functionType(): Node {
+  #functionType(): NameNode {
     this.#expect('F');
     this.#eat('Y');
     const type = this.#bareFunction(true);
@@ -586,13 +586,13 @@ export class Parser {
     return reference ? node(reference, type) : type;
   }
 
-  #bareFunction(hasReturn: boolean): Node {
+  #bareFunction(hasReturn: boolean): NameNode {
     const result = this.#eat('J') || hasReturn ? this.#type() : undefined;
     return node('function', result, this.#parameterList());
   }
 
-  #parameterList(): Node {
-    const types: Node[] = [];
+  #parameterList(): NameNode {
+    const types: NameNode[] = [];
     for (;;) {
       const c = this.#peek();
       if (c === '' || c === 'E' || c === '.') break;
@@ -605,9 +605,9 @@ export class Parser {
     return listOf('args', types);
   }
 
-  #arrayType(): Node {
+  #arrayType(): NameNode {
     this.#expect('A');
-    let size: Node | undefined;
+    let size: NameNode | undefined;
     if (/\d/.test(this.#peek())) {
       const digits = /^\d+/.exec(this.#text.slice(this.#at))?.[0] ?? '';
       this.#at += digits.length;
@@ -617,21 +617,21 @@ export class Parser {
     return node('array', size, this.#type());
   }
 
-  #templateParam(): Node {
+  #templateParam(): NameNode {
     this.#expect('T');
     return node('templateParam', undefined, undefined, '', this.#compactNumber());
   }
 
-  #templateArguments(): Node {
+  #templateArguments(): NameNode {
     if (!this.#eat('I')) this.#expect('J');
     const last = this.#lastName;
-    const args: Node[] = [];
+    const args: NameNode[] = [];
     while (!this.#eat('E')) args.push(this.#templateArgument());
     this.#lastName = last;
     return listOf('templateArgs', args);
   }
 
-  #templateArgument(): Node {
+  #templateArgument(): NameNode {
     return this.#nested(() => {
       switch (this.#peek()) {
         case 'X': {
@@ -651,7 +651,7 @@ export class Parser {
     });
   }
 
-  #primary(): Node {
+  #primary(): NameNode {
     this.#expect('L');
     if (this.#peek() === '_' || this.#peek() === 'Z') {
       const name = this.#mangled(false);
@@ -668,7 +668,7 @@ export class Parser {
     return node(kind, type, node('name', undefined, undefined, digits));
   }
 
-  #expression(): Node {
+  #expression(): NameNode {
     const was = this.#isExpression;
     this.#isExpression = true;
     const expression = this.#nested(() => this.#expressionHere());
@@ -676,7 +676,7 @@ export class Parser {
     return expression;
   }
 
-  #expressionHere(): Node {
+  #expressionHere(): NameNode {
     const two = this.#peek() + this.#peek(1);
     if (two[0] === 'L') return this.#primary();
     if (two[0] === 'T') return this.#templateParam();
@@ -707,12 +707,12 @@ export class Parser {
     }
   }
 
-  #memberOf(scope: Node): Node {
+  #memberOf(scope: NameNode): NameNode {
     return node('qualified', scope, this.#withArguments(this.#unqualified()));
   }
 
   /** Qualifiers as bare names, closed by an E; without one, the first name is a type. */
-  #unresolvedLevels(): Node | undefined {
+  #unresolvedLevels(): NameNode | undefined {
     if (!/\d/.test(this.#peek())) return undefined;
     const [at, known, last, depth] = [this.#at, this.#substitutions.length, this.#lastName, this.#depth];
     try {
@@ -727,11 +727,11 @@ export class Parser {
     }
   }
 
-  #withArguments(name: Node): Node {
+  #withArguments(name: NameNode): NameNode {
     return this.#peek() === 'I' ? node('template', name, this.#templateArguments()) : name;
   }
 
-  #operation(): Node {
+  #operation(): NameNode {
     const operator = this.#operatorName();
     const { text: code } = operator;
     if (operator.kind === 'cast') {
@@ -749,7 +749,7 @@ export class Parser {
         return node('unary', operator, suffix ? node('operands', operand, operand) : operand);
       }
       case 2: {
-        let left: Node;
+        let left: NameNode;
         if (/^[cdrs]c$/.test(code)) left = this.#type();
         else if (code[0] === 'f') left = this.#operatorName();
         else if (code === 'di') left = this.#unqualified();
@@ -770,13 +770,13 @@ export class Parser {
     }
   }
 
-  #packArguments(): Node {
-    const args: Node[] = [];
+  #packArguments(): NameNode {
+    const args: NameNode[] = [];
     while (!this.#eat('E')) args.push(this.#templateArgument());
     return listOf('templateArgs', args);
   }
 
-  #rightOperand(code: string): Node {
+  #rightOperand(code: string): NameNode {
     if (code === 'cl') return this.#expressions('E');
     if (code === 'dt' || code === 'pt') {
       if (/^(gs|sr)/.test(this.#text.slice(this.#at, this.#at + 2))) return this.#expression();
@@ -790,14 +790,14 @@ export class Parser {
     return undefined;
   }
 
-  #expressions(end: string): Node {
-    const list: Node[] = [];
+  #expressions(end: string): NameNode {
+    const list: NameNode[] = [];
     while (!this.#eat(end)) list.push(this.#expression());
     return listOf('args', list);
   }
 }
 
-const COMPOUND: Readonly<Record<string, Kind>> = {
+const COMPOUND: Readonly<Record<string, Production>> = {
   P: 'pointer',
   R: 'reference',
   O: 'rvalueReference',
@@ -805,22 +805,22 @@ const COMPOUND: Readonly<Record<string, Kind>> = {
   G: 'imaginary',
 };
 
-function listOf(kind: 'args' | 'templateArgs', items: readonly Node[]): Node {
-  return items.reduceRight<Node | undefined>((rest, item) => node(kind, item, rest), undefined) ?? node(kind);
+function listOf(kind: 'args' | 'templateArgs', items: readonly NameNode[]): NameNode {
+  return items.reduceRight<NameNode | undefined>((rest, item) => node(kind, item, rest), undefined) ?? node(kind);
 }
 
 /** The first qualifier is the outermost. */
-const wrapped = (inner: Node, qualifiers: readonly Kind[]): Node =>
+const wrapped = (inner: NameNode, qualifiers: readonly Production[]): NameNode =>
   qualifiers.reduceRight((type, kind) => node(kind, type), inner);
 
 /** Templates' results are mangled, except those of constructors and conversions. */
-function hasReturnType(name: Node): boolean {
+function hasReturnType(name: NameNode): boolean {
   if (FUNCTION_QUALIFIERS.has(name.kind)) return hasReturnType(name.left!);
   if (name.kind === 'local') return hasReturnType(name.right!);
   return name.kind === 'template' && !isConstructorOrConversion(name.left);
 }
 
-function isConstructorOrConversion(name: Node | undefined): boolean {
+function isConstructorOrConversion(name: NameNode | undefined): boolean {
   if (name?.kind === 'qualified' || name?.kind === 'local') return isConstructorOrConversion(name.right);
   return name?.kind === 'constructor' || name?.kind === 'destructor' || name?.kind === 'conversion';
 }

@@ -6,7 +6,7 @@
  * Not modelled: names of more than MOST_TEXT characters (substitutions can double a text at every step).
  */
 import { Failure } from './itanium-parser.ts';
-import { FUNCTION_QUALIFIERS, OPERATORS, type Kind, type Node } from './node.ts';
+import { FUNCTION_QUALIFIERS, OPERATORS, type Production, type NameNode } from './node.ts';
 
 const MOST_TEXT = 2 ** 16;
 const MOST_DEPTH = 1000;
@@ -14,18 +14,18 @@ const MOST_STEPS = 2 ** 18;
 
 /** Templates whose arguments are in sight, innermost first. */
 interface Scope {
-  readonly template: Node;
+  readonly template: NameNode;
   readonly outer: Scope | undefined;
 }
 
 interface Modifier {
-  readonly node: Node;
+  readonly node: NameNode;
   readonly next: Modifier | undefined;
   readonly scope: Scope | undefined;
   printed: boolean;
 }
 
-const CV: ReadonlySet<Kind> = new Set<Kind>(['const', 'volatile', 'restrict']);
+const CV: ReadonlySet<Production> = new Set<Production>(['const', 'volatile', 'restrict']);
 
 export class Printer {
   #out = '';
@@ -33,13 +33,13 @@ export class Printer {
   #last = '';
   #modifiers: Modifier | undefined;
   #scope: Scope | undefined;
-  #template: Node | undefined;
+  #template: NameNode | undefined;
   #packIndex = 0;
   #inLambda = false;
   #depth = 0;
   #steps = 0;
 
-  text(tree: Node): string {
+  text(tree: NameNode): string {
     this.#print(tree);
     return this.#out;
   }
@@ -55,13 +55,13 @@ export class Printer {
     return this.#last.endsWith(c);
   }
 
-  #print(node: Node | undefined): void {
+  #print(node: NameNode | undefined): void {
     if (!node || ++this.#depth > MOST_DEPTH || ++this.#steps > MOST_STEPS) throw new Failure();
     this.#printHere(node);
     this.#depth--;
   }
 
-  #printHere(node: Node): void {
+  #printHere(node: NameNode): void {
     const { left, right, text } = node;
     const kind: string = node.kind;
     switch (kind) {
@@ -171,7 +171,7 @@ export class Printer {
     }
   }
 
-  #pastDefaultArg(node: Node | undefined): Node | undefined {
+  #pastDefaultArg(node: NameNode | undefined): NameNode | undefined {
     if (node?.kind !== 'defaultArg') return node;
     this.#write(`{default arg#${node.number + 1}}::`);
     return node.left;
@@ -185,14 +185,14 @@ export class Printer {
     this.#modifiers = was;
   }
 
-  #modifier(node: Node, next: Modifier | undefined): Modifier {
+  #modifier(node: NameNode, next: Modifier | undefined): Modifier {
     return { node, next, scope: this.#scope, printed: false };
   }
 
   /** A name and its function's type, which decides where the name goes. */
-  #typed({ left, right }: Node): void {
+  #typed({ left, right }: NameNode): void {
     const waiting: Modifier[] = [];
-    const push = (node: Node): void => {
+    const push = (node: NameNode): void => {
       waiting.push(this.#modifier(node, waiting.at(-1)));
     };
     let name = left;
@@ -221,7 +221,7 @@ export class Printer {
     });
   }
 
-  #templateId(node: Node): void {
+  #templateId(node: NameNode): void {
     const was = this.#template;
     this.#template = node;
     this.#with(undefined, () => {
@@ -231,7 +231,7 @@ export class Printer {
     this.#template = was;
   }
 
-  #angled(args: Node | undefined): void {
+  #angled(args: NameNode | undefined): void {
     if (this.#endsWith('<')) this.#write(' ');
     this.#write('<');
     this.#print(args);
@@ -239,7 +239,7 @@ export class Printer {
     this.#write('>');
   }
 
-  #list({ left, right }: Node): void {
+  #list({ left, right }: NameNode): void {
     if (left) this.#print(left);
     if (!right) return;
     const before = this.#out;
@@ -250,17 +250,17 @@ export class Printer {
     if (this.#out.length === length) this.#out = before;
   }
 
-  #argument({ number }: Node): Node | undefined {
-    let list: Node | undefined = this.#scope?.template.right;
+  #argument({ number }: NameNode): NameNode | undefined {
+    let list: NameNode | undefined = this.#scope?.template.right;
     for (let i = 0; i < number && list; i++) list = list.right;
     return list?.left;
   }
 
   /** The argument that a parameter stands for: of a pack the one whose turn it is. */
-  #resolved(parameter: Node): Node {
+  #resolved(parameter: NameNode): NameNode {
     let found = this.#argument(parameter);
     if (found?.kind === 'templateArgs') {
-      let list: Node | undefined = found;
+      let list: NameNode | undefined = found;
       for (let i = 0; i < this.#packIndex && list; i++) list = list.right;
       found = list?.left;
     }
@@ -268,7 +268,7 @@ export class Printer {
     return found;
   }
 
-  #templateParam(node: Node): void {
+  #templateParam(node: NameNode): void {
     if (this.#inLambda) return this.#write(`auto:${node.number + 1}`);
     const argument = this.#resolved(node);
     const was = this.#scope;
@@ -277,7 +277,7 @@ export class Printer {
     this.#scope = was;
   }
 
-  #modifierType(node: Node): void {
+  #modifierType(node: NameNode): void {
     const { kind, left } = node;
     if (CV.has(kind)) {
       // Of an array both the type and its elements may carry the same qualifier; it is printed once.
@@ -298,7 +298,7 @@ export class Printer {
   }
 
   /** Prints `inner`, which may place the modifier; else it follows. */
-  #modifying(node: Node, inner: Node | undefined): void {
+  #modifying(node: NameNode, inner: NameNode | undefined): void {
     const modifier = this.#modifier(node, this.#modifiers);
     this.#with(modifier, () => {
       this.#print(inner);
@@ -306,7 +306,7 @@ export class Printer {
     });
   }
 
-  #printModifier(node: Node): void {
+  #printModifier(node: NameNode): void {
     const { left, right } = node;
     const kind: string = node.kind;
     switch (kind) {
@@ -385,7 +385,7 @@ export class Printer {
     }
   }
 
-  #functionType(node: Node): void {
+  #functionType(node: NameNode): void {
     if (node.left) {
       const modifier = this.#modifier(node, this.#modifiers);
       this.#with(modifier, () => this.#print(node.left));
@@ -395,7 +395,7 @@ export class Printer {
     this.#functionRest(node, this.#modifiers);
   }
 
-  #functionRest({ right }: Node, modifiers: Modifier | undefined): void {
+  #functionRest({ right }: NameNode, modifiers: Modifier | undefined): void {
     let [paren, space] = [false, false];
     for (let m = modifiers; m && !m.printed && !paren; m = m.next) {
       const { kind } = m.node;
@@ -417,7 +417,7 @@ export class Printer {
     });
   }
 
-  #arrayType(node: Node): void {
+  #arrayType(node: NameNode): void {
     const outer = this.#modifiers;
     const own = this.#modifier(node, outer);
     const moved: Modifier[] = [];
@@ -433,7 +433,7 @@ export class Printer {
     this.#arrayRest(node, outer);
   }
 
-  #arrayRest({ left }: Node, modifiers: Modifier | undefined): void {
+  #arrayRest({ left }: NameNode, modifiers: Modifier | undefined): void {
     let first = modifiers;
     while (first?.printed) first = first.next;
     const paren = first !== undefined && first.node.kind !== 'array';
@@ -446,7 +446,7 @@ export class Printer {
     this.#write(']');
   }
 
-  #conversion({ left }: Node): void {
+  #conversion({ left }: NameNode): void {
     const was = this.#scope;
     if (this.#template) this.#scope = { template: this.#template, outer: was };
     if (left?.kind !== 'template') {
@@ -459,14 +459,14 @@ export class Printer {
     this.#angled(left.right);
   }
 
-  #packExpansion(pattern: Node | undefined): void {
+  #packExpansion(pattern: NameNode | undefined): void {
     const pack = this.#inLambda ? undefined : this.#packIn(pattern, 0);
     if (!pack) {
       this.#operand(pattern);
       return this.#write('...');
     }
     const was = this.#packIndex;
-    for (let [item, i]: [Node | undefined, number] = [pack, 0]; item?.left; item = item.right, i++) {
+    for (let [item, i]: [NameNode | undefined, number] = [pack, 0]; item?.left; item = item.right, i++) {
       if (i > 0) this.#write(', ');
       this.#packIndex = i;
       this.#print(pattern);
@@ -475,7 +475,7 @@ export class Printer {
   }
 
   /** The first pack of arguments that a pattern names. */
-  #packIn(node: Node | undefined, depth: number): Node | undefined {
+  #packIn(node: NameNode | undefined, depth: number): NameNode | undefined {
     if (!node || depth > MOST_DEPTH || ++this.#steps > MOST_STEPS) return undefined;
     if (node.kind === 'templateParam') {
       const argument = this.#argument(node);
@@ -485,19 +485,19 @@ export class Printer {
     return this.#packIn(node.left, depth + 1) ?? this.#packIn(node.right, depth + 1);
   }
 
-  #operator(node: Node | undefined): void {
+  #operator(node: NameNode | undefined): void {
     if (node?.kind === 'operator') this.#write(OPERATORS[node.text]?.[0] ?? '');
     else this.#print(node);
   }
 
-  #operand(node: Node | undefined): void {
+  #operand(node: NameNode | undefined): void {
     const simple = node && SIMPLE.has(node.kind);
     if (!simple) this.#write('(');
     this.#print(node);
     if (!simple) this.#write(')');
   }
 
-  #unary({ left: operator, right: operand }: Node): void {
+  #unary({ left: operator, right: operand }: NameNode): void {
     const code = operator?.kind === 'operator' ? operator.text : '';
     let inner = operand;
     if (code === 'ad' && inner?.kind === 'typed' && inner.left?.kind === 'qualified') inner = inner.left;
@@ -525,7 +525,7 @@ export class Printer {
     this.#operand(inner);
   }
 
-  #binary({ left: operator, right: operands }: Node): void {
+  #binary({ left: operator, right: operands }: NameNode): void {
     const code = operator?.text ?? '';
     const [left, right] = [operands?.left, operands?.right];
     if (/^[cdrs]c$/.test(code)) {
@@ -550,7 +550,7 @@ export class Printer {
     if (code === 'gt') this.#write(')');
   }
 
-  #fold(code: string, operator: Node | undefined, pattern: Node | undefined): void {
+  #fold(code: string, operator: NameNode | undefined, pattern: NameNode | undefined): void {
     this.#write('(');
     if (code === 'fl') {
       this.#write('...');
@@ -568,7 +568,7 @@ export class Printer {
     this.#write(')');
   }
 
-  #ternary({ left: operator, right: operands }: Node): void {
+  #ternary({ left: operator, right: operands }: NameNode): void {
     const code = operator?.text ?? '';
     const [first, second, third] = [operands?.left, operands?.right?.left, operands?.right?.right];
     if (code === 'qu') {
@@ -596,7 +596,7 @@ export class Printer {
     if (third) this.#operand(third);
   }
 
-  #literal({ kind, left: type, right: digits }: Node): void {
+  #literal({ kind, left: type, right: digits }: NameNode): void {
     const name = type?.kind === 'builtin' ? type.text : '';
     const suffix = SUFFIXES[name];
     const minus = kind === 'negativeLiteral' ? '-' : '';
@@ -620,8 +620,8 @@ const SUFFIXES: Readonly<Record<string, string>> = {
   'long long': 'll',
   'unsigned long long': 'ull',
 };
-const SIMPLE: ReadonlySet<Kind> = new Set<Kind>(['name', 'qualified', 'initializer', 'functionParam']);
-const AROUND_FUNCTIONS: ReadonlySet<Kind> = new Set<Kind>([
+const SIMPLE: ReadonlySet<Production> = new Set<Production>(['name', 'qualified', 'initializer', 'functionParam']);
+const AROUND_FUNCTIONS: ReadonlySet<Production> = new Set<Production>([
   'pointer',
   'reference',
   'rvalueReference',

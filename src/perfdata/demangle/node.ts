@@ -1,7 +1,7 @@
 /** What a mangled C++ name says, as a tree; itanium-parser.ts makes it, itanium-printer.ts prints it. */
 
 /** Productions of the Itanium C++ ABI, by what is printed for them. */
-export type Kind =
+export type Production =
   /** text */
   | 'name'
   | 'builtin'
@@ -82,15 +82,15 @@ export type Kind =
   /** left, and text: the suffix of a copy that the compiler made. */
   | 'clone';
 
-export interface Node {
-  readonly kind: Kind;
-  left: Node | undefined;
-  right: Node | undefined;
+export interface NameNode {
+  readonly kind: Production;
+  left: NameNode | undefined;
+  right: NameNode | undefined;
   readonly text: string;
   readonly number: number;
 }
 
-export const node = (kind: Kind, left?: Node, right?: Node, text = '', number = 0): Node => ({
+export const node = (kind: Production, left?: NameNode, right?: NameNode, text = '', number = 0): NameNode => ({
   kind,
   left,
   right,
@@ -99,7 +99,7 @@ export const node = (kind: Kind, left?: Node, right?: Node, text = '', number = 
 });
 
 /** Qualifiers that stand behind the parameters of a function. */
-export const FUNCTION_QUALIFIERS: ReadonlySet<Kind> = new Set<Kind>([
+export const FUNCTION_QUALIFIERS: ReadonlySet<Production> = new Set<Production>([
   'constThis',
   'volatileThis',
   'restrictThis',

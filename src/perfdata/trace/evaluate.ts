@@ -5,7 +5,7 @@
  * Source: tools/lib/traceevent/event-parse.c (eval_num_arg, print_str_arg), measured on perf 6.1.
  */
 import { calculate, castTo } from './arithmetic.ts';
-import { s64, u64 } from './numbers.ts';
+import { wrapS64, wrapU64 } from './numbers.ts';
 import { formatString } from './printf.ts';
 import type { RawData } from './raw-data.ts';
 import type { Arg, FormatField } from './types.ts';
@@ -62,8 +62,8 @@ function operation(arg: Arg & { readonly kind: 'op' }, data: RawData, context: T
   }
   const [a, b] = [numberOf(left, data, context), numberOf(right, data, context)];
   if (op === '!') return truth(b === 0n);
-  if (op === '~') return u64(~b);
-  return u64(calculate(op, a, b));
+  if (op === '~') return wrapU64(~b);
+  return wrapU64(calculate(op, a, b));
 }
 
 /** `field[index]` and `((type *)__get_dynamic_array(field))[index]`, whose index counts bytes. */
@@ -104,9 +104,9 @@ export function textOf(arg: Arg, conversion: string, star: number, data: RawData
     case 'flags':
       return flagsText(arg, put, numberOf(arg.of, data, context));
     case 'symbol': {
-      const value = s64(numberOf(arg.of, data, context));
+      const value = wrapS64(numberOf(arg.of, data, context));
       const choice = arg.choices.find((known) => known.value === value);
-      return choice ? put(choice.text) : `0x${u64(value).toString(16)}`;
+      return choice ? put(choice.text) : `0x${wrapU64(value).toString(16)}`;
     }
     case 'hex': {
       const at = bytesAt(arg.of, data);

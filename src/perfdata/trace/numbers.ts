@@ -12,8 +12,8 @@ export function parseNumber(text: string): bigint {
   if (digits.length > SIGNIFICANT) return 0xffff_ffff_ffff_ffffn;
   const magnitude = BigInt(hex === undefined ? (octal === undefined ? digits : `0o${octal}`) : `0x${hex}`);
   if (magnitude > 0xffff_ffff_ffff_ffffn) return 0xffff_ffff_ffff_ffffn;
-  return u64(minus === undefined ? magnitude : -magnitude);
+  return wrapU64(minus === undefined ? magnitude : -magnitude);
 }
 
-export const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
-export const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
+export const wrapU64 = (value: bigint): bigint => BigInt.asUintN(64, value);
+export const wrapS64 = (value: bigint): bigint => BigInt.asIntN(64, value);

@@ -8,7 +8,7 @@
  * Source: tools/lib/traceevent/event-parse.c (process_arg_token, process_op), measured on perf 6.1.
  */
 import { calculate, castTo } from './arithmetic.ts';
-import { parseNumber, s64, u64 } from './numbers.ts';
+import { parseNumber, wrapS64, wrapU64 } from './numbers.ts';
 import { splitFormat } from './print-pieces.ts';
 import { FormatFailure, type Token, type Tokens } from './tokens.ts';
 import type { Arg, Choice, EventFormat, FormatField, PrintFormat } from './types.ts';
@@ -313,7 +313,7 @@ function joined(op: string, left: Arg, right: Arg): Arg {
 
 /** eval_flag(): a number, or a name that is known. */
 const choiceValue = (text: string): bigint =>
-  /^[0-9]/.test(text) ? s64(parseNumber(text)) : (KNOWN_NAMES.get(text) ?? -1n);
+  /^[0-9]/.test(text) ? wrapS64(parseNumber(text)) : (KNOWN_NAMES.get(text) ?? -1n);
 
 /** arg_eval(): a constant as text. */
 function constantText(arg: Arg): string {
@@ -324,13 +324,13 @@ function constantText(arg: Arg): string {
 
 /** arg_num_eval(): the value of a constant. */
 function constant(arg: Arg): bigint {
-  if (arg.kind === 'atom') return s64(arg.value);
-  if (arg.kind === 'cast') return s64(castTo(u64(constant(arg.of)), arg.type));
+  if (arg.kind === 'atom') return wrapS64(arg.value);
+  if (arg.kind === 'cast') return wrapS64(castTo(wrapU64(constant(arg.of)), arg.type));
   if (arg.kind !== 'op') throw new FormatFailure(`${arg.kind} in a constant`);
   const { op } = arg;
   if (op === '~') return ~constant(arg.right);
   const sign = (op === '-' || op === '+') && arg.left.kind === 'null';
   const [left, right] = [sign ? 0n : constant(arg.left), constant(arg.right)];
   if (!BINARY.has(op) || ['*', '/', '%', '^'].includes(op)) throw new FormatFailure(`'${op}' in a constant`);
-  return s64(calculate(op, left, right));
+  return wrapS64(calculate(op, left, right));
 }

@@ -1,10 +1,10 @@
 /** Recordings of tracepoints made by hand: formats and raw data as a test gives them. */
+import type { Evsel } from '../../../src/perf-events/evsel.ts';
 import { encodeAttr, PERF_ATTR_SIZE } from '../../../src/perfdata/attr.ts';
 import { ByteWriter } from '../../../src/perfdata/bytes.ts';
 import { encodeFileHeader, FILE_HEADER_SIZE, HEADER } from '../../../src/perfdata/header.ts';
 import { RecordCodec } from '../../../src/perfdata/records.ts';
 import type { FormatFile } from '../../../src/perfdata/trace/tracing-data.ts';
-import type { Evsel } from '../../../src/uapi/evsel.ts';
 import { PERF_RECORD, PERF_RECORD_MISC, PERF_SAMPLE, PERF_TYPE } from '../../../src/uapi/perf-event.ts';
 import { address, nanos } from '../../../src/units.ts';
 

@@ -1,0 +1,98 @@
+/** A bench as a page: its tables, and each of them drawn. */
+import type { BenchDesign, BenchFigure, BenchReport } from '../../results/bench.ts';
+import type { Bars, Estimate, Making, Page, Subject } from '../html/model.ts';
+import { listed } from '../shared/format.ts';
+import { whole } from '../shared/grid.ts';
+import { gridTable } from '../shared/page-parts.ts';
+import { ACCOUNTS, benchGaps, benchGrids, benchNotes } from './text.ts';
+
+export function benchPage(report: BenchReport, made: Making): Page {
+  const { command, seeds, designs } = report;
+  const { operations, overhead, ledger } = benchGrids(report);
+  return {
+    ...made,
+    title: `The cost of perf under ${listed(designs.map(({ vpmu }) => vpmu))}`,
+    findings: [],
+    cautions: [],
+    sections: [
+      {
+        title: 'Operations',
+        about: [`Measured: ${command}.`, ...benchGaps(report), ...benchNotes(report)].join(' '),
+        parts:
+          operations === undefined
+            ? []
+            : [operationBars(designs, seeds), gridTable(operations, ['operation', 'design'])],
+      },
+      {
+        title: 'Overhead',
+        about: 'Wall time of the workload with perf and without.',
+        parts: [overheadBars(designs, seeds), gridTable(overhead, ['design'])],
+      },
+      {
+        title: 'Where the time went',
+        about: 'Every cycle of the run, perf and all, on one account.',
+        parts: [ledgerBars(designs), gridTable(ledger, ['account'])],
+      },
+    ],
+  };
+}
+
+const subjects = (designs: readonly BenchDesign[]): Subject[] =>
+  designs.map(({ vpmu }) => ({ label: vpmu, design: vpmu }));
+
+/** A median, with its interval where there are seeds to have one of. */
+function estimate({ median, low, high }: BenchFigure, seeds: number, text: (value: number) => string): Estimate {
+  if (seeds === 1) return { value: median, text: text(median) };
+  return { value: median, low, high, text: text(median), interval: `${text(low)} to ${text(high)}` };
+}
+
+/** Seeds whose least and most enclose the median in 95 of 100 cases. */
+const ENOUGH = 6;
+const whiskers = (seeds: number): string | undefined =>
+  seeds === 1 ? undefined : seeds < ENOUGH ? 'least and most of the seeds' : '95 % interval of the median';
+
+function operationBars(all: readonly BenchDesign[], seeds: number): Bars {
+  const designs = all.filter(({ operations }) => operations.length > 0);
+  const rows = designs[0]!.operations.flatMap(({ operation }, i) => {
+    const each = designs.map(({ operations }) => operations[i]!);
+    if (each.every(({ calls }) => calls.median === 0)) return [];
+    const bars = each.map(({ calls, mean }) => (calls.median === 0 ? undefined : estimate(mean, seeds, whole)));
+    return [{ name: operation, bars }];
+  });
+  return {
+    kind: 'bars',
+    title: 'Mean time of an operation',
+    unit: 'ns',
+    dots: true,
+    subjects: subjects(designs),
+    whiskers: whiskers(seeds),
+    rows,
+  };
+}
+
+function overheadBars(designs: readonly BenchDesign[], seeds: number): Bars {
+  const percent = (value: number): string => `${value.toFixed(2)} %`;
+  const scaled = ({ median, low, high }: BenchFigure): BenchFigure => ({
+    median: 100 * median,
+    low: 100 * low,
+    high: 100 * high,
+  });
+  const bars = designs.map(({ overhead }) => estimate(scaled(overhead), seeds, percent));
+  return {
+    kind: 'bars',
+    title: 'Time that perf adds',
+    unit: '%',
+    subjects: subjects(designs),
+    whiskers: whiskers(seeds),
+    rows: [{ name: 'wall time', bars }],
+  };
+}
+
+function ledgerBars(designs: readonly BenchDesign[]): Bars {
+  const rows = designs[0]!.ledger.rows.flatMap(({ account }, i) => {
+    const each = designs.map(({ ledger }) => ledger.rows[i]!.ns / 1e6);
+    if (each.every((ms) => ms === 0)) return [];
+    return [{ name: ACCOUNTS[account], bars: each.map((ms) => ({ value: ms, text: ms.toFixed(3) })) }];
+  });
+  return { kind: 'bars', title: 'Time by account', unit: 'ms', dots: true, subjects: subjects(designs), rows };
+}

@@ -1,0 +1,201 @@
+/**
+ * What `gperf bench` prints: each operation under each design, the overhead of the run, and where its time went.
+ * Times of operations are ns.
+ */
+import type { BenchDesign, BenchFigure, BenchOperation, BenchReport } from '../../results/bench.ts';
+import type { LedgerAccount } from '../../results/ledger.ts';
+import type { Operation } from '../../results/operations.ts';
+import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from '../shared/grid.ts';
+import { csvName, markdownText } from '../shared/printable.ts';
+
+/** What accounts are called. */
+export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
+  workload: 'user work',
+  programs: 'perf and other programs',
+  refill: 'returns to user space',
+  'kernel perf': 'kernel: perf',
+  'kernel registers': 'kernel: PMU registers',
+  'kernel interrupts': 'kernel: ticks and timers',
+  'kernel tasks': 'kernel: system calls, scheduling',
+  exits: 'VM-exits and entries',
+  kvm: 'host: KVM',
+  'host perf': 'host: perf',
+  'host registers': 'host: PMU registers',
+  'host interrupts': 'host: ticks and timers',
+  'host tasks': 'host: other tasks, scheduling',
+  idle: 'idle',
+};
+
+/** Operations that are part of the row above them. */
+const PARTS: ReadonlySet<Operation> = new Set(['enable a fixed counter', 'enable a GP counter']);
+const KEYS = ['calls', 'mean', 'p50', 'p99', 'max', 'exits', 'host'] as const;
+
+/** The tables, for whoever shows them. */
+export interface BenchGrids {
+  /** Absent where no operation took place under any design. */
+  readonly operations: Grid | undefined;
+  readonly overhead: Grid;
+  readonly ledger: Grid;
+}
+
+export function benchGrids({ command, seeds, designs }: BenchReport): BenchGrids {
+  const figures = seeds === 1 ? 'one run' : `medians of ${seeds} runs`;
+  const counting = designs.filter(hasPmu);
+  const rows = operationRows(counting);
+  const operations: Grid = {
+    title: `${command}: PMU operations of the kernel, ns (${figures})`,
+    columns: [
+      '',
+      'calls',
+      'mean',
+      'p50',
+      'p99',
+      'max',
+      'exits',
+      'in host',
+      ...(counting.length > 1 ? [`mean/${counting[0]!.vpmu}`] : []),
+    ],
+    rows,
+  };
+  return {
+    operations: rows.length > 0 ? operations : undefined,
+    overhead: overheadGrid(designs, seeds),
+    ledger: ledgerGrid(designs, seeds),
+  };
+}
+
+const hasPmu = ({ operations }: BenchDesign): boolean => operations.length > 0;
+
+/** Every operation that took place under one of the designs, all of which have a PMU. */
+function operationRows(designs: readonly BenchDesign[]): GridRow[] {
+  const rows: GridRow[] = [];
+  for (const [i, { operation }] of (designs[0]?.operations ?? []).entries()) {
+    if (designs.every(({ operations }) => operations[i]!.calls.median === 0)) continue;
+    const part = PARTS.has(operation);
+    rows.push({ heading: true, cells: [part ? `  of which ${operation}` : operation] });
+    for (const [d, { vpmu, operations }] of designs.entries()) {
+      const cells = [`${part ? '  ' : ''}  ${vpmu}`, ...operationCells(operations[i]!)];
+      if (d > 0) cells.push(meanRatio(operations[i]!, designs[0]!.operations[i]!));
+      rows.push({ cells });
+    }
+  }
+  return rows;
+}
+
+function operationCells(row: BenchOperation): string[] {
+  if (row.calls.median === 0 && row.calls.high === 0) return ['0'];
+  return KEYS.map((key) => (key === 'exits' ? row.exits.median.toFixed(2) : whole(row[key].median)));
+}
+
+const meanRatio = (row: BenchOperation, base: BenchOperation): string =>
+  base.calls.median === 0 || row.calls.median === 0 ? '' : ratio(row.mean.median / base.mean.median);
+
+function overheadGrid(designs: readonly BenchDesign[], seeds: number): Grid {
+  const seconds = ({ median }: BenchFigure): string => (median / 1e9).toFixed(3);
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+  const range = ({ low, high }: BenchFigure): string => `${percent(low)} .. ${percent(high)}`;
+  const sampled = designs.some(({ samples }) => samples.median > 0);
+  return {
+    title: 'Overhead of the run: (with perf - without) / without, wall time of the workload, s',
+    columns: [
+      '',
+      'with',
+      'without',
+      'overhead',
+      ...(seeds > 1 ? ['interval'] : []),
+      ...(sampled ? ['samples', 'throttled'] : []),
+    ],
+    rows: designs.map(({ vpmu, elapsed, bare, overhead, samples, throttled }) => ({
+      cells: [
+        vpmu,
+        seconds(elapsed),
+        seconds(bare),
+        percent(overhead.median),
+        ...(seeds > 1 ? [range(overhead)] : []),
+        ...(sampled ? [whole(samples.median), whole(throttled.median)] : []),
+      ],
+    })),
+  };
+}
+
+function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
+  const ms = (ns: number): string => (ns / 1e6).toFixed(6);
+  const rows = designs[0]!.ledger.rows.map(({ account }, i) => ({
+    cells: [ACCOUNTS[account], ...designs.map(({ ledger }) => ms(ledger.rows[i]!.ns))],
+  }));
+  return {
+    title: `Where the time went, perf and all, ms${seeds > 1 ? ` (mean of ${seeds} runs)` : ''}`,
+    columns: ['', ...designs.map(({ vpmu }) => vpmu)],
+    rows: [...rows, { cells: ['run time', ...designs.map(({ ledger }) => ms(ledger.ns))] }],
+  };
+}
+
+/** What there is to say of operations that are not in the table, a sentence each. */
+export function benchGaps(report: BenchReport): string[] {
+  const { command, designs } = report;
+  const none = designs.filter((design) => !hasPmu(design)).map(({ vpmu }) => vpmu);
+  if (none.length === 0)
+    return benchGrids(report).operations === undefined ? [`${command}: no PMU operation took place.`] : [];
+  const of = none.length === designs.length ? command : none.join(', ');
+  return [`${of}: without a PMU there are no PMU operations to cost.`];
+}
+
+/** How to read the figures. */
+export function benchNotes(report: BenchReport): string[] {
+  const { seeds, designs, liveLocked, broken = [] } = report;
+  const rounded = designs.some(({ operations }) => operations.some(({ exact }) => !exact));
+  const timed = [
+    'An operation is timed from its first instruction to the next one, exits and what interrupts it included; handle_irq,',
+    'context_switch, rotation and tick contain the register accesses they make. exits and in host are per call.',
+    `p50 and p99 are nearest-rank: the least time that half, or 99 %, of the calls do not exceed${rounded ? ' (rounded up by at most 0.1 %)' : ''}.`,
+  ];
+  return [
+    ...(benchGrids(report).operations === undefined ? [] : timed),
+    ...(seeds > 1
+      ? [
+          `Each figure is computed for each of ${seeds} seeds; shown is the median; --export-csv and -json have its interval.`,
+        ]
+      : []),
+    ...broken.map(
+      ({ vpmu, failed, checks }) =>
+        `${vpmu} fails ${failed} of the ${checks} checks that a PMU passes ('gperf check ${vpmu}' tells which): do not trust its figures.`,
+    ),
+    ...liveLocked.flatMap(({ vpmu, why }) => why.split('\n').map((line, i) => (i === 0 ? `${vpmu}: ${line}` : line))),
+  ];
+}
+
+const gridsOf = ({ operations, overhead, ledger }: BenchGrids): Grid[] => [
+  ...(operations === undefined ? [] : [operations]),
+  overhead,
+  ledger,
+];
+
+export function* benchLines(report: BenchReport): Generator<string> {
+  for (const gap of benchGaps(report)) yield* [`# ${gap}`, ''];
+  for (const grid of gridsOf(benchGrids(report))) {
+    yield* gridLines(grid);
+    yield '';
+  }
+  for (const note of benchNotes(report)) yield `# ${note}`;
+}
+
+export function* benchMarkdown(report: BenchReport): Generator<string> {
+  for (const gap of benchGaps(report)) yield* [markdownText(gap), ''];
+  for (const grid of gridsOf(benchGrids(report))) yield* gridMarkdown(grid);
+  yield markdownText(benchNotes(report).join(' '));
+}
+
+/** Every figure in a row of its own, with its interval: for programs that join and plot. */
+export function* benchCsv({ designs }: BenchReport): Generator<string> {
+  yield 'design,section,name,statistic,median,low,high';
+  const row = (design: BenchDesign, section: string, name: string, statistic: string, f: BenchFigure): string =>
+    `${csvName(design.vpmu)},${section},"${name}",${statistic},${f.median},${f.low},${f.high}`;
+  for (const design of designs) {
+    for (const operation of design.operations)
+      for (const key of KEYS) yield row(design, 'operation', operation.operation, key, operation[key]);
+    for (const key of ['elapsed', 'bare', 'overhead', 'samples', 'throttled'] as const)
+      yield row(design, 'run', 'workload', key, design[key]);
+    for (const { account, ns } of design.ledger.rows)
+      yield row(design, 'ledger', ACCOUNTS[account], 'ns', { median: ns, low: ns, high: ns });
+  }
+}

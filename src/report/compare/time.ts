@@ -1,0 +1,97 @@
+/** When samples were taken, drawn: over the whole run, and for a few ticks one by one. */
+import type { ComparedOperand } from '../../profile/compare.ts';
+import type { SampledTime } from '../../profile/profile.ts';
+import { nanos } from '../../units.ts';
+import type { CloseUp, Moments, Series, Timeline } from '../html/model.ts';
+import { fixed } from '../shared/format.ts';
+import { subjectOf } from '../shared/page-parts.ts';
+
+/** The figures of all profiles that know. */
+export const timeFigures = (operands: readonly ComparedOperand[]): (Timeline | CloseUp)[] => [
+  ...timeline(operands),
+  ...closeUp(operands),
+];
+
+/** Samples a bin below which bins are made wider, down to this number of them. */
+const FEW_SAMPLES = 5;
+const FEW_BINS = 32;
+
+/** Bins in which there is something to see. */
+function readable(time: SampledTime): SampledTime {
+  const { samples, width } = time;
+  const total = samples.reduce((sum, n) => sum + n, 0);
+  if (samples.length <= FEW_BINS || total >= FEW_SAMPLES * samples.length) return time;
+  const paired = (bins: readonly number[]): number[] =>
+    Array.from({ length: Math.ceil(bins.length / 2) }, (_, i) => bins[2 * i]! + (bins[2 * i + 1] ?? 0));
+  return readable({
+    ...time,
+    width: nanos(2 * width),
+    samples: paired(samples),
+    periods: paired(time.periods),
+    stopped: paired(time.stopped),
+  });
+}
+
+function timeline(operands: readonly ComparedOperand[]): Timeline[] {
+  const sampled = operands.filter(({ profile: { sampling } }) => sampling?.time !== undefined);
+  if (sampled.length === 0) return [];
+  const ticked = sampled.every(({ profile: { sampling } }) => sampling!.tick !== undefined);
+  const series = sampled.map((operand): Series => {
+    const { sampling, samples } = operand.profile;
+    const { start, end, width, samples: counts, periods, stopped } = readable(sampling!.time!);
+    const unit = ticked ? sampling!.tick! : 1e9;
+    return {
+      subject: subjectOf(operand),
+      summary: `${operand.runs > 1 ? `the first of ${operand.runs} runs; all together ` : ''}${samples ?? '?'} samples${
+        operand.duty === undefined
+          ? ''
+          : operand.duty === 1
+            ? ', never stopped'
+            : `, sampling ${fixed(100 * operand.duty, 1)} % of the time`
+      }`,
+      seconds: (width * counts.length) / 1e9,
+      bins: counts.map((n, i) => {
+        // The last bin is not filled to its end; what little time there is of it says little of rates.
+        const filled = Math.min(width, Math.max(end - start - i * width, ticked ? unit : width / 2));
+        return {
+          samples: (n * unit) / (ticked ? Math.ceil(filled / unit) * unit : filled),
+          period: n > 0 ? periods[i]! / n : undefined,
+          stopped: Math.min(1, stopped[i]! / filled),
+        };
+      }),
+    };
+  });
+  return [
+    {
+      kind: 'timeline',
+      title: 'Samples and period over time',
+      seconds: Math.max(...series.map(({ seconds }) => seconds)),
+      rate: ticked ? 'samples a tick' : 'samples a second',
+      series,
+    },
+  ];
+}
+
+const MS = 1e6;
+
+function closeUp(operands: readonly ComparedOperand[]): CloseUp[] {
+  const series = operands.flatMap((operand): Moments[] => {
+    const { closeUp: seen, time } = operand.profile.sampling ?? {};
+    if (!seen || !time) return [];
+    const { start, tick, ticks, samples, stops } = seen;
+    return [
+      {
+        subject: subjectOf(operand),
+        summary: `${samples.length} samples in ${ticks} ticks of ${tick / MS} ms, ${fixed((start - time.start) / 1e9, 3)} s into the run`,
+        tick: tick / MS,
+        samples: samples.map((ns) => ns / MS),
+        stops: stops.map(([from, to]) => [from / MS, to / MS] as const),
+      },
+    ];
+  });
+  if (series.length === 0) return [];
+  const spans = operands.map(({ profile: { sampling } }) =>
+    sampling?.closeUp ? sampling.closeUp.tick * sampling.closeUp.ticks : 0,
+  );
+  return [{ kind: 'close-up', title: 'A dozen ticks, up close', span: Math.max(...spans) / MS, series }];
+}

@@ -1,0 +1,34 @@
+/** What perf stat counted: plain data for whoever prints or stores it. */
+import type { Evsel } from '../perf-events/evsel.ts';
+import type { Nanos } from '../units.ts';
+
+/** What read() of one event gave: struct perf_counts_values, summed over the CPUs it was opened on. */
+export interface StatCount {
+  readonly val: number;
+  /** ns the event was enabled. */
+  readonly ena: number;
+  /** ns it was on a counter. */
+  readonly run: number;
+  /** False: perf_event_open refused the event (<not supported>). */
+  readonly supported: boolean;
+  /** True: read() gave nothing, as of a group that lacks a member (<not counted>); a file of counts has none of it. */
+  readonly unread?: boolean;
+}
+
+/** One run of a workload under perf stat. `counts` is parallel to `evlist`. */
+export interface StatRun {
+  readonly counts: readonly StatCount[];
+  /** Wall time from enabling to the end. */
+  readonly elapsed: Nanos;
+  /** ru_utime and ru_stime of the workload. */
+  readonly user: Nanos;
+  readonly sys: Nanos;
+  /** The workload's exit status. */
+  readonly status: number;
+}
+
+export interface StatResult {
+  readonly evlist: readonly Evsel[];
+  /** One per -r repetition. */
+  readonly runs: readonly StatRun[];
+}
