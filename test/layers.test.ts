@@ -1,11 +1,13 @@
 /**
- * The floors of src/ (README there draws them): who may import whom, no circles (type imports included), and no clock,
- * Math.random or transcendental Math function below cli/, because output is a pure function of its spec.
+ * The floors of src/ (README there draws them): who may import whom, no circles (type imports included), one name per thing
+ * and one folder per command; and no clock, Math.random or transcendental Math function below cli/, because output is a pure
+ * function of its spec.
  */
 import { expect } from 'chai';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, normalize, relative } from 'node:path';
+import { basename, dirname, join, normalize, relative } from 'node:path';
 import { DESIGNS } from '../src/kvm/vpmu/index.ts';
+import * as uapi from '../src/uapi/perf-event.ts';
 
 const SRC = 'src';
 
@@ -17,19 +19,21 @@ const BELOW: Record<string, readonly string[]> = {
   'nearest.ts': [],
   'given.ts': [],
   'strerror.ts': [],
-  uapi: ['units.ts', 'nearest.ts'],
+  uapi: ['units.ts'],
+  'perf-events': ['units.ts', 'nearest.ts', 'uapi'],
+  results: ['units.ts', 'perf-events'],
   workload: ['units.ts', 'given.ts', 'nearest.ts', 'strerror.ts', 'sim', 'arch'],
   hw: ['units.ts', 'sim', 'arch'],
   kernel: ['units.ts', 'sim', 'arch', 'uapi'],
-  tool: ['units.ts', 'sim', 'arch', 'uapi', 'kernel'],
+  tool: ['units.ts', 'sim', 'arch', 'uapi', 'perf-events', 'results', 'kernel'],
   kvm: ['units.ts', 'sim', 'arch', 'uapi', 'hw', 'kernel'],
-  machine: ['units.ts', 'sim', 'arch', 'uapi', 'workload', 'hw', 'kernel', 'tool', 'kvm'],
+  machine: ['units.ts', 'sim', 'arch', 'workload', 'hw', 'kernel', 'tool', 'kvm'],
   // The mathematics of sim/ only, which has one exp and log for every floor: see below.
   stats: ['units.ts', 'sim'],
-  perfdata: ['units.ts', 'strerror.ts', 'arch', 'uapi'],
-  profile: ['units.ts', 'arch', 'uapi', 'stats', 'perfdata'],
+  perfdata: ['units.ts', 'strerror.ts', 'arch', 'uapi', 'perf-events'],
+  profile: ['units.ts', 'uapi', 'perf-events', 'stats', 'perfdata'],
   // The mathematics of sim/ only, for logarithmic axes.
-  report: ['units.ts', 'sim', 'arch', 'uapi', 'stats', 'perfdata', 'profile'],
+  report: ['units.ts', 'sim', 'uapi', 'perf-events', 'results', 'stats', 'perfdata', 'profile'],
   experiment: [
     'units.ts',
     'given.ts',
@@ -38,6 +42,8 @@ const BELOW: Record<string, readonly string[]> = {
     'sim',
     'arch',
     'uapi',
+    'perf-events',
+    'results',
     'workload',
     'hw',
     'kernel',
@@ -53,8 +59,9 @@ const BELOW: Record<string, readonly string[]> = {
     'given.ts',
     'nearest.ts',
     'strerror.ts',
-    'arch',
     'uapi',
+    'perf-events',
+    'results',
     'workload',
     'stats',
     'perfdata',
@@ -81,6 +88,23 @@ const graph = new Map(
   ]),
 );
 const floorOf = (path: string): string => relative(SRC, path).split('/')[0] as string;
+const folderOf = (path: string): string => relative(SRC, path).split('/')[1] as string;
+
+/** Folders of report/ that belong to no command. */
+const SHARED: ReadonlySet<string> = new Set(['shared', 'html']);
+/** Files of report/ that are named for what they write. */
+const FORMATS: ReadonlySet<string> = new Set(['text.ts', 'json.ts', 'csv.ts', 'page.ts']);
+
+/** Programs of their own, compiled apart from all else: no name of theirs can be taken for one of src/. */
+const APART = /workload\/engine\/|html\/client\//;
+
+const EXPORTED =
+  /^export (?:declare |abstract |async )*(?:const|let|function\*?|class|interface|type|enum) (?:(\w+)|[[{]([^=]*)[\]}] =)/gm;
+/** Names that a file defines and exports; of a pattern, those that it binds. */
+const exportedNames = (text: string): string[] =>
+  [...text.matchAll(EXPORTED)].flatMap(([, name, pattern = '']) =>
+    name === undefined ? [...pattern.matchAll(/(?:\w+:\s*)?(\w+)/g)].map((m) => m[1]!) : [name],
+  );
 
 describe('layers', () => {
   it('sees the imports of src/', () => {
@@ -96,6 +120,58 @@ describe('layers', () => {
         if (!source.has(to)) wrong.push(`${path} -> ${to} (no such file)`);
       }
     expect(wrong).to.deep.equal([]);
+  });
+
+  it('uapi/ is perf_event.h, and nothing of the tool', () => {
+    expect([...source.keys()].filter((path) => floorOf(path) === 'uapi')).to.deep.equal([
+      'src/uapi/perf-event.ts',
+      'src/uapi/record-size.ts',
+    ]);
+    const values = Object.entries(uapi).filter(([, value]) => typeof value === 'object');
+    expect(values.map(([name]) => name).filter((name) => !name.startsWith('PERF_'))).to.deep.equal([]);
+    // PERF_RECORD_USER_TYPE_START
+    expect(Math.max(...Object.values(uapi.PERF_RECORD))).to.be.lessThan(64);
+  });
+
+  it('report/ has a folder for each command, and what several share in shared/ and html/', () => {
+    const folders = readdirSync(join(SRC, 'report'), { withFileTypes: true });
+    expect(folders.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).to.deep.equal([]);
+    const commands = readdirSync(join(SRC, 'cli/options')).map((name) => name.replace('.ts', ''));
+    // perf report --header's
+    const known = new Set([...commands, 'header', ...SHARED]);
+    expect(folders.map(({ name }) => name).filter((name) => !known.has(name))).to.deep.equal([]);
+    const wrong: string[] = [];
+    for (const [path, imports] of graph) {
+      if (floorOf(path) !== 'report' || !SHARED.has(folderOf(path))) continue;
+      for (const to of imports)
+        if (floorOf(to) === 'report' && !SHARED.has(folderOf(to))) wrong.push(`${path} -> ${to}`);
+    }
+    expect(wrong, 'what is shared knows no command').to.deep.equal([]);
+  });
+
+  it('no two things that are exported have one name', () => {
+    const homes = new Map<string, Set<string>>();
+    for (const [path, text] of source)
+      for (const name of APART.test(path) ? [] : exportedNames(text)) {
+        // Each command is run.
+        if (name === 'run' && /cli\/builtin-[^/]*$/.test(path)) continue;
+        homes.set(name, (homes.get(name) ?? new Set()).add(path));
+      }
+    expect(exportedNames('export const { A: B, C } = x;\nexport function* d(): T;')).to.deep.equal(['B', 'C', 'd']);
+    expect(homes.size).to.be.greaterThan(1000);
+    const twice = [...homes].filter(([, paths]) => paths.size > 1);
+    expect(twice.map(([name, paths]) => `${name}: ${[...paths].join(', ')}`)).to.deep.equal([]);
+  });
+
+  it('no two files of a floor have one name, but those of report/ that write one format', () => {
+    const homes = new Map<string, string[]>();
+    for (const path of source.keys()) {
+      const name = basename(path);
+      if (APART.test(path) || (floorOf(path) === 'report' && FORMATS.has(name))) continue;
+      const key = `${floorOf(path)}: ${name}`;
+      homes.set(key, [...(homes.get(key) ?? []), path]);
+    }
+    expect([...homes].filter(([, paths]) => paths.length > 1)).to.deep.equal([]);
   });
 
   it('a vPMU design knows the contract and the two helpers, not the vCPU', () => {

@@ -1,6 +1,6 @@
 /**
- * perf's struct evsel and struct perf_env: an event as the user asked for it, and what a recording says of its machine.
- * Shared by the tool that opens events, the codec that stores them and the reports that print them.
+ * perf's struct evsel: an event as the user asked for it. Shared by the tool that opens events, the codec that stores them
+ * and the reports that print them.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import type { U64 } from '../units.ts';

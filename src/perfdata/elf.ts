@@ -1,7 +1,7 @@
 /**
- * A Dso as an ELF file that readelf, objdump, perf annotate and elfutils accept: ET_DYN for x86-64, linked at zero.
+ * A DsoImage as an ELF file that readelf, objdump, perf annotate and elfutils accept: ET_DYN for x86-64, linked at zero.
  *
- *   Elf64_Ehdr; Elf64_Phdr[3]; .note.gnu.build-id; … .text at Dso.textOffset; .symtab; .strtab; .shstrtab; Elf64_Shdr[6]
+ *   Elf64_Ehdr; Elf64_Phdr[3]; .note.gnu.build-id; … .text at DsoImage.textOffset; .symtab; .strtab; .shstrtab; Elf64_Shdr[6]
  *
  * The first PT_LOAD maps the headers at address zero (without it elfutils takes a wrong bias), the second one .text where its
  * offset says. The build-id is the SHA-1 of everything else in the file, so equal content has an equal id.

@@ -38,8 +38,8 @@ export interface BenchReport {
   readonly command: string;
   readonly seeds: number;
   readonly designs: readonly BenchDesign[];
-  /** Designs under which the workload got nowhere, and why. */
   /** Designs that fail so many of so many checks of the contract, if any do. */
   readonly broken?: readonly { readonly vpmu: string; readonly failed: number; readonly checks: number }[];
+  /** Designs under which the workload got nowhere, and why. */
   readonly liveLocked: readonly { readonly vpmu: string; readonly why: string }[];
 }

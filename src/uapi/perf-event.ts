@@ -3,7 +3,6 @@
  *
  * Field names are the kernel's. The union of sample_period and sample_freq is kept as the kernel has it: `sample_period`
  * with `freq` telling which of the two it is. Records carry what the kernel writes; the bytes are perfdata/'s business.
- * Over 300 lines because the header is one file.
  */
 import type { Address64, Nanos64, U64, u64 } from '../units.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Event names, their attrs and perf's error texts, against what perf 6.1 printed (fixtures/uapi).
+ * Event names, their attrs and perf's error texts, against what perf 6.1 printed (fixtures/perf-events).
  */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
@@ -53,7 +53,7 @@ const AttrFixtures = z.array(
   z.object({
     args: z.string(),
     events: z.array(z.string()),
-    /** RecordOptions or StatOptions that mean `args`. */
+    /** RecordAttrOptions or StatAttrOptions that mean `args`. */
     options: z.record(z.string(), z.any()),
     defaults: z.record(z.string(), z.any()).optional(),
     evlist: z.array(z.string()),
@@ -63,7 +63,7 @@ const NameFixtures = z.array(
   z.object({ type: z.number(), config: z.number(), flags: z.array(z.string()), name: z.string() }),
 );
 const ErrorFixtures = z.array(z.object({ spec: z.string(), text: z.string() }));
-const fixture = (name: string): unknown => JSON.parse(readFileSync(`fixtures/uapi/${name}.json`, 'utf8'));
+const fixture = (name: string): unknown => JSON.parse(readFileSync(`fixtures/perf-events/${name}.json`, 'utf8'));
 
 const looked = (name: string): unknown => lookupEvent(name);
 const cpuConfig = (terms: string): U64 => parseEvents(`cpu/${terms}/`, 'stat')[0]!.attr.config;

@@ -1,7 +1,7 @@
 /**
- * A comparison for machines: JSON with every number, and CSV with a line for each row, profile and pair.
+ * A comparison for programs: JSON with every number.
  *
- * JSON's numbers are finite: what is infinite (the samples of truth) is null there, beside `exact: true`. Shares are
+ * Its numbers are finite: what is infinite (the samples of truth) is null there, beside `exact: true`. Shares are
  * fractions of 1. `version` grows when a name changes its meaning or goes.
  */
 import {

@@ -1,5 +1,5 @@
 /**
- * Columns of a report: where numbers and names become text of a fixed width.
+ * Where numbers and names become text of a fixed width.
  *
  * perf prints with C's printf, which rounds the exact binary value and a tie to the even digit; toFixed rounds a tie up, so
  * 3.125% would differ.

@@ -1,8 +1,8 @@
 /**
- * What perf stat prints for people, in perf 6.1's columns; stat-csv.ts and stat-json.ts are for programs.
+ * What perf stat prints for people, in perf 6.1's columns; csv.ts and json.ts are for programs.
  *
  * Judged by `perf stat report` on files with the same counts. Two deviations from perf 6.1, both faults of it: -r shows
- * means (see stat-rows.ts), and --metric-only names its columns in every mode.
+ * means (see rows.ts), and --metric-only names its columns in every mode.
  * Not modelled: cgroups, --iostat, --topdown.
  */
 import type { Evsel } from '../../perf-events/evsel.ts';

@@ -1,4 +1,4 @@
-/** Ground truth for programs and documents: JSON, CSV, Markdown and a page, with the counts and shares of the text. */
+/** Ground truth as a page, with the counts and shares of the text. */
 import { parseProfileKey, totalWeight, type Profile } from '../../profile/profile.ts';
 import { stackTree } from '../../profile/stacks.ts';
 import type { Cell, Making, Page, Section, Table } from '../html/model.ts';

@@ -1,6 +1,6 @@
 /**
  * Ground truth in perf report's layout: the same columns and order, with exact counts beside the shares.
- * The counts of the rows add up to the total to the last digit; nothing is hidden below a limit.
+ * As Markdown too. The counts of the rows add up to the total to the last digit; nothing is hidden below a limit.
  */
 import { parseProfileKey, totalWeight, type Profile, type ProfileKey } from '../../profile/profile.ts';
 import { fixed, percentOf } from '../shared/format.ts';
