@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
 import { parseText } from './parse.ts';
 import type { Param, Program } from './program.ts';
+import { shippedProgram } from './shipped.ts';
 import { readBeginning, readSource, SourceError } from './source.ts';
 
 /** The workloads that come with gperf: beside dist/ in a checkout as in a package. */
@@ -180,7 +181,8 @@ async function load(name: string, path: string, args: readonly string[]): Promis
     if (!(error instanceof SourceError)) throw error;
     throw failed(name, error.message);
   }
-  return withArguments(await parseText(path, text, { includeDir: INCLUDE, trusted }), args);
+  const shipped = trusted ? await shippedProgram(path, text) : undefined;
+  return withArguments(shipped ?? (await parseText(path, text, { includeDir: INCLUDE, trusted })), args);
 }
 
 /**

@@ -9,6 +9,7 @@ import { compile } from './compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import { listWorkloads, loadWorkload } from '../../src/workload/registry.ts';
+import { shippedProgram } from '../../src/workload/shipped.ts';
 import { SYSCALLS } from '../../src/workload/syscalls.ts';
 
 const NEVER = new Float64Array(2).fill(Infinity);
@@ -32,6 +33,19 @@ async function refusal(name: string, ...args: string[]): Promise<string> {
 }
 
 describe('workloads', () => {
+  it('run as the build parsed them, as long as that is what their files say', async () => {
+    const builtin = await listWorkloads();
+    expect(builtin.length).to.be.greaterThan(10);
+    for (const { name } of builtin) {
+      const path = `workloads/${name}.yaml`;
+      const text = readFileSync(path, 'utf8');
+      const parsed = await parseText(path, text, { includeDir: 'workloads/include' });
+      expect(await shippedProgram(path, text), `${name}: npm run build parses it`).to.deep.equal(parsed);
+      expect(await shippedProgram(path, `${text}\n`)).to.equal(undefined);
+    }
+    expect(await shippedProgram('workloads/none.yaml', '')).to.equal(undefined);
+  });
+
   it('are listed with what each is good for', async () => {
     const list = await listWorkloads();
     expect(list.map((w) => w.name)).to.include.members([
