@@ -207,6 +207,10 @@ class ElfSymbol implements Symbol {
   get measures(): { readonly underscores: number; readonly length: number } {
     return this.names.measures(this.nameOffset);
   }
+
+  plainlyAs(other: Symbol): boolean {
+    return other instanceof ElfSymbol && this.names.plainlyAs(this.nameOffset, other.names, other.nameOffset);
+  }
 }
 
 /** perf writes these names into 1024 bytes. */
@@ -260,6 +264,18 @@ class Names {
     return { underscores, length: Math.max(0, this.#end(offset) - offset) };
   }
 
+  /** Whether a name and one of another table are the same bytes, few, and without the mark of a system call's second name. */
+  plainlyAs(offset: number, names: Names, other: number): boolean {
+    const [ours, theirs] = [this.#bytes, names.#bytes];
+    for (let i = 0; i < MOST_COMPARED; i++) {
+      const byte = ours[offset + i];
+      if (byte !== theirs[other + i]) return false;
+      if (byte === 0) return true;
+      if (byte === CAPITAL_S && ours[offset + i + 1] === SMALL_Y && ours[offset + i + 2] === CAPITAL_S) return false;
+    }
+    return false;
+  }
+
   #mayBeMangled(offset: number): boolean {
     return this.#bytes[offset] === UNDERSCORE || this.#bytes[offset] === CAPITAL_L || this.#bytes[offset] === SMALL_C;
   }
@@ -291,6 +307,10 @@ class Names {
 const UNDERSCORE = 0x5f;
 const CAPITAL_L = 0x4c;
 const SMALL_C = 0x63;
+const CAPITAL_S = 0x53;
+const SMALL_Y = 0x79;
+/** Bytes of two names that are compared: as many as a name has that perf demangles. */
+const MOST_COMPARED = 1024;
 
 function nulsOf(bytes: Buffer): Uint32Array {
   const nuls: number[] = [];

@@ -14,6 +14,8 @@ export interface Symbol {
   readonly module?: string;
   /** Leading underscores and bytes of the name, where they can be had without it. */
   readonly measures?: { readonly underscores: number; readonly length: number };
+  /** Whether this symbol is seen, without its name being made, to have the other's, and that to be no SyS_*. */
+  plainlyAs?(other: Symbol): boolean;
 }
 
 /** Leading underscores are counted so far. */

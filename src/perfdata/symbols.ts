@@ -156,6 +156,8 @@ function isBetter(b: Symbol, a: Symbol): boolean {
   const global = (s: Symbol): number => (s.binding === STB_GLOBAL ? 1 : 0);
   const plain = sized(b) - sized(a) || isLabel(a) - isLabel(b) || weak(a) - weak(b) || global(b) - global(a);
   if (plain !== 0) return plain > 0;
+  // Most often a function of .symtab that .dynsym has too.
+  if (b.plainlyAs?.(a)) return false;
   const [ours, theirs] = [b.measures ?? measuresOf(b.name), a.measures ?? measuresOf(a.name)];
   const named = theirs.underscores - ours.underscores || ours.length - theirs.length;
   return named === 0 ? isSyscallAlias(a.name) : named > 0;
