@@ -1,7 +1,7 @@
-/** Optional fields that are absent, never undefined. */
+/** For optional fields that must be absent rather than undefined. */
 
 /** The fields that have a value. */
 export const given = <T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T =>
-  // What is left of T's fields is T, as only optional ones may be undefined where one is expected.
+  // Still a T: only its optional fields can be undefined.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

@@ -1,9 +1,9 @@
 /**
  * The word a person probably meant: Damerau-Levenshtein distance over a list of valid ones.
- * Swaps of neighbours count as one slip, because that is what fingers do.
+ * Swapped neighbours count as one error, since they are a common typing mistake.
  */
 
-/** Letters beyond which a word is no slip of a finger. */
+/** Longer words are not taken for typing errors. */
 const LONGEST = 100;
 
 /** Insertions, deletions, substitutions and swaps of neighbours between two words. */
@@ -25,8 +25,8 @@ function distance(a: string, b: string): number {
 }
 
 /**
- * The valid word closest to `word`, or undefined if none is close: a third of the letters may differ. A word that `word`
- * abbreviates counts as close too. Case is ignored; of equally close words the first of the list wins.
+ * The valid word closest to `word`; undefined if none is close. Up to a third of the letters may differ, or `word` may
+ * be an abbreviation. Case is ignored; of equally close words the first in the list wins.
  */
 export function nearest(word: string, valid: Iterable<string>): string | undefined {
   const typed = word.toLowerCase();
@@ -36,7 +36,7 @@ export function nearest(word: string, valid: Iterable<string>): string | undefin
   let extended: string | undefined;
   for (const candidate of valid) {
     const lower = candidate.toLowerCase();
-    // The lengths alone are that far apart.
+    // The distance is at least the difference in length.
     if (Math.abs(lower.length - typed.length) < best) {
       const d = distance(typed, lower);
       if (d < best) [best, found] = [d, candidate];

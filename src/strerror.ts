@@ -1,6 +1,6 @@
-/** What the system answers when it refuses, in the words of the C library. */
+/** Texts of failed system calls, as the C library words them. */
 
-/** glibc's strerror() for what the file system and the limits of a process answer. */
+/** glibc's strerror() for errors from the file system and from process limits. */
 const STRERROR: Readonly<Record<string, string>> = {
   EACCES: 'Permission denied',
   EAGAIN: 'Resource temporarily unavailable',
@@ -40,16 +40,16 @@ const STRERROR: Readonly<Record<string, string>> = {
   EXDEV: 'Invalid cross-device link',
 };
 
-/** The code of a failed system call ("ENOSPC"), or undefined if the error is none. */
+/** The code of a failed system call ("ENOSPC"); undefined: the error is something else. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** "Too many open files" of EMFILE; a code that is not known is its own text. */
+/** "Too many open files" for EMFILE; an unknown code is its own text. */
 export const strerrorOf = (code: string): string => STRERROR[code] ?? code;
 
-/** "No space left on device": the text of a failed system call, as the C library words it. */
+/** The text of a failed system call, e.g. "No space left on device"; else the error's own message. */
 export function strerror(error: unknown): string {
   const code = errnoOf(error);
   return (code && STRERROR[code]) ?? (error instanceof Error ? error.message : String(error));

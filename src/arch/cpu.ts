@@ -1,9 +1,9 @@
 /**
- * The seam between software and the processor, seen from both sides.
+ * The interface between software and processor, from both sides.
  *
- * hw/Core and (in a guest) kvm/Vcpu implement Cpu; kernel/Kernel implements Software. A kernel is passive: it runs when it
- * is run and when it is interrupted, and time passes in three calls only: spend() in ring 0, execute() in ring 3, halt().
- * Interrupts nest: they are delivered inside those calls, at an instruction boundary, by calling Software.interrupt.
+ * hw/Core and (in a guest) kvm/Vcpu implement Cpu; kernel/Kernel implements Software. A kernel is passive: it acts only
+ * when it is run or interrupted. Time passes only in spend() (ring 0), execute() (ring 3) and halt(). Interrupts are
+ * delivered inside those calls, at an instruction boundary, by calling Software.interrupt; so they nest.
  *
  * Not modelled: exceptions other than those a program declares (traps), SMIs, segmentation, rings 1 and 2.
  */
@@ -14,14 +14,15 @@ import type { PmuCaps } from './cpuid.ts';
 /** Current privilege level: what PERFEVTSEL's USR and OS bits select on. */
 export type Cpl = 0 | 3;
 
-/** What a program asked of the kernel, or made it do, by the instruction that just retired. */
+/** A system call or fault, caused by the instruction that just retired. */
 export type Trap =
   | { readonly kind: 'syscall'; readonly name: string; readonly args: Readonly<Record<string, number | string>> }
   | { readonly kind: 'page_fault'; readonly write: boolean };
 
 /**
- * Code that holds interrupts back: one that is due in [start, end) waits, with probability p, until the code there is left. It
- * stands for all that makes a skid depend on where it begins: long operations that retire as one, drained pipelines.
+ * Code that holds interrupts back: with probability p, an interrupt that is due in [start, end) waits until execution
+ * leaves that range. It stands for everything that makes a skid depend on where it begins: long operations, drained
+ * pipelines.
  */
 export interface Drain {
   readonly start: Address;
@@ -29,7 +30,7 @@ export interface Drain {
   readonly p: number;
 }
 
-/** Where a thread is in its program. Advancing it is the only way user time passes; it is its own exact ledger. */
+/** Where a thread is in its program. User time passes only by advancing it; it keeps exact counts of its events. */
 export interface ExecutionCursor {
   /** True once the last instruction has retired. */
   readonly finished: boolean;
@@ -38,9 +39,9 @@ export interface ExecutionCursor {
   /** Totals since the program's start of the armed columns, by slot. Owned by the cursor; valid until the next call. */
   readonly counts: Float64Array;
   /**
-   * Retires instructions up to and including the first one after which an armed total is >= its limit (by slot; Infinity
-   * never fires). Returns the slot that fired (the lowest of several), or -1 if the program ended first. A limit that is
-   * already met returns at once.
+   * Retires instructions up to and including the first one after which an armed total is >= its limit (by slot;
+   * Infinity never fires). Returns the slot that fired (the lowest of several), or -1 if the program ended first. A
+   * limit that is already met returns at once.
    */
   advance(limits: Float64Array): number;
   /** Totals since the start in all columns, written into `into`. */
@@ -55,7 +56,7 @@ export interface ExecutionCursor {
   readonly drains?: readonly Drain[] | undefined;
 }
 
-/** RDMSR and WRMSR of PMU registers, as numbers below 2^53. Both throw GeneralProtection for an MSR nobody claims. */
+/** RDMSR and WRMSR of PMU registers, as numbers below 2^53. Both throw GeneralProtection for an unknown MSR. */
 export interface MsrPort {
   rdmsr(msr: number): number;
   wrmsr(msr: number, value: number): void;
@@ -67,11 +68,11 @@ export interface Regs {
   readonly ip: Address;
   /** Ring-0 frames below `ip`, innermost first; empty at cpl 3. */
   readonly kernelFrames: readonly Address[];
-  /** The interrupt ended a guest's turn: where in it (perf_guest_get_ip). `ip` is then the host's VM-entry. */
+  /** Where a guest was, if the interrupt made it exit (perf_guest_get_ip). `ip` is then at the host's VM-entry. */
   readonly guest?: { readonly cpl: Cpl; readonly ip: Address };
 }
 
-/** Interrupts by what Linux uses them for; PERF_GUEST_MEDIATED_PMI is what a host has PMIs of a guest's own counters be. */
+/** Interrupts, by Linux' use of them. PERF_GUEST_MEDIATED_PMI: on a host, a PMI of a guest's own counters. */
 export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK' | 'PERF_GUEST_MEDIATED_PMI';
 
 /** Why ring-3 execution returned to the kernel. */
@@ -85,27 +86,27 @@ export interface Cpu extends MsrPort {
   now(): Cycles;
   /** sched_clock(). */
   nanos(): Nanos;
-  /** So many passes (1 by default) through a ring-0 function, by its index: time, events, interrupts on the way. */
+  /** `times` passes (1 by default) through a ring-0 function, by its index: time, events, interrupts on the way. */
   spend(fn: number, times?: number): void;
-  /** One pass through a ring-0 function that took so long this time. */
+  /** One pass through a ring-0 function that takes `cost` this time. */
   spendFor(fn: number, cost: Cycles): void;
-  /** Enters and leaves a ring-0 function for the sake of call chains: pushes and pops a frame, takes no time. */
+  /** Pushes and pops the frame of a ring-0 function for call chains; takes no time. */
   enter(fn: number): void;
   leave(): void;
   /** Ring-3 work up to `until`, a trap, the end, or the moment Software.needResched() holds after an interrupt. */
   execute(code: ExecutionCursor, until: Cycles): StopReason;
-  /** HLT: time passes without cycles until an interrupt was served or `until`. */
+  /** HLT: time passes without cycles being counted, until an interrupt has been served or `until`. */
   halt(until: Cycles): void;
   /** Arms the local timer (TSC deadline); Infinity disarms. */
   setTimer(at: Cycles): void;
   /** Writes LVTPC: its vector, and its mask bit, which delivery sets. */
   setLvtpc(vector: Vector, masked?: boolean): void;
-  /** CLI and STI, nesting. NMIs do not care. */
+  /** CLI and STI; they nest. NMIs are not affected. */
   irqDisable(): void;
   irqEnable(): void;
-  /** Something below wants the processor back: software should come to a stop (a vCPU whose host has other work). */
+  /** The host wants the processor back from this vCPU: software should stop soon. */
   readonly wanted?: boolean;
-  /** A self-IPI with the irq_work vector: delivered as soon as interrupts are open. */
+  /** A self-IPI with the irq_work vector, delivered once interrupts are enabled. */
   raiseIrqWork(): void;
 }
 
@@ -117,6 +118,6 @@ export interface Software {
 
 /** What a thread does when it has the CPU: an execution cursor, a vCPU's KVM_RUN loop, or the perf tool. */
 export interface TaskBody {
-  /** Runs until the time is over, the thread must be rescheduled, blocks or ends. */
+  /** Runs until `until`, or until the thread must be rescheduled, blocks or ends. */
   run(cpu: Cpu, until: Cycles): void;
 }

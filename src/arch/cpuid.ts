@@ -1,6 +1,6 @@
 /**
- * CPUID leaf 0AH: what PMU the processor says it has.
- * SDM volume 2A "CPUID", leaf 0AH; figures of a machine live in its preset.
+ * CPUID leaf 0AH: the PMU that the processor reports.
+ * SDM volume 2A "CPUID", leaf 0AH. Figures are in the machine's preset.
  */
 export interface PmuCaps {
   /** Architectural performance monitoring version. */

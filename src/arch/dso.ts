@@ -17,7 +17,7 @@ export interface DsoSymbol {
 }
 
 export interface DsoImage {
-  /** Where the simulated system keeps it; the same on every machine that runs gperf. */
+  /** Path in the simulated system; independent of the machine that runs gperf. */
   readonly path: string;
   /** Address at which offset 0 is mapped. */
   readonly base: Address;
@@ -28,16 +28,16 @@ export interface DsoImage {
   readonly symbols: readonly DsoSymbol[];
 }
 
-/** An executable: what exec maps at once, what the program maps later, and its code. */
+/** An executable: what exec maps, what the program maps later, and its code. */
 export interface Executable {
   /** Base name: the thread's comm. */
   readonly comm: string;
   readonly program: DsoImage;
-  /** The dynamic loader that exec maps along, if the program is dynamically linked. */
+  /** The dynamic loader, which exec maps too; undefined if the program is statically linked. */
   readonly interpreter: DsoImage | undefined;
-  /** What mmap system calls of the program map, by the name they give. */
+  /** What the program's mmap system calls map, by the name that they give. */
   readonly libraries: ReadonlyMap<string, DsoImage>;
-  /** Cycles that its own code takes on average, if that is known. */
+  /** Mean cycles of its own code, if known. */
   readonly expected?: number;
   /** A fresh thread at the entry point. */
   start(): ExecutionCursor;

@@ -1,11 +1,12 @@
 /**
- * x86-64 machine code: the few encodings that simulated program text is made of.
+ * x86-64 machine code: the encodings used in the text of simulated programs.
  *
- * Each function returns the bytes of one instruction. Operands are register numbers 0..15 in encoding order (RAX, RCX, RDX,
- * RBX, RSP, RBP, RSI, RDI, R8..R15); general operations are 32 bits wide unless the name says 64, addresses 64.
+ * Each function returns the bytes of one instruction. Operands are register numbers 0..15 in encoding order (RAX, RCX,
+ * RDX, RBX, RSP, RBP, RSI, RDI, R8..R15); general operations are 32 bits wide unless the name says 64, addresses 64.
  * Displacements of jumps and of RIP-relative operands are relative to the end of the instruction.
  *
- * Source: SDM volume 2, chapter 2 "Instruction Format" (REX prefix, ModR/M and SIB bytes) and the instruction reference.
+ * Source: SDM volume 2, chapter 2 "Instruction Format" (REX prefix, ModR/M and SIB bytes) and the instruction
+ * reference.
  * Not modelled: 8- and 16-bit operands, VEX, anything privileged.
  */
 export const REG = {
@@ -33,7 +34,7 @@ export const COND = { b: 2, ae: 3, e: 4, ne: 5, be: 6, a: 7, s: 8, ns: 9, l: 12,
 const imm32 = (v: number): number[] => [v & 255, (v >> 8) & 255, (v >> 16) & 255, (v >> 24) & 255];
 const isByte = (v: number): boolean => v >= -128 && v <= 127;
 
-/** A REX prefix where one is needed; w, r, b extend operand size, ModRM.reg and ModRM.rm. */
+/** A REX prefix if one is needed: W for 64-bit operands, R and B to extend ModRM.reg and ModRM.rm. */
 function rex(w: boolean, reg: number, rm: number): number[] {
   const bits = (w ? 8 : 0) | (reg > 7 ? 4 : 0) | (rm > 7 ? 1 : 0);
   return bits === 0 ? [] : [0x40 | bits];
@@ -68,7 +69,7 @@ export const aluRegImm = (op: keyof typeof ALU_IMM, dst: number, imm: number): n
   isByte(imm)
     ? [...rex(false, 0, dst), 0x83, direct(ALU_IMM[op], dst), imm & 255]
     : [...rex(false, 0, dst), 0x81, direct(ALU_IMM[op], dst), ...imm32(imm)];
-/** CMP with an immediate that always takes four bytes, so that code does not move with the value. */
+/** CMP with a four-byte immediate, so that the length of the code does not depend on the value. */
 export const cmpImm32 = (dst: number, imm: number): number[] => [
   ...rex(false, 0, dst),
   0x81,

@@ -1,14 +1,14 @@
 /**
- * What a core can count: 24 event columns, and how a model's event codes select them.
+ * What a core can count: 24 event columns, and the mapping of a model's event codes to them.
  *
- * An EventVector is one number per column. Cycles are a column like any other (a multiple of 1/64); every other column is
- * a whole number. A column is not a perf event: several codes may select one column with a scale (reference cycles, bus
- * cycles and issue slots are core cycles at another rate), and columns without a code exist for the simulator's own use
- * (`traps`). Which code is what differs from model to model: a machine's preset holds its table.
+ * An EventVector has one number per column: multiples of 1/64 for cycles, whole numbers for all others. A column is not
+ * a perf event. Several codes may select one column with a scale (reference cycles, bus cycles and issue slots are core
+ * cycles at another rate), and `traps` has no code: it is for the simulator's own use. Codes differ between models;
+ * each machine's preset has its table.
  *
  * Source: SDM volume 3B "Architectural Performance Monitoring Events".
- * Not modelled: edge detect, CMASK, INV, AnyThread: a selector with one of those counts the plain event;
- * requests to the LLC other than demand data reads; slots lost to a sibling hyperthread.
+ * Not modelled: edge detect, CMASK, INV, AnyThread (a selector with one of those counts the plain event); requests to
+ * the LLC other than demand data reads; slots lost to a sibling hyperthread.
  */
 export const EVENT_COLUMNS = [
   'cycles',
@@ -52,13 +52,13 @@ export const TRAPS: EventColumn = COLUMN.traps;
 
 export const eventVector = (): EventVector => new Float64Array(NR_EVENTS);
 
-/** Which column a selector counts, and how many counts one unit of the column is. */
+/** The column that a selector counts, and the counts per unit of the column. */
 export interface EventSource {
   readonly column: EventColumn;
   readonly scale: number;
 }
 
-/** Rates a core needs to turn cycles into the clocks that some events count. */
+/** Clock rates, to convert core cycles for events that count another clock. */
 export interface EventClocks {
   readonly coreHz: number;
   readonly tscHz: number;
@@ -70,15 +70,15 @@ export type Counted = EventName | 'ref-cycles' | 'bus-cycles' | 'slots';
 
 /** The events of a model's cores. */
 export interface CoreEvents {
-  /** umask<<8|event -> what a general-purpose counter with this code counts. */
+  /** umask<<8|event -> what it counts on a general-purpose counter. */
   readonly codes: ReadonlyMap<number, Counted>;
-  /** Codes whose meaning MSR_OFFCORE_RSP_0 and MSR_OFFCORE_RSP_1 hold. */
+  /** The codes whose meaning depends on MSR_OFFCORE_RSP_0 and _1. */
   readonly offcore: readonly [number, number];
   /** Issue slots of a core cycle. */
   readonly slotsPerCycle: number;
 }
 
-/** The architectural events that every model modelled has, and BR_INST_RETIRED's parts that never changed their codes. */
+/** Architectural events, and subevents of BR_INST_RETIRED, with the same codes on all models here. */
 export const ARCHITECTURAL_EVENTS: readonly (readonly [code: number, counted: Counted])[] = [
   [0x003c, 'cycles'],
   [0x00c0, 'instructions'],
@@ -91,13 +91,13 @@ export const ARCHITECTURAL_EVENTS: readonly (readonly [code: number, counted: Co
   [0x20c4, 'taken-branches'],
 ];
 
-/** MSR_OFFCORE_RSP: demand data reads (bit 0), and any response to them rather than those by memory. */
+/** MSR_OFFCORE_RSP: demand data reads (bit 0), with any response (bit 16) or, without that bit, served by memory. */
 const OFFCORE_RSP_DMND_DATA_RD = 1;
 const OFFCORE_RSP_ANY_RESPONSE = 2 ** 16;
 
 /**
- * What a general-purpose counter with this event code counts; undefined: an event this core does not have, which counts
- * nothing. `offcoreRsp` holds the values of MSR_OFFCORE_RSP_0 and _1.
+ * What a general-purpose counter with this event code counts; undefined: nothing, as the core does not have the event.
+ * `offcoreRsp` holds the values of MSR_OFFCORE_RSP_0 and _1.
  */
 export function eventSource(
   events: CoreEvents,

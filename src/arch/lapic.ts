@@ -1,20 +1,20 @@
 /**
- * What a processor's local APIC is to its software, whether it is hardware (hw/lapic.ts) or KVM's (kvm/lapic.ts): the LVT
- * performance-monitoring entry, and which interrupts have been accepted and wait to be taken.
+ * The part of a local APIC that hardware (hw/lapic.ts) and KVM's emulation (kvm/lapic.ts) share: the LVT
+ * performance-monitoring entry, and the interrupts that have been accepted and wait to be taken.
  *
  * SDM volume 3A "Local Vector Table", "Interrupt Acceptance for Fixed Interrupts".
- * Not modelled: priorities by vector number (TPR; those here go by a fixed order), other LVT entries, the ISR.
+ * Not modelled: the TPR and priorities by vector number (the order here is fixed), other LVT entries, the ISR.
  */
 import type { Vector } from './cpu.ts';
 
-/** The maskable ones in the order in which they are taken; a new vector is a line here. */
+/** Maskable interrupts, in the order in which they are taken. */
 const ORDER: readonly Vector[] = ['PERF_GUEST_MEDIATED_PMI', 'LOCAL_TIMER', 'IRQ_WORK'];
 
 export class LocalApic {
   nmiPending = false;
-  /** IRR: a bit for each of ORDER that waits. */
+  /** IRR: a bit for each waiting interrupt, by its index in ORDER. */
   #irr = 0;
-  /** LVT entries come out of reset masked. */
+  /** LVT entries are masked after reset. */
   #lvtpc: Vector = 'NMI';
   #lvtpcMasked = true;
 
@@ -28,13 +28,16 @@ export class LocalApic {
     return this.#lvtpcMasked;
   }
 
-  /** An interrupt arrives; one that waits already is the same one. */
+  /** An interrupt arrives. If it is already waiting, nothing changes. */
   accept(vector: Vector): void {
     if (vector === 'NMI') this.nmiPending = true;
     else this.#irr |= 1 << ORDER.indexOf(vector);
   }
 
-  /** A PMI arrives, and `masks` the entry. False, and nothing happens, if it is masked already. */
+  /**
+   * A PMI arrives; `masks`: its delivery masks the entry. False if the entry is already masked, and the PMI is not
+   * accepted.
+   */
   acceptPmi(masks: boolean): boolean {
     if (this.#lvtpcMasked) return false;
     this.#lvtpcMasked = masks;
@@ -42,12 +45,11 @@ export class LocalApic {
     return true;
   }
 
-  /** Whether anything waits for the processor to take it. */
   get pending(): boolean {
     return this.nmiPending || this.#irr !== 0;
   }
 
-  /** The next interrupt that the processor can take, off the pending ones: an NMI unless they are blocked, then by ORDER. */
+  /** Takes the next pending interrupt that is not blocked: an NMI first, then by ORDER. */
   take(nmiBlocked: boolean, irqsOff: boolean): Vector | undefined {
     if (this.nmiPending && !nmiBlocked) {
       this.nmiPending = false;

@@ -1,7 +1,7 @@
 /**
- * MSR numbers of the architectural PMU, the fault for touching one that is not there, and their one decoding.
+ * MSR numbers of the architectural PMU, their decoding, and the fault for a bad access.
  *
- * SDM volume 4 "Architectural MSRs"; kernel spelling in arch/x86/include/asm/msr-index.h is noted where it differs.
+ * SDM volume 4 "Architectural MSRs". Where the kernel's name (arch/x86/include/asm/msr-index.h) differs, it is noted.
  * Not modelled: PEBS, DS, LBR and debug-control MSRs.
  */
 export const MSR = {
@@ -22,19 +22,19 @@ export const MSR = {
   IA32_PERF_GLOBAL_CTRL: 0x38f,
   /** MSR_CORE_PERF_GLOBAL_OVF_CTRL; from version 4 the SDM calls it IA32_PERF_GLOBAL_STATUS_RESET. */
   IA32_PERF_GLOBAL_OVF_CTRL: 0x390,
-  /** From version 4: sets bits of GLOBAL_STATUS, so that a hypervisor can put a guest's there. */
+  /** From version 4: sets bits of GLOBAL_STATUS, so that a hypervisor can load a guest's. */
   IA32_PERF_GLOBAL_STATUS_SET: 0x391,
-  /** From version 4: which counters somebody has programmed. */
+  /** From version 4: which counters are programmed. */
   IA32_PERF_GLOBAL_INUSE: 0x392,
   MSR_OFFCORE_RSP_0: 0x1a6,
   MSR_OFFCORE_RSP_1: 0x1a7,
 } as const;
 
-/** First index of the fixed counters where counters are numbered in one row (INTEL_PMC_IDX_FIXED). */
+/** Index of the first fixed counter where all counters are numbered together (INTEL_PMC_IDX_FIXED). */
 export const PMC_IDX_FIXED = 32;
 /** RDPMC: ECX bit that selects the fixed counters (INTEL_PMC_FIXED_RDPMC_BASE). */
 export const RDPMC_FIXED = 2 ** 30;
-/** Bit i of the global registers as a number: fixed counters start at 2^32, beyond 32-bit operators. */
+/** Bit i of the global registers; fixed counters start at 2^32, out of reach of JavaScript's bit operators. */
 export const globalBit = (idx: number): number => 2 ** idx;
 
 /** #GP(0): the MSR does not exist, or the value has reserved bits set. */
@@ -47,7 +47,7 @@ export class GeneralProtection extends Error {
   }
 }
 
-/** A PMU MSR, decoded once for hardware and every vPMU design. */
+/** A PMU MSR, decoded for both hardware and vPMU designs. */
 export type PmuRegister =
   | { readonly reg: 'PMC'; readonly idx: number; readonly fullWidth: boolean }
   | { readonly reg: 'PERFEVTSEL' | 'FIXED_CTR'; readonly idx: number }
@@ -63,12 +63,12 @@ export type PmuRegister =
         | 'PERF_CAPABILITIES';
     };
 
-/** What a PMU MSR number means; undefined for any other MSR. Whether it exists on a given PMU is that PMU's business. */
+/** Decodes a PMU MSR; undefined for any other MSR. The caller must check whether the register exists on its PMU. */
 export function decodePmuMsr(msr: number): PmuRegister | undefined {
   return DECODED.get(msr);
 }
 
-/** No PMU has more counters than this behind contiguous MSRs. */
+/** The most counters that any PMU here has. */
 const MAX_GP = 8;
 const MAX_FIXED = 4;
 const DECODED = new Map<number, PmuRegister>([

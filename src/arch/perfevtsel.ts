@@ -29,5 +29,5 @@ export const fixedCtrlField = (ctrl: number, i: number): number => (ctrl >>> (4 
 export const withFixedCtrlField = (ctrl: number, i: number, field: number): number =>
   ((ctrl & ~(0xf << (4 * i))) | (field << (4 * i))) >>> 0;
 
-/** Event select and unit mask, the code perf prints as rUUEE. */
+/** Event select and unit mask: the code that perf prints as rUUEE. */
 export const eventCode = (evtsel: number): number => evtsel & (EVENTSEL.EVENT | EVENTSEL.UMASK);

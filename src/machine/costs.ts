@@ -1,14 +1,14 @@
 /**
- * What one pass through each of the kernel's functions costs, and each of the machine's own slow instructions. Only single
- * functions have a cost here; what a PMI, a tick or a context switch takes is their sum, and comes out.
+ * The cost of one pass through each kernel function, and of each of the machine's own slow instructions. Only single
+ * functions have a cost here: the cost of a PMI, a tick or a context switch is a result, the sum of theirs.
  *
- * Each is a spec key, cost.NAME, that a preset or --set may change (`gperf list spec cost`). Figures are ns at the core clock of
- * the preset, with warm caches, for the function itself without its callees. What the core's clock paces takes as many cycles
- * at another core.clock; what waits for memory or the bus takes as many ns. Two figures are fitted to an outcome:
- * ipi_flush_all and broadwell-ep's inject_nmi. Functions around an MSR access cost next to nothing; the access has
- * a cost of its own, as VM-exits have.
- * Not modelled: cold caches after a sleep, contention; a function in which both the core and memory take their time is
- * one or the other.
+ * Each is a spec key, cost.NAME, that a preset or --set may change (`gperf list spec cost`). Figures are ns at the
+ * preset's core clock, with warm caches, for the function itself without its callees. At another core.clock a
+ * core-bound cost takes the same number of cycles, a cost bound by memory or the bus the same number of ns. Two figures
+ * are fitted to an outcome: ipi_flush_all and broadwell-ep's inject_nmi. Functions around an MSR access cost next to
+ * nothing; the access has a cost of its own, and so have VM-exits.
+ * Not modelled: cold caches after a sleep, contention, functions bound by both core and memory (each is given one
+ * bound).
  */
 import { KERNEL_SYMBOLS, type KernelFunction } from '../kernel/symbols.ts';
 import { recordOf, time, type Bound } from './key-info.ts';
@@ -22,12 +22,12 @@ interface Cost {
   readonly most: number;
 }
 
-/** A pass of ten milliseconds is none of a living kernel's. */
+/** Greatest cost, ns: a kernel in which one pass takes longer than ten milliseconds is not usable. */
 const MOST = 1e7;
-/** Of what waits for other CPUs. */
+/** Greatest cost of waiting for other CPUs, ns. */
 const MOST_WAIT = 1e9;
 
-/** Functions whose costs have one source. */
+/** Functions whose costs share a source. */
 function passes<K extends KernelFunction>(
   bound: Bound,
   source: string,
@@ -193,17 +193,18 @@ const FUNCTIONS = {
     load_elf_binary: 40000,
   }),
   ...passes('bus', 'exit latency of a shallow C-state, which the package paces', { intel_idle: 1000 }),
-  // Means, besides their callees, of what is drawn (kvmDraws): half of the letter's table (1), 25,000 and 30,000, which are the
-  // longest of a run like all of its table (2). There the longest disable, of four such stops and a fixed one, is the
-  // 2,000,000 of the fixed one alone. For comparison: commit a6da0d77e98e ("KVM: x86/vPMU: Reuse perf_event ...") has a mean PMI
-  // of a multiplexed recording fall from 104,923 to 48,393, on a machine it does not name; the letter's six events at -F 1000
-  // with host.watchdog=on make that 136,000 and 42,000 here.
+  // Means of the drawn times (kvmDraws), without callees: half of the 25,000 and 30,000 in the letter's table (1).
+  // Those are taken to be the longest of a run, as all of table (2) are: the longest disable there, of four such stops
+  // and a fixed one, equals the 2,000,000 of the fixed one alone. For comparison: in commit a6da0d77e98e ("KVM:
+  // x86/vPMU: Reuse perf_event ...") the mean PMI of a multiplexed recording falls from 104,923 to 48,393 on an unnamed
+  // machine; here it falls from 136,000 to 42,000, for the letter's six events at -F 1000 with host.watchdog=on.
   ...passes('core', "the letter's table (1): a mean, half of what is its longest", {
     perf_event_create_kernel_counter: 8000,
     perf_event_release_kernel: 14200,
   }),
-  // The commit leaves out four pauses, a new period and two reads per PMI of a guest that samples four events, and measures
-  // 4,717 ns less. What these five calls have in common is the context's lock; the rest is of the order ftrace shows.
+  // For a guest that samples four events, the commit saves four pauses, a new period and two reads per PMI, and
+  // measures 4,717 ns less. The pauses and the new period all take the context's lock; the other figures are of the
+  // order that ftrace shows.
   ...passes('core', 'fitted to commit e79f49c37ccf ("KVM: x86/pmu: Introduce pmc->is_paused ..."): 4,717 ns a PMI', {
     perf_event_ctx_lock_nested: 820,
     perf_event_pause: 20,
@@ -212,7 +213,7 @@ const FUNCTIONS = {
   }),
 };
 
-/** What the machine itself takes, or other CPUs: by what stands for it in the kernel's text. */
+/** Costs of the machine's own instructions, and of waiting for other CPUs. */
 const MACHINE = {
   wrmsr: {
     ns: 110,
@@ -283,7 +284,7 @@ const MACHINE = {
 type CostName = keyof typeof MACHINE | keyof typeof FUNCTIONS;
 export type CostKey = `cost.${CostName}`;
 
-/** The cost of the functions that stand for a machine's own slow instructions. */
+/** Functions that stand for the machine's own slow instructions, with the names of those costs. */
 const OF_MACHINE = {
   native_write_msr: 'wrmsr',
   native_read_msr: 'rdmsr',
@@ -308,10 +309,10 @@ export const COST_KEYS = recordOf(
   COSTS.map(([key, { about, bound, most }]) => [key, time('ns', about, bound, most)] as const),
 );
 
-/** What they cost where no preset says otherwise: broadwell-ep's, the machine most is published of. */
+/** Defaults for all presets: broadwell-ep's costs, since most is published about that machine. */
 export const COST_NUMBERS = recordOf(COSTS.map(([key, { ns, source }]) => [key, [ns, source] as const] as const));
 
-/** A key that somebody might guess for what has another name. */
+/** The right key for a function whose cost has another name. */
 export const costInstead = (key: string): CostKey | undefined =>
   Object.hasOwn(OF_MACHINE, key.replace(/^cost\./, ''))
     ? costKeyOf(key.replace(/^cost\./, '') as KernelFunction)

@@ -1,6 +1,6 @@
 /**
- * What the kernels of a preset's host and guest are set to unless it says otherwise, and where that comes from: Linux' own
- * defaults, as Ubuntu and Debian build it, and one guest on a host where nobody else uses perf.
+ * Default settings of the host's and the guest's kernel, with the source of each: Linux' own defaults, as Ubuntu and
+ * Debian build it, and one guest on a host where nobody else uses perf.
  */
 import type { SpecNumbers } from './keys.ts';
 

@@ -1,9 +1,10 @@
-/** What is said of a spec key: its kind, unit, meaning and range. */
+/** The description of a spec key: its kind, unit, meaning and range. */
 export type KeyKind = 'number' | 'string' | 'boolean';
 
 /**
- * Whose time a figure is. The core's scales with core.clock: so many cycles are so many cycles. What waits for memory or for
- * the bus (the interconnect, the last-level cache on it, other CPUs behind it) has a clock of its own: its ns stay.
+ * What limits a time. Core-bound times take the same number of cycles at any core.clock. Memory and the bus (the
+ * interconnect with the last-level cache and other CPUs) have clocks of their own: such times take the same number of
+ * ns.
  */
 export type Bound = 'core' | 'memory' | 'bus';
 
@@ -13,15 +14,18 @@ export interface KeyInfo {
   readonly about: string;
   /** Least and greatest number. */
   readonly range?: readonly [low: number, high: number];
-  /** Of a time that holds at the preset's clock. */
+  /** For a time, which is given at the preset's clock. */
   readonly bound?: Bound;
-  /** One of the many times of a machine: listed when asked for, kept by a recording where it differs from the preset's. */
+  /**
+   * One of the many times of a machine: listed only when asked for; a recording keeps it if it differs from the
+   * preset's.
+   */
   readonly detail?: boolean;
-  /** Why a value cannot be; undefined: it can. */
+  /** Why a value is not allowed; undefined: it is. */
   readonly check?: (value: number | string) => string | undefined;
 }
 
-/** A record from its entries, which are those of every key. */
+/** A record from its entries, which must cover every key. */
 export const recordOf = <K extends string, V>(entries: Iterable<readonly [K, V]>): Readonly<Record<K, V>> =>
   Object.fromEntries(entries) as Record<K, V>;
 

@@ -1,4 +1,4 @@
-/** Every key of a machine's spec, with unit, meaning and range; and what a preset says of a machine. */
+/** The keys of a machine's spec, with unit, meaning and range, and the format of a preset. */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CoreEvents, EventClocks } from '../arch/events.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
@@ -6,7 +6,6 @@ import { COST_KEYS } from './costs.ts';
 import { choice, flag, number, text, type KeyKind } from './key-info.ts';
 import { TIMING_KEYS } from './penalties.ts';
 
-/** Every key there is. */
 export const SPEC_KEYS = {
   'core.clock': number('Hz', 'core clock while code runs', 1e8, 1e10),
   'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', 1e8, 1e10),
@@ -68,7 +67,7 @@ export type SpecKey = keyof typeof SPEC_KEYS;
 type ValueOf<K extends KeyKind> = K extends 'number' ? number : K extends 'string' ? string : boolean;
 export type SpecValues = { readonly [K in SpecKey]: ValueOf<(typeof SPEC_KEYS)[K]['kind']> };
 
-/** Values with where each comes from: what a preset states. */
+/** Values with their sources, as a preset states them. */
 export type SpecNumbers = { readonly [K in SpecKey]: readonly [value: SpecValues[K], source: string] };
 
 export interface MachinePreset {
@@ -84,9 +83,9 @@ export interface MachinePreset {
   readonly values: SpecValues;
   /** Where each value comes from. */
   readonly sources: Readonly<Record<SpecKey, string>>;
-  /** What the cores' event codes count. */
+  /** What the core's event codes count. */
   readonly events: CoreEvents;
-  /** What Linux makes of them. */
+  /** Linux' tables for them. */
   readonly driver: X86Events;
 }
 
@@ -99,14 +98,12 @@ export const pmuCaps = (v: SpecValues): PmuCaps => ({
   fullWidthWrite: v['pmu.full_width_write'],
 });
 
-/** The rates of its clocks. */
 export const eventClocks = (v: SpecValues): EventClocks => ({
   coreHz: v['core.clock'],
   tscHz: v['core.tsc'],
   busHz: v['core.bus'],
 });
 
-/** Whether a key is one of the many times of a machine. */
 export const isDetail = (key: SpecKey): boolean => 'detail' in SPEC_KEYS[key];
 
 export const printValue = (value: number | string | boolean): string =>

@@ -1,7 +1,6 @@
 /**
- * A machine assembled from its spec: one core, Linux on it, and under a vPMU design a vCPU with Linux once more; beside them
- * whoever else uses the host's perf, and other guests.
- * It models nothing itself; it knows everything and puts it together.
+ * Assembles a machine from its spec: one core with Linux on it; under a vPMU design also a vCPU with Linux on it; other
+ * users of the host's perf; other guests. It models nothing itself.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -27,20 +26,20 @@ import type { MachineSpec } from './spec.ts';
 export interface Machine {
   readonly spec: MachineSpec;
   readonly core: Core;
-  /** The kernel that has the core. */
+  /** The kernel that runs on the core. */
   readonly host: Kernel;
-  /** The kernel perf and the workload run on: the host's, or the guest's. */
+  /** The kernel that perf and the workload run on: the host's, or the guest's. */
   readonly kernel: Kernel;
   readonly vcpu: Vcpu | undefined;
-  /** The kernels of other guests on the core. Beside bare metal they have no PMU, else the design's. */
+  /** The kernels of other guests on the core. They have the design's PMU; without a design, none. */
   readonly others: readonly Kernel[];
 }
 
-/** What earlier runs of perf left behind. */
+/** State left behind by earlier runs of perf. */
 export interface Leftovers {
   /** ns of running_sample_length on the CPU that perf runs on. */
   readonly running_sample_length: number;
-  /** The host's perf_sched_events is on still: perf_sched_delayed() is due in a second. */
+  /** The host's perf_sched_events is still on; perf_sched_delayed() is due in a second. */
   readonly perf_sched_events: boolean;
 }
 export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_events: false };
@@ -48,12 +47,14 @@ export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_ev
 /** The simulated CPU's number among a kernel's CPUs. */
 const CPU = 0;
 
-/** Where perf runs: on bare metal's own kernel, or in a guest. Also the first word of that kernel's spec keys. */
+/**
+ * Whether perf runs on the host's kernel (bare metal) or in a guest. Also the first word of that kernel's spec keys.
+ */
 export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (vpmu === 'host' ? 'host' : 'guest');
 
 /**
- * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may put something
- * between a kernel and its CPU that watches. Throws VcpuRefused.
+ * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may insert
+ * an observer between a kernel and its CPU. Throws VcpuRefused.
  */
 export function bootMachine(
   spec: MachineSpec,
@@ -135,14 +136,14 @@ interface Guest {
   readonly kernel: Kernel;
 }
 
-/** The words of guest.pmu_filter. */
+/** Parses guest.pmu_filter. */
 export function pmuFilter(words: string): PmuFilter {
   const numbers = (pattern: RegExp, radix: number): Set<number> =>
     new Set([...words.matchAll(pattern)].map(([, digits]) => Number.parseInt(digits!, radix)));
   return { codes: numbers(/\br([0-9a-f]+)/g, 16), fixed: numbers(/\bfixed(\d)/g, 10) };
 }
 
-/** CPUID.0AH where perf runs: the core's, or what its design shows the guest. */
+/** CPUID.0AH where perf runs: the core's, or what the design shows the guest. */
 export function perfCaps(spec: MachineSpec): PmuCaps {
   const caps = pmuCaps(spec.values);
   return spec.design?.guestCaps(caps, kernelConfig(spec, 'host')) ?? caps;

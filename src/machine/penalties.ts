@@ -1,10 +1,10 @@
 /**
- * How long the cores of a machine take for what programs do: an instruction when nothing misses (op.NAME), an access that
- * misses, a branch that was mispredicted (core.NAME). Each is a spec key; workload/ compiles a program for the cycles they come to.
+ * How many cycles a core takes for an instruction when nothing misses (op.NAME), and for a cache or TLB miss or a
+ * mispredicted branch (core.NAME). Each is a spec key; workload/ compiles programs with these times.
  *
- * Penalties are what is felt of a latency behind out-of-order execution, so they are not a manual's figures but of their
- * order. The values are a Broadwell core's; presets differ from them only where there is a source.
- * Not modelled: caches of different sizes (a workload says what misses), latencies that depend on load.
+ * A penalty is the part of a latency that out-of-order execution does not hide, so the figures are not a manual's but
+ * of that order. They are for a Broadwell core; presets differ only where there is a source.
+ * Not modelled: cache sizes (a workload states what misses), latencies that depend on load.
  */
 import type { CoreTiming } from '../workload/instructions.ts';
 import { recordOf, time, type Bound } from './key-info.ts';
@@ -35,7 +35,6 @@ const PENALTIES = {
 
 const op = (cycles: number, source = WIDTH): Figure => [cycles, 'core', 'one execution when nothing misses', source];
 
-/** The ops of workload/instructions.ts. */
 export const OP_COSTS = {
   'op.nop': op(0.25),
   'op.alu': op(0.25),
@@ -71,7 +70,6 @@ export const TIMING_KEYS = recordOf(
   FIGURES.map(([key, [, bound, about]]) => [key, time('cycles', about, bound, PENALTY_MOST)] as const),
 );
 
-/** A Broadwell core's. */
 export const TIMING_NUMBERS = recordOf(
   FIGURES.map(([key, [cycles, , , source]]) => [key, [cycles, source] as const] as const),
 );

@@ -1,6 +1,7 @@
 /**
- * The kernel's functions as the core walks them, and what is drawn anew for each occurrence: the costs of a machine's spec
- * in cycles, looked up once, at boot.
+ * The costs of a machine's spec in cycles, looked up once at boot: the table of ring-0 functions that the core walks,
+ * and the times that are drawn for each occurrence.
+ * Not modelled: event rates that differ between functions.
  */
 import { COLUMN, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import type { MsrFunctions, Ring0Table } from '../arch/ring0.ts';
@@ -13,7 +14,7 @@ import { hertz, toCycles, type Cycles } from '../units.ts';
 import { costKeyOf, type CostKey } from './costs.ts';
 import { SPEC_KEYS, type MachinePreset, type SpecValues } from './keys.ts';
 
-/** What kernel code retires per cycle of its own time; columns not named do not happen there. */
+/** Events per cycle of kernel code; columns not listed do not occur there. */
 const PER_CYCLE: Readonly<Partial<Record<keyof typeof COLUMN, number>>> = {
   instructions: 0.8,
   'uops-retired': 1,
@@ -39,19 +40,19 @@ const PER_CYCLE: Readonly<Partial<Record<keyof typeof COLUMN, number>>> = {
   'stalled-cycles-backend': 0.3,
 };
 
-/** Times of a machine in the cycles of its clock: a preset, and the values that hold instead of its own. */
+/** A preset, and the values of this machine. */
 interface Timed {
   readonly preset: MachinePreset;
   readonly values: SpecValues;
 }
 
-/** So many ns of a cost as cycles: at the preset's clock if the core paces them, at this machine's if something else does. */
+/** Converts ns of a cost to cycles: at the preset's clock if it is core-bound, else at this machine's. */
 function inCycles({ preset, values }: Timed, key: CostKey): (ns: number) => Cycles {
   const clock = hertz((SPEC_KEYS[key].bound === 'core' ? preset.values : values)['core.clock']);
   return (ns) => toCycles(ns, clock);
 }
 
-/** Every function of the kernel with what one pass costs on this machine. */
+/** All kernel functions with the cost of one pass on this machine. */
 export function ring0Table(machine: Timed): Ring0Table {
   return KERNEL_SYMBOLS.map((symbol, index) => {
     const key = costKeyOf(symbol.name);
@@ -73,7 +74,10 @@ export const MSR_FUNCTIONS: MsrFunctions = {
   rdpmc: FN.native_read_pmc,
 };
 
-/** Whole events of one pass; the share of one that is left over falls to every k-th function, so that rates hold over many. */
+/**
+ * Whole events of one pass. Fractions are rounded up in some functions and down in others, so that rates hold over
+ * many.
+ */
 function eventsOf(index: number, cost: Cycles): EventVector {
   const events = new Float64Array(NR_EVENTS);
   events[COLUMN.cycles] = cost;
@@ -84,11 +88,11 @@ function eventsOf(index: number, cost: Cycles): EventVector {
   return events;
 }
 
-/** How far the span of all TLB-flush IPIs of one reserve or release scatters, and the CPUs that the cost's mean is of. */
+/** Spread of the time for all TLB-flush IPIs of one reserve or release, and the number of CPUs that its mean is for. */
 const IPI_SIGMA = { warm: 0.75, cold: 0.05 } as const;
 const IPI_CPUS = 88;
 
-/** A log-normal draw of that mean, ns. */
+/** A log-normal draw with mean `mean`. */
 const logNormal = (random: Stream, mean: number, sigma: number): number =>
   mean * exp(sigma * probit(random.uniform() || 0.5) - (sigma * sigma) / 2);
 
@@ -106,13 +110,13 @@ export function hostDraws(random: Stream, machine: Timed): HostDraws {
   };
 }
 
-/** One exit in so many takes longer. */
+/** The share of exits that take longer. */
 const TAIL_SHARE = 0.001;
 
-/** The longest of a run's 10,000 to 60,000 creates and stops is then twice the mean, as table (1) has them. */
+/** Makes the longest of a run's 10,000 to 60,000 creates and stops twice the mean, as in the letter's table (1). */
 const KERNEL_COUNTER_SIGMA = 0.2;
 
-/** Draws of KVM's own (kvm/vpmu.ts), each from a stream of its own. */
+/** Draws of KVM's times (kvm/vpmu.ts), each from its own stream. */
 export function kvmDraws(streamOf: (name: string) => Stream, machine: Timed): KvmDraws {
   const exit = streamOf('exit');
   const tail = machine.values['cost.exit_tail'];

@@ -1,6 +1,6 @@
 /**
- * The spec of a simulated machine: a preset, and single values changed by --set, a file or the environment.
- * A wrong key or value is answered with what it may be.
+ * The spec of a simulated machine: a preset, with single values changed by --set, a file or the environment.
+ * Errors for a wrong key or value say what is allowed.
  */
 import { SPEC_KEYS, pmuCaps, printValue, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
 import { costInstead } from './costs.ts';
@@ -12,11 +12,11 @@ import { cascadelakeAp } from './presets/cascadelake-ap.ts';
 import { icelakeSp } from './presets/icelake-sp.ts';
 import { sapphireRapids } from './presets/sapphire-rapids.ts';
 
-/** A machine ready to be assembled: what a run is a pure function of, with workload, command and seed. */
+/** A machine ready to be assembled. A run is a pure function of this, the workload and the command. */
 export interface MachineSpec {
   readonly preset: MachinePreset;
   readonly values: SpecValues;
-  /** As --vpmu names it: host, a design, or the path of a file with one. */
+  /** The argument of --vpmu: host, a design's name, or the path of a file with a design. */
   readonly vpmu: string;
   /** The design of the guest's PMU; undefined on bare metal, where there is no guest. */
   readonly design: VpmuDesign | undefined;
@@ -25,7 +25,7 @@ export interface MachineSpec {
 
 export const MACHINES: readonly MachinePreset[] = [broadwellEp, cascadelakeAp, icelakeSp, sapphireRapids];
 
-/** A spec that cannot be: what is wrong with which key, and the key that may have been meant. */
+/** A wrong spec: the key, what is wrong with it, and the keys that may have been meant. */
 export class SpecError extends Error {
   readonly key: string;
   readonly known: readonly string[];
@@ -37,7 +37,7 @@ export class SpecError extends Error {
   }
 }
 
-/** Where workloads can run: the names --vpmu takes. */
+/** Where workloads can run: the names that --vpmu takes. */
 export const VPMUS: readonly {
   readonly name: string;
   readonly about: string;
@@ -53,7 +53,9 @@ export const VPMUS: readonly {
   ...DESIGNS,
 ];
 
-/** Puts a spec together; `sets` are KEY=VALUE in order, `loaded` is the design of a file. Throws SpecError. */
+/**
+ * Puts a spec together. `sets` are KEY=VALUE in order; `loaded` is the design from a file, if any. Throws SpecError.
+ */
 export function machineSpec(
   machine: string,
   vpmu: string,
@@ -93,12 +95,12 @@ function noSuchKey(key: string): SpecError {
   return new SpecError(key, `no such spec key: ${key}`, known);
 }
 
-/** What a design needs of a machine with these values and lacks there. */
+/** What a design needs but a machine with these values lacks. */
 function lacking(design: VpmuDesign | undefined, values: SpecValues): string | undefined {
   return design && lackedBy(design, pmuCaps(values), { release: values['host.kernel'] });
 }
 
-/** A design on a machine that cannot have it is answered with the machines that can. */
+/** Throws if the machine cannot run the design; the error names machines that can. */
 function checkDesign({ preset, values, vpmu, design }: MachineSpec): void {
   const lacks = lacking(design, values);
   if (lacks !== undefined) {
@@ -128,13 +130,13 @@ function parseValue(key: SpecKey, raw: string): number | string | boolean {
   return value;
 }
 
-/** What a spec differs in from its preset, as --set arguments: how a recording says which machine it came from. */
+/** What a spec changes in its preset, as --set arguments. Recordings store this to name their machine. */
 export function changedValues(spec: MachineSpec): string[] {
   return (Object.keys(SPEC_KEYS) as SpecKey[])
     .filter((key) => spec.values[key] !== spec.preset.values[key])
     .map((key) => `${key}=${printValue(spec.values[key])}`);
 }
 
-/** Whether a spec says KEY=VALUE already. */
+/** Whether a spec already has KEY=VALUE. */
 export const isSet = ({ values }: MachineSpec, set: `${string}=${string}`): boolean =>
   (Object.keys(SPEC_KEYS) as SpecKey[]).some((key) => set === `${key}=${printValue(values[key])}`);

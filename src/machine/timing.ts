@@ -1,10 +1,9 @@
-/** How long a machine's cores take for what programs do: the penalties of its spec, in the cycles of its clock. */
+/** The times of penalties.ts for one machine, in cycles of its clock. */
 import { SUBCYCLES } from '../units.ts';
 import type { CoreTiming } from '../workload/instructions.ts';
 import type { MachinePreset, SpecValues } from './keys.ts';
 import { OP_COSTS, TIMING_KEYS, type TimingKey } from './penalties.ts';
 
-/** The timing of a machine's cores, in the cycles of its clock. */
 export function coreTiming(preset: MachinePreset, values: SpecValues): CoreTiming {
   const faster = values['core.clock'] / preset.values['core.clock'];
   const of = (key: TimingKey): number => {

@@ -1,12 +1,12 @@
 /**
- * Alarms in order of (time, order, insertion): the timers of one kernel.
+ * The timers of one kernel: alarms in order of time, then `Order`, then insertion.
  *
- * Ties at one time are named, not accidental: `Order` says which kind goes first (gem5's event priorities are the idea).
+ * `Order` makes the outcome of ties explicit, like gem5's event priorities.
  */
 import type { Cycles } from '../units.ts';
 
 const ORDERS = ['tick', 'timer', 'work'] as const;
-/** What goes first when several alarms are due at the same time. */
+/** Which kind goes first when several alarms are due at the same time. */
 export type Order = (typeof ORDERS)[number];
 
 export interface Alarm {
@@ -39,7 +39,7 @@ export class EventQueue {
     return entry;
   }
 
-  /** Fires, in order, everything due at `now`, alarms armed meanwhile for that time included. */
+  /** Fires everything due at `now` in order, including alarms armed meanwhile. */
   fireDue(now: () => Cycles): void {
     while (this.next <= now()) {
       const entry = this.#entries.shift() as Entry;

@@ -1,8 +1,9 @@
 /**
- * log, exp, ln n! and the normal quantile from + - * / and sqrt alone, so that every JavaScript engine gives the same bits.
+ * log, exp, ln n! and the normal quantile from + - * / and sqrt alone, so that every JavaScript engine gives the same
+ * bits.
  *
- * ECMAScript leaves Math.log and Math.exp to the implementation; IEEE 754 fixes the five operations used here. Everything
- * random below cli/ (the samplers of workload/, the cost draws of machine/) is built on these.
+ * ECMAScript leaves Math.log and Math.exp to the implementation; IEEE 754 fixes the five operations used here.
+ * Everything random below cli/ (the samplers of workload/, the cost draws of machine/) is built on these.
  *
  * Sources: log and exp follow the argument reductions and minimax coefficients published with FreeBSD's msun (e_log.c,
  * e_exp.c, after K. C. Ng), relative error below 1 ulp; the quantile is M. J. Wichura, "Algorithm AS 241", Applied
@@ -65,7 +66,7 @@ export function log1m(p: number): number {
 const FACTORIALS = 4096;
 const lnFact = new Float64Array(FACTORIALS);
 {
-  // Kahan summation: the table is as good as the logarithms in it.
+  // Kahan summation: the table is as accurate as its logarithms.
   let sum = 0;
   let lost = 0;
   for (let i = 2; i < FACTORIALS; i++) {

@@ -1,27 +1,26 @@
 /**
- * Who watches a machine at work: parts of it tell a probe what they do, and a trace keeps it in order of time.
+ * Observing a machine at work: its parts tell probes what they do, and a trace keeps these steps in order.
  *
- * A part that can be watched has an optional probe and asks for it once per step, so that nobody watching costs nothing.
- * What can happen is the part's to say: each floor has a union of its steps (hw/steps.ts, kernel/steps.ts, kvm/steps.ts), and
- * whoever shows them makes the words. A step is an instant, or a span from begin() to its end(). Nothing a probe hears may
- * change what the machine does.
- * Not modelled: nesting. Spans of different parts overlap as they like; whoever reads the trace sorts them out.
+ * A part has an optional probe and checks for it once per step, so that an unobserved machine pays almost nothing. Each
+ * floor defines the union of its steps (hw/steps.ts, kernel/steps.ts, kvm/steps.ts); whoever shows them chooses the
+ * words. A step is an instant, or a span from begin() to its end(). A probe must not change what the machine does.
+ * Not modelled: nesting. Spans of different parts may overlap in any way.
  */
 import type { Cycles } from '../units.ts';
 
-/** A span that lasts. */
+/** A step that has begun and not yet ended. */
 export interface Span {
   end(): void;
 }
 
-/** What a part of the machine tells its steps to. */
+/** Told of the steps of one part of the machine. */
 export interface Probe<S> {
   instant(step: S): void;
-  /** What is known of the step only at its end is filled in before end(). */
+  /** Fields of `step` that are known only later may be filled in until end(). */
   begin(step: S): Span;
 }
 
-/** A step in a trace: who told it, and when it was. */
+/** A step in a trace: which part it is of, and when it happened. */
 export interface Told<S> {
   readonly who: string;
   readonly step: S;
@@ -49,7 +48,7 @@ class ToldSpan<S> implements Told<S>, Span {
   }
 }
 
-/** Everything its probes were told, in the order they were told it. */
+/** Everything that its probes were told, in that order. */
 export class Trace<S> {
   readonly steps: Told<S>[] = [];
   readonly #now: () => Cycles;

@@ -1,8 +1,8 @@
 /**
- * What a guest does besides the workload: a task that sleeps, wakes at times that nothing aligns with, computes a little and
- * sleeps again. It is there for the context switches, of which the workload's events pay for each.
+ * Background activity in a guest: a task that sleeps, wakes at random times, computes a little and sleeps again. It
+ * exists for its context switches: each switches the workload's events out and in.
  *
- * Not modelled: what such tasks do to caches; several of them; system calls other than their sleep.
+ * Not modelled: the effect of such tasks on caches, more than one of them, system calls other than nanosleep.
  */
 import type { Cpu, TaskBody } from '../arch/cpu.ts';
 import type { DsoImage } from '../arch/dso.ts';
@@ -15,7 +15,7 @@ import { StraightLine } from './straight-line.ts';
 /** How long it computes each time, ns. */
 const BURST = 20_000;
 const NSEC_PER_SEC = 1e9;
-/** To it and back. */
+/** To the task and back. */
 const SWITCHES_PER_WAKE = 2;
 
 const TEXT_OFFSET = 0x1000;
@@ -51,7 +51,7 @@ class Background implements TaskBody {
   }
 }
 
-/** Starts it, with so many context switches a second on average, if there are to be any. */
+/** Starts the task, with `switches` context switches a second on average; 0: no task. */
 export function startBackground(kernel: Kernel, switches: number, random: Stream): void {
   if (switches === 0) return;
   const body = new Background(kernel, switches, random);

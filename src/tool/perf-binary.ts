@@ -1,6 +1,6 @@
 /**
- * The perf tool's own binary: where its functions lie, so that its user time has addresses and, in a system-wide
- * recording, rows of its own.
+ * The perf tool's own binary: addresses of its functions, so that a system-wide recording shows its user time under
+ * their names.
  * Not modelled: its instructions (the text is padding), its libraries.
  */
 import type { DsoImage } from '../arch/dso.ts';

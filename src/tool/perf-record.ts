@@ -1,5 +1,6 @@
 /**
- * perf record: opens sampling events on a child, per CPU, maps their buffers, lets the child go, and drains until it ends.
+ * perf record: opens sampling events on a child, one for each CPU, maps their buffers, starts the child, and drains the
+ * buffers until it ends.
  *
  * Source: tools/perf/builtin-record.c (__cmd_record, record__mmap_read_evlist, record__synthesize), 6.1.
  * Not modelled: -p, -t, snapshots, switch-output, compression, AUX.
@@ -22,26 +23,26 @@ import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts
 export interface RecordJob {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
-  /** -a: everything on every CPU, while the workload runs; else the workload alone. */
+  /** -a: samples every CPU while the workload runs; otherwise only the workload. */
   readonly systemWide?: boolean;
   /** -m: data pages of each buffer; by default what perf_event_mlock_kb allows. */
   readonly mmapPages?: number;
-  /** --max-size: bytes after which the session ends, and the workload with it; 0 is no limit. */
+  /** --max-size: bytes after which the session ends, and the workload with it; 0: no limit. */
   readonly maxSize?: number;
 }
 
-/** Where records go while the workload runs, in the order perf would write them. */
+/** Takes the records while the workload runs, in the order in which perf would write them. */
 export interface RecordSink {
-  /** Events as opened, with ids: before the first record. */
+  /** Called before the first record, with the events as opened and their ids. */
   opened(evlist: readonly Evsel[]): void;
-  /** Returns the bytes they took in the file. */
+  /** Returns the bytes that the records take in the file. */
   write(records: readonly PerfRecord[]): number;
-  /** What perf says meanwhile. */
+  /** Messages of perf meanwhile. */
   say?(text: string): void;
 }
 
 export interface RecordOutcome {
-  /** Times poll() returned. */
+  /** How often poll() returned. */
   readonly waking: number;
   readonly samples: number;
   readonly lost: number;
@@ -50,11 +51,11 @@ export interface RecordOutcome {
   readonly pid: number;
   /** Time of the first and last sample. */
   readonly sampleTime: readonly [first: Nanos, last: Nanos] | undefined;
-  /** Wall time of the workload, go to end. */
+  /** Wall time of the workload, from start to end. */
   readonly elapsed: Nanos;
 }
 
-/** perf_event_open refused: perf's message depends on the event and the errno. */
+/** perf_event_open() failed; perf's message depends on the event and the errno. */
 export class OpenError extends Error {
   readonly evsel: Evsel;
   readonly errno: number;
@@ -69,7 +70,7 @@ export class OpenError extends Error {
 const PAGE_SIZE = 4096;
 const SIGTERM = 15;
 
-/** The tool's program; `done` hears the outcome. */
+/** The tool's program; `done` is called with the outcome. */
 export function* perfRecord(
   tool: ToolTask,
   job: RecordJob,
@@ -138,7 +139,7 @@ export function* perfRecord(
       while (!sys.poll(buffers)) yield;
       waking++;
     }
-    // Also while there is always something to read: of other tasks, or of this one.
+    // Checked here because there may always be something to read, of other tasks or of this one.
     stopping ||= child.state === 'dead';
     if (stopping && end === undefined) {
       end = kernel.cpu.nanos();
@@ -167,7 +168,7 @@ interface Opened {
   readonly events: readonly PerfEvent[];
 }
 
-/** evlist__open() with perf's fall-backs: less precision, no ring 0, members of weak groups by themselves. */
+/** evlist__open() with perf's fall-backs: less precision, user space only, breaking up weak groups. */
 function openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefined): Opened[] {
   const { sys } = tool;
   let evlist = wanted;
@@ -182,7 +183,7 @@ function openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefine
       continue;
     }
     if (result !== EINVAL || leader === i || evsel.weak_group !== true) throw new OpenError(evsel, result);
-    // A group's members are neighbours: the leader and what came behind it are opened again.
+    // A group's members are adjacent: the leader and all that follows are opened again.
     for (const { events } of opened.splice(leader)) for (const event of events) sys.close(event);
     evlist = breakWeakGroup(evlist, leader, ({ attr }) => attr);
   }
@@ -212,7 +213,7 @@ function openEvent(
   return { evsel, events };
 }
 
-/** evlist__enable() and evlist__disable(): CPU by CPU, the leaders of groups, which take their members along. */
+/** evlist__enable() and evlist__disable(): CPU by CPU; a group's leader takes its members along. */
 function* leadersByCpu(opened: readonly Opened[]): Iterable<PerfEvent> {
   const leaders = opened.filter(({ evsel }, i) => evsel.leader === i);
   for (let cpu = 0; cpu < (leaders[0]?.events.length ?? 0); cpu++) for (const { events } of leaders) yield events[cpu]!;
@@ -222,7 +223,7 @@ function* leadersByCpu(opened: readonly Opened[]): Iterable<PerfEvent> {
 function fallback(evsel: Evsel, errno: number): Evsel | undefined {
   const { attr } = evsel;
   if (errno === ENOENT && attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.CPU_CYCLES) {
-    // An event that no precision helps keeps the one it was asked for: "cpu-clock:ppp".
+    // The precision asked for stays, although it does not apply: "cpu-clock:ppp".
     const clock = { ...attr, type: PERF_TYPE.SOFTWARE, config: PERF_COUNT_SW.CPU_CLOCK };
     return { ...evsel, attr: clock, name: eventName(clock), unit: 'msec', scale: 1e-6 };
   }
@@ -232,7 +233,7 @@ function fallback(evsel: Evsel, errno: number): Evsel | undefined {
   return errno === EACCES ? userOnly(evsel) : undefined;
 }
 
-/** One buffer per CPU, owned by the first event, shared by the others. */
+/** One buffer for each CPU, owned by the first event and shared by the others. */
 function mapAll(tool: ToolTask, opened: readonly Opened[], pages: number): RingBuffer[] {
   const { sys } = tool;
   const [leader, ...others] = opened;
@@ -242,7 +243,7 @@ function mapAll(tool: ToolTask, opened: readonly Opened[], pages: number): RingB
   return buffers;
 }
 
-/** perf_event_mlock_kb less the control page, rounded down to a power of two of pages. */
+/** Data pages that fit into perf_event_mlock_kb beside the control page, rounded down to a power of two. */
 export function defaultPages(mlockKb: number): number {
   let pages = 1;
   while (pages * 2 * PAGE_SIZE <= mlockKb * 1024 - PAGE_SIZE) pages *= 2;

@@ -1,9 +1,9 @@
 /**
- * perf stat: opens counters on a child that has not started, lets it go, waits, reads.
+ * perf stat: opens counters on a child, starts it, waits for its end and reads them.
  *
  * Source: tools/perf/builtin-stat.c (__run_perf_stat, stat_handle_error), 6.1.
- * Not modelled: -p, -t, --per-thread; attr fields that perf takes for unknown to the kernel, and no longer sets, once an
- * event of a list met -EINVAL.
+ * Not modelled: -p, -t, --per-thread; the attr fields that perf no longer sets after -EINVAL, taking them to be unknown
+ * to the kernel.
  */
 import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
@@ -20,11 +20,11 @@ import type { ToolProgram, ToolTask } from './tool-task.ts';
 export interface StatJob {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
-  /** -a: everything on every CPU, while the workload runs; else the workload alone. */
+  /** -a: counts every CPU while the workload runs; otherwise only the workload. */
   readonly systemWide?: boolean;
-  /** --timeout: ns after which the workload is ended. */
+  /** --timeout: ns after which the workload is killed. */
   readonly timeout?: number;
-  /** -I: ns between intermediate readings, and who hears them (cumulative counts). */
+  /** -I: ns between intermediate readings, and the callback that gets them (cumulative counts). */
   readonly interval?: { readonly ns: number; readonly report: (time: Nanos, counts: readonly StatCount[]) => void };
 }
 
@@ -32,7 +32,7 @@ const SIGTERM = 15;
 const NOT_SUPPORTED: StatCount = { val: 0, ena: 0, run: 0, supported: false };
 const UNREAD: StatCount = { val: 0, ena: 0, run: 0, supported: true, unread: true };
 
-/** What came of the events: names gain ":u" where a paranoid kernel refuses ring 0. */
+/** The counts, and the events as opened: a name gains ":u" if a paranoid kernel refuses ring 0. */
 export interface StatOutcome {
   readonly run: StatRun;
   readonly evlist: readonly Evsel[];
@@ -40,7 +40,7 @@ export interface StatOutcome {
   readonly pid: number;
 }
 
-/** The tool's program; `done` hears the outcome. */
+/** The tool's program; `done` is called with the outcome. */
 export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutcome) => void): ToolProgram {
   const { sys, kernel } = tool;
   yield* tool.user('cmd_stat', 400_000);
@@ -73,8 +73,9 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
 type Counter = readonly PerfEvent[] | undefined;
 
 /**
- * Opens the events, those of weak groups that do not fit in a second pass, each by itself. What the machine does not have is
- * not supported; the leader of a group must be. Throws OpenError.
+ * Opens the events. Members of weak groups that do not fit are opened in a second pass, each by itself. An event that
+ * the machine lacks is marked as not supported, unless it leads a group: then OpenError is thrown, as for all other
+ * failures.
  */
 function* openAll(
   tool: ToolTask,
@@ -119,10 +120,10 @@ function* openAll(
   return { evlist, events };
 }
 
-/** Errnos that mean to perf that the kernel does not have the event. */
+/** Errnos that perf takes to mean that the kernel does not support the event. */
 const NOT_SUPPORTED_ERRNOS: ReadonlySet<number> = new Set([EINVAL, ENOENT, EOPNOTSUPP, ENXIO]);
 
-/** The events of one evsel, or a negative errno, and none is left open. */
+/** The events of one evsel, or a negative errno with none left open. */
 function openEvent(tool: ToolTask, evsel: Evsel, task: PerfEvent['task'], leader: Counter): PerfEvent[] | number {
   const { sys, kernel } = tool;
   const opened: PerfEvent[] = [];
@@ -139,8 +140,8 @@ function openEvent(tool: ToolTask, evsel: Evsel, task: PerfEvent['task'], leader
 }
 
 /**
- * What perf reads of each event. A group is read as one, and whole or not at all: the kernel has no room for its values in a
- * buffer of another number of events (-ENOSPC), and perf none for a group that lacks one.
+ * The counts of each event. perf reads a group whole or not at all: if a member is missing, the kernel's values do not
+ * fit perf's buffer (-ENOSPC), so the group stays unread.
  */
 function readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Counter[]): StatCount[] {
   const torn = new Set(evlist.filter((_, i) => events[i] === undefined).map(({ leader }) => leader));
@@ -150,7 +151,7 @@ function readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Coun
   });
 }
 
-/** An event's counts on all CPUs. */
+/** An event's total over all CPUs. */
 const sum = (counts: readonly PerfCountsValues[]): StatCount => ({
   val: counts.reduce((total, { val }) => total + val, 0),
   ena: counts.reduce((total, { ena }) => total + ena, 0),
@@ -158,7 +159,7 @@ const sum = (counts: readonly PerfCountsValues[]): StatCount => ({
   supported: true,
 });
 
-/** cputime_adjust(): the exact run time, divided as the ticks were. */
+/** cputime_adjust(): the exact run time, split between user and system as the ticks were. */
 function cputime(tool: ToolTask, task: StatChild): { user: Nanos; sys: Nanos } {
   const { kernel } = tool;
   const total = kernel.nanosOf(task.sum_exec_runtime);
@@ -168,7 +169,7 @@ function cputime(tool: ToolTask, task: StatChild): { user: Nanos; sys: Nanos } {
 }
 type StatChild = ReturnType<ToolTask['forkWorkload']>['child'];
 
-/** Reads the counters every so often until the workload ends. */
+/** Reads the counters at each interval until the workload ends. */
 function* intervals(
   tool: ToolTask,
   child: StatChild,
@@ -180,7 +181,7 @@ function* intervals(
   while (child.state !== 'dead') {
     kernel.nanosleep(interval.ns);
     yield;
-    // A SIGCHLD ends the sleep early: what is left is the final reading's.
+    // A SIGCHLD ended the sleep early: the rest belongs to the final reading.
     if (tool.task.wake_reason !== 'timeout') return;
     interval.report(nanos(kernel.cpu.nanos() - start), read());
   }

@@ -1,6 +1,7 @@
 /**
- * An execution cursor over a stretch of straight code: so many cycles at a fixed rate of everything else, from the first
- * to the last byte of one function. What the perf tool's own user code is to the machine.
+ * An execution cursor over straight-line code: a number of cycles with a fixed rate of all other events, from the first
+ * to the last byte of one function. It stands for the perf tool's own user code.
+ *
  * Not modelled: branches within it, calls.
  */
 import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
@@ -9,7 +10,7 @@ import { address, type Address, type Cycles } from '../units.ts';
 
 const SUBCYCLES = 64;
 
-/** Events per cycle of plain C code; columns not named do not happen. */
+/** Events per cycle of plain C code; columns not listed do not occur. */
 const RATES = new Float64Array(NR_EVENTS);
 RATES[COLUMN.cycles] = 1;
 RATES[COLUMN.instructions] = 1.25;
@@ -44,7 +45,7 @@ export class StraightLine implements ExecutionCursor {
     this.#columns.forEach((column, slot) => {
       const rate = RATES[column]!;
       if (rate === 0) return;
-      // Whole events: a column reaches its limit where its share passes the next whole number.
+      // Events are whole: a column reaches its limit where its share passes the next whole number.
       const at = Math.max(
         this.#done,
         Math.ceil((Math.ceil(limits[slot]! * SUBCYCLES) / SUBCYCLES / rate) * SUBCYCLES) / SUBCYCLES,

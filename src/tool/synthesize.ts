@@ -1,6 +1,6 @@
 /**
- * What perf record writes before the kernel's first record: which events, CPUs and threads there are, and what threads that
- * were there already have mapped.
+ * The records that perf writes before the kernel's first one: which events, CPUs and threads exist, and what running
+ * threads have mapped.
  *
  * Source: tools/perf/builtin-record.c (record__synthesize), tools/perf/util/synthetic-events.c, 6.1.
  * Not modelled: modules, threads of the kernel (the simulated ones have no pids), the vdso, cgroups.
@@ -13,14 +13,14 @@ import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts
 import { PERF_RECORD, PERF_RECORD_MISC, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { nanos } from '../units.ts';
 
-/** A record's size field is 16 bits: an ID_INDEX longer than that is continued in another. */
+/** Entries per ID_INDEX record: its size field has 16 bits, so a longer index is split. */
 const ID_INDEX_ENTRIES = 2046;
 
 type Base = Pick<KernelRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
 
 const isList = (watched: Task | readonly Task[]): watched is readonly Task[] => Array.isArray(watched);
 
-/** record__synthesize(), for one task that waits to become the workload, or for all that live. */
+/** record__synthesize(): for the task that will exec the workload, or for all living tasks. */
 export function synthesized(evlist: readonly Evsel[], watched: Task | readonly Task[], nrCpus: number): PerfRecord[] {
   const records: PerfRecord[] = [];
   const systemWide = isList(watched);
@@ -55,7 +55,7 @@ export function synthesized(evlist: readonly Evsel[], watched: Task | readonly T
   return records;
 }
 
-/** __event__synthesize_thread(): that it was forked, its name, its text. */
+/** __event__synthesize_thread(): fork, name and mapped text. */
 function threadRecords({ pid, parent, comm, mm }: Task, base: Base): KernelRecord[] {
   const own = { ...base, misc: 0, pid, tid: pid };
   const ppid = parent?.pid ?? 1;

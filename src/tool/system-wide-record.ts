@@ -1,9 +1,9 @@
 /**
- * perf record -a -e cycles of somebody else: a flexible sampling event on the CPU that stays out of guests (perf's default), and
- * the tool that drains its buffer for ever.
+ * Another user's `perf record -a -e cycles`: a flexible sampling event on the CPU that excludes guests (perf's
+ * default), and the tool that drains its buffer for ever.
  *
  * Source: tools/perf/builtin-record.c, 6.1.
- * Not modelled: the same on other CPUs; what becomes of the file.
+ * Not modelled: its events on other CPUs, its output file.
  */
 import type { Kernel } from '../kernel/kernel.ts';
 import { recordAttrs } from '../perf-events/evsel-config.ts';
@@ -13,7 +13,7 @@ import { ToolTask, type ToolProgram } from './tool-task.ts';
 
 export const startSystemWideRecord = (kernel: Kernel): ToolTask => new ToolTask(kernel, systemWideRecord);
 
-/** The tool's program; it never returns. On a machine without counters it has nothing to do. */
+/** The tool's program. It never returns, except at once on a machine without counters. */
 function* systemWideRecord(tool: ToolTask): ToolProgram {
   const { sys, kernel } = tool;
   const [evsel] = recordAttrs(parseEventList(['cycles'], 'record'), { target: 'cpu' });

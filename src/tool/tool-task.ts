@@ -1,6 +1,7 @@
 /**
- * The perf tool as a task of the kernel: its program is a generator that makes system calls, spends user time, and yields
- * wherever it may be preempted or sleeps.
+ * The perf tool as a task of the kernel. Its program is a generator that makes system calls, spends user time, and
+ * yields where it may be preempted or sleeps.
+ * Not modelled: page faults, threads.
  */
 import type { Cpu, TaskBody } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
@@ -11,7 +12,7 @@ import { cycles, type Cycles } from '../units.ts';
 import { PERF_BINARY, perfFunction, type PerfFunction } from './perf-binary.ts';
 import { StraightLine } from './straight-line.ts';
 
-/** Yields when it must give way or sleeps; returns its exit status. */
+/** Yields to give way or to sleep; returns the exit status. */
 export type ToolProgram = Generator<void, number, void>;
 
 export class ToolTask implements TaskBody {
@@ -42,7 +43,7 @@ export class ToolTask implements TaskBody {
     }
   }
 
-  /** User time of the tool in one of its functions. */
+  /** Spends user time in one of the tool's functions. */
   *user(fn: PerfFunction, ns: number): Generator<void, void, void> {
     const { kernel } = this;
     const code = new StraightLine(perfFunction(fn), kernel.cyclesOf(ns));
@@ -53,7 +54,7 @@ export class ToolTask implements TaskBody {
     }
   }
 
-  /** fork() of the workload: a child that waits for the go, then execs. */
+  /** fork() of the workload: a child that waits for go(), then execs. */
   forkWorkload(executable: Executable): { readonly child: Task; go(): void } {
     const { kernel } = this;
     let released = false;
@@ -74,7 +75,6 @@ export class ToolTask implements TaskBody {
     };
   }
 
-  /** A time span of the simulated machine's clock. */
   cyclesOf(ns: number): Cycles {
     return cycles(this.kernel.cyclesOf(ns));
   }

@@ -1,12 +1,14 @@
 /**
- * broadwell-ep: the letter's machine, two sockets of Intel Xeon E5-2699 v4, and every number gperf has of it.
+ * broadwell-ep: two sockets of Intel Xeon E5-2699 v4, the machine of the letter ("[RFC] [PATCH v2 0/5] Intel Virtual
+ * PMU Optimization", March 2019).
  *
  * Events: Intel's event list for Broadwell-DE/EP; Linux' tables: arch/x86/events/intel/core.c (hsw_hw_cache_event_ids,
- * hsw_hw_cache_extra_regs with Broadwell's fixups, intel_bdw_event_constraints, intel_snbep_extra_regs, bdw_limit_period).
- * Sources: [ARK] Intel's product page (22 cores a socket, 2.20 GHz base, 3.60 GHz turbo); [SDM] CPUID leaf 0AH of family 6
- * model 4FH with hyperthreading on: version 3, four general-purpose counters a thread, three fixed, 48 bits wide; [letter]
- * Linux 5.0.0, host libc 2.17, "nowatchdog". The times of its instructions and of the kernel's functions are those of the
- * base (costs.ts, penalties.ts).
+ * hsw_hw_cache_extra_regs with Broadwell's fixups, intel_bdw_event_constraints, intel_snbep_extra_regs,
+ * bdw_limit_period). Sources: [ARK] Intel's product page (22 cores a socket, 2.20 GHz base, 3.60 GHz turbo); [SDM]
+ * CPUID leaf 0AH of family 6 model 4FH with hyperthreading on: version 3, four general-purpose counters a thread, three
+ * fixed, 48 bits wide; [letter] Linux 5.0.0, host libc 2.17, "nowatchdog". The times of instructions and kernel
+ * functions are the defaults of costs.ts and penalties.ts.
+ * Not modelled: turbo frequencies that vary with load.
  */
 import type { CoreEvents } from '../../arch/events.ts';
 import { ubit, uevent, type X86Events } from '../../kernel/x86-events.ts';
@@ -33,7 +35,7 @@ const DRIVER: X86Events = {
   cache: cacheEvents({
     L1_icache_load_misses: 0x0280,
     LLC_loads: { code: 0x01b7, extra: 0x10001 },
-    // Missed the L3 (local bit 26, as Broadwell has it) and served by DRAM, any snoop.
+    // Missed the L3 (local bit 26 on Broadwell) and served by DRAM, any snoop.
     LLC_load_misses: { code: 0x01b7, extra: 0x1fbc000001 },
     dTLB_load_misses: 0x0108,
     dTLB_store_misses: 0x0149,
@@ -47,7 +49,7 @@ const DRIVER: X86Events = {
     ubit(0x08a3, 0x4), // CYCLE_ACTIVITY.*L1D*
     ...MEMORY_RETIRED,
   ],
-  // INST_RETIRED.ALL wants a period of at least 128 with the low six bits clear (errata BDM11, BDM55).
+  // INST_RETIRED.ALL needs a period of at least 128 with the low six bits clear (errata BDM11, BDM55).
   limit_period: (code, left) => {
     if ((code & 0xffff) !== 0x01c0) return left;
     const least = Math.max(left, 128);

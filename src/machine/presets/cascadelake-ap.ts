@@ -1,13 +1,13 @@
 /**
- * cascadelake-ap: two packages of Intel Xeon Platinum 9242, the first of the machines here whose PMU is of version 4.
+ * cascadelake-ap: two packages of Intel Xeon Platinum 9242, with PMU version 4.
  *
  * Events: Intel's event list for Cascade Lake (Skylake-X's codes); Linux' tables: arch/x86/events/intel/core.c
  * (skl_hw_cache_event_ids, skl_hw_cache_extra_regs with Skylake-X's local bit, intel_skl_event_constraints,
- * intel_skl_extra_regs).
- * Sources: [ARK] Intel's product page (48 cores a package on two dies, 2.30 GHz base, 3.80 GHz turbo); [CPUID] family 6
- * model 55H stepping 7, leaf 0AH with hyperthreading on: version 4, four general-purpose counters a thread, three fixed, 48
- * bits wide, leaf 15H: a crystal of 25 MHz, which CPU_CLK_UNHALTED.REF_XCLK counts; [lat] the order of magnitude of published
- * instruction latencies, as for broadwell-ep; [chosen] a value inside a plausible range that nothing pins down.
+ * intel_skl_extra_regs). Sources: [ARK] Intel's product page (48 cores a package on two dies, 2.30 GHz base, 3.80 GHz
+ * turbo); [CPUID] family 6 model 55H stepping 7, leaf 0AH with hyperthreading on: version 4, four general-purpose
+ * counters a thread, three fixed, 48 bits wide, leaf 15H: a crystal of 25 MHz, which CPU_CLK_UNHALTED.REF_XCLK counts;
+ * [lat] the order of magnitude of published instruction latencies, as for broadwell-ep; [chosen] a plausible value
+ * without a source.
  * Not modelled: the two dies of a package; TSX force abort, which takes counter 3 away.
  */
 import type { CoreEvents } from '../../arch/events.ts';

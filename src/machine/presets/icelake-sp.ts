@@ -1,13 +1,13 @@
 /**
- * icelake-sp: two sockets of Intel Xeon Platinum 8380, whose PMU is of version 5: eight general-purpose counters whether or
+ * icelake-sp: two sockets of Intel Xeon Platinum 8380, with PMU version 5: eight general-purpose counters whether or
  * not hyperthreads are on, and a fourth fixed counter for TOPDOWN.SLOTS.
  *
- * Events: Intel's event list for Ice Lake-SP; Linux' tables: arch/x86/events/intel/core.c (skl_hw_cache_event_ids without
- * ITLB accesses, skl_hw_cache_extra_regs, intel_icl_event_constraints, intel_icl_extra_regs).
- * Sources: [ARK] Intel's product page (40 cores a socket, 2.30 GHz base, 3.40 GHz turbo, 3.0 GHz on all cores); [CPUID]
- * family 6 model 6AH stepping 6, leaf 0AH: version 5, eight general-purpose counters, four fixed, 48 bits wide, AnyThread
- * deprecated, leaf 15H: a crystal of 25 MHz; [lat] the order of magnitude of published instruction latencies, as for
- * broadwell-ep; [chosen] a value inside a plausible range that nothing pins down.
+ * Events: Intel's event list for Ice Lake-SP; Linux' tables: arch/x86/events/intel/core.c (skl_hw_cache_event_ids
+ * without ITLB accesses, skl_hw_cache_extra_regs, intel_icl_event_constraints, intel_icl_extra_regs). Sources: [ARK]
+ * Intel's product page (40 cores a socket, 2.30 GHz base, 3.40 GHz turbo, 3.0 GHz on all cores); [CPUID] family 6 model
+ * 6AH stepping 6, leaf 0AH: version 5, eight general-purpose counters, four fixed, 48 bits wide, AnyThread deprecated,
+ * leaf 15H: a crystal of 25 MHz; [lat] the order of magnitude of published instruction latencies, as for broadwell-ep;
+ * [chosen] a plausible value without a source.
  * Not modelled: IA32_PERF_METRICS, which derives topdown metrics from the slots counter.
  */
 import type { CoreEvents } from '../../arch/events.ts';

@@ -1,12 +1,13 @@
 /**
- * What Intel's server cores have in common, as a base that a preset states its differences from: every number with its
- * source, the event codes and constraints that did not change, and the form of Linux' table of cache events.
+ * What Intel's server cores have in common: the numbers, each with its source, that a preset may override; event codes
+ * and constraints that all models share; the layout of Linux' table of cache events.
  *
- * Numbers nobody publishes for one model are the base's for all of them: those of broadwell-ep, where most is known.
- * Sources: [rec] recordings of user cycles that people published: samples 1, 1, 4, 26 and 179 cycles after one another at
- * one address, the instruction behind a SYSCALL (mysqld, 2022); 1, 1, 12 and 466 at one of a loop (Namhyung Kim's
- * "perf record --setup-filter", 2024); 1, 1, 6, 70 and 915 at ld.so's first (node, 2015); [rr] the skid bound of 125
- * branches in production use. Event codes: Intel's event lists; arch/x86/events/intel/core.c.
+ * Where nothing is published for a model, it has broadwell-ep's numbers, since most is known about that. Sources: [rec]
+ * published recordings of user cycles: samples with periods of 1, 1, 4, 26 and 179 cycles in a row at one address,
+ * after a SYSCALL (mysqld, 2022); of 1, 1, 12 and 466 at one address in a loop (Namhyung Kim's "perf record
+ * --setup-filter", 2024); of 1, 1, 6, 70 and 915 at the first instruction of ld.so (node, 2015); [rr] the skid bound of
+ * 125 branches, which is in production use. Event codes: Intel's event lists; arch/x86/events/intel/core.c.
+ * Not modelled: uncore PMUs, differences between steppings.
  */
 import { ARCHITECTURAL_EVENTS, type Counted } from '../../arch/events.ts';
 import { event, fixedEvent, plain, type CacheEvent, type ConstraintRow } from '../../kernel/x86-events.ts';
@@ -17,7 +18,7 @@ import { TIMING_NUMBERS } from '../penalties.ts';
 
 const CHOSEN = 'chosen: a plausible value that nothing pins down';
 
-/** Keys whose values are each model's own. */
+/** Keys without a common value. */
 type Own = 'core.clock' | 'core.tsc' | 'host.cpus' | 'host.memory' | 'pmu.version' | 'pmu.gp' | 'pmu.fixed';
 
 const BASE: Omit<SpecNumbers, Own> = {
@@ -38,11 +39,11 @@ const BASE: Omit<SpecNumbers, Own> = {
 };
 
 interface Model extends Omit<MachinePreset, 'values' | 'sources'> {
-  /** What is not as in the base. */
+  /** What differs from the base. */
   readonly numbers: Pick<SpecNumbers, Exclude<Own, 'host.cpus'>> & Partial<SpecNumbers>;
 }
 
-/** A machine of these cores. */
+/** A preset: the base with a model's numbers. */
 export function intelCore({ numbers, ...model }: Model): MachinePreset {
   const { sockets, coresPerSocket, threadsPerCore } = model.identity;
   const all: SpecNumbers = {
@@ -58,7 +59,7 @@ export function intelCore({ numbers, ...model }: Model): MachinePreset {
   };
 }
 
-/** What the codes count that all of these cores have. */
+/** Event codes that all of these cores have. */
 export const CODES: readonly (readonly [code: number, counted: Counted])[] = [
   ...ARCHITECTURAL_EVENTS,
   [0x013c, 'bus-cycles'],
@@ -75,7 +76,7 @@ export const FIXED_EVENTS: readonly ConstraintRow[] = [
   fixedEvent(0x0300, 2),
 ];
 
-/** The memory retired families: the lower four counters, which matters with hyperthreads off. */
+/** The events of retired memory instructions: the lower four counters only, which matters with hyperthreads off. */
 export const MEMORY_RETIRED: readonly ConstraintRow[] = [
   event(0xd0, 0xf),
   event(0xd1, 0xf),
@@ -83,11 +84,11 @@ export const MEMORY_RETIRED: readonly ConstraintRow[] = [
   event(0xcd, 0xf),
 ];
 
-/** What models have as an event each; undefined: makes no sense there. */
+/** Cache events whose codes differ between models; undefined: meaningless on that model. */
 interface CacheCodes {
   readonly L1_dcache_load_misses?: number;
   readonly L1_icache_load_misses: number;
-  /** Demand data reads with any response, and those that memory served. */
+  /** Demand data reads: all of them, and those that memory served. */
   readonly LLC_loads: CacheEvent;
   readonly LLC_load_misses: CacheEvent;
   readonly dTLB_load_misses: number;

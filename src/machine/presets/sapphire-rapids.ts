@@ -1,15 +1,15 @@
 /**
- * sapphire-rapids: two sockets of Intel Xeon Platinum 8480+, PMU version 5, and the kind of machine that the mediated vPMU
- * was written on.
+ * sapphire-rapids: two sockets of Intel Xeon Platinum 8480+, with PMU version 5: the kind of machine that the mediated
+ * vPMU was developed on.
  *
  * Events: Intel's event list for Sapphire Rapids; Linux' tables: arch/x86/events/intel/core.c (glc_hw_cache_event_ids,
  * glc_hw_cache_extra_regs, intel_glc_event_constraints, intel_glc_extra_regs), where the core is called Golden Cove.
  * Sources: [ARK] Intel's product page (56 cores a socket, 2.00 GHz base, 3.80 GHz turbo, 3.0 GHz on all cores); [CPUID]
- * family 6 model 8FH stepping 8, leaf 0AH: version 5, eight general-purpose counters, four fixed, 48 bits wide, AnyThread
- * deprecated; [elide] KVM commit b0b6a8d3be16: a CPUID exit under the mediated vPMU took 4000 TSC cycles on Emerald Rapids,
- * and 3000 once RDPMC spared the writes of eleven counters: an access written is some 48 ns longer than one read, and the
- * exit itself takes some 600 ns; [lat] the order of magnitude of published instruction latencies; [chosen] a value inside a
- * plausible range that nothing pins down.
+ * family 6 model 8FH stepping 8, leaf 0AH: version 5, eight general-purpose counters, four fixed, 48 bits wide,
+ * AnyThread deprecated; [elide] KVM commit b0b6a8d3be16: a CPUID exit under the mediated vPMU took 4000 TSC cycles on
+ * Emerald Rapids, and 3000 once RDPMC replaced the writes of eleven counters, so a write takes some 48 ns longer than a
+ * read, and the exit itself some 600 ns; [lat] the order of magnitude of published instruction latencies; [chosen] a
+ * plausible value without a source.
  * Not modelled: IA32_PERF_METRICS, which derives topdown metrics from the slots counter.
  */
 import type { CoreEvents } from '../../arch/events.ts';
@@ -19,7 +19,7 @@ import { CODES, FIXED_EVENTS, cacheEvents, intelCore } from './intel.ts';
 const EVENTS: CoreEvents = {
   codes: new Map([
     ...CODES,
-    // CPU_CLK_UNHALTED.REF_TSC_P: what Linux takes for bus cycles ticks with the TSC here.
+    // CPU_CLK_UNHALTED.REF_TSC_P: the code that Linux uses for bus cycles counts TSC cycles here.
     [0x013c, 'ref-cycles'],
     [0x01a4, 'slots'],
     [0x11c4, 'cond-branches'],
@@ -58,7 +58,7 @@ const DRIVER: X86Events = {
     fixedEvent(0x0400, 3), // TOPDOWN.SLOTS
     event(0x2e, 0xff),
     event(0x3c, 0xff),
-    // Codes below 0x90 are the lower four counters' but for these two.
+    // Codes below 0x90 are confined to the lower four counters, except these two.
     eventRange(0x01, 0x8f, 0xf),
     uevent(0x01a3, 0xf),
     uevent(0x02a3, 0xf),
