@@ -7,9 +7,9 @@
  *       functions: [func('main', [loop(1e9, [op('load', { misses: { l1: 0.01 } }), ops(3, 'alu')])])],
  *     });
  *
- * A YAML file is parsed into calls of these functions, so both ways give the same image. Nothing is checked here: compile
- * (and parse, with positions) reports every fault at once.
- * Not modelled: what program.ts does not model.
+ * A YAML file is parsed into calls of these functions, so both ways give the same image. Nothing is checked here:
+ * compile (and parse, with positions) reports every fault at once.
+ * Not modelled: see program.ts.
  */
 import { MOST_INSTRUCTIONS } from './limits.ts';
 import type {
@@ -38,7 +38,7 @@ export type * from './program.ts';
 export type InstructionOptions = Omit<Instruction, 'op'>;
 /** One instruction. */
 export const op = (name: Op, options: InstructionOptions = {}): Block => ops(1, name, options);
-/** The same instruction `count` times, at addresses of their own. */
+/** `count` instructions of the same kind in a row. */
 export function ops(count: number, name: Op, options: InstructionOptions = {}): Block {
   if (count > MOST_INSTRUCTIONS)
     throw new RangeError(
@@ -93,7 +93,7 @@ export interface ProgramOptions {
   readonly entry?: string;
   readonly params?: readonly Param[];
   readonly misses?: Readonly<Record<string, MissRates>>;
-  /** Others than the program's own, which is /usr/local/bin/NAME unless given here. */
+  /** All DSOs but the program's own; that one is /usr/local/bin/NAME unless given here, too. */
   readonly dsos?: readonly DsoSpec[];
 }
 export function program(o: ProgramOptions): Program {

@@ -1,8 +1,8 @@
 /**
- * What makes a program impossible: names that nothing has, probabilities outside 0..1, recursion, loops that never end.
+ * What makes a program invalid: unknown names, probabilities outside 0..1, recursion, loops that never end.
  *
- * Faults refer to the object they are about (a node, a function, a set of rates) and the key in it, so that parse.ts can
- * say where in the file that was.
+ * A fault refers to an object (a node, a function, a set of rates) and a key in it, so that parse.ts can say where in
+ * the file it is.
  */
 import { EVENT_COLUMNS } from '../arch/events.ts';
 import { didYouMean } from './fault.ts';
@@ -41,13 +41,13 @@ export interface ProgramFault {
   readonly message: string;
   /** The object of the program that is wrong. */
   readonly about: object;
-  /** The key in it, if it is about one. */
+  /** The key in it that is wrong, if a single one is. */
   readonly key: string | undefined;
 }
 
-/** Faults up to which words are looked for that may have been meant. */
+/** After so many faults, no more suggestions are looked up. */
 const FULL = 50 * MOST_TOLD;
-/** What exit_group() tells. */
+/** Greatest exit status. */
 const MOST_STATUS = 255;
 const EVENT_NAMES: ReadonlySet<string> = new Set(EVENT_COLUMNS);
 const OP_NAMES: ReadonlySet<string> = new Set(OPS);
@@ -59,10 +59,10 @@ class Check {
   private readonly functions: ReadonlyMap<string, FunctionSpec>;
   private readonly dsos: ReadonlySet<string>;
   private where = '';
-  /** Items around the node that is looked at. */
+  /** How many items enclose the current node. */
   private depth = 0;
   private instructions = 0;
-  /** Functions that end the program on their way. */
+  /** Functions that always end the program. */
   private readonly ending = new Set<string>();
 
   constructor(program: Program, scope: Scope) {
@@ -125,7 +125,7 @@ class Check {
     if (n > most) this.fault(about, key, `there are ${n} ${key}, more than ${most}`);
   }
 
-  /** What may have been meant, as long as somebody will read it. */
+  /** A suggestion, while there are few enough faults for it to be read. */
   private near(word: string, candidates: Iterable<string>): string {
     return this.faults.length < FULL ? didYouMean(word, candidates) : '';
   }
@@ -284,7 +284,7 @@ class Check {
     });
   }
 
-  /** An exit is only understood where it always happens: the rest of the program is then not built at all. */
+  /** An exit is allowed only where it always happens: what follows it is not built. */
   private noWayOut(body: readonly Node[], where: string): void {
     for (const node of body) {
       if (node.kind === 'syscall' && EXITS.has(node.name))
@@ -297,7 +297,7 @@ class Check {
     }
   }
 
-  /** Whether a body ends the program on its way, once it is known of what it calls. */
+  /** Whether a body always ends the program; its callees must have been checked before. */
   private ends(body: readonly Node[]): boolean {
     return body.some((n) => {
       if (n.kind === 'seq') return this.ends(n.body);
@@ -307,8 +307,8 @@ class Check {
   }
 
   /**
-   * Who calls whom, callees first, without recursion of our own: circles, how many levels of loops, branches and calls there
-   * are, and what ends the program.
+   * Walks the call graph, callees first and without recursion: finds cycles, the depth of loops, branches and calls,
+   * and what ends the program.
    */
   private calls(): void {
     const levels = new Map<string, number>();
@@ -338,7 +338,7 @@ class Check {
         if (node !== undefined && back !== undefined)
           this.fault(node, node.kind, `recursion is not modelled: ${circle(trail.slice(back).map(({ f }) => f.name))}`);
         else if (target !== undefined && known === undefined) {
-          // It is asked again once the callee is known.
+          // Looked at again once the callee is known.
           visit.transfers = again(value, visit.transfers);
           enter(target);
         } else {
@@ -360,7 +360,7 @@ interface Transfer {
 interface Visit {
   readonly f: FunctionSpec;
   transfers: Iterator<Transfer, void>;
-  /** Levels below it so far. */
+  /** Levels found below it so far. */
   levels: number;
 }
 
@@ -369,7 +369,7 @@ function* again(first: Transfer, rest: Iterator<Transfer, void>): Generator<Tran
   for (let next = rest.next(); next.done !== true; next = rest.next()) yield next.value;
 }
 
-/** "a -> b -> a"; of a long one the beginning and the end. */
+/** "a -> b -> a"; a long cycle is shortened in the middle. */
 function circle(names: readonly string[]): string {
   const shown = names.length <= LONG_CIRCLE ? names : [...names.slice(0, LONG_CIRCLE - 1), '...', names.at(-1)!];
   return [...shown, names[0]!].join(' -> ');
@@ -382,7 +382,7 @@ function isEmpty(body: readonly Node[]): boolean {
   );
 }
 
-/** Calls and jumps of a body, with how many loops and branches are around them; and those of the body itself. */
+/** Calls and jumps of a body, with the number of loops and branches around each; the body's own levels, too. */
 function* transfers(body: readonly Node[], level: number): Generator<Transfer, void> {
   if (level > 2 * MOST_NESTED) return;
   yield { node: undefined, level };
@@ -397,6 +397,6 @@ function* transfers(body: readonly Node[], level: number): Generator<Transfer, v
   }
 }
 
-/** Every fault of a program whose parameters have these values; none if it can be compiled. */
+/** All faults of a program with these values of its parameters; none if it can be compiled. */
 export const checkProgram = (program: Program, scope: Scope): readonly ProgramFault[] =>
   new Check(program, scope).run();

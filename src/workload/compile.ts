@@ -1,10 +1,11 @@
 /**
- * Program -> image: lays the code out, inlines calls into a context tree, and gathers what is random into classes.
+ * Program -> image: lays the code out, inlines calls into a context tree, and groups random outcomes into classes.
  *
  * Entries are numbered in the order in which the tree meets them; that order is part of the seed contract.
- * One file, and long: the tree's builder and the tables that it is flattened into are one contract.
- * Not modelled: sharing of contexts: a function called from many places costs a copy of its nodes for each, and a program
- * whose contexts exceed the budget is refused.
+ * In order: the builder of the tree, the tables that it is flattened into, and compile().
+ *
+ * Not modelled: sharing of contexts. Each call copies the nodes of the function called, and a program that exceeds the
+ * budget of nodes is refused.
  */
 import { EVENT_COLUMNS, eventVector, NR_EVENTS } from '../arch/events.ts';
 import type { EventVector } from '../arch/events.ts';
@@ -25,14 +26,14 @@ import type { Flow, Layout, StaticInstruction, Step } from './layout.ts';
 import { MOST_COUNTED } from './limits.ts';
 import type { Program, Site } from './program.ts';
 
-/** Nodes a context tree may have: memory is about 1.5 kB a node. */
+/** Nodes that a context tree may have, of about 1.5 kB of memory each. */
 const MAX_NODES = 100_000;
 /** Instructions in their contexts, and what is kept of nodes about others in them. */
 const MAX_INSTANCES = 200_000;
 const MAX_FACTS = 1_000_000;
 /** Instances in a block: what a stop inside it has to walk. */
 const MAX_BLOCK = 32;
-/** Joint probability up to which alike outcomes share a class. */
+/** Joint probability up to which outcomes with the same events share a class. */
 const MAX_CLASS_P = 1 / 16;
 
 const tooLarge = (program: Program, message: string): WorkloadError =>
@@ -123,7 +124,7 @@ class TreeBuilder {
     return [this.nodes.length - 1, draft];
   }
 
-  /** So many more facts about nodes are kept, whose number is not bounded by that of the nodes. */
+  /** Counts `more` stored facts about nodes, whose number the nodes do not bound. */
   private grow(more: number): void {
     this.facts += more;
     if (this.facts > MAX_FACTS)
@@ -230,7 +231,7 @@ class TreeBuilder {
       const flow = happens ? b.then : b.else;
       const arm = this.seq(flow, { ...place, path, region: ++this.regions });
       draft.children.push(arm);
-      // Both arms begin with the conditional jump, whose own outcomes do not depend on where it goes.
+      // Both arms begin with the conditional jump; its own outcomes do not depend on its direction.
       const first = this.nodes[arm]!;
       const block = this.nodes[first.children[0]!]!;
       this.effects[block.inst0] = [...jcc, ...this.effects[block.inst0]!];
@@ -360,7 +361,7 @@ function flatten(t: TreeBuilder): Tables {
       relElse.push(not ? 1 : 0);
       relTimes.push(times);
       if (entry.slots.length > 1 && nearestLoop(entry) === id) setBit(multiBits, e - node.s0);
-      // What is tried when another entry does not happen needs that one's trials, also when its count is zero.
+      // An entry that is tried when another does not happen needs that one's trials, even if its count is zero.
       if (not) setBit(forcedBits, parent - node.s0);
       if (entry.every > 0) setBit(forcedBits, e - node.s0);
     }
@@ -438,20 +439,19 @@ function nearestLoop(entry: Entry): number {
   return 0;
 }
 
-/** Values of a program's parameters, and of what it knows of its machine, by name; what is not given has its default. */
+/** Values of a program's parameters and of the machine's `libc` and `hz`, by name; each has a default. */
 export type Params = Readonly<Record<string, number | string>>;
 
 /** An image that can be run. */
 export interface CompiledProgram extends Image {
-  /** The program before its first instruction; what it will do is a function of the image and the seed. */
+  /** A cursor before the first instruction. Its execution is a function of the image and the seed. */
   start(seed: string): Cursor;
   /** A cursor where another of the same image took a snapshot, in this thread or another. */
   resume(snapshot: Snapshot): Cursor;
 }
 
 /**
- * Compiles a program for a core, and for parameters that differ from their defaults. Throws a WorkloadError that lists every
- * fault in it.
+ * Compiles a program for a core; `params` override the defaults. Throws a WorkloadError that lists every fault.
  */
 export function compile(program: Program, timing: CoreTiming, params: Params = {}): CompiledProgram {
   const scope = { ...scopeOf(program), ...params };
@@ -471,12 +471,12 @@ export function compile(program: Program, timing: CoreTiming, params: Params = {
     layout: code,
     tables,
   };
-  // Without an engine nothing starts: a fault like others here, where they are expected.
+  // A missing engine is reported here, where callers expect faults, rather than at start().
   engineModule();
   return { ...image, start: (seed) => new Cursor(image, seed), resume: (snapshot) => new Cursor(image, snapshot) };
 }
 
-/** Where the functions that hold interrupts back lie. */
+/** Address ranges of the functions that hold interrupts back. */
 function drainsOf(program: Program, { functions, instructions }: Layout): Drain[] {
   const first = new Map<number, StaticInstruction>();
   const last = new Map<number, StaticInstruction>();
@@ -492,7 +492,7 @@ function drainsOf(program: Program, { functions, instructions }: Layout): Drain[
   });
 }
 
-/** Counts that a double does not hold exactly would not add up. */
+/** Refuses counts that a double does not hold exactly: they would not add up. */
 function checkTotals(program: Program, tables: Tables): void {
   const totals = expectedTotals(tables);
   const column = totals.findIndex((n) => !(n <= MOST_COUNTED));

@@ -1,10 +1,10 @@
 /**
- * The engine (engine/, in AssemblyScript) as JavaScript sees it: the compiled module, one for the process, and an instance
- * for each image, with the image's tables in its memory. Cursors are records in there: cursor.ts has one in hand.
+ * The JavaScript side of the engine (engine/, in AssemblyScript): one compiled module for the process, and an instance
+ * for each image, with the image's tables in its memory. A cursor (cursor.ts) holds a record in that memory.
  *
- * V8 compiles the module in a millisecond and runs it at full speed within some hundred stops. Threads that are given the
- * module (engineModule, useEngine) share its machine code.
- * Not modelled: memory given back before the image goes; records of cursors that are gone are used again.
+ * V8 compiles the module in a millisecond and runs it at full speed within some hundred stops. Threads that are given
+ * the module (engineModule, useEngine) share its machine code.
+ * Not modelled: giving memory back before the image is gone. Records of dead cursors are reused.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,7 @@ interface Exports {
   restore(run: number, from: number): void;
 }
 
-/** What Node has of the WebAssembly interface and its types do not. */
+/** The part of the WebAssembly interface that Node has but its types lack. */
 interface Wasm {
   readonly Module: new (bytes: Uint8Array) => EngineModule;
   readonly Instance: new (module: EngineModule) => { readonly exports: unknown };
@@ -50,17 +50,17 @@ export type EngineModule = object;
 
 let shared: EngineModule | undefined;
 
-/** The engine's module, compiled when first asked for. Throws WorkloadError where gperf was not built. */
+/** The engine's module, compiled on first use. Throws WorkloadError if gperf was not built. */
 export const engineModule = (): EngineModule => (shared ??= compileEngine(new URL('./engine.wasm', import.meta.url)));
 
-/** Compiles an engine that a file holds. Throws WorkloadError if there is no such file. */
+/** Compiles the engine in a file. Throws WorkloadError if the file does not exist. */
 export function compileEngine(file: URL): EngineModule {
   if (!existsSync(file))
     throw new WorkloadError([{ file: fileURLToPath(file), message: 'no such file: npm run build makes it' }]);
   return new Module(readFileSync(file));
 }
 
-/** Makes a module the engine of images that start from now on: one that another thread compiled. */
+/** Makes a module that another thread compiled the engine of all images that start from now on. */
 export function useEngine(module: EngineModule): void {
   shared = module;
 }
@@ -121,7 +121,7 @@ export interface Armed {
   readonly columns: readonly EventColumn[];
 }
 
-/** One for all images: V8 cleans up after one registry at a time. It does not keep an engine alive. */
+/** One registry for all images, since V8 cleans up one at a time. It does not keep an engine alive. */
 const gone = new FinalizationRegistry<{ readonly record: number; readonly used: number[] }>(({ record, used }) =>
   used.push(record),
 );
@@ -132,7 +132,7 @@ export class Engine {
   readonly #tables: number;
   readonly #fields = new Map<Field, number>();
   readonly #armed = new Map<string, Armed>();
-  /** Records whose cursors are gone. */
+  /** Records of dead cursors, for reuse. */
   readonly #used: number[] = [];
 
   constructor(t: Tables) {
@@ -149,14 +149,14 @@ export class Engine {
     ]);
   }
 
-  /** An execution's record, at the start of the program; its owner keeps it. */
+  /** A new execution's record, at the start of the program; valid as long as `owner` lives. */
   start(owner: object, key: bigint, armed: Armed): number {
     const record = this.run.start(this.#tables, this.#used.pop() ?? 0, armed.address, key);
     gone.register(owner, { record, used: this.#used });
     return record;
   }
 
-  /** The key that a text names. */
+  /** The random key for a text. */
   keyOf(text: string): bigint {
     const at = this.run.scratch(2 * text.length);
     const units = new Uint16Array(this.run.memory.buffer, at, text.length);
@@ -188,7 +188,7 @@ export class Engine {
     return armed;
   }
 
-  /** Views of the engine's memory: good until a call makes it grow; their length is then 0. */
+  /** Views of the engine's memory. When a call makes it grow, they become invalid and have length 0. */
   ints(at: number, n: number): Int32Array {
     return new Int32Array(this.run.memory.buffer, at, n);
   }

@@ -1,4 +1,4 @@
-/** What a program retires on average, without running it: every total is linear in how often its entries happen. */
+/** A program's mean event counts, computed without running it: all totals are linear in its entries' counts. */
 import { NR_EVENTS, eventVector, type EventVector } from '../arch/events.ts';
 import type { Tables } from './image.ts';
 

@@ -1,18 +1,19 @@
 /**
  * A compiled program: the context tree and its random sites as flat tables.
  *
- * Calls are inlined where they are made, so a node of the tree is a piece of code in one calling context: the call stack
- * is a property of the node, and no stack is kept while running. Nodes are numbered in pre-order.
+ * Calls are inlined, so a node of the tree is a piece of code in one calling context. The call stack is a property of
+ * the node, and no stack is kept while running. Nodes are numbered in pre-order.
  *
- * An *entry* is something random: which way a branch goes, or a class of alike outcomes. A *frame* is the body of a loop
- * (the whole program is the body of a loop of one iteration). The entries inside a loop, its nested loops included, are
- * the numbers s0..s1-1 of its node, parents before what depends on them. All that is random about n iterations of a loop
- * is how often each of its entries happens in them, and every event total is linear in those counts.
+ * An *entry* is something random: the direction of a branch, or a class of outcomes. A *frame* is the body of a loop
+ * (the whole program is the body of a loop of one iteration). The entries inside a loop, including its nested loops,
+ * are numbered s0..s1-1, each after the entry it depends on. All that is random about n iterations of a loop is how
+ * often each of its entries happens, and every event total is linear in those counts.
  *
- * A *class* gathers the outcomes of one region (a frame, or an arm of a branch in it) that retire the same events: five
- * loads that may miss L1 are one class with five *slots*. A class happens at most once in a pass through its region, with
- * the sum of its slots' probabilities; which slot it was is drawn apart (identities.ts), only where it matters.
- * Not modelled: two slots of one class in the same pass; classes are kept rare enough that it would hardly ever happen.
+ * A *class* groups the outcomes of one region (a frame, or an arm of a branch in it) that retire the same events: five
+ * loads that may miss L1 are one class with five *slots*. A class happens at most once in a pass through its region,
+ * with the sum of its slots' probabilities. Which slot it was is drawn separately (identities.ts), and only where it
+ * matters.
+ * Not modelled: two slots of one class in the same pass; classes are kept so rare that this would hardly ever happen.
  */
 import type { Drain } from '../arch/cpu.ts';
 import type { DsoImage } from '../arch/dso.ts';
@@ -34,7 +35,7 @@ export interface Tables {
   readonly children: Int32Array;
   /** Iterations of a loop. */
   readonly trip: Float64Array;
-  /** Entry that decides a branch: its first child runs when it happens. */
+  /** The entry that decides a branch; the first child runs when it happens. */
   readonly site: Int32Array;
   /** Entries of a loop: s0 <= e < s1. */
   readonly s0: Int32Array;
@@ -74,14 +75,15 @@ export interface Tables {
   readonly weight0: Int32Array;
   readonly weightColumn: Int32Array;
   readonly weightValue: Float64Array;
-  /** Slots of an entry: slot0[e] .. slot0[e + 1]: the static instruction and its share of p. */
+  /** Slots of an entry, slot0[e] .. slot0[e + 1]: the static instruction, and its share of p. */
   readonly slot0: Int32Array;
   readonly slotInstruction: Int32Array;
   readonly slotP: Float64Array;
 
   /**
-   * How often an entry is tried in n iterations of a loop: at rel0[loop] + e - s0[loop] the entry it depends on inside that
-   * loop (relative to s0, or -1), whether it needs that one not to happen, and trials per occurrence of that condition.
+   * How often an entry is tried in n iterations of a loop: at rel0[loop] + e - s0[loop] the entry it depends on inside
+   * that loop (relative to s0, or -1), whether it needs that one not to happen, and trials per occurrence of that
+   * condition.
    */
   readonly rel0: Int32Array;
   readonly relParent: Int32Array;
@@ -105,7 +107,9 @@ export interface Tables {
   readonly callOuter: Int32Array;
   readonly callReturn: Float64Array;
 
-  /** 32-bit words of bits, one bit an entry of a loop: entries of several slots; entries to be visited even when zero. */
+  /**
+   * 32-bit words of bits, one bit an entry of a loop: entries of several slots; entries to be visited even when zero.
+   */
   readonly words: Int32Array;
   readonly word0: Int32Array;
   readonly multi: Int32Array;

@@ -1,8 +1,8 @@
 /**
- * What one execution of an instruction retires: cycles, events, and what may go wrong with it.
+ * What one execution of an instruction retires: its cycles and events, and those of its misses and mispredictions.
  *
- * How long it takes is the machine's (CoreTiming), unless the workload states its own cycles, where it was calibrated. Which
- * events it counts is the same on all machines.
+ * Times come from the machine (CoreTiming), unless a workload states its own cycles because it was calibrated. Events
+ * are the same on all machines.
  *
  * Source: Intel's event list for what each event counts (calls and returns access the stack; UOPS_RETIRED.ALL counts a
  * store as two).
@@ -31,10 +31,10 @@ const STORE: Events = { 'L1-dcache-stores': 1, 'uops-retired': 2 };
 export interface CoreTiming {
   /** One execution when nothing misses. */
   readonly op: Readonly<Record<Op | ControlOp, number>>;
-  /** What an access costs besides, by what serves it, or where its page is in no TLB. */
+  /** Extra cost of an access, by what serves it, and of a page walk. */
   readonly load: Readonly<Record<'l2' | 'llc' | 'memory' | 'dtlb', number>>;
   readonly store: Readonly<Record<'llc' | 'memory' | 'dtlb', number>>;
-  /** Of fetching code; stlb: its page is in the second-level TLB. */
+  /** The same for fetching code; stlb: the page is in the second-level TLB. */
   readonly fetch: Readonly<Record<'l2' | 'llc' | 'memory' | 'stlb' | 'itlb', number>>;
   /** A mispredicted branch. */
   readonly mispredict: number;
@@ -75,7 +75,7 @@ export function addEvents(to: EventVector, events: Events): EventVector {
   return to;
 }
 
-/** A conditional jump that was taken retires one event more. */
+/** The additional event of a taken conditional jump. */
 export const TAKEN: Events = { 'taken-branches': 1 };
 
 const backend = (cycles: number): Events => ({ cycles, 'stalled-cycles-backend': Math.round(cycles) });
@@ -86,7 +86,7 @@ const LLC_REF: Events = { 'LLC-references': 1 };
 const LLC_LOAD: Events = { ...LLC_REF, 'LLC-loads': 1 };
 const LLC_LOAD_MISS: Events = { ...LLC_LOAD, 'LLC-misses': 1, 'LLC-load-misses': 1 };
 
-/** The outcomes of an access that is served by L2, by the LLC, and by memory; they exclude each other. */
+/** The mutually exclusive outcomes of an access: served by L2, by the LLC, by memory. */
 function levels(m: MissRates, events: readonly [Events, Events, Events]): Site[] {
   const { l1 = 0, l2 = 0, llc = 0 } = m;
   return [
@@ -106,8 +106,8 @@ export class Instructions {
   }
 
   /**
-   * What an execution retires when nothing misses. Whole cycles beyond the first count as backend stalls: nothing else of
-   * this program could retire meanwhile.
+   * What an execution retires when nothing misses. Whole cycles beyond the first count as backend stalls, since nothing
+   * else of the program retires meanwhile.
    */
   retires(op: Op | ControlOp, cycles = this.#timing.op[op], extra?: Events): EventVector {
     const v = eventVector();
@@ -133,7 +133,7 @@ export class Instructions {
     ]);
   }
 
-  /** A store that misses retires all the same and drains from the store buffer: only what reaches the LLC is counted. */
+  /** A store that misses retires anyway and waits in the store buffer: only accesses to the LLC are counted. */
   storeSites(m: MissRates): Site[] {
     const { llc, memory, dtlb } = this.#timing.store;
     return possible([

@@ -1,18 +1,21 @@
 /**
- * From a program to machine code: every instruction gets bytes, an address and a symbol, and control flow the instructions
- * that a compiler would have written for it.
+ * From a program to machine code: every instruction gets bytes, an address and a symbol, and control flow gets the
+ * instructions that a compiler would emit.
  *
- *     loop    xor %ebx,%ebx; jmp test; top: BODY; add $1,%ebx; test: cmp $n,%ebx; jl top       (gcc -O0's shape of a for)
- *     branch  jcc else; THEN; [jmp end;] else: [ELSE; end:]                                      (taken = not THEN)
+ *     loop    xor %ebx,%ebx; jmp test; top: BODY; add $1,%ebx; test: cmp $n,%ebx; jl top  (gcc -O0's shape of a for)
+ *     branch  jcc else; THEN; [jmp end;] else: [ELSE; end:]  (taken = not THEN)
  *     call    call callee, or call *slot(%rip) into another DSO, or through a stub of this DSO that only jumps there
- *     jump    jmp callee, or jmp *slot(%rip)                                                     (a stub NAME@plt is one)
+ *     jump    jmp callee, or jmp *slot(%rip)  (a stub NAME@plt is one)
  *     nop     endbr64 where it is the first of a function
  *     syscall mov $nr,%eax; syscall
  *     function ...; ret, unless its last node never returns
  *
- * The code is plausible, not runnable: registers are chosen in rotation, and memory operands point nowhere.
- * One file, and long: code and the flow through it are written by one walk, or they would disagree.
- * Not modelled: relocations, unwind tables, data; pointers that indirect jumps read lie beyond the text.
+ * The code is plausible but not runnable: registers are chosen in rotation, and memory operands point nowhere.
+ *
+ * In order: the writer of one function, which walks its nodes once for both code and flow; stubs; relaxation of jumps;
+ * layout().
+ *
+ * Not modelled: relocations, unwind tables, data. The pointers that indirect jumps read lie beyond the text.
  */
 import { COND, REG } from '../arch/encode.ts';
 import * as x86 from '../arch/encode.ts';
@@ -47,7 +50,7 @@ export interface StaticInstruction {
   readonly trap: Trap | undefined;
 }
 
-/** One execution of an instruction: which, what it retires, what may go wrong. */
+/** One execution of an instruction: its index, what it retires, its random outcomes. */
 export interface Step {
   readonly kind: 'step';
   readonly id: number;
@@ -63,7 +66,7 @@ export type Flow =
       readonly p: number;
       /** Period of an exactly periodic branch, or 0. */
       readonly every: number;
-      /** The conditional jump; both arms begin with its step, and its sites happen whichever way it goes. */
+      /** The conditional jump. Both arms begin with its step, and its sites apply to both directions. */
       readonly jcc: number;
       readonly sites: readonly Site[];
       readonly then: readonly Flow[];
@@ -104,7 +107,7 @@ interface Draft {
 const COUNTERS = [REG.rbx, REG.r12, REG.r13, REG.r14, REG.r15] as const;
 const SCRATCH = [REG.rax, REG.rdx, REG.rcx, REG.rsi, REG.r8, REG.rdi, REG.r9, REG.r10, REG.r11] as const;
 const ALU_OPS = ['add', 'sub', 'xor', 'and', 'or'] as const;
-/** Signed and unsigned comparisons that compiled conditions are made of, by rotation. */
+/** Condition codes of compiled comparisons, used in rotation. */
 const CONDITIONS = [COND.e, COND.ne, COND.le, COND.g, COND.ge, COND.s, COND.be, COND.a] as const;
 
 /** Writes the code of one function and the flow through it. */
@@ -117,7 +120,7 @@ class FunctionWriter {
   private readonly stubs: ReadonlyMap<string, number>;
   private readonly spec: FunctionSpec;
   private readonly firstId: number;
-  /** Varies registers and operands from place to place, the same in every run. */
+  /** Varies registers and operands from place to place, but not from run to run. */
   private dice: number;
   private depth = 0;
   private accumulator: number = REG.rax;
@@ -256,7 +259,7 @@ class FunctionWriter {
     this.depth--;
     body.push(this.step(x86.aluRegImm('add', counter, 1), this.instructions.retires('alu')));
     test.at = this.drafts.length;
-    // Of one length whatever the count: code does not move with a program's arguments.
+    // The length does not depend on the count, so that code does not move with a program's arguments.
     const compare = this.step(x86.cmpImm32(counter, Math.min(times, 0x7fffffff)), this.instructions.retires('cmp'));
     const jcc = this.jump(top, COND.l);
     const again: Step = {
@@ -405,7 +408,7 @@ class FunctionWriter {
 /** Ops whose `misses` are those of a load. */
 const isLoad = (op: Op): boolean => op === 'load' || op === 'pop' || op === 'leave' || op === 'atomic';
 
-/** The function that a stub jumps to: it does nothing else, behind a landing pad perhaps. Undefined: it is no stub. */
+/** The function that a stub, perhaps after an endbr64, jumps to; undefined: not a stub. */
 function stubFor(f: FunctionSpec): string | undefined {
   const last = f.body.at(-1);
   if (last?.kind !== 'jump') return undefined;
@@ -427,10 +430,10 @@ function stubsOf(functions: readonly FunctionSpec[]): ReadonlyMap<string, number
   return stubs;
 }
 
-/** Passes in which jumps that do not reach grow one by one; then all of them do. */
+/** Passes in which only jumps that do not reach grow; after these, all jumps do. */
 const MOST_PASSES = 50;
 
-/** Short forms first; those that do not reach grow, until all reach. */
+/** Chooses the length of each jump: all start short, and those that do not reach grow until all reach. */
 function relax(drafts: readonly Draft[]): number[] {
   for (let pass = 0; ; pass++) {
     const starts = [0];
@@ -454,7 +457,7 @@ interface Placed {
   offset: number;
 }
 
-/** Lays a program out; what its instructions retire is a core's. */
+/** Lays a program out for a core. */
 export function layout(program: Program, scope: Scope, core: Instructions): Layout {
   const functionIndex = new Map(program.functions.map((f, i) => [f.name, i]));
   const dsoIndex = new Map(program.dsos.map((d, i) => [d.name, i]));

@@ -1,20 +1,20 @@
 /**
- * Ground truth: what really retired, by symbol and by instruction, in every column, up to where a cursor stands.
+ * Ground truth: what really retired up to a cursor's position, in every column, by symbol, by instruction and by call
+ * chain.
  *
- * Nothing is sampled and nothing is counted twice: the cursor's own books (how often each context ran, how often each
- * outcome happened) are pushed down the context tree. Values are multiples of 1/64, so the sums equal the cursor's totals
- * to the last bit.
+ * Nothing is sampled: the cursor's own counts (of contexts run and of outcomes) are distributed down the context tree.
+ * Values are multiples of 1/64, so the sums equal the cursor's totals to the last bit.
  */
 import { eventVector, NR_EVENTS } from '../arch/events.ts';
 import type { EventVector } from '../arch/events.ts';
 import { BLOCK, BRANCH, LOOP } from './image.ts';
 import type { Image, Tables } from './image.ts';
 
-/** What a cursor knows about its past. */
+/** A cursor's counts of what has run so far. */
 export interface Books {
-  /** Executions of nodes as wholes and of single instances, and occurrences of entries. */
+  /** Executions of whole nodes and of single instances, and occurrences of entries. */
   retired(): { readonly wholes: Float64Array; readonly singles: Float64Array; readonly occurred: Float64Array };
-  /** How the occurrences of an entry are shared among its slots. */
+  /** How the occurrences of an entry are divided among its slots. */
   shares(entry: number): readonly number[];
 }
 
@@ -34,14 +34,14 @@ export interface InstructionTruth extends SymbolTruth {
   readonly executions: number;
 }
 
-/** What a chain of calls retired: in its innermost function, not in those it called. */
+/** What a chain of calls retired in its innermost function itself. */
 export interface ChainTruth {
   /** Indices of functions, outermost first. */
   readonly frames: readonly number[];
   readonly totals: EventVector;
 }
 
-/** Executions of every node of the context tree so far, whole ones and those on the way in a larger whole. */
+/** Executions so far of every node of the context tree, on its own and as part of a larger whole. */
 function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Float64Array {
   const n = wholes.slice();
   for (let v = 0; v < t.nodes; v++) {
@@ -63,7 +63,9 @@ function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Fl
   return n;
 }
 
-/** Adds up what retired under keys that `instanceKey` gives to instances, and `slotKey` to what happens to them. */
+/**
+ * Adds up what retired: for instances under the key from `instanceKey`, for their outcomes under that from `slotKey`.
+ */
 function book(
   image: Image,
   books: Books,
@@ -156,7 +158,7 @@ export function truthByInstruction(image: Image, books: Books): InstructionTruth
 export function truthByCallchain(image: Image, books: Books): ChainTruth[] {
   const t = image.tables;
   const { instructions } = image.layout;
-  /** Who made the call that returns to an address. */
+  /** The function that made the call with a given return address. */
   const callers = new Map(instructions.map(({ address, length, func }) => [address + length, func]));
   const chains = new Map<string, { readonly frames: number[]; readonly key: number }>();
   const keys = Int32Array.from(t.instId, (instruction, q) => {

@@ -1,11 +1,11 @@
 /**
- * How large a workload may be. Every number of a file has a ceiling, so that a slip of a finger is a sentence and not a
- * machine without memory; the figures are far beyond what the shipped workloads need.
+ * How large a workload may be. Every number in a file has a limit, so that a typing mistake gives an error message
+ * instead of exhausting memory. The limits are far above what the built-in workloads need.
  */
 
-/** Instructions of the text of a program: each has bytes and an address of its own. A loop repeats without adding any. */
+/** Instructions in a program's text. Repetition by a loop adds none. */
 export const MOST_INSTRUCTIONS = 50_000;
-/** Items within items in a body; and levels of loops, branches and calls around an instruction, through all functions. */
+/** Nesting of items in a body, and of loops, branches and calls around an instruction through all functions. */
 export const MOST_NESTED = 100;
 export const MOST_LEVELS = 500;
 /** DSOs, parameters, included files. */
@@ -23,9 +23,9 @@ export const MOST_PERIOD = 2 ** 31 - 1;
 export const MOST_ADDRESS = 2 ** 47 - 2 ** 26;
 /** Iterations of a loop. */
 export const MOST_ITERATIONS = 2 ** 47;
-/** Up to here a double counts exactly. */
+/** Greatest count: up to here a double is exact. */
 export const MOST_COUNTED = 2 ** 53;
 /** Nanoseconds of a sleep (KTIME_MAX). */
 export const MOST_NANOSECONDS = 2 ** 63;
-/** Faults of a workload that are told one by one. */
+/** Faults that are reported one by one. */
 export const MOST_TOLD = 20;

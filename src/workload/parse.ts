@@ -1,10 +1,13 @@
 /**
  * Workload files: YAML -> Program, through the same functions that build one in code.
  *
- * Everything that is wrong is reported at once, each fault with file, line, column, the line itself and the likely word.
- * A faulty item is replaced by a no-op, so that one mistake is not reported as three.
- * One file, and long: reading and complaining go hand in hand.
- * Not modelled: YAML tags, merge keys and what YAML 1.1 read otherwise; anchors and aliases work.
+ * All faults are reported at once, each with file, line, column, the line itself and the likely word. A faulty item is
+ * replaced by a no-op, so that one mistake is not reported several times.
+ *
+ * In order: the reader of one file, from YAML through the schemas to nodes; then the texts of faults, includes, and
+ * parseText().
+ *
+ * Not modelled: YAML tags, merge keys, differences of YAML 1.1. Anchors and aliases work.
  */
 import { basename, dirname, join } from 'node:path';
 import type { Document, LineCounter, Pair, YAMLMap, Node as YamlNode } from 'yaml';
@@ -38,7 +41,7 @@ type Yaml = typeof import('yaml');
 interface Place {
   readonly source: Source;
   readonly node: YamlNode | null | undefined;
-  /** The plain value of it. */
+  /** Its plain value. */
   readonly value: unknown;
 }
 interface Source {
@@ -57,7 +60,7 @@ interface Part {
   readonly functions: readonly FunctionSpec[];
 }
 
-/** Keys of items, as their schemas leave them; which of them are there depends on the item. */
+/** All keys of items, as their schemas leave them; each item has some of these. */
 interface ItemShape {
   readonly loop: Quantity;
   readonly branch: Branch['p'];
@@ -79,15 +82,15 @@ interface FileShape {
 }
 
 const TOO_DEEP = 'lists and mappings are nested too deeply';
-/** Columns of a line that a fault's frame shows. */
+/** Columns of the line shown with a fault. */
 const LONG_LINE = 120;
-/** Characters of a word of the file that is quoted. */
+/** Characters of a quoted word. */
 const LONG_WORD = 60;
 const NO_OP = op('nop');
 /** Keys that name the kind of an item. */
 const HEADS: readonly string[] = [...OPS, 'loop', 'branch', 'call', 'jump', 'syscall', 'fault', 'seq'];
 
-/** A fault before its line is cut out: only those that are told need it. */
+/** A fault whose line is not cut out yet: only reported faults need that. */
 interface Found {
   readonly source: Source | undefined;
   readonly offset: number;
@@ -106,7 +109,7 @@ interface Issue {
 
 class Parser {
   readonly #found = new Map<string, Found>();
-  /** The pairs of mappings by key, once one was looked up. */
+  /** Pairs of mappings by key, built at the first look-up. */
   readonly #pairs = new WeakMap<object, ReadonlyMap<string, Pair>>();
   /** Bodies being read, outermost first. */
   readonly #open = new Set<object>();
@@ -115,7 +118,7 @@ class Parser {
   /** Where the objects of the program came from. */
   private readonly places = new WeakMap<object, Place>();
   private readonly yaml: Yaml;
-  /** Absent where the shape of what is read is known to be right. */
+  /** Absent for files whose shape is known to be right. */
   private readonly shapes: Shapes | undefined;
   private readonly includeDir: string;
   private readonly included = new Set<string>();
@@ -142,14 +145,14 @@ class Parser {
     const wrong = this.#found.size > 0;
     for (const f of checkProgram(made, scopeOf(made))) {
       const place = this.places.get(f.about);
-      // What an included file misses is missing because of the faults that are known already.
+      // A fault in an included file may only follow from those already found here.
       if (!wrong || place?.source.file === file) this.report(place, f.key, f.message);
     }
     if (this.#found.size > 0) throw this.error();
     return made;
   }
 
-  /** Every fault found, in order of places, those that will be told with their lines. */
+  /** The error with all faults, in order of their places; those to be reported get their lines. */
   private error(): WorkloadError {
     const found = [...this.#found.values()].toSorted((a, b) => byPlace(a.about, b.about));
     return new WorkloadError(
@@ -201,7 +204,7 @@ class Parser {
     return part;
   }
 
-  /** YAML to a tree. Keys are compared in checkKeys(): the library does so in quadratic time. */
+  /** YAML to a tree. The library's check for duplicate keys takes quadratic time; checkKeys() replaces it. */
   private document(file: string, text: string, lineCounter: LineCounter): Document {
     try {
       return this.yaml.parseDocument(text, {
@@ -218,7 +221,7 @@ class Parser {
     }
   }
 
-  /** Keys must be words, and each may be there once. */
+  /** Keys must be words, without duplicates. */
   private checkKeys(source: Source): void {
     this.yaml.visit(source.doc, {
       Map: (_, map) => {
@@ -237,7 +240,7 @@ class Parser {
     if (this.#found.size > 0) throw this.error();
   }
 
-  /** The document as plain values; aliases of aliases of aliases are refused before they fill the memory. */
+  /** The document as plain values; aliases that would multiply beyond bounds are refused. */
   private plain(source: Source): unknown {
     try {
       return source.doc.toJS();
@@ -306,7 +309,7 @@ class Parser {
     return items;
   }
 
-  /** Whether so many more instructions are too many: reported once. */
+  /** Whether `more` instructions would be too many; reported once. */
   private tooMany(at: Place, more: number): boolean {
     const before = this.#instructions;
     this.#instructions += more;
@@ -344,7 +347,7 @@ class Parser {
     return value ? this.made(head, value, at) : NO_OP;
   }
 
-  /** The node of an item whose shape is right. */
+  /** The node for an item of valid shape. */
   private made(head: string, value: ItemShape, at: Place): Node {
     const { cycles, mispredict } = value;
     const options = {
@@ -397,7 +400,7 @@ class Parser {
     return made;
   }
 
-  /** Checks a node against a schema; its plain value if it holds, else reports why not. */
+  /** Checks a node against a schema: its plain value if it is valid; else reports the faults. */
   // oxlint-disable-next-line no-unnecessary-type-parameters -- the schema says that the value is a T
   private shape<T>(schema: ZodType | undefined, at: Place): T | undefined {
     const { value } = at;
@@ -414,7 +417,7 @@ class Parser {
         const inner = path.length === 0 ? known : keysAt(schema, path);
         for (const k of issue.keys ?? []) {
           this.report(place, k, `unknown key "${shortened(k)}"`, () => didYouMean(k, inner));
-          // What is left may be right; it is not to be complained about twice.
+          // The rest may be valid, and this key must not be reported twice.
           delete (place?.value as Record<string, unknown> | undefined)?.[k];
         }
         continue;
@@ -465,11 +468,11 @@ class Parser {
     if (value === null || value === undefined) return 'nothing';
     if (Array.isArray(value)) return 'a list';
     if (typeof value === 'object') return 'a mapping';
-    // A number that JSON has no word for (.inf, .nan) is written as it was.
+    // JSON has no form for .inf and .nan.
     return typeof value === 'number' ? String(value) : shortened(JSON.stringify(value));
   }
 
-  /** A node in another, under a key of its. */
+  /** A node inside another, under a key. */
   private inside(at: Place, node: unknown, key: string | number): Place {
     const inner = node as YamlNode | null;
     return {
@@ -505,7 +508,7 @@ class Parser {
     }
   }
 
-  /** A list under a key, or the one value that stands for a list of one. */
+  /** A list under a key; a single value is a list of one. */
   private listOf(at: Place, key: string): Place[] {
     const found = this.child(at, key);
     if (!found) return [];
@@ -513,12 +516,12 @@ class Parser {
     return found.node.items.map((node, i) => this.inside(found, node, i));
   }
 
-  /** More is wrong than will be told. */
+  /** There are more faults than will be reported. */
   private get full(): boolean {
     return this.#found.size > FULL;
   }
 
-  /** Reports a fault at a node, or at a key of it; `hint` is asked for as long as somebody will read it. */
+  /** Reports a fault at a node, or at a key of it. `hint` is called only if the fault may be reported. */
   private report(at: Place | undefined, key: string | undefined, message: string, hint?: () => string): void {
     const told = hint === undefined || this.full ? message : message + hint();
     if (!at) {
@@ -543,10 +546,10 @@ class Parser {
   }
 }
 
-/** Faults up to which words are looked for that may have been meant: those told are the first in the file. */
+/** After so many faults, no more suggestions are looked up: only the first in the file are reported. */
 const FULL = 50 * MOST_TOLD;
 
-/** A key as the plain value of its mapping has it. */
+/** A key as it is in the mapping's plain value. */
 function keyText(key: unknown): string {
   const { value } = (key ?? {}) as { value?: string | number | boolean | null };
   return String(value ?? '');
@@ -554,16 +557,16 @@ function keyText(key: unknown): string {
 
 const offsetOf = (node: unknown): number | undefined => (node as YamlNode | null)?.range?.[0];
 
-/** What an object itself has under a key, not what every object has. */
+/** An object's own property, not an inherited one. */
 const own = (value: unknown, key: string | number): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, key)
     ? (value as Readonly<Record<string, unknown>>)[key]
     : undefined;
 
-/** A word of the file as it is told of. */
+/** A word of the file, shortened for messages. */
 const shortened = (word: string): string => (word.length > LONG_WORD ? `${word.slice(0, LONG_WORD)}...` : word);
 
-/** Issues with the alternatives of a union are those with the one that a mapping was meant for. */
+/** For a union, only the issues with the alternative that the mapping was meant to be. */
 function flattened(issues: readonly Issue[], value: unknown): Issue[] {
   return issues.flatMap((issue) => {
     if (issue.code !== 'invalid_union' || issue.errors === undefined) return [issue];
@@ -588,7 +591,7 @@ function keysAt(schema: ZodType, path: readonly (string | number)[]): string[] {
     readonly options?: readonly Known[];
     readonly unwrap?: () => Known;
   }
-  /** What is in an optional part, and which of several a mapping is meant for. */
+  /** Unwraps optional parts, and picks a union's alternative for mappings. */
   const plain = (part: Known | undefined): Known | undefined => {
     if (part === undefined || part.shape !== undefined || part.element !== undefined) return part;
     if (part.options !== undefined) return part.options.map(plain).find((option) => option?.shape !== undefined);
@@ -599,7 +602,7 @@ function keysAt(schema: ZodType, path: readonly (string | number)[]): string[] {
   return Object.keys(at?.shape ?? {});
 }
 
-/** The line of a fault, with carets under what is meant. */
+/** The line of a fault, with carets under the place. */
 function frame({ text }: Source, { offset, end, about: { line = 1, column = 1 } }: Found): string {
   const start = offset - (column - 1);
   const newline = text.indexOf('\n', start);
@@ -613,7 +616,7 @@ function frame({ text }: Source, { offset, end, about: { line = 1, column = 1 } 
   return `${gutter} | ${content}\n${' '.repeat(gutter.length)} | ${' '.repeat(before)}${'^'.repeat(width)}`;
 }
 
-/** A file with what it includes: its own come first. */
+/** A file merged with one that it includes; its own definitions come first. */
 function merge(part: Part, other: Part | undefined): Part {
   if (!other) return part;
   const names = new Set(part.dsos.map(({ name }) => name));
@@ -627,10 +630,10 @@ function merge(part: Part, other: Part | undefined): Part {
   };
 }
 
-/** Where included files without a path are looked for, unless told. */
+/** Default directory for includes without a path. */
 export interface ParseOptions {
   readonly includeDir: string;
-  /** The file is known to have the right shape, as the built-in ones are: what would check it need not be loaded. */
+  /** The file's shape is known to be right, as for built-in workloads, so the schemas need not be loaded. */
   readonly trusted?: boolean;
 }
 

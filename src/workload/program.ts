@@ -1,9 +1,9 @@
 /**
- * A program as data: what YAML files say and the builder builds, before it has addresses.
+ * A program as data, before it has addresses: the result of a YAML file or of the builder.
  *
- * A program is a set of functions in DSOs; a function is a sequence of instructions, loops, branches, calls and traps. What
- * is random about it is written as probabilities: which way a branch goes, which access misses, what is mispredicted.
- * Control flow adds the instructions that a compiler would (jumps, compares, calls, returns): layout.ts says which.
+ * A program is a set of functions in DSOs; a function is a sequence of instructions, loops, branches, calls and traps.
+ * Directions of branches, misses and mispredictions are given as probabilities. Control flow adds the instructions that
+ * a compiler would emit (jumps, compares, calls, returns; see layout.ts).
  *
  * Quantities may be `${...}` expressions over the program's parameters; they are evaluated when it is compiled.
  * Not modelled: data flow (a branch does not know what was loaded), recursion, indirect calls, threads.
@@ -31,7 +31,7 @@ export const OPS = [
 ] as const;
 export type Op = (typeof OPS)[number];
 
-/** A number, or a text with `${expression}` parts that becomes one when parameters are known. */
+/** A number, or a text with `${expression}` parts that becomes one once the parameters are known. */
 export type Quantity = number | string;
 
 /** Extra events of an instruction, by column. */
@@ -55,7 +55,7 @@ export interface FetchRates extends MissRates {
   readonly stlb?: number;
 }
 
-/** Something that happens on a share of an instruction's executions, each independently of the last. */
+/** Something that happens on a share of an instruction's executions, independently each time. */
 export interface Site {
   readonly p: number;
   readonly events: Events;
@@ -128,22 +128,22 @@ export type Node = Block | Seq | Loop | Branch | Call | Jump | Syscall | Fault;
 
 export interface FunctionSpec {
   readonly name: string;
-  /** The name in the symbol table, where several DSOs have one of that name; `name` otherwise. */
+  /** The name in the symbol table, if several DSOs have a function of that name; default: `name`. */
   readonly symbol?: string;
   /** A key of the program's `dsos`. */
   readonly dso: string;
   readonly body: readonly Node[];
   /** Instruction-side misses on entry. */
   readonly fetch?: FetchRates;
-  /** Probability with which an interrupt that is due in it waits until it is left (arch/cpu.ts: Drain). */
+  /** Probability that an interrupt due in it waits until execution leaves it (arch/cpu.ts: Drain). */
   readonly drain?: number;
 }
 
 export interface DsoSpec {
   readonly name: string;
-  /** Where the simulated system keeps it; may hold `${libc}`. */
+  /** Path in the simulated system; may contain `${libc}`. */
   readonly path: string;
-  /** Where offset 0 is mapped: a multiple of the page size. */
+  /** Address of offset 0: a multiple of the page size. */
   readonly base: number;
 }
 
@@ -157,20 +157,22 @@ export interface Program {
   /** The command's name: what comm shows. */
   readonly name: string;
   readonly about: string;
-  /** Function that runs first; exec maps its DSO along with the program's, as it does a dynamic loader. */
+  /** The function that runs first. exec also maps its DSO, as for a dynamic loader. */
   readonly entry: string;
-  /** Positional arguments of the workload, in order. Known besides: `libc`, the machine's libc version, and `hz`, its core clock. */
+  /**
+   * Positional arguments, in order. Expressions also know `libc`, the machine's libc version, and `hz`, its core clock.
+   */
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;
-  /** In the order they were mapped; the first is the program itself. */
+  /** In order of mapping; the first is the program itself. */
   readonly dsos: readonly DsoSpec[];
   readonly functions: readonly FunctionSpec[];
 }
 
-/** What a program may ask of the machine it runs on, and what it is told if nobody says. */
+/** What expressions know about the machine, with defaults. */
 const MACHINE = { libc: '2.17', hz: 2.8e9 };
 
-/** Values of all parameters of a program, at their defaults. */
+/** Default values of all parameters. */
 export const scopeOf = (program: Program): Readonly<Record<string, number | string>> => ({
   ...MACHINE,
   ...Object.fromEntries(program.params.map((p) => [p.name, p.default])),

@@ -1,14 +1,14 @@
 /**
- * `${...}` expressions over a program's parameters: + - * / and parentheses, enough to say "so many iterations a second".
+ * `${...}` expressions over a program's parameters: + - * / and parentheses, enough for e.g. iterations per second.
  */
 import { MOST_PATH } from './limits.ts';
 
 export type Scope = Readonly<Record<string, number | string>>;
 
-/** A fault in an expression or a name that it does not know; the message is for the workload's author. */
+/** A fault in an expression, or an unknown name; the message is for the workload's author. */
 export class QuantityError extends Error {
   override readonly name = 'QuantityError';
-  /** The unknown parameter, if that was the fault. */
+  /** The unknown parameter, if that is the fault. */
   readonly unknown: string | undefined;
   constructor(message: string, unknown?: string) {
     super(message);
@@ -18,7 +18,7 @@ export class QuantityError extends Error {
 
 const TOKEN = /\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/()]))/y;
 
-/** Parentheses within parentheses. */
+/** Nesting of parentheses. */
 const MOST_OPEN = 50;
 
 function evaluate(source: string, scope: Scope): number | string {
@@ -31,7 +31,7 @@ function evaluate(source: string, scope: Scope): number | string {
     if (!m) throw new QuantityError(`cannot read "${source.slice(at).trim()}" in \${${source}}`);
     tokens.push(m[1] === undefined ? (m[2] ?? m[3] ?? '') : Number(m[1]));
   }
-  // A name alone may stand for a text; arithmetic wants numbers.
+  // A name by itself may have a text as its value; arithmetic needs numbers.
   if (tokens.length === 1 && typeof tokens[0] === 'string') return lookUp(tokens[0], scope);
   let next = 0;
   let open = 0;
@@ -81,7 +81,7 @@ function checkLength(text: string): void {
     throw new QuantityError(`a text of ${text.length} characters is longer than ${MOST_PATH}`);
 }
 
-/** The text with its `${...}` parts replaced; a text that is one such part alone keeps its value's type. */
+/** Replaces the `${...}` parts of a text. If the text is one such part, the result has its value's type. */
 export function interpolate(text: string, scope: Scope): number | string {
   checkLength(text);
   const whole = /^\$\{([^}]*)\}$/.exec(text)?.[1];

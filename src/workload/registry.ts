@@ -1,8 +1,8 @@
 /**
- * Finding a workload: a built-in name, a file, or a module; and giving it its arguments.
+ * Finds a workload (a built-in name, a file, or a module) and gives it its arguments.
  *
- * A module is code, and runs with the rights of whoever runs gperf: only a path that the person typed leads to one.
- * Not modelled: executables. gperf simulates programs that are described to it, it cannot run one.
+ * A module is code, and runs with the user's rights: only a path that the user typed can name one.
+ * Not modelled: executables. gperf simulates programs that are described to it; it cannot run real ones.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
@@ -13,7 +13,7 @@ import type { Param, Program } from './program.ts';
 import { shippedProgram } from './shipped.ts';
 import { readBeginning, readSource, SourceError } from './source.ts';
 
-/** The workloads that come with gperf: beside dist/ in a checkout as in a package. */
+/** The built-in workloads: next to dist/, both in a checkout and in a package. */
 const WORKLOADS = fileURLToPath(new URL('../../../workloads/', import.meta.url));
 const INCLUDE = join(WORKLOADS, 'include');
 const ENDINGS = ['.yaml', '.yml', '.mjs', '.js'];
@@ -31,12 +31,12 @@ async function builtinNames(): Promise<string[]> {
     .toSorted();
 }
 
-/** The built-in workloads, by name, with what each is good for. */
+/** The built-in workloads, by name, with a line about each. */
 export async function listWorkloads(): Promise<WorkloadListing[]> {
   return Promise.all(
     (await builtinNames()).map(async (name) => {
       const text = await readFile(join(WORKLOADS, `${name}.yaml`), 'utf8');
-      // `about` is the first key, on one line, so that a listing need not parse programs.
+      // By convention `about` is the first key, on one line, so that a listing need not parse YAML.
       return { name, about: /^about: *(.*?) *$/m.exec(text)?.[1] ?? '' };
     }),
   );
@@ -44,13 +44,13 @@ export async function listWorkloads(): Promise<WorkloadListing[]> {
 
 const failed = (file: string, message: string): WorkloadError => new WorkloadError([{ file, message }]);
 
-/** The first bytes of a file; undefined if there is none. Throws WorkloadError if what is there cannot be read. */
+/** The first bytes of a file; undefined if it does not exist. Throws WorkloadError if it cannot be read. */
 async function firstBytes(path: string): Promise<Uint8Array | undefined> {
   try {
     return (await readBeginning(path, 4)).bytes;
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    // A directory ./x beside ./x.yaml is not in the way.
+    // A directory ./x does not hide ./x.yaml.
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EISDIR') return undefined;
     throw failed(path, error.message);
   }
@@ -67,7 +67,7 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-/** The file that a path means: itself, or with an ending, of which data come before code. */
+/** The file that a path means: itself, or with an extension added; data files come before code. */
 async function fileAt(path: string): Promise<string | undefined> {
   for (const candidate of [path, ...ENDINGS.map((e) => path + e)]) {
     const bytes = await firstBytes(candidate);
@@ -86,8 +86,8 @@ async function fileAt(path: string): Promise<string | undefined> {
 const isPath = (name: string): boolean => name.includes('/');
 
 /**
- * The file of a workload. A word without a slash is a built-in one, whatever is in the working directory: only a path names
- * a file there.
+ * The file of a workload. A word without a slash is a built-in workload, whatever the working directory contains; only
+ * a path names a file.
  */
 async function find(name: string): Promise<string> {
   const names = await builtinNames();
@@ -100,7 +100,7 @@ async function find(name: string): Promise<string> {
   } else {
     const file = await fileAt(name);
     if (file !== undefined) return file;
-    // perf users type ./ftest; what matters is that nothing of that name is here.
+    // perf users type ./ftest: that means the built-in one if no such file exists.
     if (builtin !== undefined && !(await isDirectory(name))) return builtin;
   }
   if (name !== '' && (await isDirectory(name))) throw failed(name, 'is a directory, not a workload');
@@ -110,7 +110,10 @@ async function find(name: string): Promise<string> {
   );
 }
 
-/** As with perf, what stands behind the workload is the workload's: somebody who types an option there means gperf. */
+/**
+ * A hint for an option after the workload's name: as with perf, it goes to the workload, but was probably meant for
+ * gperf.
+ */
 function misplaced(name: string, args: readonly string[]): string {
   const at = args.findIndex((word) => /^-[a-z-]/i.test(word));
   return at < 0
@@ -142,7 +145,7 @@ function withArguments(program: Program, args: readonly string[]): Program {
   return { ...program, params };
 }
 
-/** What a module threw, at the place in it that the stack names. */
+/** What a module threw, located by the stack. */
 function moduleFault(file: string, url: string, error: unknown): WorkloadFault {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const stack = (error instanceof Error && error.stack) || '';
@@ -186,21 +189,21 @@ async function load(name: string, path: string, args: readonly string[]): Promis
 }
 
 /**
- * Loads a workload by built-in name or path (its ending may be left out) and gives it its arguments: what a person named.
- * Throws a WorkloadError that says what is wrong.
+ * Loads a workload that the user named, by built-in name or path (the extension may be omitted), and gives it its
+ * arguments. Throws WorkloadError.
  */
 export async function loadWorkload(name: string, args: readonly string[] = []): Promise<Program> {
   return load(name, await find(name), args);
 }
 
-/** A workload that nobody but a file names, and that is code. */
+/** A recording names a workload that is code. */
 export class ModuleRefused extends Error {
   override readonly name = 'ModuleRefused';
 }
 
 /**
- * The same for a name out of a file: no code runs for it, and what is wrong with a file that it leads to is told without
- * quoting that file. Throws WorkloadError, and ModuleRefused for a module.
+ * The same for a name that a recording contains: no code is run for it, and errors do not quote the workload's file.
+ * Throws WorkloadError, and ModuleRefused for a module.
  */
 export async function loadRecordedWorkload(name: string, args: readonly string[] = []): Promise<Program> {
   const path = await find(name);

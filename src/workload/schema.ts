@@ -1,16 +1,16 @@
 /**
- * The shape of a workload file. parse.ts checks files against it, and workloads/schema.json, generated from it, lets
- * editors complete and check them while they are written.
+ * The shape of a workload file. parse.ts checks files against it; workloads/schema.json is generated from it, so that
+ * editors can check and complete files.
  *
  * Loaded only when a file is parsed: importing zod costs more than running a small workload.
- * Not modelled here: what needs the whole program (names, recursion); check.ts does that.
+ * Not modelled: rules about the whole program (names, recursion); check.ts has those.
  */
 import { z } from 'zod';
 import { EVENT_COLUMNS } from '../arch/events.ts';
 import { MOST_ADDRESS, MOST_AT_ONCE, MOST_CHARACTERS, MOST_INSTRUCTIONS, MOST_PERIOD } from './limits.ts';
 import { OPS } from './program.ts';
 
-// A shape is used a few times in a process: compiling a validator for it would cost more than it saves.
+// A schema is used only a few times: compiling validators would cost more than it saves.
 z.config({ jitless: true });
 
 const probability = z.number().min(0).max(1);
@@ -57,7 +57,7 @@ const instructionOptions = {
   sites: z.array(site).optional().describe('What else happens on a share of executions.'),
 };
 
-/** The forms of an item of a body, by the key that names each. `item` is what a nested body holds. */
+/** The kinds of item in a body, by the key that names each. `item` is the schema of nested items. */
 const heads = (item: z.ZodType) => {
   const body = z.array(item);
   const instructions = Object.fromEntries(
@@ -105,7 +105,7 @@ const heads = (item: z.ZodType) => {
 
 const head = (item: z.ZodType): z.ZodType =>
   z.union([z.enum(OPS).describe('One instruction.'), ...Object.values(heads(item))]);
-/** An item with everything in it. */
+/** An item with its nested items. */
 const item: z.ZodType = z.lazy(() => head(item)).meta({ id: 'item' });
 
 const functionSpec = (body: z.ZodType) =>
@@ -125,7 +125,7 @@ const dso = z.strictObject({
 });
 const param = z.strictObject({ default: z.union([z.number(), z.string()]), about: z.string() });
 
-/** A file; `fn` is what a function may be. */
+/** A file; `fn` is the schema of a function. */
 const file = (fn: z.ZodType) =>
   z.strictObject({
     about: z.string().min(1).describe('What the program is good for, in one line. Shown by `gperf list workload`.'),
@@ -140,7 +140,9 @@ const file = (fn: z.ZodType) =>
     functions: z.record(z.string(), fn),
   });
 
-/** Shapes of one level each: what is nested is checked when it is reached, so that faults are told apart. */
+/**
+ * Schemas of one level each: nested parts are checked when they are reached, so that each fault is reported by itself.
+ */
 export const shapes = {
   file: file(z.unknown()),
   functionSpec: functionSpec(z.unknown()),

@@ -1,15 +1,15 @@
 /**
- * Reading the text of a file that a person, or another file, names: regular files of a size that a person could have
- * written, so that a pipe, a device or a disk image is refused and not waited for or taken into memory.
+ * Reads a text file that the user or another file names. Only regular files of moderate size are accepted: a pipe, a
+ * device or a disk image is refused rather than waited for or loaded.
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoOf, strerror } from '../strerror.ts';
 
-/** Bytes that a workload or machine file may have. */
+/** Greatest size of a workload or machine file, bytes. */
 export const MOST_BYTES = 2 ** 20;
 
-/** A file that cannot be read; the message says why, and goes behind its name. */
+/** A file cannot be read; the message says why, and is meant to follow the file's name. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
   /** errno's name; undefined where the file itself is wrong. */
@@ -23,7 +23,7 @@ export class SourceError extends Error {
 /** At most `most` bytes of a regular file, from its beginning, and its size. Throws SourceError. */
 export async function readBeginning(path: string, most: number): Promise<{ bytes: Uint8Array; size: number }> {
   try {
-    // A FIFO that nobody writes to would never open.
+    // A FIFO without a writer would block.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await file.stat();
@@ -41,7 +41,7 @@ export async function readBeginning(path: string, most: number): Promise<{ bytes
   }
 }
 
-/** The whole of it as text. Throws SourceError. */
+/** The whole file as text. Throws SourceError. */
 export async function readSource(path: string): Promise<string> {
   const { bytes, size } = await readBeginning(path, MOST_BYTES);
   if (size > MOST_BYTES)

@@ -1,7 +1,7 @@
 /**
- * System calls that a program can make, with their numbers on x86-64: the `mov $nr,%eax` before a `syscall` in its text.
- * Source: arch/x86/entry/syscalls/syscall_64.tbl, the calls of start-up code and of small programs.
- * Not modelled here: what they do; the simulated kernel knows.
+ * System calls that a program can make, with their numbers on x86-64, for the `mov $nr,%eax` before a `syscall`.
+ * Source: arch/x86/entry/syscalls/syscall_64.tbl; the selection is what start-up code and small programs use.
+ * Not modelled: their effects, which belong to the simulated kernel.
  */
 export const SYSCALLS: Readonly<Record<string, number>> = {
   read: 0,
