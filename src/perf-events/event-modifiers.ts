@@ -1,5 +1,6 @@
 /**
- * The letters behind an event: u k h G H p P S D I W e b. get_event_modifier() of perf 6.1, as its attrs show.
+ * Event modifiers, the letters after the colon: u k h G H p P S D I W e b. As get_event_modifier() of perf 6.1,
+ * observed in its attrs.
  *
  * Not modelled: b (count with a BPF program) is accepted and changes nothing.
  */
@@ -11,9 +12,9 @@ export const MODIFIER_LETTERS = 'ukhGHpPSDIWeb';
 export const IS_MODIFIER = /^[ukhGHpPSDIWeb]*$/;
 
 /**
- * Applies modifier letters to an event. An event's own modifiers start from nothing, so that a lone k or S forgets the
- * default exclude_guest; a group's start from what the member has.
- * @param explicitGH the event's own modifiers said G or H
+ * Applies modifier letters to an event. An event's own modifiers start from nothing, so that a lone k or S drops the
+ * default exclude_guest; a group's start from what the member has. @param explicitGH the event's own modifiers include
+ * G or H
  */
 export function applyModifiers(event: EventDraft, text: string, inGroup: boolean, explicitGH: boolean): void {
   const { attr } = event;
@@ -51,8 +52,8 @@ export function applyModifiers(event: EventDraft, text: string, inGroup: boolean
 }
 
 /**
- * perf's answer to a kernel that refuses ring 0 (perf_event_paranoid 2): the event without kernel and hypervisor, its name
- * with a u. Undefined if there is no user side to fall back to.
+ * perf's fall-back when the kernel refuses ring 0 (perf_event_paranoid 2): the event without kernel and hypervisor, and
+ * with a u in its name. Undefined if the event excludes user space, or kernel already.
  */
 export function userOnly<E extends Evsel>(evsel: E): E | undefined {
   if (evsel.attr.exclude_user || evsel.attr.exclude_kernel) return undefined;

@@ -1,19 +1,18 @@
 /**
- * perf's names of events, both ways: the words a user may type for an attr, and the word perf uses for an attr that came
- * without one.
+ * perf's event names, both ways: the words that a user may type for an attr, and perf's name for an attr without one.
  *
- * Sources: include/uapi/linux/perf_event.h for the numbers; `perf list` and `perf evlist` of perf 6.1 for the words; the
- * cpu PMU's sysfs events and format of a Broadwell (arch/x86/events/intel/core.c) for cpu/.../.
+ * Sources: include/uapi/linux/perf_event.h for the numbers; `perf list` and `perf evlist` of perf 6.1 for the words;
+ * the cpu PMU's sysfs events and format of a Broadwell (arch/x86/events/intel/core.c) for cpu/.../.
  * Not modelled: tracepoints, breakpoints, probes, BPF objects, vendor event files (pmu-events/), uncore PMUs.
  */
 import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE } from '../uapi/perf-event.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 
-/** A hardware or software event: the words for it, the one `perf list` puts first in front. */
+/** A hardware or software event with its names; the one that `perf list` shows first comes first. */
 export interface SymbolicEvent {
   readonly config: number;
   readonly names: readonly string[];
-  /** What perf calls an attr of this config that carries no name. */
+  /** perf's name for an attr of this config that has none. */
   readonly canonical: string;
 }
 
@@ -61,12 +60,14 @@ export const SOFTWARE_EVENTS: readonly SymbolicEvent[] = [
   symbolic(PERF_COUNT_SW.CGROUP_SWITCHES, 'cgroup-switches', 'unknown-software'),
 ];
 
-/** What perf itself measures and prints like an event; the kernel is asked for a dummy. */
+/** Values that perf itself measures and prints like events; it opens a dummy event for each. */
 export const TOOL_EVENTS = ['duration_time', 'user_time', 'system_time'] as const;
 export type ToolEvent = (typeof TOOL_EVENTS)[number];
 export const isToolEvent = (name: string): name is ToolEvent => (TOOL_EVENTS as readonly string[]).includes(name);
 
-/** Accepted words by cache, operation and result (config bits 0-7, 8-15, 16-23). The first two of each are perf's own. */
+/**
+ * Accepted words by cache, operation and result (config bits 0-7, 8-15, 16-23). The first two of each are perf's own.
+ */
 const CACHE_NAMES: readonly (readonly string[])[] = [
   ['L1-dcache', 'l1-d', 'l1d', 'L1-data'],
   ['L1-icache', 'l1-i', 'l1i', 'L1-instruction'],
@@ -88,7 +89,7 @@ const CACHE_RESULTS: readonly (readonly string[])[] = [
 /** Operations that exist for each cache, as bits: 1 load, 2 store, 4 prefetch. */
 const CACHE_HAS = [7, 5, 7, 7, 1, 1, 7];
 
-/** Bits 0..31 of the cpu PMU's config by term, as its sysfs format directory gives them: low bit and width. */
+/** Low bit and width of the terms in bits 0..31 of the cpu PMU's config, from its sysfs format directory. */
 export const CPU_FORMAT: Readonly<Record<string, readonly [shift: number, bits: number]>> = {
   event: [0, 8],
   umask: [8, 8],
@@ -123,12 +124,12 @@ const longestFirst = (names: Iterable<string>): string[] => [...names].toSorted(
 const CACHE_WORDS = longestFirst(CACHE.keys());
 const SUFFIX_WORDS = longestFirst([...CACHE_OP.keys(), ...CACHE_RESULT.keys()]);
 
-/** What a symbolic name stands for, or how far it was understood. */
+/** The meaning of a symbolic name, or how far it was understood. */
 export type NameLookup =
   | { readonly kind: 'event'; readonly type: number; readonly config: number }
-  /** A cache name up to `end`, then something that is neither operation nor result. */
+  /** A cache name up to `end`, followed by neither an operation nor a result. */
   | { readonly kind: 'partial'; readonly end: number }
-  /** A cache that has no such operation. */
+  /** The cache does not have the operation. */
   | { readonly kind: 'impossible' }
   | { readonly kind: 'unknown' };
 
@@ -151,7 +152,7 @@ function lookupCache(name: string): NameLookup {
   return { kind: 'event', type: PERF_TYPE.HW_CACHE, config: index | ((op ?? 0) << 8) | ((result ?? 0) << 16) };
 }
 
-/** Finds the attr type and config of a symbolic or raw (rNNN) event name without modifiers; exact spelling, as perf. */
+/** The attr type and config of a symbolic or raw (rNNN) event name without modifiers; exact spelling, as in perf. */
 export function lookupEvent(name: string): NameLookup {
   const hardware = HARDWARE.get(name);
   if (hardware !== undefined) return { kind: 'event', type: PERF_TYPE.HARDWARE, config: hardware };
@@ -164,7 +165,7 @@ export function lookupEvent(name: string): NameLookup {
   return lookupCache(name);
 }
 
-/** perf's spelling of a cache event ("L1-dcache-load-misses"), or its word for one that cannot exist. */
+/** perf's spelling of a cache event ("L1-dcache-load-misses"), or its text for an invalid one. */
 function cacheEventName(config: number): string {
   const [cache, op, result] = [config & 0xff, (config >> 8) & 0xff, (config >> 16) & 0xff];
   if (cache >= CACHE_NAMES.length) return 'unknown-ext-hardware-cache-type';
@@ -196,8 +197,8 @@ export const EVENT_WORDS: readonly string[] = [
 ];
 
 /**
- * The modifiers perf adds to a name it makes up. It takes exclude_guest for the default unless some other exclusion is
- * set, so an attr without any exclusion reads ":HG" and one without user or kernel ":uH".
+ * The modifiers that perf adds to a name it makes up. It takes exclude_guest as the default unless some other exclusion
+ * is set: an attr without any exclusion gets ":HG".
  */
 function modifiers(attr: PerfEventAttr): string {
   let text = '';
@@ -212,7 +213,7 @@ function modifiers(attr: PerfEventAttr): string {
   return text === '' ? '' : `:${text}`;
 }
 
-/** perf's name for an attr that came without one: a recording that lacks EVENT_DESC, an event that fell back to a clock. */
+/** perf's name for an attr without one: in a recording without EVENT_DESC, or of an event that fell back to a clock. */
 export function eventName(attr: PerfEventAttr): string {
   const suffix = modifiers(attr);
   switch (attr.type) {

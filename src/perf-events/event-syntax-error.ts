@@ -1,6 +1,6 @@
-/** The one error of perf's event syntax, and its text with the caret. No state. */
+/** The error for wrong event syntax, with perf's text and caret. */
 
-/** A spec perf would refuse. `index` is where its caret points; `hint` is gperf's own extra sentence. */
+/** A spec that perf would refuse. `index`: where its caret points; `hint`: an extra sentence of gperf's. */
 export class EventSyntaxError extends Error {
   override readonly name = 'EventSyntaxError';
   readonly spec: string;
@@ -23,7 +23,7 @@ export class EventSyntaxError extends Error {
     this.hint = more.hint;
   }
 
-  /** perf's text for a terminal of so many columns: the spec, cut to fit around the caret, the caret and the reason. */
+  /** perf's text for a terminal of that width: the spec, cut to fit around the caret, the caret and the reason. */
   format(columns = 80): string {
     const prefix = "event syntax error: '";
     const room = columns - prefix.length - 1;
@@ -37,5 +37,5 @@ export class EventSyntaxError extends Error {
     return lines.join('\n');
   }
 }
-/** Columns of the spec perf keeps left of the caret. */
+/** Columns of the spec that perf keeps left of the caret. */
 const CARET_MAX = 13;

@@ -1,9 +1,9 @@
 /**
- * The attrs perf 6.1 really opens: evsel__config() for record, create_perf_stat_counter() for stat, and the events both
- * use when the user names none. Compared with `perf evlist -v` and `perf stat -vv`.
+ * The attrs that perf 6.1 opens: evsel__config() for record, create_perf_stat_counter() for stat, and the default
+ * events of both. Compared with `perf evlist -v` and `perf stat -vv`.
  *
- * Not modelled: data addresses, weights, registers and user stacks, branch stacks, AUX areas, cgroups, namespaces, clocks
- * other than perf's own.
+ * Not modelled: data addresses, weights, registers and user stacks, branch stacks, AUX areas, cgroups, namespaces,
+ * clocks other than perf's own.
  */
 import { PERF_COUNT_SW, PERF_FORMAT, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
@@ -11,7 +11,7 @@ import { groupAll, parseEventList, parseEvents } from './parse-events.ts';
 import type { Evsel } from './evsel.ts';
 import type { ParsedEvent } from './parsed-event.ts';
 
-/** What is watched: a command that perf starts, all or some CPUs, a process or a thread that exists. */
+/** The target: a command that perf starts, all or some CPUs, an existing process or thread. */
 type Target = 'fork' | 'cpu' | 'pid' | 'tid';
 
 export interface StatAttrOptions {
@@ -37,12 +37,12 @@ export interface RecordAttrOptions extends StatAttrOptions {
   readonly user_callchains?: boolean;
   readonly per_thread?: boolean;
   readonly sample_cpu?: boolean;
-  /** -T; --no-timestamp. Default: true but with per_thread. */
+  /** -T; --no-timestamp. Default: true except with per_thread. */
   readonly sample_time?: boolean;
-  /** -P; --no-period. Default: true of an event with a frequency. */
+  /** -P; --no-period. Default: true for an event with a frequency. */
   readonly sample_period?: boolean;
   readonly sample_identifier?: boolean;
-  /** -n: events count, no samples. */
+  /** -n: count without sampling. */
   readonly no_samples?: boolean;
   readonly no_buffering?: boolean;
   readonly running_time?: boolean;
@@ -56,7 +56,7 @@ const DEFAULT_FREQ = 4000;
 const hasMembers = (list: readonly ParsedEvent[], leader: number): boolean =>
   list.some((e, i) => e.leader === leader && i !== leader);
 
-/** --all-user and --all-kernel overrule what the modifiers say of these two rings, and of nothing else. */
+/** --all-user and --all-kernel override the u and k modifiers, and no others. */
 function restrictRings(attr: PerfEventAttr, o: StatAttrOptions): void {
   if (!o.all_user && !o.all_kernel) return;
   delete attr.exclude_user;
@@ -85,8 +85,8 @@ export function statAttrs(list: readonly ParsedEvent[], o: StatAttrOptions = {})
 }
 
 /**
- * evlist__reset_weak_group(): the members of a group that the kernel refused stand alone. `attrOf` says with what attr perf
- * opens them again.
+ * evlist__reset_weak_group(): ungroups the members of a group that the kernel refused. `attrOf` gives the attr with
+ * which perf opens each again.
  */
 export function breakWeakGroup(
   list: readonly Evsel[],
@@ -100,14 +100,14 @@ export function breakWeakGroup(
   });
 }
 
-/** An event of a broken group as perf stat opens it: off until the exec, and read by itself. */
+/** The attr with which perf stat opens a member of a broken group: off until the exec, and read by itself. */
 export function statUngrouped({ attr }: Evsel, { attr: first }: Evsel): PerfEventAttr {
   const { disabled, enable_on_exec } = first;
   const read_format = attr.read_format & ~(PERF_FORMAT.ID | PERF_FORMAT.GROUP);
   return { ...attr, read_format, ...(disabled && { disabled }), ...(enable_on_exec && { enable_on_exec }) };
 }
 
-/** The list of a perf stat without -e. `detailed` is the number of d's; `stalled` whether the PMU has those two events. */
+/** perf stat's list without -e. `detailed`: number of d's; `stalled`: the PMU has the stalled-cycles events. */
 export function statDefaultEvents(
   o: { systemWide?: boolean; detailed?: number; stalled?: boolean; group?: boolean } = {},
 ): ParsedEvent[] {
@@ -124,7 +124,7 @@ export function statDefaultEvents(
   return o.group ? groupAll(list) : list;
 }
 
-/** What -d, -dd and -ddd add to a list of `first` events. */
+/** Events that -d, -dd and -ddd add to a list of `first` events. */
 export function statDetailedEvents(first: number, detailed = 0): ParsedEvent[] {
   const names: string[] = [];
   if (detailed >= 1) names.push('L1-dcache-loads', 'L1-dcache-load-misses', 'LLC-loads', 'LLC-load-misses');
@@ -142,13 +142,13 @@ export function statDetailedEvents(first: number, detailed = 0): ParsedEvent[] {
   return names.flatMap((name, i) => parseEvents(name, 'stat', first + i));
 }
 
-/** The list of a perf record without -e: cycles, as precise as the machine grants, host and guest. */
+/** perf record's list without -e: cycles, with the highest precision the machine has, host and guest. */
 export function recordDefaultEvents(): ParsedEvent[] {
   const [cycles] = parseEventList(['cycles:P'], 'record');
   return [{ ...cycles!, name: 'cycles' }];
 }
 
-/** The dummy event that carries the side-band records where the first event must not (-a, -C, -D). */
+/** The dummy event for side-band records, where the first event must not carry them (-a, -C, -D). */
 const dummy: ParsedEvent = {
   name: 'dummy:HG',
   attr: { type: PERF_TYPE.SOFTWARE, config: PERF_COUNT_SW.DUMMY, sample_period: 1, sample_type: 0, read_format: 0 },
@@ -195,7 +195,7 @@ export function recordAttrs(parsed: readonly ParsedEvent[], o: RecordAttrOptions
 /** Period or frequency and the fields of a sample. */
 function sampling(attr: PerfEventAttr, list: readonly ParsedEvent[], i: number, o: RecordAttrOptions): number {
   const { terms, sample_read, leader } = list[i]!;
-  // The dummy brings a period of its own, which gives way to any that the user asks for.
+  // The dummy has a period of its own, which any that the user asks for overrides.
   const preset = attr.sample_period > 0 && o.freq === undefined ? attr.sample_period : undefined;
   const period = terms.period ?? (terms.freq === undefined ? (o.period ?? preset) : undefined);
   let sample = PERF_SAMPLE.IP | PERF_SAMPLE.TID;
@@ -208,7 +208,7 @@ function sampling(attr: PerfEventAttr, list: readonly ParsedEvent[], i: number, 
   }
   if (o.target === 'cpu' || o.sample_cpu) sample |= PERF_SAMPLE.CPU;
   if (sample_read) sample |= PERF_SAMPLE.READ | PERF_SAMPLE.ID;
-  // Of a group read as one, only the leader samples.
+  // In a group that is read as one, only the leader samples.
   const follows = sample_read && leader !== i;
   if (o.sample_period ?? period === undefined) sample |= PERF_SAMPLE.PERIOD;
   if (period === undefined && !follows) attr.freq = true;
@@ -229,7 +229,7 @@ function trackTasks(attr: PerfEventAttr, o: RecordAttrOptions): void {
   if (o.build_id_mmap) attr.build_id = true;
 }
 
-/** With several events a sample says which it is: by ID, or by IDENTIFIER (at a fixed place) if their layouts differ. */
+/** With several events, samples carry an ID, or IDENTIFIER (at a fixed place) if their layouts differ. */
 function setSampleId(evsels: readonly ParsedEvent[], o: RecordAttrOptions): void {
   const layout = evsels[0]?.attr.sample_type;
   const mixed = evsels.some((e) => e.attr.sample_type !== layout);

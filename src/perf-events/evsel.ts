@@ -1,13 +1,13 @@
 /**
- * perf's struct evsel: an event as the user asked for it. Shared by the tool that opens events, the codec that stores them
+ * perf's struct evsel: an event as the user asked for it, for the tool that opens events, the codec that stores them
  * and the reports that print them.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import type { U64 } from '../units.ts';
 
-/** An event as typed, with the attr it stands for. */
+/** An event as typed, with its attr. */
 export interface Evsel {
-  /** As the user typed it ("cpu-cycles", "branches:u"); what every output calls it. */
+  /** As the user typed it ("cpu-cycles", "branches:u"): its name in all output. */
   readonly name: string;
   readonly attr: PerfEventAttr;
   /** Index in the list of its group's leader; its own index if it stands alone. */
@@ -16,12 +16,12 @@ export interface Evsel {
   readonly groupName?: string;
   /** "msec" for clocks, else "". */
   readonly unit: string;
-  /** What a printed count is multiplied with: 1e-6 for clocks, else 1. */
+  /** Factor for printed counts: 1e-6 for clocks, else 1. */
   readonly scale: number;
-  /** P, or perf's own default: asked for at the highest precision, and content with less. */
+  /** P, or perf's own default: the highest precision available. */
   readonly precise_max?: boolean;
   /** W: if the group does not fit, its members stand alone. */
   readonly weak_group?: boolean;
-  /** Ids the kernel gave it, one per CPU it was opened on; empty before. */
+  /** The kernel's ids, one for each CPU that it is opened on; empty before that. */
   readonly ids: readonly U64[];
 }

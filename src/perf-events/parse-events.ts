@@ -1,13 +1,13 @@
 /**
- * perf's event syntax: "cycles:u", "{branches,branch-misses}:S", "r1a8", "cpu/event=0x3c,umask=0x0,name=x/u" and lists of
- * those, turned into evsels whose names are what was typed.
+ * Parser of perf's event syntax: "cycles:u", "{branches,branch-misses}:S", "r1a8", "cpu/event=0x3c,umask=0x0,name=x/u"
+ * and lists of those. The evsels keep the names as typed.
  *
- * Rules as observed on perf 6.1 (perf-list(1), perf-record(1) and runs of it), its oddities included: a modifier of its
- * own resets exclude_guest unless u or p is among them; a cache event without terms loses its modifier from the name.
- * Blanks may stand between any two tokens, and belong to a name as typed. The caret of a parser error stands where perf's
- * lexer has it, at the token before. Where perf is lax by accident ("{cycles" without its brace) this is strict.
- * Not modelled, and refused by name: tracepoints, breakpoints, probes, PMUs other than cpu and software, and config terms
- * for AUX data, branch stacks and user-stack unwinding.
+ * The rules are those observed on perf 6.1 (perf-list(1), perf-record(1) and runs), with their oddities: an event's own
+ * modifiers reset exclude_guest unless u or p is among them; the name of a cache event without terms loses its
+ * modifiers. Blanks may stand between any two tokens, and are part of the name as typed. The caret of a parser error is
+ * where perf's lexer puts it, at the token before. Where perf is lax by accident ("{cycles" without its brace), this
+ * parser is strict. Not modelled, and refused by name: tracepoints, breakpoints, probes, PMUs other than cpu and
+ * software, and config terms for AUX data, branch stacks and user-stack unwinding.
  */
 import { CPU_ALIASES, CPU_FORMAT, EVENT_WORDS, isToolEvent, lookupEvent } from './event-names.ts';
 import { applyModifiers, IS_MODIFIER, MODIFIER_LETTERS } from './event-modifiers.ts';
@@ -17,11 +17,11 @@ import { PERF_COUNT_SW, PERF_TYPE } from '../uapi/perf-event.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import type { EventDraft, EventTerms, ParsedEvent } from './parsed-event.ts';
 
-/** Which command's rules apply: stat has no sampling terms. */
+/** The command whose rules apply: stat has no sampling terms. */
 export type EventUser = 'stat' | 'record';
 
 export interface ParseEventsOptions {
-  /** False: the kernel found no PMU in the processor, and there is no `cpu' to ask for events. */
+  /** False: the kernel found no PMU in the processor, so there is no `cpu' PMU. */
   readonly cpuPmu?: boolean;
 }
 
@@ -33,12 +33,12 @@ const RECORD_TERMS = words(
   'config config1 config2 name period freq branch_type time call-graph stack-size no-inherit inherit max-stack nr ' +
     'no-overwrite overwrite driver-config percore aux-output aux-sample-size metric-id',
 );
-/** perf knows them, gperf has nothing they could act on. */
+/** Terms that perf knows but that have no effect on anything in gperf. */
 const UNMODELLED_TERMS = words(
   'branch_type stack-size nr overwrite driver-config aux-output aux-sample-size percore metric-id',
 );
 
-/** KEY or KEY=VALUE between an event's slashes, and where they stand. */
+/** KEY or KEY=VALUE between an event's slashes, with positions. */
 interface Term {
   readonly start: number;
   readonly key: string;
@@ -51,10 +51,10 @@ class EventParser {
   private readonly user: EventUser;
   private readonly pmus: readonly string[];
   private readonly events: EventDraft[] = [];
-  /** Events that said G or H themselves. */
+  /** Events whose own modifiers include G or H. */
   private readonly explicitGH = new Set<EventDraft>();
   private at = 0;
-  /** Where perf's lexer was at the token read last, and at the one before it: its carets point there. */
+  /** Starts of the last token and the one before it, by perf's lexer: its carets point there. */
   private token = { start: 1, before: 1 };
 
   constructor(spec: string, user: EventUser, { cpuPmu = true }: ParseEventsOptions) {
@@ -70,13 +70,13 @@ class EventParser {
     return this.events;
   }
 
-  /** What stands here fits nowhere: perf points at the token before it, of the end at the one before the last. */
+  /** An unexpected token: perf points at the token before it; for an unexpected end, at the last token but one. */
   private unexpected(hint?: string): EventSyntaxError {
     const { start, before } = this.token;
     return this.error(this.at < this.spec.length ? start : before, 'parser error', hint);
   }
 
-  /** A token begins here; one at the beginning of an event is read twice by perf's lexer. */
+  /** A token begins here; perf's lexer reads the first token of an event twice. */
   private mark(first = false): void {
     this.token = { start: this.at, before: first ? this.at : this.token.start };
   }
@@ -156,13 +156,13 @@ class EventParser {
     const index = this.at;
     const modifiers = this.modifierText();
     this.apply(draft, modifiers, index, false);
-    // Blanks included, as everything that shows names is to agree with perf; of a cache's event it keeps the words alone.
+    // As in perf, names keep their blanks, but those of cache events are the bare words.
     if (draft.name === '') draft.name = isCache ? name : this.spec.slice(start, this.at);
     draft.leader = this.events.length;
     this.events.push(draft);
   }
 
-  /** The event a bare name stands for; with terms behind it, it may be a PMU's name instead. */
+  /** The event for a bare name; if terms follow, it may be a PMU's name instead. */
   private symbol(name: string, base: number, slash: boolean): EventDraft {
     const found = lookupEvent(name);
     const next = this.spec[this.at];
@@ -175,7 +175,7 @@ class EventParser {
       return this.draft(name === 'cpu' ? PERF_TYPE.RAW : PERF_TYPE.SOFTWARE, 0);
     }
     if (slash) {
-      // perf says so once it has read the terms, and points at the beginning of the list.
+      // perf reports this after reading the terms, and points at the beginning of the list.
       this.take('/');
       this.terms(this.draft(PERF_TYPE.RAW, 0), undefined);
       const known = name === 'cpu' ? undefined : `The PMUs of the machine: ${this.pmus.join(', ')}.`;
@@ -204,7 +204,7 @@ class EventParser {
     return { name: '', attr, leader: 0, ...scaled, ids: [], ...flags, terms: {} };
   }
 
-  /** Modifier letters, and blanks behind them, up to the end of the event or group. */
+  /** Modifier letters and following blanks, up to the end of the event or group. */
   private modifierText(): string {
     const start = this.at;
     const text = this.until(',{}:/ \t');
@@ -227,7 +227,7 @@ class EventParser {
     if ((draft.attr.precise_ip ?? 0) > 3) throw this.error(index, 'Bad modifier', ONCE);
   }
 
-  /** Terms up to their closing slash; of a PMU that is not there they may say anything. */
+  /** Terms up to the closing slash; not checked if the PMU does not exist. */
   private terms(draft: EventDraft, pmu: string | undefined): void {
     if (this.take('/')) return;
     const terms: Term[] = [];
@@ -325,7 +325,7 @@ function suggestion(name: string): string | undefined {
 }
 
 /**
- * Parses what one -e option holds.
+ * Parses the argument of one -e option.
  * @param first index of the first evsel in the final list, for the leaders
  * @throws EventSyntaxError
  */

@@ -1,7 +1,7 @@
-/** An event between its spec and its attr: what the parser knows and evsel__config() still needs. No state. */
+/** A parsed event before evsel__config(): what that needs besides the attr. */
 import type { Evsel } from './evsel.ts';
 
-/** struct evsel_config_term: what an event's own terms say against the command line's options. */
+/** struct evsel_config_term: an event's own terms, which override the command line's options. */
 export interface EventTerms {
   period?: number;
   freq?: number;
@@ -11,7 +11,7 @@ export interface EventTerms {
   max_stack?: number;
 }
 
-/** An evsel with the parts of its request that no attr field holds. `attr` has exclusions, precision and config only. */
+/** An evsel, plus what no attr field holds. `attr` has only exclusions, precision and config yet. */
 export interface ParsedEvent extends Evsel {
   readonly precise_max: boolean;
   /** S: samples carry the values of the whole group. */
@@ -20,5 +20,5 @@ export interface ParsedEvent extends Evsel {
   readonly terms: Readonly<EventTerms>;
 }
 
-/** An event while it can still change: a group's modifier is applied on top of its own. */
+/** An event that may still change: a group's modifiers are applied after its own. */
 export type EventDraft = { -readonly [K in keyof ParsedEvent]: ParsedEvent[K] };

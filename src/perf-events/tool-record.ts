@@ -1,7 +1,9 @@
 /**
- * What the perf tool adds to the stream it writes: enum perf_user_event_type, records from 64. The kernel knows none of it.
+ * Records that the perf tool itself adds to its output: enum perf_user_event_type, types from 64. The kernel does not
+ * know them.
  *
- * Source: tools/lib/perf/include/perf/event.h; the bytes are perfdata/'s business.
+ * Source: tools/lib/perf/include/perf/event.h.
+ * Not modelled: the layout in bytes, which is in perfdata/.
  */
 import type { KernelRecord } from '../uapi/perf-event.ts';
 import type { U64, Nanos64 } from '../units.ts';

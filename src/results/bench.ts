@@ -1,15 +1,15 @@
-/** What perf costs under each design, over several runs. Plain data for renderers. */
+/** The cost of perf under each design, over several runs. Plain data for renderers. */
 import type { Ledger } from './ledger.ts';
 import type { OperationRow, Operation } from './operations.ts';
 
-/** A figure over several runs: its median, and an interval for that (equal ends: one run). */
+/** A figure over several runs: its median, with an interval (equal ends: one run). */
 export interface BenchFigure {
   readonly median: number;
   readonly low: number;
   readonly high: number;
 }
 
-/** What one operation took under one design, over its runs. */
+/** Times of one operation under one design, over all runs. */
 export interface BenchOperation extends Readonly<
   Record<Exclude<keyof OperationRow, 'operation' | 'exact'>, BenchFigure>
 > {
@@ -21,7 +21,7 @@ export interface BenchOperation extends Readonly<
 export interface BenchDesign {
   readonly vpmu: string;
   readonly runs: number;
-  /** Every operation, whether it took place or not; none where the kernel finds no PMU. */
+  /** All operations, whether they occurred or not; none if the kernel finds no PMU. */
   readonly operations: readonly BenchOperation[];
   /** Wall time of the workload with perf and without, ns, and (with - without) / without of each seed. */
   readonly elapsed: BenchFigure;
@@ -38,8 +38,8 @@ export interface BenchReport {
   readonly command: string;
   readonly seeds: number;
   readonly designs: readonly BenchDesign[];
-  /** Designs that fail so many of so many checks of the contract, if any do. */
+  /** Designs that fail checks of the contract, if any do. */
   readonly broken?: readonly { readonly vpmu: string; readonly failed: number; readonly checks: number }[];
-  /** Designs under which the workload got nowhere, and why. */
+  /** Designs under which the workload made no progress, and why. */
   readonly liveLocked: readonly { readonly vpmu: string; readonly why: string }[];
 }

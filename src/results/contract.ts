@@ -1,6 +1,6 @@
 /** A vPMU design held to the contract. Plain data for renderers. */
 
-/** A vPMU design put to the contract on one host. */
+/** Result of checking a vPMU design against the contract on one host. */
 export interface ContractReport {
   /** As --vpmu names it. */
   readonly vpmu: string;
@@ -9,15 +9,15 @@ export interface ContractReport {
   /** Linux on the host. */
   readonly release: string;
   readonly checks: number;
-  /** What fails as the design says it does. */
+  /** Failures that the design declares (`deviates`). */
   readonly declared: readonly { readonly check: string; readonly reason: string; readonly commit: string }[];
   readonly failures: readonly ContractFailure[];
 }
 
 export interface ContractFailure {
   readonly check: string;
-  /** What failures have in common. */
+  /** The common cause of failures. */
   readonly cause: string;
-  /** What was expected in this one; '' if the cause says all. */
+  /** What was expected here; '' if the cause says everything. */
   readonly detail: string;
 }

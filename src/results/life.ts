@@ -10,13 +10,13 @@ export interface LifeStep {
   readonly text: string;
 }
 
-/** What happened from an interrupt's cause to its end, step by step, and what it comes to. */
+/** What happened from an interrupt's cause to its end, step by step, with a summary. */
 export interface Life {
-  /** What it is the life of, and where. */
+  /** Of what, and where. */
   readonly title: string;
-  /** Which events were on. */
+  /** The active events. */
   readonly events: string;
   readonly steps: readonly LifeStep[];
-  /** A name and what is to say of it, row by row. */
+  /** Rows of a name and a text. */
   readonly summary: readonly (readonly [name: string, text: string])[];
 }

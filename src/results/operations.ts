@@ -1,14 +1,14 @@
-/** What a kernel does to its PMU, and what that took. Plain data for renderers. */
+/** Operations of a kernel on its PMU, with their times. Plain data for renderers. */
 
-/** What a kernel does to its PMU, and what it does around that. */
+/** Operations of a kernel on its PMU, and others around these. */
 export type Operation =
   | 'enable GLOBAL_CTRL'
   | 'disable GLOBAL_CTRL'
   | 'r/w FIXED_CTR_CTRL'
-  /** Those writes of FIXED_CTR_CTRL that switch a counter on. */
+  /** Writes of FIXED_CTR_CTRL that switch a counter on. */
   | 'enable a fixed counter'
   | 'r/w EVENTSEL'
-  /** Those writes of PERFEVTSEL that switch a counter on. */
+  /** Writes of PERFEVTSEL that switch a counter on. */
   | 'enable a GP counter'
   | 'r/w counter'
   | 'RDPMC'
@@ -19,22 +19,22 @@ export type Operation =
   /** perf's part of switching to and from a task with hardware events. */
   | 'context_switch, sched_in'
   | 'context_switch, sched_out'
-  /** perf_rotate_context, where somebody's turn is over. */
+  /** perf_rotate_context, when events do change places. */
   | 'rotation'
-  /** tick_sched_timer, perf_event_task_tick in it. */
+  /** tick_sched_timer, including perf_event_task_tick. */
   | 'tick'
-  /** KVM makes a host event for a virtual counter, or gives one up; in the host, inside the accesses above. */
+  /** KVM makes or releases a host event for a virtual counter: in the host, inside the accesses above. */
   | 'pmc_reprogram_counter, GP'
   | 'pmc_reprogram_counter, fixed'
   | 'pmc_stop_counter, GP'
   | 'pmc_stop_counter, fixed';
 
-/** What one operation took in a run; times in ns. All 0 if it did not happen. */
+/** Times of one operation in a run, ns. All 0 if it did not occur. */
 export interface OperationRow {
   readonly operation: Operation;
   readonly calls: number;
   readonly mean: number;
-  /** Nearest-rank: a value that came. */
+  /** Nearest-rank, so an observed value. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;

@@ -1,35 +1,37 @@
-/** A published table run again: what was published, what came out, and what that is worth. Plain data for renderers. */
+/**
+ * Results of reproducing a published table: published and simulated figures with a verdict. Plain data for renderers.
+ */
 
 /**
- * derived: comes out of mechanisms, nothing was fitted to it. calibrated: a constant was fitted to it, or to its table.
- * inconsistent: no mechanism here gives it, and it contradicts other published figures.
+ * derived: follows from mechanisms; nothing was fitted to it. calibrated: a constant was fitted to it, or to its table.
+ * inconsistent: no mechanism here yields it, and it contradicts other published figures.
  */
 export type FigureVerdict = 'derived' | 'calibrated' | 'inconsistent';
 
 export interface ReproducedFigure {
-  /** The row as published, or one of our own beside it. */
+  /** The row as published, or an additional one. */
   readonly row: string;
-  /** Where it was measured: a design. */
+  /** The design under which it was measured. */
   readonly column: string;
-  /** What of a run the simulated figure is: "max", "p50", "calls". */
+  /** Which statistic of a run the simulated figure is: "max", "p50", "calls". */
   readonly statistic: string;
-  /** undefined: a row of our own. */
+  /** undefined: an additional row. */
   readonly published: number | undefined;
   /** Median over the seeds, and an interval for it. */
   readonly simulated: { readonly median: number; readonly low: number; readonly high: number };
-  /** simulated / published; undefined where that says nothing. */
+  /** simulated / published; undefined if meaningless. */
   readonly ratio: number | undefined;
   readonly verdict: FigureVerdict;
-  /** Why it is as far off as it is, or where it comes from: one line. */
+  /** Where the figure comes from, or why it is off, in one line. */
   readonly reason: string;
 }
 
 export interface ReproducedTable {
-  /** As the original numbers it. */
+  /** The table's number in the original. */
   readonly id: string;
   readonly title: string;
   readonly unit: 'ns' | 'times' | 'calls' | '%' | '';
-  /** What was run for it, in which scenario. */
+  /** The command and scenario that were run. */
   readonly scenario: string;
   readonly notes: readonly string[];
   readonly figures: readonly ReproducedFigure[];

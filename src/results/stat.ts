@@ -1,17 +1,17 @@
-/** What perf stat counted: plain data for whoever prints or stores it. */
+/** Results of perf stat. Plain data, for printing and storing. */
 import type { Evsel } from '../perf-events/evsel.ts';
 import type { Nanos } from '../units.ts';
 
-/** What read() of one event gave: struct perf_counts_values, summed over the CPUs it was opened on. */
+/** struct perf_counts_values of one event, summed over its CPUs. */
 export interface StatCount {
   readonly val: number;
   /** ns the event was enabled. */
   readonly ena: number;
   /** ns it was on a counter. */
   readonly run: number;
-  /** False: perf_event_open refused the event (<not supported>). */
+  /** False: perf_event_open() refused the event (<not supported>). */
   readonly supported: boolean;
-  /** True: read() gave nothing, as of a group that lacks a member (<not counted>); a file of counts has none of it. */
+  /** True: read() failed, as for a group that lacks a member (<not counted>); a file of counts has no entry for it. */
   readonly unread?: boolean;
 }
 

@@ -1,6 +1,6 @@
-/** What a kernel makes of PMIs that take long. Plain data for renderers. */
+/** How a kernel reacts to PMIs that take long. Plain data for renderers. */
 
-/** What perf_sample_event_took() makes of an average. */
+/** What perf_sample_event_took() does at an average PMI length. */
 export interface ThrottleReport {
   readonly release: string;
   readonly hz: number;
@@ -8,7 +8,7 @@ export interface ThrottleReport {
   readonly avg_ns: number;
   readonly before: SampleLimits;
   readonly after: SampleLimits;
-  /** PMIs of one event that a tick takes before the event is stopped until the next. */
+  /** PMIs of one event in a tick before the event is stopped until the next. */
   readonly samplesPerTick: number;
   readonly kernelLog: readonly string[];
 }

@@ -1,8 +1,10 @@
 /**
- * Linux's words for perf: include/uapi/linux/perf_event.h, as types and constants. No state.
+ * include/uapi/linux/perf_event.h as types and constants.
  *
- * Field names are the kernel's. The union of sample_period and sample_freq is kept as the kernel has it: `sample_period`
- * with `freq` telling which of the two it is. Records carry what the kernel writes; the bytes are perfdata/'s business.
+ * In order: constants, struct perf_event_attr, the parts of a sample, the kernel's records. Field names are the
+ * kernel's. The union of sample_period and sample_freq is `sample_period` here, and `freq` tells which of the two it
+ * is.
+ * Not modelled: the layout in bytes, which is in perfdata/.
  */
 import type { Address64, Nanos64, U64, u64 } from '../units.ts';
 
@@ -109,7 +111,7 @@ export const PERF_RECORD_MISC = {
   MMAP_BUILD_ID: 1 << 14,
 } as const;
 
-/** Markers inside a callchain that say whose addresses follow (enum perf_callchain_context), as signed numbers. */
+/** Markers in a callchain that tell whose addresses follow (enum perf_callchain_context), as signed numbers. */
 export const PERF_CONTEXT = {
   HV: -32,
   KERNEL: -128,
@@ -183,11 +185,11 @@ export interface PerfEventAttr {
   sig_data?: U64;
 }
 
-/** What the kernel appends to its records under sample_id_all, and what a sample may carry too. */
+/** Fields that the kernel appends to its records under sample_id_all; samples may have them, too. */
 export interface SampleId {
   readonly pid: number;
   readonly tid: number;
-  /** Of a record about a task: who wrote it, where that is not who it would be (perfdata/records.ts, writerOf). */
+  /** In a record about a task: the task that wrote it, if not the expected one (perfdata/records.ts, writerOf). */
   readonly writer?: { readonly pid: number; readonly tid: number };
   readonly time: Nanos64;
   readonly id?: U64;
@@ -201,7 +203,7 @@ export interface ReadFormat {
   readonly time_running?: U64;
   readonly values: readonly { readonly value: U64; readonly id?: U64; readonly lost?: U64 }[];
 }
-/** struct perf_branch_entry, its bit fields taken apart. */
+/** struct perf_branch_entry, with its bit fields as members. */
 export interface BranchEntry {
   readonly from: Address64;
   readonly to: Address64;
@@ -209,7 +211,7 @@ export interface BranchEntry {
   readonly predicted: boolean;
   readonly in_tx: boolean;
   readonly abort: boolean;
-  /** Core cycles since the previous entry; 0 where the hardware does not tell. */
+  /** Core cycles since the previous entry; 0: unknown. */
   readonly cycles: number;
   /** PERF_BR_*; 0 unless branch_sample_type has TYPE_SAVE. */
   readonly branch_type: number;
@@ -231,7 +233,7 @@ export interface SampleRecord extends SampleId {
   readonly period: U64;
   readonly addr?: Address64;
   readonly read?: ReadFormat;
-  /** With PERF_CONTEXT markers, innermost first, as the file has it. */
+  /** Innermost first, with PERF_CONTEXT markers, as in the file. */
   readonly callchain?: readonly Address64[];
   readonly raw?: Uint8Array;
   /** Newest branch first; `hw_idx` only if branch_sample_type has HW_INDEX. */
@@ -265,7 +267,7 @@ export interface MmapRecord extends SampleId {
   readonly ino_generation?: U64;
   readonly prot?: number;
   readonly flags?: number;
-  /** Lower-case hex, instead of maj..ino_generation, if the recording carries ids in the records. */
+  /** Lower-case hex, in place of maj..ino_generation, if the recording has build ids in its records. */
   readonly buildId?: string;
 }
 export interface CommRecord extends SampleId {
@@ -294,7 +296,7 @@ export interface SwitchRecord extends SampleId {
   readonly next_prev_pid?: number;
   readonly next_prev_tid?: number;
 }
-/** What the kernel writes into a ring buffer. */
+/** Records that the kernel writes into ring buffers. */
 export type KernelRecord =
   | SampleRecord
   | MmapRecord

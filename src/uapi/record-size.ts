@@ -1,5 +1,5 @@
 /**
- * Bytes a kernel record takes in a ring buffer and in a file, by the attr of the event it belongs to.
+ * Size in bytes of a kernel record in a ring buffer or file, by its event's attr.
  * Source: the layouts in include/uapi/linux/perf_event.h. perfdata/records.ts writes exactly these sizes.
  */
 import { PERF_FORMAT, PERF_RECORD, PERF_SAMPLE, type KernelRecord, type PerfEventAttr } from './perf-event.ts';
@@ -34,7 +34,7 @@ function fields(sample_type: number, of: readonly number[]): number {
   return size;
 }
 
-/** event->read_size: struct read_format of one event, or of a group of so many. */
+/** event->read_size: struct read_format of one event, or of a group. */
 function readSize(read_format: number, members: number): number {
   const count = (bits: readonly number[]): number => bits.filter((bit) => (read_format & bit) !== 0).length;
   const times = count([PERF_FORMAT.TOTAL_TIME_ENABLED, PERF_FORMAT.TOTAL_TIME_RUNNING]);
@@ -42,7 +42,7 @@ function readSize(read_format: number, members: number): number {
   return 8 * (times + ((read_format & PERF_FORMAT.GROUP) === 0 ? value : 1 + members * value));
 }
 
-/** event->header_size: a sample with its call chain and the counts of so many events. */
+/** event->header_size: a sample with its call chain and the counts of `members` events. */
 export function sampleSize(attr: PerfEventAttr, callchain = 0, members = 1): number {
   const t = attr.sample_type;
   let size = HEADER + fields(t, FIXED_FIELDS);
