@@ -7,7 +7,7 @@
  *   u64 sample_regs_intr (104)  u32 aux_watermark;  u16 sample_max_stack, pad (112)  u32 aux_sample_size, pad (120)
  *   u64 sig_data (128)  u64 config3 (136)
  *
- * Every size from 64 on is read (what lies beyond 128 is passed over); 128 is written, the most perf 6.1 accepts.
+ * Every size from 64 on is read (bytes beyond 128 are skipped); 128 is written, the most perf 6.1 accepts.
  * Source: include/uapi/linux/perf_event.h.
  * Not modelled: config3.
  */
@@ -24,7 +24,7 @@ type KeysOf<T> = {
 type Flag = KeysOf<boolean>;
 type WideField = Exclude<KeysOf<U64>, KeysOf<number> | 'config' | 'sample_period'>;
 
-/** The flags that hold one bit each, with their bit numbers; precise_ip has bits 15 and 16. */
+/** The flags of one bit each, with their bit numbers; precise_ip has bits 15 and 16. */
 const FLAGS: readonly (readonly [Flag, number])[] = [
   ['disabled', 0],
   ['inherit', 1],
@@ -97,7 +97,7 @@ export function encodeAttr(w: ByteWriter, attr: PerfEventAttr): void {
 
 /**
  * Decodes an attr that fills `size` bytes in the file (`attr.size` of old files may be 0 or smaller) and moves past it.
- * Fields beyond its size and fields that are 0 stay absent, as the type's optional members want it.
+ * Fields beyond its size, and fields that are 0, stay absent.
  */
 export function decodeAttr(r: ByteReader, size: number): PerfEventAttr {
   const end = r.pos + size;

@@ -5,9 +5,9 @@
  *   DIR/[kernel.kallsyms]/<hex>/kallsyms          the kernel's symbols
  *   DIR/.build-id/<2 hex digits>/<the others>     -> ../../<absolute path>/<hex>
  *
- * DIR is $HOME/.debug unless told otherwise (perf --buildid-dir). Others write here too, so nothing that exists is ever
- * replaced or removed: equal content is left alone, other content is reported. Files appear whole or not at all. What goes
- * wrong comes back as a reason: a recording is worth keeping without its symbols.
+ * DIR is $HOME/.debug unless told otherwise (perf --buildid-dir). Others write here too, so nothing that exists is
+ * ever replaced or removed: equal content is left alone, other content is reported. Files appear whole or not at all.
+ * A failure is returned as a reason, because a recording is worth keeping without its symbols.
  * Not modelled: writing vdso and probes entries, compressed copies.
  */
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { createWhole } from './temporary.ts';
 export const KERNEL_KALLSYMS = '[kernel.kallsyms]';
 const ENTRY_MODE = 0o755;
 
-/** What goes into the cache. */
+/** A file to put into the cache. */
 export interface CacheEntry {
   /** Absolute path of the file in the recorded system, or KERNEL_KALLSYMS. */
   readonly path: string;
@@ -44,7 +44,7 @@ export interface SymbolFile {
 export const defaultCacheDir = (env: Readonly<Record<string, string | undefined>> = process.env): string | undefined =>
   env['HOME'] ? join(env['HOME'], '.debug') : undefined;
 
-/** Stores a copy; `dir` undefined means that there is no place for it. Never throws for what the file system answers. */
+/** Stores a copy; without `dir` there is no place for it. Errors of the file system are returned, never thrown. */
 export function storeInCache(dir: string | undefined, entry: CacheEntry): Stored {
   const { path, buildId, content } = entry;
   const refuse = (reason: string): Stored => ({ ok: false, reason: `${path}: ${reason}` });
@@ -87,13 +87,13 @@ export function lookupInCache(dir: string | undefined, buildId: string): SymbolF
     const file = join(link, name);
     if (isFile(file)) return { file, kind };
   }
-  // perf before 4.3 linked to the file itself.
+  // Before 4.3, perf linked to the file itself.
   return isFile(link) ? { file: link, kind: 'elf' } : undefined;
 }
 
 const linkOf = (dir: string, buildId: string): string => join(dir, '.build-id', buildId.slice(0, 2), buildId.slice(2));
 
-/** Whether a path leads to a regular file; one that cannot be looked at does not. (Opening a FIFO would wait.) */
+/** Whether a path leads to a regular file that can be examined. (Opening a FIFO would wait.) */
 export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
@@ -102,7 +102,7 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** mkdir -p. (Node's own never ends where the system refuses with ENOENT, as /proc does.) */
+/** mkdir -p. (Node's own loops forever if the system refuses with ENOENT, as /proc does.) */
 function makeDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   if (dirname(path) !== path) makeDirectory(dirname(path));
@@ -113,7 +113,7 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** Creates a symbolic link unless there is something; returns where it leads. */
+/** Creates a symbolic link unless something is there; returns where it leads. */
 function createLink(link: string, target: string): string {
   try {
     symlinkSync(target, link);

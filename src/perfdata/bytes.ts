@@ -1,9 +1,10 @@
 /**
  * Little-endian bytes, read and written at a cursor.
  *
- * 64-bit fields are numbers wherever a number holds them exactly, and bigints elsewhere (units.ts: U64, Address64): nearly
- * all are numbers, moved as two 32-bit halves, because a bigint access costs ten times as much. Fields that use all 64 bits
- * (registers) have their own bigint methods, and what is only held against the size of the file is rounded (u64()).
+ * 64-bit fields are numbers if a number holds them exactly, and bigints otherwise (units.ts: U64, Address64). Nearly
+ * all are numbers, moved as two 32-bit halves, because a bigint access costs ten times as much. Fields that use all 64
+ * bits (registers) have their own bigint methods; values that are only compared with the file's size are rounded
+ * (u64()).
  *
  * Not modelled: big-endian files.
  */
@@ -17,7 +18,7 @@ const HIGH_EXACT = 1 << 21;
 /** The next multiple of `to` (a power of two) at or above n. */
 export const align = (n: number, to: number): number => Math.ceil(n / to) * to;
 
-/** Thrown by ByteReader when a field would pass the end. */
+/** Thrown by ByteReader if a field would pass the end. */
 export class OutOfBounds extends Error {}
 
 /** Reads fields of one record, section or file image; never passes `end`. */
@@ -37,7 +38,7 @@ export class ByteReader {
   get left(): number {
     return this.end - this.pos;
   }
-  /** Passes over n bytes and returns where they start. */
+  /** Skips n bytes and returns where they start. */
   skip(n: number): number {
     const at = this.pos;
     if (!(n >= 0 && at + n <= this.end)) throw new OutOfBounds(`${n} bytes at ${at} pass the end at ${this.end}`);
@@ -56,12 +57,12 @@ export class ByteReader {
   s32(): number {
     return this.view.getInt32(this.skip(4), true);
   }
-  /** A size, count or offset: unsigned, and rounded above 2^53, where it passes the end of everything. */
+  /** A size, count or offset: unsigned, and rounded above 2^53, which is beyond the end of any file. */
   u64(): number {
     const at = this.skip(8);
     return this.view.getUint32(at + 4, true) * TWO32 + this.view.getUint32(at, true);
   }
-  /** An address of a program's file: signed, and exact where it is canonical. */
+  /** An address in a program's file: signed, exact if canonical. */
   address(): Address {
     const at = this.skip(8);
     return address(this.view.getInt32(at + 4, true) * TWO32 + this.view.getUint32(at, true));
@@ -140,7 +141,7 @@ export class ByteWriter {
     const at = this.claim(4);
     this.view.setUint32(at, v, true);
   }
-  /** A signed or unsigned 64-bit value; of a bigint the low 64 bits. */
+  /** A signed or unsigned 64-bit value; for a bigint, its low 64 bits. */
   u64(v: number | bigint): void {
     const at = this.claim(8);
     if (typeof v === 'bigint') return this.view.setBigUint64(at, v, true);

@@ -1,5 +1,5 @@
 /**
- * The header features that only perf's header lines show: what they say, decoded.
+ * Decodes the header features that only perf's header lines show.
  *
  *   NUMA_TOPOLOGY  u32 n; { u32 node; u64 total, free kB; string cpus }[n]
  *   CACHE          u32 version 1, n; { u32 level, line_size, sets, ways; string type, size, map }[n]
@@ -12,7 +12,7 @@
  *   HYBRID_TOPOLOGY  u32 n; { string pmu, cpus }[n]
  *   PMU_CAPS       u32 n; { CPU_PMU_CAPS; string pmu }[n]
  *
- * Numbers that may use all 64 bits are bigints. As in perf, a feature whose end is missing says nothing of itself.
+ * Numbers that may use all 64 bits are bigints. As in perf, a feature that is cut off is left out.
  * Source: tools/perf/util/header.c of Linux 6.1, include/uapi/linux/bpf.h.
  */
 import { type ByteReader, OutOfBounds } from './bytes.ts';
@@ -31,14 +31,14 @@ interface CpuCache {
   readonly size: string;
   readonly map: string;
 }
-/** A memory node: which blocks of the physical address space are its. */
+/** A memory node, and its blocks of the physical address space. */
 export interface MemoryNode {
   readonly node: bigint;
-  /** Bits of the bitmap that count. */
+  /** Valid bits of the bitmap. */
   readonly bits: number;
   readonly words: readonly bigint[];
 }
-/** struct bpf_prog_info as far as it names the code. */
+/** The parts of struct bpf_prog_info that name the code. */
 export interface BpfProgInfo {
   readonly id: number;
   readonly name: string;
@@ -56,7 +56,7 @@ export interface DescribedPmuCaps {
   readonly caps: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** What the recording had, as far as it decoded. */
+/** What the features say, as far as they decoded. */
 export interface Described {
   numa?: readonly NumaNode[];
   caches?: readonly CpuCache[];
@@ -89,7 +89,7 @@ function version(found: number | bigint): void {
   if (BigInt(found) !== 1n) throw new OutOfBounds(`version ${found}`);
 }
 
-/** Takes in what a feature says that is one of these; others say nothing here. Throws OutOfBounds. */
+/** Decodes a feature if it is one of these; ignores all others. Throws OutOfBounds. */
 export function decodeDescribed(bit: number, r: ByteReader, into: Described): void {
   switch (bit) {
     case HEADER.NUMA_TOPOLOGY:
@@ -158,7 +158,7 @@ function memoryNode(r: ByteReader): MemoryNode {
   return { node, bits, words: getItems(r, Math.ceil(size / 64), 8, () => r.bigU64()) };
 }
 
-/** Offsets in struct bpf_prog_info, which has grown by kernel version, and its largest size that perf 6.1 takes. */
+/** Offsets in struct bpf_prog_info, which grew with the kernel, and its largest size in perf 6.1. */
 const INFO = {
   ID: 4,
   NAME: 64,
@@ -174,7 +174,7 @@ const INFO = {
 const BPF_OBJ_NAME_LEN = 16;
 const BPF_TAG_SIZE = 8;
 
-/** The arrays that info points at follow it; in a file the pointers are offsets there. */
+/** The arrays that info points at follow it; in a file, the pointers are offsets into them. */
 function bpfProgram(r: ByteReader): BpfProgInfo {
   const [infoLength, dataLength] = [r.u32(), r.u32()];
   if (infoLength > INFO.MOST) throw new OutOfBounds(`a bpf_prog_info of ${infoLength} bytes`);

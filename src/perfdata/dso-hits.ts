@@ -1,7 +1,8 @@
 /**
- * Which files a recording maps, and which of them its samples fell into: perf stores the build-ids of these only, unless told.
+ * Which files a recording maps, and which of them its samples hit: by default perf stores only the build-ids of the
+ * latter.
  *
- * Follows MMAP, FORK and exec as perf's machine does, by the process alone.
+ * Follows MMAP, FORK and exec as perf's machine does, but by process only.
  * Not modelled: unmapping, a thread with maps of its own, addresses of callchains.
  */
 import type { PerfRecord } from '../perf-events/tool-record.ts';
@@ -20,15 +21,15 @@ interface Mapping {
   readonly filename: string;
 }
 
-/** Feed it the records of a recording in their order. */
+/** Takes the records of a recording in order. */
 export class DsoHits {
   /** Files with a sample in them. */
   readonly filenames = new Set<string>();
   /** Files that any process mapped. */
   readonly mapped = new Set<string>();
-  /** By process; the latest mapping comes last and hides older ones. */
+  /** By process; newer mappings come last and hide older ones. */
   private readonly maps = new Map<number, Mapping[]>();
-  /** The mapping that the last sample of `pid` hit: most samples hit the same again. */
+  /** The mapping hit by the last sample of `pid`: most samples hit it again. */
   private last: Mapping | undefined;
   private pid = -1;
 
@@ -58,7 +59,7 @@ export class DsoHits {
   }
 
   sample({ pid, ip, misc }: SampleRecord): void {
-    // What is mapped in a guest the host's recording does not say.
+    // The host's recording does not say what a guest maps.
     if ((misc & PERF_RECORD_MISC.CPUMODE_MASK) > PERF_RECORD_MISC.HYPERVISOR) return;
     if (pid === this.pid && this.last && ip >= this.last.start && ip < this.last.end) return;
     const hit = this.maps.get(pid)?.findLast(({ start, end }) => ip >= start && ip < end);

@@ -1,4 +1,4 @@
-/** The words of the ELF format that gperf writes or reads (System V ABI; AMD64, ARM and AArch64 supplements). */
+/** The constants of the ELF format that gperf writes or reads (System V ABI; AMD64, ARM and AArch64 supplements). */
 
 /** EI_MAG, ELFCLASS64, ELFDATA2LSB, EV_CURRENT, ELFOSABI_NONE. */
 export const ELF_MAGIC = Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0);

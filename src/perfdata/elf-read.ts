@@ -1,9 +1,9 @@
 /**
- * Reads what symbolizing needs from any little-endian ELF file: segments, sections, build-id. elf-symbols.ts has the symbols.
+ * Reads what symbolizing needs from any little-endian ELF file: segments, sections, build-id. Symbols: elf-symbols.ts.
  *
- * Files come from anywhere, and one bad part costs that part only: a section that lies outside of the file is empty, a note
- * that is cut off ends its list. Only the parts asked for are read, each once, and all of them together may not ask for
- * more than twice the file's size, whatever its headers say (thousands of sections may claim the same bytes).
+ * Files come from anywhere, so a bad part costs that part only: a section outside the file is empty, a note that is
+ * cut off ends its list. Only the parts asked for are read, each once, and together they may not exceed twice the
+ * file's size, whatever the headers say (thousands of sections may claim the same bytes).
  * Not modelled: big-endian files, compressed sections (symbols never are), core files with more than 65534 segments.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -34,7 +34,7 @@ export interface ProgramHeader {
 
 export interface SectionHeader {
   readonly index: number;
-  /** Where its name begins in the section of names. */
+  /** Offset of its name in the section of names. */
   readonly nameOffset: number;
   readonly type: number;
   readonly flags: number;
@@ -46,17 +46,17 @@ export interface SectionHeader {
   readonly entsize: number;
 }
 
-/** Not an ELF file that gperf reads. */
+/** The file is not an ELF file that gperf reads. */
 export class ElfError extends Error {}
 
-/** Where the bytes of the file come from: fewer than asked for where the file ends. */
+/** Reads bytes of the file: fewer than asked for at its end. */
 type Range = (offset: number, size: number) => Uint8Array;
 
-/** A section of names is matched no further than this. */
+/** Longest section name that is compared. */
 const LONGEST_SECTION_NAME = 4096;
-/** A linker makes ten; each symbol looks through them. */
+/** A linker makes ten; every symbol searches them. */
 const MOST_SEGMENTS = 256;
-/** No part of a file is worth more memory. */
+/** Most memory that a part of a file may take. */
 const LARGEST_PART = 2 ** 28;
 const SMALL_CHANGE = 2 ** 16;
 
@@ -97,7 +97,7 @@ export class ElfImage {
       .filter(({ type, filesz, memsz }) => type === PT_LOAD && Math.max(filesz, memsz) > 0)
       .slice(0, MOST_SEGMENTS);
     this.sections = this.#readSections(shoff, shentsize, shnum);
-    // SHN_XINDEX: there are more sections than 16 bits count, and the first one's header has the numbers.
+    // SHN_XINDEX: 16 bits do not hold the number of sections, so the first section's header does.
     const first = this.sections[0];
     this.#names = this.content(this.sections[shstrndx === 0xffff && first ? first.link : shstrndx]);
   }
@@ -107,7 +107,7 @@ export class ElfImage {
     return new ElfImage((offset, size) => bytes.subarray(offset, offset + size), bytes.length);
   }
 
-  /** Bytes of the file, as many of them as there are, within what this image may read in all. */
+  /** Bytes of the file, as far as they exist and within what this image may read in all. */
   #part(offset: number, size: number): Buffer {
     const wanted = Math.min(size, LARGEST_PART, this.#budget);
     if (!(wanted > 0)) return Buffer.alloc(0);
@@ -163,7 +163,7 @@ export class ElfImage {
     return count === 0 ? [first, ...read(1, first.size - 1)] : [first, ...others];
   }
 
-  /** The first section of that name; undefined if there is none. */
+  /** The first section of that name, if any. */
   section(name: string): SectionHeader | undefined {
     const wanted = Buffer.from(`${name}\0`);
     return this.sections.find(({ nameOffset: at }) => this.#names.subarray(at, at + wanted.length).equals(wanted));
@@ -175,7 +175,7 @@ export class ElfImage {
     return name.toString('latin1', 0, end < 0 ? name.length : end);
   }
 
-  /** The bytes of a section, as far as they are in the file. */
+  /** The bytes of a section that are in the file. */
   content(section: SectionHeader | undefined): Buffer {
     if (!section || section.type === SHT_NOBITS) return Buffer.alloc(0);
     let bytes = this.#contents.get(section.index);
@@ -190,7 +190,7 @@ export class ElfImage {
       const id = buildIdInNotes(this.#part(offset, filesz));
       if (id !== undefined) return id;
     }
-    // An object file, or one that was taken apart, may have sections only.
+    // An object file, or one that was split, may have sections only.
     for (const section of this.sections.filter(({ type }) => type === SHT_NOTE)) {
       const id = buildIdInNotes(this.content(section));
       if (id !== undefined) return id;
@@ -204,7 +204,7 @@ export class ElfImage {
     return section && { offset: section.offset, addr: section.addr, bytes: this.content(section) };
   }
 
-  /** Offset in the file of a virtual address; undefined if no segment holds it. */
+  /** File offset of a virtual address; undefined if no segment holds it. */
   fileOffset(vaddr: number): number | undefined {
     for (const { vaddr: from, offset, filesz, memsz } of this.#loads)
       if (vaddr >= from && vaddr < from + Math.max(filesz, memsz)) return vaddr - from + offset;
@@ -212,7 +212,7 @@ export class ElfImage {
   }
 }
 
-/** Runs `use` on an ELF file, read as needed. Throws PerfDataIoError or ElfError. */
+/** Runs `use` on an ELF file, which is read as needed. Throws PerfDataIoError or ElfError. */
 export function withElf<T>(path: string, use: (elf: ElfImage) => T): T {
   const fd = attempt('open', path, () => openSync(path, 'r'));
   try {
@@ -229,7 +229,7 @@ export function withElf<T>(path: string, use: (elf: ElfImage) => T): T {
   }
 }
 
-/** The GNU build-id among the notes of a section, segment or /sys/kernel/notes; what is cut off counts as absent. */
+/** The GNU build-id among the notes of a section, a segment or /sys/kernel/notes; undefined if it is cut off. */
 export function buildIdInNotes(notes: Uint8Array): string | undefined {
   const r = new ByteReader(notes);
   while (r.left >= 12) {

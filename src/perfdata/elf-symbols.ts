@@ -1,11 +1,11 @@
 /**
  * The symbols of an ELF file, as perf reads them: .symtab, then .dynsym, then one "name@plt" for each entry of .plt.
  *
- * Addresses become file offsets, through the PT_LOAD that holds them, because that is what a mapping's
- * `address - start + pgoff` yields, whatever address the file was linked at. Names stay in the file's string table until
- * they are printed or compared; a table of hostile names (all of them ends of one long string) costs no more than itself.
- * Source: dso__load_sym_internal(), dso__synthesize_plt_symbols() in tools/perf/util/symbol-elf.c of Linux 6.1: a .plt.sec
- * has no names there, and symbols in sections that are not loaded (.gnu.warning.*) are none.
+ * Addresses become file offsets, through the PT_LOAD that holds them: a mapping's `address - start + pgoff` is a file
+ * offset, whatever address the file was linked at. Names stay in the file's string table until they are printed or
+ * compared, so a table of hostile names (all of them suffixes of one long string) costs no more than its own size.
+ * Source: dso__load_sym_internal(), dso__synthesize_plt_symbols() in tools/perf/util/symbol-elf.c of Linux 6.1: a
+ * .plt.sec has no names there, and symbols in sections that are not loaded (.gnu.warning.*) are skipped.
  * Not modelled: .opd of 64-bit PowerPC, .gnu_debugdata (6.1 does not read it).
  */
 import {
@@ -31,25 +31,25 @@ import {
 import type { ElfImage, SectionHeader } from './elf-read.ts';
 import { measuresOf, MOST_UNDERSCORES, type Symbol } from './symbol.ts';
 
-/** Turns a name in the file into the one shown; undefined: they are the same. */
+/** Turns a name in the file into the one shown; undefined if they are the same. */
 export type Demangle = (name: string) => string | undefined;
 
-/** Symbols by table, as perf inserts them one table after the other. */
+/** Symbols by table, as perf inserts one table after the other. */
 export interface ElfSymbols {
   readonly symtab: readonly Symbol[];
   readonly dynsym: readonly Symbol[];
   readonly plt: readonly Symbol[];
 }
 
-/** Whether the file has a .symtab (a stripped one has not), or a .dynsym (a separate debug file has not). */
+/** The file's .symtab (missing if stripped) or .dynsym (missing in a separate debug file). */
 export const tableOf = (elf: ElfImage, name: '.symtab' | '.dynsym'): SectionHeader | undefined => {
   const section = elf.section(name);
   return section?.type === (name === '.symtab' ? SHT_SYMTAB : SHT_DYNSYM) ? section : undefined;
 };
 
 /**
- * Symbols of `elf`; `runtime` is the file that was executed, if `elf` only holds what was stripped off it: segments and PLT
- * are its.
+ * Symbols of `elf`. If `elf` holds only what was stripped off, `runtime` is the file that was executed: it has the
+ * segments and the PLT.
  */
 export function elfSymbols(elf: ElfImage, demangle: Demangle = () => undefined, runtime: ElfImage = elf): ElfSymbols {
   const symtab = symbolsIn(elf, tableOf(elf, '.symtab'), demangle, runtime);
@@ -79,7 +79,7 @@ function symbolsIn(
     if (label ? (other & 3) === STV_HIDDEN || (other & 3) === STV_INTERNAL : !NAMED_TYPES.has(type)) continue;
     const section = elf.sections[shndx === SHN_XINDEX && extended ? (extended[i] ?? 0) : shndx];
     if (!section || !(section.flags & SHF_ALLOC)) continue;
-    // A debug file has the headers of such sections without their bytes, and so offsets that mean nothing.
+    // A debug file has headers of such sections without their bytes, so their offsets mean nothing.
     const image = section.type === SHT_NOBITS ? runtime : elf;
     const place = image === elf ? section : image.sections[section.index];
     if (!place || (label && !isCode(image, place))) continue;
@@ -93,7 +93,7 @@ function symbolsIn(
 
 const NAMED_TYPES: ReadonlySet<number> = new Set([STT_FUNC, STT_GNU_IFUNC, STT_OBJECT]);
 
-/** Sections whose labels perf takes for symbols; asked once for each section. */
+/** Tells whether perf takes a section's labels for symbols; decided once per section. */
 function labelSections(): (image: ElfImage, section: SectionHeader) => boolean {
   const known = new Map<SectionHeader, boolean>();
   return (image, section) => {
@@ -103,7 +103,7 @@ function labelSections(): (image: ElfImage, section: SectionHeader) => boolean {
   };
 }
 
-/** Section numbers that do not fit 16 bits: a table beside the symbols. */
+/** Section numbers that do not fit 16 bits: a table parallel to the symbols. */
 function extendedIndexes(elf: ElfImage, table: SectionHeader): Uint32Array | undefined {
   const section = elf.sections.find(({ type, link }) => type === SHT_SYMTAB_SHNDX && link === table.index);
   if (!section) return undefined;
@@ -111,7 +111,7 @@ function extendedIndexes(elf: ElfImage, table: SectionHeader): Uint32Array | und
   return new Uint32Array(bytes.buffer, 0, bytes.length >>> 2);
 }
 
-/** Elf64_Sym and Elf32_Sym, which differ in order: after `read(i)` the fields are those of entry i. */
+/** Elf64_Sym and Elf32_Sym, whose fields differ in order: after `read(i)` the fields are those of entry i. */
 class SymbolEntries {
   readonly count: number;
   name = 0;
@@ -152,10 +152,10 @@ class SymbolEntries {
 const TWO32 = 0x1_0000_0000;
 const TWO64 = TWO32 * TWO32;
 
-/** A sum of 64 bits: an end beyond the last address lies before the start, and the symbol holds nothing. */
+/** A 64-bit sum: an end beyond the last address wraps to before the start, and the symbol is empty. */
 const wrapped = (end: number): number => (end >= TWO64 ? end - TWO64 : end);
 
-/** Entry i of .plt, behind its header, belongs to relocation i of .rela.plt; without names for them, there are none. */
+/** Entry i of .plt, after its header, belongs to relocation i of .rela.plt; without names there are no symbols. */
 function pltSymbols(elf: ElfImage, demangle: Demangle): readonly Symbol[] {
   const dynsym = tableOf(elf, '.dynsym');
   const relocations = elf.section('.rela.plt') ?? elf.section('.rel.plt');
@@ -179,10 +179,10 @@ function pltSymbols(elf: ElfImage, demangle: Demangle): readonly Symbol[] {
   return symbols;
 }
 
-/** Bytes of the PLT's header and of an entry, where the section does not tell. */
+/** Bytes of the PLT's header and of an entry, if the section does not tell. */
 const PLT_SIZES: Readonly<Record<number, readonly [number, number]>> = { [EM_ARM]: [20, 12], [EM_AARCH64]: [32, 16] };
 
-/** A symbol that reads its name when it is asked. */
+/** A symbol that reads its name on demand. */
 class ElfSymbol implements Symbol {
   readonly names: Names;
   readonly nameOffset: number;
@@ -223,13 +223,13 @@ class PltSymbol extends ElfSymbol {
   }
 }
 
-/** What is left of a name once all that were asked for are longer together than the table that holds them. */
+/** What is left of a name once the names read are longer together than their table. */
 const CUT_NAME = 256;
-/** Demangled text of one table: more is shown as it is in the file. */
+/** Most demangled text of one table: beyond it, names are shown as they are in the file. */
 const MOST_DEMANGLED = 2 ** 26;
 const SMALL_CHANGE = 2 ** 16;
 
-/** A string table. Names are decoded once; names that share their bytes may not be many times as long as the table. */
+/** A string table. Names are decoded once; names that share bytes may not grow to many times the table. */
 class Names {
   readonly #bytes: Buffer;
   readonly #demangle: Demangle;
@@ -244,7 +244,7 @@ class Names {
     this.#left = 2 * bytes.length + SMALL_CHANGE;
   }
 
-  /** The name at an offset as it is shown; '' outside of the table. */
+  /** The name at an offset, as shown; '' outside the table. */
   at(offset: number): string {
     let name = this.#known.get(offset);
     if (name === undefined) this.#known.set(offset, (name = this.#read(offset)));
@@ -256,7 +256,7 @@ class Names {
     return this.#bytes.toString('latin1', offset, Math.min(offset + n, this.#end(offset)));
   }
 
-  /** What perf compares of names at one address: leading underscores, bytes. */
+  /** What perf compares between names at one address: leading underscores, bytes. */
   measures(offset: number): { readonly underscores: number; readonly length: number } {
     if (this.#mayBeMangled(offset)) return measuresOf(this.at(offset));
     let underscores = 0;
@@ -291,7 +291,7 @@ class Names {
     return shown;
   }
 
-  /** Where the name at an offset ends: the next NUL. */
+  /** The end of the name at an offset: the next NUL. */
   #end(offset: number): number {
     const ends = (this.#ends ??= nulsOf(this.#bytes));
     let [low, high] = [0, ends.length];

@@ -3,8 +3,8 @@
  *
  *   Elf64_Ehdr; Elf64_Phdr[3]; .note.gnu.build-id; … .text at DsoImage.textOffset; .symtab; .strtab; .shstrtab; Elf64_Shdr[6]
  *
- * The first PT_LOAD maps the headers at address zero (without it elfutils takes a wrong bias), the second one .text where its
- * offset says. The build-id is the SHA-1 of everything else in the file, so equal content has an equal id.
+ * The first PT_LOAD maps the headers at address zero (without it elfutils computes a wrong bias), the second maps
+ * .text at its offset. The build-id is the SHA-1 of everything else in the file, so equal content has an equal id.
  * Source: System V ABI, chapters 4 and 5; AMD64 supplement.
  * Not modelled: dynamic linking (no .dynamic, .dynsym, .plt: a PLT entry is a symbol named "random@plt"), data, debug
  * information.

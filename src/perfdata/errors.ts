@@ -1,6 +1,6 @@
 /**
- * What can go wrong with a file, as one sentence each: the system's words for a refusal (strerror), and perf's or our own
- * for content that is not a recording.
+ * What can go wrong with a file, as one sentence each: the system's words for a refusal (strerror), and perf's or
+ * gperf's own for content that is not a recording.
  */
 import { errnoOf, strerror } from '../strerror.ts';
 
@@ -24,10 +24,10 @@ export class PerfDataIoError extends Error {
   }
 }
 
-/** The content of a file is not, or not all, a recording. `message` is the whole sentence. */
+/** Content that is not a recording, or only partly. `message` is the whole sentence. */
 export class PerfDataFormatError extends Error {
   readonly path: string;
-  /** Byte in the file (or pipe) where reading stopped; undefined if the file is none of ours from the start. */
+  /** Byte in the file (or pipe) where reading stopped; undefined if nothing of the file is a recording. */
   readonly offset: number | undefined;
 
   constructor(path: string, message: string, offset?: number) {

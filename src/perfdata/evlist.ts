@@ -1,6 +1,6 @@
 /**
- * struct evlist while it is read: events begin as attrs with ids, and learn their names, groups and units from features and
- * EVENT_UPDATE records.
+ * struct evlist while a file is read: events begin as attrs with ids, and get their names, groups and units from
+ * features and EVENT_UPDATE records.
  */
 import { eventName } from '../perf-events/event-names.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -22,10 +22,10 @@ const isUnnamedTracepoint = ({ attr, name }: Evsel): boolean =>
 export class Evlist {
   private readonly list: Writable<Evsel>[] = [];
   private readonly byId = new Map<U64, Writable<Evsel>>();
-  /** How many events are in `byId`. */
+  /** How many events `byId` covers. */
   private indexed = 0;
 
-  /** The events, the same objects for good: what is learned later shows in them. */
+  /** The events. The objects never change, so what is learned later shows in them. */
   get events(): readonly Evsel[] {
     return this.list;
   }
@@ -47,7 +47,9 @@ export class Evlist {
     });
   }
 
-  /** Takes names and groups over from EVENT_DESC and GROUP_DESC, which go by position; a group ends where the next begins. */
+  /**
+   * Takes names and groups from EVENT_DESC and GROUP_DESC, which go by position; a group ends where the next begins.
+   */
   describe({ eventDesc = [], groups }: FeatureView): void {
     eventDesc.forEach(({ name }, i) => {
       const evsel = this.list[i];
@@ -67,13 +69,13 @@ export class Evlist {
     }
   }
 
-  /** Names tracepoints that nothing else names, as perf does: by their formats. */
+  /** Names tracepoints that have no other name by their formats, as perf does. */
   nameTracepoints(nameOf: (id: number) => string | undefined): void {
     for (const evsel of this.list)
       if (isUnnamedTracepoint(evsel)) evsel.name = nameOf(Number(evsel.attr.config)) ?? evsel.name;
   }
 
-  /** EVENT_UPDATE; an id that nobody has is passed over. */
+  /** Applies an EVENT_UPDATE; unknown ids are ignored. */
   update(id: U64, update: EventUpdate): void {
     const evsel = this.find(id);
     if (!evsel) return;

@@ -1,5 +1,5 @@
 /**
- * The header features: what a recording says of its events and of the machine that made it.
+ * The header features: what a recording says about its events and the machine that made it.
  *
  *   string        u32 len (a multiple of 64, NUL included); char[len]
  *   HOSTNAME OSRELEASE VERSION ARCH CPUDESC CPUID   string
@@ -14,8 +14,8 @@
  *   BRANCH_STACK, STAT  nothing: being there is what they say
  *
  * Source: tools/perf/util/header.c, perf.data-file-format.txt (NRCPUS measured: available comes first).
- * What only the header lines show is decoded by described.ts.
- * Not modelled: TRACING_DATA and AUXTRACE, which are carried as bytes.
+ * Features that only the header lines show are in described.ts.
+ * Not modelled: TRACING_DATA and AUXTRACE, which are kept as bytes.
  */
 import type { Nanos64, U64 } from '../units.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -30,9 +30,9 @@ import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 const NAME_ALIGN = 64;
 const BUILD_ID_FIELD = 20;
 const BUILD_ID_FIXED = 36;
-/** header.misc of a BUILD_ID entry: the size byte behind the id is valid. */
+/** header.misc of a BUILD_ID entry: the size byte after the id is valid. */
 const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
-/** What perf calls a group without a name. */
+/** perf's name for a group without one. */
 const ANON_GROUP = '{anon_group}';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -47,7 +47,7 @@ function putList<T>(w: ByteWriter, list: readonly T[], item: (w: ByteWriter, val
   for (const value of list) item(w, value);
 }
 
-/** One BUILD_ID entry; as a record of a pipe with its type, in the feature (as perf writes it) with type 0. */
+/** One BUILD_ID entry; with its type as a record of a pipe, with type 0 in the feature, as perf writes it. */
 export function encodeBuildId(w: ByteWriter, entry: BuildId, asRecord: boolean): void {
   const id = Buffer.from(entry.buildId, 'hex').subarray(0, BUILD_ID_FIELD);
   const name = align(Buffer.byteLength(entry.filename) + 1, NAME_ALIGN);
@@ -78,20 +78,20 @@ export function decodeBuildId(r: ByteReader): BuildId {
   };
 }
 
-/** What a recording's features are made from. */
+/** The data from which a recording's features are made. */
 export interface FeatureSource {
   readonly evlist: readonly Evsel[];
   readonly env: PerfEnv;
   readonly buildIds?: readonly BuildId[];
-  /** Of the first and the last sample; 0: not known, as perf stores it. */
+  /** Times of the first and the last sample; 0 if unknown, as perf stores it. */
   readonly sampleTime: { readonly first: Nanos64; readonly last: Nanos64 };
-  /** Text that rides behind the command line: how gperf was set up. */
+  /** Text stored after the command line: how gperf was set up. */
   readonly spec?: string;
   /** A perf stat recording. */
   readonly stat?: boolean;
 }
 
-/** All features of a recording, by bit, ascending. Those whose content is absent are left out. */
+/** All features of a recording, by ascending bit. Features without content are left out. */
 export function encodeFeatures(source: FeatureSource): Map<number, Uint8Array> {
   const { evlist, env, spec } = source;
   const features = new Map<number, Uint8Array>();
@@ -176,10 +176,10 @@ function encodeTopology(w: ByteWriter, t: CpuTopology): void {
   for (const cpu of t.cpus) w.u32(cpu.die_id ?? 0);
 }
 
-/** Socket ids above the number of CPUs are wrong, but for these machines, which number sockets freely. */
+/** Socket ids above the number of CPUs are wrong, except on these machines, which number sockets freely. */
 const FREE_SOCKETS = /^(s390|aarch64)/;
 
-/** process_cpu_topology(): what came before the damage stays, but no ids of CPUs. */
+/** process_cpu_topology(): keeps what came before any damage, but no ids of CPUs. */
 function decodeTopology(r: ByteReader, env: Mutable<PerfEnv>): void {
   const { nr_cpus_avail: nr_cpus = 0, arch = '' } = env;
   const topology: Mutable<CpuTopology> = { core_siblings: [], thread_siblings: [] };
@@ -198,11 +198,11 @@ function decodeTopology(r: ByteReader, env: Mutable<PerfEnv>): void {
   topology.cpus = cpus.map(({ core_id, socket_id }, i) => ({ core_id, socket_id, die_id: dies[i]! }));
 }
 
-/** What the features of a file said, as far as gperf understands them. */
+/** The features of a file, as far as gperf understands them. */
 export interface FeatureView {
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];
-  /** EVENT_DESC, by position in the list of events; undefined if it is not there or damaged. */
+  /** EVENT_DESC, by position in the list of events; undefined if missing or damaged. */
   readonly eventDesc: readonly DescribedEvent[] | undefined;
   readonly groups: readonly { readonly name: string; readonly leader: number; readonly members: number }[];
   readonly sampleTime?: { readonly first: Nanos64; readonly last: Nanos64 };
@@ -222,8 +222,8 @@ export interface DescribedEvent {
 export const NO_FEATURES: FeatureView = { env: {}, buildIds: [], eventDesc: undefined, groups: [], described: {} };
 
 /**
- * Decodes features, given by bit. One that does not decode is left out; `damaged` is told its bit, and may answer with what
- * stands behind it in the file too: perf does not know where a section ends and reads on.
+ * Decodes features, given by bit. One that does not decode is left out; `damaged` receives its bit, and may return the
+ * bytes that follow it in the file: perf does not know where a section ends and reads on.
  */
 export function decodeFeatures(
   features: ReadonlyMap<number, Uint8Array>,

@@ -11,7 +11,7 @@
  *   };
  *   struct perf_pipe_file_header { u64 magic; u64 size; };
  *
- * The feature table stands right behind the data: one perf_file_section per set bit, in ascending order.
+ * The feature table follows the data: one perf_file_section per set bit, in ascending order.
  * Source: tools/perf/util/header.h and perf.data-file-format.txt; measured on perf 6.1.
  * Not modelled: the first format ("PERFFILE", 2009), big-endian files, directory recordings (--threads).
  */
@@ -52,7 +52,7 @@ export const HEADER = {
   PMU_CAPS: 31,
 } as const;
 
-/** The name of a feature's bit, as perf has it. */
+/** perf's name for a feature's bit. */
 export function featureName(bit: number): string {
   const known = Object.entries(HEADER).find(([, own]) => own === bit);
   return known ? known[0] : `feature ${bit}`;
@@ -69,7 +69,7 @@ export interface FileSection {
 }
 
 export interface FileHeader {
-  /** Of the header itself; 16 marks a pipe. */
+  /** Size of the header itself; 16 marks a pipe. */
   readonly size: number;
   readonly attr_size: number;
   readonly attrs: FileSection;

@@ -1,6 +1,6 @@
 /**
- * What the records of a recording hold beyond places, tasks and counts, noted while they are read: whoever shows less of it
- * than there is can say so.
+ * What the records of a recording hold beyond places, tasks and counts, noted while they are read, so that a command
+ * that shows less can say so.
  */
 import type { Evsel } from '../perf-events/evsel.ts';
 import type { U64 } from '../units.ts';
@@ -8,7 +8,7 @@ import { PERF_RECORD, PERF_RECORD_MISC, PERF_SAMPLE, PERF_TYPE, type SampleRecor
 import type { FileRecord } from './records.ts';
 import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 
-/** In the order in which they are told. */
+/** In the order in which they are reported. */
 export const HOLDINGS = [
   'user stacks',
   'LBR chains',
@@ -29,10 +29,10 @@ export type Holding = (typeof HOLDINGS)[number];
 
 /** PERF_SAMPLE_BRANCH_CALL_STACK: the branch stack is a call chain. */
 const BRANCH_CALL_STACK = 1 << 11;
-/** perf_mem_data_src.mem_op without "not available": what the kernel says of events that know. */
+/** perf_mem_data_src.mem_op without "not available": set by the kernel for events that know it. */
 const DATA_SRC_OP = 0x1en;
 const S = PERF_SAMPLE;
-/** Fields of which some may hold what is noted here. */
+/** Fields that may hold something to note. */
 const NOTED =
   S.STACK_USER |
   S.BRANCH_STACK |
@@ -55,14 +55,14 @@ const RECORD_HOLDINGS: ReadonlyMap<number, Holding> = new Map([
 
 export class Holdings {
   readonly #seen = new Set<Holding>();
-  /** What each counter was last read as. */
+  /** The last value read from each counter. */
   readonly #counts = new Map<U64, U64>();
 
   has(holding: Holding): boolean {
     return this.#seen.has(holding);
   }
 
-  /** The recording is read from its start, where counters are at 0. */
+  /** Reading starts over, with counters at 0. */
   restart(): void {
     this.#counts.clear();
   }

@@ -7,7 +7,7 @@ import { attempt, errnoOf } from './errors.ts';
 
 const STDIN = 0;
 const RETRY_MS = 5;
-/** What one system call is asked for at most: read(2) gives no more than 2^31 - 4096 bytes. */
+/** Most that one system call is asked for: read(2) gives no more than 2^31 - 4096 bytes. */
 const MOST_AT_ONCE = 1 << 30;
 
 /** Waits a little for a non-blocking descriptor (a terminal or socket another process set so). */
@@ -24,7 +24,7 @@ const isDirectory = (path: string): boolean => {
   }
 };
 
-/** Bytes of a recording that are in memory already, and the name to speak of them by. */
+/** Bytes of a recording already in memory, and the name to call them by. */
 export interface HeldFile {
   readonly path: string;
   readonly bytes: Uint8Array;
@@ -36,18 +36,20 @@ export class Input {
   readonly directory: boolean;
   /** When the file was last changed. */
   readonly changed: Date;
-  /** False for pipes, sockets and terminals: reads go on where the last one ended. */
+  /** False for pipes, sockets and terminals: reads continue where the last one ended. */
   readonly seekable: boolean;
-  /** Bytes of the file; Infinity for what is not seekable. */
+  /** Bytes of the file; Infinity if not seekable. */
   readonly size: number;
   private fd: number | undefined;
   private readonly held: Uint8Array | undefined;
-  /** Where the next read without a position is of what is held. */
+  /** For bytes in memory: where the next read without a position starts. */
   private next = 0;
-  /** What peek() has taken from something that is not seekable. */
+  /** What peek() took from an input that is not seekable. */
   private ahead = new Uint8Array();
 
-  /** Opens what is named; "-" is standard input, of a directory (record --threads) it is the file "data". Throws PerfDataIoError. */
+  /**
+   * Opens a file; "-" is standard input; in a directory (record --threads) the file is "data". Throws PerfDataIoError.
+   */
   constructor(from: string | HeldFile) {
     if (typeof from !== 'string') {
       this.path = from.path;
@@ -75,14 +77,14 @@ export class Input {
     this.fd = undefined;
   }
 
-  /** The first n bytes, fewer only if there are no more; whoever reads on from the start still gets them. */
+  /** The first n bytes, or all if there are fewer; reads from the start still return them. */
   peek(n: number): Uint8Array {
     if (this.seekable) return this.read(n, 0);
     this.ahead = this.read(n).slice();
     return this.ahead;
   }
 
-  /** Reads up to n bytes, fewer only at the end; from `position` or, without one, from where the last such read ended. */
+  /** Reads up to n bytes, fewer only at the end; from `position`, or else from where the last such read ended. */
   read(n: number, position?: number): Uint8Array {
     const bytes = new Uint8Array(n);
     let got = 0;
@@ -104,7 +106,7 @@ export class Input {
       return some.length;
     }
     if (fd === undefined) throw new Error(`${this.path} is closed`);
-    // Damaged files point anywhere, even where the system call cannot.
+    // Damaged files point anywhere, even beyond what the system call accepts.
     if (into.length === 0 || (position ?? 0) >= this.size) return 0;
     if (this.ahead.length > 0) {
       const taken = this.ahead.subarray(0, into.length);

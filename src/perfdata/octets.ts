@@ -1,8 +1,8 @@
 /**
- * Names as they are in a recording: bytes, most often UTF-8, but nothing promises it. As text, valid UTF-8 is what it says
- * and every other byte is a lone surrogate (0xe9 is U+DCE9), so that what was read can be written again byte for byte.
+ * Names as they are in a recording: bytes, usually but not necessarily UTF-8. As text, valid UTF-8 is decoded and
+ * every other byte is a lone surrogate (0xe9 is U+DCE9), so that what was read can be written again byte for byte.
  *
- * perf counts, fills, cuts and sorts names in bytes; so do the functions here.
+ * perf counts, pads, cuts and sorts names in bytes; so do the functions here.
  *
  * Source: the mapping is Python's "surrogateescape" (PEP 383).
  * Not modelled: other encodings than UTF-8.
@@ -10,11 +10,11 @@
 
 const REPLACEMENT = '\ufffd';
 const ESCAPE = 0xdc00;
-/** With the flag u, halves of a pair do not match: only what decodeBytes() made of a stray byte. */
+/** With the flag u this does not match halves of a surrogate pair, only what decodeBytes() made from a stray byte. */
 const STRAY = /[\udc80-\udcff]/u;
 const STRAYS = /[\udc80-\udcff]/gu;
 
-/** How many bytes the well-formed sequence at `at` has; 0 if there is none. Source: Unicode, table 3-7. */
+/** Length of the well-formed sequence at `at`; 0 if there is none. Source: Unicode, table 3-7. */
 function sequence(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   if (first < 0x80) return 1;
@@ -47,7 +47,7 @@ export function decodeBytes(bytes: Buffer): string {
   return parts.join('');
 }
 
-/** The bytes that decodeBytes() made this text of. */
+/** The bytes from which decodeBytes() made this text. */
 export function encodeBytes(text: string): Buffer {
   if (!STRAY.test(text)) return Buffer.from(text, 'utf8');
   const parts: Buffer[] = [];
@@ -60,10 +60,10 @@ export function encodeBytes(text: string): Buffer {
   return Buffer.concat(parts);
 }
 
-/** How many bytes a text has: strlen(). */
+/** Length of a text in bytes: strlen(). */
 export function byteLength(text: string): number {
   const bytes = Buffer.byteLength(text, 'utf8');
-  // As UTF-8 a lone surrogate would be three bytes; it stands for one.
+  // In UTF-8 a lone surrogate takes three bytes; here it stands for one.
   return bytes === text.length ? bytes : bytes - 2 * (text.match(STRAYS)?.length ?? 0);
 }
 
@@ -73,14 +73,14 @@ export const padEndBytes = (text: string, width: number): string =>
 /** printf("%*s"). */
 export const padStartBytes = (text: string, width: number): string =>
   ' '.repeat(Math.max(0, width - byteLength(text))) + text;
-/** printf("%.*s"): at most so many bytes, even if that cuts a character. */
+/** printf("%.*s"): at most `most` bytes, even if that cuts a character. */
 export const cutBytes = (text: string, most: number): string =>
   byteLength(text) <= most ? text : decodeBytes(encodeBytes(text).subarray(0, most));
 
 /** strcmp(): by bytes. */
 export function compareBytes(a: string, b: string): number {
   if (a === b) return 0;
-  // UTF-16 sorts as UTF-8 does, but for surrogates.
+  // UTF-16 sorts as UTF-8 does, except for surrogates.
   if (!/[\ud800-\udfff]/.test(a) && !/[\ud800-\udfff]/.test(b)) return a < b ? -1 : 1;
   return Buffer.compare(encodeBytes(a), encodeBytes(b));
 }

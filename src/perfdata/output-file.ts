@@ -1,18 +1,19 @@
 /**
- * Files that gperf writes: whoever looks sees what was there before, or the whole new file, also when the process is killed,
+ * Files that gperf writes: a reader sees either the old content or the whole new file, even if the process is killed,
  * the disk is full or a system call fails.
  *
  *   beside     a regular file: written under another name in the same directory, then renamed
- *   in place   a regular file that cannot be renamed over (its directory is not writable, it is a mount point): open(2)'s way,
- *              which perf has always. What it held is written back if that fails; kill -9 meanwhile can damage it
+ *   in place   a regular file that cannot be renamed over (its directory is not writable, it is a mount point): opened
+ *              and overwritten, as perf always does; the old content is written back if that fails, but a kill -9
+ *              meanwhile can damage the file
  *   straight   pipes, devices, standard output, and what /dev/stdout and /dev/fd/N lead to
  *
- * As with open(2), symbolic links are followed, dangling ones too, a file that is not writable is refused, and an old file keeps
- * its mode and, where that is allowed, its owner. Where an old file is replaced for good, its successor is on the disk (fsync)
- * before the rename, so that a power failure leaves one of them; elsewhere there is nothing to lose but what a second run
- * makes again, and no time is spent on it.
+ * As with open(2), symbolic links are followed, even dangling ones; a file that is not writable is refused; and an old
+ * file keeps its mode and, if allowed, its owner. If an old file is replaced for good, its successor is on the disk
+ * (fsync) before the rename, so that a power failure leaves one of them. Otherwise no time is spent on that: a second
+ * run can make the file again.
  *
- * Not modelled: access control lists and extended attributes; other hard links to an old file keep what it held.
+ * Not modelled: access control lists and extended attributes; other hard links to an old file keep its old content.
  */
 import {
   accessSync,
@@ -41,30 +42,30 @@ import { writeFully } from './write.ts';
 const STDOUT = 1;
 const MODE_BITS = 0o777;
 const GROUP_BITS = 0o070;
-/** As many as Linux follows. */
+/** As many links as Linux follows. */
 const MOST_LINKS = 40;
 
 export interface OutputOptions {
-  /** Of a file that was not there, before the umask. */
+  /** Mode of a new file, before the umask. */
   readonly mode?: number;
-  /** A file that was there, unless it is empty, gets this name instead of going; its mode is not kept then. */
+  /** An old file, unless empty, gets this name instead of being removed; the new one then does not keep its mode. */
   readonly backup?: string;
 }
 
-/** An output while it is written. All methods throw PerfDataIoError; commit and abort may be called once more in vain. */
+/** An output being written. All methods throw PerfDataIoError; repeating commit or abort does nothing. */
 export interface OutputFile {
   readonly path: string;
-  /** How it can be written: anywhere, or only further. */
+  /** Whether writes may go anywhere, or only append. */
   readonly kind: 'file' | 'device' | 'pipe';
-  /** Without a position: where the last such write ended. */
+  /** Without a position, writes where the last such write ended. */
   write(bytes: Uint8Array, position?: number): void;
-  /** All is written: puts it in its place. */
+  /** Everything is written: puts the file in its place. */
   commit(): void;
-  /** It never will be: what was there stays. */
+  /** Gives up: the old file stays. */
   abort(): void;
 }
 
-/** Opens the place for an output, so that a wrong path fails now and not after the work; "-" is standard output. */
+/** Opens an output, so that a wrong path fails now and not after the work; "-" is standard output. */
 export function openOutput(path: string, options: OutputOptions = {}): OutputFile {
   if (path === '-') return new Straight(path, STDOUT);
   return attempt('open', path, () => {
@@ -86,12 +87,12 @@ export function openOutput(path: string, options: OutputOptions = {}): OutputFil
   });
 }
 
-/** What a directory answers in which nothing can be created or renamed, though its files may be writable. */
+/** Errors from a directory where nothing can be created or renamed, though its files may be writable. */
 const NO_RENAME: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV', 'ENAMETOOLONG']);
-/** The error that the system would give. */
+/** The error that the system would return. */
 const errno = (code: string): Error => Object.assign(new Error(code), { code, syscall: 'open' });
 
-/** Where symbolic links lead, there or not; undefined: to an open file of some process. */
+/** The target of symbolic links, existing or not; undefined if it is a process's open file. */
 function followed(path: string): string | undefined {
   let at = path;
   for (let links = 0; links <= MOST_LINKS; links++) {
@@ -103,7 +104,7 @@ function followed(path: string): string | undefined {
   throw errno('ELOOP');
 }
 
-/** perf removes a directory of that name; a run is too much to find at its end that it cannot. */
+/** As perf does, removes a directory of that name; done first, so that a failure costs no run. */
 function backupPossible(old: string): void {
   const stat = attempt('move', old, () => lstatSync(old, { throwIfNoEntry: false }));
   if (stat?.isDirectory()) attempt('remove', old, () => rmdirSync(old));
@@ -143,7 +144,7 @@ class Beside implements OutputFile {
   readonly #name: string;
   #fd: number | undefined;
 
-  /** `old` is what is replaced. */
+  /** `old` is the file being replaced. */
   constructor(path: string, target: string, old: Stats | undefined, { backup, mode = 0o666 }: OutputOptions) {
     this.path = path;
     this.#target = target;
@@ -203,18 +204,18 @@ class Beside implements OutputFile {
   }
 }
 
-/** Closes what nobody needs any more. */
+/** Closes a file that is no longer needed. */
 function leave(fd: number): void {
   try {
     closeSync(fd);
   } catch {
-    // What was not written is not missed.
+    // The file is given up, so an error in closing costs nothing.
   }
 }
 
 /**
- * Gives a file that is its owner's only the mode and the owner of another, as far as the system allows that; a group that
- * others are in gets no rights.
+ * Gives a file that only its owner may use the mode and owner of another, as far as the system allows; if the group
+ * cannot be kept, the new group gets no rights.
  */
 function takeAfter(fd: number, { mode, uid, gid }: Stats): void {
   const allowed = (call: () => void): boolean => {
@@ -233,7 +234,7 @@ function takeAfter(fd: number, { mode, uid, gid }: Stats): void {
   });
 }
 
-/** fsync(2), which some file systems do not have. */
+/** fsync(2), which some file systems lack. */
 function flush(fd: number): void {
   try {
     fsyncSync(fd);
@@ -243,8 +244,8 @@ function flush(fd: number): void {
 }
 
 /**
- * Gives what is at `path` the name `old` too; at every moment both names, where they are, lead to something whole. Returns how
- * to undo what must not stay if the new file does not come.
+ * Gives the file at `path` the name `old` as well. At every moment both names, if they exist, lead to whole files.
+ * Returns how to undo this if the new file does not come.
  */
 function keepOld(path: string, old: string): (() => void) | undefined {
   return attempt('move', path, () => {
@@ -260,7 +261,7 @@ function keepOld(path: string, old: string): (() => void) | undefined {
     try {
       renameSync(second, old);
     } finally {
-      // rename(2) does nothing where both names are one file already.
+      // rename(2) does nothing if both names are the same file already.
       discard(second);
     }
     return undefined;
@@ -270,7 +271,7 @@ function keepOld(path: string, old: string): (() => void) | undefined {
 class InPlace implements OutputFile {
   readonly path: string;
   readonly kind = 'file';
-  /** Nothing is lost by writing at once. */
+  /** An empty file loses nothing if written at once. */
   readonly #wasEmpty: boolean;
   readonly #parts: Uint8Array[] = [];
   #fd: number | undefined;
@@ -319,19 +320,19 @@ class InPlace implements OutputFile {
   }
 }
 
-/** Writes back what a file held: its blocks are there still, so that a full disk is no reason not to. */
+/** Writes back a file's old content: its blocks still exist, so even a full disk has room. */
 function restored(fd: number, before: Uint8Array): void {
   try {
     for (let done = 0; done < before.length;) done += writeSync(fd, before, done, before.length - done, done);
     ftruncateSync(fd, before.length);
   } catch {
-    // The first error says what is wrong with the disk.
+    // The first error already says what is wrong.
   }
 }
 
 /**
- * Opens a file whose text is to be added to: what it holds is never touched, and what others add meanwhile stays too. If the
- * write fails, what there is of it is taken back.
+ * Opens a file for appending: its content is never touched, nor what others append meanwhile. If a write fails, what
+ * was written of it is removed.
  */
 export function openAppending(path: string): OutputFile {
   return attempt('open', path, () => {
@@ -346,7 +347,7 @@ class Appending implements OutputFile {
   readonly kind = 'file';
   readonly #target: string;
   readonly #parts: Uint8Array[] = [];
-  /** Of a file that was not there: under another name. */
+  /** A new file, under another name. */
   #fresh: { readonly fd: number; readonly name: string } | undefined;
   #fd: number | undefined;
 

@@ -1,9 +1,9 @@
 /**
- * Maps of what a JIT compiler made: lines of "start size name", both numbers hexadecimal, in /tmp/perf-PID.map.
+ * Maps written by JIT compilers: lines of "start size name", both numbers hexadecimal, in /tmp/perf-PID.map.
  *
- * As in perf the file is read as it is, whoever owns it and whatever process has had that PID since; numbers are read as
- * strtoull() reads them, a line too short for a name is passed over, and the last character of every line is its end, even
- * where the file ends without one.
+ * As in perf, the file is taken as it is, whoever owns it and whatever process has had that PID since. Numbers are
+ * read as strtoull() reads them, a line too short for a name is skipped, and the last character of every line is
+ * dropped as its end, even if the file ends without one.
  * Source: dso__load_perf_map() in tools/perf/util/symbol.c, hex2u64() in tools/perf/util/util.c of Linux 6.1; what it makes
  * of odd lines measured on perf 6.1.
  * Not modelled: maps that lie in a container; more of a map than MOST_BYTES and MOST_SYMBOLS.
@@ -14,9 +14,9 @@ import { decodeBytes } from './octets.ts';
 import type { Symbol } from './symbol.ts';
 import { SymbolTable } from './symbols.ts';
 
-/** How the path of such a map begins; perf takes every such file for one. */
+/** Path prefix of such a map; perf takes every such file for one. */
 const PERF_MAP = '/tmp/perf-';
-/** A JIT compiler makes some hundred thousand functions at most. */
+/** A JIT compiler makes a few hundred thousand functions at most. */
 const MOST_BYTES = 2 ** 26;
 const MOST_SYMBOLS = 2 ** 20;
 const TWO64 = 2 ** 64;
@@ -59,10 +59,10 @@ export function perfMapSymbols(bytes: Buffer): SymbolTable {
 }
 
 const NEWLINE = 0x0a;
-/** No number is longer, if all before it counts. */
+/** Characters in which a number is looked for. */
 const LONGEST_NUMBER = 64;
 
-/** strtoull(line + at, 16): the number, and where it ends; 0 and `at` where there is none. */
+/** strtoull(line + at, 16): the number, and where it ends; 0 and `at` if there is none. */
 function hexNumber(line: Buffer, at: number): { readonly value: number; readonly end: number } {
   const text = line.toString('latin1', at, at + LONGEST_NUMBER);
   const [whole, sign, digits] = /^[ \t\v\f\r]*([+-]?)(?:0[xX](?=[\da-fA-F]))?([\da-fA-F]+)/.exec(text) ?? [];

@@ -1,6 +1,6 @@
 /**
- * evlist__deliver_sample(): what a sample counts as. One that carries counter readings (PERF_SAMPLE_READ, the :S modifier)
- * is a sample of each event read, with what that event counted since it was read last as its period.
+ * evlist__deliver_sample(): which events a sample counts for. A sample with counter readings (PERF_SAMPLE_READ, the :S
+ * modifier) is a sample of each event read; its period is what that event counted since its last reading.
  *
  * Source: tools/perf/util/session.c of Linux 6.1.
  * Not modelled: readings by thread (PERF_SAMPLE_READ of inherited events, Linux 6.12).
@@ -9,7 +9,7 @@ import { subU64, type U64 } from '../units.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_SAMPLE, type SampleRecord } from '../uapi/perf-event.ts';
 
-/** A sample as one event's: the event's index in the evlist. */
+/** A sample assigned to one event: the event's index in the evlist. */
 export interface ReadSample {
   readonly record: SampleRecord;
   readonly evsel: number;
@@ -25,7 +25,7 @@ export class ReadSamples {
     for (const [evsel, { ids }] of evlist.entries()) for (const id of ids) this.#ids.set(id, { evsel, value: 0 });
   }
 
-  /** A sample of event `evsel`, or those of all events it read. Every sample is to be asked about once, in order. */
+  /** A sample of event `evsel`, or one for each event it read. Every sample must be passed once, in order. */
   deliver(record: SampleRecord, evsel: number): readonly ReadSample[] {
     if (this.#carries[evsel] !== true) return [{ record, evsel }];
     const samples: ReadSample[] = [];

@@ -1,8 +1,8 @@
 /**
  * Walks the records of a file's data section or of a pipe, chunk by chunk, without decoding them.
  *
- * A chunk holds whole records and stays valid as long as someone keeps it: the sorter keeps places, the reader the chunks
- * that hold them. A record cut by the end of a chunk moves to the next one.
+ * A chunk holds whole records and stays valid as long as it is referenced: the sorter keeps places, the reader the
+ * chunks that hold them. A record cut by the end of a chunk moves to the next one.
  */
 import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 import { ByteReader } from './bytes.ts';
@@ -13,14 +13,14 @@ export const CHUNK_SIZE = 1 << 18;
 /** More than the longest record, so that a chunk always holds one. */
 const MIN_ROOM = 1 << 17;
 
-/** Fills a buffer with what comes next, as far as there is any; returns how many bytes. */
+/** Fills a buffer with the next bytes, as far as there are any; returns how many. */
 export type Source = (into: Uint8Array) => number;
 
 export interface Chunk {
   /** Offset in the file of the first byte. */
   readonly offset: number;
   readonly reader: ByteReader;
-  /** Its bytes came out of a compressed record, which stands at `offset`. */
+  /** Its bytes come from a compressed record at `offset`. */
   readonly packed?: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface Placed {
   readonly size: number;
 }
 
-/** Offset in the file of what stands in a chunk. */
+/** File offset of a position in a chunk. */
 export const offsetIn = ({ packed, offset }: Chunk, at: number): number => (packed === true ? offset : offset + at);
 
 /** Why a stream ended early. */
@@ -42,12 +42,12 @@ export interface StreamFault {
   readonly what: string;
 }
 
-/** What ends a stream where the magic of another recording stands in the place of a record. */
+/** Ends a stream if the magic of another recording stands in place of a record. */
 export const ANOTHER = 'another recording begins';
-/** The first half of the magic, where a record has its type. */
+/** The first half of the magic, which stands where a record has its type. */
 const MAGIC_TYPE = Buffer.from(MAGIC, 'latin1').readUInt32LE(0);
 
-/** Bytes that follow the record itself: AUX area data and a pipe's tracing data stand outside of the records. */
+/** Bytes that follow a record: AUX area data and a pipe's tracing data are not part of it. */
 function trailingBytes(view: DataView, at: number, type: number, size: number): number {
   if (type === PERF_RECORD_USER.AUXTRACE && size >= 16)
     return view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 0x1_0000_0000;
@@ -55,7 +55,7 @@ function trailingBytes(view: DataView, at: number, type: number, size: number): 
   return 0;
 }
 
-/** The longest tracing data that is kept: more than the formats of all of a kernel's tracepoints. */
+/** The longest tracing data kept: more than the formats of all tracepoints of a kernel. */
 const MOST_TRACING_DATA = 1 << 26;
 
 /** A cursor over records: after `advance()` returned true, the fields describe the current one. */
@@ -65,19 +65,19 @@ export class RecordStream {
   /** Offset in the file of the current record. */
   place: number;
   chunk: Chunk;
-  /** Set when `advance` returned false before the end. */
+  /** Set if `advance` returned false before the end. */
   fault: StreamFault | undefined;
-  /** The bytes behind a TRACING_DATA record that has been passed. */
+  /** The bytes after a TRACING_DATA record that was passed. */
   tracingData: Uint8Array | undefined;
   private readonly source: Source;
-  /** Bytes of the section not yet asked of the source. */
+  /** Bytes of the section not yet requested from the source. */
   private remaining: number;
-  /** Position in the chunk behind the current record. */
+  /** Position in the chunk after the current record. */
   private next = 0;
-  /** Bytes behind the current record that belong to none. */
+  /** Bytes after the current record that belong to no record. */
   private trailing = 0;
 
-  /** Records from `offset` on: `length` bytes of them, or Infinity for as many as there are. */
+  /** Records from `offset` on: `length` bytes, or Infinity for all there are. */
   constructor(source: Source, offset: number, length: number) {
     this.source = source;
     this.place = offset;
@@ -124,7 +124,7 @@ export class RecordStream {
     return this.available() > 0 || missing ? this.fail('truncated') : false;
   }
 
-  /** Starts a new chunk with the unread rest of this one; false if no further header came of it. */
+  /** Starts a new chunk with the unread rest of this one; false if that gave no further header. */
   private fill(): boolean {
     const { reader } = this.chunk;
     const rest = reader.bytes.subarray(this.next, reader.end);
@@ -142,7 +142,7 @@ export class RecordStream {
     return filled >= RECORD_HEADER_SIZE;
   }
 
-  /** Passes over the trailing bytes, which may span chunks. */
+  /** Skips the trailing bytes, which may span chunks. */
   private pass(): void {
     const kept =
       this.type === PERF_RECORD_USER.TRACING_DATA && this.trailing <= MOST_TRACING_DATA

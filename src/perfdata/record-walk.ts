@@ -1,6 +1,6 @@
 /**
- * The records of a recording in the order of its files: those of a pipe or of the data section, compressed ones unpacked,
- * and of a directory (record --threads) the files of all threads, a piece of each in turn, as perf's session reads them.
+ * The records of a recording in file order: those of a pipe or of the data section, with compressed ones unpacked; for
+ * a directory (record --threads), the files of all threads, one piece of each in turn, as perf's session reads them.
  *
  * Source: __perf_session__process_dir_events(), perf_session__process_compressed_event() in tools/perf/util/session.c.
  * Not modelled: records compressed twice; PERF_RECORD_COMPRESSED2 (Linux 6.16), which is compressed alike.
@@ -15,11 +15,11 @@ import { RECORD_HEADER_SIZE } from './records.ts';
 import { ZstdRecords } from './zstd-records.ts';
 import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 
-/** READER_MAX_SIZE: bytes that are read of one file before it is the next one's turn. */
+/** READER_MAX_SIZE: bytes read from one file before the next file's turn. */
 const TURN = 2 << 20;
 const TWO32 = 0x1_0000_0000;
 
-/** Records of one file. Throws Unpackable where compressed ones do not unpack. */
+/** Records of one file. Throws Unpackable if compressed ones do not unpack. */
 export function* unpacked(records: Iterable<Placed>, atOnce: number | undefined): Generator<Placed, void, undefined> {
   let zstd: ZstdRecords | undefined;
   let last = 0;
@@ -41,7 +41,7 @@ export function* unpacked(records: Iterable<Placed>, atOnce: number | undefined)
   if (zstd && zstd.left > 0) throw new Unpackable('a compressed record has no end', last);
 }
 
-/** Compressed records from an offset on do not unpack. */
+/** Compressed records from some offset on do not unpack. */
 export class Unpackable extends Error {
   readonly offset: number;
 
@@ -66,7 +66,7 @@ function* within(chunk: Chunk): Generator<Placed, number, undefined> {
   return at;
 }
 
-/** Takes pieces of several walks in turn. */
+/** Takes pieces from several walks in turn. */
 export function* inTurn(walks: readonly Iterator<Placed, void>[]): Generator<Placed, void, undefined> {
   const left = new Set(walks);
   while (left.size > 0)
@@ -87,14 +87,14 @@ export function* recordsOf(stream: RecordStream): Generator<Placed, void, undefi
   while (stream.advance()) yield stream;
 }
 
-/** One of the files of a directory beside "data". */
+/** One of a directory's files beside "data". */
 export interface DirectoryFile {
   readonly name: string;
   readonly input: Input;
   readonly stream: RecordStream;
 }
 
-/** Opens the files data.0, data.1, … of a directory that hold something. Throws PerfDataIoError. */
+/** Opens the non-empty files data.0, data.1, … of a directory. Throws PerfDataIoError. */
 export function openParts(directory: string): DirectoryFile[] {
   const names = attempt('open', directory, () => readdirSync(directory)).filter((name) => /^data\.\d+$/.test(name));
   const parts: DirectoryFile[] = [];
@@ -111,14 +111,14 @@ export function openParts(directory: string): DirectoryFile[] {
   return parts;
 }
 
-/** The chunks that hold waiting records: a place is the number of a chunk and an offset in it, as one number. */
+/** The chunks that hold waiting records. A place is a chunk's number and an offset in it, packed into one number. */
 export class WaitingChunks {
   readonly #chunks = new Map<number, Chunk>();
   readonly #numbers = new WeakMap<Chunk, number>();
   #current: Chunk | undefined;
   #number = 0;
   #made = 0;
-  /** Bytes of unpacked chunks that are held. */
+  /** Bytes held in unpacked chunks. */
   unpackedBytes = 0;
 
   placeOf({ chunk, at }: Placed): number {
@@ -141,7 +141,7 @@ export class WaitingChunks {
     return { chunk: this.#chunks.get(number)!, at: place - number * TWO32 };
   }
 
-  /** Lets go of the chunks before the one of the oldest waiting place. */
+  /** Releases the chunks before the oldest waiting place. */
   forget(oldest: number): void {
     for (const [number, chunk] of this.#chunks) {
       if (number * TWO32 + TWO32 > oldest) continue;

@@ -11,12 +11,12 @@
  *                  { u8 size, 0; u16 0; u8 id[20] }; u32 prot, flags; char filename[]
  *   LOST_SAMPLES   u64 lost
  *   SWITCH         nothing;  SWITCH_CPU_WIDE  u32 next_prev_pid, next_prev_tid
- *   EXIT, FORK and THROTTLE have a time of their own, some ns off the one behind them; perf sorts by the latter, and so do we
- *   SAMPLE and the sample_id behind all others: sample.ts;  types from 64 on: tool-records.ts
+ *   EXIT, FORK and THROTTLE have their own time, some ns off the sample_id's, by which perf sorts (and gperf)
+ *   SAMPLE and the sample_id after all others: sample.ts;  types from 64 on: tool-records.ts
  *
- * Types without a structure of their own here (KSYMBOL, BPF_EVENT, NAMESPACES, AUXTRACE, …) keep their payload as bytes, so
- * that nothing of a foreign file is lost and newer kernels' records pass. Each type's two directions stay in one file, hence
- * its length.
+ * Types without a structure here (KSYMBOL, BPF_EVENT, NAMESPACES, AUXTRACE, …) keep their payload as bytes, so that
+ * nothing of a foreign file is lost and newer kernels' records pass. The file holds the record types, then RecordCodec
+ * (layout by event, decode, encode), then the codecs of the side-band types.
  * Source: include/uapi/linux/perf_event.h.
  */
 import { nanos, type Nanos64, type U64 } from '../units.ts';
@@ -46,7 +46,7 @@ import { decodeToolRecord, encodeToolRecord, isToolRecord, isToolType } from './
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 
 export const RECORD_HEADER_SIZE = 8;
-/** First type that the tool writes, not the kernel. */
+/** First type written by the tool, not the kernel. */
 export const PERF_RECORD_USER_TYPE_START = 64;
 const BUILD_ID_BYTES = 20;
 const MAX_RECORD_SIZE = 0xffff;
@@ -56,7 +56,7 @@ type RecordType =
   | (typeof PERF_RECORD_USER)[keyof typeof PERF_RECORD_USER];
 /** Types whose payload stays bytes. */
 export type OpaqueType = Exclude<RecordType, PerfRecord['type']>;
-/** A record that is carried, not understood. `payload` excludes the header and the sample_id. */
+/** A record that is kept but not understood. `payload` excludes the header and the sample_id. */
 export interface OpaqueRecord extends SampleId {
   readonly type: OpaqueType;
   readonly misc: number;
@@ -81,7 +81,7 @@ const SIDE_BAND: ReadonlySet<number> = new Set<SideBandRecord['type']>([
   PERF_RECORD.SWITCH,
   PERF_RECORD.SWITCH_CPU_WIDE,
 ]);
-/** Also true of the types of newer kernels and tools. */
+/** Also true of types that newer kernels and tools add. */
 const isOpaqueType = (type: number): type is OpaqueType =>
   type !== PERF_RECORD.SAMPLE && !SIDE_BAND.has(type) && !isToolType(type);
 
@@ -100,7 +100,7 @@ const layoutOf = (evsel: Evsel): Layout => {
   return { evsel, attr, trailer, timeOffset: timeOffset(attr.sample_type), timeFromEnd: timeFromEnd(trailer) };
 };
 
-/** Of the side-band of a recording without events, which says nothing of itself. */
+/** Layout for side-band records of a recording without events. */
 const NO_EVENT = layoutOf({
   name: '',
   attr: { type: 0, config: 0, sample_period: 0, sample_type: 0, read_format: 0 },
@@ -110,7 +110,7 @@ const NO_EVENT = layoutOf({
   ids: [],
 });
 
-/** The record codec of one recording: its events say how long and where the fields are. */
+/** The record codec of one recording: its events determine how long the fields are and where. */
 export class RecordCodec {
   private readonly layouts: readonly Layout[];
   private readonly byId = new Map<U64, Layout>();
@@ -126,17 +126,19 @@ export class RecordCodec {
     this.idFromEnd = first?.sample_id_all === true ? idFromEnd(first.sample_type) : -1;
   }
 
-  /** The layout of an event id. An id of 0 marks records that the tool made up; like perf, they count as the first event's. */
+  /**
+   * The layout of an event id. Id 0 marks records that the tool made up; as in perf, they count as the first event's.
+   */
   private layout(id: U64 | undefined): Layout | undefined {
     return this.idOffset < 0 || !id ? this.layouts[0] : this.byId.get(id);
   }
 
-  /** The event that a record belongs to: the sample's own, or the one whose buffer a side-band record came through. */
+  /** The event of a record: the sample's own, or the one whose buffer delivered a side-band record. */
   evselOf(record: KernelRecord | OpaqueRecord): Evsel | undefined {
     return this.layout(record.id)?.evsel;
   }
 
-  /** When a kernel record of so many bytes at `at` happened; 0 if it does not say. Throws OutOfBounds as `decode` does. */
+  /** The time of the kernel record of `size` bytes at `at`; 0 if it has none. Throws OutOfBounds as `decode` does. */
   peekTime(view: DataView, at: number, type: number, size: number): Nanos64 {
     const layout = this.peekLayout(view, at, type, size);
     const offset =
@@ -191,8 +193,8 @@ export class RecordCodec {
   }
 
   /**
-   * Appends a record. A sample takes the layout of its id's event; no record can be longer than 65535 bytes.
-   * Throws RangeError for that and for an id that no event has.
+   * Appends a record, a sample in the layout of its id's event. Throws RangeError for a record longer than 65535 bytes
+   * and for an id that no event has.
    */
   encode(w: ByteWriter, record: FileRecord): void {
     const start = w.pos;
@@ -218,9 +220,9 @@ export class RecordCodec {
 }
 
 /**
- * The task that stands behind a record's own payload: the one it is about, or, where a task forked, its parent. Records at
- * time 0 are made up by the tool (it reads /proc), which leaves it empty. Recordings without times hold what the kernel
- * wrote at time 0, too, and a thread may rename another: `writer` then says who it was.
+ * The task to name in the sample_id after a record's payload: the one it is about, or the parent if a task forked.
+ * Records at time 0 are made up by the tool (from /proc), which leaves it empty. But recordings without times hold the
+ * kernel's records at time 0, too, and a thread may rename another: there, `writer` says who it was.
  */
 export function writerOf(record: SideBandRecord | OpaqueRecord): { readonly pid: number; readonly tid: number } {
   if (record.writer) return record.writer;

@@ -1,5 +1,5 @@
 /**
- * What attr.sample_type says of a record's bytes: the fields of a PERF_RECORD_SAMPLE, and the sample_id that the kernel
+ * The layout that attr.sample_type gives: the fields of a PERF_RECORD_SAMPLE, and the sample_id that the kernel
  * appends to its other records under sample_id_all.
  *
  *   sample:    { u64 id } IDENTIFIER  { u64 ip } IP  { u32 pid, tid } TID  { u64 time } TIME  { u64 addr } ADDR  { u64 id } ID
@@ -12,7 +12,7 @@
  *   sample_id: { u32 pid, tid } TID  { u64 time } TIME  { u64 id } ID  { u64 stream_id } STREAM_ID  { u32 cpu, res } CPU
  *              { u64 id } IDENTIFIER
  *
- * Each field's two directions stay in one file, hence its length.
+ * The parts: offsets of ids and times, then the sample_id, then the codecs of the longer fields and of whole samples.
  * Source: include/uapi/linux/perf_event.h, perf_output_sample() in kernel/events/core.c.
  * Not modelled: branch counters (6.8).
  */
@@ -38,23 +38,23 @@ const words = (sample_type: number, fields: readonly number[]): number =>
   fields.filter((bit) => sample_type & bit).length;
 
 const S = PERF_SAMPLE;
-/** Byte offset of the id within a sample, counted from the record's start; -1 if it has none. */
+/** Byte offset of the id within a sample, from the record's start; -1 if it has none. */
 export const idOffset = (sample_type: number): number =>
   sample_type & S.IDENTIFIER ? 8 : sample_type & S.ID ? 8 + 8 * words(sample_type, [S.IP, S.TID, S.TIME, S.ADDR]) : -1;
 /** Byte offset of the time within a sample; -1 if it has none. */
 export const timeOffset = (sample_type: number): number =>
   sample_type & S.TIME ? 8 + 8 * words(sample_type, [S.IDENTIFIER, S.IP, S.TID]) : -1;
-/** How far the id stands from the end of a sample_id; -1 if it has none. */
+/** Distance of the id from the end of a sample_id; -1 if it has none. */
 export const idFromEnd = (sample_type: number): number =>
   sample_type & S.IDENTIFIER ? 8 : sample_type & S.ID ? 8 * (1 + words(sample_type, [S.STREAM_ID, S.CPU])) : -1;
-/** How far the time stands from the end of a sample_id; -1 if it has none. */
+/** Distance of the time from the end of a sample_id; -1 if it has none. */
 export const timeFromEnd = (sample_type: number): number =>
   sample_type & S.TIME ? 8 * (1 + words(sample_type, [S.ID, S.STREAM_ID, S.CPU, S.IDENTIFIER])) : -1;
 /** Bytes of a sample_id. */
 const sampleIdSize = (sample_type: number): number =>
   8 * words(sample_type, [S.TID, S.TIME, S.ID, S.STREAM_ID, S.CPU, S.IDENTIFIER]);
 
-/** What a record that carries no such field says: perf's own -1 for a task, 0 for a time. */
+/** The values for a record without these fields: perf's own -1 for a task, 0 for a time. */
 export const NO_SAMPLE_ID: SampleId = { pid: -1, tid: -1, time: nanos(0) };
 
 export function encodeSampleId(w: ByteWriter, sample_type: number, id: SampleId): void {
@@ -71,7 +71,7 @@ export function encodeSampleId(w: ByteWriter, sample_type: number, id: SampleId)
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Decodes the sample_id at the end of a record and takes it off `r.end`. */
+/** Decodes the sample_id at the end of a record and moves `r.end` before it. */
 export function decodeSampleId(r: ByteReader, sample_type: number): SampleId {
   const [pos, end] = [r.pos, r.end];
   const at = end - sampleIdSize(sample_type);
@@ -210,7 +210,7 @@ export function encodeSample(w: ByteWriter, attr: PerfEventAttr, s: SampleRecord
 const hasHwIndex = ({ branch_sample_type = 0 }: PerfEventAttr): boolean =>
   (BigInt(branch_sample_type) & PERF_SAMPLE_BRANCH_HW_INDEX) !== 0n;
 
-/** RAW and all that follow it: few recordings have one of them. */
+/** RAW and all fields after it: few recordings have any. */
 const RARE_FIELDS =
   KNOWN_FIELDS &
   ~(S.IDENTIFIER | S.IP | S.TID | S.TIME | S.ADDR | S.ID | S.STREAM_ID | S.CPU | S.PERIOD | S.READ | S.CALLCHAIN);
@@ -256,7 +256,10 @@ function encodeRareFields(w: ByteWriter, attr: PerfEventAttr, s: SampleRecord): 
   if (st & S.AUX) blob(s.aux ?? new Uint8Array());
 }
 
-/** Decodes the payload of a sample that `r` spans. A field the attr does not select is absent; without PERIOD the period is the attr's. */
+/**
+ * Decodes the payload of a sample that `r` spans. Fields the attr does not select are absent; the period defaults to
+ * the attr's.
+ */
 export function decodeSample(r: ByteReader, attr: PerfEventAttr, misc: number): SampleRecord {
   const st = attr.sample_type;
   if (st & ~KNOWN_FIELDS) throw new OutOfBounds(`sample_type 0x${st.toString(16)} has fields unknown to gperf`);

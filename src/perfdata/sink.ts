@@ -1,8 +1,8 @@
 /**
- * Where a recording is written to.
+ * The destination of a recording.
  *
- * A regular file is written beside its place, readable by its owner only, and renamed at the end: whoever looks sees the old
- * recording or the whole new one. A recording that was there becomes PATH.old, as with perf. Pipes, devices (/dev/null) and
+ * A regular file is written beside its place, readable only by its owner, and renamed at the end: a reader sees the
+ * old recording or the whole new one. An old recording becomes PATH.old, as with perf. Pipes, devices (/dev/null) and
  * standard output are written straight.
  */
 import { openOutput, type OutputFile } from './output-file.ts';
@@ -12,18 +12,18 @@ const FILE_MODE = 0o600;
 /** Takes the bytes of one recording. All methods throw PerfDataIoError. */
 export interface Sink {
   readonly path: string;
-  /** True if bytes can only be appended, so that the pipe format must be written. */
+  /** True if bytes can only be appended, so that the pipe format is needed. */
   readonly isPipe: boolean;
   write(bytes: Uint8Array): void;
-  /** Overwrites bytes that were written before. Not for a pipe. */
+  /** Overwrites bytes that were written before. Not for pipes. */
   patch(bytes: Uint8Array, offset: number): void;
   /** The recording is complete: puts it in its place. */
   commit(): void;
-  /** It never will be: leaves no trace where that can be had. */
+  /** Gives up: leaves no trace if possible. */
   abort(): void;
 }
 
-/** Opens the place for a recording; "-" is standard output, in the pipe format. Fails now rather than after the run. */
+/** Opens a destination; "-" is standard output, in the pipe format. Fails now rather than after the run. */
 export const openSink = (path: string): Sink =>
   new FileSink(openOutput(path, { mode: FILE_MODE, backup: `${path}.old` }));
 
@@ -34,7 +34,7 @@ class FileSink implements Sink {
 
   constructor(file: OutputFile) {
     this.path = file.path;
-    // A device is no place to read a recording from; the file format serves, its header left unfinished.
+    // Nobody reads a recording back from a device: the file format will do, with its header unfinished.
     this.isPipe = file.kind === 'pipe';
     this.#file = file;
   }

@@ -1,12 +1,12 @@
 /**
- * Puts events into the order of their times, as perf's ordered_events does.
+ * Sorts events by time, as perf's ordered_events does.
  *
- * Buffers of several CPUs reach the file one after the other, so events are out of order within a round: one pass of the
- * recorder over all its buffers, closed by FINISHED_ROUND. What was in a buffer when a round began has been written by its
- * end, so all events up to the latest time of the round before are complete and may leave.
+ * Buffers of several CPUs reach the file one after the other, so events are out of order within a round: one pass of
+ * the recorder over all its buffers, closed by FINISHED_ROUND. What was in a buffer when a round began has been
+ * written when it ends, so all events up to the latest time of the previous round are complete and can be released.
  *
- * Events are (time, place) pairs; events of the same time keep their order of arrival. A time is 64 bits wide and held as a
- * double and its low word: doubles order what they tell apart, and what they do not differs in the low words only.
+ * Events are (time, place) pairs; events of equal time keep their order of arrival. A time is 64 bits wide and held as
+ * a double and its low word: the doubles decide, and if they are equal, the times differ only in the low words.
  */
 import type { U64 } from '../units.ts';
 
@@ -25,10 +25,10 @@ export class OrderedEvents {
   private length = 0;
   private sorted = true;
   private latest = LONG_AGO;
-  /** Up to where the next round's end may flush: the latest time seen when this round began. */
+  /** How far the next end of a round may flush: the latest time seen when this round began. */
   private nextFlush = LONG_AGO;
   private lastFlush = LONG_AGO;
-  /** Events that came after a later one had already left. */
+  /** Events that arrived after a later one had been released. */
   unordered = 0;
 
   /** The lowest place still waiting; Infinity if none is. */
@@ -61,14 +61,14 @@ export class OrderedEvents {
     this.places.set(places);
   }
 
-  /** A round ended: takes what is complete, in order. Returns places. */
+  /** Ends a round: releases what is complete, in order. Returns places. */
   round(): Float64Array {
     const out = this.take(this.nextFlush);
     this.nextFlush = this.latest;
     return out;
   }
 
-  /** The end of the data: takes everything, in order. */
+  /** Ends the data: releases everything, in order. */
   flush(): Float64Array {
     return this.take({ time: Infinity, low: 0 });
   }

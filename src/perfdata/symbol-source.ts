@@ -1,15 +1,17 @@
 /**
- * Symbols for what a recording mapped: finds the files, reads them (elf-read.ts, elf-symbols.ts), sorts them (symbols.ts).
+ * Symbols for what a recording mapped: finds the files, reads them (elf-read.ts, elf-symbols.ts), sorts them
+ * (symbols.ts).
  *
- * As in perf the symbols come from the first candidate that has a .symtab, the PLT and the segments from the first that has
- * a .dynsym; one that is damaged, or has another build-id, is passed over. Under --symfs all candidates lie below that
- * directory, the build-id cache (its .debug) among them.
+ * As in perf, the symbols come from the first candidate with a .symtab, the PLT and the segments from the first with a
+ * .dynsym; a file that is damaged or has another build-id is skipped. Under --symfs all candidates lie below that
+ * directory, including the build-id cache (its .debug).
  *
- * The kernel's come from the cached kallsyms of its build-id, or from /proc/kallsyms if the running kernel has that very
- * build-id, or if the recording does not say which one it had: then, as in perf, the running one is taken for it, and whoever
- * opens the recording tells if that is likely wrong. A simulated system's kernel runs nowhere: it is never taken for that.
- * Source: dso__load(), binary_type_symtab[], dso__find_kallsyms() in tools/perf/util/symbol.c, dso__read_binary_type_filename()
- * in dso.c of 6.1.
+ * The kernel's symbols come from the cached kallsyms of its build-id; or from /proc/kallsyms if the running kernel has
+ * that build-id, or if the recording does not name one. In the last case, as in perf, the running kernel is assumed,
+ * and the caller that opens the recording warns if that is likely wrong. A simulated system's kernel never runs here,
+ * so it is never assumed to.
+ * Source: dso__load(), binary_type_symtab[], dso__find_kallsyms() in tools/perf/util/symbol.c,
+ * dso__read_binary_type_filename() in dso.c of 6.1.
  * Not modelled: vmlinux, kernel modules, containers' namespaces.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
@@ -28,11 +30,9 @@ export interface SymbolPlaces {
   readonly dir?: string | undefined;
   /** Directory that holds the recorded system's files (--symfs), and its own build-id cache. */
   readonly symfs?: string;
-  /**
-   * A simulated system was recorded: without a build-id no file of this machine is taken for one of its.
-   */
+  /** A simulated system was recorded: without a build-id, no file of this machine is used for it. */
   readonly simulated?: boolean;
-  /** A kallsyms file that is to be believed (--kallsyms). */
+  /** A kallsyms file to be trusted (--kallsyms). */
   readonly kallsyms?: string;
   /** How names are shown; absent: as they are in the file. */
   readonly demangle?: Demangle;
@@ -40,29 +40,31 @@ export interface SymbolPlaces {
 
 /** The symbols of one mapped file. */
 export interface LoadedSymbols {
-  /** The symbol at an offset of the file, or at an address of the kernel. */
+  /** The symbol at an offset in the file, or at an address of the kernel. */
   find(at: number): Symbol | undefined;
   /** Kernel only: the symbol of that name. */
   named?(name: string): Symbol | undefined;
-  /** perf's letter: B build-id cache, d the file itself, l, f, u, b, o, x separate debug files, j a JIT compiler's map, k kallsyms. */
+  /**
+   * perf's letter: B build-id cache, d the file itself, l, f, u, b, o, x separate debug files, j a JIT map, k kallsyms.
+   */
   readonly origin: string;
-  /** Whether the file has debug information, from which perf would learn what was inlined. */
+  /** Whether the file has debug information, from which perf would learn about inlined functions. */
   readonly debugInfo?: boolean;
   /** Kernel only: from the first symbol to the end of the last. */
   readonly range?: { readonly start: number; readonly end: number };
 }
 
-/** A file that may have symbols, and perf's letter for it. */
+/** A file that may have symbols, with perf's letter for it. */
 interface Candidate {
   readonly file: string;
   readonly origin: string;
 }
 
 const VDSO = '[vdso]';
-/** Where distributions put the symbols that they strip off. */
+/** Where distributions put symbols stripped off programs. */
 const DEBUG_FILES = '/usr/lib/debug';
 
-/** Symbols of an ELF file, or of what a JIT compiler made; undefined if there are none to be had with this build-id. */
+/** Symbols of an ELF file, or of a JIT compiler's code; undefined if there are none for this build-id. */
 export function loadElfSymbols(
   path: string,
   buildId: string | undefined,
@@ -94,7 +96,7 @@ export function loadElfSymbols(
   return read && { ...found(read, from.origin), debugInfo };
 }
 
-/** Of what was compiled at run time. perf looks there under --symfs too. */
+/** Symbols of code compiled at run time. perf looks there under --symfs too. */
 function compiledSymbols(path: string): LoadedSymbols | undefined {
   const table = isFile(path) ? orNone(() => readPerfMap(path)) : undefined;
   return table && table.symbols.length > 0 ? { find: (at) => table.lookup(at), origin: 'j' } : undefined;
@@ -127,11 +129,11 @@ function* candidates(
   if (path.startsWith('/usr/lib/')) yield { file: join(debug, path.slice('/usr'.length)), origin: 'x' };
 }
 
-/** The build-id cache in force. */
+/** The build-id cache in use. */
 const cacheOf = (symfs: string, dir: string | undefined): string | undefined =>
   symfs === '' ? dir : join(symfs, '.debug');
 
-/** The debug file that a stripped one names; of several places the first that has one. perf does not look at its CRC. */
+/** The debug file that a stripped file names, in the first place that has one. perf does not check its CRC. */
 function* debugLink(own: string): Generator<Candidate> {
   const link = using(own, (elf) => {
     const text = elf.content(elf.section('.gnu_debuglink'));
@@ -146,7 +148,8 @@ function* debugLink(own: string): Generator<Candidate> {
 }
 
 /**
- * The vDSO is in no file, but in this process too: the kernel maps it into every one. Undefined if this kernel's is another.
+ * The vDSO is not a file, but the kernel maps it into every process, so into this one. Undefined if the recorded
+ * kernel's differs.
  */
 function ownVdso(id: string | undefined, { demangle }: SymbolPlaces): LoadedSymbols | undefined {
   return orNone(() => {
@@ -167,7 +170,7 @@ function ownVdso(id: string | undefined, { demangle }: SymbolPlaces): LoadedSymb
 
 const LARGEST_VDSO = 2 ** 20;
 
-/** Symbols of a kernel; undefined if its kallsyms are nowhere. */
+/** Symbols of a kernel; undefined if its kallsyms cannot be found. */
 export function loadKernelSymbols(buildId: string | undefined, places: SymbolPlaces): LoadedSymbols | undefined {
   const { symfs = '', kallsyms } = places;
   const cached = buildId === undefined ? undefined : lookupInCache(cacheOf(symfs, places.dir), buildId);
@@ -175,7 +178,7 @@ export function loadKernelSymbols(buildId: string | undefined, places: SymbolPla
   const file = kallsyms ?? cached?.file ?? (running ? '/proc/kallsyms' : undefined);
   if (file === undefined) return undefined;
   const all = orNone(() => kallsymsSymbols(readFileSync(file, 'utf8')));
-  // Without the privilege to see addresses, all of them read 0.
+  // Without the privilege to see addresses, all of them read as 0.
   const table = all && new SymbolTable([all.symbols.filter((s) => s.module === undefined && s.start !== 0)]);
   const [first, last] = [table?.symbols[0], table?.symbols.at(-1)];
   if (!table || !first || !last) return undefined;
@@ -189,11 +192,11 @@ export function loadKernelSymbols(buildId: string | undefined, places: SymbolPla
 
 const runningBuildId = (): string | undefined => orNone(() => buildIdInNotes(readFileSync('/sys/kernel/notes')));
 
-/** Reads an ELF file; undefined if the path leads to none. */
+/** Reads an ELF file; undefined if there is none. */
 const using = <T>(path: string, use: (elf: ElfImage) => T): T | undefined =>
   isFile(path) ? orNone(() => withElf(path, use)) : undefined;
 
-/** A file that cannot be read or is none has no symbols. */
+/** An unreadable file, or one of another format, has no symbols. */
 function orNone<T>(read: () => T): T | undefined {
   try {
     return read();

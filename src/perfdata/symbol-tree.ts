@@ -1,9 +1,9 @@
 /**
  * The kernel's red-black tree over symbols, by start.
  *
- * Where symbols overlap (a label within a function, a function that claims more bytes than it has), the one perf finds for
- * an address is the first on the way down whose range holds it, and so depends on the shape of the tree: on the order of
- * insertions and removals. The shape is therefore the kernel's.
+ * Where symbols overlap (a label within a function, a function that claims more bytes than it has), perf finds the
+ * first one on the way down whose range holds the address. That depends on the shape of the tree, and so on the order
+ * of insertions and removals: the shape must be the kernel's.
  * Source: the algorithm of lib/rbtree.c; symbols__insert(), symbols__find() in tools/perf/util/symbol.c of Linux 6.1.
  */
 
@@ -13,7 +13,7 @@ const other = (side: Side): Side => (side === 0 ? 1 : 0);
 
 export class SymbolTree {
   readonly #starts: Float64Array;
-  /** Children: left ones, right ones. */
+  /** Left children, right children. */
   readonly #child: readonly [Int32Array, Int32Array];
   readonly #parent: Int32Array;
   readonly #red: Uint8Array;
@@ -93,7 +93,7 @@ export class SymbolTree {
     if (next !== NONE) this.#parent[next] = parent;
   }
 
-  /** Puts a node's child of the other side in its place, and the node below it on `side`. */
+  /** Rotates: a node's child on the other side takes its place, and the node moves below it on `side`. */
   #rotate(node: number, side: Side): void {
     const child = this.#child[other(side)][node]!;
     const inner = this.#child[side][child]!;
@@ -137,12 +137,12 @@ export class SymbolTree {
     }
   }
 
-  /** One of `parent`'s sides has a black node too few: the one without a child at first. */
+  /** One side of `parent` lacks a black node: at first, the side without a child. */
   #afterRemoval(lacking: number): void {
     let parent = lacking;
     let node = NONE;
     for (;;) {
-      // Both children absent: the lacking one is the left one, unless there is a left sibling.
+      // If both children are absent, the lacking one is the left one, unless there is a left sibling.
       const side: Side = this.#child[1][parent] !== node ? 0 : 1;
       const far = other(side);
       let sibling = this.#child[far][parent]!;

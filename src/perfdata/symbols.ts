@@ -1,10 +1,10 @@
 /**
  * Which symbol an address belongs to, as perf decides it.
  *
- * A symbol without a size reaches to the next one in the list. Of several symbols at one address perf keeps one: a size beats
- * none (so of kallsyms, which knows no sizes, the last one), then a function or object beats a label, then not weak, then
- * global, then fewer leading underscores, then the longer name as it is shown, in bytes. In an ELF file addresses are file
- * offsets (elf-symbols.ts), in kallsyms they are the kernel's.
+ * A symbol without a size reaches to the next one in the list. Of several symbols at one address perf keeps one: a
+ * size beats none (so of kallsyms, which has no sizes, the last one wins), then a function or object beats a label,
+ * then strong beats weak, then global, then fewer leading underscores, then the longer name as shown, in bytes. In an
+ * ELF file addresses are file offsets (elf-symbols.ts), in kallsyms they are the kernel's.
  * Source: choose_best_symbol(), symbols__fixup_end(), symbols__fixup_duplicate() in tools/perf/util/symbol.c of Linux 6.1.
  * Not modelled: kernel modules as files of their own (their symbols say which module).
  */
@@ -21,12 +21,12 @@ export class SymbolTable {
   readonly symbols: readonly Symbol[];
   readonly #tables: readonly (readonly Symbol[])[];
   readonly #removals: readonly (readonly Symbol[])[];
-  /** Made for the first lookup. */
+  /** Made at the first lookup. */
   #lookup: ((address: number) => Symbol | undefined) | undefined;
 
   /**
-   * Tables in the order in which perf reads them, each in any order and with doubles; of those without a size, end is start.
-   * `added`: symbols that come last, with nothing made good (the PLT).
+   * Tables in the order in which perf reads them, each in any order and with duplicates; without a size, end equals
+   * start. `added`: symbols that come last and are taken as they are (the PLT).
    */
   constructor(tables: readonly (readonly Symbol[])[], added: readonly Symbol[] = []) {
     const removals: Symbol[][] = [];
@@ -49,7 +49,7 @@ export class SymbolTable {
     return this.#lookup(address);
   }
 
-  /** The symbol of that name with the lowest address. */
+  /** The lowest symbol of that name. */
   named(name: string): Symbol | undefined {
     return this.symbols.find((symbol) => symbol.name === name);
   }
@@ -61,14 +61,14 @@ export const elfSymbolTable = ({ symtab, dynsym, plt }: ElfSymbols): SymbolTable
 
 const byStart = (symbols: readonly Symbol[]): Symbol[] => symbols.toSorted((a, b) => a.start - b.start);
 
-/** Whether a binary search would not do: ranges that overlap, or one without a byte, which holds its own address. */
+/** Whether binary search fails: ranges overlap, or one is empty (it then holds its own address). */
 function overlap(starts: Float64Array, ends: Float64Array): boolean {
   for (let i = 0; i < starts.length; i++)
     if (ends[i]! <= starts[i]! || ends[i]! > (starts[i + 1] ?? Infinity)) return true;
   return false;
 }
 
-/** Looks in ascending symbols, or, where they overlap, in the tree in which perf would. */
+/** Searches ascending symbols, or, if they overlap, the tree that perf would search. */
 function lookupOf(
   symbols: readonly Symbol[],
   tables: readonly (readonly Symbol[])[],
@@ -89,7 +89,7 @@ function lookupOf(
   };
 }
 
-/** Looks in the tree as it is after all insertions and removals; its nodes are numbered as the symbols came. */
+/** Searches the tree left by all insertions and removals; nodes are numbered in the order of the symbols. */
 function asInserted(
   tables: readonly (readonly Symbol[])[],
   removals: readonly (readonly Symbol[])[],
@@ -117,8 +117,8 @@ function asInserted(
 }
 
 /**
- * The symbols of /proc/kallsyms: lines of "address type name [module]". Types T, W, D and B count, in either case; an
- * upper-case one is global. Other lines are passed over.
+ * The symbols of /proc/kallsyms: lines of "address type name [module]". Types T, W, D and B count, in either case;
+ * upper case means global. Other lines are skipped.
  */
 export function kallsymsSymbols(text: string): SymbolTable {
   const symbols: Symbol[] = [];
@@ -131,7 +131,7 @@ export function kallsymsSymbols(text: string): SymbolTable {
   return new SymbolTable([symbols]);
 }
 
-/** Keeps the best of the symbols that start at the same address; the others go to `removed`. `sorted` is ascending. */
+/** Keeps the best of the symbols that start at one address; the others go to `removed`. `sorted` is ascending. */
 function withoutDoubles(sorted: readonly Symbol[], removed: Symbol[]): Symbol[] {
   const kept: Symbol[] = [];
   for (const symbol of sorted) {
@@ -145,7 +145,7 @@ function withoutDoubles(sorted: readonly Symbol[], removed: Symbol[]): Symbol[] 
   return kept;
 }
 
-/** Old kernels name a system call twice; the plain name is wanted. */
+/** Old kernels have two names for a system call; the plain one is wanted. */
 const isSyscallAlias = (name: string): boolean => name.startsWith('SyS') || name.startsWith('compat_SyS');
 const isLabel = ({ type = STT_FUNC }: Symbol): number => (type === STT_NOTYPE ? 1 : 0);
 
@@ -164,8 +164,8 @@ function isBetter(b: Symbol, a: Symbol): boolean {
 }
 
 /**
- * Gives symbols without a size an end: the next symbol's start. At the border between the kernel and its modules, where the
- * next symbol may be far away, and at the last one, it is the end of the next page.
+ * Gives symbols without a size an end: the next symbol's start. For the last one, and at the border between the kernel
+ * and its modules, where the next symbol may be far away, it is the end of the next page.
  */
 function stretch(sorted: readonly Symbol[]): void {
   for (const [i, symbol] of sorted.entries()) {

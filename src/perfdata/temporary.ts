@@ -1,15 +1,16 @@
 /**
- * Files that are not yet what they will be called: created beside their place, so that a rename or a link puts them there
- * whole, and cleaned up when whoever made them has died.
+ * Temporary files: created beside their final place, so that a rename or a link puts them there whole, and cleaned up
+ * if the process that made them has died.
  *
  *   .NAME.gperf-PID-START-BOOT-NAMESPACE-N
  *
- * NAME is the beginning of the future name; PID and START (clock ticks since boot) are one process even where the system has
- * used the pid again; BOOT and NAMESPACE say where that pid counts: another host that shares the directory, or another
- * container, has processes that cannot be seen from here. Such files, and those of an earlier boot, are left alone for a week.
- * A process that ends removes its own; what kill -9 left is removed by the next one that writes to the directory.
+ * NAME is the beginning of the final name. PID and START (clock ticks since boot) identify a process even if its pid
+ * is used again; BOOT and NAMESPACE say where that pid is valid, because the processes of another host or container
+ * that shares the directory cannot be seen from here. Files of those, and of an earlier boot, are left alone for a
+ * week. A process that ends removes its own files; what kill -9 left is removed by the next process that writes to the
+ * directory.
  *
- * Not modelled: systems without /proc, where no process is known to be dead and the week alone counts.
+ * Not modelled: systems without /proc, where no process is known to be dead and only the week counts.
  */
 import {
   closeSync,
@@ -28,7 +29,7 @@ import { basename, dirname } from 'node:path';
 import { errnoOf } from './errors.ts';
 import { writeFully } from './write.ts';
 
-/** So that a name is short enough for any file system (some take 143 bytes). */
+/** Short enough for any file system (some allow 143 bytes). */
 const NAME_BYTES = 48;
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 const UNKNOWN = '0';
@@ -59,7 +60,7 @@ interface Owner {
 
 let self: Owner | undefined;
 
-/** What could not be found out, where descriptors are short say, is tried again the next time. */
+/** What could not be found out, say for lack of descriptors, is tried again next time. */
 function me(): Owner {
   if (self !== undefined) return self;
   const found = {
@@ -85,7 +86,7 @@ function candidate(path: string, n: number): string {
   return `${dirname(path)}/${name}`;
 }
 
-/** Those of this process, for its end. */
+/** This process's files, to be removed at its end. */
 const pending = new Set<string>();
 let waiting = false;
 
@@ -117,28 +118,28 @@ function claimed<T>(path: string, claim: (name: string) => T): { readonly got: T
   }
 }
 
-/** Creates a file of a free name in the directory of `path`, and removes what dead processes left there. */
+/** Creates a file with a free name in the directory of `path`, and removes what dead processes left there. */
 export function createBeside(path: string, mode = 0o600): { readonly fd: number; readonly name: string } {
   const { got: fd, name } = claimed(path, (free) => openSync(free, 'wx', mode));
   sweep(dirname(path), statOf(name)?.mtimeMs ?? 0);
   return { fd, name };
 }
 
-/** Gives a file a second, free name in its directory. */
+/** Gives a file a second, unused name in its directory. */
 export const linkBeside = (path: string): string => claimed(path, (free) => linkSync(path, free)).name;
 
-/** Forgets a name that is in its place now. */
+/** Forgets a name that has reached its place. */
 export function release(name: string): void {
   pending.delete(name);
 }
 
-/** Removes the name, if it is still there. */
+/** Removes the name if it still exists. */
 export function discard(name: string): void {
   tryUnlink(name);
   pending.delete(name);
 }
 
-/** What a file system without hard links answers, or one that forbids this one. */
+/** Errors of file systems without hard links, or that forbid this one. */
 export const NO_LINK: ReadonlySet<string> = new Set([
   'EPERM',
   'EACCES',
@@ -150,7 +151,7 @@ export const NO_LINK: ReadonlySet<string> = new Set([
   'EINVAL',
 ]);
 
-/** Puts a complete new file in its place unless there is something; returns whether it did. Throws what the system answers. */
+/** Creates a complete file unless something is there; returns whether it did. Throws errors of the system. */
 export function createWhole(path: string, content: Uint8Array, mode: number): boolean {
   if (lstatSync(path, { throwIfNoEntry: false })) {
     sweep(dirname(path), 0);
@@ -170,7 +171,7 @@ export function createWhole(path: string, content: Uint8Array, mode: number): bo
   }
 }
 
-/** Unlike rename(2), link(2) leaves alone what another process put there meanwhile. */
+/** Unlike rename(2), link(2) does not replace what another process put there meanwhile. */
 export function placeUnlessThere(name: string, path: string): boolean {
   try {
     linkSync(name, path);
@@ -216,7 +217,7 @@ function statOf(path: string): Stats | undefined {
 
 function isAlive(pid: number, start: string): boolean {
   const found = processOf(pid);
-  // A zombie writes no more.
+  // A zombie writes nothing more.
   if (found !== undefined) return (found.start === start || start === UNKNOWN) && !'ZX'.includes(found.state);
   try {
     process.kill(pid, 0);

@@ -1,5 +1,5 @@
 /**
- * PERF_RECORD_* from 64 on: what the perf tool adds to the kernel's records. They carry no sample_id.
+ * PERF_RECORD_* from 64 on: records that the perf tool adds to the kernel's. They carry no sample_id.
  *
  *   ID_INDEX     u64 nr; { u64 id, idx, cpu, tid; }[nr]      (6.0 on: { u64 machine_pid, vcpu; }[nr] behind, passed over)
  *   THREAD_MAP   u64 nr; { u64 pid; char comm[16]; }[nr]
@@ -21,7 +21,7 @@ const CPU_MAP_TYPE = { CPUS: 0, MASK: 1, RANGE: 2 } as const;
 const STAT_CONFIG_TAG = { AGGR_MODE: 0, INTERVAL: 1, SCALE: 2 } as const;
 const UPDATE_TYPE = { unit: 0, scale: 1, name: 2, cpus: 3 } as const;
 const THREAD_COMM_SIZE = 16;
-/** perf's structure for an EVENT_UPDATE counts its largest member, a CPU map, besides the member in use. */
+/** perf's structure for an EVENT_UPDATE counts its largest member, a CPU map, in addition to the member in use. */
 const EVENT_UPDATE_SLACK = 16;
 
 type ToolType = ToolRecord['type'];
@@ -40,7 +40,7 @@ const TOOL_TYPES: ReadonlySet<number> = new Set<ToolType>([
 export const isToolType = (type: number): boolean => TOOL_TYPES.has(type);
 export const isToolRecord = (record: { readonly type: number }): record is ToolRecord => TOOL_TYPES.has(record.type);
 
-/** As perf 6.1 chooses: a range where the CPUs are consecutive, else the list. -1 stands for any CPU. */
+/** As perf 6.1 chooses: a range if the CPUs are consecutive, else the list. -1 stands for any CPU. */
 function encodeCpuMap(w: ByteWriter, cpus: readonly number[]): void {
   const start = w.pos;
   const [first] = cpus;

@@ -1,9 +1,11 @@
-/** write(2) until all is written. */
+/** write(2), repeated until everything is written. */
 import { writeSync } from 'node:fs';
 import { errnoOf, PerfDataIoError } from './errors.ts';
 import { waitForDescriptor } from './input.ts';
 
-/** Writes everything, at the pace of whoever reads; without a position where the last such write ended. Throws PerfDataIoError. */
+/**
+ * Writes everything, at the reader's pace; without a position, where the last such write ended. Throws PerfDataIoError.
+ */
 export function writeFully(path: string, fd: number, bytes: Uint8Array, position?: number): void {
   for (let done = 0; done < bytes.length;)
     try {

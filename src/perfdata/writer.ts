@@ -1,6 +1,6 @@
 /**
- * Writes a recording while it is made: records go out as they come, and what is known only at the end (the size of the data,
- * the features) follows them.
+ * Writes a recording while it is made: records go out as they come; what is known only at the end (the size of the
+ * data, the features) follows them.
  *
  * A file: header, ids, attrs, data, feature table, payloads; then the header once more with the sizes. A pipe: header, one
  * HEADER_ATTR per event, FEATURE records and their end mark, the events' names, build-ids, data. The order and the bytes are
@@ -23,7 +23,7 @@ import type { BuildId, PerfEnv } from './perf-env.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 
 const FLUSH_SIZE = 1 << 18;
-/** An attr entry is the attr and the section of its ids. */
+/** An attr entry: the attr, then the section of its ids. */
 const ATTR_ENTRY_SIZE = PERF_ATTR_SIZE + 16;
 /** HEADER_LAST_FEATURE of perf 6.1: a FEATURE record with this bit ends the features of a pipe. */
 const HEADER_LAST_FEATURE = 32;
@@ -32,16 +32,16 @@ const MAX_RECORD_SIZE = 0xffff;
 export interface WriterOptions {
   readonly env: PerfEnv;
   /**
-   * Build-ids of the kernel and of every file that may be mapped. A file stores those that a sample fell into (and names in
-   * brackets, like the kernel's, always); a pipe all of them, since nothing is known yet. Without any perf does not look
-   * through the samples: SAMPLE_TIME is 0.
+   * Build-ids of the kernel and of every file that may be mapped. A file stores those that a sample hit (and names in
+   * brackets, like the kernel's, always); a pipe stores all, since nothing is known yet. Without any, perf does not
+   * scan the samples, and SAMPLE_TIME is 0.
    */
   readonly buildIds?: readonly BuildId[];
-  /** --buildid-all: build-ids of all that is mapped; SAMPLE_TIME is 0 then too, unless timestampBoundary asks for it. */
+  /** --buildid-all: build-ids of everything mapped; SAMPLE_TIME is then 0 too, unless timestampBoundary asks for it. */
   readonly buildIdAll?: boolean;
   /** --timestamp-boundary */
   readonly timestampBoundary?: boolean;
-  /** How gperf was set up, as text; real perf passes over it. Kept only along with env.cmdline. */
+  /** How gperf was set up, as text, which real perf ignores. Stored only along with env.cmdline. */
   readonly spec?: string;
   /** A perf stat recording. */
   readonly stat?: boolean;
@@ -49,9 +49,11 @@ export interface WriterOptions {
   readonly features?: ReadonlyMap<number, Uint8Array>;
 }
 
-/** What perf record's closing line tells. */
+/** The numbers in perf record's closing line. */
 export interface Written {
-  /** Where the data ends, (data.offset + data.size): what perf calls the size of the recording. 0 for a pipe, like perf. */
+  /**
+   * End of the data (data.offset + data.size), which perf calls the size of the recording. 0 for a pipe, as in perf.
+   */
   readonly dataEnd: number;
   readonly samples: number;
 }
@@ -67,7 +69,7 @@ export class PerfDataWriter {
   private dataOffset = 0;
   /** Bytes handed to the sink. */
   private flushed = 0;
-  /** As perf counts them: a reading of a group is one of each event. */
+  /** As perf counts them: a group reading is one sample of each event. */
   private samples = 0;
   private readonly reads: ReadSamples;
   private readonly byId: ReadonlyMap<U64, number>;
@@ -125,7 +127,7 @@ export class PerfDataWriter {
     });
   }
 
-  /** Gives the recording up; a file leaves no trace. */
+  /** Gives up the recording; a file leaves no trace. */
   abort(): void {
     if (!this.open) return;
     this.open = false;
@@ -163,7 +165,7 @@ export class PerfDataWriter {
     });
   }
 
-  /** The header of a file with so much data; 0 marks it as unfinished. */
+  /** The header of a file with `dataSize` bytes of data; 0 marks it as unfinished. */
   private fileHeader(dataSize: number, features: readonly number[]): Uint8Array {
     const data = { offset: this.attrs.offset + this.attrs.size, size: dataSize };
     return encodeFileHeader({ size: FILE_HEADER_SIZE, attr_size: ATTR_ENTRY_SIZE, attrs: this.attrs, data, features });
@@ -198,7 +200,7 @@ export class PerfDataWriter {
     return new Map([...all].toSorted(([a], [b]) => a - b));
   }
 
-  /** What perf knows of the samples' times after it has looked through the file for build-ids. */
+  /** What perf knows about the samples' times after scanning the file for build-ids. */
   private sampleTime(): FeatureSource['sampleTime'] {
     const { buildIds, buildIdAll, timestampBoundary } = this.options;
     const looked = buildIds !== undefined && (buildIdAll !== true || timestampBoundary === true);
@@ -214,7 +216,7 @@ export class PerfDataWriter {
       this.record(PERF_RECORD_USER.HEADER_ATTR, () => {
         encodeAttr(out, attr);
         const room = Math.floor((MAX_RECORD_SIZE - RECORD_HEADER_SIZE - PERF_ATTR_SIZE) / 8);
-        // perf ends here, too: -E2BIG, "Couldn't synthesize attrs."
+        // perf fails here, too: -E2BIG, "Couldn't synthesize attrs."
         if (ids.length > room)
           throw new PerfDataFormatError(
             this.sink.path,
@@ -223,9 +225,9 @@ export class PerfDataWriter {
         for (const id of ids) out.u64(id);
       });
     for (const [bit, payload] of this.features()) {
-      // perf reads the entries of this one behind the record, and swallows what follows.
+      // perf reads this feature's entries after the record, and swallows what follows.
       if (bit === HEADER.BUILD_ID) continue;
-      // perf_event__synthesize_features() leaves out what a record cannot hold.
+      // perf_event__synthesize_features() leaves out what does not fit a record.
       if (payload.length > MAX_RECORD_SIZE - RECORD_HEADER_SIZE - 8) continue;
       this.record(PERF_RECORD_USER.FEATURE, () => {
         out.u64(bit);

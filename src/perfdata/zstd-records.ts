@@ -1,9 +1,9 @@
 /**
- * PERF_RECORD_COMPRESSED: records that perf record -z packed. The payloads of all such records of a file are one zstd stream,
- * which holds whole records one after the other; a record may begin in one payload and end in the next.
+ * PERF_RECORD_COMPRESSED: records packed by perf record -z. The payloads of all such records of a file are one zstd
+ * stream of whole records; a record may begin in one payload and end in the next.
  *
- * What a small file may unfold to is bounded before it unfolds: the window, as perf's highest ordinary level has it, and what
- * one payload may hold, which is what perf compresses at once (mmap_len of the COMPRESSED feature).
+ * A small file must not unpack to any size, so two things are bounded first: the window, by that of perf's highest
+ * ordinary level, and the content of a payload, by what perf compresses at once (mmap_len of the COMPRESSED feature).
  * The decompressor (fzstd) is loaded when the first such record comes.
  * Source: tools/perf/util/zstd.c of Linux 6.1; RFC 8878.
  * Not modelled: dictionaries, levels above 19 (their windows are larger).
@@ -17,11 +17,11 @@ const RLE_BLOCK = 1;
 const RESERVED_BLOCK = 3;
 /** 8 MiB, the window of level 19. */
 const MOST_WINDOW = 1 << 23;
-/** What one payload may hold where the recording does not say: 64 MiB. */
+/** What one payload may hold if the recording does not say: 64 MiB. */
 const MOST_AT_ONCE = 1 << 26;
 const CHECKSUM_SIZE = 4;
 
-/** Follows frames and blocks without decoding them, to see what windows they ask for. Feed it the bytes of a stream. */
+/** Follows frames and blocks without decoding them, to see which windows they need. Takes the bytes of a stream. */
 class FrameWalk {
   #want: 'frame' | 'block' | 'body' | 'checksum' = 'frame';
   readonly #head: number[] = [];
@@ -29,7 +29,7 @@ class FrameWalk {
   #last = false;
   #checksum = false;
 
-  /** Throws OutOfBounds at what is no zstd or asks for too much. */
+  /** Throws OutOfBounds if the bytes are not zstd or need too much. */
   feed(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       if (this.#want === 'body' || this.#want === 'checksum') {
@@ -99,10 +99,10 @@ export class ZstdRecords {
   readonly #stream: Fzstd.Decompress;
   #pieces: Uint8Array[] = [];
   #size = 0;
-  /** The beginning of a record whose end is still packed. */
+  /** The beginning of a record whose end is still compressed. */
   #rest: Uint8Array = new Uint8Array();
 
-  /** `atOnce`: bytes that one payload holds at most; 0 or absent: not known. */
+  /** `atOnce`: most bytes that one payload holds; 0 or absent: unknown. */
   constructor(atOnce: number | undefined) {
     this.#limit = Math.min(atOnce || MOST_AT_ONCE, MOST_AT_ONCE);
     const { Decompress } = createRequire(import.meta.url)('fzstd') as typeof Fzstd;
@@ -110,12 +110,12 @@ export class ZstdRecords {
       this.#size += piece.length;
       if (this.#size > this.#limit)
         throw new OutOfBounds(`a compressed record holds more than the ${this.#limit} bytes that it may`);
-      // The decompressor goes on with its buffer.
+      // The decompressor reuses its buffer.
       if (piece.length > 0) this.#pieces.push(piece.slice());
     });
   }
 
-  /** What came of a payload, behind what was left before. Throws OutOfBounds. */
+  /** The content of a payload, after what was left before. Throws OutOfBounds. */
   unpack(payload: Uint8Array): Buffer {
     this.#pieces = [this.#rest];
     this.#size = 0;
@@ -129,7 +129,7 @@ export class ZstdRecords {
     return Buffer.concat(this.#pieces);
   }
 
-  /** Takes back the beginning of a record that goes on in the next payload. */
+  /** Keeps the beginning of a record that continues in the next payload. */
   keep(rest: Uint8Array): void {
     this.#rest = rest;
   }

@@ -5,10 +5,11 @@
  * the effective samples, or 1/n against truth: the variance of a difference of shares is s2 m (1 - m).
  *
  * Noise floors. Differences of perfect profiles are jointly normal with covariance s2 (diag(m) - m m'), m the pooled
- * shares. The mean of the total variation distance is then exact: sqrt(2/pi)/2 sum sqrt(s2 m (1 - m)). Its variance is exact
- * too, from E|X||Y| = (2/pi) sx sy (sqrt(1 - r^2) + r asin r). Its 95th percentile comes from the scaled chi
+ * shares. The mean of the total variation distance is then exact: sqrt(2/pi)/2 sum sqrt(s2 m (1 - m)). Its variance is
+ * exact too, from E|X||Y| = (2/pi) sx sy (sqrt(1 - r^2) + r asin r). Its 95th percentile comes from the scaled chi
  * distribution (with fractional degrees of freedom) of that mean and variance: exact for two symbols, within 1 % of
  * simulation for more.
+ * Not modelled: floors below about one sample a symbol, where shares are far from normal and the floor is too high.
  * Not modelled: floors below about one sample a symbol, where shares are far from normal and the floor is too high.
  */
 import { exp, log } from '../sim/math.ts';

@@ -1,8 +1,8 @@
 /**
  * Intervals of a share: Wilson's for one, Goodman's for all symbols of a profile at once.
  *
- * E. B. Wilson, JASA 22 (1927); L. A. Goodman, Technometrics 7 (1965): the same quadratic with the chi-square quantile of
- * alpha / k, so that all k intervals hold together with probability of at least 1 - alpha.
+ * E. B. Wilson, JASA 22 (1927); L. A. Goodman, Technometrics 7 (1965): the same quadratic with the chi-square quantile
+ * of alpha / k, so that all k intervals hold together with probability of at least 1 - alpha.
  * Not modelled: the continuity correction; with counts below 5 both are approximate.
  */
 import { probit } from '../sim/math.ts';

@@ -1,8 +1,9 @@
 /**
  * Does the hottest stay the hottest? Kendall's tau-b, and the agreement of the first few.
  *
- * Two symbols of a profile whose intervals overlap are tied: their order is chance, so it neither counts for nor against.
- * M. G. Kendall, Biometrika 33 (1945). Not modelled: a p-value of tau (chi-square answers that question better).
+ * Two symbols of a profile whose intervals overlap are tied: their order is chance, so it counts neither for nor
+ * against. M. G. Kendall, Biometrika 33 (1945). Not modelled: a p-value of tau (chi-square answers that question
+ * better).
  */
 import type { Interval } from './intervals.ts';
 

@@ -1,5 +1,5 @@
 /**
- * The distributions behind the tests: normal, gamma and chi-square, beta and binomial, Student's t, non-central chi-square.
+ * The distributions behind the tests: normal, gamma, chi-square (central or not), beta, binomial, Student's t.
  *
  * Tails are computed as tails, never as one minus the rest, so that a p of 1e-20 has as many digits as one of 0.5.
  * Relative error is below 1e-12 for up to 10,000 degrees of freedom and down to 1e-300 (test/stats compares with

@@ -1,8 +1,8 @@
 /**
  * Parses names of the Itanium C++ ABI ("_Z…"), the grammar of its section 5.1, as GCC's demangler accepts it.
  *
- * One character ahead decides; a name that is no such name is a Failure. Names are at most 1024 characters long (perf's
- * demangler gives up on longer ones), so depth is bounded by length.
+ * One character of lookahead is enough; text outside the grammar is a Failure. Names are at most 1024 characters long
+ * (perf's demangler gives up on longer ones), which bounds the depth.
  * Not modelled: modules, requires-clauses, template heads of lambdas, bit-precise integers.
  */
 import { FUNCTION_QUALIFIERS, node, OPERATORS, type Production, type NameNode } from './node.ts';
@@ -47,7 +47,7 @@ const BUILTIN_D: Readonly<Record<string, string>> = {
   u: 'char8_t',
 };
 
-/** Abbreviations of the standard library: short, in full, and the name its constructors have. */
+/** Abbreviations of the standard library: short form, full form, and the name of its constructors. */
 const STANDARD: Readonly<Record<string, readonly [string, string, string]>> = {
   t: ['std', 'std', ''],
   a: ['std::allocator', 'std::allocator', 'allocator'],
@@ -77,13 +77,13 @@ export class Parser {
   #isExpression = false;
   #isConversion = false;
 
-  /** `parameters`: whether a function's are wanted; without, what follows its name is not looked at. */
+  /** `parameters`: whether to read a function's parameters; without, parsing stops after its name. */
   constructor(text: string, parameters: boolean) {
     this.#text = text;
     this.#parameters = parameters;
   }
 
-  /** The whole text as a mangled name. */
+  /** Parses the whole text as a mangled name. */
   read(): NameNode {
     const constructors = /^_GLOBAL_[._$]([DI])_/.exec(this.#text);
     let tree: NameNode;
@@ -309,7 +309,7 @@ export class Parser {
         part = this.#templateArguments();
       } else if (c === 'T') part = this.#templateParam();
       else if (c === 'M' && prefix) {
-        // The initializer that a lambda stands in: its variable is the scope.
+        // A lambda in an initializer: its scope is the variable.
         this.#at++;
         continue;
       } else throw new Failure();
@@ -409,7 +409,7 @@ export class Parser {
       if (name.kind !== 'lambda' && name.kind !== 'unnamed') this.#discriminator();
       if (argument >= 0) name = node('defaultArg', name, undefined, '', argument);
     }
-    // The result of the enclosing function would look like the local one's.
+    // Without this, the enclosing function's result would look like the local one's.
     if (scope.kind === 'typed' && scope.right?.kind === 'function') scope.right.left = undefined;
     return node('local', scope, name);
   }
@@ -711,7 +711,7 @@ export class Parser {
     return node('qualified', scope, this.#withArguments(this.#unqualified()));
   }
 
-  /** Qualifiers as bare names, closed by an E; without one, the first name is a type. */
+  /** Qualifiers as bare names, ended by an E; if there are none, the first name is a type. */
   #unresolvedLevels(): NameNode | undefined {
     if (!/\d/.test(this.#peek())) return undefined;
     const [at, known, last, depth] = [this.#at, this.#substitutions.length, this.#lastName, this.#depth];
@@ -813,7 +813,7 @@ function listOf(kind: 'args' | 'templateArgs', items: readonly NameNode[]): Name
 const wrapped = (inner: NameNode, qualifiers: readonly Production[]): NameNode =>
   qualifiers.reduceRight((type, kind) => node(kind, type), inner);
 
-/** Templates' results are mangled, except those of constructors and conversions. */
+/** Mangled names of templates include the result, except for constructors and conversions. */
 function hasReturnType(name: NameNode): boolean {
   if (FUNCTION_QUALIFIERS.has(name.kind)) return hasReturnType(name.left!);
   if (name.kind === 'local') return hasReturnType(name.right!);

@@ -1,5 +1,5 @@
 /**
- * Prints what a mangled C++ name says, in the words and with the blanks of GCC's demangler, which perf 6.1 has.
+ * Prints the tree of a mangled C++ name with the words and blanks of GCC's demangler, which perf 6.1 uses.
  *
  * C declarations are written from the inside out: what surrounds a type (pointers, qualifiers, arrays, the name of a
  * function) waits in a list of modifiers until the innermost type knows where it goes.
@@ -12,7 +12,7 @@ const MOST_TEXT = 2 ** 16;
 const MOST_DEPTH = 1000;
 const MOST_STEPS = 2 ** 18;
 
-/** Templates whose arguments are in sight, innermost first. */
+/** Templates whose arguments are in scope, innermost first. */
 interface Scope {
   readonly template: NameNode;
   readonly outer: Scope | undefined;
@@ -29,7 +29,7 @@ const CV: ReadonlySet<Production> = new Set<Production>(['const', 'volatile', 'r
 
 export class Printer {
   #out = '';
-  /** What was written last, also if it was taken back: blanks between brackets depend on it. */
+  /** The last text written, even if taken back: blanks between brackets depend on it. */
   #last = '';
   #modifiers: Modifier | undefined;
   #scope: Scope | undefined;
@@ -202,7 +202,7 @@ export class Printer {
     }
     let inner = name;
     if (name?.kind === 'local') {
-      // Qualifiers of a member of a local class apply to the function, and are printed behind its parameters.
+      // Qualifiers of a member of a local class belong to the function, and are printed after its parameters.
       inner = name.right?.kind === 'defaultArg' ? name.right.left : name.right;
       const local = waiting.pop()!;
       for (; inner && FUNCTION_QUALIFIERS.has(inner.kind); inner = inner.left) push(inner);
@@ -246,7 +246,7 @@ export class Printer {
     this.#write(', ');
     const { length } = this.#out;
     this.#print(right);
-    // Empty packs at the end take their comma with them.
+    // An empty pack at the end takes its comma with it.
     if (this.#out.length === length) this.#out = before;
   }
 
@@ -256,7 +256,7 @@ export class Printer {
     return list?.left;
   }
 
-  /** The argument that a parameter stands for: of a pack the one whose turn it is. */
+  /** The argument that a parameter stands for; in a pack, the current one. */
   #resolved(parameter: NameNode): NameNode {
     let found = this.#argument(parameter);
     if (found?.kind === 'templateArgs') {
@@ -280,7 +280,7 @@ export class Printer {
   #modifierType(node: NameNode): void {
     const { kind, left } = node;
     if (CV.has(kind)) {
-      // Of an array both the type and its elements may carry the same qualifier; it is printed once.
+      // An array and its elements may carry the same qualifier; it is printed once.
       for (let m = this.#modifiers; m; m = m.next) {
         if (m.printed) continue;
         if (!CV.has(m.node.kind)) break;
@@ -289,7 +289,7 @@ export class Printer {
     }
     if (kind === 'reference' || kind === 'rvalueReference') {
       const target = left?.kind === 'templateParam' && !this.#inLambda ? this.#resolved(left) : left;
-      // A reference to a reference is one, & unless both are &&.
+      // References to references collapse: & unless both are &&.
       if (target?.kind === 'reference' || target?.kind === kind) return this.#modifying(target, target.left);
       if (target?.kind === 'rvalueReference') return this.#modifying(node, target.left);
       return this.#modifying(node, left);
@@ -297,7 +297,7 @@ export class Printer {
     return this.#modifying(node, left);
   }
 
-  /** Prints `inner`, which may place the modifier; else it follows. */
+  /** Prints `inner`, which may place the modifier; if it does not, the modifier follows. */
   #modifying(node: NameNode, inner: NameNode | undefined): void {
     const modifier = this.#modifier(node, this.#modifiers);
     this.#with(modifier, () => {
@@ -357,7 +357,7 @@ export class Printer {
     }
   }
 
-  /** What waits, outwards; `behind`: also what stands behind the parameters. */
+  /** Prints waiting modifiers, innermost first; `behind`: also those that follow the parameters. */
   #printModifiers(modifiers: Modifier | undefined, behind: boolean): void {
     for (let m = modifiers; m; m = m.next) {
       if (m.printed || (!behind && FUNCTION_QUALIFIERS.has(m.node.kind))) continue;
@@ -421,7 +421,7 @@ export class Printer {
     const outer = this.#modifiers;
     const own = this.#modifier(node, outer);
     const moved: Modifier[] = [];
-    // Qualifiers of an array are those of its elements.
+    // Qualifiers of an array belong to its elements.
     for (let m = outer; m && CV.has(m.node.kind); m = m.next)
       if (!m.printed) {
         m.printed = true;
@@ -556,7 +556,7 @@ export class Printer {
       this.#write('...');
       this.#operator(operator);
     }
-    // The pattern stands for all of its pack.
+    // The pattern stands for its whole pack.
     const was = this.#packIndex;
     this.#packIndex = -1;
     this.#operand(pattern);

@@ -1,6 +1,6 @@
-/** What a mangled C++ name says, as a tree; itanium-parser.ts makes it, itanium-printer.ts prints it. */
+/** A mangled C++ name as a tree; itanium-parser.ts makes it, itanium-printer.ts prints it. */
 
-/** Productions of the Itanium C++ ABI, by what is printed for them. */
+/** Productions of the Itanium C++ ABI, with their fields. */
 export type Production =
   /** text */
   | 'name'
@@ -15,7 +15,7 @@ export type Production =
   | 'typed'
   /** left<right> */
   | 'template'
-  /** Lists: left is the first item, right the rest; both absent: the empty one. */
+  /** Lists: left is the first item, right the rest; the empty list has neither. */
   | 'args'
   | 'templateArgs'
   /** number */
@@ -28,7 +28,7 @@ export type Production =
   | 'special'
   | 'constructionVtable'
   | 'referenceTemporary'
-  /** Of types: left is what they apply to. */
+  /** For types: left is the type they apply to. */
   | 'const'
   | 'volatile'
   | 'restrict'
@@ -39,7 +39,7 @@ export type Production =
   | 'imaginary'
   /** right: the qualifier. */
   | 'vendorQualifier'
-  /** Of member functions and function types. */
+  /** For member functions and function types. */
   | 'constThis'
   | 'volatileThis'
   | 'restrictThis'
@@ -48,7 +48,7 @@ export type Production =
   | 'transactionSafe'
   | 'noexcept'
   | 'throws'
-  /** left: result (absent: not said), right: parameters. */
+  /** left: result (may be absent), right: parameters. */
   | 'function'
   /** left: the dimension, right: the type. */
   | 'array'
@@ -72,14 +72,14 @@ export type Production =
   | 'literal'
   | 'negativeLiteral'
   | 'initializer'
-  /** left: parameters, number: which */
+  /** left: parameters, number: which one. */
   | 'lambda'
   | 'unnamed'
   | 'defaultArg'
   /** left[abi:right] */
   | 'tagged'
   | 'binding'
-  /** left, and text: the suffix of a copy that the compiler made. */
+  /** left, then text: the suffix of a copy made by the compiler. */
   | 'clone';
 
 export interface NameNode {
@@ -98,7 +98,7 @@ export const node = (kind: Production, left?: NameNode, right?: NameNode, text =
   number,
 });
 
-/** Qualifiers that stand behind the parameters of a function. */
+/** Qualifiers printed after a function's parameters. */
 export const FUNCTION_QUALIFIERS: ReadonlySet<Production> = new Set<Production>([
   'constThis',
   'volatileThis',
@@ -110,7 +110,7 @@ export const FUNCTION_QUALIFIERS: ReadonlySet<Production> = new Set<Production>(
   'throws',
 ]);
 
-/** Operators: text, and how many operands they take in an expression. */
+/** Operators: text, and number of operands in an expression. */
 export const OPERATORS: Readonly<Record<string, readonly [string, number]>> = {
   aN: ['&=', 2],
   aS: ['=', 2],

@@ -1,20 +1,20 @@
 /**
  * Rust's two manglings: the legacy one ("_ZN…17h<16 hex digits>E") and v0 ("_R…", RFC 2603).
  *
- * Text is what perf 6.1 prints, through libiberty: no hash, no crate disambiguators, no suffixes after a dot, no types of
- * constants. Back references can make a short name print a text of any length; past MOST_TEXT there is none.
- * Source: RFC 2603 and the rustc book ("Symbol Mangling"); measured against perf.
+ * The text is perf 6.1's, through libiberty: no hash, no crate disambiguators, no suffixes after a dot, no types of
+ * constants. Back references can expand a short name to any length; a text longer than MOST_TEXT is not printed.
+ * Source: RFC 2603 and the rustc book ("Symbol Mangling"); measured on perf.
  */
 
-/** Longest text; real ones have some thousands. */
+/** Longest text; real ones have a few thousand characters. */
 const MOST_TEXT = 2 ** 16;
-/** Longest name that is looked at. */
+/** Longest name that is examined. */
 const MOST_NAME = 2 ** 16;
 const MOST_DEPTH = 500;
 
 class Failure extends Error {}
 
-/** The path of a mangled Rust name; undefined if it is none. */
+/** The path of a mangled Rust name; undefined for any other name. */
 export function demangleRust(name: string): string | undefined {
   if (name.length > MOST_NAME) return undefined;
   if (name.startsWith('_ZN')) return legacy(name.slice(3));
@@ -29,11 +29,11 @@ export function demangleRust(name: string): string | undefined {
   }
 }
 
-/** A hash that has fewer different digits than this is a word that happens to look like one. */
+/** A hash with fewer different digits is a word that happens to look like one. */
 const LEAST_DIGITS = 5;
 
 function legacy(text: string): string | undefined {
-  // What follows the E is a suffix of the compiler's, and begins with a dot.
+  // After the E, only a compiler's suffix, which begins with a dot.
   const end = /^([\w$.:]*17h[0-9a-f]{16})E(?:\.[\w$.:@]*)?$/.exec(text)?.[1];
   if (end === undefined) return undefined;
   const parts: string[] = [];
@@ -71,7 +71,7 @@ function unescapeLegacy(part: string): string {
     } else if (text[at] === '$') {
       const [all, word = '', hex] = /^\$([A-Z]{1,2}|u([2-7][0-9a-f]))\$/.exec(text.slice(at, at + 5)) ?? [];
       const character = hex === undefined ? ESCAPES[word] : String.fromCharCode(parseInt(hex, 16));
-      // Not an escape of rustc's: the rest stays as it is.
+      // Not one of rustc's escapes: the rest stays as it is.
       if (all === undefined || character === undefined) return out + text.slice(at);
       out += character;
       at += all.length;
@@ -119,7 +119,7 @@ class V0 {
 
   read(): string {
     this.#path(true);
-    // The crate that instantiated it is not shown.
+    // The instantiating crate is not shown.
     if (/[A-Z]/.test(this.#text[this.#at] ?? '')) {
       this.#silent = true;
       this.#path(false);
@@ -250,7 +250,7 @@ class V0 {
     this.#print('>');
   }
 
-  /** Items up to an E; returns how many. */
+  /** Reads items up to an E; returns how many. */
   #listed(separator: string, item: () => void): number {
     let n = 0;
     for (; !this.#eat('E'); n++) {
@@ -372,7 +372,7 @@ class V0 {
     if (open) this.#print('>');
   }
 
-  /** A path whose generic arguments are left open for those of a trait's types; returns whether it has some. */
+  /** Prints a path, with its generic arguments left open for a trait's associated types; returns whether it has any. */
   #openGenerics(): boolean {
     let open = false;
     if (this.#eat('B')) this.#backReference(() => (open = this.#openGenerics()));

@@ -1,6 +1,6 @@
-/** Operators and casts of print formats, on numbers of 64 bits. */
+/** Operators and casts in print formats, on 64-bit numbers. */
 
-/** The result of an operator between two, signed or not as they are. */
+/** The result of a binary operator, signed or not as its operands are. */
 export function calculate(op: string, left: bigint, right: bigint): bigint {
   switch (op) {
     case '|':
@@ -54,7 +54,7 @@ const BITS: Readonly<Record<string, number>> = {
   int: 32,
 };
 
-/** eval_type_str(): what is left of a value in a type, never sign-extended; unknown types and pointers keep all of it. */
+/** eval_type_str(): the value cut to a type, never sign-extended; unknown types and pointers keep all of it. */
 export function castTo(value: bigint, type: string): bigint {
   const bits = BITS[type.replace(/^unsigned /, '')];
   return bits === undefined ? value : BigInt.asUintN(bits, value);

@@ -1,7 +1,8 @@
 /**
  * The arguments of a tracepoint's print format, evaluated on the raw data of one sample.
  *
- * All is data: what points past the end of the sample is read as nothing. Numbers are unsigned, of 64 bits, and wrap.
+ * Nothing here fails: what points past the end of the sample is read as empty. Numbers are unsigned, of 64 bits, and
+ * wrap.
  * Source: tools/lib/traceevent/event-parse.c (eval_num_arg, print_str_arg), measured on perf 6.1.
  */
 import { calculate, castTo } from './arithmetic.ts';
@@ -10,15 +11,15 @@ import { formatString } from './printf.ts';
 import type { RawData } from './raw-data.ts';
 import type { Arg, FormatField } from './types.ts';
 
-/** What a format may ask of the recorded machine. */
+/** What a format may ask about the recorded machine. */
 export interface TraceContext {
   readonly longSize: number;
   readonly printk: ReadonlyMap<bigint, string>;
-  /** The kernel's function at an address. */
+  /** The kernel function at an address. */
   readonly functionAt: (address: bigint) => { readonly name: string; readonly start: bigint } | undefined;
 }
 
-/** Where the piece of a dynamic field is. */
+/** Where the data of a dynamic field is. */
 function dynamicPiece(data: RawData, field: FormatField): { readonly offset: number; readonly length: number } {
   const word = Number(BigInt.asUintN(32, data.number(field.offset, field.size)));
   return { offset: word & 0xffff, length: word >>> 16 };
@@ -26,7 +27,7 @@ function dynamicPiece(data: RawData, field: FormatField): { readonly offset: num
 
 const truth = (value: boolean): bigint => (value ? 1n : 0n);
 
-/** The value of an argument as a number; 0 for what has none. */
+/** The value of an argument as a number; 0 if it has none. */
 export function numberOf(arg: Arg, data: RawData, context: TraceContext): bigint {
   switch (arg.kind) {
     case 'atom':
@@ -91,7 +92,7 @@ function bytesAt(arg: Arg, data: RawData): number | undefined {
 
 const s32 = (value: bigint): number => Number(BigInt.asIntN(32, value));
 
-/** What %s prints of an argument. */
+/** What %s prints for an argument. */
 export function textOf(arg: Arg, conversion: string, star: number, data: RawData, context: TraceContext): string {
   const put = (text: string): string => formatString(conversion, text, star);
   switch (arg.kind) {
@@ -162,12 +163,12 @@ function arrayText(arg: Arg & { readonly kind: 'array' }, data: RawData, context
   const count = Math.min(s32(numberOf(arg.count, data, context)), Math.ceil((data.size - at) / step));
   const items: string[] = [];
   for (let i = 0; i < count; i++) items.push(String(data.number(at + i * step, step)));
-  // libtraceevent complains once, and goes on byte by byte.
+  // libtraceevent complains once, and continues byte by byte.
   if (step !== size && count > 0) items[0] = `BAD SIZE:${size} 0x${data.number(at, 1).toString(16)}`;
   return items.join(' ');
 }
 
-/** Hexadecimal, the highest byte first, with a comma every 32 bits. */
+/** Hexadecimal, highest byte first, with a comma every 32 bits. */
 function bitmaskText(data: RawData, at: number, size: number): string {
   let text = '';
   const bytes = Math.min(size, Math.max(0, data.size - at));

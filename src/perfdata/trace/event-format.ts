@@ -8,7 +8,7 @@
  *   	field:char comm[16];	offset:8;	size:16;	signed:0;                   the event's own, then a blank line
  *   print fmt: "comm=%s pid=%d", REC->comm, REC->pid                           print-format.ts
  *
- * Fields of a type that begins with __data_loc hold length << 16 | offset of a piece of the data; __rel_loc counts the
+ * Fields whose type begins with __data_loc hold length << 16 | offset of a piece of the data; __rel_loc counts the
  * offset from the end of the field. Source: tools/lib/traceevent/event-parse.c, measured on perf 6.1.
  */
 import { parseNumber } from './numbers.ts';
@@ -17,7 +17,7 @@ import { FormatFailure, type Token, Tokens } from './tokens.ts';
 import type { FormatFile } from './tracing-data.ts';
 import type { EventFormat, FormatField } from './types.ts';
 
-/** The id that a format file gives its event, read without the rest. */
+/** The id in a format file, without reading the rest. */
 export function formatId(text: string): number | undefined {
   const tokens = new Tokens(text);
   try {
@@ -62,7 +62,7 @@ function readId(tokens: Tokens): number {
   return Number(BigInt.asIntN(32, parseNumber(tokens.expect('item'))));
 }
 
-/** Fields up to a blank line. What was read before a fault stays. */
+/** Reads fields up to a blank line. Fields read before an error are kept. */
 function readFields(tokens: Tokens, into: FormatField[], longSize: number, ftrace: boolean): void {
   for (;;) {
     const token = tokens.next();
@@ -102,7 +102,7 @@ interface Declaration {
   readonly isArray: boolean;
   /** 0: not a number. */
   readonly arrayLength: number;
-  /** Bytes of an element of a dynamic array, by the name of its type; 0: not known. */
+  /** Bytes of an element of a dynamic array, by its type's name; 0: unknown. */
   readonly dynamicElement: number;
 }
 
@@ -144,7 +144,7 @@ function readDeclaration(tokens: Tokens, ftrace: boolean): Declaration {
   return { name: last, type, isPointer, isArray, arrayLength, dynamicElement };
 }
 
-/** The rest of `[...]`; its last word is the length, if it is a number. */
+/** The rest of `[...]`; its last word, if a number, is the length. */
 function readBrackets(tokens: Tokens): { readonly text: string; readonly length: number } {
   const words: string[] = [];
   let token: Token = tokens.next();
@@ -155,7 +155,7 @@ function readBrackets(tokens: Tokens): { readonly text: string; readonly length:
   return { text: `[${words.join(' ')}]`, length: Number(BigInt.asUintN(31, parseNumber(words.at(-1) ?? ''))) };
 }
 
-/** The rest of `(...)`, with what is nested in it. */
+/** The rest of `(...)`, including nested ones. */
 function readParenthesis(tokens: Tokens): string {
   const words = ['('];
   for (let depth = 1; depth > 0;) {
@@ -176,7 +176,7 @@ function readProperty(tokens: Tokens, name: string): number {
   return value;
 }
 
-/** Kernels before 2.6.33 do not say. */
+/** Kernels before 2.6.33 omit it. */
 function readSigned(tokens: Tokens): boolean {
   const token = tokens.next();
   if (token.type === 'newline') return false;

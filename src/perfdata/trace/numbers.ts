@@ -1,4 +1,4 @@
-/** C's numbers: what strtoull() reads, and 64 bits that wrap. */
+/** C's numbers: what strtoull() reads, and 64-bit numbers that wrap. */
 
 const SIGNIFICANT = 40;
 
@@ -8,7 +8,7 @@ export function parseNumber(text: string): bigint {
   if (!match) return 0n;
   const [, minus, hex, octal, decimal] = match;
   const digits = hex ?? octal ?? decimal ?? '0';
-  // Longer than any number of 64 bits: as if it did not fit.
+  // Too long for any 64-bit number: saturates as strtoull() does.
   if (digits.length > SIGNIFICANT) return 0xffff_ffff_ffff_ffffn;
   const magnitude = BigInt(hex === undefined ? (octal === undefined ? digits : `0o${octal}`) : `0x${hex}`);
   if (magnitude > 0xffff_ffff_ffff_ffffn) return 0xffff_ffff_ffff_ffffn;

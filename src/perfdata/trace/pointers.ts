@@ -1,10 +1,10 @@
 /**
- * %p and its extensions, as printk() has them and libtraceevent knows them.
+ * %p and its extensions, as in printk(), as far as libtraceevent knows them.
  *
- *   %p                an address; of extensions unknown to it, followed by their letters as text
+ *   %p                an address; followed, for unknown extensions, by their letters as text
  *   %ps %pf %pS %pF   a kernel function, with its offset for the capital letters
  *   %pM %pMR %pMF %pm a MAC address, reversed, with dashes, without colons
- *   %pI4 %pi4 %pI6 %pi6 %pI6c %pIS…   an IP address; of a socket address with p its port
+ *   %pI4 %pi4 %pI6 %pi6 %pI6c %pIS…   an IP address; with p, a socket address with its port
  *   %pU[bBlL]         a UUID;   %*ph[CDN]  bytes
  *
  * Source: tools/lib/traceevent/event-parse.c, measured on perf 6.1.
@@ -13,7 +13,7 @@ import { numberOf, type TraceContext } from './evaluate.ts';
 import type { RawData } from './raw-data.ts';
 import type { Arg, FormatField } from './types.ts';
 
-/** Kinds of arguments by the numbers that perf gives where it wanted a field. */
+/** Kinds of arguments, by the numbers in perf's message where it wanted a field. */
 const KIND_NUMBERS: Readonly<Record<Arg['kind'], number>> = {
   null: 0,
   atom: 1,
@@ -36,7 +36,7 @@ const SOCKADDR_IN6_SIZE = 28;
 const GUID = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
 const UUID = [...GUID.keys()];
 
-/** `star` is the value of an asterisk, 1 without one. */
+/** `star` is the value of an asterisk, or 1 if there is none. */
 export function pointerText(arg: Arg, conversion: string, star: number, data: RawData, context: TraceContext): string {
   const kind = conversion.slice(conversion.indexOf('p') + 1);
   const letter = kind.charAt(0);
@@ -95,7 +95,7 @@ function ipv4(bytes: readonly number[], padded: boolean, reversed: boolean): str
   return (reversed ? parts.toReversed() : parts).join('.');
 }
 
-/** h and l stand for addresses that are little-endian, as those of a recording are. */
+/** h and l: the address is little-endian (h because recordings are). */
 const isReversed = (order: string): boolean => order === 'h' || order === 'l';
 
 function ipText(field: FormatField, kind: string, data: RawData): string {

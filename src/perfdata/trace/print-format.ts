@@ -1,9 +1,9 @@
 /**
  * `print fmt:` of a tracepoint's format: a format string as printk() takes it, and an expression for each argument.
  *
- * The grammar is C's, read as libtraceevent reads it, which is not always C: operators of equal rank lean to the right,
- * `a ? b : c + d` is `(a ? b : c) + d`, and a cast needs a word behind it. Names of macros and functions that the library
- * does not know, and nesting deeper than any kernel's, make the format one that is not understood.
+ * The grammar is C's as libtraceevent reads it, which is not always C: operators of equal rank associate to the right,
+ * `a ? b : c + d` is `(a ? b : c) + d`, and a cast must be followed by a word. A format with names of macros and
+ * functions that the library does not know, or nested deeper than any kernel's, is not understood.
  *
  * Source: tools/lib/traceevent/event-parse.c (process_arg_token, process_op), measured on perf 6.1.
  */
@@ -14,14 +14,14 @@ import { FormatFailure, type Token, type Tokens } from './tokens.ts';
 import type { Arg, Choice, EventFormat, FormatField, PrintFormat } from './types.ts';
 
 type Fields = Pick<EventFormat, 'common' | 'fields' | 'system'>;
-/** An argument and the word behind it. */
+/** An argument and the word after it. */
 type Read = readonly [Arg, Token];
 
-/** Arguments within arguments that are followed. */
+/** Deepest nesting of arguments that is read. */
 const MAX_DEPTH = 300;
 const NULL: Arg = { kind: 'null' };
 
-/** How tightly operators bind, by libtraceevent's numbers; `? :` and what has one operand are 0 once they are read. */
+/** How tightly operators bind, in libtraceevent's numbers; `? :` and unary operators are 0 once read. */
 const RANKS: Readonly<Record<string, number>> = {
   '++': 3,
   '--': 3,
@@ -50,7 +50,7 @@ const RANKS: Readonly<Record<string, number>> = {
 const BINARY = new Set('>> << & | && || - + * ^ / % < > <= >= == !='.split(' '));
 const rankOf = (op: string): number => (Object.hasOwn(RANKS, op) ? RANKS[op]! : -1);
 
-/** Values of names that kernels left unexpanded. */
+/** Values of names that kernels leave unexpanded. */
 const KNOWN_NAMES: ReadonlyMap<string, bigint> = new Map(
   Object.entries({
     HI_SOFTIRQ: 0n,
@@ -107,7 +107,7 @@ class ArgReader {
     }
   }
 
-  /** An argument with all operators behind it. */
+  /** An argument with all operators after it. */
   #whole(): Read {
     const [arg, token] = this.#arg();
     return token.type === 'op' ? this.#operator(arg, token) : [arg, token];
@@ -117,7 +117,7 @@ class ArgReader {
     return this.#operand(this.#tokens.next());
   }
 
-  /** An argument that must be followed by a word. */
+  /** An argument that must be followed by `end`. */
   #upTo(end: string): Arg {
     const [arg, token] = this.#arg();
     return this.#followed(arg, token, end);
@@ -135,7 +135,7 @@ class ArgReader {
     return result;
   }
 
-  /** What a word begins; operators behind it are left, but for those behind an operator with one operand. */
+  /** The operand that begins with a word. Operators after it are left, except after a unary operator's operand. */
   #operand(token: Token): Read {
     return this.#deeper((): Read => {
       const { type, text } = token;
@@ -182,7 +182,7 @@ class ArgReader {
     return [{ kind: 'cast', type: arg.text, of }, behind];
   }
 
-  /** An operator and what is on its right; then, what follows. */
+  /** An operator and its right side, and the word after it. */
   #operator(left: Arg, { text: op }: Token): Read {
     return this.#deeper((): Read => {
       if (op === '?') return this.#condition(left);
@@ -192,7 +192,7 @@ class ArgReader {
       }
       if (!BINARY.has(op)) throw new FormatFailure(`unknown operator '${op}'`);
       const token = this.#tokens.nextItem();
-      // A type that is a pointer: `(void *)`.
+      // A pointer type: `(void *)`.
       if (op === '*' && token.type === 'delim' && token.text === ')') {
         if (left.kind !== 'atom') throw new FormatFailure('a pointer to what is no type');
         return [atom(`${left.text} *`), token];
@@ -202,7 +202,7 @@ class ArgReader {
     });
   }
 
-  /** Operators behind one: what binds less tightly takes it whole, the others take its right side. */
+  /** Further operators: one that binds less tightly takes the whole, any other takes the right side. */
   #more(arg: Arg, token: Token): Read {
     if (token.type !== 'op' || token.text === ':' || arg.kind !== 'op') return [arg, token];
     const rank = rankOf(token.text);
@@ -257,7 +257,7 @@ class ArgReader {
         if (!field) throw new FormatFailure('no such field');
         const token = this.#tokens.nextItem();
         if (name === '__get_dynamic_array_len') return [{ kind: 'length', field }, token];
-        // libtraceevent takes no index here, only behind a cast.
+        // libtraceevent accepts an index only after a cast.
         if (token.type === 'op' && token.text === '[') throw new FormatFailure('an index of a dynamic array');
         return [{ kind: 'dynamic', field }, token];
       }
@@ -278,13 +278,13 @@ class ArgReader {
     return name;
   }
 
-  /** The first argument of __print_flags() and __print_symbolic(), comma included. */
+  /** The first argument of __print_flags() and __print_symbolic(), including the comma. */
   #value(): Arg {
     const [arg, token] = this.#whole();
     return this.#followed(arg, token, ',');
   }
 
-  /** `{ value, text }, ...`, closing parenthesis included. */
+  /** `{ value, text }, ...`, including the closing parenthesis. */
   #choices(): Choice[] {
     const choices: Choice[] = [];
     let token: Token;
@@ -304,14 +304,14 @@ class ArgReader {
 
 const atom = (text: string): Arg => ({ kind: 'atom', text, value: parseNumber(text) });
 
-/** An operator between two; if the right one binds less tightly, that one is the outer. */
+/** A binary operator; if the one on the right binds less tightly, it becomes the outer one. */
 function joined(op: string, left: Arg, right: Arg): Arg {
   const rank = rankOf(op);
   if (right.kind !== 'op' || rank >= rankOf(right.op)) return { kind: 'op', op, left, right, rank };
   return { ...right, left: { kind: 'op', op, left, right: right.left, rank } };
 }
 
-/** eval_flag(): a number, or a name that is known. */
+/** eval_flag(): a number, or a known name. */
 const choiceValue = (text: string): bigint =>
   /^[0-9]/.test(text) ? wrapS64(parseNumber(text)) : (KNOWN_NAMES.get(text) ?? -1n);
 

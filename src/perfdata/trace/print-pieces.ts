@@ -1,18 +1,18 @@
 /**
- * A printk() format string cut into text and conversions, each with its argument.
+ * Cuts a printk() format string into text and conversions, each with its argument.
  *
- * Source: tools/lib/traceevent/event-parse.c (parse_args), measured on perf 6.1, which knows %d %i %u %x %X %o, %s and %p with
- * some of its extensions; of others it prints the letter, as ">c<".
+ * Source: tools/lib/traceevent/event-parse.c (parse_args), measured on perf 6.1, which knows %d %i %u %x %X %o, %s and
+ * some extensions of %p; for others it prints the letter, as ">c<".
  */
 import { FormatFailure } from './tokens.ts';
 import type { Arg, Piece } from './types.ts';
 
-/** Characters of the longest conversion. */
+/** Length of the longest conversion. */
 const LONGEST = 31;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
-/** Between a percent sign and what it converts to. */
+/** What may stand between a percent sign and its conversion letter. */
 const MODIFIER = /[#hlLzZ.0-9\-*]/;
-/** What may follow %p, and is then no text. */
+/** What may follow %p as part of the conversion. */
 const EXTENSION = /^(?:[FSfs]|[Mm][RF]?|[Ii](?:4[hnlb]?|6c?|S[pfs]*[hnlb]?c?)?|U[LlBb]?|h[CDN]?)?/;
 
 /** Throws FormatFailure if there are too few arguments. */

@@ -1,10 +1,10 @@
 /**
- * printf() of C for one number or string, on texts of bytes.
+ * C's printf() for one number or string, on texts of bytes.
  *
- * A width or precision from a file is bounded, so that no format makes a line longer than memory.
+ * A width or precision from a file is bounded, so that no format can exhaust memory.
  */
 
-/** Characters that a conversion is filled to at most. */
+/** Widest padding of a conversion. */
 const WIDEST = 1 << 16;
 
 interface Conversion {
@@ -12,7 +12,7 @@ interface Conversion {
   readonly zeros: boolean;
   readonly alternative: boolean;
   readonly width: number;
-  /** Undefined: none given. */
+  /** Undefined if none is given. */
   readonly precision: number | undefined;
   readonly length: string;
   readonly letter: string;
@@ -20,7 +20,7 @@ interface Conversion {
 
 const GRAMMAR = /^%([-#0]*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?(hh|h|l|ll|L|z|Z)?([diuxXos])$/;
 
-/** A conversion taken apart; `star` stands for an asterisk. Undefined: none that C knows. */
+/** A conversion taken apart; `star` replaces an asterisk. Undefined if C does not know it. */
 function parseConversion(text: string, star: number): Conversion | undefined {
   const match = GRAMMAR.exec(text);
   if (!match) return undefined;
@@ -41,16 +41,16 @@ function parseConversion(text: string, star: number): Conversion | undefined {
 
 const fill = (text: string, { left, width }: Conversion): string => (left ? text.padEnd(width) : text.padStart(width));
 
-/** Bits that a length modifier leaves of a number. */
+/** Bits of a number that a length modifier keeps. */
 const BITS: Readonly<Record<string, number>> = { hh: 8, h: 16, '': 32, l: 64, ll: 64, L: 64, z: 64, Z: 64 };
 
-/** %d, %i, %u, %x, %X or %o of a number of 64 bits. */
+/** %d, %i, %u, %x, %X or %o of a 64-bit number. */
 export function formatNumber(text: string, value: bigint, star: number): string {
   const c = parseConversion(text, star);
   if (!c) return text;
   const bits = BITS[c.length] ?? 32;
   const signed = c.letter === 'd' || c.letter === 'i';
-  // libtraceevent hands over an int for %zu, of which the upper half is not set.
+  // libtraceevent passes an int for %zu, whose upper half is not set.
   const given = c.length === 'z' || c.length === 'Z' ? BigInt.asUintN(32, value) : value;
   const number = signed ? BigInt.asIntN(bits, given) : BigInt.asUintN(bits, given);
   const radix = c.letter === 'o' ? 8 : signed || c.letter === 'u' ? 10 : 16;

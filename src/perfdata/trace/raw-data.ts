@@ -1,4 +1,6 @@
-/** The raw data of a tracepoint's sample: numbers and texts at offsets that its format, a file's word, gives. */
+/**
+ * The raw data of a tracepoint's sample: numbers and texts at offsets that come from its format, so cannot be trusted.
+ */
 
 export class RawData {
   readonly size: number;
@@ -11,7 +13,7 @@ export class RawData {
     this.size = bytes.length;
   }
 
-  /** An unsigned number of 1, 2, 4 or 8 bytes; 0 of any other size, and past the end. */
+  /** An unsigned number of 1, 2, 4 or 8 bytes; 0 for any other size, and past the end. */
   number(at: number, size: number): bigint {
     const bytes = this.#bytes;
     if (at + size > this.size) return 0n;
@@ -30,7 +32,7 @@ export class RawData {
     }
   }
 
-  /** The bytes from an offset up to a NUL, at most so many. */
+  /** The bytes from an offset up to a NUL, at most `most` of them. */
   string(at: number, most = Infinity): string {
     const end = Math.min(this.size, at + Math.max(0, most));
     if (at >= end) return '';
@@ -38,7 +40,7 @@ export class RawData {
     return this.#bytes.toString('latin1', at, nul >= 0 && nul < end ? nul : end);
   }
 
-  /** Bytes as pairs of digits, as many as there are. */
+  /** Bytes as pairs of hex digits, as many as there are. */
   hex(at: number, count: number, separator: string): string {
     const end = Math.min(this.size, at + Math.max(0, count));
     if (at >= end) return '';

@@ -1,8 +1,8 @@
 /**
  * The words of an event's format file, split as libtraceevent splits them.
  *
- * Strings keep their backslashes and lose their quotes; neighbouring strings are one. Every character of the text is
- * looked at once or twice, whatever it holds.
+ * Strings keep their backslashes and lose their quotes; adjacent strings are joined. Every character of the text is
+ * examined at most twice, whatever it holds.
  */
 
 export type TokenType = 'none' | 'newline' | 'space' | 'item' | 'op' | 'delim' | 'dquote' | 'squote';
@@ -12,7 +12,7 @@ export interface Token {
   readonly text: string;
 }
 
-/** What ends the reading of a format: the event is printed field by field. */
+/** The format cannot be read: the event is printed field by field. */
 export class FormatFailure extends Error {}
 
 const NONE: Token = { type: 'none', text: '' };
@@ -23,7 +23,7 @@ const ANY_SPACE = /[ \t\v\f\r\n]/;
 const DOUBLED = '-+|&><';
 const COMPARING = '!=><';
 
-/** Names of kernels before 3.11 for pieces of mac80211's formats that were not expanded. */
+/** Names that kernels before 3.11 left unexpanded in mac80211's formats. */
 const UNEXPANDED: Readonly<Record<string, string>> = {
   LOCAL_PR_FMT: '%s',
   STA_PR_FMT: ' sta:%pM',
@@ -48,21 +48,21 @@ export class Tokens {
     this.#text = text;
   }
 
-  /** The next word on the line; an end of line is one. */
+  /** The next word on the line; the end of a line is a word of its own. */
   next(): Token {
     let token = this.#read();
     while (token.type === 'space') token = this.#read();
     return token;
   }
 
-  /** The next word, on whatever line. */
+  /** The next word, on any line. */
   nextItem(): Token {
     let token = this.#read();
     while (token.type === 'space' || token.type === 'newline') token = this.#read();
     return token;
   }
 
-  /** The next word, which must be of a type, and of a text if one is given. Throws FormatFailure. */
+  /** The next word, which must have the given type and, if given, text. Throws FormatFailure. */
   expect(type: TokenType, text?: string, anyLine = false): string {
     const token = anyLine ? this.nextItem() : this.next();
     if (token.type !== type || (text !== undefined && token.text !== text))
@@ -105,7 +105,7 @@ export class Tokens {
     return first;
   }
 
-  /** The rest of a string, and of those that follow it with nothing but space between. */
+  /** The rest of a string, and of strings that follow it with only white space between. */
   #quoted(quote: string): string {
     let text = '';
     for (;;) {

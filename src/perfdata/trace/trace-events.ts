@@ -1,5 +1,5 @@
 /**
- * The tracepoints of a recording: what perf prints of a sample's raw data.
+ * The tracepoints of a recording: what perf prints for a sample's raw data.
  *
  * Each format is parsed when its first sample is printed. Not modelled: trace_printk() in binary (ftrace:bprint), macros
  * that libtraceevent's plugins add.
@@ -21,10 +21,10 @@ export class TraceEvents {
   readonly #data: TracingData | undefined;
   readonly #files = new Map<number, FormatFile>();
   readonly #parsed = new Map<number, EventFormat | undefined>();
-  /** Where every event says which it is. */
+  /** The field in which every event holds its id. */
   readonly #typeField: Pick<FormatField, 'offset' | 'size'>;
 
-  /** `bytes`: a recording's tracing data; without any, no format is known. */
+  /** `bytes`: a recording's tracing data; without it, no format is known. */
   constructor(bytes: Uint8Array | undefined) {
     this.#data = bytes && decodeTracingData(bytes);
     for (const file of this.#data?.formats ?? []) {
@@ -52,7 +52,7 @@ export class TraceEvents {
     return format && utf8(`${format.system}:${format.name}`);
   }
 
-  /** The text of a sample's raw data; empty if nothing says how to read it. */
+  /** The text for a sample's raw data; empty if its format is unknown. */
   text(raw: Uint8Array, functionAt: FunctionAt = NO_FUNCTIONS): string {
     const data = new RawData(raw, this.#data?.bigEndian ?? false);
     const format = this.format(Number(data.number(this.#typeField.offset, this.#typeField.size)));
@@ -62,7 +62,7 @@ export class TraceEvents {
   }
 }
 
-/** A text of bytes as the text that they encode. */
+/** Decodes a text of bytes. */
 const utf8 = (bytes: string): string => decodeBytes(Buffer.from(bytes, 'latin1'));
 
 function prettyText(format: EventFormat, data: RawData, context: TraceContext): string {

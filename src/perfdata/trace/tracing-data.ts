@@ -8,8 +8,8 @@
  *   u32 size; char[size]  kallsyms (empty since perf 4.12);  u32 size; char[size]  printk formats
  *   u64 size; char[size]  saved command lines, from version 0.6 on; perf uses none
  *
- * It stands in the feature TRACING_DATA, in a pipe behind the record of that name. What comes before damage counts.
- * Texts are bytes, one a character. Source: tools/perf/util/trace-event-{info,read}.c.
+ * It is the content of the feature TRACING_DATA; in a pipe it follows the record of that name. What comes before any
+ * damage is used. Texts are bytes, one per character. Source: tools/perf/util/trace-event-{info,read}.c.
  */
 import { ByteReader, OutOfBounds } from '../bytes.ts';
 
@@ -31,7 +31,7 @@ export interface TracingData {
   readonly printk: ReadonlyMap<bigint, string>;
 }
 
-/** Decodes tracing data; undefined if it is none. */
+/** Decodes tracing data; undefined if the bytes are something else. */
 export function decodeTracingData(bytes: Uint8Array): TracingData | undefined {
   const r = new ByteReader(bytes);
   const text = (size: number): string => Buffer.from(r.take(size)).toString('latin1');
@@ -52,7 +52,7 @@ export function decodeTracingData(bytes: Uint8Array): TracingData | undefined {
     data.longSize = r.u8();
     const swap = data.bigEndian;
     const u32 = (): number => r.view.getUint32(r.skip(4), !swap);
-    /** A size: whatever passes the end of the data is out of bounds, exact or not. */
+    /** A size; rounding does no harm, as any inexact one is out of bounds. */
     const u64 = (): number => Number(r.view.getBigUint64(r.skip(8), !swap));
     u32();
     for (const part of ['header_page', 'header_event']) {
@@ -72,7 +72,7 @@ export function decodeTracingData(bytes: Uint8Array): TracingData | undefined {
   return data;
 }
 
-/** A line of printk_formats: the address and the quoted string, of which the last character is perf's to lose. */
+/** A line of printk_formats: the address and the quoted string, whose last character perf drops. */
 function addPrintk(line: string, printk: Map<bigint, string>): void {
   const [, digits, quoted] = /^(?:0x)?([0-9a-fA-F]{1,16}) : "?(.*)$/.exec(line) ?? [];
   if (digits === undefined || quoted === undefined) return;

@@ -1,11 +1,11 @@
-/** What a tracepoint's format says, once it is read: fields, and how they are printed. */
+/** A tracepoint's format once parsed: fields, and how they are printed. */
 
 export interface FormatField {
   readonly name: string;
   readonly type: string;
   readonly offset: number;
   readonly size: number;
-  /** Bytes of an element of an array, of the field itself if it is none; 0: not known. */
+  /** Bytes of an array's element, or of the field itself if it is not an array; 0: unknown. */
   readonly elementSize: number;
   readonly signed: boolean;
   readonly isArray: boolean;
@@ -13,7 +13,7 @@ export interface FormatField {
   readonly isLong: boolean;
   readonly isDynamic: boolean;
   readonly isRelative: boolean;
-  /** Text, until a piece of it turns up that cannot be printed. */
+  /** Text, until a piece of it turns out not to be printable. */
   isString: boolean;
 }
 
@@ -21,21 +21,21 @@ export interface EventFormat {
   readonly system: string;
   readonly name: string;
   readonly id: number;
-  /** Those that all tracepoints have, and the event's own. */
+  /** The fields that all tracepoints have, then the event's own. */
   readonly common: readonly FormatField[];
   readonly fields: readonly FormatField[];
-  /** Undefined if it cannot be understood: then the fields are printed one by one. */
+  /** Undefined if it cannot be understood: fields are then printed one by one. */
   readonly print: PrintFormat | undefined;
 }
 
-/** { value, text } of __print_flags() and __print_symbolic(); -1: a name that has no known value. */
+/** { value, text } of __print_flags() and __print_symbolic(); -1: a name without a known value. */
 export interface Choice {
   readonly value: bigint;
   readonly text: string;
 }
 
 export type Arg =
-  /** What an operator with one operand has on its left. */
+  /** The left side of a unary operator. */
   | { readonly kind: 'null' }
   | { readonly kind: 'atom'; readonly text: string; readonly value: bigint }
   | { readonly kind: 'field'; readonly name: string; readonly field: FormatField | undefined }
@@ -48,7 +48,7 @@ export type Arg =
   | { readonly kind: 'dynamic' | 'length'; readonly field: FormatField }
   | { readonly kind: 'op'; readonly op: string; readonly left: Arg; readonly right: Arg; readonly rank: number };
 
-/** A stretch of a format string. */
+/** A piece of a format string. */
 export type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | {
@@ -56,7 +56,7 @@ export type Piece =
       /** The conversion from its % on. */
       readonly conversion: string;
       readonly arg: Arg;
-      /** What stands for an asterisk. */
+      /** The argument for an asterisk. */
       readonly star: Arg | undefined;
     };
 
