@@ -1,9 +1,9 @@
 /**
- * `gperf bench` without its words: what perf in use costs the kernel it runs on, operation by operation, and the workload, under
- * several vPMU designs.
+ * `gperf bench` without its words: what perf costs, under several vPMU designs: each operation on the kernel it runs
+ * on, and the workload as a whole.
  *
- * One run of a design and seed is a pure function of its request, so it can be made on any thread. A design's figures are
- * the medians of its runs' figures, its ledger their mean.
+ * One run of a design and seed is a pure function of its request, so any thread can make it. A design's figures are
+ * the medians of its runs' figures; its ledger is their mean.
  */
 import { perfCaps } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -21,7 +21,7 @@ import type { BenchDesign, BenchFigure, BenchOperation } from '../results/bench.
 import type { Ledger } from '../results/ledger.ts';
 import type { OperationRow } from '../results/operations.ts';
 
-/** A machine by what was asked for, which a message to another thread can carry. */
+/** A machine as it was asked for, in a form that a message to another thread can carry. */
 export interface SpecRequest {
   readonly machine: string;
   readonly vpmu: string;
@@ -44,7 +44,7 @@ export interface BenchRequest {
   readonly mode: 'stat' | 'record';
   /** -a */
   readonly systemWide: boolean;
-  /** Without events the workload runs as if nobody watched. */
+  /** Without events, the workload runs unobserved. */
   readonly evlist: readonly Evsel[];
   /** Which repetition: draws come from the path run=k. */
   readonly run: number;
@@ -57,7 +57,7 @@ export interface BenchRun {
   readonly elapsed: Nanos;
   readonly samples: number;
   readonly throttled: number;
-  /** How often the host paid for its first hardware event, its last, and for switching perf's scheduling hooks on. */
+  /** How often the host paid for its first hardware event, its last, and for enabling perf's scheduling hooks. */
   readonly paid: { readonly reserve: number; readonly release: number; readonly static_key: number };
 }
 
@@ -86,7 +86,7 @@ export async function benchRun({
   return { operations: watch.rows(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0, paid: watch.paid };
 }
 
-/** The same, where a run that gets nowhere is a result: why. Throws what else benchRun does. */
+/** The same, but a live-lock is a result with its reason. Throws whatever else benchRun throws. */
 export async function benchOutcome(request: BenchRequest): Promise<BenchRun | { readonly liveLock: string }> {
   try {
     return await benchRun(request);
@@ -96,7 +96,7 @@ export async function benchOutcome(request: BenchRequest): Promise<BenchRun | { 
   }
 }
 
-/** Puts the runs of one design together: `bare` are the runs of the same seeds without events. */
+/** Summarizes the runs of one design; `bare` are the runs of the same seeds without events. */
 export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: readonly BenchRun[]): BenchDesign {
   const figure = (of: (run: BenchRun, k: number) => number): BenchFigure => medianOf(runs.map(of));
   return {
@@ -115,7 +115,7 @@ export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: 
   };
 }
 
-/** Medians of what each operation took. */
+/** Medians of the time each operation took. */
 function operationsOf(runs: readonly BenchRun[]): BenchOperation[] {
   return OPERATIONS.map((operation, i) => {
     const each = (key: Exclude<keyof OperationRow, 'operation' | 'exact'>): BenchFigure =>
@@ -134,7 +134,7 @@ function operationsOf(runs: readonly BenchRun[]): BenchOperation[] {
   });
 }
 
-/** The mean of ledgers: its rows add up as theirs do. */
+/** The mean of ledgers; its rows add up as theirs do. */
 function meanLedger(ledgers: readonly Ledger[], spec: MachineSpec): Ledger {
   const n = ledgers.length;
   const clock = hertz(spec.values['core.clock']);

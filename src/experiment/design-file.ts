@@ -1,7 +1,7 @@
 /**
- * A vPMU design from a file outside gperf: a module that exports it, or a function of the kit that returns it.
+ * A vPMU design from a file outside gperf: a module that exports the design, or a function of the kit that returns it.
  *
- * It is code, and runs with the rights of whoever runs gperf: only a path that the person typed leads here.
+ * The module is code and runs with the rights of whoever runs gperf, so only a path that the person typed is loaded.
  * Not modelled: designs in other languages; .ts where Node cannot strip types.
  */
 import { stat } from 'node:fs/promises';
@@ -12,12 +12,12 @@ import * as kit from '../kvm/vpmu/kit.ts';
 import { VPMUS } from '../machine/spec.ts';
 import { strerror } from '../strerror.ts';
 
-/** A file that gives no design; `message` is the whole sentence. */
+/** A file that yields no design; `message` is the whole sentence. */
 export class DesignFileError extends Error {
   override readonly name = 'DesignFileError';
 }
 
-/** A word of --vpmu that is a path: it has a slash, as a workload's has. */
+/** Whether a word of --vpmu is a path: it has a slash, like a workload's path. */
 export const isDesignFile = (vpmu: string): boolean => vpmu.includes('/');
 
 const known = new Map<string, VpmuDesign>();
@@ -32,7 +32,7 @@ export async function loadDesign(path: string): Promise<VpmuDesign> {
   const made = await importDesign(path);
   const wrong = faultOf(made);
   if (wrong !== undefined) throw new DesignFileError(`${path}: ${wrong}`);
-  // The parts that others rely on are there, as faultOf() says.
+  // faultOf() has checked the parts that others rely on.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const design = made as VpmuDesign;
   known.set(path, design);
@@ -69,7 +69,7 @@ async function checkFile(path: string): Promise<void> {
 
 const urlOf = (path: string): string => pathToFileURL(resolve(path)).href;
 
-/** "./mine.mjs:12:3: TypeError: ...", as far as what was thrown says. */
+/** "./mine.mjs:12:3: TypeError: ...", as far as the error says. */
 export function faultIn(path: string, error: unknown): string {
   const stack = (error instanceof Error && error.stack) || '';
   const [place] = /^\d+(:\d+)?/.exec(stack.split(`${urlOf(path)}:`)[1] ?? '') ?? [];
@@ -77,7 +77,7 @@ export function faultIn(path: string, error: unknown): string {
   return `${path}${place === undefined ? '' : `:${place}`}: ${told}`;
 }
 
-/** What keeps an object from being a design. */
+/** Why an object is not a design; undefined if it is one. */
 function faultOf(made: unknown): string | undefined {
   if (typeof made !== 'object' || made === null)
     return 'its default export must be a design, or a function that returns one';

@@ -1,19 +1,19 @@
 /**
- * What a recording says of the machine it was made on: perf_env out of a machine's spec. Nothing of the machine that runs
- * gperf is in it.
+ * The description of the simulated machine in a recording: perf_env from a machine's spec. Nothing in it is about the
+ * machine that runs gperf.
  */
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { PerfEnv } from '../perfdata/perf-env.ts';
 import { GPERF_VERSION } from './version.ts';
 
-/** `cmdline` is what was typed, machine options included, so that it makes the recording again. */
+/** `cmdline` is what was typed, machine options included, so that it repeats the recording. */
 export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv {
   const { identity } = spec.preset;
   const { values: v } = spec;
   const of = side(spec);
   const cpus = v[`${of}.cpus`];
-  // A vCPU is a socket of its own, as QEMU lays them out.
+  // Each vCPU is its own socket, as QEMU lays them out.
   const sockets = of === 'guest' ? cpus : identity.sockets;
   const threads = of === 'guest' ? 1 : identity.threadsPerCore;
   return {
@@ -35,7 +35,7 @@ export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv 
   };
 }
 
-/** Linux numbers the first threads of all cores, socket by socket, then the second ones. */
+/** Linux numbers the first threads of all cores, socket by socket, then the second threads. */
 function topology(cpus: number, sockets: number, threads: number): NonNullable<PerfEnv['cpu_topology']> {
   const cores = Math.max(1, Math.ceil(cpus / threads));
   const perSocket = Math.max(1, Math.ceil(cores / sockets));

@@ -1,6 +1,6 @@
 /**
- * A workload as the machine's kernel runs it, and as a recording describes it: compiled for the machine's libc, started
- * from the seed, its DSOs as ELF files with build ids.
+ * A workload as the machine's kernel runs it, and as a recording describes it: compiled for the machine's libc,
+ * started from the seed, its DSOs as ELF files with build ids.
  */
 import { createHash } from 'node:crypto';
 import type { DsoImage, Executable } from '../arch/dso.ts';
@@ -32,7 +32,7 @@ export function prepareWorkload(program: Program, spec: MachineSpec, params: Par
   return { program, image: compile(program, coreTiming(preset, v), scope) };
 }
 
-/** The seed of the workload's own draws: the same under every design, so that all observe one execution. */
+/** The seed of the workload's own draws: the same under every design, so that all observe the same execution. */
 export const workloadSeed = (spec: MachineSpec, run: number): string => `${spec.seed}/run=${run}/program`;
 
 /** What exec loads. */
@@ -53,7 +53,7 @@ export function executable({ program, image }: Workload, seed: string): Executab
   };
 }
 
-/** A file real perf will want to read symbols from. */
+/** A file in which real perf will look for symbols. */
 interface SymbolFileEntry {
   readonly path: string;
   readonly buildId: string;
@@ -61,8 +61,8 @@ interface SymbolFileEntry {
 }
 
 /**
- * Every file a recording of the workload on that machine may map, the kernel and the perf tool included, with content and
- * build id.
+ * Every file that a recording of the workload on that machine may map, including the kernel and the perf tool, with
+ * content and build id.
  */
 export function symbolFiles({ image }: Workload, spec: MachineSpec): readonly SymbolFileEntry[] {
   const beside = spec.values['guest.background'] > 0 ? [BACKGROUND_BINARY] : [];
@@ -74,7 +74,7 @@ export function symbolFiles({ image }: Workload, spec: MachineSpec): readonly Sy
   return [...elves, { path: KERNEL_KALLSYMS, buildId: createHash('sha1').update(text).digest('hex'), content: text }];
 }
 
-/** The BUILD_ID feature's entries for them. */
+/** The files' entries in the BUILD_ID feature. */
 export const buildIdsOf = (files: readonly SymbolFileEntry[]): BuildId[] =>
   files.map(({ path, buildId }) => ({
     pid: -1,
@@ -83,7 +83,7 @@ export const buildIdsOf = (files: readonly SymbolFileEntry[]): BuildId[] =>
     filename: path,
   }));
 
-/** Puts them where real perf looks; returns a sentence for each reason why some could not be stored. */
+/** Stores the files where real perf looks; returns a sentence for each reason why some could not be stored. */
 export function storeSymbols(dir: string | undefined, files: readonly SymbolFileEntry[]): string[] {
   const failed = new Map<string, string[]>();
   for (const file of files) {

@@ -1,9 +1,9 @@
 /**
- * The life of one PMI, one rotation of multiplexed events or one context switch, taken off a running machine by probes; and
- * what a kernel does about PMIs of a given length.
+ * The life of one PMI, one rotation of multiplexed events or one context switch, recorded from a running machine by
+ * probes; and what a kernel does about PMIs of a given length.
  *
- * The lives are those of a warm machine: the host's static key is on, every counter has been used before, and the first life
- * is taken that no tick, no other interrupt and no message of the kernel falls into.
+ * The machine is warm: the host's static key is on and every counter has been used. The life shown is the first that
+ * no tick, other interrupt or kernel message falls into.
  * Not modelled: lives of the first event, with its surcharges (run `stat` or `record` on a fresh guest for those).
  */
 import type { Cpu } from '../arch/cpu.ts';
@@ -29,19 +29,22 @@ export type LifeKind = (typeof LIVES)[number];
 
 interface Scene {
   readonly title: (events: number, counters: number) => string;
-  /** What each of the tasks counts or samples on itself, on a PMU with so many general-purpose counters. */
+  /** What each task counts or samples on itself, given the number of general-purpose counters. */
   readonly events: (nrGp: number) => readonly string[];
   readonly tasks: number;
-  /** Sample every so many events; 0: count. */
+  /** Sampling period in events; 0: count. */
   readonly period: number;
-  /** The outermost kernel function of the life, and the functions that must be passed in it for it to be one. */
+  /** The outermost kernel function of the life, and the functions it must pass through to count as one. */
   readonly frame: KernelFunction;
   readonly passes: readonly KernelFunction[];
-  /** Lives that go by before one is taken. */
+  /** Lives to skip before one is taken. */
   readonly skip: number;
 }
 
-/** Events of general-purpose counters, few enough of them on the lower four that any model can have any eight in a row. */
+/**
+ * Events of general-purpose counters, ordered so that on any model few of any eight in a row need the lower four
+ * counters.
+ */
 const GENERAL = [
   'branches',
   'L1-icache-load-misses',
@@ -53,7 +56,7 @@ const GENERAL = [
   'dTLB-store-misses',
   'branch-loads',
 ];
-/** So many of them, and cycles, which have a fixed counter. */
+/** The first n of them, and cycles, which has a fixed counter. */
 const withCycles = (n: number): string[] => GENERAL.slice(0, n).toSpliced(1, 0, 'cycles');
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 
@@ -62,7 +65,7 @@ const SCENES: Readonly<Record<LifeKind, Scene>> = {
     title: () => 'one PMI in a task that computes',
     events: () => ['cycles:u'],
     tasks: 1,
-    // More than a tick apart, so that each is the first of its tick and none is throttled.
+    // More than a tick apart, so that each sample is the first in its tick and none is throttled.
     period: 20_000_003,
     frame: 'nmi',
     passes: ['intel_pmu_handle_irq'],
@@ -88,15 +91,15 @@ const SCENES: Readonly<Record<LifeKind, Scene>> = {
   },
 };
 
-/** A machine on which that cannot happen; `message` is the whole sentence. */
+/** The machine cannot produce the life; `message` is the whole sentence. */
 export class NoLifeError extends Error {
   override readonly name = 'NoLifeError';
 }
 
-/** ns simulated between two looks, and until a life must have been found. */
+/** Simulated ns between two looks, and within which a life must have been found. */
 const LOOK = 2_000_000;
 const LIMIT = 2_000_000_000;
-/** More pages than any life fills, so that no reader has to be woken. */
+/** More pages than any life fills, so that no reader is woken. */
 const RING_PAGES = 128;
 
 /** One life on this machine. `everything` also shows what the host's perf does inside for a vPMU. Throws NoLifeError. */
@@ -125,7 +128,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     new ToolTask(kernel, function* (tool) {
       failure = openEvents(tool, names, scene);
       if (failure !== undefined) return 1;
-      // Not earlier: the first event of all blocks, and the next task would open its own in between.
+      // Not earlier: opening the first event of all blocks, and the next task would then open its own in between.
       if (tasks > 1) start(tasks - 1);
       for (;;) yield* tool.user('main', 1e12);
     });
@@ -156,7 +159,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
   );
 }
 
-/** A task opens the scene's events on itself; why it could not, if so. */
+/** Opens the scene's events on the task itself; returns why it could not. */
 function openEvents({ sys, task }: ToolTask, names: string, { period }: Scene): string | undefined {
   const { IP, TID, TIME, PERIOD } = PERF_SAMPLE;
   for (const evsel of parseEventList([names], 'stat')) {
@@ -168,13 +171,13 @@ function openEvents({ sys, task }: ToolTask, names: string, { period }: Scene): 
   return undefined;
 }
 
-/** How far a trace was searched, and how many lives there were in it. */
+/** How far a trace was searched, and how many lives were found. */
 interface Search {
   from: number;
   lives: number;
 }
 
-/** The steps of the first life that nothing else falls into, once it is over; the search goes on where it ended. */
+/** The steps of the first complete, undisturbed life; the next search continues where this one ended. */
 function findLife(
   steps: readonly Told<MachineStep>[],
   machine: Machine,
@@ -196,7 +199,7 @@ function findLife(
   return undefined;
 }
 
-/** What led to the life: the counter that wrapped, or the exit that a timer's interrupt was. */
+/** What led to the life: the overflow of a counter, or the exit for a timer interrupt. */
 function causeOf(
   steps: readonly Told<MachineStep>[],
   i: number,
@@ -224,7 +227,7 @@ function undisturbed(life: readonly Told<MachineStep>[], { spec, kernel }: Machi
   if (interrupts.length !== (INTERRUPTS.has(scene.frame) ? 1 : 0)) return false;
   const visits = (fn: KernelFunction): boolean => life.some(({ step }) => functionOf(step) === fn);
   if (visits('tick_sched_timer')) return false;
-  // The exit that a timer's interrupt is, or a PMI of the guest's own counters.
+  // One exit is part of the life: that of the timer interrupt, or of a PMI from the guest's own counters.
   const own = scene.frame === 'apic_timer_interrupt' || visits('sysvec_perf_guest_mediated_pmi_handler');
   const external = life.filter(isExternalInterrupt).length;
   if (external > (own ? 1 : 0)) return false;
@@ -234,8 +237,8 @@ function undisturbed(life: readonly Told<MachineStep>[], { spec, kernel }: Machi
 }
 
 /**
- * A kernel whose PMIs have always taken `avg_ns` serves one more, and then one event's PMIs until it is throttled. `spec` is
- * a bare machine: the kernel is its host's.
+ * A kernel whose PMIs have so far taken `avg_ns` on average serves one more, and then one event's PMIs until the event
+ * is throttled. `spec` is a bare machine, whose host kernel is used.
  */
 export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
   const { kernel } = bootMachine(

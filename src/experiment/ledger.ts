@@ -1,11 +1,12 @@
 /**
- * Where a run's time went: every 64th of a cycle of it on exactly one account.
+ * Where a run's time went: every 64th of a cycle is on exactly one account.
  *
- * The core books each advance of its clock on a row, by ring-0 function, ring 3 or IRETs to it, of a page, the guest's or
- * that of the kernel that has the core (hw/core.ts). Here the rows are put together: by whose they are and what they are for.
- * A register access in the guest that exits is the exit and KVM's work; one that does not is the guest's.
+ * The core books each advance of its clock on a row (a ring-0 function, ring 3, or IRETs to it) of a page: the
+ * guest's, or that of the kernel that has the core (hw/core.ts). Here the rows are summed by owner and purpose. If a
+ * register access in the guest exits, the exit and KVM's work are booked as such; if not, the access is the guest's.
  *
- * Not modelled: blame. What the host's tick takes is host work whether or not a guest with perf made it dearer, and exits of
+ * Not modelled: blame. The host's tick is host work, whether or not a guest with perf made it more expensive, and
+ * exits of other guests are exits.
  * other guests are exits.
  */
 import type { ExecutionCursor } from '../arch/cpu.ts';
@@ -16,7 +17,7 @@ import type { Machine } from '../machine/machine.ts';
 import type { Ledger, LedgerAccount } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 
-/** An executable whose cursor can be asked, after the run, how much user time it took. */
+/** An executable whose cursor can be asked after the run how much user time it took. */
 export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
   let cursor: ExecutionCursor | undefined;
   return {
@@ -25,11 +26,11 @@ export function metered(executable: Executable): { readonly executable: Executab
   };
 }
 
-/** The accounts of a run so far, in which the workload itself had `work`. Throws if they do not add up to the clock. */
+/** The accounts of a run so far; `work` is the workload's own part. Throws if they do not add up to the clock. */
 export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
   const { guest, host: outer, others } = core.spent;
   const ring3 = KERNEL_SYMBOLS.length;
-  // Without a guest the kernel that has the core is the one perf runs on.
+  // Without a guest, perf runs on the kernel that has the core.
   const inner = vcpu === undefined ? outer : guest;
   const sum = (page: Float64Array, purpose: Purpose): number =>
     KERNEL_SYMBOLS.reduce((total, symbol, fn) => (symbol.purpose === purpose ? total + page[fn]! : total), 0);
@@ -58,7 +59,7 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
   const rows = spans.map(([account, span]) => {
     const start = end;
     end += span;
-    // Differences of rounded sums: rows of whole nanoseconds that add up to the whole.
+    // Differences of rounded sums, so that rows in whole nanoseconds add up to the whole.
     return { account, cycles: cycles(span), ns: host.nanosOf(cycles(end)) - host.nanosOf(cycles(start)) };
   });
   const total = core.now();

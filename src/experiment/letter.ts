@@ -1,9 +1,9 @@
 /**
- * The tables of the letter "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", cell by cell: what of a run stands for each,
- * what class of result that is, and why. Published figures are in fixtures/seed-tables.json and nowhere else: nothing here or
- * below is tuned by this command.
+ * The tables of the letter "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", cell by cell: the part of a run that
+ * corresponds to each, its class of result, and why. Published figures are only in fixtures/seed-tables.json: nothing
+ * here or below is tuned by this command.
  *
- * Over 300 lines of which most are the letter's: a table of reasons reads best in one piece.
+ * The parts: how cells are written, tablePlans() with all tables, and RECORDINGS for the letter's perf record.
  */
 import { FN } from '../kernel/symbols.ts';
 import { ring0Table } from '../machine/ring0.ts';
@@ -15,15 +15,14 @@ import type { BenchRun } from './bench.ts';
 export type Guest = 'legacy' | 'v2';
 
 /**
- * Both guests of the letter's perf stat tables: a host whose idle CPUs sleep deeply and which has not run perf before, and
- * something else going on in the guest.
- * `guest.background` is calibrated on the v2 column of table (4).
+ * Both guests of the letter's perf stat tables: a host whose idle CPUs sleep deeply and that has not run perf before,
+ * with other activity in the guest. `guest.background` is calibrated on the v2 column of table (4).
  */
 export const STAT_SETS = ['host.ipi=cold', 'host.fresh=on', 'guest.background=260'] as const;
 export const STAT_SCENARIO =
   'perf stat of six events, host.ipi=cold, host.fresh=on, guest.background=260 (calibrated on table (4), v2)';
 
-/** One figure: of which row and guest, and what of a run it is. */
+/** One figure: its row and guest, and how it is taken from a run. */
 export interface PlannedFigure {
   readonly row: string;
   readonly column: Guest;
@@ -31,7 +30,7 @@ export interface PlannedFigure {
   readonly of: (run: BenchRun) => number;
   readonly verdict: FigureVerdict;
   readonly reason: string;
-  /** A row of our own: nothing was published. */
+  /** A row of our own, which the letter does not have. */
   readonly own?: true;
 }
 
@@ -57,7 +56,7 @@ const cell = (
 
 const own = (base: PlannedFigure): PlannedFigure => ({ ...base, own: true });
 
-/** VM-exit and VM-entry alone, ns: what of an exit is no handling. */
+/** VM-exit and VM-entry alone, ns: the part of an exit that is not handling. */
 function transition(spec: MachineSpec): number {
   const table = ring0Table(spec);
   return ((table[FN.vmx_vcpu_run]!.cost + table[FN.vcpu_enter_guest]!.cost) * 1e9) / spec.values['core.clock'];
@@ -65,7 +64,7 @@ function transition(spec: MachineSpec): number {
 
 const TAIL = 'an exit of 1.1 us; the maximum is the tail of exits (one in a thousand, mean 8 us: calibrated)';
 
-/** The tables, on that machine. */
+/** The tables, for that machine. */
 export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
   {
     id: '1',
@@ -400,7 +399,7 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
   },
 ];
 
-/** What the letter's perf record said and why ours says what it says. */
+/** What the letter's perf record printed, and why ours prints what it does. */
 export const RECORDINGS: Readonly<
   Record<
     Guest | 'host',

@@ -1,4 +1,4 @@
-/** The steps of a life in the words of KVM developers, and their sums. */
+/** The steps of a life in the words of KVM developers, with their sums. */
 import { MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr, globalBit } from '../arch/msr.ts';
 import { EVENTSEL, eventCode, fixedCtrlField } from '../arch/perfevtsel.ts';
 import type { KernelFunction } from '../kernel/symbols.ts';
@@ -15,11 +15,11 @@ export interface LifeContext {
   readonly machine: Machine;
   readonly steps: readonly Told<MachineStep>[];
   readonly events: readonly ParsedEvent[];
-  /** Also what the host's perf does inside making and releasing an event. */
+  /** Also show what the host's perf does while it makes and releases an event. */
   readonly everything: boolean;
 }
 
-/** Kernel functions worth a line. */
+/** Kernel functions that get a line. */
 const FUNCTIONS: { readonly [Fn in KernelFunction]?: string } = {
   intel_pmu_handle_irq: 'NMI -> intel_pmu_handle_irq',
   perf_output_sample: 'perf_event_overflow -> perf_output_sample',
@@ -35,14 +35,14 @@ const FUNCTIONS: { readonly [Fn in KernelFunction]?: string } = {
 };
 
 const ACCESSES = ['rdmsr', 'wrmsr', 'rdpmc', 'lvtpc'] as const satisfies readonly AccessStep['kind'][];
-/** Works on host events, and moves of a guest's registers: what the host does in them is theirs. */
+/** Work on host events, and moves of a guest's registers. What the host does inside counts as part of it. */
 const WORKS = ['create', 'stop', 'release', 'pause', 'resume', 'load', 'put'] as const;
-/** Exits that an instruction of the guest is; its own line tells of them. */
+/** Exits caused by an instruction of the guest, whose own line shows them. */
 const INTERCEPTED: ReadonlySet<ExitReason> = new Set(['MSR_READ', 'MSR_WRITE', 'RDPMC', 'APIC_WRITE']);
 
 type Kind = MachineStep['kind'];
 type ToldOf<K extends Kind> = Told<MachineStep & { readonly kind: K }>;
-/** Those of these kinds. */
+/** The steps of the given kinds. */
 function only<K extends Kind>(steps: readonly Told<MachineStep>[], ...kinds: readonly K[]): ToldOf<K>[] {
   return steps.filter((told): told is ToldOf<K> => (kinds as readonly Kind[]).includes(told.step.kind));
 }
@@ -118,7 +118,7 @@ function textOf(told: Told<MachineStep>, context: LifeContext): string | undefin
         ? `wrmsr IA32_TSC_DEADLINE (${step.armed ? 'on' : 'off'})`
         : undefined;
     case 'call': {
-      // A function that is both entered and passed is told once, when it is entered.
+      // A function both entered and passed is shown once, when it is entered.
       const entered = only(context.steps, 'frame').some(
         (s) => s.step.fn === step.fn && s.who === told.who && s.at === told.at,
       );
@@ -126,10 +126,10 @@ function textOf(told: Told<MachineStep>, context: LifeContext): string | undefin
     }
     case 'frame':
       return FUNCTIONS[step.fn];
-    // Told in the line of the work that they lengthen.
+    // Shown in the line of the work that they lengthen.
     case 'surcharge':
       return undefined;
-    // Their register accesses have lines.
+    // Their register accesses have lines of their own.
     case 'sched_out':
     case 'sched_in':
     case 'rotation':
@@ -137,7 +137,7 @@ function textOf(told: Told<MachineStep>, context: LifeContext): string | undefin
   }
 }
 
-/** What making or releasing an event took, and what of it the whole host's first or last event cost. */
+/** How long it took to make or release an event, and how much of that was the whole host's first or last event. */
 function surcharges(work: Told<MachineStep>, { machine, steps }: LifeContext): string {
   const us = (span: number): string => `${(machine.host.nanosOf(cycles(span)) / 1000).toFixed(1)} us`;
   const extra = only(steps, 'surcharge').filter((s) => s.at >= work.at && s.at < work.until);
@@ -145,14 +145,14 @@ function surcharges(work: Told<MachineStep>, { machine, steps }: LifeContext): s
   return `: ${us(work.until - work.at)}${parts.join('')}`;
 }
 
-/** "1.1 us, 23 accesses: 12 wrmsr, 11 rdpmc": what moving a guest's registers took. */
+/** "1.1 us, 23 accesses: 12 wrmsr, 11 rdpmc": the cost of moving a guest's registers. */
 function accessesIn({ at, until }: Told<MachineStep>, { machine, steps }: LifeContext): string {
   const inside = only(steps, ...ACCESSES).filter((s) => s.at >= at && s.at < until);
   const us = (machine.host.nanosOf(cycles(until - at)) / 1000).toFixed(1);
   return `${us} us, ${tally(kindsOf(inside))}`;
 }
 
-/** What a register's value says, in brackets; '' if nothing beyond the number. */
+/** What a register's value means, in brackets; '' if it is just a number. */
 function note(step: Exclude<AccessStep, { kind: 'lvtpc' }>, { machine, events }: LifeContext): string {
   const { caps } = machine.kernel.cpu;
   const value = step.value!;
@@ -200,10 +200,10 @@ function msrName(msr: number): string {
 }
 
 const pmcName = (ecx: number): string => (ecx >= RDPMC_FIXED ? `FIXED_CTR${ecx - RDPMC_FIXED}` : `PMC${ecx}`);
-/** A counter of a guest's. */
+/** A guest's counter. */
 const virtual = (idx: number): string => (idx >= PMC_IDX_FIXED ? `vFIXED${idx - PMC_IDX_FIXED}` : `vPMC${idx}`);
 
-/** "PMC0, FIXED_CTR1" for the bits of a global register. */
+/** "PMC0, FIXED_CTR1": the counters whose bits are set in a global register. */
 function counters(word: number): string {
   const names: string[] = [];
   for (let idx = 0; idx < 2 * PMC_IDX_FIXED; idx++) {

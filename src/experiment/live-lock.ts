@@ -1,9 +1,9 @@
 /**
- * Notices a run that can never end: a kernel so busy with its own sampling that the workload does not get on; and one that
- * ends too late.
+ * Notices a run that cannot end, because its kernel is so busy sampling that the workload makes no progress, and one
+ * that is too long.
  *
- * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns and arms
- * the counter again before the program has run a hundred instructions.
+ * If serving the PMIs of a tick takes as long as a tick, the next tick is pending when the last handler returns, and
+ * arms the counter again before the program has run a hundred instructions.
  */
 import { side, type Machine } from '../machine/machine.ts';
 import { isSet, type MachineSpec } from '../machine/spec.ts';
@@ -11,16 +11,16 @@ import type { Task } from '../kernel/task.ts';
 import { eventVector, CYCLES } from '../arch/events.ts';
 import { cycles, type Nanos } from '../units.ts';
 
-/** Ticks watched, and the progress in each, ns, below which nothing is going on. */
+/** Number of ticks watched, and the least progress per tick, ns. */
 const TICKS = 250;
 const LEAST_PROGRESS = 1_000;
-/** A run this long, ns, must have spent at least this share on its work. */
+/** A run this long, ns, must have spent at least this share on the workload. */
 const LONG_RUN = 20e9;
 const LEAST_SHARE = 0.01;
-/** Cycles up to which 1/64 of one is exact in a double: the clock of a longer run would no longer add up. */
+/** Cycles up to which 1/64 of one is exact in a double: in a longer run the clock would not add up. */
 const LONGEST = cycles(2 ** 47);
 
-/** Why a run comes to no end: the explanation, with the numbers behind it and what would change it. */
+/** Why a run does not end, with the numbers behind it and what would help. */
 export class LiveLock extends Error {
   override readonly name = 'LiveLock';
 }
@@ -60,17 +60,14 @@ export class ProgressWatch {
     this.#before = progress;
   }
 
-  /**
-   * To be called when the machine did not come back to where anything else could run: it goes from interrupt to interrupt.
-   * Throws LiveLock.
-   */
+  /** Call if the machine stays in its interrupt handlers, so that nothing else can run. Throws LiveLock. */
   overrun(workload: Task | undefined): never {
     const progress = workload?.cursor?.totals(this.#totals)[CYCLES] ?? 0;
     const { kernel, core } = this.#machine;
     throw new LiveLock(this.#explain(kernel.nanosOf(cycles(progress)) - this.#before, core.nanos() - this.#since));
   }
 
-  /** The workload sleeps: time that it does not want is not held against it. */
+  /** The workload sleeps: this time does not count against it. */
   #rest(now: Nanos): void {
     if (this.#began !== undefined) this.#began += now - this.#seen;
     this.#seen = now;
@@ -83,7 +80,7 @@ export class ProgressWatch {
     const { rate } = kernel;
     const { sysctl } = kernel.system;
     const percent = kernel.config.perf_cpu_time_max_percent;
-    // perf_sample_event_took() keeps its average only while it lowers the limit by it.
+    // perf_sample_event_took() updates its average only if that may lower the limit.
     const length =
       percent % 100 === 0
         ? `How long PMIs take the kernel does not ask (kernel.perf_cpu_time_max_percent=${percent})`
@@ -97,7 +94,7 @@ export class ProgressWatch {
   }
 }
 
-/** Settings under which the run would get on; what is so already, or means nothing where perf runs, is left out. */
+/** Settings under which the run would progress, without those already in force or without effect where perf runs. */
 function remedies(spec: MachineSpec, percent: number): string[] {
   const { values: v } = spec;
   const of = side(spec);
@@ -107,7 +104,7 @@ function remedies(spec: MachineSpec, percent: number): string[] {
   });
   if (percent % 100 === 0)
     told.push(`--set ${of}.cpu_time_max_percent=25 (the kernel lowers the limit by how long PMIs take)`);
-  // Without that the limit is one a second, and a longer tick allows so many more.
+  // Without that, the limit is a rate per second: a longer tick would allow proportionally more samples.
   else if (v[`${of}.hz`] > 100) told.push(`a longer tick (--set ${of}.hz=100)`);
   return told;
 }

@@ -1,6 +1,6 @@
 /**
- * What a comparison is made of: recordings, gperf's or real perf's, and texts that perf report or stackcollapse printed, told
- * apart by what is in them and read as profiles.
+ * The operands of a comparison: recordings by gperf or real perf, and texts printed by perf report or stackcollapse.
+ * Their content tells them apart, and all are read as profiles.
  *
  * Not modelled: pprof, callgrind and CTF files.
  */
@@ -17,25 +17,25 @@ import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { describedBy } from './spec-text.ts';
 
 export interface OperandOptions {
-  /** What it is called beside the others. */
+  /** Its name beside the others. */
   readonly label: string;
   readonly by: Granularity;
   readonly symbols: SymbolSource;
-  /** Weight by call stack is wanted too. */
+  /** Whether weight by call stack is wanted. */
   readonly stacks?: boolean;
 }
 
 export interface Operand {
-  /** Bytes to be read; Infinity for a pipe. */
+  /** Bytes to read; Infinity for a pipe. */
   readonly size: number;
-  /** The recording, if it is one: its events, and what gperf stored of its making. */
+  /** The recording, if it is one: its events, and what gperf stored about how it was made. */
   readonly session?: Pick<Session, 'path' | 'evlist' | 'env' | 'spec' | 'warnings' | 'holdings'>;
   /**
-   * Reads it through; yields how many bytes it has come now and then. The result has one profile for each event or table
+   * Reads everything; now and then yields how many bytes were read so far. Returns one profile for each event or table
    * that has samples. Throws TextError, PerfDataFormatError, PerfDataIoError.
    */
   read(): Generator<number, Profile[]>;
-  /** What stopped the reading of a damaged recording, once it has been read; its profiles are of what came before. */
+  /** After reading a damaged recording: what stopped it. The profiles cover what came before. */
   readonly fault?: PerfDataFormatError | undefined;
   close(): void;
 }
@@ -115,7 +115,9 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
   };
 }
 
-/** A table of functions as one of files; what it does not show stays a row of its own. Throws TextError. */
+/**
+ * Turns a table of functions into one of files; weight that it does not show stays a row of its own. Throws TextError.
+ */
 function byFile(profile: Profile, path: string): Profile {
   const rows = [...profile.weights].map(([key, weight]) => ({ place: parseProfileKey(key), weight }));
   if (!rows.some(({ place: { dso } }) => dso !== ''))
@@ -133,7 +135,7 @@ function byFile(profile: Profile, path: string): Profile {
   return { ...profile, weights };
 }
 
-/** Profiles of which there is something to compare. */
+/** Profiles that have weight to compare. */
 function withWeight(profiles: readonly Profile[], path: string): Profile[] {
   const sampled = profiles.filter((profile) => profile.samples !== 0 && totalWeight(profile) > 0);
   if (sampled.length === 0) throw new TextError(`${path} has no samples`);
@@ -143,14 +145,14 @@ function withWeight(profiles: readonly Profile[], path: string): Profile[] {
 }
 
 const CHUNK = 1 << 16;
-/** No name is that long; a file without ends of lines is no text. */
+/** Longest line: no name is that long, so the file is not text. */
 const LONGEST_LINE = 1 << 24;
-/** No text has its first row that late. */
+/** Every text has its first row before this. */
 const LONGEST_PREAMBLE = 1 << 22;
-/** Of a pipe or a device nothing else tells that it goes on for ever (yes). */
+/** Nothing else tells that a pipe or a device is endless (yes). */
 const LONGEST_STREAM = 1 << 26;
 
-/** Lines of a text, one character a byte, and how many bytes have been read when each is complete. */
+/** Lines of a text, one character per byte, with the number of bytes read when each is complete. */
 function* linesOf(input: Input): Generator<{ line: string; bytes: number }> {
   const chunk = Buffer.alloc(CHUNK);
   let rest: string[] = [];

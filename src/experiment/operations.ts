@@ -1,9 +1,10 @@
 /**
- * What a kernel's PMU operations cost it: a probe that times them while a machine runs and keeps counts, not steps.
+ * The cost of a kernel's PMU operations: a probe that times them while a machine runs, and keeps counts rather than
+ * steps.
  *
- * An operation is timed from its first instruction to the one behind it, by the clock that sched_clock() of that kernel
- * reads: exits, the host's work and interrupts that fall into it are in. Operations contain each other: intel_pmu_handle_irq,
- * context switches, rotations and ticks contain the register accesses they make.
+ * An operation is timed from its first instruction to the one after it, by the clock that sched_clock() of that kernel
+ * reads; exits, the host's work and interrupts in between are included. Operations contain each other:
+ * intel_pmu_handle_irq, context switches, rotations and ticks contain their register accesses.
  * Not modelled: the cost of measuring. A real probe would lengthen what it times.
  */
 import type { Cpu } from '../arch/cpu.ts';
@@ -19,7 +20,7 @@ import { Distribution } from '../stats/distribution.ts';
 import type { AccessStep, MachineStep } from './steps.ts';
 import { TappedCpu } from './tapped-cpu.ts';
 
-/** Every operation, in the order they are shown. */
+/** Every operation, in the order shown. */
 export const OPERATIONS: readonly Operation[] = [
   'enable GLOBAL_CTRL',
   'disable GLOBAL_CTRL',
@@ -48,10 +49,10 @@ interface Tally {
   outside: number;
 }
 
-/** Of a step that nobody times. */
+/** For a step that is not timed. */
 const UNTIMED: Span = { end: () => undefined };
 
-/** Watches one machine: hand `tap` to its boot, and the machine to `attach` after it. */
+/** Watches one machine: pass `tap` to its boot, then the machine to `attach`. */
 export class OperationWatch {
   #on = false;
   readonly #of: 'host' | 'guest';
@@ -68,7 +69,7 @@ export class OperationWatch {
     this.#of = side(spec);
   }
 
-  /** Put between a kernel and its CPU; passes everything through. */
+  /** Wraps the CPU under a kernel; passes everything through. */
   readonly tap = (cpu: Cpu, of: 'host' | 'guest'): Cpu =>
     of === this.#of ? new TappedCpu(cpu, this.#probe(), false) : cpu;
 
@@ -78,17 +79,17 @@ export class OperationWatch {
     if (machine.vcpu !== undefined) machine.vcpu.probe = this.#probe();
   }
 
-  /** From here on operations are timed: the kernel has booted, perf begins. */
+  /** Starts timing: the kernel has booted and perf begins. */
   start(): void {
     this.#on = true;
   }
 
-  /** Surcharges of the host so far. */
+  /** The host's surcharges so far. */
   get paid(): HostGlobal['paid'] {
     return this.#machine!.host.global!.paid;
   }
 
-  /** What was timed. */
+  /** The operations that were timed. */
   rows(): OperationRow[] {
     const clock = this.#machine!.spec.values['core.clock'];
     const ns = (span: number): number => (span * 1e9) / clock;
@@ -178,7 +179,7 @@ export class OperationWatch {
       case 'GLOBAL_CTRL':
         return written === undefined ? NONE : [written === 0 ? 'disable GLOBAL_CTRL' : 'enable GLOBAL_CTRL'];
       case 'FIXED_CTR_CTRL': {
-        // Read, then written with one field more or one less.
+        // Compared with the previous value: one field more enables, one less disables.
         const enables = written !== undefined && written > this.#fixedCtrCtrl;
         this.#fixedCtrCtrl = written ?? this.#fixedCtrCtrl;
         return enables ? ['r/w FIXED_CTR_CTRL', 'enable a fixed counter'] : ['r/w FIXED_CTR_CTRL'];

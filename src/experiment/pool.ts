@@ -1,6 +1,6 @@
 /**
- * The one pool of worker threads: many runs at once, on as many threads as asked for. Results come in the order of the
- * inputs and each depends on its own input only, so that the number of threads changes nothing but the time it takes.
+ * The one pool of worker threads: many runs on as many threads as asked for. Results keep the order of the inputs and
+ * each depends on its own input only, so the number of threads changes nothing but the time.
  */
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
@@ -12,22 +12,22 @@ import type { Answer, WorkInput, WorkOutput, WorkerData, WorkName } from './work
 const MOST_MEMORY = 1024;
 
 export interface PoolOptions {
-  /** Threads; no more are started than there are inputs. */
+  /** Number of threads; never more than inputs. */
   readonly workers: number;
   /** Ends everything at once: run() then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told after each run how many are done. */
+  /** Called after each run with the number done. */
   readonly progress?: (done: number) => void;
 }
 
-/** What the work was asked to do cannot be done, or a thread came to harm; `message` is the whole sentence. */
+/** The work cannot be done, or a thread failed; `message` is the whole sentence. */
 export class PoolError extends Error {
   override readonly name = 'PoolError';
 }
 
 /**
- * Does one kind of work on every input. The first error ends the others; LiveLock and OpenError keep their classes. Throws
- * PoolError for what else is no fault of gperf.
+ * Does one kind of work on every input. The first error ends the others. LiveLock and OpenError keep their classes;
+ * throws PoolError for anything else that is not gperf's fault.
  */
 export async function runAll<N extends WorkName>(
   name: N,
@@ -41,20 +41,20 @@ export async function runAll<N extends WorkName>(
       filename: new URL('./worker.js', import.meta.url).href,
       minThreads: threads,
       maxThreads: threads,
-      // The work is long: nothing is gained by waking threads faster, and their timers stay alive.
+      // The work is long, so waking threads faster gains nothing; and without this, their timers stay alive.
       atomics: 'disabled',
-      // Compiled once, by whoever needs it first; the threads share its machine code.
+      // Compiled once, on first use; all threads share its machine code.
       workerData: { engine: engineModule() } satisfies WorkerData,
       resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
     });
   const pool = started(start, threads);
   const stop = new AbortController();
-  // Every task waits for it.
+  // Every task listens to it.
   setMaxListeners(inputs.length + 1, stop.signal);
   const abort = (): void => stop.abort();
   signal?.addEventListener('abort', abort);
   let done = 0;
-  // Of a thread that has nothing to do: what a workload's module left behind, or no thread at all.
+  // Errors of an idle thread: a workload's module left something running, or the thread could not start.
   const idle = new Promise<never>((_, reject) => {
     pool.on('error', (error: unknown) => reject(harmed(error)));
   });
@@ -81,7 +81,10 @@ export async function runAll<N extends WorkName>(
 
 type Pool<N extends WorkName> = Piscina<{ name: N; input: WorkInput<N> }, Answer<N>>;
 
-/** The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); Node's error has the errno's name as its message. */
+/**
+ * The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); the message of Node's error is the errno's
+ * name.
+ */
 function started<T>(start: () => T, threads: number): T {
   try {
     return start();
@@ -93,7 +96,7 @@ function started<T>(start: () => T, threads: number): T {
   }
 }
 
-/** What became of a thread: it ran out of memory, it ended, it could not be started, code of a workload's module threw. */
+/** Explains a failed thread: out of memory, ended, not started, or an error thrown by a workload's module. */
 function harmed(error: unknown): unknown {
   if (!(error instanceof Error) || error.name === 'AbortError') return error;
   if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')

@@ -1,6 +1,6 @@
 /**
- * `gperf record` without its words: a workload recorded on a simulated machine into a perf.data file that real perf reads,
- * with the symbols it will ask for.
+ * `gperf record` without its words: records a workload on a simulated machine into a perf.data file that real perf can
+ * read, and stores the symbols that perf will ask for.
  */
 import type { MachineSpec } from '../machine/spec.ts';
 import { PerfDataWriter, type Written } from '../perfdata/writer.ts';
@@ -12,33 +12,33 @@ import { buildIdsOf, executable, storeSymbols, symbolFiles, workloadSeed, type W
 import { runRecord, type MachineReport, type RunOptions } from './run.ts';
 import { specText } from './spec-text.ts';
 
-/** What perf is to do, and what becomes of its records. */
+/** What perf is to do, and where its records go. */
 export interface RecordRequest extends Omit<RecordJob, 'executable'>, Pick<RunOptions, 'breathe'> {
   readonly spec: MachineSpec;
   readonly workload: Workload;
   readonly cmdline: readonly string[];
   readonly sink: Sink;
-  /** Where real perf's build-id cache is; undefined: nowhere. */
+  /** The directory of real perf's build-id cache; undefined if there is none. */
   readonly cacheDir: string | undefined;
-  /** -N: the cache is left alone. */
+  /** -N: do not touch the cache. */
   readonly noCache?: boolean;
   /** -B: no build ids in the header. */
   readonly noBuildId?: boolean;
-  /** --buildid-all: those of files without samples too. */
+  /** --buildid-all: build ids of files without samples too. */
   readonly buildIdAll?: boolean;
-  /** --timestamp-boundary: the time of the first and the last sample in the header, also with buildIdAll. */
+  /** --timestamp-boundary: store the times of the first and last sample in the header, even with buildIdAll. */
   readonly timestampBoundary?: boolean;
-  /** Hears what perf says while it records. */
+  /** Receives what perf says while it records. */
   readonly say?: (text: string) => void;
 }
 
 export interface Recorded extends RecordOutcome, MachineReport {
   readonly written: Written;
-  /** Sentences about symbol files that could not be put where real perf looks. */
+  /** Sentences about symbol files that could not be stored where real perf looks. */
   readonly symbolTrouble: readonly string[];
 }
 
-/** Records; throws what opening events, writing the file or the workload throws, and then leaves no file. */
+/** Records. Throws errors from opening events, writing the file or the workload, and then leaves no file. */
 export async function recordWorkload(request: RecordRequest): Promise<Recorded> {
   const { spec, workload, sink } = request;
   const files = symbolFiles(workload, spec);

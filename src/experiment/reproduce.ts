@@ -1,6 +1,6 @@
 /**
- * `gperf reproduce rfc-v2` without its words: the letter's guests and its bare machine run again, with several seeds, and every
- * figure set beside the published one.
+ * `gperf reproduce rfc-v2` without its words: runs the letter's guests and its bare machine again, with several seeds,
+ * and sets every figure beside the published one.
  */
 import { readFileSync } from 'node:fs';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -41,7 +41,7 @@ export interface PublishedTables {
 
 /** The published figures, as the package carries them. */
 export const publishedTables = (): PublishedTables =>
-  // The file is ours and tested; its type says what is in it.
+  // The file is ours and tested; its type describes it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   JSON.parse(readFileSync(new URL('../../../fixtures/seed-tables.json', import.meta.url), 'utf8')) as PublishedTables;
 
@@ -57,15 +57,15 @@ const RECORDED = ['legacy', 'v2', 'host'] as const;
 const specFor = async (vpmu: string, seed: string, sets: readonly string[]): Promise<MachineSpec> =>
   setUpMachine({ vpmu, seed, sets });
 
-/** One run for the letter: perf stat in a guest, or perf record in one or on the host. */
+/** One run for the letter: perf stat in a guest, or perf record in a guest or on the host. */
 export type LetterRequest = { readonly stat: BenchRequest } | { readonly record: SampleRequest };
 export type LetterRun = { readonly stat: BenchRun } | { readonly record: SampledRun };
 
-/** Makes one run. Throws what its kind throws. */
+/** Makes one run. Throws what its kind of run throws. */
 export const letterRun = async (request: LetterRequest): Promise<LetterRun> =>
   'stat' in request ? { stat: await benchRun(request.stat) } : { record: await sampleRun(request.record) };
 
-/** The runs that it takes: perf stat in both guests, then perf record in both and on the host, seed by seed. */
+/** All runs needed: perf stat in both guests, then perf record in both and on the host, for each seed. */
 export async function letterRequests(seed: string, seeds: number): Promise<LetterRequest[]> {
   const six = statAttrs(parseEventList([SIX], 'stat'));
   const cycles = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true });
@@ -84,7 +84,7 @@ export async function letterRequests(seed: string, seeds: number): Promise<Lette
   return requests;
 }
 
-/** Sets what came out beside what was published. Runs are in the order of letterRequests(). */
+/** Sets the results beside the published figures. Runs are in the order of letterRequests(). */
 export async function reproduction(
   published: PublishedTables,
   seed: string,
@@ -120,7 +120,7 @@ function figure(said: Said, published: number | undefined, values: readonly numb
   return { ...said, published, simulated, ratio };
 }
 
-/** Table (3): how many times faster a PMI is, and how many fewer host events are made. */
+/** Table (3): how much faster a PMI is, and how many fewer host events are made. */
 function fold(published: PublishedTables, legacy: readonly BenchRun[], v2: readonly BenchRun[]): ReproducedTable {
   const { title, unit, rows } = published.tables['3'];
   const row = 'x86_pmu.handle_irq, legacy to v2';
@@ -217,10 +217,10 @@ function recording(published: PublishedTables, where: Guest | 'host', runs: read
   ];
 }
 
-/** Deviations beyond this many standard errors are no noise. */
+/** Deviations beyond this many standard errors are not noise. */
 const NOISE = 3;
 
-/** A guest's share that is further from the letter's own host than its samples explain is not of the same execution. */
+/** If a guest's share differs from the letter's own host by more than its samples explain, it was another execution. */
 function shareVerdict(
   { profiles, recordings }: PublishedTables,
   where: Guest | 'host',

@@ -1,10 +1,10 @@
 /**
- * One run of the perf tool on a simulated machine: (spec, job) to results, the same for the same inputs on any machine and
- * any day.
+ * One run of the perf tool on a simulated machine: from (spec, job) to results. The same inputs give the same results
+ * on any machine, any day.
  *
- * A run starts from what a warm-up of the same command left behind, as if it followed at once: the CPU's average PMI length
- * outlives a perf run, and for a second so does the static key that the host switches on for task events (a grace period of
- * some 20 ms). Unless the spec says that the machine is fresh (host.fresh, guest.fresh).
+ * A run starts from what a warm-up of the same command left behind, as if it followed at once: the CPU's average PMI
+ * length outlives a perf run, and for a second so does the static key that the host enables for task events (a grace
+ * period of some 20 ms). host.fresh and guest.fresh in the spec turn this off.
  */
 import type { Executable } from '../arch/dso.ts';
 import { NOTHING_LEFT, bootMachine, side, type Leftovers, type Machine } from '../machine/machine.ts';
@@ -24,8 +24,8 @@ export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
 
 /**
- * Lets the caller breathe: called every so often with the simulated time, and how much of its work the workload has done,
- * if that is known (0 to 1; undefined while the machine warms up); false asks to end the workload (^C).
+ * Called regularly so that the caller can do other work, with the simulated time and the share of its work that the
+ * workload has done (0 to 1; undefined if unknown or warming up). Returning false asks to end the workload (^C).
  */
 export type Breathe = (simulated: Nanos, share: number | undefined) => Promise<boolean>;
 
@@ -33,7 +33,7 @@ export interface RunOptions {
   /** Which repetition: draws come from the path "run=k". */
   readonly run?: number;
   readonly breathe?: Breathe;
-  /** Times the operations of the kernel that perf runs on. */
+  /** Times the operations of the kernel on which perf runs. */
   readonly watch?: OperationWatch;
 }
 
@@ -42,7 +42,7 @@ interface KernelLogLine {
   readonly text: string;
 }
 
-/** What is known of the machine after a run, besides the tool's own outcome. */
+/** What is known about the machine after a run, besides the tool's own outcome. */
 export interface MachineReport {
   readonly kernelLog: readonly KernelLogLine[];
   /** Average length of a PMI by the kernel's own clock, ns. */
@@ -57,11 +57,11 @@ export interface MachineReport {
   readonly ledger: Ledger;
 }
 
-/** How much is simulated between two breaths, ns; and by how much the machine may be late, waiting inside its kernels. */
+/** Simulated ns between two breaths, and how late the machine may be when it waits inside its kernels. */
 const BREATH = 20_000_000;
 const LATE = 1_000_000_000;
 const SIGINT = 2;
-/** PMIs after which the 128-deep running average of a warm-up has settled, and the longest warm-up, ns. */
+/** PMIs after which the 128-deep running average of a warm-up has settled; the longest warm-up, ns. */
 const SETTLED_PMIS = 1024;
 const LONGEST_WARM_UP = 1_000_000_000;
 
@@ -104,7 +104,7 @@ export async function runRecord(
 
 interface Command {
   readonly program: (tool: ToolTask) => ToolProgram;
-  /** The same command, of which nobody hears. */
+  /** The same command, with its output dropped. */
   readonly quiet: (tool: ToolTask) => ToolProgram;
   readonly executable: Executable;
   /** User time of the workload so far. */
@@ -152,7 +152,7 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   };
 }
 
-/** Simulates so much more, ns; false if the machine did not come back from that and is lost. */
+/** Simulates `ns` more; false if the machine did not come back within that and is lost. */
 function advance({ core, host }: Machine, ns: number, stop: () => boolean): boolean {
   const until = cycles(core.now() + host.cyclesOf(ns));
   core.deadline = cycles(until + host.cyclesOf(LATE));
@@ -165,7 +165,7 @@ function advance({ core, host }: Machine, ns: number, stop: () => boolean): bool
   }
 }
 
-/** What a run of the same command would have left behind; `wanted` is false once the caller does not want the run itself. */
+/** What a previous run of the same command leaves behind; `wanted` is false once the caller gave up. */
 async function leftBy(
   spec: MachineSpec,
   command: Command,
@@ -180,7 +180,7 @@ async function leftBy(
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);
   let wanted = true;
-  // A machine that does not come back has warmed up for long enough, too.
+  // A machine that does not come back has also warmed up enough.
   while (wanted && !settled(machine) && core.nanos() < LONGEST_WARM_UP) {
     if (!advance(machine, BREATH, () => settled(machine))) break;
     if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
@@ -192,12 +192,12 @@ async function leftBy(
   return { left, wanted };
 }
 
-/** The other guests have the same to do, over and over: the workload, under perf or without. */
+/** The other guests repeat the same work all the time: the workload, under perf or without. */
 function occupy({ spec, others }: Machine, { quiet, executable }: Command): void {
   const underPerf = spec.values['host.guests_perf'];
   function* again(tool: ToolTask): ToolProgram {
     for (;;) {
-      // What its own PMIs lowered, perf would refuse to start with again.
+      // Its own PMIs may have lowered the limit, and perf would refuse to start again.
       tool.kernel.system.sysctl.perf_proc_update_handler();
       yield* underPerf ? quiet(tool) : plainRun(tool, executable);
     }

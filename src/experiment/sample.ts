@@ -1,9 +1,9 @@
 /**
- * A workload sampled by the simulated perf record and made profiles at once, beside the truth of the very same execution:
- * what `gperf compare` runs for each design and seed.
+ * A workload sampled by the simulated perf record and turned into profiles at once, beside the truth of the very same
+ * execution: what `gperf compare` runs for each design and seed.
  *
- * One run is a pure function of its request, and its samples are those that `gperf record` would have written: the tool's
- * own writes take as long as if there were a file.
+ * One run is a pure function of its request. Its samples are those that `gperf record` would write: the tool's writes
+ * take as long as if there were a file.
  */
 import type { DsoImage } from '../arch/dso.ts';
 import { kallsyms } from '../kernel/symbols.ts';
@@ -37,25 +37,25 @@ export interface SampleRequest {
   readonly words: readonly string[];
   readonly evlist: readonly Evsel[];
   readonly by: Granularity;
-  /** Weight by call stack is wanted too. */
+  /** Whether weight by call stack is wanted. */
   readonly stacks?: boolean;
   /** Which repetition: draws come from the path run=k. */
   readonly run: number;
-  /** The truth of the execution is wanted too. */
+  /** Whether the truth of the execution is wanted. */
   readonly truth: boolean;
 }
 
 export interface SampledRun {
-  /** One for each event, called by the design. */
+  /** One for each event, named after the design. */
   readonly profiles: readonly Profile[];
   /** One for each event that programs retire. */
   readonly truth: readonly Profile[];
-  /** What perf record would have said of the file. */
+  /** What perf record would have said about the file. */
   readonly recording: {
     readonly waking: number;
     readonly samples: number;
     readonly throttled: number;
-    /** Bytes up to the end of the data section. */
+    /** File offset of the end of the data section. */
     readonly dataEnd: number;
     readonly elapsed: Nanos;
   };

@@ -1,5 +1,5 @@
 /**
- * What the command line may ask for: a machine put together from names, files and KEY=VALUE, and the lists of what there is.
+ * What the command line can ask for: a machine made from names, files and KEY=VALUE, and the lists of all choices.
  */
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { printValue } from '../machine/keys.ts';
@@ -29,7 +29,7 @@ export class SetUpError extends Error {
   override readonly name = 'SetUpError';
 }
 
-/** Puts the machine together. Throws SetUpError. */
+/** Builds the machine's spec. Throws SetUpError. */
 export async function setUpMachine({
   machine = DEFAULTS.machine,
   vpmu = DEFAULTS.vpmu,
@@ -42,7 +42,7 @@ export async function setUpMachine({
     throw new SetUpError(`no such vPMU design: ${vpmu}; for the file of this directory write ./${vpmu}`);
   try {
     const spec = machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets], design);
-    // Whether a vCPU can be had is known once the host runs.
+    // Only a running host shows whether it can have a vCPU.
     bootMachine(spec, 'set-up', NOTHING_LEFT, () => true);
     return spec;
   } catch (error) {
@@ -68,7 +68,7 @@ function withHint(message: string, word: string, known: readonly string[]): stri
   return near === undefined ? `${message} (there is ${known.join(', ')})` : `${message} (did you mean ${near}?)`;
 }
 
-/** A machine file: `machine: PRESET`, then spec keys, nested or dotted. Faults carry file:line:column. */
+/** A machine file: `machine: PRESET`, then spec keys, nested or dotted. Errors carry file:line:column. */
 async function specFile(path: string): Promise<{ machine: string; sets: string[] }> {
   const { LineCounter, isMap, isScalar, parseDocument } = await import('yaml');
   let text: string;
@@ -79,7 +79,7 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
     throw new SetUpError(`cannot read the machine file ${path}: ${error.message}`);
   }
   const lines = new LineCounter();
-  // The library compares keys in quadratic time.
+  // The library checks keys for duplicates in quadratic time.
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
@@ -128,12 +128,12 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
   return { machine, sets };
 }
 
-/** One row of a list: a name, a word about what kind it is, a sentence. */
+/** A row of a list: a name, its kind, a sentence. */
 export interface CatalogueRow {
   readonly name: string;
   readonly label: string;
   readonly description: string;
-  /** What else there is to say. */
+  /** Further lines. */
   readonly more?: readonly string[];
 }
 
@@ -154,7 +154,7 @@ export const catalogue = {
     })),
 };
 
-/** Colours of the places that --vpmu names. */
+/** Colours of the choices for --vpmu. */
 export const designHues = (): Record<string, DesignHue> =>
   Object.fromEntries(
     [
@@ -172,7 +172,7 @@ export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boo
 /** Whether a guest sees no counters where the core has some. */
 export const guestWithoutPmu = (spec: MachineSpec): boolean => spec.values['pmu.gp'] > 0 && perfCaps(spec).nrGp === 0;
 
-/** What perf's event syntax takes from the kernel that perf runs on, of all these machines. */
+/** What perf's event syntax needs from the kernel that perf runs on, for all these machines. */
 export const parseOptions = (...specs: readonly MachineSpec[]): ParseEventsOptions => ({
   cpuPmu: specs.every((spec) => perfCaps(spec).nrGp > 0),
 });

@@ -1,4 +1,4 @@
-/** The spec keys of a machine as a list: all but its many times, or those that a word is in, with ranges and sources. */
+/** The spec keys of a machine as a list, with ranges and sources: all but its many times, or those matching a word. */
 import { SPEC_KEYS, isDetail, printValue, type SpecKey } from '../machine/keys.ts';
 import type { Bound, KeyInfo } from '../machine/key-info.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -7,7 +7,7 @@ import { SetUpError, type CatalogueRow } from './setup.ts';
 
 const KEYS = Object.keys(SPEC_KEYS) as SpecKey[];
 
-/** What does not fit into the rows of `specRows`. */
+/** Notes that do not fit into the rows of `specRows`. */
 export const SPEC_NOTE =
   "'gperf list spec cost' shows what kernel functions and VM-exits take, 'core' and 'op' misses and instructions; any word: keys with range and source.";
 
@@ -17,7 +17,7 @@ const WHEN_CLOCK_CHANGES: Readonly<Record<Bound, string>> = {
   bus: 'bound by what is outside the core: its ns stay at any core.clock',
 };
 
-/** ns that the core paces are those at one clock; so are cycles that something else paces. */
+/** Times that scale with the core's clock are given at one clock; so are cycles that do not. */
 function unitOf({ unit, bound }: KeyInfo, { preset }: MachineSpec): string {
   if (bound === undefined || (unit === 'cycles') === (bound === 'core')) return unit;
   return `${unit} at ${preset.values['core.clock'] / 1e9} GHz`;
@@ -42,7 +42,7 @@ function found(words: readonly string[], spec: MachineSpec): SpecKey[] {
 
 const nameOf = (key: SpecKey, spec: MachineSpec): string => `${key}=${printValue(spec.values[key])}`;
 
-/** A key with its range, what another clock does to it, and its source. */
+/** A key with its range, the effect of another clock, and its source. */
 function fullRow(key: SpecKey, spec: MachineSpec): CatalogueRow {
   const info: KeyInfo = SPEC_KEYS[key];
   const { range, bound, about } = info;
@@ -57,7 +57,10 @@ function fullRow(key: SpecKey, spec: MachineSpec): CatalogueRow {
   };
 }
 
-/** Every key but the many times; with words: the keys that one of them is in, or else whose text has it. Throws SetUpError. */
+/**
+ * Every key but the many times. With words: keys whose name has one of them, or else whose text does. Throws
+ * SetUpError.
+ */
 export function specRows(spec: MachineSpec, words: readonly string[] = []): CatalogueRow[] {
   if (words.length > 0) return found(words, spec).map((key) => fullRow(key, spec));
   return KEYS.filter((key) => !isDetail(key)).map((key) => {

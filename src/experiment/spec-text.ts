@@ -1,5 +1,5 @@
 /**
- * A machine spec as text: what a recording carries, so that gperf can say how it came about.
+ * A machine spec as text, stored in a recording so that gperf can say how it was made.
  */
 import { SPEC_KEYS, isDetail, printValue, type SpecKey } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
@@ -12,8 +12,8 @@ import { SetUpError, setUpMachine } from './setup.ts';
 import { GPERF_VERSION } from './version.ts';
 
 /**
- * One key a line: version, seed contract, machine, design, seed, then the values of the spec; of the machine's many times
- * those that are not the preset's.
+ * One key a line: version, seed contract, machine, design, seed, then the values of the spec; of the machine's many
+ * times, only those that differ from the preset.
  */
 export function specText(spec: MachineSpec): string {
   const values = (Object.keys(SPEC_KEYS) as SpecKey[])
@@ -30,7 +30,7 @@ export function specText(spec: MachineSpec): string {
   ].join('\n');
 }
 
-/** The options that put this spec together: --machine, --vpmu, --seed and what was --set. */
+/** The options that build this spec: --machine, --vpmu, --seed and every --set. */
 export const specOptions = (spec: MachineSpec): string[] => [
   '--machine',
   spec.preset.name,
@@ -41,7 +41,7 @@ export const specOptions = (spec: MachineSpec): string[] => [
   ...changedValues(spec).flatMap((set) => ['--set', set]),
 ];
 
-/** The machine of a recording, from its text. Throws SetUpError if this gperf's runs are not that one's. */
+/** The machine of a recording, from its text. Throws SetUpError if this gperf cannot repeat its runs. */
 export async function specFromText(text: string): Promise<MachineSpec> {
   const { gperf, 'seed-contract': contract, machine, vpmu, seed, ...values } = Object.fromEntries(linesOf(text));
   if (gperf !== GPERF_VERSION || contract !== String(SEED_CONTRACT))
@@ -49,7 +49,7 @@ export async function specFromText(text: string): Promise<MachineSpec> {
       `recorded by gperf ${gperf ?? '(unknown)'}, seed contract ${contract ?? '(unknown)'}: gperf ${GPERF_VERSION}, ` +
         `seed contract ${SEED_CONTRACT}, does not repeat its runs`,
     );
-  // A recording holds a preset's name: no file is read because a recording names it.
+  // A preset's name only: no file is read because a recording names it.
   if (machine !== undefined && !MACHINES.some(({ name }) => name === machine))
     throw new SetUpError(`recorded on a machine that is not known: '${machine}'`);
   if (vpmu !== undefined && isDesignFile(vpmu))
@@ -59,7 +59,7 @@ export async function specFromText(text: string): Promise<MachineSpec> {
   return setUpMachine({ machine, vpmu, seed, sets: Object.entries(values).map(([key, value]) => `${key}=${value}`) });
 }
 
-/** Where a profile recorded under this spec comes from. */
+/** Origin of a profile recorded under this spec. */
 export const originOf = (spec: MachineSpec, run = 0): Origin => ({
   gperf: GPERF_VERSION,
   machine: spec.preset.name,
@@ -68,10 +68,10 @@ export const originOf = (spec: MachineSpec, run = 0): Origin => ({
   run,
 });
 
-/** Length of a tick of the kernel that samples. */
+/** Tick length of the kernel that samples. */
 export const tickOf = (spec: MachineSpec): Nanos => nanos(Math.round(1e9 / spec.values[`${side(spec)}.hz`]));
 
-/** The same out of a recording's text, whatever version wrote it. */
+/** The same from a recording's text, whatever version wrote it. */
 export function describedBy(text: string): { origin: Origin; tick?: Nanos } {
   const values = new Map(linesOf(text));
   const value = (key: string): string => values.get(key) ?? '';

@@ -1,6 +1,6 @@
 /**
- * `gperf stat` without its words: a workload counted on a simulated machine, as often as asked, and the perf.data file that
- * stat record writes of it.
+ * `gperf stat` without its words: counts a workload on a simulated machine, as often as asked, and writes the
+ * perf.data file of stat record.
  */
 import type { MachineSpec } from '../machine/spec.ts';
 import { PerfDataFormatError } from '../perfdata/errors.ts';
@@ -39,7 +39,7 @@ export interface CountedWorkload extends StatResult {
   readonly pid: number;
 }
 
-/** Counts; run k of a repetition draws from the path run=k, and run 0 is the single run. */
+/** Counts. Run k of a repetition draws from the path run=k; a single run is run 0. */
 export async function countWorkload(request: StatRequest): Promise<CountedWorkload> {
   const { spec, workload } = request;
   const runs: StatRun[] = [];
@@ -72,8 +72,8 @@ export async function countWorkload(request: StatRequest): Promise<CountedWorklo
 }
 
 /**
- * duration_time, user_time and system_time are the tool's own measurements, in ns, enabled as long as they are long. User
- * and system time are known at the end only.
+ * duration_time, user_time and system_time are the tool's own measurements in ns; their value is also their enabled
+ * time. User and system time are known only at the end.
  */
 function withToolEvents(
   evlist: readonly Evsel[],
@@ -100,7 +100,7 @@ const ROUND = { INTERVAL: 0, FINAL: 1 } as const;
 /** aggr_mode of a workload's counts. */
 const AGGR_GLOBAL = 1;
 
-/** What `perf stat record` writes: the events that were counted, and every reading. Puts the file in its place. */
+/** Writes the file of `perf stat record`: the events counted, and every reading. Puts the file in its place. */
 export function writeStatFile(
   sink: Sink,
   spec: MachineSpec,
@@ -133,7 +133,7 @@ export function writeStatFile(
   writer.finish();
 }
 
-/** What `perf stat report` prints of a file that stat record wrote: ours or real perf's. Throws what the reader throws. */
+/** What `perf stat report` prints for a file of stat record, gperf's or real perf's. Throws what the reader throws. */
 export function readStatFile(path: string): { result: StatResult; cmdline: readonly string[] } {
   const session = openPerfData(path);
   try {

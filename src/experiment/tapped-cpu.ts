@@ -1,6 +1,7 @@
 /**
- * A Cpu between a kernel and the CPU it runs on: passes everything through and tells a probe which PMU registers the kernel
- * touches, which interrupt paths it walks, and the functions it passes. It takes no time and changes nothing.
+ * A Cpu placed between a kernel and the CPU it runs on: passes everything through, and tells a probe which PMU
+ * registers the kernel accesses, which interrupt paths it takes, and which functions it passes. It takes no time and
+ * changes nothing.
  */
 import type { Cpu, ExecutionCursor, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -16,7 +17,7 @@ export class TappedCpu implements Cpu {
   readonly #passes: boolean;
   readonly #frames: Span[] = [];
 
-  /** `passes` false: nobody asks for calls and surcharges, of which there are more than of everything else. */
+  /** `passes`: whether to report calls and surcharges, which outnumber everything else. */
   constructor(cpu: Cpu, probe: Probe<CpuStep>, passes = true) {
     this.caps = cpu.caps;
     this.#cpu = cpu;

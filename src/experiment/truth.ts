@@ -1,6 +1,6 @@
 /**
- * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample between.
- * Not modelled: what the kernel retires on its behalf; of an event for both rings this is the part of user space.
+ * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample in between.
+ * Not modelled: what the kernel retires on its behalf; for an event in both rings, this is the user-space part.
  */
 import { CYCLES, eventSource, eventVector, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
@@ -18,7 +18,7 @@ import type { Truth } from '../workload/ledger.ts';
 import { workloadSeed, type Workload } from './executable.ts';
 import { originOf } from './spec-text.ts';
 
-/** An event that no program retires, so that there is no truth of it. */
+/** No program retires this event, so it has no truth. */
 export class NoTruthError extends Error {
   constructor(name: string, why = 'programs retire hardware events only') {
     super(`there is no ground truth for '${name}': ${why}`);
@@ -33,9 +33,9 @@ const TOO_LONG = 'the workload takes more than 2^47 cycles, and gperf keeps time
 export interface GroundTruthOptions {
   /** Which repetition. */
   readonly run?: number;
-  /** What is counted apart; functions if absent. */
+  /** What is counted separately; functions by default. */
   readonly by?: Granularity;
-  /** Counts by call stack are wanted too. */
+  /** Whether counts by call stack are wanted. */
   readonly stacks?: boolean;
 }
 
@@ -80,8 +80,8 @@ export function groundTruth(
 }
 
 /**
- * What the workload retires of each event in user space, a mean over the first `runs` runs; undefined: there is no truth
- * of it.
+ * What the workload retires of each event in user space, as a mean over the first `runs` runs; undefined if an event
+ * has no truth.
  */
 export function trueCounts(
   spec: MachineSpec,
@@ -108,8 +108,8 @@ function executed({ image }: Workload, spec: MachineSpec, run: number): ReturnTy
 }
 
 /**
- * Length in events of the loop that retires most of them, if all its iterations are alike: a period may keep step with it.
- * A loop in which anything is left to chance has none.
+ * Length, in events, of the loop that retires most of them, if all its iterations are alike: a sampling period may keep
+ * step with it. A loop that leaves anything to chance has none.
  */
 function steadyLoop({ tables: t }: Image, column: number, total: number, scale: number): { loop?: number } {
   const nested = (v: number): boolean => {
@@ -125,8 +125,8 @@ function steadyLoop({ tables: t }: Image, column: number, total: number, scale: 
 }
 
 /**
- * Clocks count the return of every interrupt as well (core.refill): the program is behind by one after each sample, and by
- * those of the ticks.
+ * Clocks also count the return from every interrupt (core.refill): the program falls behind by one return after each
+ * sample, and by those of the ticks.
  */
 function heldBy(spec: MachineSpec, scale: number): Held {
   const { values: v } = spec;
@@ -136,7 +136,7 @@ function heldBy(spec: MachineSpec, scale: number): Held {
 }
 
 interface Chain {
-  /** As profile/build.ts calls a sample's. */
+  /** Same form as for a sample in profile/build.ts. */
   readonly stack: string;
   readonly totals: EventVector;
 }
@@ -161,12 +161,12 @@ function stacksOf(chains: readonly Chain[], column: number, scale: number): Map<
 const shown = (symbol: string): string => withoutParameters(symbol) ?? symbol;
 
 interface Place {
-  /** As profile/build.ts calls a sample's. */
+  /** Same form as for a sample in profile/build.ts. */
   readonly key: string;
   readonly totals: EventVector;
 }
 
-/** What is counted apart in a profile of that granularity. */
+/** What a profile of that granularity counts separately. */
 function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
   const { comm, dsos } = workload.image;
   const files = dsos.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
@@ -188,7 +188,7 @@ function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
   });
 }
 
-/** Whether programs retire such an event at all. */
+/** Whether programs retire the event at all. */
 export function hasTruth(spec: MachineSpec, evsel: Evsel): boolean {
   try {
     sourceOf(evsel, spec);

@@ -1,2 +1,2 @@
-/** gperf's version; a test holds it to package.json's. */
+/** gperf's version; a test compares it with package.json's. */
 export const GPERF_VERSION = '0.1.0';

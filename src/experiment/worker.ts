@@ -1,4 +1,4 @@
-/** What a worker thread of the pool can be asked for, by name. A new kind of work is one line here. */
+/** The work that a thread of the pool can be asked for, by name. A new kind of work is one line here. */
 import { workerData } from 'node:worker_threads';
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
@@ -25,12 +25,12 @@ interface Outputs extends Record<WorkName, unknown> {
 }
 export type WorkInput<N extends WorkName> = Inputs[N];
 export type WorkOutput<N extends WorkName> = Outputs[N];
-/** The same table, so that the compiler sees name, input and output go together. */
+/** The same table, typed so that the compiler checks name, input and output together. */
 const TYPED: { readonly [N in WorkName]: (input: WorkInput<N>) => Promise<WorkOutput<N>> } = WORK;
 
 /**
- * What comes back: a result; one of the errors a person can do something about, whose class a message would lose; or one that
- * should not be. What the pool itself rejects with is then what a thread met.
+ * The answer: a result; an error that a person can act on, whose class a message would lose; or a bug. If the pool
+ * itself rejects, the thread failed.
  */
 export type Answer<N extends WorkName> =
   | { readonly result: WorkOutput<N> }
@@ -39,7 +39,7 @@ export type Answer<N extends WorkName> =
   | { readonly bug: Error }
   | { readonly refused: { readonly evsel: Evsel; readonly errno: number } };
 
-/** What a thread is given when it starts. */
+/** Data given to a thread at its start. */
 export interface WorkerData {
   readonly engine: EngineModule;
 }

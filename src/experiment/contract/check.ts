@@ -1,25 +1,25 @@
-/** What a check of the contract is, and how it fails. */
+/** A check of the contract, and how it fails. */
 import { AssertionError } from 'chai';
 import { GeneralProtection } from '../../arch/msr.ts';
 import type { ContractKernel } from './kernel.ts';
 
 export interface Check {
   readonly name: string;
-  /** The version of the PMU that it is about, and all later ones. */
+  /** The first version of the PMU to which it applies. */
   readonly since?: number;
-  /** So many counters, if it takes more than one general-purpose one. */
+  /** Counters it needs, if more than one general-purpose one. */
   readonly needs?: { readonly gp?: number; readonly fixed?: number };
   readonly run: (kernel: ContractKernel) => void;
 }
 
-/** What is wrong with a PMU whose check fails. */
+/** What is wrong with a PMU that fails a check. */
 export type PmuFault =
   | 'a register does not hold what it must'
   | 'interrupts are missing or too many'
   | 'an access that must fault does not'
   | 'an access that must not fault does';
 
-/** A check that fails, and of what kind its failure is; `message` says what was expected. */
+/** A failed check and the kind of failure; `message` says what was expected. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
   readonly fault: PmuFault;
@@ -30,7 +30,7 @@ export class CheckFailure extends Error {
   }
 }
 
-/** Runs a check, or a part of one. Throws CheckFailure, and what else is thrown below. */
+/** Runs a check or a part of it. Throws CheckFailure, and whatever `ask` throws besides. */
 export function asking(fault: PmuFault, ask: () => void): void {
   try {
     ask();

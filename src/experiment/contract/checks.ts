@@ -1,6 +1,6 @@
 /**
- * The checks: what kvm-unit-tests' x86/pmu.c asks of a PMU, said with registers and exact budgets. Each starts from a
- * processor just out of reset whose LVTPC delivers NMIs.
+ * The checks: what kvm-unit-tests' x86/pmu.c asks of a PMU, in terms of registers and exact budgets. Each starts from
+ * a processor just out of reset whose LVTPC delivers NMIs.
  */
 import { expect } from 'chai';
 import { COLUMN, CYCLES, INSTRUCTIONS, type EventColumn } from '../../arch/events.ts';
@@ -25,13 +25,13 @@ const pmc = (i: number): number => MSR.IA32_PMC0 + i;
 const fixedCtr = (i: number): number => MSR.IA32_FIXED_CTR0 + i;
 const fixedBit = (i: number): number => globalBit(PMC_IDX_FIXED + i);
 const indices = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-/** A counter `n` counts before its overflow, as the legacy alias takes it. */
+/** Counter value `n` counts before overflow, as the legacy alias takes it. */
 const before = (n: number): number => U32 - n;
 
-/** Every bit of GLOBAL_CTRL that there is. */
+/** All valid bits of GLOBAL_CTRL. */
 const everything = ({ cpu: { caps } }: ContractKernel): number =>
   globalBit(caps.nrGp) - 1 + (2 ** caps.nrFixed - 1) * U32;
-/** FIXED_CTR_CTRL with one field for all counters. */
+/** FIXED_CTR_CTRL with the same field for all counters. */
 const allFixed = ({ cpu: { caps } }: ContractKernel, field: number): number =>
   indices(caps.nrFixed).reduce((ctrl, i) => ctrl + field * 16 ** i, 0);
 
@@ -39,12 +39,12 @@ function faults(what: string, access: () => unknown): void {
   asking('an access that must fault does not', () => expect(access, what).to.throw(GeneralProtection));
 }
 
-/** So many NMIs came. */
+/** Checks that `times` NMIs came. */
 function interrupts({ nmis }: ContractKernel, times: number, what?: string): void {
   asking('interrupts are missing or too many', () => expect(nmis, what).to.have.length(times));
 }
 
-/** Programs counter 0 for ring 3 and opens it. */
+/** Programs counter 0 for ring 3 and enables it. */
 function start({ cpu }: ContractKernel, event: number, value = 0, bits: number = EVENTSEL.INT): void {
   cpu.wrmsr(pmc(0), value);
   cpu.wrmsr(evtsel(0), USER | bits | event);
@@ -102,7 +102,7 @@ export const CHECKS: readonly Check[] = [
     run(kernel) {
       const { cpu } = kernel;
       const inKernel = (sel: number, passes: number): number => {
-        // Out of reset the bits of general-purpose counters may be set.
+        // After reset, the enable bits of general-purpose counters may be set.
         stop(kernel);
         cpu.wrmsr(pmc(0), 0);
         cpu.wrmsr(evtsel(0), sel | EVENT.instructions);
@@ -112,7 +112,7 @@ export const CHECKS: readonly Check[] = [
         return cpu.rdpmc(0);
       };
       const os = EVENTSEL.OS | EVENTSEL.ENABLE;
-      // Ring 0 is never quite still: the access that stops the counter is counted on real silicon.
+      // Subtract the empty run: real silicon also counts the access that stops the counter.
       const one = inKernel(os, 1) - inKernel(os, 0);
       expect(one).to.be.above(1000);
       expect(inKernel(os, 3) - inKernel(os, 0)).to.equal(3 * one);
@@ -169,7 +169,7 @@ export const CHECKS: readonly Check[] = [
         stop(kernel);
         interrupts(kernel, 1, `NMIs of FIXED${i}`);
         expect(cpu.rdmsr(STATUS)).to.equal(fixedBit(i));
-        // Whoever takes the count over in the handler loses the fraction of a reference cycle.
+        // An NMI handler that takes over the count loses the fraction of a reference cycle.
         expect(cpu.rdpmc(RDPMC_FIXED + i)).to.be.within(Math.floor(retired) - 1002, Math.ceil(retired) - 1000);
         cpu.wrmsr(OVF_CTRL, fixedBit(i));
         cpu.wrmsr(FIXED_CTR_CTRL, 0);
@@ -208,7 +208,7 @@ export const CHECKS: readonly Check[] = [
       const { cpu } = kernel;
       const period = 700;
       let counted = 0;
-      // As a driver samples: everything stops, the count is booked, the counter is armed again.
+      // As a driver samples: stop everything, record the count, arm the counter again.
       kernel.onNmi = () => {
         cpu.wrmsr(GLOBAL_CTRL, 0);
         cpu.wrmsr(OVF_CTRL, cpu.rdmsr(STATUS));
@@ -561,7 +561,7 @@ export const CHECKS: readonly Check[] = [
   },
 ];
 
-/** What a guest without a PMU is asked: every register and every counter faults. */
+/** Checks for a guest without a PMU: every register and every counter faults. */
 export const WITHOUT_COUNTERS: readonly Check[] = [
   {
     name: 'no register and no counter',

@@ -1,6 +1,6 @@
 /**
- * The contract of every PMU that software can be given, put to a vPMU design: each check on a vCPU of its own, on the host
- * that a spec describes. What a design declares to get wrong (VpmuDesign.deviates) must fail its check.
+ * Puts a vPMU design to the contract of a PMU: runs each check on a vCPU of its own, on the host that a spec
+ * describes. Deviations that a design declares (VpmuDesign.deviates) must fail their check.
  */
 import { Overrun } from '../../hw/core.ts';
 import { atLeast } from '../../kernel/config.ts';
@@ -16,7 +16,7 @@ import { asking, CheckFailure, type Check } from './check.ts';
 import { CHECKS, WITHOUT_COUNTERS } from './checks.ts';
 import { ContractKernel } from './kernel.ts';
 
-/** Nobody else on the host, the preset's skid, and ring 3 that executes at once: what is put in is what is counted. */
+/** A quiet host and undisturbed ring 3, so that a counter shows exactly what was put in. */
 const QUIET = {
   'core.refill': 0,
   'host.watchdog': false,
@@ -24,7 +24,7 @@ const QUIET = {
   'host.guests': 0,
   'guest.pmu_filter': 'none',
 } as const;
-/** Simulated ns within which every check is done. */
+/** Simulated ns within which any check ends. */
 const LIMIT = 60e9;
 
 const FOREVER = cycles(Infinity);
@@ -47,7 +47,7 @@ export function runCheck(wanted: MachineSpec, { run }: Pick<Check, 'run'>): void
   asking('a register does not hold what it must', () => host.run(FOREVER, () => kernel.done));
 }
 
-/** The checks that a design has to pass on a machine: those of its PMU's version, or of a guest without a PMU. */
+/** The checks that apply to a design on a machine: for its PMU's version, or for a guest without a PMU. */
 export function checksOf(spec: MachineSpec): readonly Check[] {
   const { version, nrGp, nrFixed } = perfCaps(spec);
   if (nrGp === 0) return WITHOUT_COUNTERS;
@@ -56,7 +56,7 @@ export function checksOf(spec: MachineSpec): readonly Check[] {
   );
 }
 
-/** What of a design's declared deviations shows on the core of a spec, and is not mended yet on its host. */
+/** A design's declared deviations that show on a spec's core and that its host has not mended yet. */
 export const deviationsOf = ({ design, values }: MachineSpec): readonly Deviation[] => {
   const caps = pmuCaps(values);
   const host = { release: values['host.kernel'] };

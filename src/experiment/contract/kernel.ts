@@ -1,4 +1,4 @@
-/** The kernel that contract checks run in: it does nothing but take NMIs. */
+/** The kernel that contract checks run in: it only takes NMIs. */
 import type { Cpu, Regs, Vector } from '../../arch/cpu.ts';
 import { eventVector, fixedEventSource, type EventVector } from '../../arch/events.ts';
 import type { CoreSpec } from '../../hw/core.ts';
@@ -10,7 +10,7 @@ import type { CoreTiming } from '../../workload/instructions.ts';
 
 const FOREVER = cycles(Infinity);
 
-/** Ring-3 code without calls or traps: nine instructions an iteration, two of them branches. */
+/** Ring-3 code without calls or traps: nine instructions per iteration, two of them branches. */
 const CODE = program({
   name: 'contract',
   about: 'a loop of exactly known length',
@@ -20,18 +20,18 @@ const CODE = program({
 
 export interface Nmi {
   readonly cpl: Regs['cpl'];
-  /** What ring 3 had retired since the code that was interrupted began. */
+  /** What ring 3 had retired since the interrupted code began. */
   readonly retired: EventVector;
 }
 
-/** What the columns of the code count on a core, and how long its instructions take there. */
+/** What the code's columns count on a core, and how long its instructions take there. */
 type Counted = Pick<CoreSpec, 'events' | 'clocks'> & { readonly timing: CoreTiming };
 
-/** The kernel under which checks run: ring 0 is the check itself. */
+/** The kernel in which checks run: the check itself is ring 0. */
 export class ContractKernel implements GuestSoftware {
   readonly cpu: Cpu;
   readonly nmis: Nmi[] = [];
-  /** What the NMI handler does after it wrote the NMI down; the default acknowledges at the local APIC only. */
+  /** Called by the NMI handler after it recorded the NMI; by default acknowledges at the local APIC only. */
   onNmi: () => void = () => this.cpu.setLvtpc('NMI');
   done = false;
   readonly #spec: Counted;
@@ -51,7 +51,7 @@ export class ContractKernel implements GuestSoftware {
     this.done = true;
   }
 
-  /** Ring-3 code of so many iterations, to its end; what it retired. */
+  /** Runs ring-3 code of so many iterations to its end; returns what it retired. */
   user(times = 1000): EventVector {
     const code = compile(CODE, this.#spec.timing, { times }).start('contract');
     this.#code = code;
@@ -62,7 +62,7 @@ export class ContractKernel implements GuestSoftware {
     return code.totals(eventVector());
   }
 
-  /** What fixed counter `i` counts of it, fractions included. */
+  /** The count of fixed counter `i` for `retired`, fractions included. */
   fixed(i: number, retired: EventVector): number {
     const { column, scale } = fixedEventSource(this.#spec.events, i, this.#spec.clocks)!;
     return retired[column]! * scale;
