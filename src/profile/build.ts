@@ -1,11 +1,11 @@
 /**
- * A recording made a Profile: every sample's period goes to the row it hit.
+ * Turns a recording into a Profile: every sample's period goes to the row it hit.
  *
- * Nothing of a sample is kept, so a recording of any length takes constant memory; whoever drives the reading hears how far
- * it has come. The same builder takes the records of a run while it is simulated.
+ * No sample is kept, so a recording of any length takes constant memory; whoever drives the reading learns how far it
+ * has come. The same builder takes the records of a run while it is simulated.
  *
- * Not modelled: the threads of a process apart; addresses without a symbol, which one run has elsewhere than the next, are
- * one row of their file unless instructions are told apart.
+ * Not modelled: separate threads of a process. Addresses without a symbol, which differ from run to run, are one row
+ * of their file unless instructions are told apart.
  */
 import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -18,20 +18,20 @@ import { stackKey } from './stacks.ts';
 import { Tally, type TallyRow } from './tally.ts';
 
 export interface BuildOptions {
-  /** What the profiles are called. */
+  /** The label of the profiles. */
   readonly label: string;
-  /** What is counted apart; functions if absent. */
+  /** What is counted separately; functions by default. */
   readonly by?: Granularity;
-  /** Length of the sampling kernel's ticks, which begin at its multiples; absent: unknown. */
+  /** Tick length of the sampling kernel; ticks begin at its multiples. Absent if unknown. */
   readonly tick?: Nanos;
   readonly origin?: Origin;
-  /** Weight by call stack is wanted too. */
+  /** Whether weight by call stack is wanted. */
   readonly stacks?: boolean;
-  /** Hears what stops the reading; the profiles are then of what came before. Absent: it is thrown. */
+  /** Receives what stops the reading; the profiles then cover what came before. If absent, it is thrown. */
   readonly stopped?: (fault: unknown) => void;
 }
 
-/** For statistics a time after 104 days of uptime may be some ns off. */
+/** Precise enough for statistics: after 104 days of uptime a time may be some ns off. */
 const timeOf = ({ time }: { readonly time: Nanos64 }): Nanos => nanos(Number(time));
 
 const hex = (n: number | bigint): string => `0x${BigInt.asUintN(64, BigInt(n)).toString(16)}`;
@@ -39,19 +39,19 @@ const hex = (n: number | bigint): string => `0x${BigInt.asUintN(64, BigInt(n)).t
 const ringsOf = ({ exclude_user, exclude_kernel }: PerfEventAttr): string =>
   `${exclude_user === true ? '' : 'u'}${exclude_kernel === true ? '' : 'k'}`;
 
-/** No event comes so often between two samples: a counter fell. */
+/** No event occurs this often between two samples: the counter fell. */
 const FALL = 2 ** 63;
 
-/** One profile for each event, gathered record by record. */
+/** Gathers one profile for each event, record by record. */
 export class ProfileBuilder {
   readonly #options: BuildOptions;
   readonly #evlist: readonly Evsel[];
   readonly #tallies: readonly Tally[];
-  /** Rows by comm and what was hit, so that names are put together once. */
+  /** Rows by comm and place, so that names are built once. */
   readonly #known: readonly Map<string, Map<Sym | string, TallyRow>>[];
   readonly #stacks: readonly Map<string, number>[];
   readonly #places: readonly Places[];
-  /** Events of which some counter was read as less than before. */
+  /** Events with a counter that once read lower than before. */
   readonly #fallen = new Set<number>();
 
   constructor(evlist: readonly Evsel[], options: BuildOptions) {
@@ -65,7 +65,7 @@ export class ProfileBuilder {
     this.#stacks = options.stacks === true ? evlist.map(() => new Map<string, number>()) : [];
   }
 
-  /** Takes a record in; those that say nothing of samples have no effect. */
+  /** Takes a record; those that do not concern samples have no effect. */
   add(replayed: Replayed): void {
     const { record, evsel } = replayed;
     const [tally, places] = [this.#tallies[evsel], this.#places[evsel]];
@@ -107,7 +107,7 @@ export class ProfileBuilder {
     return row;
   }
 
-  /** The profiles, one for each event, in the order of the evlist; the builder is of no use afterwards. */
+  /** The profiles, one per event, in the order of the evlist; ends the builder. */
   finish(): Profile[] {
     const { label, origin } = this.#options;
     return this.#evlist.map(({ name, attr }, i) => {
@@ -116,7 +116,7 @@ export class ProfileBuilder {
         event: name,
         rings: ringsOf(attr),
         label,
-        // How many there were says nothing of what such weights are worth.
+        // With such weights the number of samples means nothing.
         ...(this.#fallen.has(i) ? { samples: undefined, unit: { kind: 'falls' } } : { samples: tally.samples }),
         lost: tally.lost,
         throttled: tally.throttled,
@@ -130,8 +130,8 @@ export class ProfileBuilder {
 }
 
 /**
- * Where an event is sampled, as a number: the CPU, where samples tell it, or the thread. Records other than samples tell the
- * same only under sample_id_all; without it they are where samples of their id were, or the last one was.
+ * Where an event is sampled, as a number: the CPU if samples name it, else the thread. Other records name it only under
+ * sample_id_all; without that, they belong where samples with their id were, or the last sample.
  */
 class Places {
   readonly #told: boolean;
@@ -154,7 +154,7 @@ class Places {
   }
 }
 
-/** "comm;outermost;…;innermost", as stackcollapse-perf.pl writes it; a sample without a chain is its function. */
+/** "comm;outermost;…;innermost", as stackcollapse-perf.pl writes it; without a chain, just the function. */
 function chainOf(al: Location, { record, machine }: Replayed<SampleRecord>): string {
   const frames = machine
     .resolveChain(record, 'caller')
@@ -164,12 +164,12 @@ function chainOf(al: Location, { record, machine }: Replayed<SampleRecord>): str
 }
 const frameless = (dso: string | undefined): string => (dso === undefined ? NO_SYMBOL : `[${dso}]`);
 
-/** Records between two words on how far the reading has come. */
+/** Records between two reports of progress. */
 const BREATH = 1 << 14;
 
 /**
- * Reads a recording through; yields the offset it has come to now and then. The result has one profile for each event, in
- * the order of its evlist. Throws what the recording's reader throws.
+ * Reads a recording to its end; now and then yields the offset reached. Returns one profile for each event, in the
+ * order of its evlist. Throws what the recording's reader throws.
  */
 export function* readProfiles(
   recording: Recording,
@@ -190,7 +190,7 @@ export function* readProfiles(
   return builder.finish();
 }
 
-/** The same at one go. */
+/** The same in one go. */
 export function buildProfiles(recording: Recording, symbols: SymbolSource, options: BuildOptions): Profile[] {
   const reading = readProfiles(recording, symbols, options);
   for (;;) {

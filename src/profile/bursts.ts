@@ -1,19 +1,19 @@
 /**
- * Bursts found in samples as they come: what an event samples in a tick in which it is throttled.
+ * Finds bursts in samples as they come: what an event samples in a tick in which it is throttled.
  *
- * The kernel counts an event's interrupts from tick to tick and stops it at the one too many (THROTTLE), whose sample comes
- * yet; the next tick, or the task's return to the CPU, starts it again (UNTHROTTLE). Samples of ticks in which that does not
- * happen stand alone, however long the event runs on after a burst.
+ * The kernel counts an event's interrupts per tick and stops the event at one too many (THROTTLE), whose sample still
+ * follows. The next tick, or the task's return to the CPU, starts it again (UNTHROTTLE). Samples of ticks without a
+ * throttle stand alone, however long the event runs after a burst.
  *
- * Where nobody knows how long ticks are, the shortest time from one start to the next is taken for it, and the longest that
- * Linux can be built with (CONFIG_HZ=100) until there were two.
- * Not modelled: where a tick begins, if the event was not started then: a burst reaches back from its THROTTLE for the length
- * of a tick, or to the burst before it; samples and stops of which the recording does not tell (LOST).
+ * If the tick length is unknown, it is taken to be the shortest time from one start to the next, and until two starts
+ * were seen, the longest that Linux can be built with (CONFIG_HZ=100).
+ * Not modelled: where a tick begins if the event was not started then (a burst reaches back from its THROTTLE by one
+ * tick length, or to the burst before it); samples and stops missing from the recording (LOST).
  */
 import { type Burst, BurstChain, BurstSums, type DesignEffect, designEffectOf } from '../stats/clustering.ts';
 import type { Nanos } from '../units.ts';
 
-/** Length of a tick, ns: the longest there is, and what no two ticks are nearer than. */
+/** Length of a tick in ns: the longest possible, and the least distance between two ticks. */
 const LONGEST = 10_000_000;
 const SHORTEST = 1_000_000;
 
@@ -26,7 +26,7 @@ interface Sampled<S> {
 /** One CPU or thread. */
 interface Lane<S> {
   readonly chain: BurstChain<S>;
-  /** Samples that may turn out to be a burst, from `from` on. */
+  /** Samples, from index `from` on, that may turn out to be a burst. */
   open: Sampled<S>[];
   from: number;
   stoppedAt: number | undefined;
@@ -41,7 +41,7 @@ export class Bursts<S> {
   #samples = 0;
   #inBursts = 0;
 
-  /** `tick`: length of a tick; undefined: nobody knows. */
+  /** `tick`: length of a tick; undefined if unknown. */
   constructor(tick: Nanos | undefined) {
     this.#known = tick !== undefined;
     this.#length = tick ?? LONGEST;
@@ -50,7 +50,7 @@ export class Bursts<S> {
   add(symbol: S, weight: number, time: Nanos, where: number): void {
     this.#samples++;
     const lane = this.#lane(where);
-    // That the event was started again may have been lost.
+    // The record of the restart may have been lost.
     if (lane.stoppedAt !== undefined && time - this.#length > lane.stoppedAt) this.#close(lane);
     if (lane.stoppedAt === undefined) forget(lane, time - this.#length);
     lane.open.push({ symbol, weight, time });
@@ -63,7 +63,7 @@ export class Bursts<S> {
     lane.stoppedAt ??= time;
   }
 
-  /** It goes on. */
+  /** The event was started again. */
   unthrottle(time: Nanos, where: number): void {
     const lane = this.#lane(where);
     if (lane.stoppedAt === undefined) forget(lane, time - this.#length);
@@ -73,7 +73,7 @@ export class Bursts<S> {
     lane.startedAt = time;
   }
 
-  /** What they take from the evidence in a profile of such weights; afterwards no burst is open. */
+  /** The design effect of the bursts in a profile of such weights; afterwards no burst is open. */
   effect(weights: Iterable<number>, sum: number, squares: number): DesignEffect {
     for (const lane of this.#lanes.values()) {
       if (lane.stoppedAt !== undefined) this.#close(lane);

@@ -1,9 +1,9 @@
 /**
- * struct callchain_root: call chains of one histogram entry in a radix tree, each node a run of frames that chains have
- * in common, weighed by period.
+ * struct callchain_root: the call chains of one histogram entry in a radix tree. Each node is a run of frames shared
+ * by its chains, weighed by period.
  *
  * Source: tools/perf/util/callchain.c. Order of equal weights: perf keeps siblings by falling dso and function address
- * and sorts them stably; dsos compare by their place in memory there, by order of creation here.
+ * and sorts them stably; there dsos compare by memory address, here by order of creation.
  * Not modelled: chains made of branch records; keys other than function.
  */
 import type { CallFrame } from './machine-maps.ts';
@@ -18,12 +18,12 @@ export interface CallchainNode {
   /** Weight and number of chains that end here. */
   hit: number;
   count: number;
-  /** Weight and number of those that end below. */
+  /** Weight and number of chains that end below. */
   childrenHit: number;
   childrenCount: number;
 }
 
-/** As an unsigned value; what it is made of is kept as units.ts keeps sums that wrap. */
+/** Unsigned; the sums themselves are kept as units.ts keeps sums that wrap. */
 export const cumulHits = (node: CallchainNode): number => unsignedSum(node.hit + node.childrenHit);
 export const cumulCounts = (node: CallchainNode): number => node.count + node.childrenCount;
 
@@ -110,10 +110,10 @@ export const graphChildren = (node: CallchainNode, minHit: number): CallchainNod
     .filter((child) => cumulHits(child) >= minHit)
     .toSorted((a, b) => cumulHits(b) - cumulHits(a));
 
-/** sort_chain_flat(): every node where chains end, if their weight is at least minHit, heaviest first. */
+/** sort_chain_flat(): every node where chains end with a weight of at least minHit, heaviest first. */
 export function flatChains(root: CallchainNode, minHit: number): CallchainNode[] {
   const ends: CallchainNode[] = [];
-  // perf sees what is below a node before the node. No recursion: chains may be as deep as records are long.
+  // perf visits what is below a node before the node. No recursion: chains may be as deep as records are long.
   const left = [root];
   for (let node; (node = left.pop());) {
     if (node.hit && unsignedSum(node.hit) >= minHit) ends.push(node);

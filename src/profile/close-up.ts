@@ -1,19 +1,19 @@
 /**
- * A few ticks of a recording as they were: every sample and every stop, in memory that does not grow.
+ * A few ticks of a recording in full, every sample and every stop, in memory that does not grow.
  *
- * The window begins a power of two of its own length after the first sample, so that it lies in the later half of whatever
- * was recorded, when the period has long settled; the one before is kept until the next is whole.
+ * The window begins a power of two of its own length after the first sample. So it lies in the later half of whatever
+ * was recorded, when the period has long settled. The previous window is kept until the next is complete.
  *
- * Not modelled: CPUs apart.
+ * Not modelled: separate CPUs.
  */
 import { nanos, type Nanos } from '../units.ts';
 import type { SampledTicks } from './profile.ts';
 
-/** Ticks of a window. */
+/** Ticks in a window. */
 export const TICKS = 12;
 
 interface Window {
-  /** Ticks from the first sample's to the window's first. */
+  /** Ticks from the first sample's tick to the window's first. */
   readonly at: number;
   readonly samples: number[];
   readonly stops: [number, number][];
@@ -36,7 +36,7 @@ export class CloseUpFinder {
     if (into >= 0 && into < TICKS * this.#tick) this.#open.samples.push(into);
   }
 
-  /** The event was stopped for this time. */
+  /** The event was stopped during this time. */
   stop(from: Nanos, to: Nanos): void {
     this.#move(from);
     this.#shade(from, to);
@@ -52,7 +52,7 @@ export class CloseUpFinder {
 
   readonly #into = (time: Nanos): number => time - this.#start! - this.#open.at * this.#tick;
 
-  /** Opens the window that a time asks for. */
+  /** Opens the window for a time. */
   #move(time: Nanos): void {
     this.#start ??= Math.floor(time / this.#tick) * this.#tick;
     const ticks = Math.floor((time - this.#start) / this.#tick);
@@ -62,7 +62,7 @@ export class CloseUpFinder {
     if (at !== this.#open.at) this.#open = { at, samples: [], stops: [] };
   }
 
-  /** The last window that is whole, or what there is of the first; undefined if there was nothing. */
+  /** The last complete window, or the part of the first one so far; undefined if nothing came. */
   taken(): SampledTicks | undefined {
     if (this.#start === undefined) return undefined;
     const { at, samples, stops } = this.#whole ?? this.#open;

@@ -1,9 +1,9 @@
 /**
- * Profiles from several sources put into the terms that all of them have, so that the same program is the same rows: what a
- * printed report leaves out, or writes in another way, is left out of the others, or written so there too.
+ * Puts profiles from several sources into common terms, so that the same program has the same rows: what a printed
+ * report leaves out or writes differently is left out of the others too, or written the same way.
  *
- * Not modelled: filters that leave no trace in a text that shows everything they let through as 100 % (--percentage relative
- * with several names).
+ * Not modelled: filters that leave no trace in a text because all that passes them is shown as 100 % (--percentage
+ * relative with several names).
  */
 import { NO_SYMBOL } from './dso.ts';
 import { parseProfileKey, type Granularity, type Printed, type Profile, profileKey, totalWeight } from './profile.ts';
@@ -14,7 +14,7 @@ import { unversioned } from './rows.ts';
 type PrintedProfile = Profile & { readonly printed: Printed };
 const isPrinted = (profile: Profile): profile is PrintedProfile => profile.printed !== undefined;
 
-/** Rows of a profile, names apart. */
+/** Rows of a profile, apart from names. */
 interface Entry {
   readonly key: ProfileKey;
   readonly weight: number;
@@ -22,7 +22,7 @@ interface Entry {
 const entries = ({ weights }: Profile): Entry[] =>
   [...weights].map(([key, weight]) => ({ key: parseProfileKey(key), weight }));
 
-/** Weight by what `of` makes of a row's key. */
+/** Weight by what `of` makes from a row's key. */
 function sums(rows: readonly Entry[], of: (key: ProfileKey) => string): Map<string, number> {
   const all = new Map<string, number>();
   for (const { key, weight } of rows) all.set(of(key), (all.get(of(key)) ?? 0) + weight);
@@ -34,12 +34,12 @@ const withKeys = (profile: Profile, change: (key: ProfileKey) => ProfileKey): Pr
   weights: sums(entries(profile), (key) => profileKey(change(key))),
 });
 
-/** The name that a compiler's name stands for, without parameters; undefined if it is none. */
+/** The name behind a mangled one, without parameters; undefined if it is not mangled. */
 type Demangle = (name: string) => string | undefined;
 
 /**
- * One event's profiles in common terms; names that are mangled are shown demangled. Throws TextError if one of them cannot be
- * held against the others.
+ * One event's profiles in common terms, with mangled names demangled. Throws TextError if one cannot be compared with
+ * the others.
  */
 export function inCommonTerms(
   profiles: readonly Profile[],
@@ -62,10 +62,12 @@ export function inCommonTerms(
   return common;
 }
 
-/** Percent of a profile up to which files that have no names there are one row each in all: beyond, too little is left. */
+/**
+ * Files without names become one row each if they are at most this percentage of a profile: beyond, too little is left.
+ */
 const POOLED = 50;
 
-/** Files of which a recording knows no function, though they are a small part of it. */
+/** Small files for which a recording knows no function. */
 function filesToPool(profiles: readonly Profile[]): Set<string> {
   const files = new Set<string>();
   for (const profile of profiles) {
@@ -86,7 +88,7 @@ function withoutNamesOf(files: ReadonlySet<string>, profiles: readonly Profile[]
   return profiles.map((profile) => withKeys(profile, plain));
 }
 
-/** -t: perf prints a point for the separator in names. */
+/** -t: perf prints a point in place of the separator in names. */
 function withoutCharacters(profile: Profile, characters: ReadonlySet<string>): Profile {
   if (characters.size === 0) return profile;
   const plain = (name: string): string =>
@@ -94,10 +96,10 @@ function withoutCharacters(profile: Profile, characters: ReadonlySet<string>): P
   return withKeys(profile, ({ comm, dso, symbol }) => ({ comm: plain(comm), dso: plain(dso), symbol: plain(symbol) }));
 }
 
-/** Points of a percentage by which one function's share may differ where it was cut in one of two texts. */
+/** Percentage points by which one function's share may differ if its name was cut in one of two texts. */
 const ABOUT = 1;
 
-/** Throws TextError if names of a text are cut, or are not what they were taken for. */
+/** Throws TextError if names in a text are cut, or are not what they were taken for. */
 function checkNames(one: PrintedProfile, other: Profile): void {
   const { path, full, headed } = one.printed;
   const [mine, theirs] = [entries(one), entries(other)];
@@ -146,7 +148,7 @@ function checkNames(one: PrintedProfile, other: Profile): void {
 
 const MANGLED = /^(?:_Z|_R[A-Z\d])/;
 
-/** Percent of `rows` that have mangled names, if `others` have none at all, but names that are not among `rows`. */
+/** Percentage of `rows` with mangled names, if `others` have none but do have names that are missing in `rows`. */
 function mangledShare(rows: readonly Entry[], others: readonly Entry[]): number {
   if (others.some(({ key: { symbol } }) => MANGLED.test(symbol))) return 0;
   const known = new Set(rows.map(({ key: { symbol } }) => symbol));
@@ -156,7 +158,7 @@ function mangledShare(rows: readonly Entry[], others: readonly Entry[]): number 
   return (100 * mangled.reduce((sum, { weight }) => sum + weight, 0)) / total;
 }
 
-/** Files of which no function is known, and their shares in percent. */
+/** Files without any known function, and their shares in percent. */
 function nameless(rows: readonly Entry[], total: number): Map<string, number> {
   const shares = new Map<string, number>();
   for (const { key, weight } of rows) {
@@ -167,11 +169,13 @@ function nameless(rows: readonly Entry[], total: number): Map<string, number> {
   return shares;
 }
 
-/** Points by which a row may weigh more than what a percent limit lets through, and times. */
+/** How much more than a percent limit a hidden row may weigh: in points, and as a factor. */
 const LIMIT_POINTS = 0.5;
 const LIMIT_TIMES = 2;
 
-/** `other`, with everything that `one` does not show in the row of that. Throws TextError if that cannot be told. */
+/**
+ * `other`, with everything that `one` does not show in the row NOT_SHOWN. Throws TextError if that cannot be decided.
+ */
 function asFarAs(one: PrintedProfile, other: Profile): Profile {
   const { path, whole, finest, finer, filters } = one.printed;
   if (whole && Object.keys(filters).length === 0) return other;
@@ -205,13 +209,13 @@ function asFarAs(one: PrintedProfile, other: Profile): Profile {
   return withKeys(other, (key) => (gone.has(profileKey(key)) ? { comm: '', dso: '', symbol: NOT_SHOWN } : key));
 }
 
-/** Whether a table that leaves things out has a row for what is a row of another, as finely as it tells them apart. */
+/** Whether an incomplete table has a row for a row of another profile, as finely as the table tells them apart. */
 function shownBy(rows: readonly Entry[], others: readonly Entry[]): (key: ProfileKey) => boolean {
   const knows = (of: 'dso' | 'symbol'): boolean =>
     rows.some(({ key }) => key[of] !== '') && others.some(({ key }) => key[of] !== '');
   const [byFile, byName] = [knows('dso'), knows('symbol')];
   const comms = new Set(rows.map(({ key }) => key.comm));
-  // Commands that are all called otherwise are those of another run, not what was left out.
+  // If all commands have other names, they are from another run and were not left out.
   const byComm = others.some(({ key: { comm } }) => comm !== '' && comms.has(comm));
   const identity = ({ comm, dso, symbol }: ProfileKey): string =>
     [byComm ? comm : '', byFile ? unversioned(dso) : '', byName ? symbol : ''].join('\0');

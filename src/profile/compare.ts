@@ -1,8 +1,9 @@
 /**
- * Profiles compared: rows side by side, every figure of every pair, and what is known of each operand, as data. Text, web
- * page and exports are made from this and compute nothing.
+ * Compares profiles: rows side by side, every figure of every pair, and what is known about each operand, as data.
+ * Text, web page and exports only print this.
  *
- * Each operand is compared with the reference, and with truth if truth is among them.
+ * Each operand is compared with the reference, and with truth if truth is among them. The parts: the result's types,
+ * compareProfiles(), and the notes on how each operand was sampled.
  */
 import { compareDistances, type ComparedSymbol, compareShares, type Comparison } from '../stats/compare.ts';
 import { type Interval, wilson } from '../stats/intervals.ts';
@@ -17,22 +18,22 @@ import { alignRows, type RowMerge, poolRare, type Row, unversioned } from './row
 export interface CompareProfilesOptions {
   readonly by?: Granularity;
   readonly merges?: readonly RowMerge[];
-  /** Index of the operand that the others are held against; the first if absent. */
+  /** Index of the operand to compare the others with; default the first. */
   readonly reference?: number;
-  /** Opens the stream of chance that profiles are resampled by, the same each time; without it there is no Nearness. */
+  /** Opens the random stream for resampling, the same each time; without it there is no Nearness. */
   readonly chance?: () => Random;
 }
 
-/** One of the profiles, and how much can be read out of it. */
+/** One of the profiles, and how much evidence it holds. */
 export interface ComparedOperand {
   readonly label: string;
   readonly exact: boolean;
-  /** Absent if nothing says how many samples there were: then there is no test. */
+  /** Absent if the number of samples is unknown: then there is no test. */
   readonly evidence?: Evidence;
   readonly profile: Profile;
-  /** Independent runs it was made of. */
+  /** Independent runs behind it. */
   readonly runs: number;
-  /** Part of the time that sampling was not stopped by throttling; absent if the profile does not know. */
+  /** Fraction of the time in which sampling was not stopped by throttling; absent if unknown. */
   readonly duty?: number;
 }
 
@@ -42,42 +43,42 @@ export interface ComparedPair {
   readonly b: number;
   /** Symbols are keyed by rowKey(). */
   readonly comparison: Comparison;
-  /** False: nothing says how many samples one side has, and only distances mean something. */
+  /** False if the number of samples of a side is unknown, so that only distances mean something. */
   readonly tested: boolean;
-  /** Bias and noise apart; only where both sides have several runs, paired by seed. */
+  /** Bias and noise, separated; only if both sides have several runs, paired by seed. */
   readonly split?: BiasNoise;
 }
 
-/** Whether operand `a` or operand `b` is nearer to a third that both were compared with. */
+/** Whether operand `a` or operand `b` is nearer to a third, with which both were compared. */
 export interface Nearness extends Omit<DistanceDifference, 'first' | 'second'> {
   readonly a: number;
   readonly b: number;
   readonly reference: number;
-  /** The one of them that is; undefined if the interval (95 %) has both signs. */
+  /** The nearer one; undefined if the interval (95 %) has both signs. */
   readonly nearer: number | undefined;
 }
 
-/** What the taking of an operand's samples says against it, besides what the statistics find. */
+/** Doubts about an operand that come from how its samples were taken, besides what the statistics find. */
 export type Note =
-  /** Nothing says how many samples there were. */
+  /** The number of samples is unknown. */
   | { readonly kind: 'UnknownSamples'; readonly operand: number }
-  /** Counters were read as less than before: periods are 2^64 less the fall. */
+  /** Counters read lower than before: periods are 2^64 minus the fall. */
   | { readonly kind: 'FallingCounts'; readonly operand: number }
-  /** The counts of folded stacks are no samples. */
+  /** The counts of folded stacks are not samples. */
   | { readonly kind: 'Weights'; readonly operand: number; readonly smallest: number; readonly largest: number }
-  /** So are they where the number of samples was given: what each of them weighs is not known. */
+  /** The same, although the number of samples was given: the weight of each sample is unknown. */
   | { readonly kind: 'UnknownWeights'; readonly operand: number; readonly samples: number }
-  /** They are multiples of one period. */
+  /** The counts are multiples of one period. */
   | { readonly kind: 'CommonPeriod'; readonly operand: number; readonly period: number; readonly samples: number }
   /** The number of samples was abbreviated ("5K"). */
   | { readonly kind: 'AbbreviatedSamples'; readonly operand: number; readonly samples: number }
   /** So many sixteenths of every tick are hardly sampled. */
   | { readonly kind: 'TickPhase'; readonly operand: number; readonly blind: number }
-  /** The same of an event that was not throttled: its samples are as far apart as ticks are. */
+  /** The same for an event that was not throttled: its samples are as far apart as ticks are. */
   | { readonly kind: 'TickPlaces'; readonly operand: number; readonly blind: number }
-  /** Frequency feedback found no end: throttled at a period of a few events. */
+  /** Frequency feedback did not settle: throttled at a period of a few events. */
   | { readonly kind: 'CollapsedPeriod'; readonly operand: number; readonly period: number }
-  /** So much of its weight fell on files of which nobody knows the functions. */
+  /** This share of its weight is in files whose functions are unknown. */
   | { readonly kind: 'Nameless'; readonly operand: number; readonly share: number }
   /** A fixed period, and all samples at a few addresses. */
   | { readonly kind: 'FewPlaces'; readonly operand: number; readonly period: number; readonly addresses: number };
@@ -86,11 +87,11 @@ export type Note =
 export interface ComparedRow {
   readonly name: string;
   readonly dso: string;
-  /** Functions in it, whatever version of their file they come from. */
+  /** Number of functions in it, whatever version of their file they come from. */
   readonly members: number;
   /** By operand. */
   readonly shares: readonly { readonly share: number; readonly interval: Interval }[];
-  /** By pair; absent in the row of what is too rare, which no test knows as one. */
+  /** By pair; absent in the row of rare functions, which is not tested as one. */
   readonly tests: readonly (ComparedSymbol | undefined)[];
 }
 
@@ -100,29 +101,29 @@ export interface ComparedProfiles {
   readonly reference: number;
   readonly operands: readonly ComparedOperand[];
   readonly pairs: readonly ComparedPair[];
-  /** By reference, then by operand; none of operands of unknown samples. */
+  /** By reference, then by operand; without operands whose samples are unknown. */
   readonly nearness: readonly Nearness[];
   readonly rows: readonly ComparedRow[];
   readonly notes: readonly Note[];
 }
 
-/** Rows beyond which they are pooled before anything is tested: comparing ranks takes time by their square. */
+/** Beyond this many, rows are pooled before any test: comparing ranks takes quadratic time. */
 const MOST_ROWS = 2000;
 /** Stands in for an unknown number of samples; nothing that depends on it is shown. */
 const UNKNOWN = 1000;
 
-/** What is known of a share that came from nobody knows how many samples. */
+/** The interval of a share from an unknown number of samples. */
 const ANYTHING: Interval = { low: 0, high: 1 };
 
-/** A row as the statistics name it. */
+/** A row's key in the statistics. */
 const rowKey = ({ name, dso }: Pick<Row, 'name' | 'dso'>): string => `${name}\0${dso}`;
-/** The function of such a name, and its file. */
+/** The function in such a key. */
 export const rowName = (key: string): string => key.slice(0, key.indexOf('\0'));
 export const rowFile = (key: string): string => key.slice(key.indexOf('\0') + 1);
 
 /**
- * Compares profiles of one event, each given as its runs: one, or as many as there are seeds. Throws RangeError if one has no
- * weight.
+ * Compares profiles of one event, each given as its runs: one, or as many as there are seeds. Throws RangeError if one
+ * has no weight.
  */
 export function compareProfiles(
   operandRuns: readonly (readonly Profile[])[],
@@ -183,7 +184,7 @@ export function compareProfiles(
   };
 }
 
-/** What sums of shares are off by: profiles without a function in common are 1 apart, or 1 and the last binary digit. */
+/** Rounding error of sums of shares: profiles without a common function may be 1 apart plus the last binary digit. */
 const ROUNDING = 1e-12;
 
 function nearnessOf(
@@ -202,12 +203,12 @@ function nearnessOf(
   });
 }
 
-/** Part of its due of samples below which a sixteenth of a tick is hardly sampled, and how many of them are worth a word. */
+/** A sixteenth of a tick with less than this part of its due is hardly sampled; how many such are reported. */
 const HARDLY = 0.25;
 const BLIND = 2;
-/** Mean period at which no program's events can be told apart. */
+/** A mean period so short that no program's events can be told apart. */
 const COLLAPSED = 1000;
-/** Addresses below which a fixed period is suspected of keeping step with a loop, and samples that make it a suspicion. */
+/** With fewer addresses, a fixed period may keep step with a loop; samples needed to suspect it. */
 const FEW_ADDRESSES = 3;
 const SUSPICIOUS_SAMPLES = 100;
 
@@ -234,7 +235,7 @@ function notesOf(profile: Profile, operand: number): Note[] {
   return notes;
 }
 
-/** A part of the weight without names that hides what a comparison by function is for. */
+/** A share of weight without names that makes comparing functions pointless. */
 const NAMELESS = 0.5;
 
 function namelessOf(profile: Profile, operand: number): Note[] {
@@ -248,7 +249,7 @@ function dutyOf(sampling: Sampling | undefined): number | undefined {
   return sampling === undefined || sampling.span === 0 ? undefined : Math.max(0, 1 - sampling.stopped / sampling.span);
 }
 
-/** Weights of runs summed up by operand. */
+/** Sums of the runs' weights, by operand. */
 function sumsBy(weights: readonly number[], operandRuns: readonly (readonly Profile[])[]): number[] {
   let at = 0;
   return operandRuns.map((runs) => runs.reduce((sum) => sum + weights[at++]!, 0));

@@ -1,14 +1,14 @@
 /**
  * struct dso, struct symbol: the files whose code was sampled, and the functions in them.
  *
- * A Dso is what a mapping names; two mappings of one file share it. Its symbols are loaded when the first address in it
- * is asked for, by a function the opener of the recording supplies, so that this floor reads no files of its own.
+ * A Dso is what a mapping names; mappings of one file share it. Its symbols are loaded when the first address in it is
+ * looked up, by a function that the opener of the recording supplies, so that this floor reads no files.
  *
  * Source: tools/perf/util/dso.c, symbol.c; short names measured on perf 6.1.
  * Not modelled: decompressing kernel modules, namespaces (docker paths), inlined functions as frames of their own.
  */
 
-/** The row of what no symbol covers. */
+/** The row for addresses that no symbol covers. */
 export const NO_SYMBOL = '[unknown]';
 
 /** A function: [start, end) in the address space of its table. */
@@ -22,15 +22,15 @@ export interface Sym {
 export interface DsoSymbols {
   /** The symbol that covers a file offset (kernel: an address). */
   find(at: number): Sym | undefined;
-  /** perf's letter for where they came from, shown by -v: B build-id cache, D the system's file, k kallsyms … */
+  /** perf's letter for their origin, shown by -v: B build-id cache, D the system's file, k kallsyms … */
   readonly origin: string;
-  /** Whether the file has debug information, from which perf would learn what was inlined. */
+  /** Whether the file has debug information, from which perf would learn about inlined functions. */
   readonly debugInfo?: boolean;
-  /** Kernel only: what the symbols span; perf trims the kernel's map to it once they are loaded. */
+  /** Kernel only: the range of the symbols, to which perf trims the kernel's map once they are loaded. */
   readonly range?: { readonly start: number; readonly end: number };
 }
 
-/** Finds the symbols of a dso; undefined: there are none to be had. */
+/** Finds the symbols of a dso; undefined if there are none. */
 export type SymbolSource = (dso: Dso) => DsoSymbols | undefined;
 
 export interface Dso {
@@ -39,14 +39,14 @@ export interface Dso {
   /** As perf report prints it: the base name. */
   readonly shortName: string;
   readonly kernel: boolean;
-  /** In order of creation: perf compares dsos of call chains by their place in memory. */
+  /** In order of creation: perf compares dsos of call chains by memory address. */
   readonly index: number;
-  /** maj:min:ino:gen of the file, if the recording knows; two files of one name are two dsos. */
+  /** maj:min:ino:gen of the file if the recording knows; two files with one name are two dsos. */
   fileId: string | undefined;
-  /** Kernel only: a symbol and where it was while recording; tells how far the kernel has moved since. */
+  /** Kernel only: a symbol and its address while recording; tells how far the kernel has moved since. */
   reference: { readonly name: string; readonly address: number | bigint } | undefined;
   buildId: string | undefined;
-  /** Undefined: not asked for yet; null: none found. */
+  /** Undefined: not loaded yet; null: none found. */
   table: DsoSymbols | null | undefined;
 }
 
@@ -69,8 +69,8 @@ export class Dsos {
   #created = 0;
 
   /**
-   * The dso of a name. A file id or build id tells files of one name apart; a dso that has none yet takes the first
-   * that is given to it, as perf injects ids into the dsos of the build-id table.
+   * The dso of a name. A file id or build id tells files of one name apart; a dso without one takes the first it is
+   * given, as perf adds ids to the dsos of the build-id table.
    */
   find(name: string, id: { fileId?: string; buildId?: string; kernel?: boolean; shortName?: string } = {}): Dso {
     let list = this.#byName.get(name);

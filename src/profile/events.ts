@@ -1,7 +1,8 @@
 /**
- * Which profiles are of the same event, when recordings of several events are compared.
+ * Matches profiles of the same event when recordings of several events are compared.
  *
- * "cycles" and "cpu-cycles" are one event; modifiers (cycles:u) are no other event, but a reason to distrust.
+ * "cycles" and "cpu-cycles" are one event. Modifiers (cycles:u) do not make another event, but are a reason to
+ * distrust.
  */
 import { HARDWARE_EVENTS, SOFTWARE_EVENTS } from '../perf-events/event-names.ts';
 import type { Profile } from './profile.ts';
@@ -10,13 +11,13 @@ const CANONICAL = new Map(
   [...HARDWARE_EVENTS, ...SOFTWARE_EVENTS].flatMap(({ names, canonical }) => names.map((name) => [name, canonical])),
 );
 
-/** An event's name without modifiers, aliases made one. */
+/** An event's name without modifiers, the same for all its aliases. */
 function eventBase(event: string): string {
   const [, base = event] = /^(.*[^:]):[a-zA-Z]+$/.exec(event) ?? [];
   return CANONICAL.get(base) ?? base;
 }
 
-/** An event as text that is equal for equal events in equal rings. */
+/** Text that is equal for the same event in the same rings. */
 export function canonicalEvent({ event, rings }: Pick<Profile, 'event' | 'rings'>): string {
   const letters = /:([a-zA-Z]+)$/.exec(event)?.[1] ?? '';
   const named = `${letters.includes('u') ? 'u' : ''}${letters.includes('k') ? 'k' : ''}`;
@@ -30,8 +31,8 @@ export class MatchError extends Error {
 }
 
 /**
- * Profiles of each event that all operands have, parallel to the operands; `wanted` chooses one of them. A text that names
- * no event, and operands of one event each, go with anything.
+ * Profiles of each event that all operands have, parallel to the operands; `wanted` chooses one. A text that names no
+ * event matches any, and so do operands of one event each.
  */
 export function matchEvents(operands: readonly (readonly Profile[])[], wanted?: string): Profile[][] {
   const lists = operands.map((profiles) => {

@@ -1,29 +1,31 @@
 /**
- * What the counts of folded stacks count: samples, or something that samples weigh.
+ * What the counts of folded stacks mean: samples, or some weight of samples.
  *
- * bcc's profile, async-profiler and stackcollapse of lines without a period write numbers of samples. stackcollapse-perf.pl and
- * inferno add up the periods where perf script prints them; offcputime and bpftrace write microseconds, async-profiler's
- * "total" nanoseconds, memleak and allocation profilers bytes. Shares are shares of any of them, but their sum is no number of
- * samples, and a test that takes it for one finds a difference in everything.
+ * bcc's profile, async-profiler and stackcollapse (for lines without a period) write numbers of samples.
+ * stackcollapse-perf.pl and inferno sum the periods if perf script prints them; offcputime and bpftrace write
+ * microseconds, async-profiler's "total" nanoseconds, memleak and allocation profilers bytes. Shares make sense for
+ * all of these, but only samples can be summed to a number of samples: a test that takes other weights for samples
+ * finds a difference in everything.
  *
- * A fixed period divides every count, and dividing by it gives the samples back. Powers of two are left out of that: they are
- * what sizes are aligned to. Without one, counts are taken for weights where samples would look otherwise:
+ * A fixed period divides every count, and dividing by it gives the samples. Powers of two do not count as a period, as
+ * sizes are aligned to them. Without a period, counts are taken for weights if samples would look different:
  *  - a fraction;
  *  - more than a recording can hold;
- *  - many, and no stack seldom: whatever is sampled a hundred thousand times was started and stopped as well;
- *  - tens of stacks of a thousand each, or a few of many thousands, none of which was seen a few times: most stacks are rare;
+ *  - many, and no stack seldom: among a hundred thousand samples, some show the program's start and end;
+ *  - tens of stacks of a thousand each, or a few of many thousands, none seen only a few times: most stacks are rare;
  *  - millions, in so few stacks that each has many thousands.
  *
- * Not modelled: weights that pass for samples (a few stacks with some hundred microseconds each); nothing tells them apart.
+ * Not modelled: weights that look like samples (a few stacks of some hundred microseconds each); nothing tells them
+ * apart.
  */
 
-/** What counts are, where it is not samples. */
+/** What the counts are, if not samples. */
 export type CountUnit =
-  /** Each sample counts as so many; `samples` was found by it. */
+  /** Each sample counts for `period`, from which `samples` was computed. */
   | { readonly kind: 'period'; readonly period: number }
-  /** Nobody knows what; the largest and the smallest. */
+  /** Of unknown meaning; the smallest and the largest. */
   | { readonly kind: 'weights'; readonly smallest: number; readonly largest: number }
-  /** Differences of readings, some of which fell: 2^64 less the fall. */
+  /** Differences of readings, some of which fell: 2^64 minus the fall. */
   | { readonly kind: 'falls' };
 
 export interface JudgedCounts {
@@ -32,21 +34,21 @@ export interface JudgedCounts {
   readonly unit?: CountUnit;
 }
 
-/** By how much less likely than not a common divisor must be chance. */
+/** A common divisor is trusted if chance is this much less likely. */
 const NO_CHANCE = 1e9;
-/** Samples that no folded file is made of. */
+/** More samples than any folded file is made of. */
 const TOO_MANY = 1e9;
-/** Samples from which some stack was seen less often than `SELDOM`. */
+/** In as many samples, some stack is seen less often than `SELDOM`. */
 const MANY = 1e5;
 const SELDOM = 1000;
-/** Tens of stacks with `SELDOM` samples each on the mean, or fewer with so many: some were seen a few times. */
+/** If this many stacks average `SELDOM` samples, or fewer average more, some were seen only a few times. */
 const TENS = 20;
 const OFTEN = 20_000;
 const A_FEW = 10;
-/** Samples that are of more stacks than leave `OFTEN` to each. */
+/** This many samples fall on more stacks than would leave `OFTEN` to each. */
 const MILLIONS = 1e7;
 
-/** Counts, one at a time. */
+/** Takes counts, one at a time. */
 export class CountsSeen {
   #lines = 0;
   #few = 0;
@@ -55,10 +57,10 @@ export class CountsSeen {
   #largest = 0;
   #divisor = 0;
   #whole = true;
-  /** How many different ones there are, as far as it matters. */
+  /** Different counts, up to the number that matters. */
   readonly #values = new Set<number>();
 
-  /** `count` is at least 0; nothing that was seen no time says anything. */
+  /** `count` is at least 0; a count of 0 says nothing. */
   add(count: number): void {
     if (count === 0) return;
     this.#lines++;
@@ -85,11 +87,11 @@ export class CountsSeen {
     return { samples: Math.round(this.#sum / period), unit: { kind: 'period', period } };
   }
 
-  /** Whether counts of so many each could be samples. */
+  /** Whether the counts could be samples of this period. */
   #asSamples(period: number): boolean {
     const [samples, smallest] = [this.#sum / period, this.#smallest / period];
     if (samples > TOO_MANY || (samples >= MANY && smallest >= SELDOM)) return false;
-    // A period that divides all is known better than by how its multiples are spread.
+    // A period that divides everything is better evidence than the spread of its multiples.
     if (period > 1) return true;
     const mean = samples / this.#lines;
     if (mean >= OFTEN && samples >= MILLIONS) return false;

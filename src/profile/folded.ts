@@ -1,6 +1,6 @@
 /**
- * Folded stacks ("main;foo;bar 12", one a line) as stackcollapse-perf.pl, inferno and async-profiler write them, read as a
- * profile. What their counts count is nowhere said; profile/folded-counts.ts judges whether they are samples.
+ * Folded stacks ("main;foo;bar 12", one a line), as stackcollapse-perf.pl, inferno and async-profiler write them, read
+ * as a profile. The format does not say what is counted; profile/folded-counts.ts judges whether it is samples.
  *
  * Not modelled: differential files (two counts a line).
  */
@@ -11,10 +11,10 @@ import { TextError } from './report-text.ts';
 /** What stackcollapse-perf.pl --all appends to frames: kernel, inlined, JIT-compiled. */
 const ANNOTATION = /_\[[kij]\]$/;
 const COUNT = /^\d+(?:\.\d+)?$/;
-/** Beyond it counts can no longer be told apart. */
+/** Beyond this, counts can no longer be told apart. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
 
-/** Fed line by line; then asked for what it has found. */
+/** Takes lines one by one, then returns what it found. */
 export class FoldedParser {
   readonly #by: Granularity;
   readonly #path: string;
@@ -26,7 +26,7 @@ export class FoldedParser {
   #foreign = false;
   #fault: string | undefined;
 
-  /** `stacks`: they are wanted as well. */
+  /** `stacks`: whether to keep the stacks, too. */
   constructor(by: Granularity, stacks = false, path = '-') {
     this.#by = by;
     this.#path = path;
@@ -38,7 +38,7 @@ export class FoldedParser {
     return this.#lines > 0 && !this.#foreign;
   }
 
-  /** True once a line was none: then it is not asked further. */
+  /** True once a line was not a stack; later lines are ignored. */
   get foreign(): boolean {
     return this.#foreign;
   }
@@ -57,7 +57,7 @@ export class FoldedParser {
     this.#lines++;
     const count = Number(word);
     if (count > LARGEST) {
-      // Only what turns out to be folded stacks is at fault.
+      // Only an error if the text turns out to be folded stacks.
       const digits = word.length > 20 ? `a number of ${word.length} digits` : word;
       this.#fault ??= `${this.#path}:${this.#line}:${line.lastIndexOf(word) + 1}: ${digits} is no count (at most ${LARGEST})`;
       return;
@@ -96,7 +96,7 @@ function lastWord(line: string): readonly [string, string] {
   return [text.slice(0, at).trimEnd(), text.slice(at)];
 }
 
-/** A sentence that ends in a number is no stack: it has several words, and nothing in it is joined by semicolons. */
+/** A sentence that ends in a number is not a stack: it has several words and no semicolons. */
 function isProse(stack: string): boolean {
   if (stack.includes(';')) return false;
   const blank = stack.search(/\s/);

@@ -14,20 +14,20 @@ export interface HistStat {
   nrEvents: number;
 }
 
-/** What sort keys look at: where and in which task a sample fell. */
+/** What sort keys look at: the place and task of a sample. */
 export interface HistPlace {
-  /** Of the first sample; `comm` is its name then. */
+  /** The first sample's; `comm` is its name at that time. */
   readonly thread: Thread;
   readonly comm: string;
   readonly map: DsoMap | undefined;
   readonly sym: Sym | undefined;
-  /** Address in the dso, or as sampled if there is none. */
+  /** Address in the dso, or as sampled if there is no dso. */
   readonly ip: number | bigint;
   readonly level: string;
   readonly cpu: number;
   /** The outermost function of the chain that matches --parent. */
   readonly parent: Sym | undefined;
-  /** What a tracepoint's raw data says; absent for other events and where no key asks for it. */
+  /** Text of a tracepoint's raw data; absent for other events and if no key asks for it. */
   readonly trace?: string | undefined;
   /** HIST_FILTER bits. */
   readonly filtered: number;
@@ -37,18 +37,18 @@ export interface HistPlace {
 export interface HistEntry extends HistPlace {
   /** Samples in the line itself. */
   readonly stat: HistStat;
-  /** Samples in it or in what it called; with `cumulate`. */
+  /** Samples in it or in what it called; only with `cumulate`. */
   readonly statAcc: HistStat;
   readonly callchain: CallchainRoot;
   /** The same line of the other members of the event's group, by their index in the group. */
   readonly pairs: Map<number, HistEntry>;
-  /** Its trace has been compared with another sample's. */
+  /** Whether its trace has been compared with another sample's. */
   compared: boolean;
 }
 
 const noStat = (): HistStat => ({ period: 0, periodSys: 0, periodUs: 0, nrEvents: 0 });
 
-/** A line with nothing in it yet. */
+/** An empty line. */
 export const newEntry = (place: HistPlace): HistEntry => ({
   ...place,
   stat: noStat(),

@@ -1,8 +1,8 @@
 /**
- * struct hists and struct hist_entry: samples of one event gathered into lines by sort keys.
+ * struct hists and struct hist_entry: gathers samples of one event into lines by sort keys.
  *
- * With `cumulate` (perf report's --children) every function of a sample's call chain has a line that carries the sample's
- * period as "children", beside the line of the function itself; a function that is on the chain twice counts once.
+ * With `cumulate` (perf report's --children) every function of a sample's call chain has a line, to which the sample's
+ * period is added as "children"; a function that is on the chain twice counts once.
  *
  * Source: tools/perf/util/hist.c (hist_entry_iter), measured on perf 6.1.
  * Not modelled: entries from branch stacks and memory samples, decay (perf top).
@@ -17,7 +17,7 @@ import type { SortKey } from './sort.ts';
 export interface HistOptions {
   readonly keys: readonly SortKey[];
   readonly cumulate: boolean;
-  /** Gather call chains in the lines. */
+  /** Whether lines keep call chains. */
   readonly useCallchain: boolean;
 }
 
@@ -28,17 +28,19 @@ function addStat(stat: HistStat, cpumode: number, period: number): void {
   stat.nrEvents++;
 }
 
-/** What keys may ask of a sample besides its place. */
+/** What keys may need from a sample besides its place. */
 export type SampleDetails = Partial<Pick<HistPlace, 'parent' | 'trace'>>;
 
 /** Lines of one event. */
 export class Hists {
   readonly entries = new Map<string, HistEntry>();
-  /** Samples, and those that no filter hides. */
+  /** All samples, and those that no filter hides. */
   nrSamples = 0;
   nrNonFiltered = 0;
   readonly #options: HistOptions;
-  /** Keys that are compared before the trace, and the first line of each of their values; without such a key nothing. */
+  /**
+   * Keys that are compared before the trace, and the first line of each of their values; unset if no key is the trace.
+   */
   readonly #beforeTrace: readonly SortKey[] | undefined;
   readonly #firstBeforeTrace = new Map<string, HistEntry>();
 
@@ -48,21 +50,21 @@ export class Hists {
     this.#beforeTrace = at < 0 ? undefined : options.keys.slice(0, at);
   }
 
-  /** Sum of periods of all samples, hidden ones included: what 100% is. As units.ts keeps sums that wrap. */
+  /** Sum of periods of all samples, hidden ones included: 100 %. Kept as units.ts keeps sums that wrap. */
   get totalPeriod(): number {
     let total = 0;
     for (const he of this.entries.values()) total += he.stat.period;
     return total;
   }
 
-  /** The same of what no filter hides: 100% under --percentage relative. */
+  /** The same for samples that no filter hides: 100 % under --percentage relative. */
   get nonFilteredPeriod(): number {
     let total = 0;
     for (const he of this.entries.values()) if (!he.filtered) total += he.stat.period;
     return total;
   }
 
-  /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in the order in which it will be shown. */
+  /** hist_entry_iter__add(): one sample, found at `al`, with its call chain in display order. */
   add(al: Location, sample: SampleRecord, chain: readonly CallFrame[], more: SampleDetails = {}): void {
     const { cumulate, useCallchain } = this.#options;
     const period = signedU64(sample.period);
@@ -107,7 +109,9 @@ export class Hists {
     return identity;
   }
 
-  /** hists__match() and hists__link(): gives the leader's lines those of another member; lines it lacks are added empty. */
+  /**
+   * hists__match() and hists__link(): attaches another member's lines to the leader's; missing ones are added empty.
+   */
   link(member: Hists, index: number): void {
     for (const [identity, other] of member.entries) {
       let he = this.entries.get(identity);
@@ -128,7 +132,7 @@ export class Hists {
   }
 }
 
-/** fill_callchain_info(): an address that nothing is known of keeps the level of the frame before it. */
+/** fill_callchain_info(): an unknown address keeps the level of the frame before it. */
 function moveTo(at: Location, frame: CallFrame): void {
   at.map = frame.map;
   at.sym = frame.sym;

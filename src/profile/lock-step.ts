@@ -1,51 +1,56 @@
 /**
- * Samples that keep step with the timer tick, found in the samples themselves.
+ * Samples that keep step with the timer tick, found from the samples alone.
  *
- * A sampler that is a timer, or whose frequency the kernel's feedback has settled, may take its samples at the same few places
- * of every tick. That is harmless unless the program keeps step with the tick as well, as one does that sleeps, polls or is
- * woken by timers: then every lap shows the same places of it, and a thousand samples say no more than one lap does. Another
- * run, begun a millisecond later, has other places, and a test that takes samples for independent finds a certain difference
- * between two runs of one program.
+ * A sampler that is a timer, or whose frequency the kernel's feedback has settled, may take its samples at the same
+ * few places of every tick. That is harmless unless the program keeps step with the tick as well, as programs do that
+ * sleep, poll or are woken by timers. Then every lap shows the same places of the program, and a thousand samples say
+ * no more than one lap does. Another run, begun a millisecond later, has other places, and a test that takes samples
+ * for independent is certain to find a difference between two runs of one program.
  *
- * So two things are asked. Do samples have another just a tick (or two, five or ten) before them? And is that one of the same
- * symbol more often than those right before and after it, which lie elsewhere in the tick? A phase of a program that lasts for
- * many ticks makes all of them agree. Where every sample is at the one place that is sampled there is nothing else to hold it
- * against than independence: such samples may be in step, or of a program with long phases.
+ * So there are two questions. Do samples have another exactly one tick (or two, five or ten) before them? And does
+ * that one share their symbol more often than the samples right before and after it, which lie elsewhere in the tick?
+ * The neighbours are needed because in a program phase of many ticks all samples agree. If every sample is at a single
+ * place of the tick, there are no neighbours, only independence to compare with: such samples may be in step, or the
+ * program may have long phases.
  *
- * Where nobody knows the tick it is one of those that Linux is built with: 1000, 300, 250 or 100 Hz. The clock of the samples
- * and that of the timers differ by some parts in a million, so that no phase is followed for longer than a few ticks.
+ * If the tick is unknown, those that Linux is built with are tried: 1000, 300, 250 and 100 Hz. The clocks of samples
+ * and timers differ by some parts in a million, so no phase is followed for longer than a few ticks.
  *
  * Not modelled: clocks other than the tick (a program with laps of its own; a loop in step with a fixed period).
  */
 import type { Nanos } from '../units.ts';
 
 export interface LockStep {
-  /** Time after which samples come to the same places, ns, and how many places there are in it. */
+  /** Time after which samples return to the same places, ns, and how many places that are. */
   readonly lap: number;
   readonly places: number;
-  /** How much more alike samples of one place are than independent ones, or than their neighbours: 1 if they say the same. */
+  /**
+   * How much more alike samples of one place are than independent ones, or than their neighbours: 1 if always the same.
+   */
   readonly rho: number;
   /**
-   * Samples are known to depend on each other; else nobody knows whether the tick is that of the kernel, or only that it is the
-   * same place. With one place the program may as well have long phases.
+   * Whether samples are known to depend on each other. False if the tick is a guess, or if there is just one place: the
+   * program may as well have long phases.
    */
   readonly certain: boolean;
 }
 
-/** Ticks of kernels, ns, and multiples of them after which a slow sampler may come round. */
+/** Ticks of kernels, ns, and the multiples of them after which a slow sampler may return. */
 const TICKS = [1_000_000, 10_000_000 / 3, 4_000_000, 10_000_000];
 const MULTIPLES = [1, 2, 5, 10];
-/** Places from which a lap is sampled well enough. */
+/** Places from which on a lap is sampled well enough. */
 const PLACES = 32;
-/** Part of a lap, or of the time between samples, that a sample may be late. */
+/** A sample may be late by 1/LATE of a lap, or of the time between samples. */
 const LATE = 32;
-/** Part of a lap by which clocks may differ. */
+/** Fraction of a lap by which clocks may differ. */
 const CLOCKS = 1e-4;
-/** Samples below which nothing is said, part of them that must be in step, and agreement from which they are too much alike. */
+/**
+ * Least samples for any finding, part of them that must be in step, and agreement from which they are too much alike.
+ */
 const FEW = 50;
 const MOST = 0.5;
 const ALIKE = 0.1;
-/** Standard errors that agreement must be beyond chance; share of one symbol from which others have nothing to say. */
+/** Standard errors by which agreement must exceed chance; share of one symbol beyond which the others say nothing. */
 const ERRORS = 4;
 const ONE = 0.95;
 
@@ -73,7 +78,7 @@ export class LockStepFinder<S> {
   readonly #laps: Lap[];
   readonly #lanes = new Map<number, Lane<S>>();
 
-  /** `tick`: its length; undefined: nobody knows. */
+  /** `tick`: its length; undefined if unknown. */
   constructor(tick: Nanos | undefined) {
     this.#known = tick !== undefined;
     const ticks = tick === undefined ? TICKS : [tick];
@@ -99,7 +104,7 @@ export class LockStepFinder<S> {
     lane.next++;
   }
 
-  /** What was found; `alike` is how often two independent samples are of one symbol, `span` the time of all samples. */
+  /** The finding; `alike` is how often two independent samples share a symbol, `span` the time of all samples. */
   found(alike: number, span: number): LockStep | undefined {
     const found = this.#laps.flatMap((lap) => this.#stepOf(lap, alike, span) ?? []);
     return found.toSorted((a, b) => Number(b.certain) - Number(a.certain) || a.lap - b.lap)[0];
@@ -113,7 +118,7 @@ export class LockStepFinder<S> {
     if (met < FEW || met < MOST * asked) return undefined;
     const places = Math.round(back / met);
     const drift = Math.abs(late / met);
-    // Places that creep on through the whole gap to the next see all there is in time.
+    // If places drift across the whole gap to the next, everything is sampled in time.
     if (drift > CLOCKS * length && (drift * span) / length >= length / places) return undefined;
     const one = chance >= ONE;
     const apart = places > 1 && beside >= FEW;
@@ -126,13 +131,13 @@ export class LockStepFinder<S> {
   }
 }
 
-/** Looks for the sample a lap before one. */
+/** Looks for the sample one lap earlier. */
 function ask<S>(lap: Lap, lane: Lane<S>, symbol: S, time: number): void {
   lap.asked++;
   const { times, symbols, next } = lane;
   const wanted = time - lap.length;
   const oldest = Math.max(0, next - PLACES);
-  // The first that is not before it.
+  // The first sample that is not before it.
   let [low, high] = [oldest, next];
   while (low < high) {
     const middle = (low + high) >> 1;

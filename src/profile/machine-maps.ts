@@ -1,9 +1,11 @@
 /**
- * struct machine: the tasks of a recording and what they had mapped, replayed record by record, and from that the
- * function behind an address.
+ * struct machine: the tasks of a recording and their mappings, replayed record by record, and with them the function
+ * at an address.
  *
- * A thread is known by its tid; threads of one process share its address space; a fork copies it; exec replaces the comm
- * and maps the new program over the old one. The kernel is one address space for all.
+ * A thread is known by its tid; threads of one process share its address space; a fork copies it; exec replaces the
+ * comm and maps the new program over the old one. The kernel is one address space for all.
+ *
+ * The parts: types, decoding of records and chains, then Machine: tasks, mappings, lookups, call chains.
  *
  * Source: tools/perf/util/machine.c, thread.c, event.c; measured on perf 6.1.
  * Not modelled: guests as machines of their own (their samples are seen and filtered, as perf does without --guest),
@@ -27,14 +29,14 @@ export interface Thread {
   readonly pid: number;
   readonly tid: number;
   ppid: number;
-  /** As of the record read last. */
+  /** As of the last record read. */
   comm: string;
-  /** False while it is the stand-in ":tid". */
+  /** False while it is the placeholder ":tid". */
   commSet: boolean;
   maps: Maps;
 }
 
-/** struct addr_location: what is known of an address. */
+/** struct addr_location: what is known about an address. */
 export interface Location {
   readonly thread: Thread;
   /** The thread's comm when the sample was taken. */
@@ -51,7 +53,7 @@ export interface Location {
 
 /** One entry of a resolved call chain. */
 export interface CallFrame {
-  /** Equal for equal functions; for equal addresses where no symbol is known. */
+  /** Equal for the same function, or for the same address if it has no symbol. */
   readonly key: number;
   readonly ip: Address64;
   readonly map: DsoMap | undefined;
@@ -59,17 +61,17 @@ export interface CallFrame {
   readonly kernel: boolean;
 }
 
-/** An address of a call chain, what the CPU ran there, and what was mapped there. */
+/** An address of a call chain, the CPU mode there, and the mapping there. */
 export interface MappedCall {
   readonly mode: number;
   readonly ip: Address64;
   map: DsoMap | undefined;
 }
 
-/** Everything below is no address but a PERF_CONTEXT marker. */
+/** Values above this are PERF_CONTEXT markers, not addresses. */
 const PERF_CONTEXT_MAX = -4095;
 const KERNEL_NAME = '[kernel.kallsyms]';
-/** Anonymous memory and memory that no file backs: its code, if any, is a JIT's. */
+/** Anonymous memory, or memory without a file behind it: any code in it is a JIT's. */
 const ANON = /^(\/\/anon$|\/dev\/zero|\/anon_hugepage)/;
 const NO_DSO = /^(\[stack|\/SYSV|\[heap\]$)/;
 const PROT_EXEC = 4;
@@ -78,7 +80,7 @@ const PERF_RECORD_MISC_BUILD_ID_SIZE = 1 << 15;
 /** Bytes of a KSYMBOL record before its name: u64 addr; u32 len; u16 ksym_type, flags. */
 const KSYMBOL_FIXED = 16;
 const PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER = 1;
-/** sysctl kernel.perf_event_max_stack: frames of a chain that are looked at. */
+/** sysctl kernel.perf_event_max_stack: frames of a chain that are used. */
 const PERF_MAX_STACK_DEPTH = 127;
 
 const cpumodeOf = (misc: number): number => misc & PERF_RECORD_MISC.CPUMODE_MASK;
@@ -88,7 +90,7 @@ const isGuest = (cpumode: number): boolean =>
 const BUILD_ID_SIZE = 20;
 /** Bytes of such a record between its header and its file name. */
 const BUILD_ID_FIXED = 28;
-/** struct perf_record_header_build_id behind its header: s32 pid; u8 id[20], size, pad[3]; char filename[]. */
+/** struct perf_record_header_build_id after its header: s32 pid; u8 id[20], size, pad[3]; char filename[]. */
 function buildIdOf({ payload, misc }: OpaqueRecord): Pick<BuildId, 'filename' | 'buildId' | 'misc'> {
   const r = new ByteReader(payload, 4);
   const [id, size] = [r.take(BUILD_ID_SIZE), r.u32() & 0xff];
@@ -96,7 +98,7 @@ function buildIdOf({ payload, misc }: OpaqueRecord): Pick<BuildId, 'filename' | 
   return { misc, buildId: Buffer.from(id.subarray(0, known)).toString('hex'), filename: r.string(r.left) };
 }
 
-/** The addresses of a chain, with what its markers say; none if one of those is unknown. */
+/** The addresses of a chain, with the CPU mode from its markers; none if a marker is unknown. */
 function callsOf(callchain: readonly Address64[]): MappedCall[] {
   const calls: MappedCall[] = [];
   let mode: number = PERF_RECORD_MISC.USER;
@@ -115,11 +117,11 @@ export class MachineMaps {
   readonly threads = new Map<number, Thread>();
   readonly #dsos = new Dsos();
   readonly #source: SymbolSource;
-  /** Mappings of functions made at run time. */
+  /** Mappings of functions created at run time. */
   readonly #ksymbols = new Set<DsoMap>();
   readonly #frameKeys = new Map<Sym | string, number>();
 
-  /** `buildIds`: the recording's BUILD_ID table, which knows its dsos before the first mapping is read. */
+  /** `buildIds`: the recording's BUILD_ID table, whose dsos are known before the first mapping is read. */
   constructor(source: SymbolSource, buildIds: readonly BuildId[] = []) {
     this.#source = source;
     for (const entry of buildIds) this.#addBuildId(entry);
@@ -135,7 +137,7 @@ export class MachineMaps {
     this.#dsos.find(name, { buildId, kernel, ...(isModule && { shortName: name }) });
   }
 
-  /** machine__findnew_thread(): a tid never heard of is called ":tid". */
+  /** machine__findnew_thread(): an unknown tid is called ":tid". */
   thread(pid: number, tid: number): Thread {
     const known = this.threads.get(tid);
     if (known) return known;
@@ -145,7 +147,7 @@ export class MachineMaps {
     return thread;
   }
 
-  /** Takes a record's effect on tasks and mappings; samples and the rest have none. */
+  /** Applies a record to tasks and mappings; samples and others have no effect. */
   process(record: FileRecord): void {
     const { type } = record;
     if (type === PERF_RECORD.FORK) this.#fork(record);
@@ -172,7 +174,7 @@ export class MachineMaps {
     const thread = this.thread(pid, tid);
     thread.ppid = ptid;
     if (parent.commSet) Object.assign(thread, { comm: parent.comm, commSet: true });
-    // Records that perf itself writes about running tasks do not copy mappings: the kernel did not fork here.
+    // Records that perf writes about running tasks do not copy mappings: no fork happened here.
     const synthesized = (misc & PERF_RECORD_MISC.COMM_EXEC) !== 0;
     if (pid !== parent.pid && !synthesized) thread.maps = parent.maps.clone();
   }
@@ -217,14 +219,16 @@ export class MachineMaps {
     this.kernelMaps.insert({ start, end, pgoff: record.pgoff, dso, identity: isKernel, prot: PROT_EXEC });
   }
 
-  /** machine__process_ksymbol(): a function that the kernel made at run time (a bpf program, a trampoline), or unmade. */
+  /**
+   * machine__process_ksymbol(): a function that the kernel made or removed at run time (a bpf program, a trampoline).
+   */
   #mapKsymbol({ payload }: OpaqueRecord): void {
     if (payload.length < KSYMBOL_FIXED) return;
     const r = new ByteReader(payload);
     const [start, length, , flags] = [toAddress64(r.bigU64()), r.u32(), r.u16(), r.u16()];
     const name = r.string(r.left);
     const end = moveAddress(start, length);
-    // The kernel's own mapping is trimmed when its symbols are read: that must not come after it is cut here.
+    // Read the symbols first: they trim the kernel's own mapping, which must happen before it is cut here.
     const around = this.#kernelMap(start);
     if (flags & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER) {
       if (around && this.#ksymbols.delete(around)) this.kernelMaps.remove(around);
@@ -272,7 +276,7 @@ export class MachineMaps {
     return this.#symbol(map.dso, mapIp(map, ip));
   }
 
-  /** No symbol stands where a number is not exact: the address is not canonical. */
+  /** At an inexact number there is no symbol: the address is not canonical. */
   #symbol(dso: Dso, at: number | bigint): Sym | undefined {
     return typeof at === 'number' ? this.#table(dso)?.find(at) : undefined;
   }
@@ -284,7 +288,7 @@ export class MachineMaps {
 
   /**
    * thread__resolve_callchain(): the frames of a sample, innermost first (ORDER_CALLEE) or outermost first. Addresses
-   * before the first marker count as user's; a marker that nobody knows makes the whole chain worthless.
+   * before the first marker count as user's; an unknown marker makes the whole chain worthless.
    */
   resolveChain(sample: SampleRecord, order: 'callee' | 'caller', maxStack = PERF_MAX_STACK_DEPTH): CallFrame[] {
     const calls = callsOf(sample.callchain ?? []);
@@ -293,7 +297,7 @@ export class MachineMaps {
     return calls.slice(0, maxStack).map(({ mode, ip }) => this.#frame(mode, ip, this.#mapAt(thread, mode, ip)));
   }
 
-  /** The same, innermost first, of frames that look alike wherever they have the same mapping: only that is looked for. */
+  /** The same, innermost first, for callers that need only mappings, not symbols. */
   mappedChain(sample: SampleRecord, maxStack = PERF_MAX_STACK_DEPTH): MappedCall[] {
     const calls = callsOf(sample.callchain ?? []);
     const thread = this.thread(sample.pid, sample.tid);
@@ -320,7 +324,7 @@ export class MachineMaps {
     return sym && { name: sym.name, start: BigInt.asUintN(64, BigInt(sym.start) + at - BigInt(addr)) };
   }
 
-  /** Once the kernel's symbols are known its mapping is what they span, as in dso__load_kernel_sym(). */
+  /** Once the kernel's symbols are known, its mapping is the range they span, as in dso__load_kernel_sym(). */
   #kernelMap(ip: Address64): DsoMap | undefined {
     const map = this.kernelMaps.find(ip);
     if (map && map.dso.table === undefined) {

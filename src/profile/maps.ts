@@ -12,7 +12,7 @@ export interface DsoMap {
   readonly end: number | bigint;
   readonly pgoff: number | bigint;
   readonly dso: Dso;
-  /** Addresses are kept as they are: the kernel, whose symbols are addresses, and memory without a file. */
+  /** Addresses are kept unchanged: for the kernel, whose symbols are addresses, and for memory without a file. */
   readonly identity: boolean;
   /** PROT_READ | PROT_WRITE | PROT_EXEC as recorded. */
   readonly prot: number;
@@ -20,14 +20,14 @@ export interface DsoMap {
   readonly shared?: boolean;
 }
 
-/** map_ip(): an address as the dso's symbol table counts. */
+/** map_ip(): an address in the terms of the dso's symbol table. */
 export const mapIp = <A extends number | bigint>(map: DsoMap, ip: A): A | Address64 =>
   map.identity ? ip : moveAddress(ip, map.pgoff, map.start);
 
 /** One address space. Sorted by start, never overlapping. */
 export class Maps {
   #maps: DsoMap[];
-  /** What was found last: calls mostly stay in one file. */
+  /** The last one found: calls mostly stay in one file. */
   #last: DsoMap | undefined;
 
   constructor(maps: readonly DsoMap[] = []) {
@@ -51,7 +51,7 @@ export class Maps {
     return (this.#last = map);
   }
 
-  /** Puts a mapping over whatever is there. */
+  /** Inserts a mapping over whatever is there. */
   insert(map: DsoMap): void {
     this.#last = undefined;
     let first = this.#after(map.start) - 1;

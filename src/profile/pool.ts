@@ -1,8 +1,8 @@
-/** Several runs of one program seen as one profile: what there is to say of them together. */
+/** Several runs of one program combined into one profile. */
 import { nanos } from '../units.ts';
 import type { Profile, Sampling } from './profile.ts';
 
-/** The profile of all runs; one run is itself. */
+/** The profile of all runs; a single run is returned as it is. */
 export function poolRuns(runs: readonly Profile[]): Profile {
   const [first] = runs;
   if (first === undefined) throw new RangeError('no runs to pool');
@@ -28,7 +28,7 @@ function summed(all: readonly ReadonlyMap<string, number>[]): Map<string, number
   return sums;
 }
 
-/** Sums and means; what runs over time (periods, samples by time) is that of the first run. */
+/** Sums and means; what runs over time (periods, samples by time) is the first run's. */
 function poolSamplings(all: readonly Sampling[], runs: readonly Profile[]): Sampling {
   const [first] = all as readonly [Sampling, ...Sampling[]];
   const lockStep = all.find((sampling) => sampling.lockStep)?.lockStep;
@@ -45,7 +45,7 @@ function poolSamplings(all: readonly Sampling[], runs: readonly Profile[]): Samp
       value: mean(({ clustering }) => clustering.value),
       estimate: mean(({ clustering }) => clustering.estimate),
       rho: mean(({ clustering }) => clustering.rho),
-      // Runs are independent: their mean is off by less.
+      // Runs are independent, so their mean has a smaller error.
       rhoError: mean(({ clustering }) => clustering.rhoError) / Math.sqrt(all.length),
       bursts: sum(({ clustering }) => clustering.bursts),
       size: mean(({ clustering }) => clustering.size),

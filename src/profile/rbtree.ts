@@ -1,10 +1,10 @@
 /**
  * A list sorted as the kernel's red-black tree sorts it, one insertion after the other.
  *
- * For an order in the strict sense this is a stable sort. perf's order of report lines is none: of lines with equal
- * children only those of one thread are compared by depth, so a before b and b before c may come with c before a. What is
- * printed then depends on the path an insertion takes through the tree, hence on its shape, and so the shape is the
- * kernel's: equal goes right, rebalanced after every insertion.
+ * For a strict order this is a stable sort. perf's order of report lines is not one: of lines with equal children only
+ * those of one thread are compared by depth, so a before b and b before c may come with c before a. The result then
+ * depends on the path an insertion takes, hence on the shape of the tree. So the shape is the kernel's: equal goes
+ * right, rebalanced after every insertion.
  * Source: lib/rbtree.c (the textbook's insertion).
  */
 interface Node<T> {
@@ -15,7 +15,7 @@ interface Node<T> {
   red: boolean;
 }
 
-/** Values in tree order after inserting them in the order given. `before(a, b)`: a, which is new, goes left of b. */
+/** Values in tree order after inserting them in the given order. `before(a, b)`: the new a goes left of b. */
 export function treeSorted<T>(values: Iterable<T>, before: (a: T, b: T) => boolean): T[] {
   const tree = new Tree<T>();
   for (const value of values) tree.insert(value, before);
@@ -65,7 +65,7 @@ class Tree<T> {
     }
   }
 
-  /** Puts a node's right (or left) child in its place, and the node below it. */
+  /** Rotates: a node's right (or left) child takes its place, and the node moves below it. */
   #rotate(node: Node<T>, toLeft: boolean): void {
     const child = toLeft ? node.right : node.left;
     if (!child) return;

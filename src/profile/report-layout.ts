@@ -1,14 +1,15 @@
 /**
- * How a table of perf report is laid out, told from its heading, and how a line of it is read: columns under a dotted line,
- * cells with a separator between them (-t), lines indented by sort key (--hierarchy), and rows without a heading.
+ * How a table of perf report is laid out, according to its heading, and how its lines are read. The parts are the four
+ * layouts: columns under a dotted line, cells with a separator between them (-t), lines indented by sort key
+ * (--hierarchy), and rows without a heading.
  *
- * Lines have one character a byte, as perf fills columns in bytes. Every line is read in one pass.
+ * Lines have one character per byte, as perf fills columns in bytes. Every line is read in one pass.
  *
  * Source: tools/perf/ui/stdio/hist.c, ui/hist.c, util/sort.c; measured on perf 6.1.
  * Not modelled: titles in other languages, tables of memory accesses and of basic blocks.
  */
 
-/** A line of a table: by title of its column, the numbers (one for each event of a group) and the names. */
+/** A line of a table by column title: the numbers (one for each event of a group) and the names. */
 export interface Cells {
   readonly numbers: ReadonlyMap<string, readonly number[]>;
   readonly names: ReadonlyMap<string, string>;
@@ -17,11 +18,11 @@ export interface Cells {
 export interface ReportLayout {
   /** Titles of all columns. */
   readonly titles: readonly string[];
-  /** What is printed between cells, if it was chosen (-t): in names perf prints a point for its first character. */
+  /** The separator between cells, if chosen (-t): in names perf prints a point in place of its first character. */
   readonly separator?: string;
-  /** Bytes of each column, where a heading says. */
+  /** Bytes of each column, if a heading tells. */
   readonly widths: ReadonlyMap<string, number>;
-  /** The cells of a line; undefined: it belongs to a call graph, or is a line above those that count. */
+  /** The cells of a line; undefined if it belongs to a call graph, or is a summary line above others. */
   read(line: string): Cells | undefined;
 }
 
@@ -50,25 +51,25 @@ const KEYS = (
 ).split('|');
 const TITLES = [...NUMBERS, ...KEYS].toSorted((a, b) => b.length - a.length);
 
-/** Whether a column has names, not numbers. */
+/** Whether a column has names rather than numbers. */
 export const isKey = (title: string): boolean => !NUMBERS.has(title);
 
 const isBlank = (text: string): boolean => text.trim() === '';
 
-/** Whether a title was cut by -w: then names are, too. */
+/** Whether -w cut a title: then names are cut, too. */
 export const isCut = (title: string): boolean =>
   title !== '' && !TITLES.includes(title) && TITLES.some((known) => known.startsWith(title));
 
-/** "........  .......": what stands below the titles. */
+/** "........  .......": the line below the titles. */
 export const isDotted = (line: string): boolean => /^#[ .]*\.\.[ .]*$/.test(line);
 
-/** A number, its percent sign off; undefined if the text is none. */
+/** A number without its percent sign; undefined if the text is not a number. */
 function numberOf(text: string): number | undefined {
   if (text === 'N/A') return Number.NaN;
   return /^\d+(?:\.\d+%)?$/.test(text) ? Number.parseFloat(text) : undefined;
 }
 
-/** Numbers with blanks between them. */
+/** Numbers separated by blanks. */
 function numbersOf(text: string): number[] | undefined {
   const numbers = text.split(' ').filter(Boolean).map(numberOf);
   return numbers.length > 0 && numbers.every((n) => n !== undefined) ? numbers : undefined;
@@ -80,7 +81,7 @@ interface Column {
   readonly width: number;
 }
 
-/** The layout below a line of dots; `members`: events with a number in each column. */
+/** The layout above a line of dots; `members`: events with a number in each column. */
 export function dottedLayout(titleLine: string, dots: string, members: number): ReportLayout {
   const [head] = /^# \.+/.exec(dots) ?? [];
   if (head !== undefined && titleLine.includes(' / '))
@@ -93,7 +94,7 @@ export function dottedLayout(titleLine: string, dots: string, members: number): 
   return new Columns(columns, members);
 }
 
-/** Where a cell ends that should end at `end`, two blanks before the next one. */
+/** Where a cell really ends that should end at `end`, two blanks before the next one. */
 function cellEnd(line: string, end: number): number {
   if (line.slice(end, end + 2).trim() === '') return end;
   const gap = line.indexOf('  ', end);
@@ -116,7 +117,7 @@ class Columns implements ReportLayout {
   read(line: string): Cells | undefined {
     const numbers = new Map<string, readonly number[]>();
     const names = new Map<string, string>();
-    // What is too wide for its column moves what follows: large numbers, addresses under -v, CPU -001.
+    // What is too wide for its column shifts the rest: large numbers, addresses under -v, CPU -001.
     let shift = 0;
     const last = this.#columns.length - 1;
     for (const [i, { title, start, width }] of this.#columns.entries()) {
@@ -155,7 +156,7 @@ class Columns implements ReportLayout {
   }
 }
 
-/** The layout of -t, if this line has its titles; a separator of blanks alone is ''. */
+/** The layout of -t, if this line has its titles; '' if the separator consists of blanks. */
 export function separatedLayout(titleLine: string, members: number): ReportLayout | '' | undefined {
   const titles: string[] = [];
   const text = titleLine.slice('#'.length);
@@ -188,7 +189,7 @@ export function separatedLayout(titleLine: string, members: number): ReportLayou
   return separator === '' ? '' : new Separated(titles, separator);
 }
 
-/** Where the next title begins, a few characters on. */
+/** Where the next title begins, a few characters later. */
 function nextTitle(text: string, from: number): number | undefined {
   const MOST = 64;
   for (let at = from; at < Math.min(text.length, from + MOST); at++)
@@ -226,7 +227,7 @@ class Separated implements ReportLayout {
 
 /** HIERARCHY_INDENT. */
 const INDENT = 3;
-/** Where the first percent sign is in a line of the first level. */
+/** Position of the first percent sign in a first-level line. */
 const FIRST_PERCENT = '   100.00%'.indexOf('%');
 
 class Hierarchy implements ReportLayout {
@@ -263,7 +264,7 @@ class Hierarchy implements ReportLayout {
     return { numbers: taken.numbers, names: new Map(this.#keys.map((key, i) => [key, this.#path[i] ?? ''])) };
   }
 
-  /** The numbers of a line, and what stands behind them. */
+  /** The numbers of a line, and the name after them. */
   #take(line: string): { numbers: Map<string, number[]>; name: string } | undefined {
     const numbers = new Map<string, number[]>();
     let at = 0;
@@ -297,8 +298,8 @@ export const BARE_KEYS = ['Command', 'Shared Object', 'Symbol'] as const;
 const PERCENTS = 'Overhead';
 
 /**
- * A row without a heading: percentages, perhaps counts, and the names that `keys` lists. Undefined: it is no such row.
- * perf has two blanks between columns; of a mail that squeezed them the last word before "[.]" is the file.
+ * A row without a heading: percentages, perhaps counts, and the names that `keys` lists; undefined for other lines.
+ * perf puts two blanks between columns; in a mail that squeezed them, the last word before "[.]" is the file.
  */
 export function bareCells(line: string, keys: readonly string[]): Cells | undefined {
   const fields = line.split('  ').flatMap((field) => (isBlank(field) ? [] : [field.trim()]));
@@ -313,7 +314,7 @@ export function bareCells(line: string, keys: readonly string[]): Cells | undefi
     const number = numberOf(word);
     if (number === undefined || (counts.length > 0 && word.endsWith('%'))) break;
     if (word.endsWith('%')) numbers.push(number);
-    // A command may be called by a number: counts stand in columns of their own.
+    // A command's name may be a number; counts stand in columns of their own.
     else if (numbers.length > 0 && (fields.includes(word) || keys.length < BARE_KEYS.length)) counts.push(number);
     else break;
     at = to;
@@ -331,16 +332,16 @@ function wordEnd(text: string, from: number): number {
   return blank < 0 ? text.length : blank;
 }
 
-/** A command may look like a mark ("[k] odd"): the symbol's is the first behind which no other column follows. */
+/** A command may look like a mark ("[k] odd"): the symbol's mark is the first one not followed by another column. */
 function bareNames(text: string, keys: readonly string[]): Map<string, string> | undefined {
   if (keys.at(-1) !== 'Symbol') return inCells(text, keys);
   const from = text.trimEnd().lastIndexOf('  ') + 1;
   const mark = /(?:^|\s)\[.\] /.exec(text.slice(from));
   if (mark === null) return undefined;
   const index = from + mark.index;
-  // -v: an address and a letter stand before.
+  // -v: an address and a letter come before it.
   const address = /(?:^|[^\da-f])(?:0x[\da-f]+|0)\s+\S$/.exec(text.slice(0, index));
-  // There is a separator before it.
+  // It is preceded by a separator.
   if (address !== null && !/^\s|^0/.test(address[0])) return undefined;
   const at = address?.index ?? index;
   const [before, symbol] = [text.slice(0, at).trim(), text.slice(at).trim()];
@@ -349,13 +350,13 @@ function bareNames(text: string, keys: readonly string[]): Map<string, string> |
   return names?.set('Symbol', symbol);
 }
 
-/** Names with two blanks and more between them. */
+/** Names separated by two or more blanks. */
 function inCells(text: string, keys: readonly string[]): Map<string, string> | undefined {
   const cells = text.split('  ').flatMap((field) => (isBlank(field) ? [] : [field.trim()]));
   return cells.length === keys.length ? new Map(keys.map((key, i) => [key, cells[i]!])) : undefined;
 }
 
-/** A command, which may have blanks in it, and a file, which has none. */
+/** A command, which may contain blanks, and a file, which has none. */
 function inWords(text: string, keys: readonly string[]): Map<string, string> | undefined {
   if (!keys.includes('Shared Object'))
     return keys.length === 1 && text !== '' ? new Map([[keys[0]!, text]]) : undefined;

@@ -1,15 +1,16 @@
 /**
- * Profiles side by side: the same function is the same row in all of them, whatever version of its file it came from, and
- * what is too rare to compare is pooled into one row. No weight is dropped.
+ * Profiles side by side: the same function is the same row in all of them, whatever version of its file it came from,
+ * and functions too rare to compare are pooled into one row. No weight is dropped.
  *
- * Two functions are the same if file and name are; a file is known by its name without version ("libc-2.27.so", "libc.so.6"
- * and "libc-2.17.so" are libc.so). Folded stacks know no files: beside them functions are known by name alone.
+ * Two functions are the same if file and name are; a file is identified by its name without version ("libc-2.27.so",
+ * "libc.so.6" and "libc-2.17.so" are libc.so). Folded stacks have no files: next to them, functions are identified by
+ * name alone.
  *
  * Not modelled: functions that were renamed, or split by a compiler (foo.cold, foo.part.0), unless merged by pattern.
  */
 import { type Profile, type ProfileKey, parseProfileKey, totalWeight } from './profile.ts';
 
-/** Rows to be made one: those of a file, PLT stubs and what they call, or functions (of a file) by pattern. */
+/** Rows to merge: those of a file, PLT stubs with what they call, or functions (of a file) by pattern. */
 export type RowMerge =
   | { readonly kind: 'dso' }
   | { readonly kind: 'plt' }
@@ -17,9 +18,9 @@ export type RowMerge =
 
 /** One row of all profiles. */
 export interface Row {
-  /** As printed: the function, the pattern or the file. */
+  /** As printed: the function, pattern or file. */
   readonly name: string;
-  /** The file; '' if it is not told apart or the row holds functions of several. */
+  /** The file; '' if files are not told apart or the row has functions of several. */
   readonly dso: string;
   /** Event counts, parallel to the profiles. */
   readonly weights: readonly number[];
@@ -27,14 +28,14 @@ export interface Row {
   readonly members: readonly ProfileKey[];
 }
 
-/** The row of what is too rare. */
+/** The row of rare functions. */
 export const OTHER = '[other]';
-/** Samples expected in a row below which no test of its share holds. */
+/** A share is not tested if fewer samples are expected in its row. */
 const FEWEST_EXPECTED = 5;
-/** Rare rows are shown up to so many rows in all, and until what is left of every profile is a trifle. */
+/** Rare rows are shown up to this many rows in all, and until the rest of every profile is a trifle. */
 const LEADING = 20;
 const TRIFLE = 0.05;
-/** Samples assumed where nothing says how many there were. */
+/** Samples assumed if their number is unknown. */
 const ASSUMED_SAMPLES = 1000;
 
 /** "*" and "?" as in a shell. */
@@ -50,7 +51,7 @@ const glob = (pattern: string): RegExp =>
 /** "dso", "plt", "random*" or "libc*:random*". */
 export function parseMerge(text: string): RowMerge {
   if (text === 'dso' || text === 'plt') return { kind: text };
-  // C++ names hold "::".
+  // C++ names contain "::".
   const [, dso, symbol] = /^([^:]+):([^:].*)$/.exec(text) ?? [];
   return { kind: 'pattern', name: text, dso: dso === undefined ? undefined : glob(dso), symbol: glob(symbol ?? text) };
 }
@@ -58,7 +59,7 @@ export function parseMerge(text: string): RowMerge {
 const fits = ({ dso, symbol }: Extract<RowMerge, { kind: 'pattern' }>, key: ProfileKey, file: string): boolean =>
   symbol.test(key.symbol) && (!dso || dso.test(key.dso) || dso.test(file));
 
-/** Whether a pattern has anything to merge in one of the profiles; true of merges that are none. */
+/** Whether a pattern has anything to merge in one of the profiles; always true for the other merges. */
 export const mergesAny = (merge: RowMerge, profiles: readonly Profile[]): boolean =>
   merge.kind !== 'pattern' ||
   profiles.some(({ weights }) =>
@@ -114,7 +115,7 @@ export function alignRows(profiles: readonly Profile[], merges: readonly RowMerg
     .toSorted((a, b) => heaviness(b) - heaviness(a) || (a.name < b.name ? -1 : 1));
 }
 
-/** The file of a row as its members write it, or without version if they differ. */
+/** The file of a row as its members write it, or without the version if they differ. */
 function fileOf(members: readonly ProfileKey[], knowsFiles: boolean): string {
   if (!knowsFiles) return '';
   const written = new Set(members.map(({ dso }) => dso));
@@ -123,7 +124,10 @@ function fileOf(members: readonly ProfileKey[], knowsFiles: boolean): string {
   return plain.size === 1 ? [...plain][0]! : '';
 }
 
-/** What PLT stubs call: the function of that name in another file, or with underscores before it (random is __random). */
+/**
+ * What PLT stubs call: the function of that name in another file, perhaps with leading underscores (random is
+ * __random).
+ */
 function callees(keys: readonly ProfileKey[]): Map<string, ProfileKey> {
   const bySymbol = new Map(keys.map((key) => [key.symbol, key]));
   return new Map(
@@ -137,10 +141,10 @@ function callees(keys: readonly ProfileKey[]): Map<string, ProfileKey> {
 }
 
 /**
- * Rows with the rare ones pooled into OTHER, which comes last: those of which even the largest profile would have fewer than
- * five samples, and with `most` those beyond so many. A row of ten thousand samples says something beside a profile of five,
- * and that its own share is known hardly at all, its interval says. Of rows that are all rare the heaviest keep their places,
- * so that OTHER does not hold everything. Rows of no weight anywhere are in it too, so that their names are not lost.
+ * Pools rare rows into OTHER, which comes last: rows that even the largest profile would sample fewer than five times,
+ * and with `most`, those beyond that number. A row of ten thousand samples stays, even beside a profile of five
+ * samples: the interval shows how little that one knows. If all rows are rare, the heaviest stay, so that OTHER does
+ * not hold everything. Rows without weight go into OTHER too, which keeps their names.
  */
 export function poolRare(rows: readonly Row[], profiles: readonly Profile[], most = Infinity): Row[] {
   const total = profiles.map(totalWeight);

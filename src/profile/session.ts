@@ -1,6 +1,6 @@
 /**
- * struct perf_session: a recording read through once, with tasks and mappings kept up to date, so that whoever looks at
- * a record sees the machine as it was then.
+ * struct perf_session: reads a recording once and keeps tasks and mappings up to date, so that each record is
+ * delivered with the machine as it was then.
  */
 import type { Delivered, FileRecord } from '../perfdata/reader.ts';
 import { ReadSamples } from '../perfdata/read-samples.ts';
@@ -12,17 +12,17 @@ import { MachineMaps } from './machine-maps.ts';
 import { withUserFrame } from './user-frame.ts';
 import type { BuildId, PerfEnv } from '../perfdata/perf-env.ts';
 
-/** What reports need of an opened recording; perfdata's Session is one. */
+/** What reports need from an opened recording; perfdata's Session is one. */
 export interface Recording {
   readonly path?: string;
-  /** It came through a pipe, or has a pipe's format: perf knows its events only while it reads. */
+  /** Read from a pipe, or in a pipe's format: perf learns of its events only while reading. */
   readonly isPipe?: boolean;
   readonly evlist: readonly Evsel[];
   readonly env: PerfEnv;
   readonly buildIds: readonly BuildId[];
   /** The formats of its tracepoints. */
   readonly tracingData?: Uint8Array | undefined;
-  /** Records in order of time; a file's may be asked for more than once. */
+  /** Records in order of time; for a file, callable more than once. */
   records(): Iterable<Pick<Delivered, 'record' | 'evsel'> & Partial<Pick<Delivered, 'offset'>>>;
 }
 
@@ -31,14 +31,14 @@ export interface Replayed<R extends FileRecord = FileRecord> {
   readonly record: R;
   readonly evsel: number;
   readonly machine: MachineMaps;
-  /** Where in the file it stands; 0 if it is in none. */
+  /** Its position in the file; 0 if it is not in a file. */
   readonly offset: number;
 }
 
 export const isSample = (replayed: Replayed): replayed is Replayed<SampleRecord> =>
   replayed.record.type === PERF_RECORD.SAMPLE;
 
-/** Reads the recording through. */
+/** Replays the whole recording. */
 export function* replay(recording: Recording, symbols: SymbolSource): Generator<Replayed> {
   const machine = new MachineMaps(symbols, recording.buildIds);
   const index = new Map(recording.evlist.map((evsel, i) => [evsel, i]));
@@ -50,7 +50,7 @@ export function* replay(recording: Recording, symbols: SymbolSource): Generator<
   }
 }
 
-/** Reads the recording through; a sample that is a reading of several events comes once for each. */
+/** Replays the whole recording; a sample with readings of several events is delivered once for each. */
 export function* replaySamples(recording: Recording, symbols: SymbolSource): Generator<Replayed> {
   const reads = new ReadSamples(recording.evlist);
   for (const replayed of replay(recording, symbols)) {
@@ -59,7 +59,7 @@ export function* replaySamples(recording: Recording, symbols: SymbolSource): Gen
   }
 }
 
-/** Gives `take` what comes, and returns what stopped the reading, if anything did: everything before it has been taken. */
+/** Passes everything to `take`. If something stops the reading, returns it: all that came before has been taken. */
 export function takeAll<T>(replayed: Iterable<T>, take: (one: T) => void): { readonly fault: unknown } {
   try {
     for (const one of replayed) take(one);

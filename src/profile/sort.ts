@@ -1,8 +1,9 @@
 /**
  * struct sort_entry: what makes two samples one line of the report.
  *
- * Each key has three faces: an identity (equal: same line), the order of perf's input tree (`collate`), which decides
- * between lines that the output order leaves equal, and the output order (`order`). Missing symbols and dsos come last.
+ * Each key has three parts: an identity (equal: same line), the order of perf's input tree (`collate`), which decides
+ * between lines that the output order leaves equal, and the output order (`order`). Missing symbols and dsos come
+ * last.
  *
  * Source: tools/perf/util/sort.c; measured on perf 6.1.
  * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, fields of tracepoints.
@@ -23,7 +24,7 @@ export interface SortKey {
   readonly order: (a: HistEntry, b: HistEntry) => number;
 }
 
-/** Undefined after everything else; undefined itself if both are defined. */
+/** Undefined sorts last; returns undefined if both are defined. */
 function missingLast(a: unknown, b: unknown): number | undefined {
   if (a !== undefined && b !== undefined) return undefined;
   return (a === undefined ? 1 : 0) - (b === undefined ? 1 : 0);
@@ -45,7 +46,7 @@ export function sortKeys(verbose: boolean): Readonly<Record<SortName, SortKey>> 
     const [left, right] = [a.map?.dso, b.map?.dso];
     return missingLast(left, right) ?? compare(file(left!), file(right!));
   };
-  /** Symbols of different files are different, by the name of the file; those without a name by address. */
+  /** Symbols of different files differ, by the file's name; those without a name differ by address. */
   const bySymbolAddress = (a: HistEntry, b: HistEntry): number => {
     if (!a.sym && !b.sym) return Number(moveAddress(a.ip, 0, b.ip));
     return byDso(a, b) || (missingLast(a.sym, b.sym) ?? (a.sym!.start - b.sym!.start || a.sym!.end - b.sym!.end));

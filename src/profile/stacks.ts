@@ -1,22 +1,22 @@
 /**
- * Call stacks as trees: what flame graphs are drawn from.
+ * Call stacks as trees, from which flame graphs are drawn.
  *
- * Siblings stand in the order of their names, so that the trees of several profiles can be compared by eye.
+ * Siblings are ordered by name, so that the trees of several profiles can be compared by eye.
  *
- * Not modelled: files and offsets of frames; recursion made one frame.
+ * Not modelled: files and offsets of frames; folding of recursion.
  */
 
-/** Weight by stack: "comm;outermost;…;innermost" as stackcollapse-perf.pl has them, a semicolon in a name made a colon. */
+/** Weight by stack: "comm;outermost;…;innermost" as in stackcollapse-perf.pl, with semicolons in names made colons. */
 export type Stacks = ReadonlyMap<string, number>;
 
-/** Names joined to the key of a stack. */
+/** Joins names into the key of a stack. */
 export const stackKey = (frames: readonly string[]): string =>
   frames.map((frame) => frame.replaceAll(';', ':')).join(';');
 
-/** A frame in several profiles at once: its weight, with all that it called, in each of them. */
+/** A frame in several profiles at once, with its weight in each, including all it called. */
 export interface StackFrame {
   readonly name: string;
-  /** Parallel to the profiles, as parts of the whole. */
+  /** Parallel to the profiles, as fractions of the whole. */
   readonly shares: readonly number[];
   readonly children: readonly StackFrame[];
 }
@@ -26,7 +26,7 @@ interface Growing {
   readonly children: Map<string, Growing>;
 }
 
-/** The name of the frame below all others. */
+/** The name of the bottom frame. */
 export const ROOT = 'all';
 
 /** One tree of the stacks of several profiles. A profile without weight has no shares. */
@@ -57,7 +57,7 @@ export function stackTree(profiles: readonly Stacks[]): StackFrame {
   return finished(ROOT, root);
 }
 
-/** Frames that stand on each other at most, without the root and the program's name: 1 if there are no call chains. */
+/** Most frames on top of each other, without the root and the program's name: 1 if there are no call chains. */
 export function stackDepth(stacks: Stacks): number {
   let deepest = 0;
   for (const stack of stacks.keys()) deepest = Math.max(deepest, stack.split(';').length);

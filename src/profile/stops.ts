@@ -1,25 +1,25 @@
 /**
- * When an event was stopped by throttling, out of the stops of each CPU: the time in which it was stopped on one at least.
+ * When an event was stopped by throttling on at least one CPU, from the stops of each.
  *
- * A kernel event is one CPU's (system-wide) or one thread's on one CPU; its stream_id tells it from those that it was cloned
- * to. One that is never started again (its thread has ended) was stopped for a time that nobody knows, and is left out.
+ * A kernel event belongs to one CPU (system-wide) or to one thread on one CPU; its stream_id distinguishes it from its
+ * clones. If it is never started again (its thread has ended), the length of the stop is unknown, and it is left out.
  *
- * Memory grows with the stops that no other overlaps while one is under way, and no further than a few thousand.
+ * Memory grows with the stops that do not overlap others while one is under way, up to a few thousand.
  */
 import { nanos, type Nanos } from '../units.ts';
 
-/** Stretches that are remembered; what comes before them counts as if it were told apart. */
+/** Stretches remembered; time before them counts as not yet reported. */
 const MOST = 4096;
 
 export class Stops {
   readonly #stretch: (from: Nanos, to: Nanos) => void;
-  /** Since when events are stopped, by stream_id, then by CPU or thread. */
+  /** When each event was stopped, by stream_id, then by CPU or thread. */
   readonly #open = new Map<number | bigint, Map<number, Nanos>>();
-  /** Stretches of time in which one was, apart from each other and in order. */
+  /** Stretches of time with a stop, disjoint and in order. */
   readonly #known: { from: number; to: number }[] = [];
   total = 0;
 
-  /** `stretch` is told of time that was not known to be stopped, once. */
+  /** `stretch` is called once for each stretch of newly known stopped time. */
   constructor(stretch: (from: Nanos, to: Nanos) => void) {
     this.#stretch = stretch;
   }
@@ -32,7 +32,7 @@ export class Stops {
 
   end(time: Nanos, where: number, stream: number | bigint): void {
     const open = this.#open.get(stream);
-    // A thread's event may be started on another CPU than it was stopped on; without a stream_id nobody knows whose it was.
+    // A thread's event may be started on another CPU than it was stopped on; without a stream_id its owner is unknown.
     const at = open?.has(where) ? where : Number(stream) === 0 ? undefined : open?.keys().next().value;
     if (at === undefined) return;
     const from = open!.get(at)!;
@@ -44,7 +44,7 @@ export class Stops {
   #add(from: Nanos, to: Nanos): void {
     let end: number = to;
     const merged = { from: from as number, to: end };
-    // From the last stretch backwards: what lies between them is new.
+    // From the last stretch backwards: the gaps between stretches are new.
     for (;;) {
       const last = this.#known.at(-1);
       if (last === undefined || last.to < from) break;

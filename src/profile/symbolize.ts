@@ -1,8 +1,8 @@
 /**
  * Symbols of a recording's dsos from where perf looks for them (perfdata/symbol-source.ts).
  *
- * A kernel may have moved between the boot that was recorded and the one whose kallsyms are at hand; how far is told by
- * the reference symbol in the name of the kernel's mapping, as in kallsyms__delta().
+ * A kernel may have moved between the recorded boot and the one whose kallsyms are available; the reference symbol in
+ * the name of the kernel's mapping tells by how much, as in kallsyms__delta().
  * Not modelled: files of kernel modules.
  */
 import { KERNEL_KALLSYMS } from '../perfdata/buildid-cache.ts';
@@ -11,8 +11,8 @@ import type { Dso, DsoSymbols, Sym, SymbolSource } from './dso.ts';
 import { moveAddress } from '../units.ts';
 
 /**
- * The symbols of dsos as found on this machine. What cannot be read counts as absent. `taken` is called where the running
- * kernel was taken for one that has no build-id.
+ * The symbols of dsos as found on this machine. Unreadable files count as absent. `taken` is called if the running
+ * kernel was assumed for one without a build-id.
  */
 export const fileSymbols =
   (places: SymbolPlaces, taken?: () => void): SymbolSource =>
@@ -24,7 +24,7 @@ export const fileSymbols =
     return loaded && asRecorded(loaded, dso);
   };
 
-/** The kernel's symbols where they were while recording; perf calls their origin kallsyms wherever the file lies. */
+/** The kernel's symbols at their recorded addresses; perf gives their origin as kallsyms wherever the file is. */
 function asRecorded(loaded: LoadedSymbols, { reference }: Dso): DsoSymbols {
   const now = reference && loaded.named?.(reference.name);
   const delta = now ? Number(moveAddress(now.start, 0, reference.address)) : 0;

@@ -1,9 +1,8 @@
 /**
- * Samples of one event added up as they come, in memory that grows with the code that was sampled and not with the number
- * of samples.
+ * Sums samples of one event as they come, in memory that grows with the code sampled, not with the number of samples.
  *
- * An event is sampled, stopped and started on each CPU for itself: `where` is the number of the CPU, or of the thread where
- * the recording does not tell CPUs.
+ * An event is sampled, stopped and started on each CPU separately: `where` is the CPU's number, or the thread's if the
+ * recording does not name CPUs.
  */
 import { nanos, type Nanos } from '../units.ts';
 import { Bursts } from './bursts.ts';
@@ -13,7 +12,7 @@ import type { Periods, Sampling } from './profile.ts';
 import { Stops } from './stops.ts';
 import { TimeBins } from './time-bins.ts';
 
-/** Parts of a tick that are told apart, and periods that are remembered. */
+/** Phases of a tick that are told apart, and periods that are kept. */
 const PHASES = 16;
 const TRACE = 512;
 
@@ -50,7 +49,7 @@ export class Tally {
   readonly #lastAddress = new Map<number, number | bigint>();
   #repeats = 0;
 
-  /** `frequency`: what -F asked for; undefined with -c. `tick`: ticks begin at its multiples; undefined: nobody knows. */
+  /** `frequency`: of -F; undefined with -c. `tick`: ticks begin at its multiples; undefined if unknown. */
   constructor(frequency: number | undefined, tick: Nanos | undefined) {
     this.#tick = tick;
     this.#frequency = frequency;
@@ -64,7 +63,7 @@ export class Tally {
     });
   }
 
-  /** The row of a key, made if it is new. */
+  /** The row of a key, created if new. */
   row(key: string): TallyRow {
     let row = this.rows.get(key);
     if (!row) {
@@ -106,7 +105,7 @@ export class Tally {
     this.#trace.length = TRACE / 2;
   }
 
-  /** The kernel's event `stream` was stopped, or goes on; 0: nothing tells which of those that are sampled here. */
+  /** The kernel's event `stream` was stopped, or restarted; 0: unknown which of those sampled here. */
   throttle(time: Nanos, where = 0, stream: number | bigint = 0): void {
     this.throttled++;
     this.#bursts.throttle(time, where);
@@ -117,7 +116,7 @@ export class Tally {
     this.#stops.end(time, where, stream);
   }
 
-  /** What the samples so far say of their taking. */
+  /** How the samples so far were taken. */
   sampling(): Sampling {
     let evenness = 0;
     for (const count of this.#addresses.values()) evenness += (count / this.samples) ** 2;

@@ -1,18 +1,18 @@
 /**
- * Samples, their periods and the time that throttling takes, over time, in memory that does not grow: when the bins are
- * used up, neighbours become one and all are twice as wide.
+ * Samples, their periods and stops by throttling over time, in memory that does not grow: when the bins are used up,
+ * neighbours are merged and all become twice as wide.
  *
- * Bins begin with a tick, where it is known, and are whole ticks wide, so that samples that keep step with the tick are
- * spread over them evenly.
+ * If the tick is known, bins begin with a tick and are whole ticks wide, so that samples in step with the tick spread
+ * over them evenly.
  *
- * Not modelled: CPUs apart; an event stopped on one of them counts as stopped.
+ * Not modelled: separate CPUs; an event stopped on one counts as stopped.
  */
 import { nanos, type Nanos } from '../units.ts';
 import type { SampledTime } from './profile.ts';
 
-/** Bins at most: as many as a wide screen can tell apart, and some. */
+/** Most bins: somewhat more than a wide screen can tell apart. */
 const MOST = 256;
-/** Width at first where no tick is known, ns. */
+/** Initial width in ns if the tick is unknown. */
 const NARROWEST = 1_000_000;
 
 export class TimeBins {
@@ -34,7 +34,7 @@ export class TimeBins {
     this.#end = Math.max(this.#end, time);
   }
 
-  /** The event was stopped for this time. */
+  /** The event was stopped during this time. */
   stop(from: Nanos, to: Nanos): void {
     this.#at(from);
     this.#at(to);
@@ -46,7 +46,7 @@ export class TimeBins {
     this.#end = Math.max(this.#end, to);
   }
 
-  /** The bin of a time, which is there afterwards; what comes before the first is counted there. */
+  /** The bin for a time, created if needed; times before the first bin count there. */
   #at(time: number): number {
     this.#start ??= Math.floor(time / this.#width) * this.#width;
     while (time >= this.#start + MOST * this.#width) this.#widen();
@@ -65,7 +65,7 @@ export class TimeBins {
 
   readonly #all = (): readonly number[][] => [this.#samples, this.#periods, this.#stopped];
 
-  /** What was gathered so far; undefined if there was nothing. */
+  /** What was gathered so far; undefined if nothing came. */
   taken(): SampledTime | undefined {
     if (this.#start === undefined) return undefined;
     return {

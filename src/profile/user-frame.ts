@@ -1,6 +1,6 @@
 /**
- * Samples with a copy of the user's stack (record --call-graph dwarf): the kernel leaves user code out of their chains, as the
- * tool shall unwind it. gperf does not; what it knows without is the innermost frame, where user code was left.
+ * Samples with a copy of the user's stack (record --call-graph dwarf): the kernel leaves user code out of their
+ * chains, for the tool to unwind. gperf does not unwind; it only knows the innermost frame, where user code was left.
  *
  * Source: thread__resolve_callchain_unwind() in tools/perf/util/machine.c, arch/{x86,arm64}/include/uapi/asm/perf_regs.h.
  * Not modelled: unwinding by DWARF's call frame information.
@@ -8,10 +8,10 @@
 import { PERF_CONTEXT, PERF_RECORD_MISC, type PerfEventAttr, type SampleRecord } from '../uapi/perf-event.ts';
 import { address, type Address64, toAddress64 } from '../units.ts';
 
-/** Number of the register that holds the instruction pointer, by architecture as uname has it. */
+/** Register number of the instruction pointer, by uname's name of the architecture. */
 const IP_REGISTERS: Readonly<Record<string, number>> = { x86_64: 8, i686: 8, aarch64: 32 };
 
-/** The sample with that frame in its chain, if it is one of those. */
+/** The sample with that frame added to its chain, if it has a user stack. */
 export function withUserFrame(sample: SampleRecord, attr: PerfEventAttr, arch: string | undefined): SampleRecord {
   const { callchain, regs_user, stack_user } = sample;
   if (!callchain || !regs_user?.abi || !stack_user?.data.length) return sample;
