@@ -1,4 +1,4 @@
-/** A bench as a page: its tables, and each of them drawn. */
+/** A bench as a page: its tables, each also as a drawing. */
 import type { BenchDesign, BenchFigure, BenchReport } from '../../results/bench.ts';
 import type { Bars, Estimate, Making, Page, Subject } from '../html/model.ts';
 import { listed } from '../shared/format.ts';
@@ -40,13 +40,13 @@ export function benchPage(report: BenchReport, made: Making): Page {
 const subjects = (designs: readonly BenchDesign[]): Subject[] =>
   designs.map(({ vpmu }) => ({ label: vpmu, design: vpmu }));
 
-/** A median, with its interval where there are seeds to have one of. */
+/** A median, with its interval if there are enough seeds. */
 function estimate({ median, low, high }: BenchFigure, seeds: number, text: (value: number) => string): Estimate {
   if (seeds === 1) return { value: median, text: text(median) };
   return { value: median, low, high, text: text(median), interval: `${text(low)} to ${text(high)}` };
 }
 
-/** Seeds whose least and most enclose the median in 95 of 100 cases. */
+/** With this many seeds, least and most enclose the median in at least 95 of 100 cases. */
 const ENOUGH = 6;
 const whiskers = (seeds: number): string | undefined =>
   seeds === 1 ? undefined : seeds < ENOUGH ? 'least and most of the seeds' : '95 % interval of the median';

@@ -8,7 +8,7 @@ import type { Operation } from '../../results/operations.ts';
 import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from '../shared/grid.ts';
 import { csvName, markdownText } from '../shared/printable.ts';
 
-/** What accounts are called. */
+/** Names of the accounts. */
 export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   workload: 'user work',
   programs: 'perf and other programs',
@@ -26,13 +26,13 @@ export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   idle: 'idle',
 };
 
-/** Operations that are part of the row above them. */
+/** Operations that are part of the row above. */
 const PARTS: ReadonlySet<Operation> = new Set(['enable a fixed counter', 'enable a GP counter']);
 const KEYS = ['calls', 'mean', 'p50', 'p99', 'max', 'exits', 'host'] as const;
 
-/** The tables, for whoever shows them. */
+/** The tables, as data. */
 export interface BenchGrids {
-  /** Absent where no operation took place under any design. */
+  /** Absent if no operation took place under any design. */
   readonly operations: Grid | undefined;
   readonly overhead: Grid;
   readonly ledger: Grid;
@@ -130,7 +130,7 @@ function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   };
 }
 
-/** What there is to say of operations that are not in the table, a sentence each. */
+/** A sentence for each operation missing from the table. */
 export function benchGaps(report: BenchReport): string[] {
   const { command, designs } = report;
   const none = designs.filter((design) => !hasPmu(design)).map(({ vpmu }) => vpmu);
@@ -185,7 +185,7 @@ export function* benchMarkdown(report: BenchReport): Generator<string> {
   yield markdownText(benchNotes(report).join(' '));
 }
 
-/** Every figure in a row of its own, with its interval: for programs that join and plot. */
+/** Every figure on a line of its own, with its interval: for programs that join and plot. */
 export function* benchCsv({ designs }: BenchReport): Generator<string> {
   yield 'design,section,name,statistic,median,low,high';
   const row = (design: BenchDesign, section: string, name: string, statistic: string, f: BenchFigure): string =>

@@ -1,4 +1,4 @@
-/** The text of `gperf check`: what a design keeps of the contract, and what fails, by cause. */
+/** The text of `gperf check`: which checks of the contract a design passes, and which fail, by cause. */
 import type { ContractReport } from '../../results/contract.ts';
 
 export function* contractLines({

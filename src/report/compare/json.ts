@@ -18,7 +18,7 @@ const FORMAT = 'gperf compare';
 const VERSION = 1;
 
 export interface ExportOptions {
-  /** Version of gperf, the model's. */
+  /** Version of gperf, which is the model's. */
   readonly gperf: string;
   readonly command: readonly string[];
   /** --merge, as typed. */
@@ -53,7 +53,7 @@ function pairJson(compared: ComparedProfiles, pair: ComparedPair): object {
   const { comparison, split, tested } = pair;
   const sides = { a: labelOf(compared, pair.a), b: labelOf(compared, pair.b) };
   const sentence = verdictSentence(compared, pair);
-  // Without a number of samples nothing is known but how far apart they are.
+  // Without a number of samples, only distances are known.
   if (!tested) {
     const { tvd, overlap, hellinger, jensenShannon, symbols } = comparison;
     const deltas = symbols.map(({ symbol, delta }) => Object.assign(place(symbol), { delta }));
@@ -69,7 +69,7 @@ function pairJson(compared: ComparedProfiles, pair: ComparedPair): object {
     };
   }
   const named = (row: { readonly symbol: string }): object => ({ ...row, ...place(row.symbol) });
-  // Profiles have their evidence themselves.
+  // The profiles carry their own evidence.
   const { a, b, verdict, test, detectable, symbols, warnings, ...figures } = comparison;
   return {
     ...sides,

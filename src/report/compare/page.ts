@@ -1,6 +1,6 @@
 /**
- * A comparison as a page: the sentences and figures of the text, drawn as well. What is computed here is where things stand
- * beside each other; every number comes from the comparison and is worded as the text words it.
+ * A comparison as a page: the sentences and figures of the text, with drawings. Only positions are computed here;
+ * every number comes from the comparison and is worded as in the text.
  */
 import type { ComparedPair, ComparedProfiles, ComparedRow } from '../../profile/compare.ts';
 import { stackDepth } from '../../profile/stacks.ts';
@@ -14,11 +14,11 @@ import { timeFigures } from './time.ts';
 import { distrusts, figure, nearnessFindings, type NearnessFinding, signed, verdictSentence } from './verdict.ts';
 
 export interface ComparePageOptions extends Making {
-  /** What was run, if all profiles are of one workload that was. */
+  /** What was run, if all profiles come from running one workload. */
   readonly workload?: string | undefined;
 }
 
-/** Rows that are drawn; the table has them all. */
+/** Rows to draw; the table has them all. */
 const DRAWN = 24;
 
 /** The page of the comparisons of all events. */
@@ -66,7 +66,7 @@ function nearnessOf({ event }: ComparedProfiles, found: NearnessFinding, several
   };
 }
 
-/** Events of one recording share most reasons: each is told once. */
+/** Events of one recording share most reasons, so each is given once. */
 function uniqueCautions(
   all: readonly { readonly reasons: readonly string[]; readonly remedy: string }[],
 ): Page['cautions'] {

@@ -1,4 +1,4 @@
-/** Call stacks, drawn: a flame graph for each profile and a differential one for each pair, all from one tree. */
+/** Call stacks as drawings: a flame graph for each profile and a differential one for each pair, all from one tree. */
 import type { ComparedProfiles } from '../../profile/compare.ts';
 import { ROOT, type StackFrame, stackDepth, stackTree } from '../../profile/stacks.ts';
 import type { Flame, Flames, Frame } from '../html/model.ts';
@@ -7,14 +7,14 @@ import { points } from '../shared/format.ts';
 import { subjectOf } from '../shared/page-parts.ts';
 import { signed } from './verdict.ts';
 
-/** Difference of shares from which a frame has the full colour. */
+/** Difference of shares at which a frame has the full colour. */
 const MOST_CHANGE = 0.05;
 
-/** Flame graphs of all profiles that know stacks, and of the differences of pairs. */
+/** Flame graphs of all profiles with stacks, and of the differences of pairs. */
 export function flameFigures({ operands, pairs }: ComparedProfiles): Flames[] {
   const sampled = operands.filter(({ exact, profile: { stacks } }) => !exact && stacks !== undefined);
   const deep = sampled.some(({ profile }) => stackDepth(profile.stacks!) > 1);
-  // Truth knows every chain: beside recordings without any it would only seem to differ.
+  // Truth has every chain: compared with recordings without chains, it would only seem to differ.
   const known = operands.filter(
     (operand) => sampled.includes(operand) || (deep && operand.exact && operand.profile.stacks),
   );

@@ -1,5 +1,5 @@
 /**
- * A comparison as text: verdicts first, then one table, then the figures behind it and the reasons not to trust them.
+ * A comparison as text: verdicts, then one table, then the figures behind it and the reasons to distrust them.
  */
 import type { ComparedProfiles, ComparedRow } from '../../profile/compare.ts';
 import { OTHER } from '../../profile/rows.ts';
@@ -48,11 +48,11 @@ export function* compareMarkdown(compared: ComparedProfiles): Generator<string> 
     yield* [...reasons.map((why) => `- ${markdownText(why)}`), `  - ${markdownText(remedy)}`];
 }
 
-/** How far an interval reaches from its share on the side where it reaches further, in percentage points. */
+/** The larger distance from a share to an end of its interval, in percentage points. */
 const reach = ({ share, interval: { low, high } }: ComparedRow['shares'][number]): string =>
   points(Math.max(share - low, high - share));
 
-/** Truth, the reference, then every other profile with how it differs from the reference. */
+/** Truth, the reference, then every other profile with its difference from the reference. */
 function tableColumns(compared: ComparedProfiles): RuledColumn[] {
   const { operands, rows, by, reference } = compared;
   const names = shortNames(compared);
@@ -90,10 +90,10 @@ function testColumns({ rows, pairs, reference }: ComparedProfiles, a: number): R
   ];
 }
 
-/** Longest name that heads a column. */
+/** Longest name at the head of a column. */
 const LONGEST = 16;
 
-/** What profiles are called in the table: a letter each if one of the names is long. */
+/** The profiles' names in the table: one letter each if any name is long. */
 const shortNames = ({ operands }: ComparedProfiles): string[] => {
   const labels = operands.map(({ label }) => label);
   if (labels.every((label) => label.length <= LONGEST)) return labels;
@@ -107,7 +107,7 @@ export const TITLES = {
   instruction: 'Instruction',
 } as const;
 
-/** What a row is called. */
+/** The name of a row. */
 export const rowText = ({ name, members }: ComparedRow): string => {
   if (name === OTHER) return `${OTHER} (${members} too rare to compare)`;
   return members > 1 ? `${name} (${members} merged)` : name;
@@ -168,10 +168,10 @@ export function pairColumns(compared: ComparedProfiles): RuledColumn[] {
   ];
 }
 
-/** Symbols whose bias a line names. */
+/** Symbols whose bias is named in a line. */
 const NAMED = 3;
 
-/** Bias and noise apart, where there are seeds to tell them by. */
+/** Bias and noise separately, if there are seeds to tell them apart. */
 export function splitColumns(compared: ComparedProfiles): RuledColumn[] {
   const names = shortNames(compared);
   const splits = compared.pairs.flatMap(({ a, b, split }) => (split ? [{ a, b, split }] : []));
@@ -197,7 +197,7 @@ export function splitColumns(compared: ComparedProfiles): RuledColumn[] {
   ];
 }
 
-/** How much each profile can say. */
+/** How much evidence each profile holds. */
 export function operandColumns(compared: ComparedProfiles): RuledColumn[] {
   const { operands, reference } = compared;
   const names = shortNames(compared);

@@ -1,4 +1,4 @@
-/** When samples were taken, drawn: over the whole run, and for a few ticks one by one. */
+/** Drawings of when samples were taken: over the whole run, and one by one for a few ticks. */
 import type { ComparedOperand } from '../../profile/compare.ts';
 import type { SampledTime } from '../../profile/profile.ts';
 import { nanos } from '../../units.ts';
@@ -6,17 +6,17 @@ import type { CloseUp, Moments, Series, Timeline } from '../html/model.ts';
 import { fixed } from '../shared/format.ts';
 import { subjectOf } from '../shared/page-parts.ts';
 
-/** The figures of all profiles that know. */
+/** The figures of all profiles that know these times. */
 export const timeFigures = (operands: readonly ComparedOperand[]): (Timeline | CloseUp)[] => [
   ...timeline(operands),
   ...closeUp(operands),
 ];
 
-/** Samples a bin below which bins are made wider, down to this number of them. */
+/** Bins are merged while they hold fewer samples than this on average, and there are more than FEW_BINS. */
 const FEW_SAMPLES = 5;
 const FEW_BINS = 32;
 
-/** Bins in which there is something to see. */
+/** Merges bins until there is something to see. */
 function readable(time: SampledTime): SampledTime {
   const { samples, width } = time;
   const total = samples.reduce((sum, n) => sum + n, 0);
@@ -51,7 +51,7 @@ function timeline(operands: readonly ComparedOperand[]): Timeline[] {
       }`,
       seconds: (width * counts.length) / 1e9,
       bins: counts.map((n, i) => {
-        // The last bin is not filled to its end; what little time there is of it says little of rates.
+        // The last bin is only partly filled; the little time in it says little about rates.
         const filled = Math.min(width, Math.max(end - start - i * width, ticked ? unit : width / 2));
         return {
           samples: (n * unit) / (ticked ? Math.ceil(filled / unit) * unit : filled),

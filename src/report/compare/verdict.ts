@@ -16,14 +16,14 @@ export const signed = (share: number): string => {
   return `${share < 0 && size !== points(0) ? '-' : '+'}${size}`;
 };
 
-/** A figure of a table: nothing is infinite, and no zero has a sign. */
+/** A figure in a table: never infinite, and zero without a sign. */
 export function figure(value: number, digits: number): string {
   if (!Number.isFinite(value)) return '-';
   const text = fixed(value, digits);
   return Number(text) === 0 ? fixed(0, digits) : text;
 }
 
-/** A probability as a person reads it. */
+/** A probability in readable form. */
 export function probability(p: number): string {
   if (p === 0) return '< 1e-300';
   return p < 0.001 ? p.toExponential(1) : fixed(p, p < 0.1 ? 3 : 2);
@@ -31,16 +31,16 @@ export function probability(p: number): string {
 
 const equation = (p: number): string => (p === 0 ? `p ${probability(p)}` : `p = ${probability(p)}`);
 
-/** What difference the samples would have shown. */
+/** Which difference the samples would have shown. */
 function detection({ verdict: { minimumDetectableShift }, symbols }: ComparedPair['comparison']): string {
   if (minimumDetectableShift < Infinity) return `could detect >= ${points(minimumDetectableShift)} pp`;
   return symbols.length > 1 ? 'too few samples to compare more than one row' : 'one row has nothing to differ in';
 }
 
-/** Drivers that a sentence names. */
+/** Drivers named in a sentence. */
 const NAMED = 2;
 
-/** Letters of a name that a sentence has room for: of a longer one (templates, call chains) both ends tell. */
+/** Longest name in a sentence, in letters; a longer one (templates, call chains) is cut in its middle. */
 const LONGEST_NAME = 80;
 function brief(name: string): string {
   const letters = Array.from(new Intl.Segmenter('en').segment(name), ({ segment }) => segment);
@@ -49,7 +49,7 @@ function brief(name: string): string {
   return `${letters.slice(0, end).join('')} .. ${letters.slice(-end).join('')}`;
 }
 
-/** How sentences call rows: by name, and by file as well where several of them have the name. */
+/** Names for rows in sentences: the symbol, with its file if several rows share the symbol. */
 export function rowNamer(rows: readonly { readonly symbol: string }[]): (key: string) => string {
   const often = new Map<string, number>();
   for (const { symbol } of rows) often.set(rowName(symbol), (often.get(rowName(symbol)) ?? 0) + 1);
@@ -59,7 +59,7 @@ export function rowNamer(rows: readonly { readonly symbol: string }[]): (key: st
   };
 }
 
-/** One sentence on one pair. */
+/** One sentence about one pair. */
 export function verdictSentence(
   { operands, notes }: ComparedProfiles,
   { a, b, comparison, tested }: ComparedPair,
@@ -83,7 +83,7 @@ export function verdictSentence(
   const nameOf = rowNamer(comparison.symbols);
   const driver = ({ symbol, delta }: Pick<Driver, 'symbol' | 'delta'>): string =>
     `${nameOf(symbol)} (${signed(delta)})`;
-  // One row alone is no test.
+  // A single row is no test.
   const chance = comparison.test.df > 0 ? ` (${equation(p)})` : '';
   const apart = `${points(tvd)} pp apart, where noise alone makes ${points(floor)}${chance}`;
   const nameless = notes.filter((note) => note.kind === 'Nameless' && [a, b].includes(note.operand));
@@ -117,10 +117,10 @@ export function verdictSentence(
   return `${first} and ${second} are ${what}; ${detects}.${merged}`;
 }
 
-/** One sentence on which of two profiles is nearer to a third. */
+/** One sentence about which of two profiles is nearer to a third. */
 export function nearnessSentence({ operands }: ComparedProfiles, nearness: Nearness): string {
   const { reference, value, low, high } = nearness;
-  // Told of the one that looks nearer, so that the distance is not negative.
+  // The nearer profile comes first, so that the distance is not negative.
   const [near, far] = value > 0 ? [nearness.b, nearness.a] : [nearness.a, nearness.b];
   const [closer, other, to] = [near, far, reference].map((i) => operands[i]!.label);
   const [least, most] = value > 0 ? [low, high] : [-high, -low];
@@ -134,17 +134,17 @@ export function nearnessSentence({ operands }: ComparedProfiles, nearness: Nearn
   return `Neither ${closer} nor ${other} is nearer to ${to} for certain: ${looks} (${interval}).`;
 }
 
-/** What there is to say of the distances of profiles from one reference. */
+/** The result of comparing distances from profiles to one reference. */
 export interface NearnessFinding {
   readonly about: string;
   /** The outcome in a word or two. */
   readonly word: string;
-  /** The largest difference that is certain, if one is. */
+  /** The largest difference that is certain, if any. */
   readonly certain: number | undefined;
   readonly sentence: string;
 }
 
-/** A finding for each reference: which of two profiles is nearer to it, or the order of more. */
+/** A finding for each reference: which of two profiles is nearer to it, or the order of several. */
 export const nearnessFindings = (compared: ComparedProfiles): NearnessFinding[] =>
   [...new Set(compared.nearness.map(({ reference }) => reference))].map((reference) => {
     const held = compared.pairs.filter(({ b, tested }) => b === reference && tested);
@@ -191,20 +191,20 @@ function orderOf(
   };
 }
 
-/** The sentences that come first: on every pair, then on which is nearer to what. */
+/** The opening sentences: on every pair, then on which profile is nearer to which. */
 export const verdictSentences = (compared: ComparedProfiles): string[] => [
   ...compared.pairs.map((pair) => verdictSentence(compared, pair)),
   ...nearnessFindings(compared).map(({ sentence }) => sentence),
 ];
 
-/** Reasons not to believe a comparison that share a remedy. */
+/** Reasons not to believe a comparison that share one remedy. */
 export interface Distrust {
   readonly kinds: readonly string[];
   readonly reasons: readonly string[];
   readonly remedy: string;
 }
 
-/** All of them, each reason once. */
+/** All reasons, each once. */
 export function distrusts(compared: ComparedProfiles): Distrust[] {
   const byRemedy = new Map<string, { kinds: Set<string>; reasons: Set<string> }>();
   const add = (kind: string, why: string, remedy: string): void => {
@@ -214,7 +214,7 @@ export function distrusts(compared: ComparedProfiles): Distrust[] {
     group.reasons.add(why);
   };
   const label = (operand: number): string => compared.operands[operand]!.label;
-  // The most that any pair needs; where one row holds everything, no number is enough.
+  // The most that any pair needs. If one row holds everything, no number is enough.
   const short = new Map<number, number>();
   for (const { a, b, comparison } of compared.pairs)
     for (const warning of comparison.warnings)

@@ -1,7 +1,8 @@
 /**
- * perf diff: the profiles of several recordings side by side, byte for byte as perf 6.1 prints them when stdout is no
- * terminal. Each line of the first recording has the share it has there and what became of it in the others; lines that only
- * others have stand among them. Functions are the same if file and name are; what has no symbol is one line of its file.
+ * perf diff: the profiles of several recordings side by side, byte for byte as perf 6.1 prints them if stdout is not a
+ * terminal. Each line of the first recording shows its share there and its change in the others; lines that only
+ * others have are in between. Functions are the same if file and name are; addresses without a symbol are one line of
+ * their file.
  *
  * Source: tools/perf/builtin-diff.c (data_process, hist_entry__cmp_compute_idx), measured on perf 6.1.
  * Not modelled: -b, -p, -F, -o, -t, cycles of basic blocks, streams.
@@ -20,7 +21,7 @@ import { type PlaceFilters, ReportError } from '../report/options.ts';
 import { fixed } from '../shared/format.ts';
 import { compareSums, unsignedSum } from '../../units.ts';
 
-/** How a share or period that changed is told. */
+/** How to express a change of share or period. */
 export type Compute =
   | { readonly kind: 'delta' | 'delta-abs' | 'ratio' }
   | { readonly kind: 'wdiff'; readonly weights: readonly [old: number, now: number] };
@@ -56,7 +57,7 @@ export function parseCompute(text: string): Compute {
   throw new ReportError(`Failed: '${text}' is not computation method (use 'delta','ratio' or 'wdiff')`, 'compute');
 }
 
-/** --sort if it is not given. */
+/** --sort, by default. */
 export const DEFAULT_SORT: readonly SortName[] = ['dso', 'symbol'];
 const FILTERS: Readonly<Partial<Record<SortName, 'comms' | 'dsos' | 'symbols'>>> = {
   comm: 'comms',
@@ -73,7 +74,7 @@ const PLAIN: ColumnStyle = {
 };
 const NO_BLOCK: BlockTotals = { totals: [], members: 1 };
 
-/** Lines of the diff, without their newlines. What stops the reading of one is thrown after them. */
+/** Lines of the diff, without their newlines. An error that stops the reading of a file is thrown after them. */
 export function* diffLines(inputs: readonly DiffInput[], options: DiffOptions): Generator<string> {
   const { sort = DEFAULT_SORT, quiet } = options;
   const known = sortKeys(false);
@@ -179,7 +180,7 @@ function collapsed(hists: Hists, sort: readonly SortName[]): Map<string, HistEnt
   return lines;
 }
 
-/** Every cell but the last is filled to the width of its column. */
+/** Every cell but the last is padded to the width of its column. */
 const keyCells = (he: HistEntry, shown: readonly ReportColumn[]): string[] =>
   shown.map((column, i) => {
     const text = column.text(he, NO_BLOCK);
@@ -187,7 +188,7 @@ const keyCells = (he: HistEntry, shown: readonly ReportColumn[]): string[] =>
   });
 
 const percent = (period: number, total: number): number => (total ? (period * 100) / total : 0);
-/** A line that the baseline does not have. */
+/** A line missing in the baseline. */
 const isDummy = (he: HistEntry): boolean => he.stat.nrEvents === 0;
 
 interface ChangeColumn {
@@ -205,7 +206,7 @@ const TITLES: Readonly<Record<Compute['kind'], readonly [title: string, width: n
   wdiff: ['Weighted diff', 14],
 };
 
-/** What became of lines in one of the other recordings. */
+/** The change of lines in one of the other recordings. */
 function changeColumn(compute: Compute, at: number, totals: readonly number[], several: boolean): ChangeColumn {
   const [name, width] = TITLES[compute.kind];
   const value = (he: HistEntry, pair: HistEntry): number => {
@@ -231,7 +232,7 @@ function changeColumn(compute: Compute, at: number, totals: readonly number[], s
       if (relative && isDummy(he)) return 'N/A';
       const change = value(he, pair);
       if (compute.kind === 'ratio') return change > 0 ? fixed(change, 6) : '';
-      // Of its own width, even where the title is wider.
+      // Keeps its own width, even if the title is wider.
       if (compute.kind === 'wdiff') return String(change).padStart(width).padEnd(title.length);
       const text = `${fixed(change, 2)}%`;
       return text.startsWith('-') ? text : `+${text}`;

@@ -1,5 +1,5 @@
 /**
- * perf evlist: the events of a recording, one a line; and a perf_event_attr in words, as evlist -v and --header show it.
+ * perf evlist: the events of a recording, one per line; and a perf_event_attr in words, for evlist -v and --header.
  *
  * Source: tools/perf/util/evsel_fprintf.c, perf_event_attr_fprintf.c; measured on perf 6.1: fields that are 0 are left out.
  * Not modelled: --trace-fields.
@@ -19,7 +19,7 @@ export interface EvlistOptions {
 }
 
 const { WEIGHT, IDENTIFIER, DATA_SRC, REGS_INTR, ...OTHERS } = PERF_SAMPLE;
-/** perf's order of names, which is not that of the bits. */
+/** perf's order of names, which differs from that of the bits. */
 const SAMPLE_TYPES: Readonly<Record<string, number>> = {
   ...pick(OTHERS, ['IP', 'TID', 'TIME', 'ADDR', 'READ', 'CALLCHAIN', 'ID', 'CPU', 'PERIOD', 'STREAM_ID', 'RAW']),
   ...pick(OTHERS, ['BRANCH_STACK', 'REGS_USER', 'STACK_USER']),
@@ -71,7 +71,7 @@ const flag = (): string => '1';
 type Entry = readonly [keyof PerfEventAttr, string, (value: U64) => string];
 const flags = (...names: (keyof PerfEventAttr)[]): Entry[] => names.map((name) => [name, name, flag]);
 
-/** Behind type and size, which come first. */
+/** After type and size, which come first. */
 const ENTRIES: readonly Entry[] = [
   ['config', 'config', hexadecimal],
   ['sample_period', '{ sample_period, sample_freq }', plain],

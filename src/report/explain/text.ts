@@ -1,4 +1,4 @@
-/** The text of `gperf explain`: a life as one line per step and its sums, and what a kernel makes of long PMIs. */
+/** The text of `gperf explain`: a life as one line per step with its sums, and the effects of long PMIs on a kernel. */
 import type { Life } from '../../results/life.ts';
 import type { ThrottleReport } from '../../results/throttle.ts';
 
@@ -50,7 +50,7 @@ export function* throttleLines(r: ThrottleReport): Generator<string> {
   yield 'sysctl kernel.perf_cpu_time_max_percent=0 switches the rule off. Events that were stopped show as THROTTLE and UNTHROTTLE records.';
 }
 
-/** perf record's. */
+/** perf record's default. */
 const DEFAULT_FREQ = 4000;
 
 function ordinal(n: number): string {

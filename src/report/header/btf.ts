@@ -1,5 +1,5 @@
 /**
- * BTF (the kernel's type information) as far as perf's header lines need it: the name of a type.
+ * BTF (the kernel's type information), as far as perf's header lines need it: the name of a type.
  *
  *   btf_header { u16 magic; u8 version, flags; u32 hdr_len, type_off, type_len, str_off, str_len; }
  *   btf_type   { u32 name_off, info, size|type; } and by kind 0, 4, 8 or 12 bytes, or so many for each member
@@ -10,7 +10,7 @@ import { ByteReader, OutOfBounds } from '../../perfdata/bytes.ts';
 
 const BTF_MAGIC = 0xeb9f;
 const TYPE_SIZE = 12;
-/** Bytes behind a btf_type, by kind: of the type itself, and of each of its members. */
+/** Bytes after a btf_type, by kind: for the type itself, and for each member. */
 const EXTRA: Readonly<Record<number, readonly [own: number, member: number]>> = {
   1: [4, 0], // INT
   3: [12, 0], // ARRAY
@@ -24,7 +24,7 @@ const EXTRA: Readonly<Record<number, readonly [own: number, member: number]>> = 
   19: [0, 12], // ENUM64
 };
 
-/** The names of types by id; undefined if it is no BTF. A type that is not there has no name. */
+/** The names of types by id; undefined if the bytes are not BTF. Unknown types have no name. */
 export function btfNames(btf: Uint8Array): ((type: number) => string) | undefined {
   const r = new ByteReader(btf);
   try {

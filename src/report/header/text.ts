@@ -1,9 +1,9 @@
 /**
- * What a recording says of its machine and its making: perf report --header, --header-only and -I.
+ * What a recording says about its machine and how it was made: perf report --header, --header-only and -I.
  *
- * Source: tools/perf/util/header.c, measured on perf 6.1. In a pipe the features are records of the stream, so perf prints
- * them after the block; there is no list of what is missing. A feature that does not decode is printed as perf prints it:
- * empty.
+ * Source: tools/perf/util/header.c, measured on perf 6.1. In a pipe the features are records of the stream, so perf
+ * prints them after the block, without a list of what is missing. A feature that does not decode is printed empty, as
+ * in perf.
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
 import { ByteReader } from '../../perfdata/bytes.ts';
@@ -16,7 +16,7 @@ import { attrFields, groupsOf } from '../evlist/text.ts';
 import { fixed } from '../shared/format.ts';
 import { btfNames } from './btf.ts';
 
-/** What is printed; perfdata's Session is one. */
+/** What the header is printed from; perfdata's Session is one. */
 export interface HeaderSource {
   readonly isPipe: boolean;
   readonly header: FileHeader | undefined;
@@ -29,9 +29,9 @@ export interface HeaderSource {
 }
 
 export interface HeaderOptions {
-  /** When the file was last changed, as ctime() words it. */
+  /** When the file was last changed, in ctime() format. */
   readonly capturedOn: string;
-  /** -I: topology, caches and memory too. */
+  /** -I: show topology, caches and memory too. */
   readonly full?: boolean;
 }
 
@@ -63,7 +63,7 @@ export function* headerLines(source: HeaderSource, options: HeaderOptions): Gene
   yield* ['# ========', '#'];
 }
 
-/** Features that are long and shown with -I only. */
+/** Long features, shown only with -I. */
 const FULL_ONLY: ReadonlySet<number> = new Set([
   HEADER.CPU_TOPOLOGY,
   HEADER.NUMA_TOPOLOGY,
@@ -78,13 +78,13 @@ function featureLines(bit: number, source: HeaderSource, options: HeaderOptions)
 }
 
 const text = (name: string, value: string | number): string[] => [`# ${name} : ${value}`];
-/** What C prints of a string that is not there. */
+/** What C prints for a missing string. */
 const NULL = '(null)';
 const usec = (ns: bigint): string => `${ns / NSEC_PER_SEC}.${padded((ns % NSEC_PER_SEC) / 1000n, 6)}`;
 const padded = (n: bigint, digits: number): string => String(n).padStart(digits, '0');
 const NSEC_PER_SEC = 1_000_000_000n;
 const wrap = (n: bigint): bigint => BigInt.asUintN(64, n);
-/** printf("%d") of what is stored unsigned. */
+/** printf("%d") of a number stored as unsigned. */
 const signed = (n: number): number => n | 0;
 
 const PRINT: Readonly<Record<number, (source: HeaderSource) => string[]>> = {
@@ -199,14 +199,14 @@ function ranges(numbers: readonly number[]): string {
   return runs.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(',');
 }
 
-/** unit_number__scnprintf(): 24G, but 1024M: the next unit is for more than one of it. */
+/** unit_number__scnprintf(): 24G, but 1024M, as a unit is used only for more than one of it. */
 function bytesText(bytes: bigint): string {
   let [value, unit] = [bytes, 0];
   while (value / 1024n > 1n && unit < 3) [value, unit] = [value / 1024n, unit + 1];
   return `${value}${'BKMG'[unit]}`;
 }
 
-/** perf's buffer for a list of memory blocks. */
+/** Size of perf's buffer for a list of memory blocks. */
 const MAP_BUFFER = 100;
 
 function memoryLine({ node, bits, words }: MemoryNode, blockSize: bigint): string {

@@ -1,27 +1,27 @@
 /**
- * Numbers drawn: bars with whiskers and panels over time, as markup that needs no script.
+ * Drawings of numbers: bars with whiskers, panels over time and close-ups, as markup that needs no script.
  *
- * Positions across a figure are percentages of its width, so that one drawing serves a telephone and a desk; heights are
- * pixels, so that its texts keep their size. Every figure says in words what it shows, and tells subjects apart by their
- * labels as well as by colour.
+ * Positions across a figure are percentages of its width, so that one drawing fits both a phone and a desktop; heights
+ * are in pixels, so that texts keep their size. Every figure states in words what it shows, and labels its subjects as
+ * well as colouring them.
  *
- * Not modelled: axes that do not begin at zero, but for those of powers of ten.
+ * Not modelled: axes that do not begin at zero, except those of powers of ten.
  */
 import { log } from '../../sim/math.ts';
 import { type Markup, markup } from './markup.ts';
 import type { BarRow, Bars, CloseUp, Estimate, Moments, Series, Timeline } from './model.ts';
 import type { Hues } from './palette.ts';
 
-/** A position in percent, to a thousandth of one: no screen shows more, and the bytes stay few. */
+/** A position in percent, to a thousandth: no screen shows more, and it keeps the file small. */
 export const percent = (part: number): string => `${Number((100 * part).toFixed(3))}%`;
 
-/** Values of an axis from zero that reaches `most`: round ones, no more than some five. */
+/** Round values of an axis from zero to `most`, about five. */
 export function ticksTo(most: number, wanted = 5): number[] {
   if (!(most > 0)) return [0, 1];
   let unit = 1;
   while (unit * 10 <= most) unit *= 10;
   while (unit > most) unit /= 10;
-  // A power of ten, or a half, a fifth, a twentieth of it, is the step that comes nearest.
+  // The step is a power of ten, or a half, a fifth or a twentieth of it, whichever comes nearest.
   const step = [unit / 10, unit / 5, unit / 2, unit, 2 * unit, 5 * unit].find((s) => most / s <= wanted)!;
   const steps = Math.ceil(most / step - 1e-9);
   return Array.from({ length: steps + 1 }, (_, i) => Number((i * step).toPrecision(12)));
@@ -29,7 +29,7 @@ export function ticksTo(most: number, wanted = 5): number[] {
 
 interface Axis {
   readonly ticks: readonly number[];
-  /** Where a value stands, across. */
+  /** Horizontal position of a value. */
   readonly at: (value: number) => string;
 }
 
@@ -56,7 +56,7 @@ const SIZES = [
   [1e3, 'k'],
 ] as const;
 
-/** "1.2M": a value of an axis, which is round. */
+/** "1.2M": a round value of an axis. */
 export function axisText(value: number): string {
   const [size, letter] = SIZES.find(([least]) => value >= least) ?? [1, ''];
   return `${Number((value / size).toPrecision(12))}${letter}`;
@@ -64,7 +64,7 @@ export function axisText(value: number): string {
 
 const LINE = 17;
 const BAR = 11;
-/** Letters of a value for which there is room. */
+/** Room for a value, in letters. */
 const ROOM = 7;
 
 const labels = ({ subjects }: Bars): string[] =>
@@ -75,7 +75,7 @@ const labels = ({ subjects }: Bars): string[] =>
 const words = (label: string, { text, interval }: Estimate): string =>
   interval === undefined ? `${label} ${text}` : `${label} ${text} (${interval})`;
 
-/** Groups of bars on one axis, the mark of each group above them. */
+/** Groups of bars on one axis, with the group's mark above them. */
 export function barChart(chart: Bars, hues: Hues): Markup {
   const short = labels(chart);
   const axisOf = chart.dots === true ? powersOfTen : fromZero;
@@ -131,13 +131,13 @@ function barGroup(row: BarRow, chart: Bars, short: readonly string[], { ticks, a
 const diamond = (x: string, y: number): Markup =>
   markup`<svg x="${x}" y="${y}" overflow="visible"><path d="M0-5 5 0 0 5-5 0z"/></svg>`;
 
-/** What a bar says, and the mark on it. */
+/** The text of a bar and of its mark. */
 function barWords({ subjects, mark = '' }: Bars, { marks }: BarRow, e: Estimate, i: number): string {
   const beside = marks?.[i];
   return words(subjects[i]!.label, e) + (beside ? `, ${words(mark, beside)}` : '');
 }
 
-/** A bar to a place; or a dot there, on a line that leads to it. */
+/** A bar up to a position, or a dot there on a leading line. */
 function barOrDot(at: string, middle: number, hue: string, dot: boolean): Markup {
   if (!dot) return markup`<rect class="${hue}" x="0" y="${middle - BAR / 2}" width="${at}" height="${BAR}"/>`;
   return markup`<line class="lead ${hue}" x1="0" x2="${at}" y1="${middle}" y2="${middle}"/><circle class="${hue}" cx="${at}" cy="${middle}" r="4.5"/>`;
@@ -146,7 +146,7 @@ function barOrDot(at: string, middle: number, hue: string, dot: boolean): Markup
 const SAMPLES_HEIGHT = 72;
 const PERIOD_HEIGHT = 56;
 
-/** A panel for each subject; axes are shared, so that panels can be compared by eye. */
+/** A panel for each subject; they share axes, so that they can be compared by eye. */
 export function timeline(chart: Timeline, hues: Hues): Markup {
   const most = (of: (bin: Series['bins'][number]) => number): number =>
     Math.max(...chart.series.flatMap(({ bins }) => bins.map(of)), 0);
@@ -200,7 +200,7 @@ ${track(rate, samples, SAMPLES_HEIGHT, markup`<path class="area ${hue}" d="${are
 `;
 }
 
-/** Bins in which the event was stopped, shaded by the part of their time; equal neighbours are one. */
+/** Bins in which the event was stopped, shaded by how long; equal neighbours are merged. */
 function stretches(bins: Series['bins'], height: number): Markup[] {
   const drawn: Markup[] = [];
   for (let i = 0; i < bins.length;) {
@@ -216,12 +216,12 @@ function stretches(bins: Series['bins'], height: number): Markup[] {
   return drawn;
 }
 
-/** Opacity of a stretch, in few steps; what was stopped at all stays visible. */
+/** Opacity of a stretch, in a few steps; any stop at all is visible. */
 const shade = (stopped: number): number => (stopped <= 0 ? 0 : 0.06 + Math.round(stopped * 4) / 25);
 
 const ROW_HEIGHT = 40;
 
-/** Each sample a stroke, each stop a shade, each tick a line. */
+/** Each sample as a stroke, each stop shaded, each tick a line. */
 export function closeUp({ title, span, series, note }: CloseUp, hues: Hues): Markup {
   const times = ticksTo(span, 8).filter((tick) => tick <= span);
   return markup`<figure class="timeline moments">
@@ -235,7 +235,7 @@ ${note !== undefined && markup`<p class="note">${note}</p>`}
 }
 
 function momentsRow({ subject, summary, tick, samples, stops }: Moments, span: number, hues: Hues): Markup {
-  // Micro-seconds, so that few digits say where.
+  // Microseconds need few digits.
   const at = (ms: number): number => Math.round(1000 * ms);
   const strokes = samples.map((ms) => `M${at(ms)} 8V${ROW_HEIGHT}`).join('');
   const ticks = Array.from({ length: Math.floor(span / tick) + 1 }, (_, i) => `M${at(i * tick)} 0V${ROW_HEIGHT}`).join(
@@ -250,5 +250,5 @@ function momentsRow({ subject, summary, tick, samples, stops }: Moments, span: n
 `;
 }
 
-/** The texts at the ends of an axis stay within it. */
+/** Texts at the ends of an axis stay within it. */
 const edge = (i: number, part: number): string => (i === 0 ? 'first' : part > 0.96 ? 'last' : '');

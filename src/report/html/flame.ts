@@ -1,9 +1,9 @@
 /**
- * Flame graphs drawn: a box for each frame, its callees above it, as wide as its share. The layout is that of B. Gregg's
- * flame graphs (ACM Queue 14, 2016); children stand in the order given.
+ * Flame graphs: a box for each frame, as wide as its share, with its callees above it. The layout is that of B.
+ * Gregg's flame graphs (ACM Queue 14, 2016); children keep the given order.
  *
- * Each box is a small drawing of its own with a place and width in percent, so that names are cut at its edge and zooming
- * only sets two attributes. Boxes too narrow to see are left out and counted.
+ * Each box is a small drawing with a position and width in percent, so that names are cut at its edge and zooming only
+ * sets two attributes. Boxes too narrow to see are left out and counted.
  */
 import { percent } from './charts.ts';
 import { type Markup, markup } from './markup.ts';
@@ -11,16 +11,16 @@ import type { Flame, Flames, Frame } from './model.ts';
 import type { Hues } from './palette.ts';
 
 const LINE = 19;
-/** Part of the width below which a box is not drawn: about half a pixel of a wide screen. */
+/** Narrowest box drawn, as a fraction of the width: about half a pixel on a wide screen. */
 export const NARROWEST = 0.0005;
-/** Levels from which a graph may have to be scrolled, seen from its root on. */
+/** From this many levels on a graph may have to be scrolled; it opens at its root. */
 const TALL = 30;
 /** Shades of one colour, so that neighbours differ. */
 const SHADES = 4;
 
 interface Box {
   readonly frame: Frame;
-  /** Number of its path, and of its caller's. */
+  /** Numbers of its path, and of its caller's. */
   readonly id: number;
   readonly up: number;
   readonly x: number;
@@ -30,11 +30,11 @@ interface Box {
 interface Layout {
   readonly boxes: readonly Box[];
   readonly depth: number;
-  /** Frames left out. */
+  /** Number of frames left out. */
   readonly narrow: number;
 }
 
-/** Numbers of paths: the same frame under the same callers has one number, in whatever graph it stands. */
+/** Numbers for paths: the same frame under the same callers has the same number in every graph. */
 export class Paths {
   readonly #ids = new Map<string, number>();
 
@@ -47,10 +47,10 @@ export class Paths {
   }
 }
 
-/** What calls the root. */
+/** The root's caller. */
 const NOBODY = -1;
 
-/** Places frames. */
+/** Computes the positions of all frames. */
 export function layOut(root: Frame, paths: Paths): Layout {
   const boxes: Box[] = [];
   let [depth, narrow] = [0, 0];
@@ -73,7 +73,7 @@ export function layOut(root: Frame, paths: Paths): Layout {
   return { boxes, depth, narrow };
 }
 
-/** A name's shade: the same wherever the name stands. */
+/** A name's shade, the same everywhere. */
 function shadeOf(name: string): number {
   let h = 0;
   for (let i = 0; i < name.length; i++) h = (Math.imul(h, 31) + name.charCodeAt(i)) | 0;

@@ -1,11 +1,12 @@
 /**
- * Text made safe for a page. Names come from files, and a file can hold anything: markup, quotes, the end of a script.
+ * Makes text safe for a page. Names come from files, and a file can hold anything: markup, quotes, the end of a
+ * script.
  *
- * Characters that a reader cannot see, or that turn the text around them (controls, bidirectional overrides), are written as
- * their code points, so that what is read is what is there.
+ * Characters that are invisible, or that change the direction of the text around them (controls, bidirectional
+ * overrides), are written as code points, so that readers see what is there.
  */
 
-/** Markup that may be written as it is. */
+/** Markup that needs no escaping. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {
@@ -30,7 +31,7 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 const codePoint = (c: string): string => `\\u{${c.codePointAt(0)!.toString(16)}}`;
 
-/** Text as it stands between tags or in an attribute within quotes. */
+/** Text escaped for use between tags or in a quoted attribute. */
 export const escapeHtml = (text: string): string =>
   text.replace(UNSEEN, (c) => (c === '\n' ? c : codePoint(c))).replace(/[&<>"']/g, (c) => ENTITIES[c]!);
 
@@ -41,13 +42,13 @@ const written = (piece: Piece): string => {
   return escapeHtml(String(piece));
 };
 
-/** Markup with texts put in, each escaped; false and undefined leave nothing. */
+/** Markup with texts inserted, each escaped; false and undefined insert nothing. */
 export const markup = (strings: TemplateStringsArray, ...pieces: readonly Piece[]): Markup =>
   new Markup(strings.map((s, i) => s + written(pieces[i])).join(''));
 
 const units = (text: string): string =>
   text.split('').reduce((all, unit) => `${all}\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`, '');
 
-/** JSON that can stand inside a script element: no text in it ends the element or opens a comment, and all can be seen. */
+/** JSON for a script element: nothing in it ends the element or opens a comment, and every character is visible. */
 export const embeddedJson = (value: unknown): Markup =>
   new Markup(JSON.stringify(value).replace(/[<>&]/g, units).replace(UNSEEN, units));

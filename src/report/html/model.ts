@@ -1,35 +1,35 @@
 /**
- * What a page shows: findings, cautions, tables and figures, as finished numbers and their texts. Whoever fills it has
- * computed everything; the page only decides where on the sheet a number stands, so it cannot disagree with the text.
+ * The content of a page: findings, cautions, tables and figures, as final numbers and their texts. All computing is
+ * done before; the page only decides where a number is placed, so it cannot disagree with the text.
  *
- * Texts are plain: symbol names and whatever else comes from files go in as they are, and are escaped where they are written.
+ * Texts are plain: symbol names and other data from files are put in unchanged, and are escaped when written.
  */
 
 export interface Page {
-  /** What is shown, in a line: the heading and the title of the window. */
+  /** The content in a line: heading and window title. */
   readonly title: string;
   /** The command that made it. */
   readonly command: string;
   /** Name and version of the program. */
   readonly generator: string;
-  /** How to read all of it: a paragraph each. */
+  /** How to read the page, in paragraphs. */
   readonly about?: readonly string[] | undefined;
   readonly findings: readonly Finding[];
   readonly cautions: readonly Caution[];
   readonly sections: readonly Section[];
-  /** Command lines that make the same page, or its parts, again. */
+  /** Command lines that make the page, or parts of it, again. */
   readonly reproduce: readonly string[];
-  /** Colours that designs have by name; all others get one that is free. */
+  /** Colours of designs by name; all others get an unused one. */
   readonly hues?: Readonly<Record<string, Hue>>;
 }
 
-/** Colours of Okabe and Ito's that subjects are told apart by. */
+/** Colours for subjects, from Okabe and Ito. */
 export type Hue = 'blue' | 'vermilion' | 'green' | 'purple' | 'orange' | 'sky';
 
-/** What whoever asks for a page says of its making. */
+/** How the page was made, given by the caller. */
 export type Making = Pick<Page, 'command' | 'generator' | 'reproduce' | 'hues'>;
 
-/** One answer: what was asked, and the sentence that settles it. */
+/** One answer: the question, and the sentence that settles it. */
 export interface Finding {
   /** "legacy against host". */
   readonly about: string;
@@ -39,10 +39,10 @@ export interface Finding {
   readonly sentence: string;
 }
 
-/** How much a finding matters; never told by colour alone. */
+/** How much a finding matters; never shown by colour alone. */
 type Tone = 'same' | 'small' | 'material' | 'unknown';
 
-/** Reasons to distrust that have one remedy. */
+/** Reasons to distrust that share one remedy. */
 export interface Caution {
   readonly reasons: readonly string[];
   readonly remedy: string;
@@ -50,21 +50,21 @@ export interface Caution {
 
 export interface Section {
   readonly title: string;
-  /** How to read what follows. */
+  /** How to read this section. */
   readonly about?: string | undefined;
   readonly parts: readonly Part[];
 }
 
 export type Part = Table | Bars | Timeline | CloseUp | Flames;
 
-/** One of the things that are held against each other. */
+/** One of the things being compared. */
 export interface Subject {
   readonly label: string;
-  /** Chooses its colour, so that a design has the same one on every page; the label if absent. */
+  /** Determines its colour, so that a design has the same one on every page; the label by default. */
   readonly design?: string | undefined;
 }
 
-/** Rows of texts that sort by the numbers they were made from. */
+/** Rows of texts, sortable by the numbers behind them. */
 export interface Table {
   readonly kind: 'table';
   readonly title: string;
@@ -75,25 +75,27 @@ export interface Table {
 
 export interface Column {
   readonly title: string;
-  /** Neighbours of one group share a heading above theirs. */
+  /** Adjacent columns of one group share a heading above their own. */
   readonly group?: string | undefined;
-  /** `name` is what the row is about and stays in sight; `text` is flush left, `prose` wraps, `number` is flush right. */
+  /**
+   * `name` is the row's subject and stays in view; `text` is aligned left, `prose` wraps, `number` is aligned right.
+   */
   readonly kind: 'name' | 'text' | 'prose' | 'number';
-  /** What the figure means, for those who ask. */
+  /** What the figure means, shown on request. */
   readonly meaning?: string | undefined;
 }
 
 export interface Cell {
   readonly text: string;
-  /** What the column sorts by; the text if absent. */
+  /** Value for sorting; the text by default. */
   readonly value?: number | undefined;
-  /** A second, quieter text: an interval, a file. */
+  /** A second, less prominent text: an interval, a file. */
   readonly detail?: string | undefined;
-  /** Stands out. */
+  /** Whether to emphasize it. */
   readonly strong?: boolean | undefined;
 }
 
-/** Groups of bars on one axis from zero; or of dots on one of powers of ten, where values are of many sizes. */
+/** Groups of bars on one axis from zero; or of dots on an axis of powers of ten, if values differ widely in size. */
 export interface Bars {
   readonly kind: 'bars';
   readonly title: string;
@@ -101,9 +103,9 @@ export interface Bars {
   readonly unit: string;
   readonly dots?: boolean | undefined;
   readonly subjects: readonly Subject[];
-  /** What the marks are called ("truth"); absent if no row has one. */
+  /** What the marks mean ("truth"); absent if there are none. */
   readonly mark?: string | undefined;
-  /** What whiskers are ("95 % interval"); absent if no bar has one. */
+  /** What the whiskers mean ("95 % interval"); absent if there are none. */
   readonly whiskers?: string | undefined;
   readonly rows: readonly BarRow[];
   readonly note?: string | undefined;
@@ -112,15 +114,15 @@ export interface Bars {
 export interface BarRow {
   readonly name: string;
   readonly detail?: string | undefined;
-  /** Marked across all bars. */
+  /** Drawn across all bars of the row. */
   readonly mark?: Estimate | undefined;
-  /** Marked on each bar alone, in place of that. */
+  /** Drawn on each bar instead of one mark for all. */
   readonly marks?: readonly (Estimate | undefined)[] | undefined;
   /** By subject. */
   readonly bars: readonly (Estimate | undefined)[];
 }
 
-/** A number of the axis's unit, and its interval if it has one. */
+/** A number in the axis's unit, with its interval if it has one. */
 export interface Estimate {
   readonly value: number;
   readonly low?: number | undefined;
@@ -130,11 +132,11 @@ export interface Estimate {
   readonly interval?: string | undefined;
 }
 
-/** Samples and their period over time, a panel for each subject, all on one axis of time. */
+/** Samples and their period over time, a panel for each subject, all on one time axis. */
 export interface Timeline {
   readonly kind: 'timeline';
   readonly title: string;
-  /** Seconds that the axis spans. */
+  /** Seconds on the axis. */
   readonly seconds: number;
   /** What is counted: "samples a tick". */
   readonly rate: string;
@@ -146,31 +148,31 @@ export interface Series {
   readonly subject: Subject;
   /** "2 samples a tick, stopped 93 % of the time". */
   readonly summary: string;
-  /** Seconds from the first bin's start to the last one's end; bins are equally wide. */
+  /** Seconds from the first bin's start to the last one's end; bins have equal width. */
   readonly seconds: number;
   readonly bins: readonly Bin[];
 }
 
 export interface Bin {
-  /** Samples, in the unit of the rate. */
+  /** Samples, in the unit of `rate`. */
   readonly samples: number;
   /** Mean period of its samples, in events; absent without samples. */
   readonly period?: number | undefined;
-  /** Part of its time in which the event was stopped by throttling. */
+  /** Fraction of its time in which throttling had stopped the event. */
   readonly stopped: number;
 }
 
-/** A few ticks as they were, a row for each subject. */
+/** A few ticks in full, a row for each subject. */
 export interface CloseUp {
   readonly kind: 'close-up';
   readonly title: string;
-  /** Milliseconds that all rows span. */
+  /** Milliseconds in each row. */
   readonly span: number;
   readonly series: readonly Moments[];
   readonly note?: string | undefined;
 }
 
-/** Times are milliseconds from the row's beginning. */
+/** Times are in milliseconds from the row's beginning. */
 export interface Moments {
   readonly subject: Subject;
   readonly summary: string;
@@ -179,7 +181,7 @@ export interface Moments {
   readonly stops: readonly (readonly [from: number, to: number])[];
 }
 
-/** Flame graphs that belong together: zooming into one, or searching, does so in all. */
+/** Flame graphs that belong together: zooming and searching affect all of them. */
 export interface Flames {
   readonly kind: 'flames';
   readonly title: string;
@@ -198,12 +200,12 @@ export interface Flame {
 
 export interface Frame {
   readonly name: string;
-  /** Width as a part of the root's. */
+  /** Width as a fraction of the root's. */
   readonly share: number;
   /** Colour of a differential graph, -1 (less) to 1 (more). */
   readonly tone?: number | undefined;
   /** "36.95 %, 7,820 samples". */
   readonly detail: string;
-  /** Left to right. Their shares add up to no more than the frame's own. */
+  /** Left to right. Their shares sum to at most the frame's own. */
   readonly children: readonly Frame[];
 }

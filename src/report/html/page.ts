@@ -1,6 +1,6 @@
 /**
- * The page: one file with its style, its scripts and its numbers in it, that asks for nothing else. Its policy forbids every
- * request, and any style or script but those it was written with; readable without scripts, and on paper.
+ * The page: one file with its style, scripts and numbers, which loads nothing else. Its policy forbids every request,
+ * and any style or script other than its own. It is readable without scripts, and on paper.
  *
  * The same model gives the same bytes.
  */
@@ -14,7 +14,7 @@ import { Hues, subjectsOf } from './palette.ts';
 import { STYLE } from './style.ts';
 import { dataTable } from './table.ts';
 
-/** Programs of the page, each of its own; all it needs is there without them. */
+/** The page's scripts, independent of each other; the page works without them. */
 const SCRIPTS = ['theme', 'sort', 'flame', 'save'] as const;
 
 const scriptText = (name: (typeof SCRIPTS)[number]): string =>
@@ -77,7 +77,7 @@ ${scripts.map(
 `.text;
 }
 
-/** Shapes tell tones apart where colours do not. */
+/** Shapes distinguish tones where colours do not. */
 const SHAPES: Readonly<Record<Finding['tone'], string>> = { same: '=', small: '≈', material: '≠', unknown: '?' };
 
 const findings = (all: readonly Finding[]): Markup => markup`<section class="findings" aria-label="Verdict">
@@ -92,7 +92,7 @@ ${all.map(
 )}</section>
 `;
 
-/** Options stay in one piece: a line may end behind any hyphen. */
+/** Keeps options in one piece: a line may break after any hyphen. */
 const unbroken = (text: string): Markup[] =>
   text
     .split(/(--?[a-z][\w-]*)/i)

@@ -1,8 +1,8 @@
 /**
- * Colours of a page, for a light sheet and a dark one.
+ * Colours of a page, for a light and a dark sheet.
  *
- * Subjects take the hues of Okabe and Ito, which people with any colour vision tell apart; a design that has a hue keeps it on
- * every page. Truth is a mark in ink, or grey. Source: M. Okabe, K. Ito, Color Universal Design (2008).
+ * Subjects take the hues of Okabe and Ito, which people with any colour vision can tell apart; a design keeps its hue
+ * on every page. Truth is a mark in ink, or grey. Source: M. Okabe, K. Ito, Color Universal Design (2008).
  */
 import type { Hue, Page, Subject } from './model.ts';
 
@@ -53,7 +53,7 @@ const TRUTH = 'truth';
 
 const keyOf = ({ design, label }: Pick<Subject, 'design' | 'label'>): string => design ?? label;
 
-/** Chooses the class of colour ("c0" to "c6") of every subject of a page. */
+/** Assigns a colour class ("c0" to "c6") to every subject of a page. */
 export class Hues {
   readonly #slots = new Map<string, number>();
 
@@ -74,7 +74,7 @@ export class Hues {
   }
 }
 
-/** Everything on a page that has a colour of its own, in order. */
+/** Everything on a page that has its own colour, in order. */
 export function subjectsOf({ sections }: Page): Pick<Subject, 'design' | 'label'>[] {
   return sections
     .flatMap(({ parts }) => parts)

@@ -1,8 +1,8 @@
-/** Tables of a page: real ones, with headings that a script can make sort, in a frame that scrolls by itself. */
+/** Tables of a page: real ones, with headings that a script makes sortable, in a frame that scrolls on its own. */
 import { type Markup, markup } from './markup.ts';
 import type { Cell, Column, Table } from './model.ts';
 
-/** Neighbouring columns of one group. */
+/** Adjacent columns of one group. */
 function groupsOf(columns: readonly Column[]): { readonly title: string; readonly span: number }[] {
   const groups: { title: string; span: number }[] = [];
   for (const { group = '' } of columns) {
@@ -13,7 +13,7 @@ function groupsOf(columns: readonly Column[]): { readonly title: string; readonl
   return groups;
 }
 
-/** A column that begins a group is set off from its neighbour. */
+/** A column that begins a group is set off from the one before. */
 const begins = (columns: readonly Column[], i: number): string =>
   i > 0 && columns[i]!.group !== undefined && columns[i]!.group !== columns[i - 1]!.group ? ' begins' : '';
 

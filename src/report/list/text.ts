@@ -1,5 +1,5 @@
 /**
- * perf list: the events a machine can open, by kind or by pattern, and gperf's own lists in the same manner.
+ * perf list: the events a machine can open, by kind or by pattern, and gperf's own lists in the same form.
  *
  * Rows and their order are perf 6.1's; only events that open are listed, as perf probes them.
  * Not modelled: tracepoints, SDT probes, breakpoints, metrics and metric groups, descriptions of vendor events.
@@ -15,7 +15,7 @@ import type { SymbolicEvent } from '../../perf-events/event-names.ts';
 import { PERF_TYPE } from '../../uapi/perf-event.ts';
 import type { PerfEventAttr } from '../../uapi/perf-event.ts';
 
-/** A row of a list of gperf's own: `  name   [label]` and a line of description. */
+/** A row of gperf's own lists: `  name   [label]` and a line of description. */
 interface ListEntry {
   readonly name: string;
   readonly label?: string;
@@ -24,13 +24,13 @@ interface ListEntry {
   readonly more?: readonly string[];
 }
 
-/** A list of gperf's own, printed for its word only. */
+/** One of gperf's own lists, printed only if asked for by its word. */
 interface ListSection {
-  /** What follows "list": "vpmu", "machine", "workload", "spec". */
+  /** The word after "list": "vpmu", "machine", "workload", "spec". */
   readonly topic: string;
   readonly title: string;
   readonly entries: readonly ListEntry[];
-  /** What follows the rows. */
+  /** Text after the rows. */
   readonly note?: string;
 }
 
@@ -59,7 +59,7 @@ const KINDS: Readonly<Record<string, string>> = {
   raw: 'raw',
 };
 const ORDER = ['hw', 'sw', 'cache', 'pmu', 'raw'];
-/** Words of perf list for which gperf has nothing. */
+/** Topics of perf list for which gperf has nothing. */
 const UNMODELLED_LISTS = new Set(['tracepoint', 'sdt', 'metric', 'metricgroup', 'metrics', 'metricgroups']);
 
 const RAW_ROWS: readonly Row[] = [
@@ -99,7 +99,7 @@ function rowsOf(kind: string, canOpen: ListOptions['canOpen']): readonly Row[] {
   }
 }
 
-/** A pattern of perf list: with wildcards it must match a whole name, without it may stand anywhere in one. */
+/** A pattern of perf list: with wildcards it must match a whole name, otherwise it may occur anywhere in one. */
 function matcher(pattern: string): (row: Row) => boolean {
   const body = pattern
     .replace(/[.+^${}()|\\]/g, '\\$&')

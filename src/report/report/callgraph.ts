@@ -1,8 +1,8 @@
 /**
  * Call chains below a line of perf report: -g graph, fractal, flat and folded.
  *
- * Source: tools/perf/ui/stdio/hist.c, measured on perf 6.1: a margin of twelve columns, eleven for each level, a bar while
- * siblings follow.
+ * Source: tools/perf/ui/stdio/hist.c, measured on perf 6.1: a margin of twelve columns, eleven for each level, and a
+ * bar while siblings follow.
  * Not modelled: -g address and srcline, branch counts beside frames.
  */
 import { type CallchainNode, cumulCounts, cumulHits, flatChains, graphChildren } from '../../profile/callchain.ts';
@@ -19,7 +19,7 @@ export interface CallGraphOptions {
   readonly minPercent: number;
   /** At most this many branches of a node. */
   readonly printLimit: number;
-  /** Between the frames of a folded chain. */
+  /** Separates the frames of a folded chain. */
   readonly separator: string;
   readonly cumulate: boolean;
   /** The line already names the first frame (the first sort key is the symbol). */
@@ -43,7 +43,7 @@ export function callGraphLines(he: HistEntry, total: number, options: CallGraphO
   return graph.lines(root, own, minHit);
 }
 
-/** Branches of a node that are being printed. */
+/** The branches of a node while they are printed. */
 interface Level {
   readonly node: CallchainNode;
   readonly branches: readonly CallchainNode[];
@@ -51,11 +51,11 @@ interface Level {
   readonly depth: number;
   /** Columns with a bar where the level begins. */
   readonly mask: number;
-  /** The same after the branches so far. */
+  /** The same, after the branches printed so far. */
   open: number;
-  /** The branch that is next. */
+  /** The next branch. */
   next: number;
-  /** What the branches so far leave of the total, and how many chains they have. */
+  /** The rest of the total after the branches so far, and its number of chains. */
   remaining: number;
   counts: number;
 }
@@ -83,7 +83,7 @@ class CallGraph {
     const children = this.#children(root, minHit);
     const [only] = children;
     let [node, branches, margin] = [root, children, MARGIN];
-    // A chain that all samples of the line share needs no percentage and no level of its own.
+    // A chain shared by all samples of the line needs no percentage and no level of its own.
     if (only && children.length === 1 && cumulHits(only) === own) {
       let printed = 0;
       for (const frame of only.frames.slice(skipFirst ? 1 : 0)) {
@@ -99,7 +99,7 @@ class CallGraph {
     return this.#out;
   }
 
-  /** In fractal mode every node has a threshold of its own, a share of what runs below it. */
+  /** In fractal mode each node has its own threshold, a share of what runs below it. */
   #children(node: CallchainNode, minHit: number): CallchainNode[] {
     const { mode, minPercent } = this.#options;
     return graphChildren(node, mode === 'fractal' ? Math.ceil(node.childrenHit * (minPercent / 100)) : minHit);
@@ -120,7 +120,7 @@ class CallGraph {
       at.next++;
       at.remaining -= cumulHits(child);
       at.counts += cumulCounts(child);
-      // The bar ends at the last branch, unless a line about what was cut follows.
+      // The bar ends at the last branch, unless a line about cut branches follows.
       if (next === branches.length - 1 && !(fractal && at.remaining)) at.open &= ~(1 << (depth - 1));
       this.#out.push(`${margin}${bars(depth, mask)}`);
       for (const [j, frame] of child.frames.entries())
@@ -130,7 +130,7 @@ class CallGraph {
     }
   }
 
-  /** What the branches of a level leave. */
+  /** The line for the rest of a level's branches. */
   #rest({ node, total, depth, open, remaining, counts }: Level, margin: string): void {
     if (!remaining || remaining === total) return;
     const rest = { hit: remaining, count: 0, childrenHit: 0, childrenCount: 0 };

@@ -24,9 +24,9 @@ export const HPP_NAMES = [
 ] as const;
 export type HppName = (typeof HPP_NAMES)[number];
 
-/** What is printed together: an event, or a group of them with a column for each. */
+/** A unit of output: an event, or a group of events with a column for each. */
 export interface BlockTotals {
-  /** Total period of every member, the leader's first. */
+  /** Total period of every member, leader first. */
   readonly totals: readonly number[];
   readonly members: number;
 }
@@ -37,27 +37,27 @@ export interface ColumnStyle {
   readonly cumulate: boolean;
   /** -F lists all columns, under their own names. */
   readonly strict: boolean;
-  /** A lone --dso filter: the column need not be wide enough for addresses. */
+  /** A lone --dso filter: the column need not have room for addresses. */
   readonly dsoFiltered: boolean;
-  /** -w given: likewise. */
+  /** -w is given: the same. */
   readonly userWidths: boolean;
 }
 
 export interface ReportColumn {
   readonly name: HppName | SortName;
   readonly title: string;
-  /** Undefined for a number. */
+  /** Undefined for numbers. */
   readonly key: SortKey | undefined;
-  /** Not shown: every line has the same value. */
+  /** Hidden because every line has the same value. */
   readonly elided: boolean;
   /** From -w. */
   userWidth?: number;
-  /** Digits of a number, or the widest text found by measure(). */
+  /** Digits of a number, or the widest text that measure() found. */
   measure(he: HistEntry): void;
   width(block: BlockTotals): number;
   header(block: BlockTotals): string;
   text(he: HistEntry, block: BlockTotals): string;
-  /** Below 0: a comes first. */
+  /** Below 0, a comes first. */
   order(a: HistEntry, b: HistEntry, block: BlockTotals): number;
 }
 
@@ -79,7 +79,7 @@ const HPP: Readonly<Record<HppName, HppColumn>> = {
   period: { title: 'Period', length: 12, percent: false, value: (stat) => stat.period },
 };
 
-/** The line of every member of the group. */
+/** The line of each member of the group. */
 const members = (he: HistEntry, block: BlockTotals): (HistEntry | undefined)[] =>
   Array.from({ length: block.members }, (_, i) => (i === 0 ? he : he.pairs.get(i)));
 
@@ -116,7 +116,7 @@ export function hppColumn(name: HppName, style: ColumnStyle): ReportColumn {
         .join('');
     },
     order(a, b, block) {
-      // Children are compared by the leader's share alone.
+      // Children are compared by the leader's share only.
       if (children) return compareSums(statOf(b), statOf(a));
       const [left, right] = [members(a, block), members(b, block)];
       for (const [i, he] of left.entries()) {
@@ -128,7 +128,7 @@ export function hppColumn(name: HppName, style: ColumnStyle): ReportColumn {
   };
 }
 
-/** "0x" and sixteen digits, and what -v adds to a symbol: its address and the letter of its origin. */
+/** "0x" with sixteen digits, and what -v adds to a symbol: its address and the letter of its origin. */
 const ADDRESS_DIGITS = 16;
 const VERBOSE_EXTRA = ADDRESS_DIGITS + 2 + 3;
 const LEVEL = '[.] '.length;
@@ -177,7 +177,7 @@ const KEYS: Readonly<Record<SortName, KeyColumn>> = {
   },
   trace: {
     title: 'Trace output',
-    // perf words a trace when it compares it with another one: what is alone makes no room for itself.
+    // perf formats a trace only to compare it with another: a trace that was never compared has no width.
     length: ({ trace, compared }) => (compared ? byteLength(trace ?? '') : 0),
     text: ({ trace }, width) => cutBytes(trace ?? 'N/A', width),
   },

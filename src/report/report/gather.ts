@@ -1,5 +1,5 @@
 /**
- * The samples of a recording, gathered into lines by event.
+ * Gathers the samples of a recording into lines by event.
  *
  * Source: tools/perf/builtin-report.c (process_sample_event), util/event.c (machine__resolve); measured on perf 6.1.
  * Not modelled: what sample-filter.ts does not.
@@ -19,11 +19,11 @@ export interface Gathered {
   /** Lines by event. */
   readonly hists: readonly Hists[];
   readonly totalLostSamples: number;
-  /** What stopped the reading; everything before it is in. */
+  /** What stopped the reading; everything before it is included. */
   readonly fault: unknown;
 }
 
-/** Reads the recording through; `shown` tells which samples count. */
+/** Reads the whole recording; `shown` tells which samples count. */
 export function gather(
   recording: Recording,
   symbols: SymbolSource,

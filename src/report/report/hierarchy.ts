@@ -12,30 +12,30 @@ import { unsignedSum } from '../../units.ts';
 /** HIERARCHY_INDENT. */
 const INDENT = 3;
 
-/** A line and what it is the sum of; the flat report's line where the keys end. */
+/** A line, and the lines it sums; at the last key, the flat report's line. */
 interface Level {
   entry: HistEntry;
   readonly below: Level[];
 }
 
 export interface Hierarchy {
-  /** Columns of numbers, which stand on the left. */
+  /** Columns of numbers, on the left. */
   readonly numbers: readonly ReportColumn[];
-  /** One column a level. */
+  /** One column per level. */
   readonly keys: readonly ReportColumn[];
   readonly block: BlockTotals;
   readonly style: ColumnStyle;
   /** --percent-limit. */
   readonly limit: number;
-  /** Lines below a line where the keys end. */
+  /** Lines below a line of the last key. */
   readonly graph: (he: HistEntry) => readonly string[];
   /** Sorts lines of one level. */
   readonly sort: (entries: HistEntry[]) => HistEntry[];
 }
 
 /**
- * The lines of an event, heading first unless `quiet`, given those of its flat report in perf's input order. What a filter
- * hides still counts in the lines above it, and those make room for what they show.
+ * The lines of an event, heading first unless `quiet`, given those of its flat report in perf's input order. Lines
+ * hidden by a filter still count in the lines above them, which are wide enough for their numbers.
  */
 export function* hierarchyLines(
   entries: readonly HistEntry[],
@@ -86,7 +86,7 @@ function gather(entries: readonly HistEntry[], hierarchy: Hierarchy, depth: numb
   return hierarchy.sort([...levels.keys()]).map((entry) => levels.get(entry)!);
 }
 
-/** One line for several: their numbers added up, for every member of the event's group. */
+/** One line for several: sums their numbers for every member of the event's group. */
 function sum(entries: readonly HistEntry[]): HistEntry {
   const first = entries[0]!;
   const add = (of: readonly HistEntry[]): HistEntry['stat'] => {

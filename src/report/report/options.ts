@@ -1,14 +1,15 @@
 /**
- * What perf report was asked for: --sort, -F and -g as perf parses them.
+ * The options of perf report: --sort, -F and -g as perf parses them.
  *
- * Keys may be abbreviated to any prefix; the first that fits in perf's order of keys wins. A leading + adds to the default.
+ * Keys may be abbreviated to any prefix; the first match in perf's order of keys wins. A leading + adds to the
+ * default.
  * Source: tools/perf/util/sort.c, callchain.c; measured on perf 6.1.
  */
 import { SORT_NAMES, type SortName } from '../../profile/sort.ts';
 import type { CallGraphOptions } from './callgraph.ts';
 import { HPP_NAMES, type HppName } from './columns.ts';
 
-/** Filters by what a sample is found to be of; it still counts in shares of everything. */
+/** Filters by what a sample resolves to; hidden samples still count in shares of everything. */
 export interface PlaceFilters {
   /** -c, -d, -S. */
   readonly comms?: readonly string[] | undefined;
@@ -19,11 +20,11 @@ export interface PlaceFilters {
   readonly tids?: readonly number[] | undefined;
 }
 
-/** Filters by what a sample says of itself: others are as if they were not in the recording. */
+/** Filters by what a sample itself says; other samples are treated as missing from the recording. */
 export interface SampleFilters {
   /** --cpu: "0-3,5". */
   readonly cpus?: string | undefined;
-  /** --time: "START,STOP", in seconds, several of them with blanks between; either may be missing. */
+  /** --time: "START,STOP" in seconds, several separated by blanks; either may be missing. */
   readonly times?: string | undefined;
 }
 
@@ -38,15 +39,15 @@ export interface ReportOptions extends PlaceFilters, SampleFilters {
   readonly showCpuUtilization?: boolean;
   /** -q: lines only. */
   readonly quiet?: boolean;
-  /** -v: paths, addresses and where symbols came from. */
+  /** -v: paths, addresses and origins of symbols. */
   readonly verbose?: boolean;
   /** -t. */
   readonly fieldSeparator?: string;
   /** --percent-limit. */
   readonly percentLimit?: number;
-  /** --percentage relative: shares of what filters leave. */
+  /** --percentage relative: shares of what filters let through. */
   readonly relative?: boolean;
-  /** --no-skip-empty: a heading for events without samples too. */
+  /** --no-skip-empty: headings for events without samples too. */
   readonly showEmpty?: boolean;
   /** -w. */
   readonly columnWidths?: readonly number[];
@@ -63,13 +64,13 @@ export interface ReportOptions extends PlaceFilters, SampleFilters {
   readonly maxStack?: number;
   /** -p: an extended regular expression. */
   readonly parent?: string;
-  /** -x: hide what has no parent. */
+  /** -x: hide lines without a parent. */
   readonly excludeOther?: boolean;
-  /** Lines of --header, already made; absent: perf's hint that there is one. */
+  /** Lines of --header, if asked for; absent: print perf's hint that there is one. */
   readonly header?: readonly string[];
 }
 
-/** What was asked for cannot be had; `option` is the long name of the option whose value is wrong, if one is. */
+/** The request cannot be met; `option` is the long name of the option whose value is wrong, if any. */
 export class ReportError extends Error {
   readonly option: string | undefined;
 
@@ -83,7 +84,7 @@ export type Field = { readonly hpp: HppName } | { readonly key: SortName };
 export const sameField = (a: Field, b: Field): boolean =>
   'hpp' in a ? 'hpp' in b && a.hpp === b.hpp : 'key' in b && a.key === b.key;
 
-/** Every key of perf 6.1, in the order in which prefixes are tried. */
+/** Every key of perf 6.1, in the order in which prefixes are matched. */
 const PERF_KEYS =
   'pid comm dso symbol parent cpu socket srcline srcfile local_weight weight transaction trace symbol_size dso_size cgroup cgroup_id ipc_null time code_page_size local_ins_lat ins_lat local_p_stage_cyc p_stage_cyc addr'.split(
     ' ',
@@ -122,7 +123,7 @@ function parseFields(list: string, option: string): Field[] {
   return fields;
 }
 
-/** perf diff's --sort: keys as report takes them; a leading + adds to `usual`. Throws ReportError. */
+/** perf diff's --sort: the same keys as report's; a leading + adds to `usual`. Throws ReportError. */
 export function parseSortKeys(list: string, usual: readonly SortName[]): SortName[] {
   const text = list.startsWith('+') ? `${usual.join(',')},${list.slice(1)}` : list;
   const keys = parseFields(text, 'sort').map((field) => {
@@ -144,16 +145,16 @@ const append = (fields: readonly Field[], more: readonly Field[]): Field[] => [
 export interface FieldPlan {
   /** Columns from left to right. */
   readonly output: readonly Field[];
-  /** What decides the order of lines, strongest first. */
+  /** What orders the lines, strongest first. */
   readonly sort: readonly Field[];
-  /** The first key of --sort is the symbol: graphs need not repeat it. */
+  /** The first key of --sort is the symbol, so graphs need not repeat it. */
   readonly symbolFirst: boolean;
   /** -F lists all columns, under their own names. */
   readonly strict: boolean;
 }
 
 const DEFAULT_SORT = 'comm,dso,symbol';
-/** What a recording of tracepoints alone is sorted by. */
+/** Sort key of a recording with tracepoints only. */
 const TRACEPOINT_SORT = 'trace';
 
 /** setup_sorting(): columns and order. */
@@ -188,7 +189,7 @@ export function planFields(options: ReportOptions, wantsChildren: boolean, trace
 
 export interface CallGraphPlan extends Pick<CallGraphOptions, 'mode' | 'value' | 'minPercent' | 'printLimit'> {
   readonly enabled: boolean;
-  /** Given by the user, or undefined: callee, or caller when children are counted. */
+  /** As given by the user; undefined: callee, or caller if children are counted. */
   readonly order: 'caller' | 'callee' | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What perf report is going to do, given its options and the events of the recording.
+ * What perf report will do, given its options and the events of the recording.
  *
  * Source: tools/perf/builtin-report.c (report__setup_sample_type), util/sort.c; measured on perf 6.1.
  */
@@ -12,7 +12,7 @@ import { type Field, planCallGraph, planFields, ReportError, type ReportOptions 
 /** perf's default_parent_pattern. */
 const DEFAULT_PARENT = '^sys_|^do_page_fault';
 
-/** Options, made into columns, an order and filters. */
+/** Options turned into columns, an order and filters. */
 export interface Plan {
   readonly options: ReportOptions;
   readonly output: readonly Field[];
@@ -24,15 +24,15 @@ export interface Plan {
   readonly skipFirst: boolean;
   /** Functions that count as parents. */
   readonly pattern: RegExp;
-  /** Filters of one value, which make their column superfluous. */
+  /** Filters with a single value, which make their column superfluous. */
   readonly elided: ReadonlyMap<string, string>;
 }
 
 export const hasChains = (evsel: Evsel): boolean => (evsel.attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0;
 
-/** Throws ReportError for what cannot be done with these events. */
+/** Throws ReportError if something cannot be done with these events. */
 export function makePlan(evlist: readonly Evsel[], options: ReportOptions, isPipe = false): Plan {
-  // Of a pipe perf does not know yet whether it has any.
+  // In a pipe, perf does not know yet whether there are any.
   const chains = isPipe || evlist.some(hasChains);
   const call = planCallGraph(options.callGraph, options.percentLimit);
   if (!chains && options.callGraph !== undefined && call.enabled)

@@ -1,5 +1,5 @@
 /**
- * Which samples a command shows: those of some tasks, files and functions, some CPUs, some time.
+ * Which samples a command shows: those of given tasks, files, functions, CPUs and times.
  *
  * Source: machine__resolve(), thread__is_filtered(), perf_session__cpu_bitmap(), perf_time__ranges_skip_sample() of perf 6.1.
  * Not modelled: shares of the time (10%/2), --addr-range, --socket-filter.
@@ -24,7 +24,7 @@ export function filterOf(al: Location, { comms, dsos, symbols, pids, tids }: Pla
 /** MAX_NR_CPUS. */
 const MOST_CPUS = 2048;
 
-/** Whether a CPU is shown; undefined: all are. A record that names none is. Throws ReportError. */
+/** Whether a CPU is shown; undefined: all are. Records without a CPU are always shown. Throws ReportError. */
 export function cpuFilter(
   { cpus }: SampleFilters,
   { evlist, env }: Recording,
@@ -50,7 +50,7 @@ interface Range {
   readonly end: bigint;
 }
 
-/** parse_nsec_time() of either end; what is missing is 0. */
+/** parse_nsec_time() of both ends; a missing end is 0. */
 function rangeOf(word: string): Range | undefined {
   const [, start, end] = /^(\d+(?:\.\d{0,9})?)?,(\d+(?:\.\d{0,9})?)?$/.exec(word) ?? [];
   if (!word.includes(',') || (start === undefined && end === undefined && word !== ',')) return undefined;
@@ -81,7 +81,7 @@ function timeFilter({ times }: SampleFilters): ((time: number | bigint) => boole
       : valid.some(({ start, end }, i) => time >= start && (i < last ? time < end : time <= end)));
 }
 
-/** What a sample without a time has for one. */
+/** The time of a sample without one. */
 const NO_TIME = 2n ** 64n - 1n;
 
 /** Whether a sample is shown at all. Throws ReportError. */

@@ -1,8 +1,8 @@
 /**
- * perf report --stats, --tasks and --mmaps: what is in a recording rather than where time went.
+ * perf report --stats, --tasks and --mmaps: the content of a recording rather than where time went.
  *
  * Source: tools/perf/builtin-report.c, util/hist.c; measured on perf 6.1.
- * Not modelled: types of records that gperf's reader passes over as one.
+ * Not modelled: types of records that gperf's reader skips together.
  */
 import { PERF_RECORD_USER } from '../../perf-events/tool-record.ts';
 import { ReadSamples } from '../../perfdata/read-samples.ts';
@@ -44,7 +44,7 @@ export function* reportStats(recording: Recording, symbols: SymbolSource): Gener
   if (fault !== undefined) throw fault;
 }
 
-/** Lines of --tasks, or of --mmaps: tasks as a tree, with what each process has mapped. */
+/** Lines of --tasks, or of --mmaps: a tree of tasks, with the mappings of each process. */
 export function* reportTasks(recording: Recording, symbols: SymbolSource, showMmaps: boolean): Generator<string> {
   let machine: MachineMaps | undefined;
   const { fault } = takeAll(replay(recording, symbols), (replayed) => {
@@ -60,7 +60,7 @@ function* taskLines(machine: MachineMaps, showMmaps: boolean): Generator<string>
   const roots: Thread[] = [];
   const children = new Map<Thread, Thread[]>();
   const listed = new Set<Thread>();
-  // As perf does: a task is listed under its parent, then the parent under its own, before the next task's turn.
+  // As perf does: a task is listed under its parent, and the parent under its own, before the next task.
   for (const thread of threads)
     for (let task: Thread | undefined = thread; task && !listed.has(task);) {
       listed.add(task);
@@ -80,7 +80,7 @@ function* taskLines(machine: MachineMaps, showMmaps: boolean): Generator<string>
   }
 }
 
-/** perf walks its hash table of threads, so that siblings come by tid modulo its size. */
+/** perf walks its hash table of threads, so siblings are ordered by tid modulo its size. */
 const THREADS_TABLE_SIZE = 256;
 const bucket = ({ tid }: Thread): number => tid & (THREADS_TABLE_SIZE - 1);
 const column = (n: number): string => String(n).padStart(8);

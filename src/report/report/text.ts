@@ -1,8 +1,9 @@
 /**
- * perf report --stdio: where the time went, as a table, byte for byte as perf 6.1 prints it when stdout is no terminal.
+ * perf report --stdio: where the time went, as a table, byte for byte as perf 6.1 prints it if stdout is not a
+ * terminal.
  *
- * One block for each event, or for each group of events with a column for every member. The one line that differs is the
- * closing tip: perf draws one at random, gperf has its own.
+ * There is one block for each event, or for each group of events with a column for every member. Only the closing tip
+ * differs: perf picks one at random, gperf has its own.
  *
  * Source: tools/perf/builtin-report.c, ui/stdio/hist.c; measured on perf 6.1.
  * Not modelled: branch and memory modes, --time, srcline keys, inlined frames (as perf report --no-inline), colours.
@@ -29,8 +30,8 @@ const HEADER_HINT = '# To display the perf.data header info, please use --header
 const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD';
 
 /**
- * Lines of the report, without their newlines. Of a damaged recording what could be read is reported before the reader's
- * error is thrown. Throws ReportError for what cannot be done.
+ * Lines of the report, without their newlines. For a damaged recording, what could be read is reported before the
+ * reader's error is thrown. Throws ReportError for what cannot be done.
  */
 export function* reportStdio(recording: Recording, symbols: SymbolSource, options: ReportOptions): Generator<string> {
   const { evlist } = recording;
@@ -63,11 +64,11 @@ interface EventBlock {
   readonly shown: readonly number[];
   /** Events in the group. */
   readonly members: readonly number[];
-  /** A group made by --group, not by the recording. */
+  /** The group was made by --group, not by the recording. */
   readonly forced: boolean;
 }
 
-/** Which events are printed together. --group, but --no-group too, groups all events of a recording without groups. */
+/** Which events are printed together. --group, but also --no-group, groups all events of a recording without groups. */
 function blocksOf(evlist: readonly Evsel[], { group }: ReportOptions): EventBlock[] {
   const forced = group !== undefined && evlist.every(({ leader }, index) => leader === index);
   const all = [...evlist.keys()];
@@ -78,7 +79,7 @@ function blocksOf(evlist: readonly Evsel[], { group }: ReportOptions): EventBloc
   });
 }
 
-/** The events of a block as its heading names them. */
+/** A block's events, as its heading names them. */
 function headline(evlist: readonly Evsel[], { leader, shown, members, forced }: EventBlock): string {
   const plural = members.length > 1 ? 's' : '';
   let names = shown.map((index) => evlist[index]?.name).join(', ');
@@ -127,7 +128,7 @@ function* blockLines(group: readonly Hists[], plan: Plan, evsel: Evsel, events: 
 
 function makeColumn(field: Field, { style, elided, sort, options }: Plan): ReportColumn {
   if ('hpp' in field) return hppColumn(field.hpp, style);
-  // If every key were elided nothing would be left to show: then none is. A hierarchy shows all its levels.
+  // If every key were elided, nothing would be left, so none is. A hierarchy shows all its levels.
   const some = !options.hierarchy && sort.some((other) => 'key' in other && !elided.has(other.key));
   return keyColumn(sortKeys(style.verbose)[field.key], some && elided.has(field.key), style);
 }
@@ -151,7 +152,7 @@ function sorted(
   });
 }
 
-/** Of lines with equal weight the caller stands above the callee: its chains are longer, or shorter seen from below. */
+/** Of lines with equal weight the caller comes above the callee: its chains are longer, or shorter seen from below. */
 function callerFirst(a: HistEntry, b: HistEntry, { graph, order }: Plan): number {
   if (a.thread !== b.thread || !graph) return 0;
   const deeper = b.callchain.maxDepth - a.callchain.maxDepth;
@@ -184,7 +185,7 @@ function* titleLines(
   yield '#';
 }
 
-/** hist_entry__snprintf(): every cell but the last is filled to the width of its column. */
+/** hist_entry__snprintf(): every cell but the last is padded to the width of its column. */
 function entryLine(
   he: HistEntry,
   columns: readonly ReportColumn[],

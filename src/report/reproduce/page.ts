@@ -1,4 +1,4 @@
-/** A reproduction as a page: every table of the original with what was published marked beside what was simulated. */
+/** A reproduction as a page: every table of the original, with published figures marked beside simulated ones. */
 import type { ReproducedFigure, ReproducedTable, Reproduction } from '../../results/reproduction.ts';
 import type { BarRow, Bars, Making, Page, Section } from '../html/model.ts';
 import { gridTable } from '../shared/page-parts.ts';
@@ -24,7 +24,7 @@ function sectionOf(table: ReproducedTable, seeds: number): Section {
   };
 }
 
-/** Rows by what is measured, a bar for each place where it was. */
+/** Rows by quantity, a bar for each place where it was measured. */
 function figures(table: ReproducedTable, seeds: number): Bars {
   const columns = [...new Set(table.figures.map(({ column }) => column))];
   const rows = new Map<string, ReproducedFigure[]>();
@@ -38,7 +38,7 @@ function figures(table: ReproducedTable, seeds: number): Bars {
     kind: 'bars',
     title: 'Published and simulated',
     unit: table.unit,
-    // Times and counts are of many sizes, shares of one.
+    // Times and counts differ widely in size, shares do not.
     dots: table.unit !== '%',
     subjects: columns.map((label) => ({ label })),
     mark: 'published',

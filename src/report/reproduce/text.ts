@@ -9,7 +9,7 @@ export function figureText(value: number, { unit }: ReproducedTable, { row }: Re
   return row === 'MB' ? value.toFixed(3) : whole(value);
 }
 
-/** One table for whoever shows it. */
+/** One table, as data. */
 export function reproducedGrid(table: ReproducedTable): Grid {
   const { id, title, unit, scenario, figures } = table;
   return {
@@ -34,7 +34,7 @@ export function reproducedGrid(table: ReproducedTable): Grid {
   };
 }
 
-/** How to read it all. */
+/** Notes on how to read everything. */
 export function reproductionNotes({ source, machine, seeds }: Reproduction): string[] {
   return [
     `Published: ${source}; ${machine}.`,

@@ -1,13 +1,13 @@
 /**
  * union perf_mem_data_src: where the data of a memory sample came from, in the words of perf script.
  *
- *   bits 0-4 op, 5-18 level, 19-23 snoop, 24-25 lock, 26-32 TLB, 33-36 number of the level, 37 remote, 38-39 more of snoop,
- *   40-42 what blocked, 43-45 hops
+ *   bits 0-4 op, 5-18 level, 19-23 snoop, 24-25 lock, 26-32 TLB, 33-36 number of the level, 37 remote,
+ *   38-39 more snoop, 40-42 what blocked, 43-45 hops
  *
  * Source: include/uapi/linux/perf_event.h, tools/perf/util/mem-events.c; measured on perf 6.1.
  */
 
-/** perf's buffers end there. */
+/** Length of perf's buffers. */
 const LONGEST = 99;
 const LEVELS = [
   'N/A',
@@ -44,7 +44,7 @@ const MISS = 4;
 const namesOf = (bits: number, names: readonly string[]): string[] => names.filter((_, i) => (bits >> i) & 1);
 const hitOrMiss = (bits: number): string => `${bits & HIT ? ' hit' : ''}${bits & MISS ? ' miss' : ''}`;
 
-/** The value and its words, as perf script prints them, before they are filled to a common width. */
+/** The value and its words, as perf script prints them, before padding. */
 export function dataSourceText(value: bigint): string {
   const field = (at: number, bits: number): number => Number((value >> BigInt(at)) & ((1n << BigInt(bits)) - 1n));
   const level = field(5, 14);

@@ -1,8 +1,8 @@
 /**
  * Which fields perf script prints: -F, per type of event, as perf parses and checks it.
  *
- * "-F a,b" replaces the list, "+a,-b" changes the default, "sw:a,b" speaks of software events only. Fields that a recording
- * lacks vanish from the default silently and are an error when asked for.
+ * "-F a,b" replaces the list, "+a,-b" changes the default, "sw:a,b" applies to software events only. Fields missing in
+ * a recording are silently dropped from the default, and are an error if asked for.
  * Source: tools/perf/builtin-script.c, measured on perf 6.1.
  */
 import { PERF_COUNT_SW, PERF_SAMPLE, PERF_TYPE } from '../../uapi/perf-event.ts';
@@ -35,7 +35,7 @@ const FIELDS = [
 ] as const;
 export type ScriptField = (typeof FIELDS)[number];
 
-/** Those of perf that it does not. */
+/** perf's fields that gperf does not print. */
 const NOT_MODELLED =
   'srcline iregs uregs brstack brstacksym bpf-output brstackinsn brstackinsnlen brstackoff callindent insn insnlen synth metric srccode ipc tod'.split(
     ' ',
@@ -61,7 +61,7 @@ function typeOf({ attr }: Evsel): TypeName {
 }
 
 const DEFAULT: readonly ScriptField[] = ['comm', 'tid', 'cpu', 'time', 'event', 'ip', 'sym', 'symoff', 'dso', 'period'];
-/** Of events that are a PMU's own, besides: what memory samples say. */
+/** More for a PMU's own events: the fields of memory samples. */
 const RAW_BESIDES: readonly ScriptField[] = [
   'addr',
   'data_src',
@@ -77,11 +77,11 @@ interface Asked {
   readonly fields: Set<ScriptField>;
   /** Fields the user named; missing ones are an error. */
   readonly byUser: Set<ScriptField>;
-  /** The user had a say in this type's fields. */
+  /** The user chose this type's fields. */
   userSet: boolean;
 }
 
-/** Types of events as perf calls them where a field is not one of theirs. */
+/** perf's names for types of events, in its error about a field that is not one of theirs. */
 const EVENT_NAMES: Readonly<Record<TypeName, string>> = {
   hw: 'hardware',
   sw: 'software',
@@ -91,7 +91,7 @@ const EVENT_NAMES: Readonly<Record<TypeName, string>> = {
   break: 'breakpoint',
   synth: 'synth',
 };
-/** Fields that not all types have. */
+/** Whether a type can have a field; not all can. */
 const isValid = (field: ScriptField, type: TypeName): boolean => field !== 'trace' || type === 'trace';
 
 function parseField(name: string): ScriptField {
@@ -102,10 +102,13 @@ function parseField(name: string): ScriptField {
   throw new ReportError('Invalid field requested.', 'fields');
 }
 
-/** event_type() of what is no tracepoint, in the order of perf's own types: raw, breakpoints and two of its own have no name. */
+/**
+ * event_type() of events other than tracepoints, in the order of perf's types: raw, breakpoints and two of its own have
+ * no name.
+ */
 const OTHER_TYPES = ['hardware', 'software', 'hardware-cache', 'unknown', 'unknown', 'unknown', 'unknown'];
 
-/** What perf says of fields that are asked for of all events and that only some have, a sentence each. */
+/** perf's sentences about fields asked for on all events that only some have. */
 export const ignoredFields = (arg: string): string[] =>
   arg
     .split(',')
@@ -135,7 +138,7 @@ function parse(arg: string | undefined): Map<TypeName, Asked> {
     if (/^[+-]/.test(token)) sign = token.slice(0, 1);
     const field = parseField(token.replace(/^[+-]/, ''));
     for (const type of types) {
-      // perf says so of every other type, and goes on.
+      // perf says this for every other type, and continues.
       if (!isValid(field, type)) {
         if (types.length > 1) continue;
         throw new ReportError(`'${field}' not valid for ${EVENT_NAMES[type]} events.`, 'fields');
@@ -152,7 +155,7 @@ function parse(arg: string | undefined): Map<TypeName, Asked> {
   return asked;
 }
 
-/** Fields that need something of a sample: bit, perf's name of it. */
+/** Fields that need something from a sample: the bit, and perf's name for it. */
 const NEEDS: readonly (readonly [ScriptField, number, string])[] = [
   ['ip', PERF_SAMPLE.IP, 'IP'],
   ['addr', PERF_SAMPLE.ADDR, 'ADDR'],
@@ -168,7 +171,7 @@ const NEEDS: readonly (readonly [ScriptField, number, string])[] = [
   ['code_page_size', PERF_SAMPLE.CODE_PAGE_SIZE, 'CODE_PAGE_SIZE'],
 ];
 
-/** evsel__check_attr(): what can be printed of one event. */
+/** evsel__check_attr(): what can be printed for one event. */
 function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
   for (const [field, bits, text] of NEEDS) {
     if (!fields.has(field) || evsel.attr.sample_type & bits) continue;
@@ -178,7 +181,7 @@ function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
       );
     fields.delete(field);
   }
-  // Counts have no place: what would tell it is not in the default.
+  // Counts have no place: the fields that would show it are dropped from the default.
   if (!(evsel.attr.sample_type & (PERF_SAMPLE.IP | PERF_SAMPLE.ADDR)))
     for (const field of ['sym', 'symoff', 'dso'] as const) if (!byUser.has(field)) fields.delete(field);
   const located = fields.has('ip') || fields.has('addr');
@@ -193,12 +196,12 @@ function check(evsel: Evsel, { fields, byUser }: Asked): Set<ScriptField> {
   return fields;
 }
 
-/** evsel__is_dummy_event(): it has no samples, only what happens besides. */
+/** evsel__is_dummy_event(): it has no samples, only side-band records. */
 const isDummy = ({ attr }: Evsel): boolean => attr.type === PERF_TYPE.SOFTWARE && attr.config === PERF_COUNT_SW.DUMMY;
 
 /**
- * The fields to print of each event of the list. Events of one type share them, and one that lacks a field takes it away.
- * With `chains`, call chains are shown: tracepoints that have some then say where they were.
+ * The fields to print for each event of the list. Events of one type share them, and an event that lacks a field
+ * removes it for all. With `chains`, call chains are shown: tracepoints that have them then show their place.
  */
 export function scriptFields(
   evlist: readonly Evsel[],

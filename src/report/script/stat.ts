@@ -1,8 +1,8 @@
 /**
- * perf script of a perf stat recording: every count of every round.
+ * perf script for a perf stat recording: every count of every round.
  *
- * The file holds counts since the start. Recorded CPU by CPU (-A), what is printed is what each round added, scaled for the
- * time on a counter; recorded as one sum, it is the count as it is.
+ * The file holds counts since the start. Recorded per CPU (-A), each round prints its increase, scaled for the time on
+ * a counter; recorded as one sum, it prints the count as it is.
  * Source: tools/perf/builtin-script.c (__process_stat), measured on perf 6.1.
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
@@ -32,7 +32,7 @@ export class StatTable {
   readonly #evlist: readonly Evsel[];
   /** Pids of the thread map, by index. */
   #pids: readonly (number | bigint)[] = [];
-  /** Of the round that is being read, by event, then by CPU and thread. */
+  /** Counts in the current round, by event, then by CPU and thread. */
   readonly #counts: readonly Map<string, Count>[];
   readonly #previous: readonly Map<string, Count>[];
   #titled = false;
@@ -44,7 +44,7 @@ export class StatTable {
     this.#previous = evlist.map(() => new Map());
   }
 
-  /** Takes a record in; the end of a round gives its lines. */
+  /** Takes a record; the end of a round yields its lines. */
   *process(record: FileRecord): Generator<string> {
     if (record.type === PERF_RECORD_USER.THREAD_MAP) this.#pids = record.threads.map(({ pid }) => pid);
     else if (record.type === PERF_RECORD_USER.STAT_CONFIG) this.#aggr_mode = record.aggr_mode;

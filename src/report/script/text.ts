@@ -1,10 +1,11 @@
 /**
- * perf script: one line a sample, or a block if it has a call chain, byte for byte as perf 6.1 prints it. FlameGraph and
- * speedscope read this.
+ * perf script: one line per sample, or a block if it has a call chain, byte for byte as perf 6.1 prints it. FlameGraph
+ * and speedscope read this.
  *
- * Lines come as the recording is read; nothing of it is kept. In a chain perf 6.1 prints user addresses as the file knows
- * them (offset in the dso), kernel addresses as they are; a sample without a chain is printed as sampled.
+ * Lines come while the recording is read; nothing of it is kept. In a chain, perf 6.1 prints user addresses relative
+ * to the file (offset in the dso) and kernel addresses as they are; a sample without a chain is printed as sampled.
  *
+ * The parts: scriptLines(), the printer of a line, the cached texts of frames, and the texts of further fields.
  * Source: tools/perf/builtin-script.c, util/evsel_fprintf.c, util/event.c; measured on perf 6.1.
  * Not modelled: -D, scripting engines, branch stacks, registers, instructions, source lines, --time.
  */
@@ -53,7 +54,7 @@ export interface ScriptOptions extends PlaceFilters, SampleFilters {
   readonly showTaskEvents?: boolean;
   readonly showSwitchEvents?: boolean;
   readonly showLostEvents?: boolean;
-  /** Lines of --header, already made. */
+  /** Lines of --header. */
   readonly header?: readonly string[];
 }
 
@@ -61,7 +62,7 @@ type SideBand = Exclude<KernelRecord, SampleRecord>;
 
 const NSEC_PER_SEC = 1e9;
 
-/** What is told of records beside the samples where there are no events. */
+/** What is printed for side-band records if there are no events. */
 const OF_NO_EVENT: ReadonlySet<ScriptField> = new Set(['comm', 'tid']);
 
 /** Lines of the script, without their newlines. */
@@ -93,9 +94,9 @@ class Script {
   readonly #shown: (sample: SampleRecord) => boolean;
   readonly #shownCpu: ((cpu: number | undefined) => boolean) | undefined;
   #dataSourceWidth = 0;
-  /** Made when the first tracepoint is printed: a pipe's formats come with its records. */
+  /** Made when the first tracepoint is printed, as a pipe's formats come with its records. */
   #events: TraceEvents | undefined;
-  /** Of the first line that has a time, and of the line before. */
+  /** Time of the first line that has one, and of the previous line. */
   #initialTime: U64 = 0;
   #previousTime: U64 = 0;
 
@@ -137,7 +138,7 @@ class Script {
     return lines;
   }
 
-  /** A record that is no sample: the same columns, then what it says. */
+  /** A side-band record: the same columns, then its content. */
   sideBand(record: SideBand, index: number, machine: MachineMaps, text: string): readonly string[] {
     if (this.#shownCpu?.(this.#cpuOf(record, index)) === false) return [];
     const { pid, tid } = writerOf(record);
@@ -164,7 +165,7 @@ class Script {
     return line;
   }
 
-  /** %03d; a sample_id without one is of CPU -1, a record without a sample_id of CPU 0. */
+  /** %03d; a sample_id without a CPU means CPU -1, a record without a sample_id CPU 0. */
   #cpu(sample: SampleId, index: number): string {
     const cpu = this.#cpuOf(sample, index);
     return cpu === undefined ? '-01' : String(cpu).padStart(3, '0');
@@ -189,14 +190,14 @@ class Script {
     return `${seconds}.${String(Math.floor(ns / 1000)).padStart(6, '0')}`.padStart(12);
   }
 
-  /** Filled to the longest so far. */
+  /** Padded to the longest so far. */
   #dataSource({ data_src = 0 }: SampleRecord): string {
     const text = dataSourceText(BigInt.asUintN(64, BigInt(data_src)));
     this.#dataSourceWidth = Math.max(this.#dataSourceWidth, text.length);
     return text.padEnd(this.#dataSourceWidth);
   }
 
-  /** event_format__fprintf(): functions are named by the machine's kernel, as it was then. */
+  /** event_format__fprintf(): function names come from the machine's kernel as it was then. */
   #trace(raw: Uint8Array, machine: MachineMaps): string {
     this.#events ??= new TraceEvents(this.#recording.tracingData);
     return this.#events.text(raw, (at) => machine.kernelFunction(at));
@@ -234,13 +235,13 @@ function symText(
 const ipText = (ip: number | bigint, al: Location, fields: ReadonlySet<ScriptField>): string =>
   ip16(ip) + symText(al.sym, al.addr, al.map, fields) + dsoText(al.map, fields);
 
-/** Texts that are kept of one file: more than a program has call sites that are seen often. */
+/** Texts kept per file: more than a program has frequent call sites. */
 const MOST_TEXTS = 1 << 16;
 
-/** The lines of frames. Most frames have been printed before: how an address reads is kept. */
+/** The lines of frames. Most frames recur, so their texts are kept. */
 class FrameTexts {
   readonly #fields: ReadonlySet<ScriptField>;
-  /** User's frames by file and offset, which are one wherever it is mapped; the kernel's by mapping and address. */
+  /** User frames by file and offset, wherever mapped; kernel frames by mapping and address. */
   readonly #known = new WeakMap<Dso | DsoMap, Map<Address64, string>>();
 
   constructor(fields: ReadonlySet<ScriptField>) {
@@ -251,7 +252,7 @@ class FrameTexts {
     if (!map) return this.#make(ip, ip, map, undefined);
     const addr = mapIp(map, ip);
     const { dso } = map;
-    // Behind a symbol without a size stands the offset in the mapping.
+    // After a symbol without a size comes the offset in the mapping.
     const ofMap = dso.kernel || this.#fields.has('symoff');
     const owner = ofMap ? map : dso;
     let texts = this.#known.get(owner);
@@ -270,7 +271,7 @@ class FrameTexts {
   }
 }
 
-/** perf_sample__fprintf_addr(): where a sample's data was, and, if it is code, in which function. */
+/** perf_sample__fprintf_addr(): the address of a sample's data and, if it is code, its function. */
 function addrText(
   sample: SampleRecord,
   thread: Thread,
@@ -297,7 +298,7 @@ const FAULTS: ReadonlySet<number> = new Set([
   PERF_COUNT_SW.PAGE_FAULTS_MAJ,
 ]);
 
-/** What stands behind the place: a physical address, and the sizes of the pages of data and code. */
+/** What follows the place: a physical address, and the sizes of the data's and code's pages. */
 function physText(sample: SampleRecord, fields: ReadonlySet<ScriptField>): string {
   const { phys_addr = 0, data_page_size = 0, code_page_size = 0 } = sample;
   let text = fields.has('phys_addr') ? hex(phys_addr).padStart(16) : '';
@@ -306,7 +307,7 @@ function physText(sample: SampleRecord, fields: ReadonlySet<ScriptField>): strin
   return text;
 }
 
-/** The text of a record that is no sample, if it was asked for. */
+/** The text of a side-band record, if it was asked for. */
 function sideBandText(
   record: FileRecord,
   options: ScriptOptions,

@@ -19,10 +19,12 @@ export function fixed(value: number, digits: number): string {
   return ((below % 2 === 0 ? below : below + 1) / scale).toFixed(digits);
 }
 
-/** The share of a part in percent; 0 of nothing is 0. */
+/** The share of a part in percent; 0 if the total is 0. */
 export const percentOf = (part: number, total: number): number => (total ? (100 * part) / total : 0);
 
-/** "5198" as "5K ": how perf abbreviates the number of samples; units are cut, not rounded, and 1000 has none (convert_unit()). */
+/**
+ * "5198" as "5K ": perf's abbreviation of the number of samples, cut, not rounded; 1000 has no unit (convert_unit()).
+ */
 export function abbreviated(samples: number): string {
   let [value, unit] = [samples, ' '];
   for (const larger of ['K', 'M', 'G']) if (value > 1000) [value, unit] = [Math.floor(value / 1000), larger];
@@ -37,7 +39,7 @@ export const hex = (address: number | bigint): string =>
 export const paddedHex = (address: number | bigint, digits: number): string =>
   `${Number(address) === 0 ? '' : '0x'}${hex(address).padStart(digits, '0')}`;
 
-/** Cut or filled to exactly `width` bytes. */
+/** Cut or padded to exactly `width` bytes. */
 export const cell = (text: string, width: number): string => padEndBytes(cutBytes(text, width), width);
 
 /** "host, legacy and v2". */

@@ -1,10 +1,10 @@
-/** A table as data, and its two texts: columns for a terminal, and Markdown. */
+/** A table as data, and its two text forms: columns for a terminal, and Markdown. */
 
 import { markdownText } from './printable.ts';
 
 export interface Grid {
   readonly title: string;
-  /** The first column is a name, flush left; the others are numbers, flush right, or text where `left` says so. */
+  /** The first column is a name, aligned left; the others are numbers, aligned right, or text if `left` says so. */
   readonly columns: readonly string[];
   readonly left?: readonly number[];
   readonly rows: readonly GridRow[];
@@ -12,13 +12,13 @@ export interface Grid {
 
 export interface GridRow {
   readonly cells: readonly string[];
-  /** A row that only names those below it. */
+  /** A row that only titles the rows below it. */
   readonly heading?: true;
 }
 
 const GAP = '  ';
 
-/** Lines for a terminal; the title stands first, as a comment. */
+/** Lines for a terminal; the title comes first, as a comment. */
 export function* gridLines({ title, columns, left = [], rows }: Grid): Generator<string> {
   const width = (i: number): number =>
     Math.max(

@@ -1,10 +1,10 @@
 /**
- * What a recording holds and gperf does not show, or nobody should believe, a sentence each, in one order. Told once the
- * recording has been read: only what is really there is named.
+ * What a recording holds that gperf does not show, or that nobody should believe, one sentence each, in a fixed order.
+ * Reported after reading, so that only what is really there is named.
  */
 import { HOLDINGS, type Holding, type Holdings } from '../../perfdata/holdings.ts';
 
-/** Who does not show it. */
+/** The command that does not show it. */
 export type Teller = 'report' | 'script' | 'compare';
 
 const SENTENCES: Readonly<Record<Holding, Partial<Record<Teller, string>>>> = {
@@ -51,7 +51,7 @@ function besidesScript(text: string): Partial<Record<Teller, string>> {
   return { report: text, compare: text };
 }
 
-/** What is known of a recording once it has been read. */
+/** What is known about a recording after it was read. */
 export interface ReadRecording {
   readonly path: string;
   readonly holdings: Holdings;

@@ -1,13 +1,13 @@
 /**
- * What pages of reports have in common: tables of text made tables of a page, with the same cells, which sort by the numbers
- * that they begin with; and names.
+ * Shared by all pages of reports: turns tables of text into tables of a page, whose cells sort by the numbers they
+ * begin with; and names.
  */
 import type { ComparedOperand } from '../../profile/compare.ts';
 import type { Cell, Subject, Table } from '../html/model.ts';
 import type { Grid } from './grid.ts';
 import type { RuledColumn } from './ruled-table.ts';
 
-/** "1,234" and "36.95 %" are numbers; what is not sorts as text. */
+/** "1,234" and "36.95 %" are numbers; anything else sorts as text. */
 function numberCell(text: string): Cell {
   const value = Number.parseFloat(text.replaceAll(',', ''));
   return Number.isNaN(value) ? { text } : { text, value };
@@ -29,12 +29,12 @@ export function ruledTable(title: string, columns: readonly RuledColumn[], note:
   };
 }
 
-/** Letters from which a cell is a sentence, which may be broken into lines. */
+/** From this many letters on, a cell is a sentence and may wrap. */
 const SENTENCE = 32;
 const wordsOf = (rows: readonly (readonly Cell[])[], column: number): 'text' | 'prose' =>
   rows.some((cells) => cells[column]!.text.length >= SENTENCE) ? 'prose' : 'text';
 
-/** A grid; `heads` are the titles of its first column and, where rows stand below headings, of a column for these before it. */
+/** A grid; `heads` are the titles of its first column and, if rows have headings, of a column for these before it. */
 export function gridTable({ title, columns, left = [], rows }: Grid, heads: readonly string[]): Table {
   const grouped = rows.some(({ heading }) => heading === true);
   const titles = [...heads, ...columns.slice(1)];
@@ -64,6 +64,6 @@ export function gridTable({ title, columns, left = [], rows }: Grid, heads: read
   };
 }
 
-/** A profile as it is drawn: in the colour of its design, if its name tells that. */
+/** A profile's subject: coloured as its design, if its origin names one. */
 export const subjectOf = ({ label, profile: { origin } }: Pick<ComparedOperand, 'label' | 'profile'>): Subject =>
   origin === undefined ? { label } : { label, design: label.includes(origin.vpmu) ? origin.vpmu : label };

@@ -1,15 +1,15 @@
-/** A table as columns, and its two texts: titles over dots as perf report has them, and Markdown. */
+/** A table as columns, and its two text forms: titles over dots as in perf report, and Markdown. */
 
 import { markdownText } from './printable.ts';
 
 export interface RuledColumn {
   readonly title: string;
-  /** To the left; numbers stand to the right. */
+  /** Aligned left; numbers are aligned right. */
   readonly left?: boolean;
   readonly cells: readonly string[];
 }
 
-/** Lines of a table: titles and dots behind a "#", then the rows. */
+/** Lines of a table: titles and dots after a "#", then the rows. */
 export function ruledLines(columns: readonly RuledColumn[]): string[] {
   const widths = columns.map(({ title, cells }) => Math.max(title.length, ...cells.map((cell) => cell.length)));
   const line = (mark: string, cells: readonly string[]): string =>

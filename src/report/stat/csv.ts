@@ -1,5 +1,5 @@
 /**
- * perf stat -x SEP: one line a row, no header, no quoting, no thousands separators.
+ * perf stat -x SEP: one line per row, no header, no quoting, no thousands separators.
  *
  * Fields: [time,] [CPU or thread, or id and number of CPUs,] value, unit, event, [spread%,] run ns, percent running, metric,
  * metric unit. perf 6.1 divides whole numbers for the percentage ("33.00"), and so does this.
@@ -8,7 +8,7 @@ import { metricOnlyRows, countDigits, uncounted } from './text.ts';
 import type { Aggregate, StatRow } from './rows.ts';
 import { fixed } from '../shared/format.ts';
 
-/** How an aggregate reads in CSV and JSON. */
+/** An aggregate's name in CSV and JSON. */
 export function aggregateId(aggregate: Aggregate): string {
   if (aggregate.kind === 'cpu') return `CPU${aggregate.cpu}`;
   return aggregate.kind === 'thread' ? `${aggregate.comm}-${aggregate.tid}` : aggregate.id;

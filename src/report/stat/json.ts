@@ -1,5 +1,5 @@
 /**
- * perf stat -j: one JSON object a line, no array around them.
+ * perf stat -j: one JSON object per line, without an array around them.
  *
  * Keys, their order and the types of values are perf 6.1's ("counter-value" is a string, "metric-value" a number). With
  * --metric-only perf 6.1 prints fragments; this prints what 6.12 does, an object for each aggregate.
@@ -48,7 +48,7 @@ export function statJson(rows: readonly StatRow[], o: { runs: number; stamp?: st
       ['event-runtime', fixed(row.run, 0)],
       ['pcnt-running', fixed(wholePercent(row), 2)],
       ['metric-value', fixed(metric.value, 6)],
-      // An event that has no metric at all reads "(null)" in perf 6.1.
+      // perf 6.1 prints "(null)" for an event without any metric.
       ['metric-unit', text(metric.unit ?? '(null)')],
     ]);
     for (const m of more)

@@ -1,9 +1,10 @@
 /**
  * perf stat's shadow metrics: the number behind the # of each event, computed from the other events of the list.
  *
- * Metrics combine events of the same context only: equal exclude_user, _kernel, _hv, _host and _idle bits (exclude_guest
- * is not looked at). Clocks are the exception: their time serves every context. Events of one kind that appear twice are
- * averaged. Figures and wordings are perf 6.1's (tools/perf/util/stat-shadow.c, observed through `perf stat report`).
+ * Metrics combine only events of the same context: equal exclude_user, _kernel, _hv, _host and _idle bits
+ * (exclude_guest is ignored). Clocks are the exception: their time serves every context. Events of one kind that
+ * appear twice are averaged. Figures and wording are perf 6.1's (tools/perf/util/stat-shadow.c, observed through `perf
+ * stat report`).
  * Not modelled: topdown, transactions, SMI cost, metric groups (-M).
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
@@ -11,20 +12,20 @@ import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE } from '../../uapi/perf-event.t
 import type { PerfEventAttr } from '../../uapi/perf-event.ts';
 import { fixed } from '../shared/format.ts';
 
-/** A number with its words. Without `text` there is nothing to show, though JSON still names the unit. */
+/** A number with its words. Without `text` nothing is shown, though JSON still names the unit. */
 export interface Metric {
   readonly value: number;
-  /** The value as printed, with the blanks its format has. */
+  /** The value as printed, including the blanks of its format. */
   readonly text?: string;
   /** Absent: the event has no metric of its own. */
   readonly unit?: string;
-  /** How bad it is: 0 fine .. 3 red on a terminal. */
+  /** How bad it is, from 0 (fine) to 3 (red on a terminal). */
   readonly severity: number;
 }
 
 type Kind = 'nsecs' | 'cycles' | 'branches' | 'cache-refs' | 'stalled-front' | 'stalled-back' | `cache-${number}`;
 
-/** Cache number (config of its read access) and the words for its misses. */
+/** Cache number (config of its read access), and the words for its misses. */
 const MISSES_OF: Readonly<Record<number, string>> = {
   0: 'of all L1-dcache accesses',
   1: 'of all L1-icache accesses',
@@ -83,11 +84,11 @@ const shown = (value: number, digits: number, unit: string, bad = 0): Metric => 
 });
 const blank = (unit?: string): Metric => ({ value: 0, severity: 0, ...(unit !== undefined && { unit }) });
 
-/** The values of one aggregate (the whole run, a CPU, a thread, a core), by what they are good for. */
+/** The values of one aggregate (the whole run, a CPU, a thread, a core), by their role in metrics. */
 export class ShadowStats {
   private readonly sums = new Map<string, { sum: number; n: number }>();
 
-  /** Adds one reading of an event, already scaled for multiplexing; in ns for clocks. */
+  /** Adds one reading of an event, scaled for multiplexing; in ns for clocks. */
   add(attr: PerfEventAttr, value: number): void {
     const kind = kindOf(attr);
     if (kind === undefined) return;
@@ -166,5 +167,5 @@ export class ShadowStats {
 }
 
 const percent = (metric: Metric): Metric => ({ ...metric, text: `${metric.text ?? ''}%` });
-/** The format of these ends in a blank. */
+/** The format of these ends with a blank. */
 const trailing = (metric: Metric): Metric => ({ ...metric, text: `${metric.text ?? ''} ` });

@@ -1,9 +1,9 @@
 /**
- * The lines of perf stat before they have a format: for every aggregate and event the count scaled for multiplexing, its
+ * The lines of perf stat before formatting: for every aggregate and event, the count scaled for multiplexing, its
  * spread over repetitions and its metrics. Text, CSV and JSON print the same rows.
  *
- * Rows follow perf 6.1, but for one fault of its: under -r it shows the last run's count beside the spread of all; here
- * the count is the mean, as perf's documentation and its other versions have it.
+ * Rows follow perf 6.1, except for one of its faults: under -r it shows the last run's count beside the spread of all;
+ * here the count is the mean, as in perf's documentation and its other versions.
  * Not modelled: cgroups, hybrid PMUs, uncore events (merged by name).
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
@@ -11,18 +11,18 @@ import type { StatCount } from '../../results/stat.ts';
 import { ShadowStats } from './metrics.ts';
 import type { Metric } from './metrics.ts';
 
-/** Whose counts a row shows, if not everybody's. */
+/** The part of the counts that a row shows; absent for all of them. */
 export type Aggregate =
   | { readonly kind: 'cpu'; readonly cpu: number }
   | { readonly kind: 'socket' | 'die' | 'core' | 'node'; readonly id: string; readonly cpus: number }
   | { readonly kind: 'thread'; readonly comm: string; readonly tid: number };
 
-/** A count that may have been scaled before it was summed. */
+/** A count, possibly scaled before it was summed. */
 export interface StatReading extends StatCount {
   readonly scaled?: number;
 }
 
-/** The readings of one aggregate: by repetition, then parallel to the evlist. */
+/** The readings of one aggregate: by repetition, parallel to the evlist. */
 export interface StatPart {
   readonly aggregate?: Aggregate;
   readonly runs: readonly (readonly StatReading[])[];
@@ -39,7 +39,7 @@ export interface StatRow {
   /** Means over the runs, ns. */
   readonly ena: number;
   readonly run: number;
-  /** Standard error of the mean in percent of it. */
+  /** Standard error of the mean, in percent of the mean. */
   readonly noise: number;
   readonly metrics: readonly Metric[];
 }
@@ -63,7 +63,7 @@ export function meanAndError(values: readonly number[]): { mean: number; error: 
   return { mean, error: n < 2 ? 0 : Math.sqrt(m2 / (n - 1) / n) };
 }
 
-/** Several CPUs' counts as one: scaled each, then summed; if one of them did not count, none did. */
+/** The counts of several CPUs as one: each is scaled, then they are summed; if one did not count, the sum does not. */
 export function sumOfCpus(counts: readonly StatCount[]): StatReading {
   const supported = counts.every((c) => c.supported);
   const total = { val: 0, ena: 0, run: 0, scaled: 0 };
@@ -84,7 +84,7 @@ export const unscaled = (part: StatPart): StatPart => ({
 });
 const asRead = ({ val, ena, run, supported }: StatReading): StatReading => ({ val, ena, run, supported, scaled: val });
 
-/** What was counted between two readings. */
+/** The counts between two readings. */
 export function since(before: readonly StatCount[] | undefined, now: readonly StatCount[]): StatCount[] {
   return now.map(({ val, ena, run, supported }, i) => {
     const b = before?.[i] ?? { val: 0, ena: 0, run: 0 };

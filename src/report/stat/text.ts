@@ -1,8 +1,8 @@
 /**
- * What perf stat prints for people, in perf 6.1's columns; csv.ts and json.ts are for programs.
+ * perf stat's output for people, in perf 6.1's columns; csv.ts and json.ts are for programs.
  *
- * Judged by `perf stat report` on files with the same counts. Two deviations from perf 6.1, both faults of it: -r shows
- * means (see rows.ts), and --metric-only names its columns in every mode.
+ * Compared with `perf stat report` on files with the same counts. It deviates from perf 6.1 in two of its faults: -r
+ * shows means (see rows.ts), and --metric-only names its columns in every mode.
  * Not modelled: cgroups, --iostat, --topdown.
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
@@ -13,7 +13,7 @@ import type { Metric } from './metrics.ts';
 import { meanAndError, statRows, unscaled } from './rows.ts';
 import type { Aggregate, StatPart, StatRow } from './rows.ts';
 
-/** What the counters watched; the header says it. */
+/** What the counters watched, for the header. */
 export type StatTarget =
   | { readonly kind: 'command'; readonly argv: readonly string[] }
   /** A file of stat record, which does not keep user and system time. */
@@ -31,20 +31,20 @@ export interface StatTextOptions {
 
 export interface StatReportOptions extends StatTextOptions {
   readonly target: StatTarget;
-  /** -n: nothing was counted unless asked for by -e, and no blank line is left for it. */
+  /** -n: only events of -e are counted, and no blank line stands in for the others. */
   readonly nullRun?: boolean;
   /** --table: each repetition's time. */
   readonly table?: boolean;
-  /** The kernel's NMI watchdog holds a counter: events that did not fit get perf's advice. */
+  /** The kernel's NMI watchdog holds a counter: perf's advice is printed for events that did not fit. */
   readonly nmiWatchdog?: boolean;
-  /** False (--no-scale): counts of multiplexed events are printed as they were read. */
+  /** False (--no-scale): counts of multiplexed events are printed as read. */
   readonly scale?: boolean;
-  /** -A, --per-core, ...: the aggregates instead of the sums. */
+  /** -A, --per-core, ...: aggregates instead of sums. */
   readonly parts?: readonly StatPart[];
 }
 
 const NAME_WIDTH = 32;
-/** perf pads the name of an event without a count less. */
+/** perf pads the name of an uncounted event less. */
 const UNCOUNTED_NAME_WIDTH = 25;
 const METRIC_LEN = 35;
 const METRIC_ONLY_LEN = 20;
@@ -52,7 +52,7 @@ const NSEC_PER_SEC = 1e9;
 /** Severity 1..3 of a metric: yellow, magenta, red. */
 const COLORS = ['', '\u001B[33m', '\u001B[35m', '\u001B[31m'];
 
-/** A whole number of digits with separators at the thousands. */
+/** Digits of a whole number, with thousands separators. */
 const grouped = (digits: string): string => digits.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 
 /** printf("%'.*f") in a locale that groups. */
@@ -61,16 +61,16 @@ export function bigNumber(value: number, digits: number): string {
   return fraction === undefined ? grouped(whole!) : `${grouped(whole!)}.${fraction}`;
 }
 
-/** Digits after the point of a count: two if the event's scale is a fraction. */
+/** Decimals of a count: two if the event's scale is a fraction. */
 export const countDigits = ({ evsel }: StatRow): number => (Number.isInteger(evsel.scale) ? 0 : 2);
 
-/** The word for an event without a count. */
+/** What is printed for an event without a count. */
 export const uncounted = ({ supported }: StatRow): string => (supported ? '<not counted>' : '<not supported>');
 
 /** Widths of an aggregate's id and number of CPUs. */
 const ID_WIDTHS = { core: [10, 9], die: [7, 9], socket: [5, 5], node: [5, 5] } as const;
 
-/** What stands before a row of an aggregate. */
+/** The columns before an aggregate's row. */
 function aggregatePrefix(aggregate: Aggregate | undefined): string {
   if (aggregate === undefined) return '';
   if (aggregate.kind === 'cpu') return `CPU${String(aggregate.cpu).padEnd(7)} `;
@@ -79,7 +79,7 @@ function aggregatePrefix(aggregate: Aggregate | undefined): string {
   return `${aggregate.id.padEnd(id)} ${String(aggregate.cpus).padStart(cpus)} `;
 }
 
-/** The metric's columns: " #", the value, its unit, filled to 35. */
+/** The metric's columns: " #", the value, its unit, padded to 35. */
 function metricField({ text, unit, severity }: Metric, color: boolean): string {
   if (text === undefined || unit === undefined) return ' '.repeat(METRIC_LEN);
   const paint = color && severity > 0;
@@ -88,7 +88,7 @@ function metricField({ text, unit, severity }: Metric, color: boolean): string {
   return ` # ${value} ${unit.padEnd(fill)}`;
 }
 
-/** The event lines. `stamp` is what an interval puts in front. */
+/** The event lines. `stamp` is an interval's prefix. */
 export function statLines(rows: readonly StatRow[], o: StatTextOptions, runs: number, stamp = ''): string {
   if (o.metricOnly) return metricLines(rows, stamp);
   const unitWidth = Math.max(4, ...rows.map((row) => row.evsel.unit.length));
@@ -116,15 +116,15 @@ export function statLines(rows: readonly StatRow[], o: StatTextOptions, runs: nu
   return out;
 }
 
-/** A metric that --metric-only gives a column: rates and utilisation are left out. */
+/** Whether --metric-only gives a metric a column: rates and utilisation have none. */
 const isMetricColumn = ({ unit }: Metric): boolean =>
   unit !== undefined && !unit.includes('/sec') && unit !== 'CPUs utilized';
 
-/** The column's title: misses say of what. */
+/** The column's title; misses name their cache. */
 const metricTitle = ({ evsel }: StatRow, unit: string): string =>
   unit.startsWith('of all') ? `${evsel.name} ${unit}` : unit;
 
-/** --metric-only, one line for each aggregate. */
+/** --metric-only: one line per aggregate. */
 export function metricOnlyRows(rows: readonly StatRow[]): {
   titles: string[];
   lines: { aggregate: Aggregate | undefined; values: Map<string, string> }[];
@@ -166,7 +166,7 @@ const INTERVAL_HEADERS: Readonly<Record<Aggregate['kind'] | 'global', string>> =
   socket: '#           time socket cpus             counts unit events',
   node: '#           time node   cpus             counts unit events',
 };
-/** -I repeats its header after so many readings. */
+/** -I repeats its header after this many readings. */
 export const INTERVALS_PER_HEADER = 25;
 
 /** The line above the readings of -I. */
@@ -181,17 +181,20 @@ export function intervalStamp(time: number): string {
   return `${String(seconds).padStart(6)}.${String(time - seconds * NSEC_PER_SEC).padStart(9, '0')}`;
 }
 
-/** Digits of a value's first significant decimal: what perf shows of a standard deviation, less two. */
+/** Decimals of a value's first significant digit: what perf shows of a standard deviation, minus two. */
 function precision(value: number): number {
   if (value > 1) return 0;
-  // Identical repetitions, which perf does not meet: as many digits as a single run has.
+  // Identical repetitions, which perf never meets: as many decimals as for a single run.
   if (value <= 0) return 7;
   let digits = 0;
   for (let v = value; v < 1; v *= 10) digits++;
   return digits;
 }
 
-/** is_mixed_hw_group(): a leader, and more than one type of hardware events in the list. perf looks at all of it. */
+/**
+ * is_mixed_hw_group(): a leader, and more than one type of hardware event in the list; like perf, checks the whole
+ * list.
+ */
 function isMixedGroup(evlist: readonly Evsel[], leader: Evsel): boolean {
   const at = evlist.indexOf(leader);
   if (evlist[leader.leader] !== leader || !evlist.some((e, i) => i !== at && e.leader === at)) return false;
@@ -199,7 +202,7 @@ function isMixedGroup(evlist: readonly Evsel[], leader: Evsel): boolean {
   return types.size > 1;
 }
 
-/** What perf says last of events that were not counted. */
+/** perf's closing advice about events that were not counted. */
 function advice(evlist: readonly Evsel[], rows: readonly StatRow[], nmiWatchdog: boolean): string {
   const lacking = rows.filter((row) => row.supported && !row.counted);
   let out = '';
@@ -260,7 +263,7 @@ export function resultRows(result: StatResult, o: Pick<StatReportOptions, 'parts
   return statRows(result.evlist, read, wall);
 }
 
-/** The whole report of a finished perf stat, from its first blank line to its last. */
+/** The whole report of a finished perf stat, from first blank line to last. */
 export function statText(result: StatResult, o: StatReportOptions): string {
   const { length } = result.runs;
   const rows = resultRows(result, o);
@@ -270,7 +273,7 @@ export function statText(result: StatResult, o: StatReportOptions): string {
   return `\n Performance counter stats for ${targetText(o.target)}${repeated}:\n\n${lines}${footer(result, o)}${last}`;
 }
 
-/** What -v prints first: the values that were read, by event. */
+/** What -v prints first: the values read, by event. */
 export const rawCounts = (evlist: readonly Evsel[], counts: readonly StatCount[]): string =>
   counts
     .map(({ val, ena, run, supported, unread }, i) => {

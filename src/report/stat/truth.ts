@@ -1,9 +1,9 @@
 /**
- * What a counter estimates against what the workload really retired: the table that `gperf stat --truth` puts behind
- * perf's block. An estimate is what perf prints: the count scaled for the time the event was not on a counter.
+ * A counter's estimate beside what the workload really retired: the table that `gperf stat --truth` prints after
+ * perf's block. The estimate is what perf prints: the count scaled for the time the event was not on a counter.
  *
- * Not modelled: the truth of ring 0. A counter without :u counts the kernel as well, and a clock what passes after an interrupt
- * before the program goes on, which lines below the table say.
+ * Not modelled: the truth of ring 0. A counter without :u counts the kernel as well, and a clock also counts what
+ * passes between an interrupt and the program's continuation; lines below the table say so.
  */
 import type { StatResult } from '../../results/stat.ts';
 import { PERF_COUNT_HW, PERF_TYPE, type PerfEventAttr } from '../../uapi/perf-event.ts';
@@ -13,7 +13,7 @@ import { statRows } from './rows.ts';
 export interface StatTruthOptions {
   /** The workload as typed. */
   readonly workload: string;
-  /** Retired in user space, parallel to the event list; undefined: there is no truth of it. */
+  /** Retired in user space, parallel to the event list; undefined if an event has no truth. */
   readonly truth: readonly (number | undefined)[];
 }
 
@@ -23,7 +23,7 @@ const isClock = ({ type, config }: PerfEventAttr): boolean => type === PERF_TYPE
 const WIDTH = 18;
 const ERROR_WIDTH = 16;
 
-/** The table, of means over all runs. */
+/** The table of means over all runs. */
 export function statTruthText({ evlist, runs }: StatResult, { workload, truth }: StatTruthOptions): string {
   const right = (text: string): string => text.padStart(WIDTH);
   const line = (estimate: string, exact: string, error: string, name: string): string =>

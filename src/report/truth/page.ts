@@ -6,9 +6,9 @@ import { frameOf } from '../shared/flame-frame.ts';
 import { fixed, percentOf } from '../shared/format.ts';
 import { exact, truthRows, shareText } from './text.ts';
 
-/** Rows that are drawn; the tables have them all. */
+/** Rows to draw; the tables have them all. */
 const DRAWN = 24;
-/** Percent; less would be drawn as nothing. */
+/** Least percentage drawn; less would be invisible. */
 const LEAST = 0.005;
 
 export function truthPage(profiles: readonly Profile[], workload: string, made: Making): Page {

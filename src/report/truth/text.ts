@@ -1,6 +1,6 @@
 /**
  * Ground truth in perf report's layout: the same columns and order, with exact counts beside the shares.
- * As Markdown too. The counts of the rows add up to the total to the last digit; nothing is hidden below a limit.
+ * As Markdown too. The counts of the rows sum exactly to the total; no limit hides any.
  */
 import { parseProfileKey, totalWeight, type Profile, type ProfileKey } from '../../profile/profile.ts';
 import { fixed, percentOf } from '../shared/format.ts';
@@ -69,7 +69,7 @@ export function* truthLines(profiles: readonly Profile[], o: TruthTextOptions): 
   }
 }
 
-/** A count without rounding: cycles come in sixty-fourths. */
+/** An exact count: cycles come in sixty-fourths. */
 export const exact = (count: number): string =>
   Number.isInteger(count) ? String(count) : String(Number(count.toFixed(6)));
 

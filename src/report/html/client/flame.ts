@@ -1,11 +1,11 @@
-// Flame graphs: press a frame to see it as wide as the graph, press it again or Escape to see all; a search marks frames by
-// their names. With the keyboard, arrows go from frame to frame and Enter presses one. All graphs of a figure follow, so that
-// the same frame can be seen in each.
+// Flame graphs: press a frame to zoom it to the width of the graph, press it again or Escape to see everything; a
+// search marks frames by name. On the keyboard, arrows go from frame to frame and Enter presses one. All graphs of a
+// figure follow, so that the same frame can be seen in each.
 
-/** Pixels below which a name is not worth its place, and of one of its letters. */
+/** Narrowest box in pixels that shows its name, and width of a letter. */
 const LEAST = 28;
 const LETTER = 7.1;
-/** Pixels of callers that stay in sight below a frame. */
+/** Pixels of callers that stay visible below a frame. */
 const BELOW = 57;
 
 interface Box {
@@ -32,7 +32,7 @@ const boxOf = (element: SVGSVGElement): Box => {
   };
 };
 
-/** Where an arrow leads from a frame: to its first callee, its caller, or the next frame of its level. */
+/** Where an arrow key leads: to the frame's first callee, its caller, or the next frame of its level. */
 const neighbour = (boxes: readonly Box[], at: number, key: string): Box | undefined => {
   const from = boxes[at];
   const level = (box: Box): boolean => box.element.getAttribute('y') === from?.element.getAttribute('y');
@@ -80,7 +80,7 @@ for (const figure of document.querySelectorAll('.flames')) {
         element.setAttribute('width', below ? '100%' : `${(w * 100) / width}%`);
       }
       cut(graph);
-      // What is tall is scrolled up from its root, by numbers below zero.
+      // A tall graph is scrolled upwards from its root, by negative numbers.
       const height = graph.element.clientHeight;
       graph.element.parentElement!.scrollTop = to
         ? Math.min(0, BELOW - height + Number(to.element.getAttribute('y')))

@@ -1,4 +1,4 @@
-// The numbers of the page as a file of their own.
+// Saves the numbers of the page as a file.
 const numbers = document.querySelector('#numbers')?.textContent ?? '';
 const button = document.createElement('button');
 button.type = 'button';

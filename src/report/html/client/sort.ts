@@ -1,8 +1,8 @@
-// Columns that sort when their heading is pressed: numbers falling first, texts rising first, then the other way, then as
-// they came. Equal rows keep the order they came in.
+// Sorts a column when its heading is pressed: first numbers falling and texts rising, then the other way, then the
+// original order. Equal rows keep their order.
 type Direction = 'ascending' | 'descending';
 
-/** What a cell sorts by. */
+/** A cell's value for sorting. */
 const valueOf = (row: HTMLTableRowElement, column: number): number | string => {
   const cell = row.cells[column];
   const value = cell?.dataset['value'];
@@ -11,7 +11,7 @@ const valueOf = (row: HTMLTableRowElement, column: number): number | string => {
 
 const compare = (a: number | string, b: number | string): number => {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
-  // A cell without a number stands behind all that have one.
+  // Cells without a number come last.
   if (typeof a !== typeof b) return typeof a === 'number' ? 1 : -1;
   return a < b ? -1 : a > b ? 1 : 0;
 };

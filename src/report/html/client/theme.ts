@@ -1,4 +1,4 @@
-// A button that overrides what the system says of light and dark; the choice lasts as long as the page.
+// A button that overrides the system's choice of light or dark until the page is closed.
 const root = document.documentElement;
 const system = matchMedia('(prefers-color-scheme: dark)');
 const button = document.createElement('button');
