@@ -1,4 +1,4 @@
-/** Texts and bytes that are kept in the repository and made by its tests: `npm run update` makes them anew. */
+/** Texts and bytes kept in the repository and made by its tests: `npm run update` rewrites them. */
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 

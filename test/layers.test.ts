@@ -28,11 +28,11 @@ const BELOW: Record<string, readonly string[]> = {
   tool: ['units.ts', 'sim', 'arch', 'uapi', 'perf-events', 'results', 'kernel'],
   kvm: ['units.ts', 'sim', 'arch', 'uapi', 'hw', 'kernel'],
   machine: ['units.ts', 'sim', 'arch', 'workload', 'hw', 'kernel', 'tool', 'kvm'],
-  // The mathematics of sim/ only, which has one exp and log for every floor: see below.
+  // Only the mathematics of sim/, whose exp and log all floors use: see below.
   stats: ['units.ts', 'sim'],
   perfdata: ['units.ts', 'strerror.ts', 'arch', 'uapi', 'perf-events'],
   profile: ['units.ts', 'uapi', 'perf-events', 'stats', 'perfdata'],
-  // The mathematics of sim/ only, for logarithmic axes.
+  // Only the mathematics of sim/, for logarithmic axes.
   report: ['units.ts', 'sim', 'uapi', 'perf-events', 'results', 'stats', 'perfdata', 'profile'],
   experiment: [
     'units.ts',

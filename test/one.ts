@@ -1,10 +1,10 @@
-/** `npm run one -- WORD ...`: the tests whose file or title has one of these words in it, in either case. */
+/** `npm run one -- WORD ...`: the tests whose file or title contains one of the words, ignoring case. */
 import Mocha from 'mocha';
 import { createRequire } from 'node:module';
 import { relative } from 'node:path';
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
-// What .mocharc.cjs looks at: it is to name all files.
+// .mocharc.cjs looks at these; with none, it names all files.
 process.argv.length = 2;
 const { spec, reporter, timeout } = createRequire(import.meta.url)('../../.mocharc.cjs') as {
   readonly spec: string[];
@@ -12,7 +12,7 @@ const { spec, reporter, timeout } = createRequire(import.meta.url)('../../.mocha
   readonly timeout: number;
 };
 
-/** Leaves out what is not asked for; returns how many tests there are left. */
+/** Removes tests that were not asked for; returns how many are left. */
 function keep(suite: Mocha.Suite): number {
   suite.tests = suite.tests.filter((test) => {
     const file = relative('dist', test.file ?? '').replace(/\.js$/, '.ts');

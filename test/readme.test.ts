@@ -1,6 +1,6 @@
 /**
- * Output shown in the README is generated: every `$ gperf` command in a console block is run, and what follows it must be
- * what it prints. `npm run update` rewrites the README.
+ * Output shown in the README is generated: every `$ gperf` command in a console block is run, and its output must
+ * follow it. `npm run update` rewrites the README.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';

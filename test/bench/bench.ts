@@ -2,12 +2,14 @@
  * `npm run bench`: how fast gperf is, as ratios measured in one run, each in processes of its own.
  *
  * - simulated seconds per wall second of `gperf record` on ftest at 4 kHz and at 50 kHz, with microseconds per sample;
- * - the same at 4 kHz in a guest under each vPMU design, and in which floors of the house a sample of v2's takes longer than
- *   one of bare metal's, as V8's profiler sees it;
+ * - the same at 4 kHz in a guest under each vPMU design, and by floor of src/, where a sample of v2 takes longer than
+ * one on bare metal, as V8's profiler sees it;
  * - cost of a stop against the number of iterations of the program, 10^6 to 5*10^10;
  * - peak memory of the recordings;
  * - `gperf --version` against a bare start of node.
- * Minima of several runs (medians for stops, whose sizes take turns), because machines are shared. No test asserts any of it.
+ *
+ * Minima of several runs (medians for stops, whose sizes take turns), because machines are shared. No test asserts
+ * any.
  */
 import { spawnSync } from 'node:child_process';
 import { Session } from 'node:inspector/promises';
@@ -16,7 +18,7 @@ const MAIN = new URL('../../src/cli/main.js', import.meta.url).pathname;
 const SELF = new URL(import.meta.url).pathname;
 const ROUNDS = 3;
 const WARM_RUNS = 5;
-/** Stops of one turn, turns of each size, and how many of them V8 is given to compile. */
+/** Stops per turn, turns per size, and how many of them are left to V8 for compiling. */
 const STOPS = 1000;
 const STOP_ROUNDS = 60;
 const WARM_UP_ROUNDS = 20;
@@ -24,7 +26,7 @@ const SIZES = [1e6, 1e7, 1e8, 1e9, 5e10];
 const PERIOD = 550_000;
 
 interface Measured {
-  /** Seconds of the first recording of a process, which V8 compiles along the way, and of the fastest. */
+  /** Seconds of a process's first recording, during which V8 compiles, and of the fastest. */
   readonly cold: number;
   readonly warm: number;
   readonly samples: number;
@@ -58,14 +60,16 @@ async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
     const start = performance.now();
     last = await record();
     walls.push((performance.now() - start) / 1000);
-    // Peak memory is what one recording needs; what later ones leave behind is the garbage collector's choice.
+    // The first recording shows the peak memory needed; what later ones keep is the garbage collector's choice.
     if (i === 0) rss = process.resourceUsage().maxRSS / 1024;
   }
   const { samples, elapsed } = last!;
   return { cold: walls[0]!, warm: Math.min(...walls), samples, simulated: elapsed / 1e9, rss };
 }
 
-/** Floors by the microseconds that a sample at 4 kHz spends in their own code; the rest is the garbage collector's and node's. */
+/**
+ * Microseconds that a sample at 4 kHz spends in each floor's own code; the rest is the garbage collector's and node's.
+ */
 async function profileRecording(vpmu: string): Promise<Record<string, number>> {
   const record = await recorder(4000, vpmu);
   for (let i = 1; i < WARM_RUNS; i++) await record();

@@ -3,8 +3,9 @@
  *
  *     npx tsc -b && node --no-use-osr dist/test/bench/engine-bench.js
  *
- * --no-use-osr matters: with on-stack replacement V8 settles 20-40 % of processes at a third of the speed. The figures are
- * the least and the median of many short rounds in one process after warming up; on a busy machine only the least counts.
+ * --no-use-osr matters: with on-stack replacement, 20-40 % of processes settle at a third of the speed. The figures
+ * are the least and the median of many short rounds in one process after warming up; on a busy machine only the least
+ * counts.
  */
 import { COLUMN, CYCLES, INSTRUCTIONS, TRAPS } from '../../src/arch/events.ts';
 import type { EventColumn } from '../../src/arch/events.ts';

@@ -1,11 +1,11 @@
 /**
  * `npm run versus -- BASE HEAD [ROUNDS]`: the CPU time of commit HEAD in that of BASE, job by job.
  *
- * Both are built beside each other in a temporary directory. In every round each job is run with both, one right after the
- * other, who comes first taking turns: what else the machine does falls to both alike. Printed is the ratio of user and
- * system time, all threads together, as the geometric mean over the rounds with its 95 % interval (Student's t of the
- * logarithms). Both read the same recordings, BASE's.
- * Not measured: time waited, memory, and what a process does after its last line of JavaScript.
+ * Both are built side by side in a temporary directory. In every round each job runs with both, one right after the
+ * other in alternating order, so that other load affects both alike. Printed is the ratio of user and system time of
+ * all threads, as the geometric mean over the rounds with its 95 % interval (Student's t of the logarithms). Both read
+ * the same recordings, made by BASE. Not measured: time waited, memory, and what a process does after its last line of
+ * JavaScript.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ if (base === undefined || head === undefined || !(Number(rounds) >= 2)) {
 
 const temporary = mkdtempSync(join(tmpdir(), 'gperf-versus-'));
 const meter = join(temporary, 'meter.cjs');
-/** Processes get the terminal's ^C themselves; this one goes on until it has tidied up. */
+/** The terminal sends ^C to the processes itself; this one goes on until it has tidied up. */
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
 

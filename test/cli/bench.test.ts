@@ -117,7 +117,7 @@ describe('gperf bench', function () {
   });
 
   it('ends at a signal and leaves no files', async () => {
-    // The workload tells that it was loaded; a signal comes some time later, when it runs.
+    // The workload reports that it was loaded; the signal comes some time later, while it runs.
     at.write(
       'slow.mjs',
       `import { writeFileSync } from 'node:fs';

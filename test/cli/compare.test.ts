@@ -1,4 +1,4 @@
-/** gperf compare as a command: operands, choices among them, and how it says no. */
+/** gperf compare as a command: operands, choices among them, and refusals. */
 import { expect } from 'chai';
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -193,8 +193,8 @@ describe('gperf compare', function () {
     });
 
   describe('of recordings that real perf made', () => {
-    // Chains of multiplications take their latency wherever a loop lies and whatever runs beside it; at lengths left to chance
-    // no timer keeps step with them.
+    // A chain of multiplications takes its latency wherever a loop lies and whatever runs beside it. If the lengths are
+    // left to chance, no timer keeps step with them.
     const PROGRAM = `
 static unsigned x = 1;
 static int about(int n) { x = x * 1103515245 + 12345; return n / 2 + (x >> 8) % n; }

@@ -1,4 +1,4 @@
-/** Completion, as bash itself makes it of what `gperf completion` prints. */
+/** Completion, as bash itself does it with the output of `gperf completion`. */
 import { expect } from 'chai';
 import { MAIN, place, type Place } from './e2e.ts';
 
@@ -7,7 +7,7 @@ describe('gperf completion', function () {
   before(() => (at = place()));
   after(() => at.remove());
 
-  /** What the last of the words may become. */
+  /** The completions of the last word. */
   const completed = async (...words: readonly string[]): Promise<string[]> => {
     at.write(
       'ask.sh',

@@ -1,11 +1,11 @@
 /**
- * A vPMU design in a file outside gperf: what runs it, what it may be, what refuses it, and the contract it is held to.
+ * A vPMU design in a file outside gperf: how it is run, what it may be, what is refused, and its contract.
  */
 import { expect } from 'chai';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
 import { place, type Place } from './e2e.ts';
 
-/** reuse-lazy, but a host event that a counter got is the guest's for good. */
+/** reuse-lazy, except that a host event, once given to a counter, stays the guest's. */
 const NEVER = `export default ({ reusing }) => ({
   name: 'never',
   about: 'a host perf event, paused and resumed while its selector stays, never released',
@@ -14,7 +14,7 @@ const NEVER = `export default ({ reusing }) => ({
 });
 `;
 
-/** Its RDPMC says one too many, and the seventh KVM_REQ_PMU is too much for it. */
+/** Its RDPMC returns one too many, and it fails at the seventh KVM_REQ_PMU. */
 const BROKEN = `export default ({ reusing }) => {
   const { attach, ...rest } = reusing({ release: 'never' });
   const broken = (port) => {
@@ -30,7 +30,7 @@ const BROKEN = `export default ({ reusing }) => {
 };
 `;
 
-/** What is said of a --vpmu that cannot be. */
+/** The message for an impossible --vpmu. */
 async function refusal(vpmu: string): Promise<string> {
   try {
     await setUpMachine({ vpmu, sets: [] });

@@ -1,6 +1,6 @@
 /**
- * Bad input, each answered by one clear sentence (or perf's own lines), perf's exit code and nothing else: no stack trace, no
- * half-written file, nothing left beside it.
+ * Bad input: each is answered by one clear sentence (or perf's own lines) and perf's exit code, and nothing else: no
+ * stack trace, no half-written file, nothing left beside it.
  */
 import { expect } from 'chai';
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { loadBuiltin } from '../../src/cli/commands.ts';
 import { reportError } from '../../src/cli/errors.ts';
 import { MAIN, pairwise, place, type Ended, type Place } from './e2e.ts';
 
-/** What is typed, the exit code, and what standard error begins with; a string is all of it. */
+/** The words typed, the exit code, and the beginning of standard error; a string is all of it. */
 type Case = readonly [words: string, status: number, stderr: string | RegExp];
 
 const YAML_FAULTS: Readonly<Record<string, readonly [text: string, told: string]>> = {
@@ -147,7 +147,7 @@ const CASES: readonly Case[] = [
   ],
 ];
 
-/** What is settled before a command is loaded. */
+/** Settled before a command is loaded. */
 const PROCESS_CASES: readonly Case[] = [
   [
     'recrod true',
@@ -253,7 +253,7 @@ describe('bad input', function () {
           /^(cut-\d+\.data is truncated[^\n]*|incompatible file format \(rerun with -v to learn more\))\n$/,
         );
       }
-      // The list of events stands in front of the data, and is whole if these are.
+      // The list of events precedes the data, and is whole if these are.
       if (evlist.status === 0) expect(`${evlist.stdout}${evlist.stderr}`).to.match(/^cycles(:HG)?\n$/);
       else expect(evlist.stderr).to.equal(report.stderr);
     }

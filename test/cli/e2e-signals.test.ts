@@ -1,13 +1,13 @@
 /**
- * Runs that are broken off: by signals, by readers that have seen enough, with streams that are not there; and what a person
- * at a terminal sees.
+ * Interrupted runs: by signals, by readers that have seen enough, with closed streams; and what a person sees at a
+ * terminal.
  */
 import { expect } from 'chai';
 import { readdirSync } from 'node:fs';
 import { perfVersion } from '../perfdata/real-perf.ts';
 import { MAIN, place, type Ended, type Place } from './e2e.ts';
 
-/** A workload that nobody waits for. */
+/** A workload too long to wait for. */
 const LONG = 'noploop 70000';
 
 describe('a signal', function () {
@@ -16,7 +16,7 @@ describe('a signal', function () {
   after(() => at.remove());
 
   const left = (): string[] => readdirSync(at.path).filter((name) => name.startsWith('.'));
-  /** Runs what opens `file` and sends it signals when it is under way. */
+  /** Runs a command and sends it signals once `file` shows that it is under way. */
   const signalled = (words: string, file: string, ...send: NodeJS.Signals[]): Promise<Ended> =>
     at.gperf(words, { signals: { once: new RegExp(String.raw`^(\.${file}\..*|${file})$`), send } });
 

@@ -1,5 +1,5 @@
 /**
- * Whole runs of the built command line: counts against the truth, and output that depends on nothing but what was typed.
+ * Whole runs of the built command line: counts against the truth, and output that depends only on what was typed.
  */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';

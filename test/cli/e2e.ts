@@ -1,10 +1,13 @@
-/** The built command line as a process, beside real perf: a place of its own, no environment but what a test gives. */
+/**
+ * The built command line as a process, beside real perf, in a directory of its own and with no environment but a
+ * test's.
+ */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/** ms from an open output to a simulation that has come some way. */
+/** ms from an opened output until a simulation is well under way. */
 const UNDER_WAY = 1000;
 
 export const MAIN = resolve('dist/src/cli/main.js');
@@ -33,9 +36,9 @@ export interface Place {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Signals to send, one shortly after the other, once a file whose name matches has appeared in the place. */
+  /** Signals to send, one shortly after the other, once a file with a matching name has appeared in the directory. */
   readonly signals?: { readonly once: RegExp; readonly send: readonly NodeJS.Signals[] };
-  /** Raw bytes of standard output are wanted: latin1 keeps them. */
+  /** Keeps the raw bytes of standard output, as latin1. */
   readonly binary?: boolean;
 }
 
@@ -85,11 +88,11 @@ export function place(): Place {
   };
 }
 
-/** A copy of the shipped ftest that does a fraction of the iterations: the same functions and shares, sooner done. */
+/** A copy of the shipped ftest with a fraction of the iterations: the same functions and shares in less time. */
 export const shortFtest = (iterations: number): string =>
   readFileSync('workloads/ftest.yaml', 'utf8').replace('- loop: 110000000', `- loop: ${iterations}`);
 
-/** Runs jobs two at a time, which is what a small machine has processors for; results keep their order. */
+/** Runs jobs two at a time, as small machines have two processors; results keep their order. */
 export async function pairwise<T, R>(items: readonly T[], job: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;

@@ -68,7 +68,7 @@ describe('errors', () => {
           code: 'ERR_MODULE_NOT_FOUND',
         }),
       ).err;
-    // What Node says when package.json cannot be opened for want of descriptors.
+    // Node's error if package.json cannot be opened for lack of descriptors.
     const yaml = resolve('node_modules/yaml');
     expect(notFound(`${yaml}/index.js`)).to.equal(`failed to open ${yaml}/package.json: Too many open files\n`);
     expect(notFound('/nowhere/yaml/index.js')).to.contain('internal error: Cannot find package');

@@ -1,4 +1,4 @@
-/** --export-html of gperf truth and gperf bench, and truth's other exports: what the text says, once more. */
+/** --export-html of gperf truth and gperf bench, and truth's other exports: they say the same as the text. */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

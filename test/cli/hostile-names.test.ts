@@ -1,4 +1,4 @@
-/** A recording whose every name wants to act: none does, in any command, on terminals and in pipes, nor adds a line. */
+/** A recording whose every name tries to act: none does, in any command, on terminals or in pipes, nor adds a line. */
 import { expect } from 'chai';
 import type { DsoImage } from '../../src/arch/dso.ts';
 import { storeInCache } from '../../src/perfdata/buildid-cache.ts';

@@ -1,6 +1,6 @@
 /**
- * Real perf 6.1 as the judge of -e: names, errors and their carets, and, on a machine without a PMU, what becomes of groups that
- * lack a member. Skipped where it is not installed.
+ * Real perf 6.1 as the judge of -e: names, errors and their carets, and, on a machine without a PMU, groups that lack
+ * a member. Skipped if perf is not installed.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -23,12 +23,12 @@ import { perfVersion, run } from '../perfdata/real-perf.ts';
 const hasPmu = existsSync('/sys/bus/event_source/devices/cpu');
 const perfStat = (spec: string): ReturnType<typeof run> => run('perf', ['stat', '-x', '|', '-e', spec, 'true']);
 
-/** The names of a list by perf, or its error up to where it says how to list events. */
+/** The names of a list according to perf, or its error up to the hint on how to list events. */
 function byPerf(spec: string): string {
   const { stderr } = perfStat(spec);
   const at = stderr.indexOf('event syntax error');
   if (at >= 0) return stderr.slice(at, stderr.indexOf("Run 'perf list'")).trimEnd();
-  // A leader that the machine lacks ends it: the names are known all the same.
+  // A leader missing on the machine ends it, but the names are known.
   if (stderr.startsWith('Error:\n')) return 'unsupported leader';
   return stderr
     .trimEnd()
@@ -78,7 +78,7 @@ describe('events, judged by perf', function () {
     if (perfVersion !== '6.1') this.skip();
   });
 
-  /** perf's answer is gperf's; of a list that perf could not open only that gperf takes it. */
+  /** gperf answers as perf does; for a list that perf could not open, gperf only has to accept it. */
   const agree = (spec: string): void => {
     const real = byPerf(spec);
     const own = byGperf(spec);
@@ -183,7 +183,7 @@ describe('events, judged by perf', function () {
       if (hasPmu) this.skip();
     });
 
-    /** What is printed of every event, with counts and times made alike, or why there is nothing. */
+    /** What is printed for every event, with counts and times masked, or why nothing is. */
     const outcome = async (spec: string): Promise<string> => {
       const machine = await setUpMachine({ vpmu: 'none', seed: 'judge', sets: ['host.fresh=on'] });
       const workload = prepareWorkload(await loadWorkload('true'), machine, {});

@@ -1,6 +1,6 @@
 /**
- * Real perf 6.1 as the judge of whole runs: what it prints of gperf's recordings is what gperf prints of them, byte for byte,
- * and it finds the symbols and the code. Skipped where it is not installed.
+ * Real perf 6.1 as the judge of whole runs: it prints gperf's recordings as gperf does, byte for byte, and finds the
+ * symbols and the code. Skipped if perf is not installed.
  */
 import { expect } from 'chai';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { MAIN, pairwise, place, shortFtest, type Ended, type Place, type RunOpti
 
 const HOST = ['--vpmu', 'host'];
 
-/** Tips are each program's own. */
+/** Each program has tips of its own. */
 const withoutTip = (text: string): string => text.replace(/^# \((?:Tip: .*|Cannot load tips.txt.*)\)$/m, '# (Tip)');
 
 describe('recordings, judged by perf', function () {
@@ -123,7 +123,7 @@ describe('counts, judged by perf', function () {
     "the tool's own": ['-e', 'duration_time,user_time,system_time,cycles'],
   };
 
-  /** perf stat report knows neither the words of the measured command nor its user and system time. */
+  /** perf stat report knows neither the measured command's words nor its user and system time. */
   const comparable = (text: string): string =>
     text
       .replace(/^ Performance counter stats for '.*':$/m, 'HEADER')
@@ -145,7 +145,7 @@ describe('counts, judged by perf', function () {
       };
       const [text, csv, json] = await Promise.all(FORMS.map(async (form) => perf(form)));
       expect(own).to.deep.equal({ text: text!.stderr, csv: csv!.stderr, json: json!.stderr });
-      // A group that was not read left no counts: live they are <not counted>, and perf's report knows of no support.
+      // A group that was never read has no counts: live they are <not counted>, in perf's report not supported.
       if (what !== 'a group that never fits') expect(comparable(live.stderr)).to.equal(comparable(own.text));
     });
 
@@ -189,7 +189,7 @@ describe('counts, judged by perf', function () {
   });
 });
 
-/** perf's own shell tests, which any perf on the PATH is given; without the lines that need what gperf does not model. */
+/** perf's own shell tests, which run any perf on the PATH, without the lines that need what gperf does not model. */
 describe("perf's tests", function () {
   const TESTS = '/usr/lib/perf-core/tests/shell';
   let at: Place;

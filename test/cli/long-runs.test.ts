@@ -1,4 +1,4 @@
-/** Runs that take long, and are no fault of a kernel's. */
+/** Runs that take long through no fault of the kernel. */
 import { expect } from 'chai';
 import { place, type Place } from './e2e.ts';
 

@@ -1,4 +1,4 @@
-/** The command word: run as a process, because exit codes and streams are what is promised. */
+/** The command word, run as a process because exit codes and streams are part of the promise. */
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -85,7 +85,7 @@ describe('gperf', () => {
       }
     };
     visit('src/cli/main.ts');
-    // What is Node's own is there already.
+    // Node's own modules are loaded already.
     expect([...outside].filter((name) => !name.startsWith('node:'))).to.deep.equal([]);
     expect(seen.size).to.be.at.most(8);
   });

@@ -31,7 +31,7 @@ describe('record --max-size', function () {
       const words = `record -e cpu-clock -F 20000 -o x.data ${options}`;
       const perfs = await at.run('perf', [...words.split(' '), 'sh', 'spin.sh']);
       const ours = await at.gperf(`${words} --set host.max_sample_rate=20000 --vpmu host noploop 10`);
-      // What perf does to itself at last, a process that it is not can only report.
+      // At the end perf kills itself; another process can only report that.
       expect(perfs.status).to.equal('SIGTERM');
       expect(shape(ours), options).to.deep.equal(shape({ ...perfs, status: 128 + 15 }));
     }

@@ -1,6 +1,6 @@
 /**
- * Every option of every command is asked for by the command: here each runs on some lines, and what it reads of its options is
- * watched. An option that nothing reads must say in its help that it has no effect, as perf's text is not changed by it either.
+ * Every command asks for every one of its options: each runs on some lines, and a test watches which options it reads.
+ * An option that nothing reads must say in its help that it has no effect, as it has none on perf's text either.
  */
 import { expect } from 'chai';
 import { COMMANDS, type CommandContext } from '../../src/cli/commands.ts';
@@ -8,7 +8,7 @@ import type { CommandTable } from '../../src/cli/options/option.ts';
 import { caught } from '../fuzz/command-lines.ts';
 import { place, type Place } from './e2e.ts';
 
-/** Lines of each command that together come past every option. */
+/** Lines of each command that together reach every option. */
 const LINES: Readonly<Record<string, readonly string[]>> = {
   bench: ['--vpmu host --workers 1 true', '--vpmu host -F 1000 --export-json none/x true'],
   check: ['host'],
@@ -26,7 +26,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
 };
 const SAYS_SO = /no effect|\(always\)|not modelled/;
 
-/** Runs `work`; which names it reads of the values that a parser makes of `table`. Copying them all reads none. */
+/** Runs `work`, and returns the names it reads from a parser's values for `table`. Copying them all does not count. */
 async function readsOf({ options }: CommandTable, work: () => Promise<unknown>): Promise<Set<string>> {
   const names = options.map(({ name }) => name).join(' ');
   const read = new Set<string>();
@@ -86,7 +86,7 @@ describe('options of', function () {
           unread.map((option) => option.name),
           said.join('\n').slice(0, 2000),
         ).to.deep.equal([]);
-        // What is read has an effect, and does not say that it has none.
+        // An option that is read has an effect, so its help does not deny it.
         const modest = options.filter((option) => read.has(option.name) && / no effect/.test(option.help));
         expect(modest.map((option) => option.name)).to.deep.equal([]);
       });

@@ -1,4 +1,4 @@
-/** No option is taken and then left: it does something, or one sentence says why not. */
+/** No option is silently ignored: it does something, or one sentence says why not. */
 import { expect } from 'chai';
 import { chownSync } from 'node:fs';
 import { place, type Place } from './e2e.ts';

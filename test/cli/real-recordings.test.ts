@@ -1,7 +1,7 @@
 /**
- * Recordings that real perf makes here, of small programs of every build (fixtures/programs): what gperf prints of them is
- * what perf prints of them, byte for byte. Skipped where perf 6.1 is not installed or may not record; a program whose
- * compiler is missing is left out.
+ * Recordings made here by real perf, of small programs built in every way (fixtures/programs): gperf prints them as
+ * perf does, byte for byte. Skipped if perf 6.1 is not installed or may not record; a program whose compiler is
+ * missing is left out.
  */
 import { expect } from 'chai';
 import { resolve } from 'node:path';
@@ -11,7 +11,7 @@ import { pairwise, place, type Place } from './e2e.ts';
 const SOURCES = resolve('fixtures/programs');
 const FRAMES = ['-O1', '-g', '-fno-omit-frame-pointer'];
 
-/** Program -> its compiler and the words behind it. */
+/** Program -> its compiler and its words. */
 const PROGRAMS: Readonly<Record<string, readonly [compiler: string, ...words: string[]]>> = {
   spin: ['gcc', ...FRAMES, 'spin.c'],
   'spin-static': ['gcc', '-O1', '-static', 'spin.c'],
@@ -27,7 +27,7 @@ const PROGRAMS: Readonly<Record<string, readonly [compiler: string, ...words: st
 
 const CLOCK = '-e cpu-clock -F 1999';
 
-/** Recording -> perf's options, the command that runs, and what it must see of the file besides the usual. */
+/** Recording -> perf's options and the command to run. */
 const RECORDINGS: Readonly<Record<string, readonly [options: string, command: string]>> = {
   'a clock': [CLOCK, './spin'],
   'a fixed period': ['-e task-clock -c 300000', './spin'],
@@ -70,7 +70,7 @@ const COMMANDS = [
   'evlist -v',
 ];
 
-/** Tips are each program's own. */
+/** Each program has tips of its own. */
 const withoutTips = (text: string): string =>
   text.replaceAll(/^# (?:\((?:Tip: .*|Cannot load tips.txt.*)\)|Tip: .*)\n/gm, '');
 
@@ -84,7 +84,7 @@ describe('recordings of real perf, judged by it', function () {
     await pairwise(Object.entries(PROGRAMS), async ([name, [compiler, ...words]]) => {
       if (run(compiler, ['--version']).status !== 0) return;
       const sources = words.map((word) => (/\.\w+$/.test(word) ? `${SOURCES}/${word}` : word));
-      // Compilers look for their own things at home.
+      // Compilers look for their files at home.
       const { status } = await at.run(compiler, [...sources, '-o', name], { env: { HOME: process.env['HOME'] } });
       if (status === 0) built.add(name);
     });

@@ -1,4 +1,4 @@
-/** Options of record by what they leave in the file, as real perf 6.1 leaves it. */
+/** Options of record, judged by the file: it is as real perf 6.1 leaves it. */
 import { expect } from 'chai';
 import { place, type Place } from './e2e.ts';
 

@@ -1,4 +1,4 @@
-/** gperf reproduce rfc-v2: every published figure, in the letter's order, and those that must come out do. */
+/** gperf reproduce rfc-v2: every published figure, in the letter's order; those that must come out do. */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { publishedTables } from '../../src/experiment/reproduce.ts';

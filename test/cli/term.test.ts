@@ -1,4 +1,4 @@
-/** What the terminal decides. */
+/** What depends on the terminal. */
 import { expect } from 'chai';
 import { PassThrough, Writable } from 'node:stream';
 import { localeGroups, progress, wantsColor } from '../../src/cli/term.ts';
@@ -7,7 +7,7 @@ import type { Output } from '../../src/cli/term.ts';
 const stream = (isTTY: boolean, columns?: number): Output =>
   Object.assign(new PassThrough(), { isTTY, ...(columns !== undefined && { columns }) });
 
-/** What a progress bar writes to such a stderr. */
+/** What a progress bar writes to a given stderr. */
 const written = async (isTTY: boolean, env: NodeJS.ProcessEnv): Promise<string> => {
   let text = '';
   const sink = new Writable({

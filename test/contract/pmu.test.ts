@@ -1,6 +1,6 @@
 /**
- * One contract for every PMU that software can be given: the core's own, and a vCPU's under each registered design. What the
- * real design gets wrong is declared (VpmuDesign.deviates) and must fail its check; everything else passes.
+ * One contract for every PMU that software can be given: the core's own, and a vCPU's under each registered design.
+ * What the real design gets wrong is declared (VpmuDesign.deviates) and must fail its check; everything else passes.
  */
 import { expect } from 'chai';
 import { COLUMN } from '../../src/arch/events.ts';
@@ -50,7 +50,7 @@ describe('contract: a PMU', () => {
   const { caps } = BROADWELL;
   for (const preset of MACHINES) coreHolds(`a core of ${preset.name}`, coreSpec(preset));
   coreHolds('a core of version 2', { ...BROADWELL, caps: { ...caps, version: 2, fullWidthWrite: false } });
-  // The one that the designs of 5.0 model, and each that one of the others has another rule from.
+  // 5.0, which most designs model, and each release from which one of the others has another rule.
   for (const release of ['5.0.0', '5.6', '5.7', '5.8', '5.15', '6.2', '6.6'])
     for (const { name } of WITH_COUNTERS)
       designHolds(machineSpec('broadwell-ep', name, 'contract', [`host.kernel=${release}`]));

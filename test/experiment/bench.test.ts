@@ -1,4 +1,4 @@
-/** What bench measures: operations as they are, whatever the number of threads. */
+/** What bench measures is independent of the number of threads. */
 import { expect } from 'chai';
 import { benchDesign, benchRun, specRequest, type BenchRequest, type BenchRun } from '../../src/experiment/bench.ts';
 import { runAll } from '../../src/experiment/pool.ts';

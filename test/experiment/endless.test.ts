@@ -1,4 +1,4 @@
-/** Commands that would not come to an end by themselves: they end, or it is said why they cannot. */
+/** Commands that would never end by themselves: they end, or say why they cannot. */
 import { expect } from 'chai';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, unlinkSync } from 'node:fs';

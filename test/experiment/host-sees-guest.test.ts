@@ -1,6 +1,6 @@
 /**
- * What the host's perf makes of a guest: whose an interrupt is that ended the guest's turn, and what events count that exclude
- * the host or its guests. Real perf reads the recording.
+ * A guest as seen by the host's perf: whose interrupt ended the guest's turn, and what events count that exclude the
+ * host or its guests. Real perf reads the recording.
  */
 import { expect } from 'chai';
 import { executable, prepareWorkload } from '../../src/experiment/executable.ts';
@@ -28,7 +28,7 @@ async function setUp(vpmu: string, sets: readonly string[]) {
 const attrsOf = (events: string, o: RecordAttrOptions = {}): ReturnType<typeof recordAttrs> =>
   recordAttrs(parseEventList([events], 'record'), { target: 'cpu', ...o });
 
-/** The samples that the host takes of all that runs, with a guest beside its own workload. */
+/** The host's samples of everything that runs, with a guest beside its own workload. */
 async function sampled(
   events: string,
   sets: readonly string[] = [],
@@ -81,7 +81,7 @@ describe('the host sees a guest', () => {
     ];
     expect(user.length).to.be.greaterThan(50);
     expect(kernel.length).to.be.greaterThan(5);
-    // A skid may carry an interrupt over the border of the rings.
+    // Skid may move an interrupt from one ring to the other.
     expect(user.filter((s) => modeOf(s) === MISC.GUEST_USER).length / user.length).to.be.greaterThan(0.95);
     expect(kernel.every(isGuest)).to.equal(true);
   });

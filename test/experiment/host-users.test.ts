@@ -1,6 +1,6 @@
 /**
- * Who else is on the host: users of its perf that take counters, and other guests that take the core. What a guest's counters
- * make of it, under every design.
+ * Competition on the host: users of its perf that take counters, and other guests that take the core. Their effect on
+ * a guest's counters, under every design.
  */
 import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
@@ -19,7 +19,7 @@ const SECONDS = 0.2;
 const FIVE = 'branches:u,branch-misses:u,L1-dcache-loads:u,dTLB-load-misses:u,cycles:u';
 
 async function setUp(vpmu: string, sets: readonly string[]) {
-  // Returns from interrupts, of which there are more beside others, are no cycles here: work counts the same.
+  // Returns from interrupts, which are more frequent beside others, cost no cycles here: the work counts the same.
   const alone = ['guest.fresh=on', 'host.fresh=on', 'core.refill=0'];
   const spec = await setUpMachine({ vpmu, seed: 'host users', sets: [...alone, ...sets] });
   return { spec, workload: prepareWorkload(await loadWorkload('sqrtloop'), spec, { seconds: SECONDS }) };
@@ -27,7 +27,7 @@ async function setUp(vpmu: string, sets: readonly string[]) {
 
 interface Counted {
   readonly vals: readonly number[];
-  /** Shares of the time that each was counted. */
+  /** Share of the time that each was counted. */
   readonly shares: readonly number[];
   readonly elapsed: number;
   readonly taskClock: number;
@@ -62,7 +62,10 @@ async function record(vpmu: string, period: number, ...sets: string[]): Promise<
 
 describe('other guests on the core', () => {
   const OTHER = 'host.guests=1';
-  /** A little less than twice: alone the core idles in the grace period of the first event, else another guest runs. */
+  /**
+   * Slightly less than twice: alone, the core idles in the grace period of the first event, in which here another guest
+   * runs.
+   */
   const TWICE = [1.7, 2.2] as const;
 
   for (const vpmu of ['host', ...GUESTS])
@@ -70,7 +73,7 @@ describe('other guests on the core', () => {
       const [alone, shared] = [await count(vpmu, FIVE), await count(vpmu, FIVE, OTHER)];
       expect(shared.elapsed / alone.elapsed).to.be.within(...TWICE);
       expect(shared.vals.slice(0, 4)).to.deep.equal(alone.vals.slice(0, 4));
-      // A cycle is cut in two where a counter is stopped.
+      // Stopping a counter cuts a cycle in two.
       expect(shared.vals[4]).to.be.closeTo(alone.vals[4]!, 100);
       expect(shared.shares, 'always on, by its own kernel').to.deep.equal([1, 1, 1, 1, 1]);
     });

@@ -1,4 +1,4 @@
-/** Workloads whose profile is known beforehand, and what a sampling mechanism makes of it is, too. */
+/** Workloads with a known profile, under sampling mechanisms with a known effect on it. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,7 +100,7 @@ describe('workloads with known answers', function () {
       places: 1,
     });
     const free = await sample('aliasing 1', { event: 'instructions', period: 100_033 });
-    // What is left is the skid's: some cycles on, which moves samples of the quick instructions between calls.
+    // What is left is skid: it moves samples of the quick instructions between calls.
     expect(free.error).to.be.below(1);
     expect(free.compared.pairs[0]!.comparison.warnings.map(({ kind }) => kind)).to.not.include('Resonance');
   });
@@ -109,13 +109,13 @@ describe('workloads with known answers', function () {
     const locked = await sample('aliasing 1', { period: 1_000_000, sets: ['core.refill=0'] });
     expect(locked.error).to.be.above(55);
     expect(locked.compared.pairs[0]!.comparison.warnings.map(({ kind }) => kind)).to.include('Resonance');
-    // What returns from ticks take, 200 cycles each, is five laps a second.
+    // Returns from ticks, 200 cycles each, amount to five laps a second.
     for (const period of [1_000_000, 1_000_200]) {
       const drifting = await sample('aliasing 1', { period });
       expect(drifting.error).to.be.below(5);
       expect(drifting.compared.pairs[0]!.comparison.warnings.map(({ kind }) => kind)).to.not.include('Resonance');
     }
-    // In a loop a hundred times as long that is a twentieth of a lap.
+    // In a loop a hundred times as long, that is a twentieth of a lap.
     const dir = mkdtempSync(join(tmpdir(), 'gperf-'));
     const file = join(dir, 'aliasing.yaml');
     const text = readFileSync('workloads/aliasing.yaml', 'utf8');

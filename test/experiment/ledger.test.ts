@@ -1,4 +1,4 @@
-/** The ledger: under every design all of a run's time is on exactly one account, to the 64th of a cycle. */
+/** The ledger: under every design, all of a run's time is on exactly one account, to the 64th of a cycle. */
 import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { recordWorkload } from '../../src/experiment/record.ts';
@@ -32,7 +32,7 @@ const sleeper = program({
   functions: [func('main', [loop(20, [syscall('nanosleep', { ns: 3_000_000 }), loop(20_000, [ops(9, 'alu')])])])],
 });
 
-/** The first machine that design is there for. */
+/** The first machine for which that design exists. */
 function specOf(vpmu: string, sets: readonly string[]): MachineSpec {
   let refusal: unknown;
   for (const { name } of MACHINES) {
@@ -88,7 +88,7 @@ describe('the ledger', () => {
         addsUp(await counted(name, what));
         if (name !== 'none') addsUp(await recorded(name, what));
       }
-      // A guest that owns its counters suffers nobody beside it who counts in guests.
+      // A guest that owns its counters is not affected by others that count in guests.
       const [watchdog, stat] =
         name === 'mediated' ? ['host.perf=record', 'host.guests=1'] : ['host.watchdog=on', 'host.perf=stat'];
       addsUp(await counted(name, mixed, [watchdog, 'host.hz=1000', 'guest.hz=300']));

@@ -1,6 +1,6 @@
 /**
- * One execution, many observers: for one seed, what a program retires in ring 3 does not depend on who counts it. Bare
- * metal's counters, a guest's under every design and the ledger agree to the last unit.
+ * One execution, many observers: for a given seed, what a program retires in ring 3 does not depend on who counts it.
+ * Bare metal's counters, a guest's under every design, and the ledger agree to the last unit.
  */
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The pool of worker threads on a system that gives none. */
+/** The pool of worker threads on a system that refuses threads. */
 import { expect } from 'chai';
 import workerThreads from 'node:worker_threads';
 import { PoolError, runAll } from '../../src/experiment/pool.ts';

@@ -1,6 +1,7 @@
 /**
- * A recording against perf's own report of it is no distance apart, whatever perf report was asked to print, or the text is
- * refused with what to print instead. Judged on recordings of a program with threads of odd names, made and printed by perf.
+ * A recording compared with perf's own report of it has distance zero, whatever perf report was asked to print, or the
+ * text is refused with a hint on what to print instead. Judged on recordings of a program with oddly named threads,
+ * made and printed by perf.
  */
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
@@ -108,7 +109,7 @@ const SHAPES: readonly (readonly [options: string, of: readonly Name[]])[] = [
   ['-G', ['chains']],
 ];
 
-/** Those that do not say enough. */
+/** Reports that do not say enough. */
 const REFUSED: readonly (readonly [options: string, of: readonly Name[], why: RegExp])[] = [
   ['-s comm', ['flat'], /names neither functions nor files.*-s comm,dso,sym/],
   ['-s srcline', ['flat'], /names neither functions nor files/],

@@ -1,4 +1,4 @@
-/** Runs: the same spec makes the same bytes, and every input that ought to matter does. */
+/** Runs: the same spec makes the same bytes, and every input that should matter does. */
 import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { recordWorkload, type Recorded, type RecordRequest } from '../../src/experiment/record.ts';
@@ -109,7 +109,7 @@ describe('experiment/run', () => {
     it('watching it run changes nothing', async () => {
       const breaths: number[] = [];
       const breathe: Breathe = (now, share) => {
-        // Those without are of the warm-up, which begins a time of its own.
+        // Breaths without a share belong to the warm-up, whose time starts at zero.
         if (share !== undefined) breaths.push(now);
         return Promise.resolve(true);
       };
@@ -132,7 +132,7 @@ describe('experiment/run', () => {
     const o = { program: workload(40) };
     const vals: number[] = [];
     for (const vpmu of ['host', 'legacy', 'v2']) {
-      // A guest's libc is another, but this program has none.
+      // A guest has another libc, but this program uses none.
       const { runs } = await count('instructions:u', { ...o, vpmu });
       vals.push(runs[0]!.counts[0]!.val);
     }
@@ -183,7 +183,7 @@ describe('experiment/run', () => {
       const { runs } = await count('cycles:u');
       const cycles = runs[0]!.counts[0]!.val;
       const { samples } = await record('cycles:u', { period: 100_000 });
-      // What is between overflow and interrupt is no part of the next period; each interrupt's return takes 200 cycles more.
+      // The next period excludes what passes between overflow and interrupt; each interrupt's return adds 200 cycles.
       expect(samples).to.be.within(Math.floor(cycles / 100_120), (cycles + 200 * samples) / 100_000);
     });
 

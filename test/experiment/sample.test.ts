@@ -1,4 +1,4 @@
-/** A run sampled for a comparison is the run that gperf record would have recorded. */
+/** A run sampled for a comparison equals the one that gperf record would record. */
 import { expect } from 'chai';
 import { specRequest } from '../../src/experiment/bench.ts';
 import { prepareWorkload } from '../../src/experiment/executable.ts';

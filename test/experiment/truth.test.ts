@@ -1,4 +1,4 @@
-/** Ground truth is of user space: an event that leaves it out has none. */
+/** Ground truth covers user space: an event that excludes it has none. */
 import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';

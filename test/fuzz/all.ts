@@ -1,13 +1,13 @@
 /**
  * All fuzzers, two at a time: npm run fuzz [-- N].
  *
- * N recordings, and of everything else its share of that; each fuzzer is a process of its own, and its last line is printed
- * when it ends, all of its lines if it found something.
+ * N recordings, and a share of that of everything else. Each fuzzer is a process of its own; when it ends, its last
+ * line is printed, or all its lines if it found something.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-/** How many of a kind come on a million recordings; the slowest first, so that the two end together. */
+/** How many of a kind per million recordings; the slowest first, so that both lanes end together. */
 const PER_MILLION: readonly (readonly [fuzzer: string, share: number])[] = [
   ['recordings', 1_000_000],
   ['workloads', 200_000],

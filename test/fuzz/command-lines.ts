@@ -1,11 +1,12 @@
 /**
  * Random command lines: node dist/test/fuzz/command-lines.js [N] [seed].
  *
- * Each is a command with some of its options, of values that fit, nearly fit or hurt, and a tiny workload or file. It runs in
- * this process, in a directory of its own, with what it prints caught: it must end, in time, with an exit code, and without
- * calling itself at fault. The same number and seed make the same words.
+ * Each is a command with some of its options, with values that fit, almost fit or hurt, and a tiny workload or file.
+ * It runs in this process, in a directory of its own, with its output caught: it must end in time, with an exit code,
+ * and without reporting a bug of its own. The same number and seed make the same words.
  *
- * Not tried: what runs on the pool's threads (bench, reproduce, compare --vpmu) beyond its options, and standard input.
+ * Not tried: what runs on the pool's threads (bench, reproduce, compare --vpmu) beyond its options, and standard
+ * input.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -200,7 +201,7 @@ export async function caught(
 const TINY =
   'about: tiny\nparams: { n: { default: 10, about: rounds } }\nfunctions: { main: [{ loop: "${n}", body: [{ load: 2, misses: { l1: 0.1 } }] }] }\n';
 
-/** Runs a command; what is wrong with how it ends, if anything is. */
+/** Runs a command; returns what is wrong with how it ends, if anything. */
 async function misbehaved(argv: readonly string[], context: CommandContext): Promise<string | undefined> {
   const { code, text } = await caught(argv, context);
   if (/internal error|\n {4}at .*:\d+:\d+\)?$/m.test(text)) return text;
@@ -209,7 +210,7 @@ async function misbehaved(argv: readonly string[], context: CommandContext): Pro
   return silent ? `exit code ${code} and not a word` : undefined;
 }
 
-/** Tries command lines number `from` to `to`; for each undefined, or what was wrong. */
+/** Tries command lines number `from` to `to`; yields undefined or what was wrong. */
 export async function* tried(seed: string, from: number, to: number): AsyncGenerator<string | undefined> {
   const home = process.cwd();
   const dir = mkdtempSync(join(tmpdir(), 'gperf-fuzz-'));

@@ -1,10 +1,11 @@
 /**
  * Damaged ELF files against the reader of symbols: node dist/test/fuzz/elves.js [N] [seed].
  *
- * Each is one of a few programs and libraries, made here or found on this machine, with bytes or words of its headers, tables
- * and notes overwritten, stretches doubled, cut out or cut off. It stands below a --symfs directory, in turns as the program
- * itself, as its separate debug file and under its build-id; symbols are looked up and named. No error may come out of that,
- * and neither time nor memory may run away. The same number and seed make the same bytes of the files made here.
+ * Each is one of a few programs and libraries, made here or found on this machine, with bytes or words of its headers,
+ * tables and notes overwritten, stretches doubled, cut out or cut off. It is placed below a --symfs directory as the
+ * program itself, as its separate debug file and under its build-id; symbols are looked up and named. No error may
+ * come of that, and neither time nor memory may run away. The same number and seed make the same bytes of the files
+ * made here.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

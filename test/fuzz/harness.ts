@@ -1,13 +1,13 @@
 /**
- * What the fuzzers share: limits of time and memory for one small input, how a text is damaged, and the script that tries many:
- * [N] [seed].
+ * Shared by the fuzzers: limits of time and memory for one small input, damage to a text, and the script that tries
+ * many: [N] [seed].
  */
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Stream } from '../../src/sim/rng.ts';
 
-/** CPU time that no small input may take: how long it waits for the CPU is not its fault. */
+/** CPU time that no small input may take; time spent waiting for the CPU does not count. */
 const MOST_SECONDS = 10;
 const MOST_BYTES = 500 * 2 ** 20;
 /** Inputs between two looks at the memory, and between two lines of progress. */
@@ -27,21 +27,21 @@ const tooLong = (began: NodeJS.CpuUsage): string | undefined => {
   return seconds > MOST_SECONDS ? `${seconds.toFixed(1)} seconds` : undefined;
 };
 
-/** What is wrong with what `attempt` does, or how long it takes. */
+/** What is wrong with the result of `attempt`, or with how long it takes. */
 export function within(attempt: () => string | undefined): string | undefined {
   const began = process.cpuUsage();
   return attempt() ?? tooLong(began);
 }
 
-/** The same of what takes turns with others. */
+/** The same for asynchronous work. */
 export async function withinAsync(attempt: () => Promise<string | undefined>): Promise<string | undefined> {
   const began = process.cpuUsage();
   return (await attempt()) ?? tooLong(began);
 }
 
 /**
- * A text in which characters, words, numbers or lines are replaced, cut out, doubled, swapped, joined or moved. `hostile` is
- * what is put in; `others` are whole texts of its kind, of which one may follow where it breaks off.
+ * Damages a text: characters, words, numbers or lines are replaced, cut out, doubled, swapped, joined or moved.
+ * `hostile` is what may be inserted; `others` are whole texts of its kind, one of which may follow where it breaks off.
  */
 export function damagedText(
   text: string,

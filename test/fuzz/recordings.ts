@@ -1,10 +1,10 @@
 /**
  * Damaged recordings against everything that reads them: node dist/test/fuzz/recordings.js [N] [seed].
  *
- * Each is one of a few small recordings with some bytes overwritten, words set to numbers that hurt, records or stretches
- * cut out, doubled, swapped or cut off. It is read by all of report, script, evlist, header, diff's and compare's readers, in
- * this process: an error must be one of those that have a sentence, and neither time nor memory may run away. The same
- * number and seed make the same bytes.
+ * Each is one of a few small recordings with some bytes overwritten, words set to numbers that hurt, records or
+ * stretches cut out, doubled, swapped or cut off. The readers of report, script, evlist, header, diff and compare read
+ * it in this process: an error must be one of those that have a sentence, and neither time nor memory may run away.
+ * The same number and seed make the same bytes.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -169,7 +169,7 @@ const isSaid = (error: unknown): boolean =>
 
 type Reading = (session: Session, symbols: SymbolSource) => Iterable<unknown>;
 const EVENTS = { showMmapEvents: true, showTaskEvents: true, showSwitchEvents: true, showLostEvents: true };
-/** What the commands make of a recording. */
+/** The commands' ways of reading a recording. */
 const READINGS: Readonly<Record<string, Reading>> = {
   header: (session) => headerLines(session, { capturedOn: '', full: true }),
   evlist: (session) => evlistLines(session.evlist, attrSizeOf(session), { verbose: true }),
@@ -187,7 +187,7 @@ const READINGS: Readonly<Record<string, Reading>> = {
   compare: (session, symbols) => buildProfiles(session, symbols, { label: 'x', by: 'instruction', stacks: true }),
 };
 
-/** Reads a recording in every way; the sentence of what is wrong with the reader, if anything is. */
+/** Reads a recording in every way; returns what is wrong with the reader, if anything. */
 export function misread(bytes: Uint8Array, places: { readonly dir: string }): string | undefined {
   return within(() => {
     for (const [name, reading] of Object.entries(READINGS)) {

@@ -1,9 +1,10 @@
 /**
  * Damaged texts against compare's readers: node dist/test/fuzz/texts.js [N] [seed].
  *
- * Each is a printed report or folded stacks with characters, numbers, columns or lines replaced, cut out, doubled, swapped or
- * joined. It is read as an operand and held against the whole text, in this process: an error must be one of those that have a
- * sentence, shares must be shares, and neither time nor memory may run away. The same number and seed make the same text.
+ * Each is a printed report or folded stacks with characters, numbers, columns or lines replaced, cut out, doubled,
+ * swapped or joined. It is read as an operand and compared with the whole text in this process: an error must be one
+ * of those that have a sentence, shares must be shares, and neither time nor memory may run away. The same number and
+ * seed make the same text.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,9 +1,10 @@
 /**
  * Damaged workload and machine files: node dist/test/fuzz/workloads.js [N] [seed].
  *
- * Each is a shipped workload, or a machine file, with bytes, words, numbers or lines replaced, cut out, doubled or swapped. It is
- * parsed, checked and compiled, and run a little if it still is a program, in this process: an error must be one of those that
- * say where the file is wrong, and neither time nor memory may run away. The same number and seed make the same text.
+ * Each is a shipped workload or a machine file with bytes, words, numbers or lines replaced, cut out, doubled or
+ * swapped. It is parsed, checked and compiled in this process, and run a little if it is still a program: an error
+ * must be one of those that say where the file is wrong, and neither time nor memory may run away. The same number and
+ * seed make the same text.
  */
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +23,7 @@ import { parseText } from '../../src/workload/parse.ts';
 import type { Program } from '../../src/workload/program.ts';
 import { damagedText, runAsScript, withinAsync } from './harness.ts';
 
-/** Of so many programs that compile one is run, for so many breaths. */
+/** Of this many programs that compile, one is run for this many breaths. */
 const RUN_EVERY = 25;
 const BREATHS = 3;
 

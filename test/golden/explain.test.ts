@@ -1,6 +1,6 @@
 /**
- * The life of one PMI, rotation and context switch on bare metal and under each vPMU, to the letter (fixtures/golden;
- * `npm run update` writes them anew), and the sums that must hold whatever the figures are.
+ * The life of one PMI, rotation and context switch on bare metal and under each vPMU, compared exactly
+ * (fixtures/golden; `npm run update` rewrites them), and the sums that must hold whatever the figures.
  */
 import { expect } from 'chai';
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../../src/experiment/explain.ts';
@@ -16,7 +16,7 @@ interface Where {
   readonly vpmu: string;
   readonly machine?: string;
 }
-/** Everywhere a guest's kernel finds counters, and bare metal. */
+/** Every place where a guest's kernel finds counters, and bare metal. */
 const WHERE: readonly Where[] = [
   { vpmu: 'host' },
   ...WITH_COUNTERS.map(({ name }) => ({ vpmu: name })),
@@ -87,7 +87,7 @@ const EXPECTED: Readonly<Record<LifeKind, readonly string[]>> = {
   ],
 };
 
-/** The same from Linux 6.1, which keeps FIXED_CTR_CTRL in software, on a PMU with so many general-purpose counters. */
+/** The same since Linux 6.1, which keeps FIXED_CTR_CTRL in software, on a PMU with `nrGp` general-purpose counters. */
 const expectedSince6_1 = (nrGp: number): Readonly<Record<LifeKind, readonly string[]>> => ({
   pmi: EXPECTED.pmi,
   // The fixed counter stays what it is.

@@ -1,4 +1,4 @@
-/** A core with nothing on it but what a test puts there: a handful of ring-0 functions and scripted interrupt handlers. */
+/** A core with only what a test puts on it: a handful of ring-0 functions and scripted interrupt handlers. */
 import type { Regs, Software, Vector } from '../../src/arch/cpu.ts';
 import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
 import type { Ring0Function } from '../../src/arch/ring0.ts';
@@ -48,7 +48,7 @@ export interface Seen {
   readonly frames: readonly Address[];
 }
 
-/** Writes down every interrupt, then does what the test wants done. */
+/** Records every interrupt, then does what the test wants. */
 export class Script implements Software {
   readonly seen: Seen[] = [];
   readonly on: Partial<Record<Vector, (regs: Regs) => void>> = {};

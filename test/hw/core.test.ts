@@ -1,4 +1,4 @@
-/** The core: when interrupts arrive, where they say they hit, what nests in what, and that not one event goes astray. */
+/** The core: when interrupts arrive, which address they report, how they nest, and that no event is lost. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
@@ -23,7 +23,7 @@ function program(core: Core, i: number, event: Event, ring: 'USR' | 'OS', period
   core.pmu.wrmsr(MSR.IA32_PERFEVTSEL0 + i, (CODE[event] | EVENTSEL[ring] | EVENTSEL.ENABLE | int) >>> 0);
   core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0x70000000f);
 }
-/** What a handler does at least: acknowledge, and open LVTPC again. */
+/** The least a handler does: acknowledge, and unmask LVTPC. */
 function acknowledge(core: Core): void {
   core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, core.pmu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS));
   core.lapic.setLvtpc('NMI');
@@ -107,7 +107,8 @@ describe('hw/core', () => {
       arm();
       core.execute(code, cycles(20_000));
       const ips = script.seen.map(({ ip }) => ip);
-      // It starts with a return to ring 3, which takes 200 of the first 1010 cycles; the others take no instruction on.
+      // It starts with a return to ring 3, which takes 200 of the first 1010 cycles; the other events retire no
+      // instruction.
       expect(seen.map((s) => s.retired)).to.deep.equal([810, 810, 810, 810]);
       expect(new Set(ips).size).to.equal(1);
       const handler = RING0[F.handler]!.cost;

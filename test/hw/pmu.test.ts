@@ -1,4 +1,4 @@
-/** The PMU by itself: what kvm-unit-tests' x86/pmu.c checks of real silicon, said in registers. */
+/** The PMU by itself: what kvm-unit-tests' x86/pmu.c checks on real silicon, in terms of registers. */
 import { expect } from 'chai';
 import { COLUMN, CYCLES, INSTRUCTIONS } from '../../src/arch/events.ts';
 import { GeneralProtection, MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
@@ -66,7 +66,7 @@ describe('hw/pmu', () => {
         [MSR.IA32_PERF_GLOBAL_CTRL, 1],
       ]);
       const counter = pmu.plan(3).counters[0]!;
-      // The core's count is so high that it cannot grow by less than this.
+      // The core's count is so large that it cannot grow by less.
       const ulp = 2 ** -18;
       let steps = 0;
       for (; !pmu.pmi && steps < 5; steps++) pmu.add(counter, Math.floor(pmu.remaining(counter) / ulp) * ulp);

@@ -1,6 +1,6 @@
 /**
- * The register accesses of the x86 driver, in order: under a hypervisor each one is an exit, so their number is the cost of
- * an operation. A version 2 PMU without full-width writes, as KVM of Linux 5.0 shows its guests.
+ * The register accesses of the x86 driver, in order: under a hypervisor each is an exit, so their number is the cost
+ * of an operation. The PMU is version 2 without full-width writes, as KVM of Linux 5.0 shows it to guests.
  */
 import { expect } from 'chai';
 import type { Vector } from '../../src/arch/cpu.ts';
@@ -14,7 +14,7 @@ import { Bench, MS } from './machine.ts';
 /** What KVM of Linux 5.0 shows its guests. */
 const GUEST = { caps: { version: 2, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: false } };
 
-/** A core that writes down which PMU registers are touched. */
+/** A core that records which PMU registers are accessed. */
 class Tapped extends Core {
   log: string[] = [];
   override rdmsr(msr: number): number {

@@ -1,4 +1,4 @@
-/** What in-kernel users do with an event besides making it: pause, give it a period, enable. */
+/** What in-kernel users do with an event after making it: pause it, set its period, enable it. */
 import { expect } from 'chai';
 import { EINVAL } from '../../src/kernel/errno.ts';
 import {

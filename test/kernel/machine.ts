@@ -1,4 +1,4 @@
-/** A kernel on a core, and tasks for it that do as a test says. */
+/** A kernel on a core, with tasks that do what a test says. */
 import type { Executable } from '../../src/arch/dso.ts';
 import { Core, type CoreSpec } from '../../src/hw/core.ts';
 import type { CpuConfig, KernelConfig } from '../../src/kernel/config.ts';
@@ -32,7 +32,7 @@ export const CONFIG: KernelConfig = {
   nmi_watchdog: false,
 };
 export const CPU0: CpuConfig = { number: 0, clock: CLOCK, tick_phase: 0, running_sample_length: 0 };
-/** The core of a preset, whose ring 3 executes at once: what is put in is what is counted. */
+/** The core of a preset with undisturbed ring 3, so that a counter shows exactly what was put in. */
 export function coreSpec(preset: MachinePreset): CoreSpec {
   const { values: v } = preset;
   return {

@@ -1,4 +1,4 @@
-/** Which events are on the PMU, in which order they yield, and what their times say of it. */
+/** Which events are on the PMU, in which order they yield, and what their times say about it. */
 import { expect } from 'chai';
 import { PERF_EVENT_STATE, type PerfEvent } from '../../src/kernel/perf-event.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
@@ -219,7 +219,8 @@ describe('kernel/perf-context', () => {
       const mixed = bench.open('context-switches,cycles', task, { group: true });
       const software = bench.open('page-faults,task-clock', task, { group: true });
       bench.pass(MS);
-      // cycles has a fixed counter of its own, but behind a group that did not fit no hardware is asked.
+      // cycles has its own fixed counter, but after a group that did not fit the kernel tries no further hardware
+      // event.
       const on = [four, blocked, mixed, software].map(([leader]) => leader!.state === ACTIVE);
       expect(on).to.deep.equal([true, false, false, true]);
       bench.pass(40 * MS);

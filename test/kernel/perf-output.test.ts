@@ -1,4 +1,4 @@
-/** Samples: what is in them, and that it is of the moment of the interrupt. */
+/** Samples: what they contain, and that it is from the moment of the interrupt. */
 import { expect } from 'chai';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';

@@ -1,4 +1,4 @@
-/** The ring buffer: what fits, what is lost, who is woken when; and that sizes are those of the file's records. */
+/** The ring buffer: what fits, what is lost, who is woken when; and that sizes match the file's records. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { RingBuffer } from '../../src/kernel/ring-buffer.ts';

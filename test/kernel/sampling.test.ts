@@ -1,4 +1,4 @@
-/** Frequency feedback, throttling and the limits that long PMIs lower: figures, not feelings. */
+/** Frequency feedback, throttling, and the limits that long PMIs lower, checked by figures. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Cpu } from '../../src/arch/cpu.ts';
@@ -10,7 +10,7 @@ import { System } from '../../src/kernel/system.ts';
 import { nanos, type Nanos } from '../../src/units.ts';
 import { CONFIG, CPU0 } from './machine.ts';
 
-/** A clock that stands where a test puts it, and the parts of an event that sampling touches. */
+/** A clock that a test sets, and the parts of an event that sampling uses. */
 class Desk {
   now = 0;
   readonly throttles: boolean[] = [];
@@ -46,7 +46,7 @@ class Desk {
     return this.here.log.map(({ text }) => text);
   }
 
-  /** A machine whose PMIs have always taken so long takes one more. */
+  /** A machine whose PMIs have always taken `avg` takes one more. */
   took(avg: number): this {
     this.here.running_sample_length = 128 * avg;
     this.rate.sample_event_took(avg as Nanos);

@@ -1,4 +1,4 @@
-/** Tasks, ticks and timers: who runs when, and that every cycle is somebody's. */
+/** Tasks, ticks and timers: who runs when, and that every cycle is accounted to somebody. */
 import { expect } from 'chai';
 import type { Vector } from '../../src/arch/cpu.ts';
 import { CYCLES, eventVector } from '../../src/arch/events.ts';
@@ -87,7 +87,7 @@ describe('kernel/sched', () => {
   });
 
   describe('waking up', () => {
-    /** Times from a timer to the first instruction of who waited for it, beside a busy task. */
+    /** Times from a timer to the first instruction of the task that waited for it, beside a busy task. */
     function latencies(nap: number, work: number, beside: boolean): number[] {
       const bench = new Bench();
       const late: number[] = [];

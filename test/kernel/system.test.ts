@@ -1,4 +1,4 @@
-/** Several CPUs of one boot: what they share and what is each one's own. */
+/** Several CPUs of one boot: what they share and what is per CPU. */
 import { expect } from 'chai';
 import { Core } from '../../src/hw/core.ts';
 import { EINVAL } from '../../src/kernel/errno.ts';

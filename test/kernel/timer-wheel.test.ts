@@ -1,4 +1,4 @@
-/** The timer wheel: buckets as wide as a timer is far, and never early. */
+/** The timer wheel: buckets grow with a timer's distance, and no timer is early. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { wheelExpiry } from '../../src/kernel/timer-wheel.ts';

@@ -1,6 +1,6 @@
 /**
- * validate_group(): a group opens if all of it, alone on the PMU, finds counters. On every machine: as many events as fit and one
- * more, with the fixed counters and without, and of events that may be on few counters.
+ * validate_group(): a group opens if all of it, alone on the PMU, finds counters. Tested on every machine: as many
+ * events as fit and one more, with and without the fixed counters, and with events limited to few counters.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -1,4 +1,7 @@
-/** The x86 driver: what perf's names mean on Broadwell, which counter an event gets, what is refused and how. */
+/**
+ * The x86 driver: what perf's names mean on Broadwell, which counter an event gets, and what is refused with which
+ * error.
+ */
 import { expect } from 'chai';
 import { MSR, PMC_IDX_FIXED } from '../../src/arch/msr.ts';
 import { Core } from '../../src/hw/core.ts';
@@ -23,7 +26,7 @@ function errnoOf(name: string, attr: Partial<PerfEventAttr> = {}, bench = new Be
   return typeof opened === 'number' ? -opened : 0;
 }
 
-/** Counters that events opened one by one come to sit on. */
+/** Counters on which events end up if opened one by one. */
 function placed(events: string, before: readonly string[] = []): number[] {
   const bench = new Bench();
   const task = bench.spinner();

@@ -1,4 +1,4 @@
-/** A host's Linux on a core and a vCPU of a design in it; what boots in the guest is the test's business. */
+/** A host's Linux on a core, with a vCPU of a design; the test decides what boots in the guest. */
 import type { Regs, Vector } from '../../src/arch/cpu.ts';
 import { decodePmuMsr } from '../../src/arch/msr.ts';
 import { Core } from '../../src/hw/core.ts';
@@ -29,7 +29,7 @@ export const WITH_COUNTERS = DESIGNS.filter(
     lackedBy(design, BROADWELL.caps, CONFIG) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
 );
 
-/** The designs that need more than this machine has, each on the presets that have it. */
+/** The designs that need more than this machine has, each with the presets that have it. */
 export const ELSEWHERE = DESIGNS.filter((design) => lackedBy(design, BROADWELL.caps, CONFIG) !== undefined).flatMap(
   (design) =>
     MACHINES.filter(({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
@@ -43,12 +43,12 @@ export interface HostOptions {
   readonly watchdog?: boolean;
   /** Linux version of the host. */
   readonly release?: string;
-  /** What it all runs on, Broadwell by default; its Linux versions with it. */
+  /** The machine preset, with its Linux versions; default Broadwell. */
   readonly machine?: MachinePreset;
   readonly filter?: PmuFilter;
 }
 
-/** A core that writes down which PMU registers are touched on it, while somebody wants to know. */
+/** A core that can record which PMU registers are accessed. */
 export class WatchedCore extends Core {
   log: string[] | undefined;
   override rdmsr(msr: number): number {
@@ -111,7 +111,7 @@ export class HostOfOne {
   }
 }
 
-/** A vCPU that writes down which registers its guest touches. */
+/** A vCPU that records which registers its guest accesses. */
 class TappedVcpu extends Vcpu {
   log: string[] = [];
   override rdmsr(msr: number): number {
@@ -156,10 +156,10 @@ class GuestKernel extends Kernel {
   }
 }
 
-/** Where in the tick's grid the guest's ticks lie. */
+/** Phase of the guest's ticks within the host's. */
 export const TICK_PHASE = 0.37;
 
-/** Linux in the guest, with one task that does as the test says. */
+/** Linux in the guest, with one task that does what the test says. */
 export class Guest extends HostOfOne {
   readonly guest: GuestKernel;
   readonly task: ToolTask;

@@ -1,4 +1,4 @@
-/** What the first and the last hardware event of a host pay, and when the static key is switched. */
+/** What a host pays for its first and last hardware event, and when the static key is switched. */
 import { expect } from 'chai';
 import type { Cpu } from '../../src/arch/cpu.ts';
 import { EBUSY } from '../../src/kernel/errno.ts';

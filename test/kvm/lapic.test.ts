@@ -1,4 +1,4 @@
-/** The local APIC: what all have in common, and what KVM's does otherwise than a core's. */
+/** The local APIC: what all share, and where KVM's differs from a core's. */
 import { expect } from 'chai';
 import { CoreApic } from '../../src/hw/lapic.ts';
 import { VirtualApic } from '../../src/kvm/lapic.ts';

@@ -25,7 +25,7 @@ const USER = EVENTSEL.USR | EVENTSEL.ENABLE;
 const EVTSEL0 = MSR.IA32_PERFEVTSEL0;
 const LINUX_7 = { release: '7.0.0' };
 
-/** Runs a check in ring 0 of a guest; `host` is what it stands on. */
+/** Runs a check in ring 0 of a guest; `host` describes its host. */
 function inGuest(
   machine: MachinePreset,
   check: (kernel: ContractKernel, host: HostOfOne) => void,
@@ -153,7 +153,10 @@ describe('kvm/vpmu/mediated', () => {
       'RDMSR IA32_PERF_CAPABILITIES': ({ cpu }) => cpu.rdmsr(MSR.IA32_PERF_CAPABILITIES),
       'WRMSR LVTPC': ({ cpu }) => cpu.setLvtpc('NMI'),
     };
-    /** Reached without an exit by a guest with all counters of the host, and by one with a fixed counter less. */
+    /**
+     * Registers reached without an exit by a guest with all of the host's counters, and by one with a fixed counter
+     * fewer.
+     */
     const direct = ['RDMSR IA32_PMC0', 'WRMSR IA32_PMC0', 'WRMSR IA32_A_PMC0', 'WRMSR IA32_FIXED_CTR2'];
     const global = Object.keys(accesses).filter((name) => name.includes('GLOBAL') || name === 'RDPMC');
     for (const [machine, reached] of [
@@ -285,7 +288,7 @@ describe('kvm/vpmu/mediated', () => {
         const pmis = served.filter(({ vector }) => vector === 'NMI').length;
         expect(pmis).to.be.greaterThan(30);
         expect(host.nmis, 'the host has no NMI').to.equal(0);
-        // What is no PMI is a tick: the timer's interrupt, its being armed again, and what feeds the frequency back.
+        // The rest are ticks: the timer's interrupt, arming it again, and the frequency feedback.
         const others = served.filter(({ vector }) => vector === 'LOCAL_TIMER').length;
         expect(vcpu.exits.total - before - pmis * exits).to.be.within(others * 2, others * 4 + 30);
       });
@@ -362,7 +365,7 @@ describe('kvm/vpmu/mediated', () => {
   describe('the host', () => {
     it("counts its own part only, and its event's clock stands still while the guest runs", () => {
       const guest = new Guest('mediated', sampling(5_000_000), { machine: cascadelakeAp });
-      // What the host does it does in an interrupt, for which the guest is out.
+      // The host works in an interrupt, for which the guest exits.
       const onHost = (ms: number, work: () => void): void => {
         guest.host.hrtimer(guest.host.cyclesOf(ms * MS), 'timer', work);
         guest.pass(ms * MS + MS - guest.core.nanos());

@@ -1,7 +1,6 @@
 /**
- * A new design as a newcomer adds it: one file and one line in the list. The built tree is copied, a design is written beside
- * the others and listed, and everything that tells designs apart must know it: list, stat, record, explain, wrong names and the
- * contract.
+ * Adding a design takes one file and one line in the list. The built tree is copied, a design is added and listed, and
+ * everything that tells designs apart must know it: list, stat, record, explain, wrong names and the contract.
  */
 import { expect } from 'chai';
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** A guest between its host's scheduler, its design's registers and its own clock. */
+/** A guest under its host's scheduler, its design's registers and its own clock. */
 import { expect } from 'chai';
 import { MSR, globalBit } from '../../src/arch/msr.ts';
 import { EVENTSEL } from '../../src/arch/perfevtsel.ts';
@@ -57,10 +57,10 @@ describe('kvm/vcpu', () => {
         const { guest, host, vcpu } = sampled(design, 200, { watchdog: true });
         const ticks = guest.served.filter(({ vector }) => vector === 'LOCAL_TIMER');
         expect(vcpu.exits.of('EXTERNAL_INTERRUPT').count).to.be.greaterThan(80);
-        // Up to seven fall into the grace period that the first event waits for.
+        // Up to seven fall into the grace period for which the first event waits.
         expect(ticks.length).to.be.within(42, 50);
         const late = ticks.map(({ when }) => (when - TICK_PHASE * guest.tick) % guest.tick);
-        // The one that was pending when that was over is late.
+        // The one pending at its end is late.
         expect(late.filter((by) => host.nanosOf(cycles(by)) >= 0.15 * MS)).to.have.length.at.most(1);
       });
 
@@ -239,7 +239,7 @@ describe('kvm/vcpu', () => {
           const { cpu } = kernel;
           expect(event.hw.idx).to.not.equal(0);
           const moved = cpu.rdpmc(0);
-          // v2 notices at the guest's next access only: the host's driver leaves the registers of its event alone.
+          // v2 notices only at the guest's next access: the host's driver leaves the registers of its event alone.
           if (design.name === 'v2') expect(moved).to.be.within(BRANCHES * 2, branches - 1);
           else expect(moved).to.equal(branches);
           kernel.user();

@@ -1,4 +1,4 @@
-/** A VM: what its vCPUs have in common and what each has for itself, and that a vCPU is in one place. */
+/** A VM: what its vCPUs share, what each has of its own, and that a vCPU is in one place only. */
 import { expect } from 'chai';
 import { MSR } from '../../src/arch/msr.ts';
 import { Vm } from '../../src/kvm/vm.ts';

@@ -1,6 +1,6 @@
 /**
- * The machines there are: that the driver's tables and the core's agree, which counters an event may be on by model, and
- * what real Linux calls each event there (arch/x86/events/intel/core.c).
+ * The machine presets: the driver's tables agree with the core's, each model's events are allowed on the right
+ * counters, and events have real Linux's names (arch/x86/events/intel/core.c).
  */
 import { expect } from 'chai';
 import { COLUMN, CYCLES, eventSource, fixedEventSource } from '../../src/arch/events.ts';

@@ -1,4 +1,4 @@
-/** Machines: what a spec may say, and that every number of a preset is a possible one. */
+/** Machines: what a spec may say, and that every number in a preset is in its range. */
 import { expect } from 'chai';
 import { CYCLES } from '../../src/arch/events.ts';
 import { FN, KERNEL_SYMBOLS, type KernelFunction } from '../../src/kernel/symbols.ts';

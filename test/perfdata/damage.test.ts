@@ -1,5 +1,5 @@
 /**
- * Files that are no recordings, or no longer whole: one sentence with the offset, after all that could be read; never a
+ * Files that are not recordings, or damaged ones: one sentence with the offset after all that could be read; never a
  * crash, whatever the bytes.
  */
 import { expect } from 'chai';

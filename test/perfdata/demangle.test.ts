@@ -1,4 +1,4 @@
-/** Names of C++ and Rust: by example, by perf's own demangler where binutils has it, and hostile ones. */
+/** Names of C++ and Rust: examples, perf's own demangler if binutils has it, and hostile names. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** ELF images from Dsos: read back, accepted by binutils; and the reader on whatever binaries this machine has. */
+/** ELF images from Dsos: read back and accepted by binutils; and the reader on the binaries of this machine. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** ELF files of any shape, from their parts; nothing is checked, so that they may be as wrong as a test wants. */
+/** ELF files of any shape, made from parts without checks, so that a test can make them as wrong as it likes. */
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import {
   ELF_MAGIC,

@@ -1,4 +1,4 @@
-/** A header section that is damaged costs itself, not the samples; and what it says of its size is not believed. */
+/** A damaged header section costs itself, not the samples; its own claim about its size is not trusted. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs';

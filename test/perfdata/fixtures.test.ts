@@ -1,6 +1,6 @@
 /**
- * The bytes of recordings, kept: a change to them is a change of format and must be meant. `npm run update`
- * writes them anew.
+ * The bytes of recordings, kept: a change in them is a change of format and must be intended. `npm run update`
+ * rewrites them.
  */
 import { expect } from 'chai';
 import { join } from 'node:path';
@@ -68,7 +68,7 @@ function stat(): Buffer {
   return sink.bytes;
 }
 
-/** All records but those that only a pipe has. */
+/** All records except those that only a pipe has. */
 function recordsIn(name: string): FileRecord[] {
   const session = openPerfData(join(DIR, name));
   const records = Array.from(session.records(), ({ record }) => record);

@@ -1,4 +1,4 @@
-/** Files as other tools than perf 6.1 write them: longer headers and attrs, data between records, records in any order. */
+/** Files by tools other than perf 6.1: longer headers and attrs, data between records, records in any order. */
 import { expect } from 'chai';
 import { writeFileSync } from 'node:fs';
 import { ByteReader, ByteWriter } from '../../src/perfdata/bytes.ts';

@@ -1,4 +1,4 @@
-/** ELF files of odd shapes: one bad part costs that part, and the names beside it stay. */
+/** ELF files of odd shapes: a bad part costs only itself, and the other names stay. */
 import { expect } from 'chai';
 import { SHT_STRTAB, SHT_SYMTAB } from '../../src/perfdata/elf-format.ts';
 import { ElfImage } from '../../src/perfdata/elf-read.ts';

@@ -1,6 +1,6 @@
 /**
- * What gperf writes is there whole, or what was there before is: with any system call failing, with the process gone after
- * any of them, and with a real kill at any moment. What dead processes left is cleaned up, and nothing else is.
+ * A written file is there whole, or the old one is: with any system call failing, with the process gone after any
+ * call, and with a real kill at any moment. What dead processes left is cleaned up, and nothing else.
  */
 import { expect } from 'chai';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -41,13 +41,13 @@ class Killed extends Error {}
 interface Trouble {
   /** Which call, from 1. */
   readonly at: number;
-  /** The error of that call; undefined: from it on nothing is done any more. */
+  /** The error of that call; undefined: nothing is done any more from that call on. */
   readonly code?: string;
   /** Only calls of these names count. */
   readonly among?: readonly string[];
 }
 
-/** Runs work with trouble in its file system calls; returns how many there were, and what it threw. */
+/** Runs work while its file system calls fail; returns their number, and what it threw. */
 function troubled({ at, code, among = CALLS }: Trouble, work: () => void): { calls: number; error: unknown } {
   const real = Object.fromEntries(CALLS.map((name) => [name, fs[name]]));
   let calls = 0;
@@ -59,7 +59,7 @@ function troubled({ at, code, among = CALLS }: Trouble, work: () => void): { cal
       if (calls === at && code !== undefined && among.includes(name))
         throw Object.assign(new Error(`${code}: by the test`), { code, syscall: name.replace('Sync', '') });
       if (calls >= at && code === undefined) {
-        // Half of what was to be written is.
+        // Writes half of the data first.
         if (calls === at && name === 'writeSync') call(words[0], (words[1] as Uint8Array).subarray(0, 3));
         throw new Killed();
       }
@@ -161,7 +161,7 @@ describe('files that are written', () => {
           else {
             const own = kind === 'an entry of a cache' ? Error : PerfDataIoError;
             expect(error, what).to.be.instanceOf(own);
-            // What fails may be the last call, after all is done.
+            // The last call may fail after everything is done.
             expect([was, becomes], what).to.include(read(path));
           }
           if (old !== undefined) expect([old, OLD], what).to.include(read(`${path}.old`));
@@ -177,7 +177,7 @@ describe('files that are written', () => {
         before();
         const { error } = troubled({ at }, work);
         const what = `killed at call ${at}`;
-        // Quiet clean-ups run into the kill too; what counts is that nothing was done after it.
+        // Silent clean-ups meet the kill too; nothing may be done after it.
         if (kind === 'a text that is added to') expect(read(path), what).to.match(new RegExp(`^${OLD}`));
         else expect([was, becomes], what).to.include(read(path));
         if (old !== undefined) {

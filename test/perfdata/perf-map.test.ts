@@ -1,4 +1,4 @@
-/** What JIT compilers say they made, read as perf reads it. */
+/** Maps by JIT compilers, read as perf reads them. */
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';

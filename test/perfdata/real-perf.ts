@@ -1,4 +1,4 @@
-/** Real perf as judge: what is installed, a scratch directory, and its commands run on our files. */
+/** Real perf as the judge: what is installed, a scratch directory, and its commands run on our files. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Recordings with other header features than gperf writes, put together from payloads. */
+/** Recordings with other header features than gperf writes, assembled from payloads. */
 import { ByteReader, ByteWriter } from '../../src/perfdata/bytes.ts';
 import { decodeFileHeader, encodeFileHeader, type FileSection } from '../../src/perfdata/header.ts';
 
@@ -13,7 +13,7 @@ export function sectionsOf(file: Uint8Array): Map<number, FileSection> {
 export const payloadsOf = (file: Uint8Array): Map<number, Uint8Array> =>
   new Map([...sectionsOf(file)].map(([bit, { offset, size }]) => [bit, file.subarray(offset, offset + size)]));
 
-/** The recording with these features instead of its own. */
+/** The recording with the given features instead of its own. */
 export function withFeatures(file: Uint8Array, features: ReadonlyMap<number, Uint8Array>): Buffer {
   const header = decodeFileHeader(file);
   const end = header.data.offset + header.data.size;
@@ -33,7 +33,7 @@ export function withFeatures(file: Uint8Array, features: ReadonlyMap<number, Uin
   return made;
 }
 
-/** The recording with the place of one feature's section overwritten. */
+/** The recording with one feature's section position overwritten. */
 export function withSection(
   file: Uint8Array,
   bit: number,

@@ -1,6 +1,6 @@
 /**
- * Recordings from our writer, judged by real perf: every reader of perf's takes them without a word on standard error, and
- * finds the events, symbols, callchains and the machine that went in.
+ * Recordings from our writer, judged by real perf: all of perf's readers accept them without a word on standard error,
+ * and find the events, symbols, callchains and machine that were put in.
  */
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -58,7 +58,7 @@ describe('folded stacks', () => {
   });
 
   it('are read in one pass, whatever a line looks like', () => {
-    // What takes time by the square or the cube of a line's length would not come back.
+    // Anything quadratic or cubic in a line's length would not finish.
     const size = 400_000;
     for (const line of [
       `${'a '.repeat(size)};b 1`,

@@ -1,4 +1,4 @@
-/** Random streams: the golden values are part of the seed contract, because every result hangs on them. */
+/** Random streams: the golden values are part of the seed contract, because every result depends on them. */
 import { expect } from 'chai';
 import { stream } from '../../src/sim/rng.ts';
 
@@ -35,7 +35,7 @@ describe('sim/rng', () => {
     const [a, b] = [draws('s', 'run=0', n), draws('s', 'run=1', n)];
     const mean = (xs: readonly number[]): number => xs.reduce((sum, x) => sum + x, 0) / xs.length;
     const covariance = mean(a.map((x, i) => (x - 0.5) * (b[i]! - 0.5)));
-    // Six standard errors: a fixed seed fails always or never.
+    // Six standard errors: with a fixed seed this always or never fails.
     expect(Math.abs(mean(a) - 0.5)).to.be.lessThan(6 * Math.sqrt(1 / 12 / n));
     expect(Math.abs(covariance)).to.be.lessThan(6 / 12 / Math.sqrt(n));
     expect(a.every((x) => x >= 0 && x < 1)).to.equal(true);

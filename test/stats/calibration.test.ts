@@ -1,5 +1,5 @@
 /**
- * Perfect profiles are told apart in 5 % of comparisons, whatever they are made of: p is uniform. 1,000 pairs each, seeded.
+ * Perfect profiles differ in 5 % of comparisons, whatever they are made of: p is uniform. 1,000 pairs each, seeded.
  */
 import { expect } from 'chai';
 import { compareShares } from '../../src/stats/compare.ts';

@@ -1,4 +1,4 @@
-/** The three precision tables of the RFC, against scipy and against the figures worked out when gperf was designed. */
+/** The three precision tables of the RFC, compared with scipy and with figures worked out when gperf was designed. */
 import { expect } from 'chai';
 import { compareShares, type Comparison } from '../../src/stats/compare.ts';
 import { totalVariation } from '../../src/stats/distance.ts';

@@ -1,5 +1,5 @@
 /**
- * Profiles of samples that are kept one by one: what profile/bursts.ts adds up as samples come, worked out again at leisure.
+ * Profiles from samples kept one by one: computes again, slowly, what profile/bursts.ts sums as samples come.
  */
 import { BurstChain, BurstSums, designEffectOf, type DesignEffect } from '../../src/stats/clustering.ts';
 import type { SampledShares } from '../../src/stats/shares.ts';

@@ -1,4 +1,4 @@
-/** guest.background: another task of the guest, for the context switches. */
+/** guest.background: another task in the guest, which causes context switches. */
 import { expect } from 'chai';
 import { benchRun, specRequest, type BenchRun } from '../../src/experiment/bench.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';

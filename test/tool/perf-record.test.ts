@@ -1,4 +1,4 @@
-/** perf record as a task: what it opens, what it writes in which order, and that nothing is lost without a word. */
+/** perf record as a task: what it opens, what it writes in which order, and that losses are reported. */
 import { expect } from 'chai';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { KERNEL_TEXT } from '../../src/kernel/symbols.ts';
@@ -216,7 +216,7 @@ describe('tool/perf-record', () => {
       const said = ofType(records, 'LOST').map((r) => ('lost' in r ? Number(r.lost) : 0));
       expect(said.length).to.be.greaterThan(0);
       expect(outcome.lost).to.equal(said.reduce((a, b) => a + b));
-      // Each NMI made a sample or lost one; of what was lost last no later record could tell.
+      // Each NMI made a sample or lost one; the last losses had no later record to report them.
       const unsaid = bench.kernel.nmis - outcome.samples - outcome.lost;
       expect(unsaid).to.be.within(0, 1000);
       expect(outcome.lost).to.be.greaterThan(200);

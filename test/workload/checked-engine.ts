@@ -1,6 +1,6 @@
 /**
- * The engine in the form that is made for tests: every access to an array is checked against what lies there, and the draws
- * can be called. Compiled when first asked for after a change (some seconds).
+ * The engine compiled for tests: every array access is checked against the array's bounds, and the draws can be
+ * called. Compiled on first use after a change (some seconds).
  */
 import { execFileSync } from 'node:child_process';
 import { compileEngine } from '../../src/workload/engine.ts';

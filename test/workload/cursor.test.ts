@@ -85,7 +85,7 @@ function check(image: CompiledProgram, seed: string, dice: Dice, runs: number): 
     let mark = { at, state: cursor.snapshot() };
     while (at < end) {
       if (dice.int(0, 80) === 0) {
-        // Elsewhere, or back where it was: it goes on as if nothing had happened.
+        // In another cursor, or restored in place: it continues as if nothing had happened.
         if (dice.int(0, 1) === 0) cursor.restore(mark.state);
         else {
           mark = { at, state: cursor.snapshot() };

@@ -1,4 +1,4 @@
-/** A thread that goes on with an execution: from a snapshot, with the module of whoever started it. */
+/** A thread that continues an execution: from a snapshot, with the module of the thread that started it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { eventVector } from '../../src/arch/events.ts';
 import type { Snapshot } from '../../src/workload/cursor.ts';

@@ -1,4 +1,4 @@
-/** Program text: real instructions, at the addresses the cursor says, and jumps that go where control goes. */
+/** Program text: real instructions, at the addresses the cursor reports, with jumps that match the control flow. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

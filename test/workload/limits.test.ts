@@ -1,4 +1,4 @@
-/** What a slip of a finger, or somebody who means harm, can write into a workload: each is one sentence, soon said. */
+/** What a slip of the finger or an attacker can write into a workload: each is answered quickly, by one sentence. */
 import { expect } from 'chai';
 import { func, loop, op, ops, program, seq, type Node } from '../../src/workload/build.ts';
 import { compile } from './compiled.ts';

@@ -1,6 +1,6 @@
 /**
- * Workload files: the same image as built in code; and what is said about faulty ones. UPDATE=1 writes the schema for
- * editors anew.
+ * Workload files: the same image as when built in code; and the messages about faulty ones. UPDATE=1 rewrites the
+ * schema for editors.
  */
 import { expect } from 'chai';
 import { branch, call, fault, func, jump, loop, op, ops, program, syscall } from '../../src/workload/build.ts';

@@ -1,4 +1,4 @@
-/** Which file a workload's name leads to, and that a name out of a file never leads to code. */
+/** Which file a workload's name leads to, and that a name read from a file never leads to code. */
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What happens in successive iterations is distributed like independent trials: means, correlations, windows, slots. */
+/** Outcomes of successive iterations are distributed like independent trials: means, correlations, windows, slots. */
 import { expect } from 'chai';
 import { COLUMN } from '../../src/arch/events.ts';
 import type { EventName } from '../../src/arch/events.ts';

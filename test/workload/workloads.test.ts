@@ -1,4 +1,4 @@
-/** The built-in workloads: what they promise, and how they are found. */
+/** The built-in workloads: their promises, and how they are found. */
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -14,7 +14,7 @@ export interface TracingDataOptions {
   readonly printk?: string;
 }
 
-/** perf wants one, and makes no use of it. */
+/** perf requires one, and ignores it. */
 const HEADER_PAGE = `	field: u64 timestamp;	offset:0;	size:8;	signed:0;
 	field: local_t commit;	offset:8;	size:8;	signed:1;
 	field: char data;	offset:16;	size:4080;	signed:0;

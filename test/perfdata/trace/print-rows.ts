@@ -1,4 +1,4 @@
-/** Print formats with what perf 6.1 prints of them, for each piece of the language. */
+/** Print formats with perf 6.1's output for each, covering the whole language. */
 
 export interface PrintRow {
   readonly fields: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Tracepoints: every piece of the language of print formats, the tracing data around them, and what damage of either does.
- * Where perf 6.1 is installed it is asked whether the expected texts are its own.
+ * Tracepoints: every piece of the print format language, the tracing data around it, and the effect of damage to
+ * either. If perf 6.1 is installed, the expected texts are checked against it.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-/** What compare writes for machines: everything, finite, and nothing that is not known. */
+/** compare's output for programs: complete, finite, and nothing that is not known. */
 import { expect } from 'chai';
 import { compareProfiles } from '../../../src/profile/compare.ts';
 import { type Profile, profileKey } from '../../../src/profile/profile.ts';

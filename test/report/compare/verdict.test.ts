@@ -1,4 +1,4 @@
-/** Sentences of a comparison: true, and no two rows by one name. */
+/** Sentences of a comparison: they are true, and no two rows share a name. */
 import { expect } from 'chai';
 import { resamplingChance } from '../../../src/experiment/chance.ts';
 import { compareProfiles } from '../../../src/profile/compare.ts';

@@ -1,4 +1,4 @@
-/** Header lines of all features of perf 6.1, each in the forms that perf's versions gave it: as real perf prints them. */
+/** Header lines of all features of perf 6.1, in every form perf's versions gave them: as real perf prints them. */
 import { expect } from 'chai';
 import { writeFileSync } from 'node:fs';
 import { ByteWriter } from '../../../src/perfdata/bytes.ts';
@@ -100,7 +100,7 @@ const CASES: Readonly<Record<string, readonly [bit: number, fill: Fill][]>> = {
       },
     ],
   ],
-  // Behind a feature that fails perf reads no other: PMU_MAPPINGS is not looked at here.
+  // After a feature that fails, perf reads no other: PMU_MAPPINGS is not compared here.
   'CPU_TOPOLOGY with a socket that cannot be': [
     [HEADER.PMU_MAPPINGS, (w): void => w.u32(0)],
     [

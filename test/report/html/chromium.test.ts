@@ -1,4 +1,4 @@
-/** The page in a real browser, at the widths of a desk and a telephone, light and dark: skipped where there is no Chromium. */
+/** The page in a real browser, at desktop and phone widths, light and dark; skipped if there is no Chromium. */
 import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Chromium without a window, spoken to through a pipe (--remote-debugging-pipe: JSON between NUL bytes on descriptors 3 and
- * 4), so that a test can ask what a page requests, complains of and looks like. No dependency: where there is no Chromium,
+ * Headless Chromium driven through a pipe (--remote-debugging-pipe: JSON between NUL bytes on descriptors 3 and 4), so
+ * that a test can check what a page requests, complains about and looks like. No dependency: if there is no Chromium,
  * `findChromium` says so and tests skip.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** A page whose every number was made up, with what tends to break pages: long names, many rows, hostile names. */
+/** A page with made-up numbers and everything that tends to break pages: long names, many rows, hostile names. */
 import type { BarRow, Bin, Cell, Estimate, Frame, Page, Subject } from '../../../src/report/html/model.ts';
 
 export const HOSTILE = [

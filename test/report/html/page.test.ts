@@ -1,4 +1,6 @@
-/** A page from made-up numbers: one file that asks for nothing, nothing from a file taken for markup, the numbers as given. */
+/**
+ * A page from made-up numbers: one file that loads nothing, takes no data for markup, and shows the numbers as given.
+ */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { layOut, NARROWEST, Paths } from '../../../src/report/html/flame.ts';

@@ -1,6 +1,6 @@
 /**
- * What gperf report prints of a recording, read back, is no distance from the recording, whatever was asked for, or it is
- * refused with what to print instead.
+ * gperf report's output for a recording, read back, has distance zero from the recording, whatever options were given;
+ * or it is refused with a hint on what to print instead.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -30,7 +30,7 @@ const flag = some([true]);
 const keys = (separate: readonly string[]) =>
   fc.shuffledSubarray([...separate], { minLength: 1 }).map((list) => list.join(','));
 
-/** Any options of perf report that change what is printed where. */
+/** Any options of perf report that change what is printed, or where. */
 const OPTIONS = fc
   .record({
     sort: seldom(keys(['comm', 'dso', 'symbol', 'pid', 'cpu'])),
@@ -121,7 +121,7 @@ describe('a report read back', () => {
           return;
         }
         for (const set of sets) {
-          // A table of files is refused beside one of functions by whoever reads both.
+          // Whoever reads both refuses a table of files beside one of functions.
           const functions = [...set[1]!.weights.keys()].map((key) => parseProfileKey(key).symbol);
           if (functions.every((symbol) => symbol === '' || symbol === NOT_SHOWN)) continue;
           const [pair] = compareProfiles(set.map((profile) => [profile])).pairs;

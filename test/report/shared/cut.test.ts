@@ -1,4 +1,4 @@
-/** A recording cut off at any byte: what stood before the cut is printed, by every command, and then the error. */
+/** A recording cut off at any byte: every command prints what came before the cut, and then the error. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Text of every command on recordings made by hand, against fixtures/report; where real perf is installed, the fixtures
- * against real perf. `npm run update` rewrites them.
+ * Text of every command on recordings made by hand, compared with fixtures/report; if real perf is installed, the
+ * fixtures are compared with real perf. `npm run update` rewrites them.
  */
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -40,8 +40,8 @@ function lines(session: Session, symbols: SymbolSource, { command, options }: Ju
 }
 
 /**
- * Takes out what two runs, or perf and gperf, never share: the tip, the date, and the word perf adds to a rest of a graph
- * when the memory it forgets to clear says so.
+ * Removes what two runs, or perf and gperf, never share: the tip, the date, and a word that perf adds to the rest of a
+ * graph depending on memory it does not clear.
  */
 const comparable = (text: string): string =>
   text

@@ -1,4 +1,6 @@
-/** What a recording holds and gperf does not show is named, and only that; the innermost user frame is not lost with the stack. */
+/**
+ * Exactly what a recording holds and gperf does not show is named; the innermost user frame is kept without the stack.
+ */
 import { expect } from 'chai';
 import { writeFileSync } from 'node:fs';
 import { HOLDINGS, type Holding } from '../../../src/perfdata/holdings.ts';

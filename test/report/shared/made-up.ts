@@ -1,6 +1,6 @@
 /**
- * Recordings made by hand for every kind of report, and the command lines they are judged by: each names perf's arguments
- * and the options they stand for.
+ * Recordings made by hand for every kind of report, with the command lines to judge them by: perf's arguments and the
+ * options they stand for.
  */
 import type { HeaderOptions } from '../../../src/report/header/text.ts';
 import type { EvlistOptions } from '../../../src/report/evlist/text.ts';
@@ -87,7 +87,7 @@ function chain(names: readonly string[]): readonly Address[] {
   ];
 }
 
-/** 32 samples: shares are multiples of 3.125 %, so halves are rounded; ties; places that nobody knows. */
+/** 32 samples: shares are multiples of 3.125 %, so halves are rounded; ties; unknown places. */
 const flat: MadeUp = {
   evlist: [event('cycles', 0, FLAT)],
   records: [

@@ -1,7 +1,7 @@
 /**
- * Real perf's own recordings of real programs: what gperf prints of them is what perf prints, to the byte.
+ * Real perf's own recordings of real programs: gperf prints them as perf does, byte for byte.
  *
- * A program without libc, because libc has no frame pointers and chains through it hold addresses that are none.
+ * The program has no libc, because libc has no frame pointers and chains through it hold invalid addresses.
  */
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * A recording of 25 tracepoints by perf 6.1 (fixtures/perfdata/tracepoints.data): gperf's text is what perf printed of it, and
- * prints where it is installed.
+ * A recording of 25 tracepoints by perf 6.1 (fixtures/perfdata/tracepoints.data): gperf's text equals what perf
+ * printed, and what it prints here if installed.
  */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Real perf as the judge: `perf stat report` prints a recording of gperf's, and gperf must print the same counts the same
- * way. perf runs in the C locale, so without separators; it knows no user and system time of a recording.
+ * Real perf as the judge: `perf stat report` prints a recording of gperf's, and gperf must print the same counts the
+ * same way. perf runs in the C locale, so without separators; a recording has no user and system time.
  */
 import { expect } from 'chai';
 import { machineSpec } from '../../../src/machine/spec.ts';

@@ -1,11 +1,11 @@
 /**
  * The oracle: expands a whole execution, instruction by instruction, skipping nothing.
  *
- * An independent traversal of the same image: recursive, with plain arrays and the plain forms of the draws; periodic
- * branches are counted out one by one, and the slots of classes come from a full expansion of their rank trees. A cursor
- * stopped anywhere must agree with the trace in every total, address, frame and trap.
- * One file, and long, because an oracle that shared code with what it judges would prove little.
- * Not modelled: anything long; memory is a few hundred bytes an instruction.
+ * An independent traversal of the same image: recursive, with plain arrays and the plain forms of the draws. Periodic
+ * branches are counted one by one, and the slots of classes come from a full expansion of their rank trees. A cursor
+ * stopped anywhere must agree with the trace in every total, address, frame and trap. It shares no code with the
+ * engine, so that its judgement is independent.
+ * Not modelled: long executions; memory is a few hundred bytes per instruction.
  */
 import { NR_EVENTS } from '../../../src/arch/events.ts';
 import { BLOCK, BRANCH, LOOP } from '../../../src/workload/image.ts';
