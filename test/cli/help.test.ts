@@ -69,7 +69,7 @@ describe('help', () => {
       .map((line) => /^ {4}(?:-(\w)| {4}--(\S+))/.exec(line))
       .filter((m) => m !== null)
       .map((m) => m[1] ?? m[2]!);
-    expect(order.slice(0, 5)).to.deep.equal(['c', 'd', 'f', 'F', 'g']);
+    expect(order.slice(0, 5)).to.deep.equal(['c', 'C', 'd', 'f', 'F']);
     expect(order.indexOf('x')).to.be.lessThan(order.indexOf('children'));
   });
 
