@@ -15,21 +15,21 @@ const SRC = 'src';
 const BELOW: Record<string, readonly string[]> = {
   'units.ts': [],
   arch: ['units.ts'],
-  sim: ['units.ts', 'arch'],
+  sim: ['units.ts'],
   'nearest.ts': [],
   'given.ts': [],
   'strerror.ts': [],
   uapi: ['units.ts'],
   'perf-events': ['units.ts', 'nearest.ts', 'uapi'],
   results: ['units.ts', 'perf-events'],
-  workload: ['units.ts', 'given.ts', 'nearest.ts', 'strerror.ts', 'sim', 'arch'],
+  workload: ['units.ts', 'given.ts', 'nearest.ts', 'strerror.ts', 'arch'],
   hw: ['units.ts', 'sim', 'arch'],
   kernel: ['units.ts', 'sim', 'arch', 'uapi'],
   tool: ['units.ts', 'sim', 'arch', 'uapi', 'perf-events', 'results', 'kernel'],
   kvm: ['units.ts', 'sim', 'arch', 'uapi', 'hw', 'kernel'],
   machine: ['units.ts', 'sim', 'arch', 'workload', 'hw', 'kernel', 'tool', 'kvm'],
   // Only the mathematics of sim/, whose exp and log all floors use: see below.
-  stats: ['units.ts', 'sim'],
+  stats: ['sim'],
   perfdata: ['units.ts', 'strerror.ts', 'arch', 'uapi', 'perf-events'],
   profile: ['units.ts', 'uapi', 'perf-events', 'stats', 'perfdata'],
   // Only the mathematics of sim/, for logarithmic axes.
@@ -63,7 +63,6 @@ const BELOW: Record<string, readonly string[]> = {
     'perf-events',
     'results',
     'workload',
-    'stats',
     'perfdata',
     'profile',
     'report',
@@ -174,6 +173,14 @@ describe('layers', () => {
     expect([...homes].filter(([, paths]) => paths.length > 1)).to.deep.equal([]);
   });
 
+  it('allows no import that nobody makes', () => {
+    const made = new Set(
+      [...graph].flatMap(([path, imports]) => imports.map((to) => `${floorOf(path)} -> ${floorOf(to)}`)),
+    );
+    const allowed = Object.entries(BELOW).flatMap(([floor, below]) => below.map((to) => `${floor} -> ${to}`));
+    expect(allowed.filter((way) => !made.has(way))).to.deep.equal([]);
+  });
+
   it('a vPMU design knows the contract and the two helpers, not the vCPU', () => {
     const wrong: string[] = [];
     for (const [path, imports] of graph) {
@@ -240,6 +247,22 @@ describe('layers', () => {
     };
     for (const path of graph.keys()) visit(path, []);
     expect(circles).to.deep.equal([]);
+  });
+
+  it('private members are #names', () => {
+    // A constructor cannot be one, and AssemblyScript has none.
+    const keyword = /^\s+(?:private|protected)\s+(?!constructor\b)[\w[]/;
+    expect(keyword.test('  private readonly fd = 3;'), 'finds what it looks for').to.equal(true);
+    const wrong: string[] = [];
+    for (const path of [...source.keys(), ...files('test')]) {
+      if (path.startsWith(join(SRC, 'workload/engine/'))) continue;
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .forEach((line, i) => {
+          if (keyword.test(line)) wrong.push(`${path}:${i + 1}: ${line.trim()}`);
+        });
+    }
+    expect(wrong).to.deep.equal([]);
   });
 
   it('nothing below cli/ reads a clock, Math.random or an engine-dependent Math function', () => {

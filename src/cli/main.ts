@@ -6,8 +6,7 @@ import v8 from 'node:v8';
 import { GPERF_VERSION } from '../experiment/version.ts';
 import { strerror } from '../strerror.ts';
 import { nearest } from '../nearest.ts';
-import { COMMANDS, loadBuiltin, UNMODELLED_COMMANDS } from './commands.ts';
-import type { CommandContext } from './commands.ts';
+import { type CommandContext, COMMANDS, loadBuiltin, UNMODELLED_COMMANDS } from './commands.ts';
 import { EXIT, HelpRequest, reportError, UsageError } from './errors.ts';
 
 const USAGE = '\n Usage: gperf [--version] [--help] [OPTIONS] COMMAND [ARGS]\n';

@@ -6,8 +6,7 @@
  * the medians of its runs' figures; its ledger is their mean.
  */
 import { perfCaps } from '../machine/machine.ts';
-import type { MachineSpec } from '../machine/spec.ts';
-import { changedValues } from '../machine/spec.ts';
+import { changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { medianOf } from '../stats/distribution.ts';

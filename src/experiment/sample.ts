@@ -21,7 +21,7 @@ import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
-import { type Nanos, type U64 } from '../units.ts';
+import type { Nanos, U64 } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import type { SpecRequest } from './bench.ts';
 import { executable, prepareWorkload, workloadSeed, type Workload } from './executable.ts';

@@ -8,8 +8,7 @@ import { NoTruthError } from './truth.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
-import { useEngine } from '../workload/engine.ts';
-import type { EngineModule } from '../workload/engine.ts';
+import { type EngineModule, useEngine } from '../workload/engine.ts';
 
 const WORK = { benchOutcome, sampleRun, letterRun } as const;
 export type WorkName = keyof typeof WORK;

@@ -5,8 +5,7 @@
  * the cpu PMU's sysfs events and format of a Broadwell (arch/x86/events/intel/core.c) for cpu/.../.
  * Not modelled: tracepoints, breakpoints, probes, BPF objects, vendor event files (pmu-events/), uncore PMUs.
  */
-import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE } from '../uapi/perf-event.ts';
-import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 
 /** A hardware or software event with its names; the one that `perf list` shows first comes first. */
 export interface SymbolicEvent {

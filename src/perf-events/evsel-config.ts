@@ -5,8 +5,7 @@
  * Not modelled: data addresses, weights, registers and user stacks, branch stacks, AUX areas, cgroups, namespaces,
  * clocks other than perf's own.
  */
-import { PERF_COUNT_SW, PERF_FORMAT, PERF_SAMPLE, PERF_TYPE } from '../uapi/perf-event.ts';
-import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import { PERF_COUNT_SW, PERF_FORMAT, PERF_SAMPLE, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { groupAll, parseEventList, parseEvents } from './parse-events.ts';
 import type { Evsel } from './evsel.ts';
 import type { ParsedEvent } from './parsed-event.ts';

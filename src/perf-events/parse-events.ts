@@ -13,8 +13,7 @@ import { CPU_ALIASES, CPU_FORMAT, EVENT_WORDS, isToolEvent, lookupEvent } from '
 import { applyModifiers, IS_MODIFIER, MODIFIER_LETTERS } from './event-modifiers.ts';
 import { EventSyntaxError } from './event-syntax-error.ts';
 import { nearest } from '../nearest.ts';
-import { PERF_COUNT_SW, PERF_TYPE } from '../uapi/perf-event.ts';
-import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import type { EventDraft, EventTerms, ParsedEvent } from './parsed-event.ts';
 
 /** The command whose rules apply: stat has no sampling terms. */
@@ -47,89 +46,89 @@ interface Term {
 }
 
 class EventParser {
-  private readonly spec: string;
-  private readonly user: EventUser;
-  private readonly pmus: readonly string[];
-  private readonly events: EventDraft[] = [];
+  readonly #spec: string;
+  readonly #user: EventUser;
+  readonly #pmus: readonly string[];
+  readonly #events: EventDraft[] = [];
   /** Events whose own modifiers include G or H. */
-  private readonly explicitGH = new Set<EventDraft>();
-  private at = 0;
+  readonly #explicitGH = new Set<EventDraft>();
+  #at = 0;
   /** Starts of the last token and the one before it, by perf's lexer: its carets point there. */
-  private token = { start: 1, before: 1 };
+  #token = { start: 1, before: 1 };
 
   constructor(spec: string, user: EventUser, { cpuPmu = true }: ParseEventsOptions) {
-    this.spec = spec;
-    this.user = user;
-    this.pmus = cpuPmu ? ['cpu', 'software'] : ['software'];
+    this.#spec = spec;
+    this.#user = user;
+    this.#pmus = cpuPmu ? ['cpu', 'software'] : ['software'];
   }
 
   parse(): EventDraft[] {
-    do this.item();
-    while (this.take(','));
-    if (this.at < this.spec.length) throw this.unexpected();
-    return this.events;
+    do this.#item();
+    while (this.#take(','));
+    if (this.#at < this.#spec.length) throw this.#unexpected();
+    return this.#events;
   }
 
   /** An unexpected token: perf points at the token before it; for an unexpected end, at the last token but one. */
-  private unexpected(hint?: string): EventSyntaxError {
-    const { start, before } = this.token;
-    return this.error(this.at < this.spec.length ? start : before, 'parser error', hint);
+  #unexpected(hint?: string): EventSyntaxError {
+    const { start, before } = this.#token;
+    return this.#error(this.#at < this.#spec.length ? start : before, 'parser error', hint);
   }
 
   /** A token begins here; perf's lexer reads the first token of an event twice. */
-  private mark(first = false): void {
-    this.token = { start: this.at, before: first ? this.at : this.token.start };
+  #mark(first = false): void {
+    this.#token = { start: this.#at, before: first ? this.#at : this.#token.start };
   }
 
   /** Blanks and tabs, which may stand between any two tokens. */
-  private blanks(first = false): boolean {
-    if (!BLANK.includes(this.spec[this.at] ?? 'x')) return false;
-    this.mark(first);
-    while (BLANK.includes(this.spec[this.at] ?? 'x')) this.at++;
+  #blanks(first = false): boolean {
+    if (!BLANK.includes(this.#spec[this.#at] ?? 'x')) return false;
+    this.#mark(first);
+    while (BLANK.includes(this.#spec[this.#at] ?? 'x')) this.#at++;
     return true;
   }
 
-  private error(index: number, reason = 'parser error', hint?: string): EventSyntaxError {
-    return new EventSyntaxError(this.spec, index, reason, { hint });
+  #error(index: number, reason = 'parser error', hint?: string): EventSyntaxError {
+    return new EventSyntaxError(this.#spec, index, reason, { hint });
   }
 
-  private take(char: string): boolean {
-    if (this.spec[this.at] !== char) return false;
-    this.mark();
-    this.at++;
+  #take(char: string): boolean {
+    if (this.#spec[this.#at] !== char) return false;
+    this.#mark();
+    this.#at++;
     return true;
   }
 
   /** Characters up to the first of `stops`. */
-  private until(stops: string): string {
-    const start = this.at;
-    while (this.at < this.spec.length && !stops.includes(this.spec[this.at]!)) this.at++;
-    return this.spec.slice(start, this.at);
+  #until(stops: string): string {
+    const start = this.#at;
+    while (this.#at < this.#spec.length && !stops.includes(this.#spec[this.#at]!)) this.#at++;
+    return this.#spec.slice(start, this.#at);
   }
 
-  private item(): void {
-    const group = /^[ \t]*([A-Za-z_][\w.-]*)?\{/.exec(this.spec.slice(this.at));
+  #item(): void {
+    const group = /^[ \t]*([A-Za-z_][\w.-]*)?\{/.exec(this.#spec.slice(this.#at));
     if (group === null) {
-      this.event();
+      this.#event();
       return;
     }
-    this.at += group[0].length - 1;
-    this.mark(true);
-    this.at++;
-    const leader = this.events.length;
-    do this.event();
-    while (this.take(','));
-    if (this.at === this.spec.length) throw this.error(this.at, 'parser error', 'The group lacks its }.');
-    if (!this.take('}')) throw this.unexpected();
-    const members = this.events.slice(leader);
+    this.#at += group[0].length - 1;
+    this.#mark(true);
+    this.#at++;
+    const leader = this.#events.length;
+    do this.#event();
+    while (this.#take(','));
+    if (this.#at === this.#spec.length) throw this.#error(this.#at, 'parser error', 'The group lacks its }.');
+    if (!this.#take('}')) throw this.#unexpected();
+    const members = this.#events.slice(leader);
     for (const e of members) e.leader = leader;
     if (members.length > 1) members[0]!.groupName = group[1] ?? '';
-    this.blanks();
-    if (this.take(':')) {
-      this.blanks();
-      const index = this.at;
-      const modifiers = this.modifierText();
-      for (const e of members) this.apply(e, modifiers, index, true);
+    this.#blanks();
+    if (this.#take(':')) {
+      this.#blanks();
+      const index = this.#at;
+      const modifiers = this.#modifierText();
+      for (const e of members) this.#apply(e, modifiers, index, true);
     }
     for (const e of members.slice(1)) {
       delete e.attr.pinned;
@@ -137,65 +136,65 @@ class EventParser {
     }
   }
 
-  private event(): void {
-    const start = this.at;
-    const indented = this.blanks(true);
-    const base = this.at;
-    const name = this.until(',{}:/ \t');
-    if (name === '') throw this.unexpected('An event is missing here.');
-    this.token = { start: base, before: indented ? start : base };
-    this.blanks();
-    const slash = this.spec[this.at] === '/';
-    const draft = this.symbol(name, base, slash);
+  #event(): void {
+    const start = this.#at;
+    const indented = this.#blanks(true);
+    const base = this.#at;
+    const name = this.#until(',{}:/ \t');
+    if (name === '') throw this.#unexpected('An event is missing here.');
+    this.#token = { start: base, before: indented ? start : base };
+    this.#blanks();
+    const slash = this.#spec[this.#at] === '/';
+    const draft = this.#symbol(name, base, slash);
     const isCache = draft.attr.type === PERF_TYPE.HW_CACHE;
-    if (this.take('/')) {
-      if (isToolEvent(name) && this.spec[this.at] !== '/') throw this.unexpected();
-      this.terms(draft, name);
-      this.blanks();
-    } else if (this.take(':')) this.blanks();
-    const index = this.at;
-    const modifiers = this.modifierText();
-    this.apply(draft, modifiers, index, false);
+    if (this.#take('/')) {
+      if (isToolEvent(name) && this.#spec[this.#at] !== '/') throw this.#unexpected();
+      this.#terms(draft, name);
+      this.#blanks();
+    } else if (this.#take(':')) this.#blanks();
+    const index = this.#at;
+    const modifiers = this.#modifierText();
+    this.#apply(draft, modifiers, index, false);
     // As in perf, names keep their blanks, but those of cache events are the bare words.
-    if (draft.name === '') draft.name = isCache ? name : this.spec.slice(start, this.at);
-    draft.leader = this.events.length;
-    this.events.push(draft);
+    if (draft.name === '') draft.name = isCache ? name : this.#spec.slice(start, this.#at);
+    draft.leader = this.#events.length;
+    this.#events.push(draft);
   }
 
   /** The event for a bare name; if terms follow, it may be a PMU's name instead. */
-  private symbol(name: string, base: number, slash: boolean): EventDraft {
+  #symbol(name: string, base: number, slash: boolean): EventDraft {
     const found = lookupEvent(name);
-    const next = this.spec[this.at];
+    const next = this.#spec[this.#at];
     if (found.kind === 'event') {
       const { type, config } = found;
-      if (!Number.isSafeInteger(config)) throw this.error(base, 'gperf holds event codes below 2^53');
-      return this.draft(type, config, isToolEvent(name) ? 'ns' : '');
+      if (!Number.isSafeInteger(config)) throw this.#error(base, 'gperf holds event codes below 2^53');
+      return this.#draft(type, config, isToolEvent(name) ? 'ns' : '');
     }
-    if (slash && this.pmus.includes(name)) {
-      return this.draft(name === 'cpu' ? PERF_TYPE.RAW : PERF_TYPE.SOFTWARE, 0);
+    if (slash && this.#pmus.includes(name)) {
+      return this.#draft(name === 'cpu' ? PERF_TYPE.RAW : PERF_TYPE.SOFTWARE, 0);
     }
     if (slash) {
       // perf reports this after reading the terms, and points at the beginning of the list.
-      this.take('/');
-      this.terms(this.draft(PERF_TYPE.RAW, 0), undefined);
-      const known = name === 'cpu' ? undefined : `The PMUs of the machine: ${this.pmus.join(', ')}.`;
-      throw this.error(0, `Cannot find PMU \`${name}'. Missing kernel support?`, known);
+      this.#take('/');
+      this.#terms(this.#draft(PERF_TYPE.RAW, 0), undefined);
+      const known = name === 'cpu' ? undefined : `The PMUs of the machine: ${this.#pmus.join(', ')}.`;
+      throw this.#error(0, `Cannot find PMU \`${name}'. Missing kernel support?`, known);
     }
-    if (found.kind === 'partial') throw this.error(base + found.end, 'parser error', suggestion(name));
+    if (found.kind === 'partial') throw this.#error(base + found.end, 'parser error', suggestion(name));
     if (found.kind === 'impossible')
-      throw this.error(base, 'parser error', `${name.split('-').slice(0, -1).join('-')} has no such operation.`);
-    if (name === 'mem') throw this.error(base, 'gperf does not model breakpoints');
-    if (/^(probe|sdt)_/.test(name) || name.startsWith('%')) throw this.error(base, 'gperf does not model probes');
-    if (/\.(c|o)$/.test(name)) throw this.error(base, 'gperf does not model BPF programs');
+      throw this.#error(base, 'parser error', `${name.split('-').slice(0, -1).join('-')} has no such operation.`);
+    if (name === 'mem') throw this.#error(base, 'gperf does not model breakpoints');
+    if (/^(probe|sdt)_/.test(name) || name.startsWith('%')) throw this.#error(base, 'gperf does not model probes');
+    if (/\.(c|o)$/.test(name)) throw this.#error(base, 'gperf does not model BPF programs');
     if (next === ':') {
-      const after = /^:([\w*?-]*)/.exec(this.spec.slice(this.at))![1]!;
+      const after = /^:([\w*?-]*)/.exec(this.#spec.slice(this.#at))![1]!;
       const tracepoint = after.length > 2 && !IS_MODIFIER.test(after);
-      if (tracepoint && suggestion(name) === undefined) throw this.error(base, 'gperf does not model tracepoints');
+      if (tracepoint && suggestion(name) === undefined) throw this.#error(base, 'gperf does not model tracepoints');
     }
-    throw this.error(next === ':' ? this.at : base, 'parser error', suggestion(name));
+    throw this.#error(next === ':' ? this.#at : base, 'parser error', suggestion(name));
   }
 
-  private draft(type: number, config: number, unit = ''): EventDraft {
+  #draft(type: number, config: number, unit = ''): EventDraft {
     const clock =
       type === PERF_TYPE.SOFTWARE && (config === PERF_COUNT_SW.CPU_CLOCK || config === PERF_COUNT_SW.TASK_CLOCK);
     const attr: PerfEventAttr = { type, config, sample_period: 0, sample_type: 0, read_format: 0, exclude_guest: true };
@@ -205,70 +204,70 @@ class EventParser {
   }
 
   /** Modifier letters and following blanks, up to the end of the event or group. */
-  private modifierText(): string {
-    const start = this.at;
-    const text = this.until(',{}:/ \t');
+  #modifierText(): string {
+    const start = this.#at;
+    const text = this.#until(',{}:/ \t');
     if (!IS_MODIFIER.test(text)) {
-      this.at = start;
-      throw this.unexpected(`The modifiers are: ${MODIFIER_LETTERS.split('').join(' ')}.`);
+      this.#at = start;
+      throw this.#unexpected(`The modifiers are: ${MODIFIER_LETTERS.split('').join(' ')}.`);
     }
-    if (text !== '') this.token = { start, before: this.token.start };
-    this.blanks();
-    if (this.at < this.spec.length && !',}'.includes(this.spec[this.at]!)) throw this.unexpected();
+    if (text !== '') this.#token = { start, before: this.#token.start };
+    this.#blanks();
+    if (this.#at < this.#spec.length && !',}'.includes(this.#spec[this.#at]!)) throw this.#unexpected();
     return text;
   }
 
-  private apply(draft: EventDraft, text: string, index: number, inGroup: boolean): void {
+  #apply(draft: EventDraft, text: string, index: number, inGroup: boolean): void {
     if (text === '') return;
     const twice = /([^p]).*\1|p.*p.*p.*p/.test(text);
-    if (twice) throw this.error(index, 'Bad modifier', ONCE);
-    applyModifiers(draft, text, inGroup, this.explicitGH.has(draft));
-    if (/[GH]/.test(text)) this.explicitGH.add(draft);
-    if ((draft.attr.precise_ip ?? 0) > 3) throw this.error(index, 'Bad modifier', ONCE);
+    if (twice) throw this.#error(index, 'Bad modifier', ONCE);
+    applyModifiers(draft, text, inGroup, this.#explicitGH.has(draft));
+    if (/[GH]/.test(text)) this.#explicitGH.add(draft);
+    if ((draft.attr.precise_ip ?? 0) > 3) throw this.#error(index, 'Bad modifier', ONCE);
   }
 
   /** Terms up to the closing slash; not checked if the PMU does not exist. */
-  private terms(draft: EventDraft, pmu: string | undefined): void {
-    if (this.take('/')) return;
+  #terms(draft: EventDraft, pmu: string | undefined): void {
+    if (this.#take('/')) return;
     const terms: Term[] = [];
-    do terms.push(this.term());
-    while (this.take(','));
-    if (!this.take('/'))
-      throw this.unexpected(this.at < this.spec.length ? undefined : 'The terms lack their closing /.');
-    if (pmu !== undefined) for (const term of terms) this.applyTerm(draft, pmu, term);
+    do terms.push(this.#term());
+    while (this.#take(','));
+    if (!this.#take('/'))
+      throw this.#unexpected(this.#at < this.#spec.length ? undefined : 'The terms lack their closing /.');
+    if (pmu !== undefined) for (const term of terms) this.#applyTerm(draft, pmu, term);
   }
 
-  private term(): Term {
-    this.blanks();
-    const start = this.at;
-    const key = this.until(',/= \t');
-    if (key === '') throw this.unexpected('A term is missing here.');
-    this.token = { start, before: this.token.start };
-    this.blanks();
+  #term(): Term {
+    this.#blanks();
+    const start = this.#at;
+    const key = this.#until(',/= \t');
+    if (key === '') throw this.#unexpected('A term is missing here.');
+    this.#token = { start, before: this.#token.start };
+    this.#blanks();
     let value: string | undefined;
-    let valueAt = this.at;
-    if (this.take('=')) {
-      this.blanks();
-      valueAt = this.at;
-      if (this.take("'")) {
-        value = this.until("'");
-        if (!this.take("'")) throw this.error(valueAt, 'parser error', 'The quote is not closed.');
-      } else value = this.until(',/ \t');
+    let valueAt = this.#at;
+    if (this.#take('=')) {
+      this.#blanks();
+      valueAt = this.#at;
+      if (this.#take("'")) {
+        value = this.#until("'");
+        if (!this.#take("'")) throw this.#error(valueAt, 'parser error', 'The quote is not closed.');
+      } else value = this.#until(',/ \t');
       if (value === '' || value.startsWith('-')) {
-        this.at = valueAt;
-        throw this.unexpected();
+        this.#at = valueAt;
+        throw this.#unexpected();
       }
-      this.token = { start: valueAt, before: this.token.start };
-      this.blanks();
+      this.#token = { start: valueAt, before: this.#token.start };
+      this.#blanks();
     }
     return { start, key, value, valueAt };
   }
 
-  private applyTerm(draft: EventDraft, pmu: string, { start, key, value, valueAt }: Term): void {
+  #applyTerm(draft: EventDraft, pmu: string, { start, key, value, valueAt }: Term): void {
     const number = (max = Number.MAX_SAFE_INTEGER): number => {
       if (value === undefined) return 1;
-      if (!/^(0x[\da-f]+|\d+)$/i.test(value)) throw this.error(valueAt, 'expected numeric value');
-      if (Number(value) > max) throw this.error(valueAt, `value too big for format, maximum is ${max}`);
+      if (!/^(0x[\da-f]+|\d+)$/i.test(value)) throw this.#error(valueAt, 'expected numeric value');
+      if (Number(value) > max) throw this.#error(valueAt, `value too big for format, maximum is ${max}`);
       return Number(value);
     };
     const isPmu = pmu === 'cpu' || pmu === 'software';
@@ -287,24 +286,24 @@ class EventParser {
         return;
       }
     }
-    const valid = this.user === 'record' ? RECORD_TERMS : STAT_TERMS;
+    const valid = this.#user === 'record' ? RECORD_TERMS : STAT_TERMS;
     const known = valid.includes(key);
-    if (!known && RECORD_TERMS.includes(key)) throw this.error(start, `'${key}' is not usable in 'gperf stat'`);
+    if (!known && RECORD_TERMS.includes(key)) throw this.#error(start, `'${key}' is not usable in 'gperf stat'`);
     if (!known) {
       const validTerms = pmu === 'cpu' ? [...Object.keys(CPU_FORMAT), ...valid] : valid;
       const aliases = pmu === 'cpu' ? Object.keys(CPU_ALIASES) : [];
       const close = nearest(key, [...validTerms, ...aliases]);
-      throw new EventSyntaxError(this.spec, start, isPmu ? `unknown term '${key}' for pmu '${pmu}'` : 'unknown term', {
+      throw new EventSyntaxError(this.#spec, start, isPmu ? `unknown term '${key}' for pmu '${pmu}'` : 'unknown term', {
         validTerms,
         hint: close === undefined ? undefined : `Did you mean '${close}'?`,
       });
     }
-    if (UNMODELLED_TERMS.includes(key)) throw this.error(start, `gperf does not model the term '${key}'`);
+    if (UNMODELLED_TERMS.includes(key)) throw this.#error(start, `gperf does not model the term '${key}'`);
     const set = (term: EventTerms): void => {
       draft.terms = { ...draft.terms, ...term };
     };
     if (key === 'name') {
-      if (value === undefined) throw this.error(start);
+      if (value === undefined) throw this.#error(start);
       draft.name = value;
     } else if (key === 'config' || key === 'config1' || key === 'config2') draft.attr[key] = number();
     else if (key === 'period') set({ period: number() });
@@ -313,7 +312,8 @@ class EventParser {
     else if (key === 'time') set({ time: number() !== 0 });
     else if (key === 'inherit' || key === 'no-inherit') set({ inherit: key === 'inherit' });
     else if (key === 'call-graph') {
-      if (value !== 'fp' && value !== 'no') throw this.error(valueAt, `gperf does not model call-graph=${value ?? ''}`);
+      if (value !== 'fp' && value !== 'no')
+        throw this.#error(valueAt, `gperf does not model call-graph=${value ?? ''}`);
       set({ callgraph: value === 'fp' });
     }
   }

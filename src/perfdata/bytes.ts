@@ -123,45 +123,45 @@ export class ByteWriter {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
   /** Claims n bytes and returns where they start; may replace `bytes` and `view`. */
-  private claim(n: number): number {
+  #claim(n: number): number {
     const at = this.pos;
     if (at + n > this.bytes.length) this.reserve(n);
     this.pos = at + n;
     return at;
   }
   u8(v: number): void {
-    const at = this.claim(1);
+    const at = this.#claim(1);
     this.view.setUint8(at, v);
   }
   u16(v: number): void {
-    const at = this.claim(2);
+    const at = this.#claim(2);
     this.view.setUint16(at, v, true);
   }
   u32(v: number): void {
-    const at = this.claim(4);
+    const at = this.#claim(4);
     this.view.setUint32(at, v, true);
   }
   /** A signed or unsigned 64-bit value; for a bigint, its low 64 bits. */
   u64(v: number | bigint): void {
-    const at = this.claim(8);
+    const at = this.#claim(8);
     if (typeof v === 'bigint') return this.view.setBigUint64(at, v, true);
     this.view.setUint32(at, v, true);
     this.view.setUint32(at + 4, Math.floor(v / TWO32), true);
   }
   bigU64(v: bigint): void {
-    const at = this.claim(8);
+    const at = this.#claim(8);
     this.view.setBigUint64(at, v, true);
   }
   f64(v: number): void {
-    const at = this.claim(8);
+    const at = this.#claim(8);
     this.view.setFloat64(at, v, true);
   }
   put(bytes: Uint8Array): void {
-    const at = this.claim(bytes.length);
+    const at = this.#claim(bytes.length);
     this.bytes.set(bytes, at);
   }
   zeros(n: number): void {
-    const at = this.claim(n);
+    const at = this.#claim(n);
     this.bytes.fill(0, at, at + n);
   }
   /** Zeros up to a multiple of `to`, counted from `start`. */
@@ -170,7 +170,7 @@ export class ByteWriter {
   }
   /** A string in a field of n bytes, cut if it is longer, NUL-filled. */
   string(s: string, n: number): void {
-    const at = this.claim(n);
+    const at = this.#claim(n);
     const bytes = encodeBytes(s).subarray(0, n);
     this.bytes.set(bytes, at);
     this.bytes.fill(0, at + bytes.length, at + n);

@@ -61,19 +61,19 @@ interface Section {
 
 /** NUL-terminated strings one after the other, the empty one first. */
 class StringTable {
-  private readonly w = new ByteWriter();
+  readonly #w = new ByteWriter();
   constructor() {
-    this.w.u8(0);
+    this.#w.u8(0);
   }
   /** Adds a string and returns its offset. */
   add(s: string): number {
     if (s === '') return 0;
-    const at = this.w.pos;
-    this.w.string(s, Buffer.byteLength(s) + 1);
+    const at = this.#w.pos;
+    this.#w.string(s, Buffer.byteLength(s) + 1);
     return at;
   }
   get bytes(): Uint8Array {
-    return this.w.taken();
+    return this.#w.taken();
   }
 }
 

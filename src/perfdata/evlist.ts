@@ -20,27 +20,27 @@ const isUnnamedTracepoint = ({ attr, name }: Evsel): boolean =>
   attr.type === PERF_TYPE.TRACEPOINT && (name === '' || name === eventName(attr));
 
 export class Evlist {
-  private readonly list: Writable<Evsel>[] = [];
-  private readonly byId = new Map<U64, Writable<Evsel>>();
+  readonly #list: Writable<Evsel>[] = [];
+  readonly #byId = new Map<U64, Writable<Evsel>>();
   /** How many events `byId` covers. */
-  private indexed = 0;
+  #indexed = 0;
 
   /** The events. The objects never change, so what is learned later shows in them. */
   get events(): readonly Evsel[] {
-    return this.list;
+    return this.#list;
   }
   get hasUnnamedTracepoints(): boolean {
-    return this.list.some(isUnnamedTracepoint);
+    return this.#list.some(isUnnamedTracepoint);
   }
 
   /** Appends an event; `ids` are u64s. */
   add(attr: PerfEventAttr, ids: Uint8Array): void {
     const r = new ByteReader(ids);
     const clock = isClock(attr);
-    this.list.push({
+    this.#list.push({
       name: eventName(attr),
       attr,
-      leader: this.list.length,
+      leader: this.#list.length,
       unit: clock ? 'msec' : '',
       scale: clock ? 1e-6 : 1,
       ids: Array.from({ length: Math.floor(r.left / 8) }, () => r.exactU64()),
@@ -52,11 +52,11 @@ export class Evlist {
    */
   describe({ eventDesc = [], groups }: FeatureView): void {
     eventDesc.forEach(({ name }, i) => {
-      const evsel = this.list[i];
+      const evsel = this.#list[i];
       if (evsel) evsel.name = name;
     });
     let [next, leader, left] = [0, 0, 0];
-    for (const [i, evsel] of this.list.entries()) {
+    for (const [i, evsel] of this.#list.entries()) {
       const group = groups[next];
       if (group?.leader === i) {
         evsel.groupName = group.name;
@@ -71,24 +71,24 @@ export class Evlist {
 
   /** Names tracepoints that have no other name by their formats, as perf does. */
   nameTracepoints(nameOf: (id: number) => string | undefined): void {
-    for (const evsel of this.list)
+    for (const evsel of this.#list)
       if (isUnnamedTracepoint(evsel)) evsel.name = nameOf(Number(evsel.attr.config)) ?? evsel.name;
   }
 
   /** Applies an EVENT_UPDATE; unknown ids are ignored. */
   update(id: U64, update: EventUpdate): void {
-    const evsel = this.find(id);
+    const evsel = this.#find(id);
     if (!evsel) return;
     if (update.kind === 'unit') evsel.unit = update.unit;
     else if (update.kind === 'scale') evsel.scale = update.scale;
     else if (update.kind === 'name') evsel.name = update.name;
   }
 
-  private find(id: U64): Writable<Evsel> | undefined {
-    for (; this.indexed < this.list.length; this.indexed++) {
-      const evsel = this.list[this.indexed]!;
-      for (const own of evsel.ids) if (!this.byId.has(own)) this.byId.set(own, evsel);
+  #find(id: U64): Writable<Evsel> | undefined {
+    for (; this.#indexed < this.#list.length; this.#indexed++) {
+      const evsel = this.#list[this.#indexed]!;
+      for (const own of evsel.ids) if (!this.#byId.has(own)) this.#byId.set(own, evsel);
     }
-    return this.byId.get(id);
+    return this.#byId.get(id);
   }
 }

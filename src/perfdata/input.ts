@@ -40,12 +40,12 @@ export class Input {
   readonly seekable: boolean;
   /** Bytes of the file; Infinity if not seekable. */
   readonly size: number;
-  private fd: number | undefined;
-  private readonly held: Uint8Array | undefined;
+  #fd: number | undefined;
+  readonly #held: Uint8Array | undefined;
   /** For bytes in memory: where the next read without a position starts. */
-  private next = 0;
+  #next = 0;
   /** What peek() took from an input that is not seekable. */
-  private ahead = new Uint8Array();
+  #ahead = new Uint8Array();
 
   /**
    * Opens a file; "-" is standard input; in a directory (record --threads) the file is "data". Throws PerfDataIoError.
@@ -57,7 +57,7 @@ export class Input {
       this.changed = new Date(0);
       this.seekable = true;
       this.size = from.bytes.length;
-      this.held = from.bytes;
+      this.#held = from.bytes;
       return;
     }
     const path = from;
@@ -65,7 +65,7 @@ export class Input {
     this.directory = path !== '-' && isDirectory(path);
     const name = this.directory ? join(path, 'data') : path;
     const fd = path === '-' ? STDIN : attempt('open', name, () => openSync(name, 'r'));
-    this.fd = fd;
+    this.#fd = fd;
     const stat = attempt('open', path, () => fstatSync(fd));
     this.changed = stat.mtime;
     this.seekable = stat.isFile() || stat.isBlockDevice();
@@ -73,15 +73,15 @@ export class Input {
   }
 
   close(): void {
-    if (this.fd !== undefined && this.fd !== STDIN) closeSync(this.fd);
-    this.fd = undefined;
+    if (this.#fd !== undefined && this.#fd !== STDIN) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   /** The first n bytes, or all if there are fewer; reads from the start still return them. */
   peek(n: number): Uint8Array {
     if (this.seekable) return this.read(n, 0);
-    this.ahead = this.read(n).slice();
-    return this.ahead;
+    this.#ahead = this.read(n).slice();
+    return this.#ahead;
   }
 
   /** Reads up to n bytes, fewer only at the end; from `position`, or else from where the last such read ended. */
@@ -98,20 +98,21 @@ export class Input {
 
   /** One read(2) or pread(2); 0 at the end. */
   readInto(into: Uint8Array, position?: number): number {
-    const { fd, held } = this;
+    const fd = this.#fd;
+    const held = this.#held;
     if (held !== undefined) {
-      const some = held.subarray(position ?? this.next, (position ?? this.next) + into.length);
+      const some = held.subarray(position ?? this.#next, (position ?? this.#next) + into.length);
       into.set(some);
-      if (position === undefined) this.next += some.length;
+      if (position === undefined) this.#next += some.length;
       return some.length;
     }
     if (fd === undefined) throw new Error(`${this.path} is closed`);
     // Damaged files point anywhere, even beyond what the system call accepts.
     if (into.length === 0 || (position ?? 0) >= this.size) return 0;
-    if (this.ahead.length > 0) {
-      const taken = this.ahead.subarray(0, into.length);
+    if (this.#ahead.length > 0) {
+      const taken = this.#ahead.subarray(0, into.length);
       into.set(taken);
-      this.ahead = this.ahead.subarray(taken.length);
+      this.#ahead = this.#ahead.subarray(taken.length);
       return taken.length;
     }
     return attempt('read', this.path, () => {

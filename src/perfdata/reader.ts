@@ -109,91 +109,91 @@ export class Session {
   unordered = 0;
   /** What the records delivered so far hold. */
   readonly holdings = new Holdings();
-  private readonly input: Input;
-  private readonly events = new Evlist();
-  private readonly ids: BuildId[] = [];
-  private view: FeatureView = NO_FEATURES;
+  readonly #input: Input;
+  readonly #events = new Evlist();
+  readonly #ids: BuildId[] = [];
+  #view: FeatureView = NO_FEATURES;
   /** What is wrong with the header's sections; told at the end of `records()`. */
-  private damage: { readonly how: 'corrupt' | 'truncated'; readonly what: string; readonly offset: number } | undefined;
+  #damage: { readonly how: 'corrupt' | 'truncated'; readonly what: string; readonly offset: number } | undefined;
   /** Where the last payload of a feature ends. */
-  private featuresEnd = 0;
+  #featuresEnd = 0;
   /** Where the features' payloads stand that the file has. */
-  private readonly places = new Map<number, FileSection>();
+  readonly #places = new Map<number, FileSection>();
   /** Features that could not be used, by what is wrong with them. */
-  private readonly unused = new Map<string, string[]>();
+  readonly #unused = new Map<string, string[]>();
   /** Bytes of sections that may still be read: all together no more than the file has. */
-  private budget: number;
-  private pipe: RecordStream | undefined;
+  #budget: number;
+  #pipe: RecordStream | undefined;
   /** The same for good. */
-  private fromPipe: RecordStream | undefined;
+  #fromPipe: RecordStream | undefined;
   /** Records of a pipe that were read to learn its events. */
-  private readonly prelude: Placed[] = [];
+  readonly #prelude: Placed[] = [];
 
   constructor(from: string | Input) {
-    this.input = typeof from === 'string' ? new Input(from) : from;
-    this.path = this.input.path;
-    this.budget = Math.min(this.input.size, MOST_SECTIONS);
+    this.#input = typeof from === 'string' ? new Input(from) : from;
+    this.path = this.#input.path;
+    this.#budget = Math.min(this.#input.size, MOST_SECTIONS);
     try {
-      const size = this.checkMagic();
+      const size = this.#checkMagic();
       this.isPipe = size === PIPE_HEADER_SIZE;
-      if (this.isPipe) this.openPipe();
-      else this.header = this.openFile();
+      if (this.isPipe) this.#openPipe();
+      else this.header = this.#openFile();
     } catch (error) {
-      this.input.close();
+      this.#input.close();
       throw error;
     }
   }
 
   get evlist(): readonly Evsel[] {
-    return this.events.events;
+    return this.#events.events;
   }
   get env(): PerfEnv {
-    return this.view.env;
+    return this.#view.env;
   }
   get buildIds(): readonly BuildId[] {
-    return this.isPipe ? this.ids : this.view.buildIds;
+    return this.isPipe ? this.#ids : this.#view.buildIds;
   }
   /** SAMPLE_TIME. */
   get sampleTime(): { readonly first: Nanos64; readonly last: Nanos64 } | undefined {
-    return this.view.sampleTime;
+    return this.#view.sampleTime;
   }
   /** What the header lines show besides. */
   get described(): Described {
-    return this.view.described;
+    return this.#view.described;
   }
   /** EVENT_DESC; undefined if it is not there or damaged. */
   get eventDesc(): readonly DescribedEvent[] | undefined {
-    return this.view.eventDesc;
+    return this.#view.eventDesc;
   }
   /** What of the header could not be used, a sentence each; the samples are none the worse. */
   get warnings(): readonly string[] {
-    return [...this.unused].map(([what, names]) => `${this.path}: ${what}: ${names.join(', ')}`);
+    return [...this.#unused].map(([what, names]) => `${this.path}: ${what}: ${names.join(', ')}`);
   }
   /** The formats of tracepoints (trace/tracing-data.ts); a pipe's are known once it has been read so far. */
   get tracingData(): Uint8Array | undefined {
-    return this.features.get(HEADER.TRACING_DATA) ?? this.fromPipe?.tracingData;
+    return this.features.get(HEADER.TRACING_DATA) ?? this.#fromPipe?.tracingData;
   }
   /** What gperf stored of its own setup; absent in real perf's files. */
   get spec(): string | undefined {
-    return this.view.spec;
+    return this.#view.spec;
   }
 
   /** When the file was last changed. */
   get changed(): Date {
-    return this.input.changed;
+    return this.#input.changed;
   }
   /** Bytes of the file; Infinity for a pipe. */
   get size(): number {
-    return this.input.size;
+    return this.#input.size;
   }
 
   close(): void {
-    this.input.close();
+    this.#input.close();
   }
 
   /** Reads magic and header size, and returns the latter. */
-  private checkMagic(): number {
-    const start = this.input.read(PIPE_HEADER_SIZE);
+  #checkMagic(): number {
+    const start = this.#input.read(PIPE_HEADER_SIZE);
     if (start.length === 0) throw new PerfDataFormatError(this.path, `zero-sized data (${this.path}), nothing to do!`);
     const magic = Buffer.from(start.subarray(0, 8)).toString('latin1');
     if (magic === '2ELIFREP')
@@ -203,44 +203,44 @@ export class Session {
       );
     if (magic !== MAGIC || start.length < PIPE_HEADER_SIZE) throw new PerfDataFormatError(this.path, INCOMPATIBLE);
     const size = new ByteReader(start, 8).u64();
-    if (size !== PIPE_HEADER_SIZE && (size < FILE_HEADER_SIZE || !this.input.seekable))
+    if (size !== PIPE_HEADER_SIZE && (size < FILE_HEADER_SIZE || !this.#input.seekable))
       throw new PerfDataFormatError(this.path, INCOMPATIBLE);
     return size;
   }
 
-  private openFile(): FileHeader {
-    const bytes = this.input.read(FILE_HEADER_SIZE, 0);
+  #openFile(): FileHeader {
+    const bytes = this.#input.read(FILE_HEADER_SIZE, 0);
     if (bytes.length < FILE_HEADER_SIZE) throw new PerfDataFormatError(this.path, INCOMPATIBLE);
     const header = decodeFileHeader(bytes);
     const attrSize = header.attr_size - ATTR_SECTION_SIZE;
     if (attrSize < PERF_ATTR_SIZE_VER0 || attrSize > 4096) throw new PerfDataFormatError(this.path, INCOMPATIBLE);
-    const attrs = new ByteReader(this.section(header.attrs, 'attrs'));
+    const attrs = new ByteReader(this.#section(header.attrs, 'attrs'));
     while (attrs.left >= header.attr_size) {
       const attr = decodeAttr(attrs, attrSize);
-      const ids = this.section({ offset: attrs.u64(), size: attrs.u64() }, 'event ids');
-      this.events.add(attr, ids);
+      const ids = this.#section({ offset: attrs.u64(), size: attrs.u64() }, 'event ids');
+      this.#events.add(attr, ids);
     }
     // perf stat record -n counts nothing, and its file says so.
     if (this.evlist.length === 0 && !header.features.includes(HEADER.STAT)) {
-      const { damage } = this;
+      const damage = this.#damage;
       throw damage
-        ? this.broken(damage.how, damage.offset, damage.what)
-        : this.corrupt(header.attrs.offset, 'it has no events');
+        ? this.#broken(damage.how, damage.offset, damage.what)
+        : this.#corrupt(header.attrs.offset, 'it has no events');
     }
-    this.readFeatures(header);
-    this.refuseAnother(header);
+    this.#readFeatures(header);
+    this.#refuseAnother(header);
     return header;
   }
 
   /** Files put together: perf takes the first for the whole, and says nothing. */
-  private refuseAnother({ data, features }: FileHeader): void {
+  #refuseAnother({ data, features }: FileHeader): void {
     const table = data.offset + data.size + ATTR_SECTION_SIZE * features.length;
-    const end = Math.max(table, this.featuresEnd);
-    if (data.size === 0 || Buffer.from(this.input.read(MAGIC.length, end)).toString('latin1') !== MAGIC) return;
-    throw this.several(end);
+    const end = Math.max(table, this.#featuresEnd);
+    if (data.size === 0 || Buffer.from(this.#input.read(MAGIC.length, end)).toString('latin1') !== MAGIC) return;
+    throw this.#several(end);
   }
 
-  private several(offset: number): PerfDataFormatError {
+  #several(offset: number): PerfDataFormatError {
     return new PerfDataFormatError(
       this.path,
       `${this.path} is several recordings put together, the second from offset 0x${offset.toString(16)} on: cut them apart there`,
@@ -249,28 +249,32 @@ export class Session {
   }
 
   /** The bytes of a section, as many as the file has. */
-  private section({ offset, size }: FileSection, what: string): Uint8Array {
-    const end = this.input.size;
+  #section({ offset, size }: FileSection, what: string): Uint8Array {
+    const end = this.#input.size;
     if (offset + size > end)
-      this.damage ??= {
+      this.#damage ??= {
         how: 'truncated',
         what: `its ${what} would end at 0x${(offset + size).toString(16)}`,
         offset: end,
       };
     const length = Math.max(0, Math.min(size, end - offset));
-    if (length > this.budget) {
-      this.damage ??= { how: 'corrupt', what: `its ${what} and those before take more than a header can hold`, offset };
+    if (length > this.#budget) {
+      this.#damage ??= {
+        how: 'corrupt',
+        what: `its ${what} and those before take more than a header can hold`,
+        offset,
+      };
       return new Uint8Array();
     }
-    this.budget -= length;
-    return this.input.read(length, offset);
+    this.#budget -= length;
+    return this.#input.read(length, offset);
   }
 
-  private readFeatures(header: FileHeader): void {
+  #readFeatures(header: FileHeader): void {
     // An unfinished recording has neither a data size nor features.
     if (header.data.size === 0) return;
     const at = header.data.offset + header.data.size;
-    const table = new ByteReader(this.section({ offset: at, size: 16 * header.features.length }, 'feature table'));
+    const table = new ByteReader(this.#section({ offset: at, size: 16 * header.features.length }, 'feature table'));
     const sections: { readonly bit: number; readonly section: FileSection }[] = [];
     for (const bit of header.features) {
       if (table.left < 16) break;
@@ -279,57 +283,57 @@ export class Session {
     const cut = cutFrom(
       sections.map(({ section }) => section),
       at + 16 * header.features.length,
-      this.input.size,
+      this.#input.size,
     );
     for (const [i, { bit, section }] of sections.entries()) {
       const end = section.offset + section.size;
-      if (bit > HEADER.PMU_CAPS) this.unuse('features of its header that gperf does not know', bit);
-      else if (i >= cut) this.section(section, 'features');
-      else if (end > this.input.size) this.unuse('features of its header that stand outside of the file', bit);
-      else if (section.size > MOST_FEATURE || section.size > this.budget)
-        this.unuse('features of its header that are longer than can be', bit);
+      if (bit > HEADER.PMU_CAPS) this.#unuse('features of its header that gperf does not know', bit);
+      else if (i >= cut) this.#section(section, 'features');
+      else if (end > this.#input.size) this.#unuse('features of its header that stand outside of the file', bit);
+      else if (section.size > MOST_FEATURE || section.size > this.#budget)
+        this.#unuse('features of its header that are longer than can be', bit);
       else {
-        this.places.set(bit, section);
-        this.features.set(bit, this.section(section, 'features'));
-        this.featuresEnd = Math.max(this.featuresEnd, end);
+        this.#places.set(bit, section);
+        this.features.set(bit, this.#section(section, 'features'));
+        this.#featuresEnd = Math.max(this.#featuresEnd, end);
       }
     }
-    this.useFeatures();
+    this.#useFeatures();
   }
 
-  private unuse(what: string, bit: number): void {
-    const names = this.unused.get(what);
+  #unuse(what: string, bit: number): void {
+    const names = this.#unused.get(what);
     if (names) names.push(featureName(bit));
-    else this.unused.set(what, [featureName(bit)]);
+    else this.#unused.set(what, [featureName(bit)]);
   }
 
-  private useFeatures(): void {
-    this.view = decodeFeatures(this.features, (bit) => {
-      this.unuse('features of its header that do not decode', bit);
-      const place = this.places.get(bit);
-      return place && this.input.read(Math.min(place.size + BEYOND, this.input.size - place.offset), place.offset);
+  #useFeatures(): void {
+    this.#view = decodeFeatures(this.features, (bit) => {
+      this.#unuse('features of its header that do not decode', bit);
+      const place = this.#places.get(bit);
+      return place && this.#input.read(Math.min(place.size + BEYOND, this.#input.size - place.offset), place.offset);
     });
-    this.events.describe(this.view);
-    if (!this.events.hasUnnamedTracepoints || !this.tracingData) return;
+    this.#events.describe(this.#view);
+    if (!this.#events.hasUnnamedTracepoints || !this.tracingData) return;
     const formats = new TraceEvents(this.tracingData);
-    this.events.nameTracepoints((id) => formats.name(id));
+    this.#events.nameTracepoints((id) => formats.name(id));
   }
 
-  private openPipe(): void {
-    const stream = new RecordStream((into) => this.input.readInto(into), PIPE_HEADER_SIZE, Infinity);
-    this.pipe = this.fromPipe = stream;
+  #openPipe(): void {
+    const stream = new RecordStream((into) => this.#input.readInto(into), PIPE_HEADER_SIZE, Infinity);
+    this.#pipe = this.#fromPipe = stream;
     while (stream.advance()) {
       const { chunk, at, type, size } = stream;
-      this.prelude.push({ chunk, at, type, size });
+      this.#prelude.push({ chunk, at, type, size });
       if (!PRELUDE.has(stream.type)) break;
-      this.absorb(stream);
+      this.#absorb(stream);
     }
-    if (this.evlist.length === 0) throw this.faultOf(stream) ?? this.corrupt(stream.place, 'it has no events');
-    this.useFeatures();
+    if (this.evlist.length === 0) throw this.#faultOf(stream) ?? this.#corrupt(stream.place, 'it has no events');
+    this.#useFeatures();
   }
 
   /** Takes a record in that describes the recording. */
-  private absorb(stream: RecordStream): void {
+  #absorb(stream: RecordStream): void {
     const { bytes } = stream.chunk.reader;
     const at = stream.place - stream.chunk.offset;
     const r = new ByteReader(bytes, at + RECORD_HEADER_SIZE, at + stream.size);
@@ -339,28 +343,28 @@ export class Session {
         if (r.left < PERF_ATTR_SIZE_VER0) throw new OutOfBounds(`an attr of ${r.left} bytes`);
         const size = Math.max(PERF_ATTR_SIZE_VER0, r.view.getUint32(sizeAt, true));
         const attr = decodeAttr(r, size);
-        this.events.add(attr, r.take(r.left));
+        this.#events.add(attr, r.take(r.left));
       } else if (stream.type === PERF_RECORD_USER.FEATURE) {
         const [bit, payload] = [r.u64(), r.take(r.left)];
         // Behind the last one perf puts the number of the bits it knows, without a payload.
         if (payload.length > 0 || bit <= HEADER.PMU_CAPS) this.features.set(bit, payload);
       } else if (stream.type === PERF_RECORD_USER.BUILD_ID)
-        this.ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
+        this.#ids.push(decodeBuildId(new ByteReader(bytes, at, r.end)));
     } catch (error) {
       if (!(error instanceof OutOfBounds)) throw error;
-      throw this.corrupt(stream.place, error.message);
+      throw this.#corrupt(stream.place, error.message);
     }
   }
 
-  private corrupt(offset: number, what: string): PerfDataFormatError {
-    return this.broken('corrupt', offset, what);
+  #corrupt(offset: number, what: string): PerfDataFormatError {
+    return this.#broken('corrupt', offset, what);
   }
 
-  private truncated(offset: number, what: string): PerfDataFormatError {
-    return this.broken('truncated', offset, what);
+  #truncated(offset: number, what: string): PerfDataFormatError {
+    return this.#broken('truncated', offset, what);
   }
 
-  private broken(how: string, offset: number, what: string): PerfDataFormatError {
+  #broken(how: string, offset: number, what: string): PerfDataFormatError {
     return new PerfDataFormatError(
       this.path,
       `${this.path} is ${how} at offset 0x${offset.toString(16)}: ${what}`,
@@ -375,8 +379,8 @@ export class Session {
   *records(): Generator<Delivered, void, undefined> {
     const { header } = this;
     this.holdings.restart();
-    const stream = header ? this.dataStream(header) : this.takePipe();
-    const parts = this.input.directory ? openParts(this.path) : [];
+    const stream = header ? this.#dataStream(header) : this.#takePipe();
+    const parts = this.#input.directory ? openParts(this.path) : [];
     const codec = new RecordCodec(this.evlist);
     const ordered = this.evlist.every((e) => e.attr.sample_id_all);
     const queue = new OrderedEvents();
@@ -384,12 +388,12 @@ export class Session {
 
     const deliver = (place: number): Delivered => {
       const { chunk, at } = chunks.at(place);
-      return this.decode(codec, chunk, at);
+      return this.#decode(codec, chunk, at);
     };
     let fault: PerfDataFormatError | undefined;
     let last = 0;
     try {
-      for (const placed of this.walk(stream, parts)) {
+      for (const placed of this.#walk(stream, parts)) {
         const { chunk, at, type, size } = placed;
         const { reader } = chunk;
         last = offsetIn(chunk, at);
@@ -405,26 +409,26 @@ export class Session {
           chunks.forget(queue.oldestPlace);
         } else if (type === PERF_RECORD_COMPRESSED2)
           throw new Unpackable('its compressed records are of a form that gperf does not read', last);
-        yield this.decode(codec, chunk, at);
+        yield this.#decode(codec, chunk, at);
       }
     } catch (error) {
       if (error instanceof PerfDataFormatError) fault = error;
-      else if (error instanceof Unpackable) fault = this.corrupt(error.offset, error.message);
-      else if (error instanceof OutOfBounds) fault = this.corrupt(last, error.message);
+      else if (error instanceof Unpackable) fault = this.#corrupt(error.offset, error.message);
+      else if (error instanceof OutOfBounds) fault = this.#corrupt(last, error.message);
       else throw error;
     } finally {
       for (const { input } of parts) input.close();
     }
     for (const ready of queue.flush()) yield deliver(ready);
     this.unordered = queue.unordered;
-    fault ??= this.faultOf(stream) ?? this.faultOfParts(parts);
+    fault ??= this.#faultOf(stream) ?? this.#faultOfParts(parts);
     if (fault) throw fault;
   }
 
   /** The records of a pipe's opening, then those of the stream; or those of a directory's files in turn. */
-  private *walk(stream: RecordStream, parts: readonly DirectoryFile[]): Generator<Placed, void, undefined> {
-    const atOnce = this.view.described.compressed?.mmapLength;
-    const { prelude } = this;
+  *#walk(stream: RecordStream, parts: readonly DirectoryFile[]): Generator<Placed, void, undefined> {
+    const atOnce = this.#view.described.compressed?.mmapLength;
+    const prelude = this.#prelude;
     function* main(): Generator<Placed, void, undefined> {
       yield* prelude;
       yield* recordsOf(stream);
@@ -433,7 +437,7 @@ export class Session {
     yield* inTurn([main(), ...parts.map((part) => recordsOf(part.stream))].map((records) => unpacked(records, atOnce)));
   }
 
-  private faultOfParts(parts: readonly DirectoryFile[]): PerfDataFormatError | undefined {
+  #faultOfParts(parts: readonly DirectoryFile[]): PerfDataFormatError | undefined {
     for (const { name, stream } of parts) {
       const { fault } = stream;
       if (!fault) continue;
@@ -445,34 +449,34 @@ export class Session {
     return undefined;
   }
 
-  private dataStream(header: FileHeader): RecordStream {
+  #dataStream(header: FileHeader): RecordStream {
     const { offset, size } = header.data;
     let position = offset;
     const source = (into: Uint8Array): number => {
-      const got = this.input.readInto(into, position);
+      const got = this.#input.readInto(into, position);
       position += got;
       return got;
     };
     return new RecordStream(source, offset, size || Infinity);
   }
 
-  private takePipe(): RecordStream {
-    const { pipe } = this;
+  #takePipe(): RecordStream {
+    const pipe = this.#pipe;
     if (!pipe) throw new Error('a pipe can be read once only');
-    this.pipe = undefined;
+    this.#pipe = undefined;
     return pipe;
   }
 
-  private decode(codec: RecordCodec, chunk: Chunk, at: number): Delivered {
+  #decode(codec: RecordCodec, chunk: Chunk, at: number): Delivered {
     const offset = offsetIn(chunk, at);
     chunk.reader.pos = at;
     let record: FileRecord;
     try {
       record = codec.decode(chunk.reader);
     } catch (error) {
-      throw this.asFault(error, offset);
+      throw this.#asFault(error, offset);
     }
-    if (record.type === PERF_RECORD_USER.EVENT_UPDATE) this.events.update(record.id, record.update);
+    if (record.type === PERF_RECORD_USER.EVENT_UPDATE) this.#events.update(record.id, record.update);
     if (isToolRecord(record) || record.type >= PERF_RECORD_USER_TYPE_START) {
       this.holdings.see(record, undefined);
       return { record, evsel: undefined, offset };
@@ -482,26 +486,26 @@ export class Session {
     return { record, evsel, offset };
   }
 
-  private asFault(error: unknown, place: number): PerfDataFormatError {
-    if (error instanceof OutOfBounds) return this.corrupt(place, error.message);
+  #asFault(error: unknown, place: number): PerfDataFormatError {
+    if (error instanceof OutOfBounds) return this.#corrupt(place, error.message);
     throw error;
   }
 
   /** What to say of a recording whose records have all been delivered. */
-  private faultOf(stream: RecordStream): PerfDataFormatError | undefined {
+  #faultOf(stream: RecordStream): PerfDataFormatError | undefined {
     const { fault } = stream;
-    if (fault?.what === ANOTHER) return this.several(fault.offset);
-    if (fault && fault.what !== 'truncated') return this.corrupt(fault.offset, fault.what);
+    if (fault?.what === ANOTHER) return this.#several(fault.offset);
+    if (fault && fault.what !== 'truncated') return this.#corrupt(fault.offset, fault.what);
     if (this.header?.data.size === 0)
-      return this.truncated(stream.place, "its data size field is 0; was 'perf record' properly terminated?");
+      return this.#truncated(stream.place, "its data size field is 0; was 'perf record' properly terminated?");
     const { data } = this.header ?? {};
     // All of the data is there: what passes its end is wrong itself.
-    if (fault && data && data.offset + data.size <= this.input.size)
-      return this.corrupt(
+    if (fault && data && data.offset + data.size <= this.#input.size)
+      return this.#corrupt(
         fault.offset,
         `a record passes the end of the data at 0x${(data.offset + data.size).toString(16)}`,
       );
-    if (fault) return this.truncated(fault.offset, data ? 'its data goes on' : 'a record goes on');
-    return this.damage && this.broken(this.damage.how, this.damage.offset, this.damage.what);
+    if (fault) return this.#truncated(fault.offset, data ? 'its data goes on' : 'a record goes on');
+    return this.#damage && this.#broken(this.#damage.how, this.#damage.offset, this.#damage.what);
   }
 }

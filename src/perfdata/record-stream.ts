@@ -69,19 +69,19 @@ export class RecordStream {
   fault: StreamFault | undefined;
   /** The bytes after a TRACING_DATA record that was passed. */
   tracingData: Uint8Array | undefined;
-  private readonly source: Source;
+  readonly #source: Source;
   /** Bytes of the section not yet requested from the source. */
-  private remaining: number;
+  #remaining: number;
   /** Position in the chunk after the current record. */
-  private next = 0;
+  #next = 0;
   /** Bytes after the current record that belong to no record. */
-  private trailing = 0;
+  #trailing = 0;
 
   /** Records from `offset` on: `length` bytes, or Infinity for all there are. */
   constructor(source: Source, offset: number, length: number) {
-    this.source = source;
+    this.#source = source;
     this.place = offset;
-    this.remaining = length;
+    this.#remaining = length;
     this.chunk = { offset, reader: new ByteReader(new Uint8Array()) };
   }
 
@@ -93,69 +93,69 @@ export class RecordStream {
   /** Moves to the next record; false at the end or at a fault. */
   advance(): boolean {
     if (this.fault) return false;
-    if (this.trailing > 0) this.pass();
-    if (this.available() < RECORD_HEADER_SIZE && !this.fill()) return this.atEnd();
-    this.place = this.chunk.offset + this.next;
-    this.type = this.chunk.reader.view.getUint32(this.next, true);
-    this.size = this.chunk.reader.view.getUint16(this.next + 6, true);
-    if (this.type === MAGIC_TYPE) return this.fail(ANOTHER);
+    if (this.#trailing > 0) this.#pass();
+    if (this.#available() < RECORD_HEADER_SIZE && !this.#fill()) return this.#atEnd();
+    this.place = this.chunk.offset + this.#next;
+    this.type = this.chunk.reader.view.getUint32(this.#next, true);
+    this.size = this.chunk.reader.view.getUint16(this.#next + 6, true);
+    if (this.type === MAGIC_TYPE) return this.#fail(ANOTHER);
     if (this.size < RECORD_HEADER_SIZE || this.type === 0)
-      return this.fail(`no record: type ${this.type}, size ${this.size}`);
-    if (this.available() < this.size) {
-      this.fill();
-      if (this.available() < this.size) return this.fail('truncated');
+      return this.#fail(`no record: type ${this.type}, size ${this.size}`);
+    if (this.#available() < this.size) {
+      this.#fill();
+      if (this.#available() < this.size) return this.#fail('truncated');
     }
-    this.trailing = trailingBytes(this.chunk.reader.view, this.next, this.type, this.size);
-    this.next += this.size;
+    this.#trailing = trailingBytes(this.chunk.reader.view, this.#next, this.type, this.size);
+    this.#next += this.size;
     return true;
   }
 
-  private available(): number {
-    return this.chunk.reader.end - this.next;
+  #available(): number {
+    return this.chunk.reader.end - this.#next;
   }
 
-  private fail(what: string): false {
-    this.fault = { offset: this.chunk.offset + this.next, what };
+  #fail(what: string): false {
+    this.fault = { offset: this.chunk.offset + this.#next, what };
     return false;
   }
 
-  private atEnd(): false {
-    const missing = this.remaining > 0 && this.remaining < Infinity;
-    return this.available() > 0 || missing ? this.fail('truncated') : false;
+  #atEnd(): false {
+    const missing = this.#remaining > 0 && this.#remaining < Infinity;
+    return this.#available() > 0 || missing ? this.#fail('truncated') : false;
   }
 
   /** Starts a new chunk with the unread rest of this one; false if that gave no further header. */
-  private fill(): boolean {
+  #fill(): boolean {
     const { reader } = this.chunk;
-    const rest = reader.bytes.subarray(this.next, reader.end);
+    const rest = reader.bytes.subarray(this.#next, reader.end);
     const bytes = Buffer.allocUnsafeSlow(Math.max(CHUNK_SIZE, rest.length + MIN_ROOM));
     bytes.set(rest);
     let filled = rest.length;
-    while (filled < bytes.length && this.remaining > 0) {
-      const got = this.source(bytes.subarray(filled, filled + Math.min(bytes.length - filled, this.remaining)));
+    while (filled < bytes.length && this.#remaining > 0) {
+      const got = this.#source(bytes.subarray(filled, filled + Math.min(bytes.length - filled, this.#remaining)));
       if (got === 0) break;
       filled += got;
-      this.remaining -= got;
+      this.#remaining -= got;
     }
-    this.chunk = { offset: this.chunk.offset + this.next, reader: new ByteReader(bytes, 0, filled) };
-    this.next = 0;
+    this.chunk = { offset: this.chunk.offset + this.#next, reader: new ByteReader(bytes, 0, filled) };
+    this.#next = 0;
     return filled >= RECORD_HEADER_SIZE;
   }
 
   /** Skips the trailing bytes, which may span chunks. */
-  private pass(): void {
+  #pass(): void {
     const kept =
-      this.type === PERF_RECORD_USER.TRACING_DATA && this.trailing <= MOST_TRACING_DATA
+      this.type === PERF_RECORD_USER.TRACING_DATA && this.#trailing <= MOST_TRACING_DATA
         ? ([] as Uint8Array[])
         : undefined;
-    while (this.trailing > 0) {
-      const step = Math.min(this.trailing, this.available());
-      kept?.push(this.chunk.reader.bytes.slice(this.next, this.next + step));
-      this.next += step;
-      this.trailing -= step;
-      if (this.trailing > 0 && !this.fill() && this.available() === 0) break;
+    while (this.#trailing > 0) {
+      const step = Math.min(this.#trailing, this.#available());
+      kept?.push(this.chunk.reader.bytes.slice(this.#next, this.#next + step));
+      this.#next += step;
+      this.#trailing -= step;
+      if (this.#trailing > 0 && !this.#fill() && this.#available() === 0) break;
     }
-    this.trailing = 0;
+    this.#trailing = 0;
     if (kept) this.tracingData = Buffer.concat(kept);
   }
 }

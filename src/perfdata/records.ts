@@ -43,7 +43,7 @@ import {
   timeOffset,
 } from './sample.ts';
 import { decodeToolRecord, encodeToolRecord, isToolRecord, isToolType } from './tool-records.ts';
-import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
+import type { PERF_RECORD_USER, PerfRecord } from '../perf-events/tool-record.ts';
 
 export const RECORD_HEADER_SIZE = 8;
 /** First type written by the tool, not the kernel. */
@@ -112,35 +112,35 @@ const NO_EVENT = layoutOf({
 
 /** The record codec of one recording: its events determine how long the fields are and where. */
 export class RecordCodec {
-  private readonly layouts: readonly Layout[];
-  private readonly byId = new Map<U64, Layout>();
-  private readonly idOffset: number;
-  private readonly idFromEnd: number;
+  readonly #layouts: readonly Layout[];
+  readonly #byId = new Map<U64, Layout>();
+  readonly #idOffset: number;
+  readonly #idFromEnd: number;
 
   /** All of `evlist` have the id at the same place, as perf requires. A file of perf stat -n has no event. */
   constructor(evlist: readonly Evsel[]) {
-    this.layouts = evlist.map(layoutOf);
-    for (const layout of this.layouts) for (const id of layout.evsel.ids) this.byId.set(id, layout);
+    this.#layouts = evlist.map(layoutOf);
+    for (const layout of this.#layouts) for (const id of layout.evsel.ids) this.#byId.set(id, layout);
     const first = evlist.length > 1 ? evlist[0]!.attr : undefined;
-    this.idOffset = first === undefined ? -1 : idOffset(first.sample_type);
-    this.idFromEnd = first?.sample_id_all === true ? idFromEnd(first.sample_type) : -1;
+    this.#idOffset = first === undefined ? -1 : idOffset(first.sample_type);
+    this.#idFromEnd = first?.sample_id_all === true ? idFromEnd(first.sample_type) : -1;
   }
 
   /**
    * The layout of an event id. Id 0 marks records that the tool made up; as in perf, they count as the first event's.
    */
-  private layout(id: U64 | undefined): Layout | undefined {
-    return this.idOffset < 0 || !id ? this.layouts[0] : this.byId.get(id);
+  #layout(id: U64 | undefined): Layout | undefined {
+    return this.#idOffset < 0 || !id ? this.#layouts[0] : this.#byId.get(id);
   }
 
   /** The event of a record: the sample's own, or the one whose buffer delivered a side-band record. */
   evselOf(record: KernelRecord | OpaqueRecord): Evsel | undefined {
-    return this.layout(record.id)?.evsel;
+    return this.#layout(record.id)?.evsel;
   }
 
   /** The time of the kernel record of `size` bytes at `at`; 0 if it has none. Throws OutOfBounds as `decode` does. */
   peekTime(view: DataView, at: number, type: number, size: number): Nanos64 {
-    const layout = this.peekLayout(view, at, type, size);
+    const layout = this.#peekLayout(view, at, type, size);
     const offset =
       type === PERF_RECORD.SAMPLE ? layout.timeOffset : layout.timeFromEnd < 0 ? -1 : size - layout.timeFromEnd;
     if (offset < 0) return nanos(0);
@@ -148,16 +148,16 @@ export class RecordCodec {
     return getU64(view, at + offset) as Nanos64;
   }
 
-  private peekLayout(view: DataView, at: number, type: number, size: number): Layout {
-    const offset = type === PERF_RECORD.SAMPLE ? this.idOffset : this.idFromEnd < 0 ? -1 : size - this.idFromEnd;
+  #peekLayout(view: DataView, at: number, type: number, size: number): Layout {
+    const offset = type === PERF_RECORD.SAMPLE ? this.#idOffset : this.#idFromEnd < 0 ? -1 : size - this.#idFromEnd;
     if (offset < 0) {
-      const layout = this.layouts[0] ?? (type === PERF_RECORD.SAMPLE ? undefined : NO_EVENT);
+      const layout = this.#layouts[0] ?? (type === PERF_RECORD.SAMPLE ? undefined : NO_EVENT);
       if (layout === undefined) throw new OutOfBounds('no event it could be a sample of');
       return layout;
     }
     if (offset < RECORD_HEADER_SIZE || offset + 8 > size) throw new OutOfBounds('too short for its event id');
     const id = getU64(view, at + offset);
-    const layout = this.layout(id);
+    const layout = this.#layout(id);
     if (!layout) throw new OutOfBounds(`no event has the id ${id}`);
     return layout;
   }
@@ -171,17 +171,17 @@ export class RecordCodec {
     const [type, misc, size] = [r.u32(), r.u16(), r.u16()];
     if (size < RECORD_HEADER_SIZE || start + size > limit) throw new OutOfBounds(`a record of ${size} bytes`);
     r.end = start + size;
-    const record = this.decodePayload(r, start, type, misc, size);
+    const record = this.#decodePayload(r, start, type, misc, size);
     r.end = limit;
     r.pos = start + size;
     return record;
   }
 
-  private decodePayload(r: ByteReader, start: number, type: number, misc: number, size: number): FileRecord {
+  #decodePayload(r: ByteReader, start: number, type: number, misc: number, size: number): FileRecord {
     if (isToolType(type)) return decodeToolRecord(r, type);
     const fromTool = type >= PERF_RECORD_USER_TYPE_START;
     if (fromTool && isOpaqueType(type)) return { ...NO_SAMPLE_ID, type, misc, payload: r.take(r.left) };
-    const layout = this.peekLayout(r.view, start, type, size);
+    const layout = this.#peekLayout(r.view, start, type, size);
     if (type === PERF_RECORD.SAMPLE) return decodeSample(r, layout.attr, misc);
     const id = layout.trailer ? decodeSampleId(r, layout.trailer) : NO_SAMPLE_ID;
     const record = isOpaqueType(type)
@@ -204,7 +204,7 @@ export class RecordCodec {
     if (isToolRecord(record)) encodeToolRecord(w, record);
     else if (record.type >= PERF_RECORD_USER_TYPE_START && 'payload' in record) w.put(record.payload);
     else {
-      const layout = this.layout(record.id);
+      const layout = this.#layout(record.id);
       if (!layout) throw new RangeError(`no event has the id ${record.id}`);
       if (record.type === PERF_RECORD.SAMPLE) encodeSample(w, layout.attr, record);
       else {

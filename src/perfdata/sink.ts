@@ -56,25 +56,25 @@ class FileSink implements Sink {
 export class MemorySink implements Sink {
   readonly path: string = 'memory';
   readonly isPipe: boolean;
-  private parts: Buffer[] = [];
+  #parts: Buffer[] = [];
 
   constructor(format: 'file' | 'pipe' = 'file') {
     this.isPipe = format === 'pipe';
   }
   /** The recording as written so far. */
   get bytes(): Buffer {
-    const whole = Buffer.concat(this.parts);
-    this.parts = [whole];
+    const whole = Buffer.concat(this.#parts);
+    this.#parts = [whole];
     return whole;
   }
   write(bytes: Uint8Array): void {
-    this.parts.push(Buffer.from(bytes));
+    this.#parts.push(Buffer.from(bytes));
   }
   patch(bytes: Uint8Array, offset: number): void {
     this.bytes.set(bytes, offset);
   }
   commit(): void {}
   abort(): void {
-    this.parts = [];
+    this.#parts = [];
   }
 }

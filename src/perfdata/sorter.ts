@@ -19,88 +19,93 @@ const LONG_AGO: Moment = { time: -Infinity, low: 0 };
 const compare = (a: Moment, b: Moment): number => a.time - b.time || (a.low - b.low) | 0;
 
 export class OrderedEvents {
-  private times = new Float64Array(1024);
-  private lows = new Int32Array(1024);
-  private places = new Float64Array(1024);
-  private length = 0;
-  private sorted = true;
-  private latest = LONG_AGO;
+  #times = new Float64Array(1024);
+  #lows = new Int32Array(1024);
+  #places = new Float64Array(1024);
+  #length = 0;
+  #sorted = true;
+  #latest = LONG_AGO;
   /** How far the next end of a round may flush: the latest time seen when this round began. */
-  private nextFlush = LONG_AGO;
-  private lastFlush = LONG_AGO;
+  #nextFlush = LONG_AGO;
+  #lastFlush = LONG_AGO;
   /** Events that arrived after a later one had been released. */
   unordered = 0;
 
   /** The lowest place still waiting; Infinity if none is. */
   get oldestPlace(): number {
     let oldest = Infinity;
-    for (let i = 0; i < this.length; i++) oldest = Math.min(oldest, this.places[i]!);
+    for (let i = 0; i < this.#length; i++) oldest = Math.min(oldest, this.#places[i]!);
     return oldest;
   }
 
   push(time: U64, place: number): void {
-    if (this.length === this.times.length) this.grow();
+    if (this.#length === this.#times.length) this.#grow();
     const exact = typeof time === 'number';
     const event = { time: Number(time), low: exact ? time | 0 : Number(BigInt.asIntN(32, time)) };
-    this.times[this.length] = event.time;
-    this.lows[this.length] = event.low;
-    this.places[this.length] = place;
-    this.length++;
-    if (compare(event, this.latest) >= 0) this.latest = event;
-    else this.sorted = false;
-    if (compare(event, this.lastFlush) < 0) this.unordered++;
+    this.#times[this.#length] = event.time;
+    this.#lows[this.#length] = event.low;
+    this.#places[this.#length] = place;
+    this.#length++;
+    if (compare(event, this.#latest) >= 0) this.#latest = event;
+    else this.#sorted = false;
+    if (compare(event, this.#lastFlush) < 0) this.unordered++;
   }
 
-  private grow(): void {
-    const { times, lows, places } = this;
-    this.times = new Float64Array(times.length * 2);
-    this.lows = new Int32Array(times.length * 2);
-    this.places = new Float64Array(times.length * 2);
-    this.times.set(times);
-    this.lows.set(lows);
-    this.places.set(places);
+  #grow(): void {
+    const times = this.#times;
+    const lows = this.#lows;
+    const places = this.#places;
+    this.#times = new Float64Array(times.length * 2);
+    this.#lows = new Int32Array(times.length * 2);
+    this.#places = new Float64Array(times.length * 2);
+    this.#times.set(times);
+    this.#lows.set(lows);
+    this.#places.set(places);
   }
 
   /** Ends a round: releases what is complete, in order. Returns places. */
   round(): Float64Array {
-    const out = this.take(this.nextFlush);
-    this.nextFlush = this.latest;
+    const out = this.#take(this.#nextFlush);
+    this.#nextFlush = this.#latest;
     return out;
   }
 
   /** Ends the data: releases everything, in order. */
   flush(): Float64Array {
-    return this.take({ time: Infinity, low: 0 });
+    return this.#take({ time: Infinity, low: 0 });
   }
 
-  private at(i: number): Moment {
-    return { time: this.times[i]!, low: this.lows[i]! };
+  #at(i: number): Moment {
+    return { time: this.#times[i]!, low: this.#lows[i]! };
   }
 
-  private take(limit: Moment): Float64Array {
-    this.sort();
+  #take(limit: Moment): Float64Array {
+    this.#sort();
     let n = 0;
-    while (n < this.length && (this.times[n]! < limit.time || compare(this.at(n), limit) <= 0)) n++;
-    const out = this.places.slice(0, n);
-    if (n > 0) this.lastFlush = this.at(n - 1);
-    this.times.copyWithin(0, n, this.length);
-    this.lows.copyWithin(0, n, this.length);
-    this.places.copyWithin(0, n, this.length);
-    this.length -= n;
+    while (n < this.#length && (this.#times[n]! < limit.time || compare(this.#at(n), limit) <= 0)) n++;
+    const out = this.#places.slice(0, n);
+    if (n > 0) this.#lastFlush = this.#at(n - 1);
+    this.#times.copyWithin(0, n, this.#length);
+    this.#lows.copyWithin(0, n, this.#length);
+    this.#places.copyWithin(0, n, this.#length);
+    this.#length -= n;
     return out;
   }
 
-  private sort(): void {
-    if (this.sorted) return;
-    const { times, lows, places, length } = this;
+  #sort(): void {
+    if (this.#sorted) return;
+    const times = this.#times;
+    const lows = this.#lows;
+    const places = this.#places;
+    const length = this.#length;
     const order = new Uint32Array(length);
     for (let i = 0; i < length; i++) order[i] = i;
     order.sort((a, b) => times[a]! - times[b]! || (lows[a]! - lows[b]!) | 0 || a - b);
     const sortedTimes = Float64Array.from(order, (i) => times[i]!);
     const sortedLows = Int32Array.from(order, (i) => lows[i]!);
-    this.places.set(Float64Array.from(order, (i) => places[i]!));
-    this.times.set(sortedTimes);
-    this.lows.set(sortedLows);
-    this.sorted = true;
+    this.#places.set(Float64Array.from(order, (i) => places[i]!));
+    this.#times.set(sortedTimes);
+    this.#lows.set(sortedLows);
+    this.#sorted = true;
   }
 }

@@ -59,83 +59,83 @@ export interface Written {
 }
 
 export class PerfDataWriter {
-  private readonly sink: Sink;
-  private readonly evlist: readonly Evsel[];
-  private readonly options: WriterOptions;
-  private readonly codec: RecordCodec;
-  private readonly out = new ByteWriter(FLUSH_SIZE + MAX_RECORD_SIZE);
-  private readonly hits = new DsoHits();
-  private readonly attrs: FileSection;
-  private dataOffset = 0;
+  readonly #sink: Sink;
+  readonly #evlist: readonly Evsel[];
+  readonly #options: WriterOptions;
+  readonly #codec: RecordCodec;
+  readonly #out = new ByteWriter(FLUSH_SIZE + MAX_RECORD_SIZE);
+  readonly #hits = new DsoHits();
+  readonly #attrs: FileSection;
+  #dataOffset = 0;
   /** Bytes handed to the sink. */
-  private flushed = 0;
+  #flushed = 0;
   /** As perf counts them: a group reading is one sample of each event. */
-  private samples = 0;
-  private readonly reads: ReadSamples;
-  private readonly byId: ReadonlyMap<U64, number>;
-  private first: Nanos64 | undefined;
-  private last: Nanos64 = nanos(0);
-  private open = true;
+  #samples = 0;
+  readonly #reads: ReadSamples;
+  readonly #byId: ReadonlyMap<U64, number>;
+  #first: Nanos64 | undefined;
+  #last: Nanos64 = nanos(0);
+  #open = true;
 
   /** Writes the opening of a recording of `evlist` to the sink. Any failure aborts the sink and throws PerfDataIoError. */
   constructor(sink: Sink, evlist: readonly Evsel[], options: WriterOptions) {
-    this.sink = sink;
-    this.evlist = evlist;
-    this.options = options;
-    this.codec = new RecordCodec(evlist);
-    this.reads = new ReadSamples(evlist);
-    this.byId = new Map(evlist.flatMap(({ ids }, evsel) => ids.map((id) => [id, evsel] as const)));
+    this.#sink = sink;
+    this.#evlist = evlist;
+    this.#options = options;
+    this.#codec = new RecordCodec(evlist);
+    this.#reads = new ReadSamples(evlist);
+    this.#byId = new Map(evlist.flatMap(({ ids }, evsel) => ids.map((id) => [id, evsel] as const)));
     const ids = evlist.reduce((n, evsel) => n + evsel.ids.length, 0) * 8;
-    this.attrs = { offset: FILE_HEADER_SIZE + ids, size: evlist.length * ATTR_ENTRY_SIZE };
-    this.guard(() => {
-      if (sink.isPipe) this.openPipe();
-      else this.openFile();
-      this.dataOffset = this.out.pos;
+    this.#attrs = { offset: FILE_HEADER_SIZE + ids, size: evlist.length * ATTR_ENTRY_SIZE };
+    this.#guard(() => {
+      if (sink.isPipe) this.#openPipe();
+      else this.#openFile();
+      this.#dataOffset = this.#out.pos;
     });
   }
 
   /** Bytes of the recording so far, headers included. */
   get size(): number {
-    return this.flushed + this.out.pos;
+    return this.#flushed + this.#out.pos;
   }
 
   /** Appends records, in the order given. Throws PerfDataIoError, after which the recording is gone. */
   write(records: readonly FileRecord[]): void {
-    this.guard(() => {
+    this.#guard(() => {
       for (const record of records) {
-        this.codec.encode(this.out, record);
+        this.#codec.encode(this.#out, record);
         if (record.type === PERF_RECORD.SAMPLE) {
-          this.samples += this.reads.deliver(record, this.byId.get(record.id ?? 0) ?? 0).length;
-          if (this.first === undefined || record.time < this.first) this.first = record.time;
-          if (record.time > this.last) this.last = record.time;
-          this.hits.sample(record);
-        } else if (!('payload' in record)) this.hits.sideBand(record);
-        if (this.out.pos >= FLUSH_SIZE) this.flush();
+          this.#samples += this.#reads.deliver(record, this.#byId.get(record.id ?? 0) ?? 0).length;
+          if (this.#first === undefined || record.time < this.#first) this.#first = record.time;
+          if (record.time > this.#last) this.#last = record.time;
+          this.#hits.sample(record);
+        } else if (!('payload' in record)) this.#hits.sideBand(record);
+        if (this.#out.pos >= FLUSH_SIZE) this.#flush();
       }
     });
   }
 
   /** Completes the recording and puts it in its place. */
   finish(): Written {
-    return this.guard(() => {
-      const dataEnd = this.sink.isPipe ? 0 : this.size;
-      if (this.sink.isPipe) this.flush();
-      else this.closeFile(dataEnd);
-      this.open = false;
-      this.sink.commit();
-      return { dataEnd, samples: this.samples };
+    return this.#guard(() => {
+      const dataEnd = this.#sink.isPipe ? 0 : this.size;
+      if (this.#sink.isPipe) this.#flush();
+      else this.#closeFile(dataEnd);
+      this.#open = false;
+      this.#sink.commit();
+      return { dataEnd, samples: this.#samples };
     });
   }
 
   /** Gives up the recording; a file leaves no trace. */
   abort(): void {
-    if (!this.open) return;
-    this.open = false;
-    this.sink.abort();
+    if (!this.#open) return;
+    this.#open = false;
+    this.#sink.abort();
   }
 
-  private guard<T>(work: () => T): T {
-    if (!this.open) throw new Error('the recording is closed');
+  #guard<T>(work: () => T): T {
+    if (!this.#open) throw new Error('the recording is closed');
     try {
       return work();
     } catch (error) {
@@ -144,15 +144,16 @@ export class PerfDataWriter {
     }
   }
 
-  private flush(): void {
-    this.sink.write(this.out.taken());
-    this.flushed += this.out.pos;
-    this.out.pos = 0;
+  #flush(): void {
+    this.#sink.write(this.#out.taken());
+    this.#flushed += this.#out.pos;
+    this.#out.pos = 0;
   }
 
-  private openFile(): void {
-    const { out, evlist } = this;
-    out.put(this.fileHeader(0, []));
+  #openFile(): void {
+    const out = this.#out;
+    const evlist = this.#evlist;
+    out.put(this.#fileHeader(0, []));
     const sections: FileSection[] = [];
     for (const { ids } of evlist) {
       sections.push({ offset: out.pos, size: ids.length * 8 });
@@ -166,87 +167,88 @@ export class PerfDataWriter {
   }
 
   /** The header of a file with `dataSize` bytes of data; 0 marks it as unfinished. */
-  private fileHeader(dataSize: number, features: readonly number[]): Uint8Array {
-    const data = { offset: this.attrs.offset + this.attrs.size, size: dataSize };
-    return encodeFileHeader({ size: FILE_HEADER_SIZE, attr_size: ATTR_ENTRY_SIZE, attrs: this.attrs, data, features });
+  #fileHeader(dataSize: number, features: readonly number[]): Uint8Array {
+    const data = { offset: this.#attrs.offset + this.#attrs.size, size: dataSize };
+    return encodeFileHeader({ size: FILE_HEADER_SIZE, attr_size: ATTR_ENTRY_SIZE, attrs: this.#attrs, data, features });
   }
 
-  private closeFile(dataEnd: number): void {
-    const features = this.features();
+  #closeFile(dataEnd: number): void {
+    const features = this.#features();
     let offset = dataEnd + 16 * features.size;
     for (const { length } of features.values()) {
-      this.out.u64(offset);
-      this.out.u64(length);
+      this.#out.u64(offset);
+      this.#out.u64(length);
       offset += length;
     }
-    for (const payload of features.values()) this.out.put(payload);
-    this.flush();
-    this.sink.patch(this.fileHeader(dataEnd - this.dataOffset, [...features.keys()]), 0);
+    for (const payload of features.values()) this.#out.put(payload);
+    this.#flush();
+    this.#sink.patch(this.#fileHeader(dataEnd - this.#dataOffset, [...features.keys()]), 0);
   }
 
-  private features(): Map<number, Uint8Array> {
-    const { env, buildIds = [], buildIdAll, spec, stat } = this.options;
-    const { isPipe } = this.sink;
-    const stored = buildIdAll === true ? this.hits.mapped : this.hits.filenames;
+  #features(): Map<number, Uint8Array> {
+    const { env, buildIds = [], buildIdAll, spec, stat } = this.#options;
+    const { isPipe } = this.#sink;
+    const stored = buildIdAll === true ? this.#hits.mapped : this.#hits.filenames;
     const source: FeatureSource = {
-      evlist: this.evlist,
+      evlist: this.#evlist,
       env,
       ...(!isPipe && { buildIds: buildIds.filter((b) => b.filename.startsWith('[') || stored.has(b.filename)) }),
-      sampleTime: this.sampleTime(),
+      sampleTime: this.#sampleTime(),
       ...(spec !== undefined && { spec }),
       ...(stat !== undefined && { stat }),
     };
-    const all = new Map([...encodeFeatures(source), ...(this.options.features ?? [])]);
+    const all = new Map([...encodeFeatures(source), ...(this.#options.features ?? [])]);
     return new Map([...all].toSorted(([a], [b]) => a - b));
   }
 
   /** What perf knows about the samples' times after scanning the file for build-ids. */
-  private sampleTime(): FeatureSource['sampleTime'] {
-    const { buildIds, buildIdAll, timestampBoundary } = this.options;
+  #sampleTime(): FeatureSource['sampleTime'] {
+    const { buildIds, buildIdAll, timestampBoundary } = this.#options;
     const looked = buildIds !== undefined && (buildIdAll !== true || timestampBoundary === true);
-    const timed = this.evlist.every(({ attr }) => (attr.sample_type & PERF_SAMPLE.TIME) !== 0);
-    const known = looked && timed && this.samples > 0;
-    return { first: (known && this.first) || nanos(0), last: known ? this.last : nanos(0) };
+    const timed = this.#evlist.every(({ attr }) => (attr.sample_type & PERF_SAMPLE.TIME) !== 0);
+    const known = looked && timed && this.#samples > 0;
+    return { first: (known && this.#first) || nanos(0), last: known ? this.#last : nanos(0) };
   }
 
-  private openPipe(): void {
-    const { out, evlist } = this;
+  #openPipe(): void {
+    const out = this.#out;
+    const evlist = this.#evlist;
     out.put(encodePipeHeader());
     for (const { attr, ids, name } of evlist)
-      this.record(PERF_RECORD_USER.HEADER_ATTR, () => {
+      this.#record(PERF_RECORD_USER.HEADER_ATTR, () => {
         encodeAttr(out, attr);
         const room = Math.floor((MAX_RECORD_SIZE - RECORD_HEADER_SIZE - PERF_ATTR_SIZE) / 8);
         // perf fails here, too: -E2BIG, "Couldn't synthesize attrs."
         if (ids.length > room)
           throw new PerfDataFormatError(
-            this.sink.path,
+            this.#sink.path,
             `cannot write ${name} to a pipe: it is open on ${ids.length} CPUs, and the record that describes it has room for ${room}; record into a file (-o)`,
           );
         for (const id of ids) out.u64(id);
       });
-    for (const [bit, payload] of this.features()) {
+    for (const [bit, payload] of this.#features()) {
       // perf reads this feature's entries after the record, and swallows what follows.
       if (bit === HEADER.BUILD_ID) continue;
       // perf_event__synthesize_features() leaves out what does not fit a record.
       if (payload.length > MAX_RECORD_SIZE - RECORD_HEADER_SIZE - 8) continue;
-      this.record(PERF_RECORD_USER.FEATURE, () => {
+      this.#record(PERF_RECORD_USER.FEATURE, () => {
         out.u64(bit);
         out.put(payload);
       });
     }
-    this.record(PERF_RECORD_USER.FEATURE, () => out.u64(HEADER_LAST_FEATURE));
+    this.#record(PERF_RECORD_USER.FEATURE, () => out.u64(HEADER_LAST_FEATURE));
     for (const { ids, name } of evlist)
       if (ids[0] !== undefined)
-        this.codec.encode(out, {
+        this.#codec.encode(out, {
           type: PERF_RECORD_USER.EVENT_UPDATE,
           id: ids[0],
           update: { kind: 'name', name },
         } satisfies PerfRecord);
-    for (const entry of this.options.buildIds ?? []) encodeBuildId(out, entry, true);
+    for (const entry of this.#options.buildIds ?? []) encodeBuildId(out, entry, true);
   }
 
-  private record(type: number, payload: () => void): void {
-    const { out } = this;
+  #record(type: number, payload: () => void): void {
+    const out = this.#out;
     const start = out.pos;
     out.u32(type);
     out.u16(0);

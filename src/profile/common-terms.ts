@@ -6,8 +6,15 @@
  * relative with several names).
  */
 import { NO_SYMBOL } from './dso.ts';
-import { parseProfileKey, type Granularity, type Printed, type Profile, profileKey, totalWeight } from './profile.ts';
-import type { ProfileKey } from './profile.ts';
+import {
+  type Granularity,
+  parseProfileKey,
+  type Printed,
+  type Profile,
+  profileKey,
+  type ProfileKey,
+  totalWeight,
+} from './profile.ts';
 import { NOT_SHOWN, TextError } from './report-text.ts';
 import { unversioned } from './rows.ts';
 

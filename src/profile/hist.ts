@@ -7,8 +7,7 @@
  * Source: tools/perf/util/hist.c (hist_entry_iter), measured on perf 6.1.
  * Not modelled: entries from branch stacks and memory samples, decay (perf top).
  */
-import type { SampleRecord } from '../uapi/perf-event.ts';
-import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { PERF_RECORD_MISC, type SampleRecord } from '../uapi/perf-event.ts';
 import { signedU64 } from '../units.ts';
 import { type HistEntry, type HistPlace, type HistStat, newEntry } from './hist-entry.ts';
 import type { CallFrame, Location } from './machine-maps.ts';

@@ -15,8 +15,14 @@ import { PERF_RECORD_USER } from '../perf-events/tool-record.ts';
 import { ByteReader } from '../perfdata/bytes.ts';
 import type { BuildId } from '../perfdata/perf-env.ts';
 import type { FileRecord, OpaqueRecord } from '../perfdata/reader.ts';
-import type { MmapRecord, SampleRecord, TaskRecord } from '../uapi/perf-event.ts';
-import { PERF_CONTEXT, PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import {
+  type MmapRecord,
+  PERF_CONTEXT,
+  PERF_RECORD,
+  PERF_RECORD_MISC,
+  type SampleRecord,
+  type TaskRecord,
+} from '../uapi/perf-event.ts';
 import { address, type Address64, moveAddress, toAddress64 } from '../units.ts';
 import { type Dso, Dsos, moduleName, type Sym, type SymbolSource } from './dso.ts';
 import { type DsoMap, mapIp, Maps } from './maps.ts';

@@ -5,8 +5,7 @@
 import type { Delivered, FileRecord } from '../perfdata/reader.ts';
 import { ReadSamples } from '../perfdata/read-samples.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
-import type { SampleRecord } from '../uapi/perf-event.ts';
-import { PERF_RECORD } from '../uapi/perf-event.ts';
+import { PERF_RECORD, type SampleRecord } from '../uapi/perf-event.ts';
 import type { SymbolSource } from './dso.ts';
 import { MachineMaps } from './machine-maps.ts';
 import { withUserFrame } from './user-frame.ts';

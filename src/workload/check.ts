@@ -20,21 +20,21 @@ import {
   MOST_PERIOD,
   MOST_TOLD,
 } from './limits.ts';
-import { EXITS, OPS } from './program.ts';
-import type {
-  DsoSpec,
-  Events,
-  FetchRates,
-  FunctionSpec,
-  Instruction,
-  MissRates,
-  Node,
-  Program,
-  Quantity,
-  Syscall,
+import {
+  type DsoSpec,
+  type Events,
+  EXITS,
+  type FetchRates,
+  type FunctionSpec,
+  type Instruction,
+  type MissRates,
+  type Node,
+  OPS,
+  type Program,
+  type Quantity,
+  type Syscall,
 } from './program.ts';
-import { interpolate, QuantityError, toNumber } from './quantity.ts';
-import type { Scope } from './quantity.ts';
+import { interpolate, QuantityError, type Scope, toNumber } from './quantity.ts';
 import { SYSCALLS } from './syscalls.ts';
 
 export interface ProgramFault {
@@ -54,255 +54,257 @@ const OP_NAMES: ReadonlySet<string> = new Set(OPS);
 
 class Check {
   readonly faults: ProgramFault[] = [];
-  private readonly program: Program;
-  private readonly scope: Scope;
-  private readonly functions: ReadonlyMap<string, FunctionSpec>;
-  private readonly dsos: ReadonlySet<string>;
-  private where = '';
+  readonly #program: Program;
+  readonly #scope: Scope;
+  readonly #functions: ReadonlyMap<string, FunctionSpec>;
+  readonly #dsos: ReadonlySet<string>;
+  #where = '';
   /** How many items enclose the current node. */
-  private depth = 0;
-  private instructions = 0;
+  #depth = 0;
+  #instructions = 0;
   /** Functions that always end the program. */
-  private readonly ending = new Set<string>();
+  readonly #ending = new Set<string>();
 
   constructor(program: Program, scope: Scope) {
-    this.program = program;
-    this.scope = scope;
-    this.functions = new Map(program.functions.map((f) => [f.name, f]));
-    this.dsos = new Set(program.dsos.map((d) => d.name));
+    this.#program = program;
+    this.#scope = scope;
+    this.#functions = new Map(program.functions.map((f) => [f.name, f]));
+    this.#dsos = new Set(program.dsos.map((d) => d.name));
   }
 
   run(): readonly ProgramFault[] {
-    const { program, dsos } = this;
-    if (!this.functions.has(program.entry))
-      this.fault(
+    const program = this.#program;
+    const dsos = this.#dsos;
+    if (!this.#functions.has(program.entry))
+      this.#fault(
         program,
         'entry',
-        `there is no function "${program.entry}"${this.near(program.entry, this.functions.keys())}`,
+        `there is no function "${program.entry}"${this.#near(program.entry, this.#functions.keys())}`,
       );
-    this.atMost(program, 'dsos', program.dsos.length, MOST_DSOS);
-    this.atMost(program, 'params', program.params.length, MOST_PARAMS);
-    for (const d of program.dsos) this.dso(d);
-    for (const m of Object.values(program.misses)) this.rates(m);
-    this.calls();
+    this.#atMost(program, 'dsos', program.dsos.length, MOST_DSOS);
+    this.#atMost(program, 'params', program.params.length, MOST_PARAMS);
+    for (const d of program.dsos) this.#dso(d);
+    for (const m of Object.values(program.misses)) this.#rates(m);
+    this.#calls();
     const seen = new Set<string>();
     for (const f of program.functions) {
-      this.where = `function ${f.name}: `;
-      if (seen.has(f.name)) this.fault(f, 'name', 'is defined twice; give one of them another name and a `symbol`');
+      this.#where = `function ${f.name}: `;
+      if (seen.has(f.name)) this.#fault(f, 'name', 'is defined twice; give one of them another name and a `symbol`');
       seen.add(f.name);
-      this.name(f, 'name', f.name);
-      if (f.symbol !== undefined) this.name(f, 'symbol', f.symbol);
-      if (!dsos.has(f.dso)) this.fault(f, 'dso', `there is no dso "${f.dso}"${this.near(f.dso, dsos)}`);
-      if (f.fetch) this.rates(f.fetch);
+      this.#name(f, 'name', f.name);
+      if (f.symbol !== undefined) this.#name(f, 'symbol', f.symbol);
+      if (!dsos.has(f.dso)) this.#fault(f, 'dso', `there is no dso "${f.dso}"${this.#near(f.dso, dsos)}`);
+      if (f.fetch) this.#rates(f.fetch);
       if (f.drain !== undefined && !(f.drain >= 0 && f.drain <= 1))
-        this.fault(f, 'drain', 'drain is a probability: 0 to 1');
-      this.nodes(f.body);
+        this.#fault(f, 'drain', 'drain is a probability: 0 to 1');
+      this.#nodes(f.body);
     }
-    this.where = '';
+    this.#where = '';
     return this.faults;
   }
 
-  private dso(d: DsoSpec): void {
-    this.name(d, undefined, d.name);
+  #dso(d: DsoSpec): void {
+    this.#name(d, undefined, d.name);
     if (!Number.isInteger(d.base) || d.base % 0x1000 !== 0)
-      this.fault(d, 'base', `base of ${d.name} is not a multiple of the page size`);
+      this.#fault(d, 'base', `base of ${d.name} is not a multiple of the page size`);
     else if (d.base < 0 || d.base > MOST_ADDRESS)
-      this.fault(d, 'base', `base of ${d.name} is no address of a program: 0 to ${MOST_ADDRESS}`);
-    this.quantity(d, 'path', () => {
-      if (String(interpolate(d.path, this.scope)).includes('\0'))
-        this.fault(d, 'path', `path of ${d.name} holds a NUL`);
+      this.#fault(d, 'base', `base of ${d.name} is no address of a program: 0 to ${MOST_ADDRESS}`);
+    this.#quantity(d, 'path', () => {
+      if (String(interpolate(d.path, this.#scope)).includes('\0'))
+        this.#fault(d, 'path', `path of ${d.name} holds a NUL`);
     });
   }
 
   /** Names go into symbol tables and records, where a NUL ends them. */
-  private name(about: object, key: string | undefined, name: string): void {
+  #name(about: object, key: string | undefined, name: string): void {
     if (name.length > MOST_CHARACTERS)
-      this.fault(about, key, `a name of ${name.length} characters is longer than ${MOST_CHARACTERS}`);
-    else if (name === '' || name.includes('\0')) this.fault(about, key, 'a name is empty or holds a NUL');
+      this.#fault(about, key, `a name of ${name.length} characters is longer than ${MOST_CHARACTERS}`);
+    else if (name === '' || name.includes('\0')) this.#fault(about, key, 'a name is empty or holds a NUL');
   }
 
-  private atMost(about: object, key: string, n: number, most: number): void {
-    if (n > most) this.fault(about, key, `there are ${n} ${key}, more than ${most}`);
+  #atMost(about: object, key: string, n: number, most: number): void {
+    if (n > most) this.#fault(about, key, `there are ${n} ${key}, more than ${most}`);
   }
 
   /** A suggestion, while there are few enough faults for it to be read. */
-  private near(word: string, candidates: Iterable<string>): string {
+  #near(word: string, candidates: Iterable<string>): string {
     return this.faults.length < FULL ? didYouMean(word, candidates) : '';
   }
 
-  private fault(about: object, key: string | undefined, message: string): void {
-    this.faults.push({ about, key, message: this.where + message });
+  #fault(about: object, key: string | undefined, message: string): void {
+    this.faults.push({ about, key, message: this.#where + message });
   }
 
-  private quantity(about: object, key: string, evaluate: () => unknown): void {
+  #quantity(about: object, key: string, evaluate: () => unknown): void {
     try {
       evaluate();
     } catch (e) {
       if (!(e instanceof QuantityError)) throw e;
-      const hint = e.unknown === undefined ? '' : this.near(e.unknown, Object.keys(this.scope));
-      this.fault(about, key, e.message + hint);
+      const hint = e.unknown === undefined ? '' : this.#near(e.unknown, Object.keys(this.#scope));
+      this.#fault(about, key, e.message + hint);
     }
   }
 
-  private probability(about: object, key: string, p: number | undefined): void {
-    if (p !== undefined && !(p >= 0 && p <= 1)) this.fault(about, key, `${key}: ${p} is not a probability (0 to 1)`);
+  #probability(about: object, key: string, p: number | undefined): void {
+    if (p !== undefined && !(p >= 0 && p <= 1)) this.#fault(about, key, `${key}: ${p} is not a probability (0 to 1)`);
   }
 
-  private rates(m: MissRates | FetchRates): void {
-    for (const [key, p] of Object.entries<number>({ ...m })) this.probability(m, key, p);
+  #rates(m: MissRates | FetchRates): void {
+    for (const [key, p] of Object.entries<number>({ ...m })) this.#probability(m, key, p);
   }
 
   /** Time is counted in 1/64 cycles; a cost between two of them could not be summed exactly. */
-  private cycles(about: object, key: string, c: number | undefined): void {
+  #cycles(about: object, key: string, c: number | undefined): void {
     if (c === undefined) return;
-    if (!(c >= 0)) this.fault(about, key, `cycles: ${c} is negative`);
-    else if (c > MOST_AT_ONCE) this.fault(about, key, `cycles: ${c} is more than ${MOST_AT_ONCE} at once`);
+    if (!(c >= 0)) this.#fault(about, key, `cycles: ${c} is negative`);
+    else if (c > MOST_AT_ONCE) this.#fault(about, key, `cycles: ${c} is more than ${MOST_AT_ONCE} at once`);
     else if (!Number.isInteger(c * 64))
-      this.fault(about, key, `cycles: ${c} is not a multiple of 1/64 (the nearest is ${Math.round(c * 64) / 64})`);
+      this.#fault(about, key, `cycles: ${c} is not a multiple of 1/64 (the nearest is ${Math.round(c * 64) / 64})`);
   }
 
-  private events(about: object, events: Events): void {
+  #events(about: object, events: Events): void {
     for (const [name, n] of Object.entries(events)) {
-      if (!EVENT_NAMES.has(name)) this.fault(about, name, `there is no event "${name}"${this.near(name, EVENT_NAMES)}`);
-      else if (name === 'cycles') this.cycles(about, name, n);
-      else if (!Number.isInteger(n) || n < 0) this.fault(about, name, `${name}: ${n} is not a whole number`);
-      else if (n > MOST_AT_ONCE) this.fault(about, name, `${name}: ${n} is more than ${MOST_AT_ONCE} at once`);
+      if (!EVENT_NAMES.has(name))
+        this.#fault(about, name, `there is no event "${name}"${this.#near(name, EVENT_NAMES)}`);
+      else if (name === 'cycles') this.#cycles(about, name, n);
+      else if (!Number.isInteger(n) || n < 0) this.#fault(about, name, `${name}: ${n} is not a whole number`);
+      else if (n > MOST_AT_ONCE) this.#fault(about, name, `${name}: ${n} is more than ${MOST_AT_ONCE} at once`);
     }
   }
 
-  private nodes(body: readonly Node[]): void {
-    if (this.depth > MOST_NESTED) return;
-    this.depth++;
+  #nodes(body: readonly Node[]): void {
+    if (this.#depth > MOST_NESTED) return;
+    this.#depth++;
     body.forEach((node, i) => {
-      if (node.kind === 'jump' && i < body.length - 1) this.fault(node, 'jump', 'what follows a jump never runs');
-      this.node(node);
+      if (node.kind === 'jump' && i < body.length - 1) this.#fault(node, 'jump', 'what follows a jump never runs');
+      this.#node(node);
     });
-    this.depth--;
+    this.#depth--;
   }
 
-  private count(node: Node, more: number): void {
-    const before = this.instructions;
-    this.instructions += more;
-    if (before <= MOST_INSTRUCTIONS && this.instructions > MOST_INSTRUCTIONS)
-      this.fault(node, undefined, `the program has more than ${MOST_INSTRUCTIONS} instructions; a loop repeats them`);
+  #count(node: Node, more: number): void {
+    const before = this.#instructions;
+    this.#instructions += more;
+    if (before <= MOST_INSTRUCTIONS && this.#instructions > MOST_INSTRUCTIONS)
+      this.#fault(node, undefined, `the program has more than ${MOST_INSTRUCTIONS} instructions; a loop repeats them`);
   }
 
-  private node(node: Node): void {
-    this.count(node, node.kind === 'block' ? node.instructions.length : 1);
-    if (this.depth > MOST_NESTED) this.fault(node, undefined, `more than ${MOST_NESTED} items within each other`);
+  #node(node: Node): void {
+    this.#count(node, node.kind === 'block' ? node.instructions.length : 1);
+    if (this.#depth > MOST_NESTED) this.#fault(node, undefined, `more than ${MOST_NESTED} items within each other`);
     switch (node.kind) {
       case 'block':
-        for (const i of node.instructions) this.instruction(i);
+        for (const i of node.instructions) this.#instruction(i);
         return;
       case 'seq':
-        this.nodes(node.body);
+        this.#nodes(node.body);
         return;
       case 'loop':
-        this.times(node, node.times);
-        this.probability(node, 'mispredict', node.mispredict);
-        this.cycles(node, 'cycles', node.cycles);
-        if (isEmpty(node.body)) this.fault(node, 'body', 'the body of a loop is empty');
-        this.noWayOut(node.body, 'a loop');
-        this.nodes(node.body);
+        this.#times(node, node.times);
+        this.#probability(node, 'mispredict', node.mispredict);
+        this.#cycles(node, 'cycles', node.cycles);
+        if (isEmpty(node.body)) this.#fault(node, 'body', 'the body of a loop is empty');
+        this.#noWayOut(node.body, 'a loop');
+        this.#nodes(node.body);
         return;
       case 'branch':
-        if (typeof node.p === 'number') this.probability(node, 'branch', node.p);
+        if (typeof node.p === 'number') this.#probability(node, 'branch', node.p);
         else if (!Number.isInteger(node.p.every) || node.p.every < 1)
-          this.fault(node, 'branch', `every: ${node.p.every} is not a whole number of at least 1`);
+          this.#fault(node, 'branch', `every: ${node.p.every} is not a whole number of at least 1`);
         else if (node.p.every > MOST_PERIOD)
-          this.fault(node, 'branch', `every: ${node.p.every} is more than ${MOST_PERIOD}`);
-        this.probability(node, 'mispredict', node.mispredict);
-        this.cycles(node, 'cycles', node.cycles);
-        if (isEmpty(node.then)) this.fault(node, 'then', 'the `then` part of a branch is empty; swap it with `else`');
-        this.noWayOut([...node.then, ...node.else], 'a branch');
-        this.nodes(node.then);
-        this.nodes(node.else);
+          this.#fault(node, 'branch', `every: ${node.p.every} is more than ${MOST_PERIOD}`);
+        this.#probability(node, 'mispredict', node.mispredict);
+        this.#cycles(node, 'cycles', node.cycles);
+        if (isEmpty(node.then)) this.#fault(node, 'then', 'the `then` part of a branch is empty; swap it with `else`');
+        this.#noWayOut([...node.then, ...node.else], 'a branch');
+        this.#nodes(node.then);
+        this.#nodes(node.else);
         return;
       case 'call':
       case 'jump':
-        if (!this.functions.has(node.target))
-          this.fault(
+        if (!this.#functions.has(node.target))
+          this.#fault(
             node,
             node.kind,
-            `there is no function "${node.target}"${this.near(node.target, this.functions.keys())}`,
+            `there is no function "${node.target}"${this.#near(node.target, this.#functions.keys())}`,
           );
-        this.cycles(node, 'cycles', node.cycles);
-        if (node.kind === 'jump') this.probability(node, 'mispredict', node.mispredict);
+        this.#cycles(node, 'cycles', node.cycles);
+        if (node.kind === 'jump') this.#probability(node, 'mispredict', node.mispredict);
         return;
       case 'syscall':
         if (!Object.hasOwn(SYSCALLS, node.name))
-          this.fault(
+          this.#fault(
             node,
             'syscall',
-            `unknown system call "${node.name}"${this.near(node.name, Object.keys(SYSCALLS))}`,
+            `unknown system call "${node.name}"${this.#near(node.name, Object.keys(SYSCALLS))}`,
           );
-        for (const [key, v] of Object.entries(node.args)) this.argument(node, key, v);
-        this.cycles(node, 'cycles', node.cycles);
+        for (const [key, v] of Object.entries(node.args)) this.#argument(node, key, v);
+        this.#cycles(node, 'cycles', node.cycles);
         return;
       case 'fault':
-        this.cycles(node, 'cycles', node.cycles);
+        this.#cycles(node, 'cycles', node.cycles);
     }
   }
 
-  private argument(node: Syscall, key: string, v: Quantity): void {
+  #argument(node: Syscall, key: string, v: Quantity): void {
     const { args } = node;
-    if (key === 'dso' && !this.dsos.has(String(v)))
-      this.fault(args, key, `there is no dso "${v}"${this.near(String(v), this.dsos)}`);
-    this.quantity(args, key, () => {
-      if (key !== 'ns' && key !== 'status') return void (typeof v === 'string' && interpolate(v, this.scope));
-      const n = toNumber(v, this.scope);
+    if (key === 'dso' && !this.#dsos.has(String(v)))
+      this.#fault(args, key, `there is no dso "${v}"${this.#near(String(v), this.#dsos)}`);
+    this.#quantity(args, key, () => {
+      if (key !== 'ns' && key !== 'status') return void (typeof v === 'string' && interpolate(v, this.#scope));
+      const n = toNumber(v, this.#scope);
       const most = key === 'ns' ? MOST_NANOSECONDS : MOST_STATUS;
-      if (!(n >= 0 && n <= most)) this.fault(args, key, `${key}: ${n} is not a number from 0 to ${most}`);
+      if (!(n >= 0 && n <= most)) this.#fault(args, key, `${key}: ${n} is not a number from 0 to ${most}`);
     });
   }
 
-  private instruction(i: Instruction): void {
-    if (!OP_NAMES.has(i.op)) this.fault(i, 'op', `unknown instruction "${i.op}"${this.near(i.op, OP_NAMES)}`);
-    this.cycles(i, 'cycles', i.cycles);
+  #instruction(i: Instruction): void {
+    if (!OP_NAMES.has(i.op)) this.#fault(i, 'op', `unknown instruction "${i.op}"${this.#near(i.op, OP_NAMES)}`);
+    this.#cycles(i, 'cycles', i.cycles);
     if (typeof i.misses === 'string') {
-      if (!Object.hasOwn(this.program.misses, i.misses))
-        this.fault(
+      if (!Object.hasOwn(this.#program.misses, i.misses))
+        this.#fault(
           i,
           'misses',
-          `there is no miss profile "${i.misses}"${this.near(i.misses, Object.keys(this.program.misses))}`,
+          `there is no miss profile "${i.misses}"${this.#near(i.misses, Object.keys(this.#program.misses))}`,
         );
-    } else if (i.misses) this.rates(i.misses);
-    if (i.events) this.events(i.events, i.events);
+    } else if (i.misses) this.#rates(i.misses);
+    if (i.events) this.#events(i.events, i.events);
     for (const site of i.sites ?? []) {
-      this.probability(site, 'p', site.p);
-      this.events(site.events, site.events);
+      this.#probability(site, 'p', site.p);
+      this.#events(site.events, site.events);
     }
   }
 
-  private times(about: object, times: Quantity): void {
-    this.quantity(about, 'loop', () => {
-      const n = toNumber(times, this.scope);
+  #times(about: object, times: Quantity): void {
+    this.#quantity(about, 'loop', () => {
+      const n = toNumber(times, this.#scope);
       if (!(n >= 0) || (typeof times === 'number' && !Number.isInteger(times)))
-        this.fault(about, 'loop', `loop: ${n} is not a whole number of at least 0`);
+        this.#fault(about, 'loop', `loop: ${n} is not a whole number of at least 0`);
       else if (n > MOST_ITERATIONS)
-        this.fault(about, 'loop', `loop: ${n} iterations are more than the simulator can count`);
+        this.#fault(about, 'loop', `loop: ${n} iterations are more than the simulator can count`);
     });
   }
 
   /** An exit is allowed only where it always happens: what follows it is not built. */
-  private noWayOut(body: readonly Node[], where: string): void {
+  #noWayOut(body: readonly Node[], where: string): void {
     for (const node of body) {
       if (node.kind === 'syscall' && EXITS.has(node.name))
-        this.fault(node, 'syscall', `${node.name} inside ${where} is not modelled; end the program after it`);
-      if (node.kind === 'jump') this.fault(node, 'jump', `a jump inside ${where} is not modelled; call the function`);
-      if (node.kind === 'seq') this.noWayOut(node.body, where);
-      const target = node.kind === 'call' ? this.functions.get(node.target) : undefined;
-      if (target && this.ending.has(target.name))
-        this.fault(node, 'call', `${target.name} ends the program; calling it inside ${where} is not modelled`);
+        this.#fault(node, 'syscall', `${node.name} inside ${where} is not modelled; end the program after it`);
+      if (node.kind === 'jump') this.#fault(node, 'jump', `a jump inside ${where} is not modelled; call the function`);
+      if (node.kind === 'seq') this.#noWayOut(node.body, where);
+      const target = node.kind === 'call' ? this.#functions.get(node.target) : undefined;
+      if (target && this.#ending.has(target.name))
+        this.#fault(node, 'call', `${target.name} ends the program; calling it inside ${where} is not modelled`);
     }
   }
 
   /** Whether a body always ends the program; its callees must have been checked before. */
-  private ends(body: readonly Node[]): boolean {
+  #ends(body: readonly Node[]): boolean {
     return body.some((n) => {
-      if (n.kind === 'seq') return this.ends(n.body);
+      if (n.kind === 'seq') return this.#ends(n.body);
       if (n.kind === 'syscall') return EXITS.has(n.name);
-      return (n.kind === 'call' || n.kind === 'jump') && this.ending.has(n.target);
+      return (n.kind === 'call' || n.kind === 'jump') && this.#ending.has(n.target);
     });
   }
 
@@ -310,9 +312,9 @@ class Check {
    * Walks the call graph, callees first and without recursion: finds cycles, the depth of loops, branches and calls,
    * and what ends the program.
    */
-  private calls(): void {
+  #calls(): void {
     const levels = new Map<string, number>();
-    for (const root of this.program.functions) {
+    for (const root of this.#program.functions) {
       if (levels.has(root.name)) continue;
       const trail: Visit[] = [];
       const open = new Map<string, number>();
@@ -325,18 +327,22 @@ class Check {
         const visit = trail.at(-1)!;
         const { done, value } = visit.transfers.next();
         if (done === true) {
-          if (this.ends(visit.f.body)) this.ending.add(visit.f.name);
+          if (this.#ends(visit.f.body)) this.#ending.add(visit.f.name);
           levels.set(visit.f.name, visit.levels);
           open.delete(visit.f.name);
           trail.pop();
           continue;
         }
         const { node, level } = value;
-        const target = node === undefined ? undefined : this.functions.get(node.target);
+        const target = node === undefined ? undefined : this.#functions.get(node.target);
         const known = target === undefined ? 0 : levels.get(target.name);
         const back = target === undefined ? undefined : open.get(target.name);
         if (node !== undefined && back !== undefined)
-          this.fault(node, node.kind, `recursion is not modelled: ${circle(trail.slice(back).map(({ f }) => f.name))}`);
+          this.#fault(
+            node,
+            node.kind,
+            `recursion is not modelled: ${circle(trail.slice(back).map(({ f }) => f.name))}`,
+          );
         else if (target !== undefined && known === undefined) {
           // Looked at again once the callee is known.
           visit.transfers = again(value, visit.transfers);
@@ -345,7 +351,7 @@ class Check {
           const total = level + (known ?? 0);
           if (total <= MOST_LEVELS) visit.levels = Math.max(visit.levels, total);
           else if (node !== undefined)
-            this.fault(node, node.kind, `calls, loops and branches are more than ${MOST_LEVELS} levels deep here`);
+            this.#fault(node, node.kind, `calls, loops and branches are more than ${MOST_LEVELS} levels deep here`);
         }
       }
     }

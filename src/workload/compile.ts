@@ -7,24 +7,19 @@
  * Not modelled: sharing of contexts. Each call copies the nodes of the function called, and a program that exceeds the
  * budget of nodes is refused.
  */
-import { EVENT_COLUMNS, eventVector, NR_EVENTS } from '../arch/events.ts';
-import type { EventVector } from '../arch/events.ts';
+import { EVENT_COLUMNS, eventVector, type EventVector, NR_EVENTS } from '../arch/events.ts';
 import type { Drain } from '../arch/cpu.ts';
 import { checkProgram } from './check.ts';
-import { Cursor } from './cursor.ts';
-import type { Snapshot } from './cursor.ts';
+import { Cursor, type Snapshot } from './cursor.ts';
 import { engineModule } from './engine.ts';
 import { expectedTotals } from './expected.ts';
 import { WorkloadError } from './fault.ts';
-import { BLOCK, BRANCH, LOOP, SEQ } from './image.ts';
-import type { Image, Tables } from './image.ts';
+import { BLOCK, BRANCH, type Image, LOOP, SEQ, type Tables } from './image.ts';
 import { address } from '../units.ts';
 import { addEvents, Instructions, type CoreTiming } from './instructions.ts';
-import { scopeOf } from './program.ts';
-import { layout } from './layout.ts';
-import type { Flow, Layout, StaticInstruction, Step } from './layout.ts';
+import { type Program, scopeOf, type Site } from './program.ts';
+import { type Flow, layout, type Layout, type StaticInstruction, type Step } from './layout.ts';
 import { MOST_COUNTED } from './limits.ts';
-import type { Program, Site } from './program.ts';
 
 /** Nodes that a context tree may have, of about 1.5 kB of memory each. */
 const MAX_NODES = 100_000;
@@ -87,21 +82,21 @@ class TreeBuilder {
   readonly effects: (readonly [entry: number, slot: number])[][] = [];
   readonly calls: { readonly outer: number; readonly ret: number }[] = [];
   readonly vectors: EventVector[] = [];
-  private readonly vectorIndex = new Map<string, number>();
-  private readonly classes = new Map<string, number>();
-  private regions = 0;
-  private facts = 0;
-  private readonly code: Layout;
-  private readonly program: Program;
+  readonly #vectorIndex = new Map<string, number>();
+  readonly #classes = new Map<string, number>();
+  #regions = 0;
+  #facts = 0;
+  readonly #code: Layout;
+  readonly #program: Program;
 
   constructor(code: Layout, program: Program) {
-    this.code = code;
-    this.program = program;
+    this.#code = code;
+    this.#program = program;
     const top: Place = { path: [], region: 0, frame: -1, call: -1 };
-    this.loop(1, [{ kind: 'call', func: code.entry, by: -1 }], top);
+    this.#loop(1, [{ kind: 'call', func: code.entry, by: -1 }], top);
   }
 
-  private node(kind: number, place: Place): [number, NodeDraft] {
+  #node(kind: number, place: Place): [number, NodeDraft] {
     const draft: NodeDraft = {
       kind,
       frame: place.frame,
@@ -120,35 +115,35 @@ class TreeBuilder {
     };
     this.nodes.push(draft);
     if (this.nodes.length > MAX_NODES)
-      throw tooLarge(this.program, `calls expand into more than ${MAX_NODES} contexts; share or shorten them`);
+      throw tooLarge(this.#program, `calls expand into more than ${MAX_NODES} contexts; share or shorten them`);
     return [this.nodes.length - 1, draft];
   }
 
   /** Counts `more` stored facts about nodes, whose number the nodes do not bound. */
-  private grow(more: number): void {
-    this.facts += more;
-    if (this.facts > MAX_FACTS)
+  #grow(more: number): void {
+    this.#facts += more;
+    if (this.#facts > MAX_FACTS)
       throw tooLarge(
-        this.program,
+        this.#program,
         'loops and random outcomes within calls within loops are too many; share or shorten them',
       );
   }
 
-  private adopt(draft: NodeDraft, child: NodeDraft): void {
-    this.grow(child.nested.length + child.periodic.length);
+  #adopt(draft: NodeDraft, child: NodeDraft): void {
+    this.#grow(child.nested.length + child.periodic.length);
     for (const range of child.nested) draft.nested.push(range);
     for (const entry of child.periodic) draft.periodic.push(entry);
   }
 
-  private loop(trip: number, body: readonly Flow[], place: Place): number {
-    const [id, draft] = this.node(LOOP, place);
+  #loop(trip: number, body: readonly Flow[], place: Place): number {
+    const [id, draft] = this.#node(LOOP, place);
     draft.trip = trip;
     draft.s0 = this.entries.length;
-    const inside: Place = { ...place, path: [...place.path, { loop: id, trip }], region: ++this.regions, frame: id };
-    const child = this.seq(body, inside);
+    const inside: Place = { ...place, path: [...place.path, { loop: id, trip }], region: ++this.#regions, frame: id };
+    const child = this.#seq(body, inside);
     draft.children.push(child);
     draft.s1 = this.entries.length;
-    this.grow(draft.s1 - draft.s0 + inside.path.length);
+    this.#grow(draft.s1 - draft.s0 + inside.path.length);
     draft.plain = this.nodes[child]!.plain.map((x) => x * trip);
     if (draft.s1 > draft.s0) draft.nested.push([draft.s0, draft.s1]);
     for (const periodic of this.nodes[child]!.periodic) draft.periodic.push(periodic);
@@ -156,8 +151,8 @@ class TreeBuilder {
   }
 
   /** A sequence; what follows an exit in it is left out. */
-  private seq(flow: readonly Flow[], place: Place): number {
-    const [id, draft] = this.node(SEQ, place);
+  #seq(flow: readonly Flow[], place: Place): number {
+    const [id, draft] = this.#node(SEQ, place);
     const add = (child: number): void => {
       const c = this.nodes[child]!;
       draft.children.push(child);
@@ -166,12 +161,12 @@ class TreeBuilder {
         const mine = draft.own.get(entry);
         draft.own.set(entry, mine ? [Math.min(mine[0], lo), Math.max(mine[1], hi)] : [lo, hi]);
       }
-      this.grow(c.own.size);
-      this.adopt(draft, c);
+      this.#grow(c.own.size);
+      this.#adopt(draft, c);
     };
     let steps: Step[] = [];
     const flush = (): void => {
-      for (let i = 0; i < steps.length; i += MAX_BLOCK) add(this.block(steps.slice(i, i + MAX_BLOCK), place));
+      for (let i = 0; i < steps.length; i += MAX_BLOCK) add(this.#block(steps.slice(i, i + MAX_BLOCK), place));
       steps = [];
     };
     for (const item of flow) {
@@ -181,39 +176,41 @@ class TreeBuilder {
       }
       flush();
       if (item.kind === 'exit') break;
-      if (item.kind === 'loop') add(this.loop(item.times, item.body, place));
-      else if (item.kind === 'branch') add(this.branch(item, place));
+      if (item.kind === 'loop') add(this.#loop(item.times, item.body, place));
+      else if (item.kind === 'branch') add(this.#branch(item, place));
       else {
-        add(this.call(item.func, item.by, place));
-        if (this.neverReturns(item.func)) break;
+        add(this.#call(item.func, item.by, place));
+        if (this.#neverReturns(item.func)) break;
       }
     }
     flush();
     return id;
   }
 
-  private readonly ends = new Map<number, boolean>();
-  private neverReturns(func: number): boolean {
-    let known = this.ends.get(func);
+  readonly #ends = new Map<number, boolean>();
+  #neverReturns(func: number): boolean {
+    let known = this.#ends.get(func);
     if (known === undefined) {
-      known = this.code.flows[func]!.some((f) => f.kind === 'exit' || (f.kind === 'call' && this.neverReturns(f.func)));
-      this.ends.set(func, known);
+      known = this.#code.flows[func]!.some(
+        (f) => f.kind === 'exit' || (f.kind === 'call' && this.#neverReturns(f.func)),
+      );
+      this.#ends.set(func, known);
     }
     return known;
   }
 
-  private call(func: number, by: number, place: Place): number {
+  #call(func: number, by: number, place: Place): number {
     let call = place.call;
     if (by >= 0) {
-      const i = this.code.instructions[by]!;
+      const i = this.#code.instructions[by]!;
       call = this.calls.push({ outer: place.call, ret: i.address + i.length }) - 1;
     }
-    return this.seq(this.code.flows[func]!, { ...place, call });
+    return this.#seq(this.#code.flows[func]!, { ...place, call });
   }
 
-  private branch(b: Extract<Flow, { kind: 'branch' }>, place: Place): number {
-    const [id, draft] = this.node(BRANCH, place);
-    const jcc = b.sites.map((site) => this.outcome(site, b.jcc, place));
+  #branch(b: Extract<Flow, { kind: 'branch' }>, place: Place): number {
+    const [id, draft] = this.#node(BRANCH, place);
+    const jcc = b.sites.map((site) => this.#outcome(site, b.jcc, place));
     const entry =
       this.entries.push({
         path: place.path,
@@ -229,7 +226,7 @@ class TreeBuilder {
     const arms = [true, false].map((happens) => {
       const path = [...place.path, { entry, happens }];
       const flow = happens ? b.then : b.else;
-      const arm = this.seq(flow, { ...place, path, region: ++this.regions });
+      const arm = this.#seq(flow, { ...place, path, region: ++this.#regions });
       draft.children.push(arm);
       // Both arms begin with the conditional jump; its own outcomes do not depend on its direction.
       const first = this.nodes[arm]!;
@@ -240,7 +237,7 @@ class TreeBuilder {
         widen(draft.own, e, lo);
         widen(draft.own, e, hi - 1);
       }
-      this.adopt(draft, first);
+      this.#adopt(draft, first);
       return first;
     });
     const [then, otherwise] = arms as [NodeDraft, NodeDraft];
@@ -249,45 +246,45 @@ class TreeBuilder {
     return id;
   }
 
-  private block(steps: readonly Step[], place: Place): number {
-    const [id, draft] = this.node(BLOCK, place);
+  #block(steps: readonly Step[], place: Place): number {
+    const [id, draft] = this.#node(BLOCK, place);
     draft.inst0 = this.instId.length;
     draft.instCount = steps.length;
     if (this.instId.length + steps.length > MAX_INSTANCES)
       throw tooLarge(
-        this.program,
+        this.#program,
         `calls expand into more than ${MAX_INSTANCES} instructions in their contexts; share or shorten them`,
       );
     for (const step of steps) {
       this.instId.push(step.id);
       this.instNode.push(id);
-      this.instVector.push(this.vector(step.retires));
+      this.instVector.push(this.#vector(step.retires));
       step.retires.forEach((x, e) => (draft.plain[e] = draft.plain[e]! + x));
-      const effects = step.sites.map((site) => this.outcome(site, step.id, place));
+      const effects = step.sites.map((site) => this.#outcome(site, step.id, place));
       this.effects.push(effects);
       for (const [e, slot] of effects) widen(draft.own, e, slot);
     }
     return id;
   }
 
-  private vector(v: EventVector): number {
+  #vector(v: EventVector): number {
     const key = v.join();
-    let i = this.vectorIndex.get(key);
+    let i = this.#vectorIndex.get(key);
     if (i === undefined) {
       i = this.vectors.push(v) - 1;
-      this.vectorIndex.set(key, i);
+      this.#vectorIndex.set(key, i);
     }
     return i;
   }
 
   /** Finds room in a class for an outcome of this region, or opens one: [entry, slot number]. */
-  private outcome(site: Site, instruction: number, place: Place): readonly [number, number] {
+  #outcome(site: Site, instruction: number, place: Place): readonly [number, number] {
     const weight = addEvents(eventVector(), site.events);
     const key = `${place.region}:${weight.join()}`;
-    let e = this.classes.get(key);
+    let e = this.#classes.get(key);
     if (e === undefined || this.entries[e]!.p + site.p > MAX_CLASS_P) {
       e = this.entries.push({ path: place.path, p: 0, every: 0, decides: -1, weight, slots: [] }) - 1;
-      this.classes.set(key, e);
+      this.#classes.set(key, e);
     }
     const entry = this.entries[e]!;
     entry.p += site.p;

@@ -8,8 +8,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CYCLES } from '../arch/events.ts';
-import type { EventColumn } from '../arch/events.ts';
+import { CYCLES, type EventColumn } from '../arch/events.ts';
 import { WorkloadError } from './fault.ts';
 import type { Tables } from './image.ts';
 

@@ -8,8 +8,7 @@
  * store as two).
  * Not modelled: dependencies between instructions, prefetchers, store misses beyond their LLC references.
  */
-import { EVENT_COLUMNS, eventVector } from '../arch/events.ts';
-import type { EventVector } from '../arch/events.ts';
+import { EVENT_COLUMNS, eventVector, type EventVector } from '../arch/events.ts';
 import type { Events, FetchRates, MissRates, Op, Site } from './program.ts';
 
 /** Ops that control flow adds. */

@@ -24,21 +24,20 @@ import type { DsoImage, DsoSymbol } from '../arch/dso.ts';
 import type { EventVector } from '../arch/events.ts';
 import { address } from '../units.ts';
 import { TAKEN, type Instructions } from './instructions.ts';
-import { EXITS } from './program.ts';
-import type {
-  Branch,
-  FunctionSpec,
-  Instruction,
-  Loop,
-  MissRates,
-  Node,
-  Op,
-  Program,
-  Quantity,
-  Site,
+import {
+  type Branch,
+  EXITS,
+  type FunctionSpec,
+  type Instruction,
+  type Loop,
+  type MissRates,
+  type Node,
+  type Op,
+  type Program,
+  type Quantity,
+  type Site,
 } from './program.ts';
-import { interpolate, toNumber } from './quantity.ts';
-import type { Scope } from './quantity.ts';
+import { interpolate, type Scope, toNumber } from './quantity.ts';
 import { SYSCALLS } from './syscalls.ts';
 
 /** One instruction of the text. */
@@ -113,17 +112,17 @@ const CONDITIONS = [COND.e, COND.ne, COND.le, COND.g, COND.ge, COND.s, COND.be, 
 /** Writes the code of one function and the flow through it. */
 class FunctionWriter {
   readonly drafts: Draft[] = [];
-  private readonly instructions: Instructions;
-  private readonly program: Program;
-  private readonly scope: Scope;
-  private readonly functionIndex: ReadonlyMap<string, number>;
-  private readonly stubs: ReadonlyMap<string, number>;
-  private readonly spec: FunctionSpec;
-  private readonly firstId: number;
+  readonly #instructions: Instructions;
+  readonly #program: Program;
+  readonly #scope: Scope;
+  readonly #functionIndex: ReadonlyMap<string, number>;
+  readonly #stubs: ReadonlyMap<string, number>;
+  readonly #spec: FunctionSpec;
+  readonly #firstId: number;
   /** Varies registers and operands from place to place, but not from run to run. */
-  private dice: number;
-  private depth = 0;
-  private accumulator: number = REG.rax;
+  #dice: number;
+  #depth = 0;
+  #accumulator: number = REG.rax;
 
   constructor(
     instructions: Instructions,
@@ -134,14 +133,14 @@ class FunctionWriter {
     spec: FunctionSpec,
     firstId: number,
   ) {
-    this.instructions = instructions;
-    this.program = program;
-    this.scope = scope;
-    this.functionIndex = functionIndex;
-    this.stubs = stubs;
-    this.spec = spec;
-    this.firstId = firstId;
-    this.dice = Array.from(spec.name, (c) => c.charCodeAt(0)).reduce(
+    this.#instructions = instructions;
+    this.#program = program;
+    this.#scope = scope;
+    this.#functionIndex = functionIndex;
+    this.#stubs = stubs;
+    this.#spec = spec;
+    this.#firstId = firstId;
+    this.#dice = Array.from(spec.name, (c) => c.charCodeAt(0)).reduce(
       (h, c) => Math.imul(h ^ c, 0x01000193),
       0x811c9dc5,
     );
@@ -149,153 +148,153 @@ class FunctionWriter {
 
   write(): Flow[] {
     const flow: Flow[] = [];
-    this.nodes(this.spec.body, flow);
-    if (!this.endsWithoutReturn(this.spec.body)) flow.push(this.step(x86.ret(), this.instructions.retires('ret')));
-    const fetch = this.instructions.fetchSites(this.spec.fetch ?? {});
+    this.#nodes(this.#spec.body, flow);
+    if (!this.#endsWithoutReturn(this.#spec.body)) flow.push(this.#step(x86.ret(), this.#instructions.retires('ret')));
+    const fetch = this.#instructions.fetchSites(this.#spec.fetch ?? {});
     const first = flow[0]!;
     if (fetch.length > 0 && (first.kind === 'step' || first.kind === 'branch'))
       flow[0] = { ...first, sites: [...fetch, ...first.sites] };
     return flow;
   }
 
-  private endsWithoutReturn(body: readonly Node[]): boolean {
+  #endsWithoutReturn(body: readonly Node[]): boolean {
     const last = body.at(-1);
     if (last === undefined) return false;
-    if (last.kind === 'seq') return this.endsWithoutReturn(last.body);
+    if (last.kind === 'seq') return this.#endsWithoutReturn(last.body);
     return last.kind === 'jump' || (last.kind === 'syscall' && EXITS.has(last.name));
   }
 
-  private roll(n: number): number {
-    this.dice = (Math.imul(this.dice, 1664525) + 1013904223) | 0;
-    return (this.dice >>> 12) % n;
+  #roll(n: number): number {
+    this.#dice = (Math.imul(this.#dice, 1664525) + 1013904223) | 0;
+    return (this.#dice >>> 12) % n;
   }
-  private scratch(): number {
-    return SCRATCH[this.roll(SCRATCH.length)]!;
+  #scratch(): number {
+    return SCRATCH[this.#roll(SCRATCH.length)]!;
   }
   /** A second operand. */
-  private other(): number {
-    const r = this.scratch();
-    return r === this.accumulator ? REG.rbx : r;
+  #other(): number {
+    const r = this.#scratch();
+    return r === this.#accumulator ? REG.rbx : r;
   }
   /** A stack slot below the frame pointer. */
-  private slot(): number {
-    return -8 * (1 + this.roll(12));
+  #slot(): number {
+    return -8 * (1 + this.#roll(12));
   }
 
-  private emit(draft: Omit<Draft, 'trap'>, trap?: Trap): number {
+  #emit(draft: Omit<Draft, 'trap'>, trap?: Trap): number {
     this.drafts.push({ trap, ...draft });
-    return this.firstId + this.drafts.length - 1;
+    return this.#firstId + this.drafts.length - 1;
   }
-  private step(bytes: number[], events: EventVector, sites: readonly Site[] = [], trap?: Trap): Step {
-    return { kind: 'step', id: this.emit({ bytes, length: bytes.length }, trap), retires: events, sites };
+  #step(bytes: number[], events: EventVector, sites: readonly Site[] = [], trap?: Trap): Step {
+    return { kind: 'step', id: this.#emit({ bytes, length: bytes.length }, trap), retires: events, sites };
   }
-  private jump(to: Label, cond?: number): number {
-    return this.emit({ jump: { cond, to }, length: 2 });
+  #jump(to: Label, cond?: number): number {
+    return this.#emit({ jump: { cond, to }, length: 2 });
   }
-  private label(): Label {
+  #label(): Label {
     return { at: this.drafts.length };
   }
 
-  private nodes(body: readonly Node[], flow: Flow[]): void {
+  #nodes(body: readonly Node[], flow: Flow[]): void {
     body.forEach((node, i) => {
       const next = body[i + 1];
       switch (node.kind) {
         case 'block':
           node.instructions.forEach((instruction, j) => {
             const ends = j === node.instructions.length - 1;
-            const isLast = ends && body === this.spec.body && next === undefined;
-            flow.push(this.instruction(instruction, ends && next?.kind === 'branch', isLast));
+            const isLast = ends && body === this.#spec.body && next === undefined;
+            flow.push(this.#instruction(instruction, ends && next?.kind === 'branch', isLast));
           });
           break;
         case 'seq':
-          this.nodes(node.body, flow);
+          this.#nodes(node.body, flow);
           break;
         case 'loop':
-          this.loop(node, flow);
+          this.#loop(node, flow);
           break;
         case 'branch':
-          this.branch(node, flow);
+          this.#branch(node, flow);
           break;
         case 'call':
         case 'jump':
-          this.transfer(node, flow);
+          this.#transfer(node, flow);
           break;
         case 'syscall': {
           const number = SYSCALLS[node.name]!;
-          flow.push(this.step(x86.movImm(REG.rax, number), this.instructions.retires('mov')));
-          const trap: Trap = { kind: 'syscall', name: node.name, args: this.args(node.args) };
-          flow.push(this.step(x86.syscallInstruction(), this.instructions.retires('syscall', node.cycles), [], trap));
+          flow.push(this.#step(x86.movImm(REG.rax, number), this.#instructions.retires('mov')));
+          const trap: Trap = { kind: 'syscall', name: node.name, args: this.#args(node.args) };
+          flow.push(this.#step(x86.syscallInstruction(), this.#instructions.retires('syscall', node.cycles), [], trap));
           if (EXITS.has(node.name)) flow.push({ kind: 'exit' });
           break;
         }
         case 'fault': {
           const bytes = node.write
-            ? x86.store64(REG.rdi, 8 * this.roll(16), this.accumulator)
-            : x86.load64(this.pick(), REG.rsi, 8 * this.roll(16));
-          const events = this.instructions.retires(node.write ? 'fault_store' : 'fault_load', node.cycles);
-          flow.push(this.step(bytes, events, [], { kind: 'page_fault', write: node.write }));
+            ? x86.store64(REG.rdi, 8 * this.#roll(16), this.#accumulator)
+            : x86.load64(this.#pick(), REG.rsi, 8 * this.#roll(16));
+          const events = this.#instructions.retires(node.write ? 'fault_store' : 'fault_load', node.cycles);
+          flow.push(this.#step(bytes, events, [], { kind: 'page_fault', write: node.write }));
           break;
         }
       }
     });
   }
 
-  private args(args: Readonly<Record<string, Quantity>>): Record<string, number | string> {
+  #args(args: Readonly<Record<string, Quantity>>): Record<string, number | string> {
     return Object.fromEntries(
-      Object.entries(args).map(([key, v]) => [key, typeof v === 'string' ? interpolate(v, this.scope) : v]),
+      Object.entries(args).map(([key, v]) => [key, typeof v === 'string' ? interpolate(v, this.#scope) : v]),
     );
   }
 
-  private loop(node: Loop, flow: Flow[]): void {
-    const times = Math.round(toNumber(node.times, this.scope));
-    const counter = COUNTERS[this.depth % COUNTERS.length]!;
+  #loop(node: Loop, flow: Flow[]): void {
+    const times = Math.round(toNumber(node.times, this.#scope));
+    const counter = COUNTERS[this.#depth % COUNTERS.length]!;
     const test: Label = { at: 0 };
-    flow.push(this.step(x86.aluRegReg('xor', counter, counter), this.instructions.retires('alu')));
-    flow.push({ kind: 'step', id: this.jump(test), retires: this.instructions.retires('jmp', 0.5), sites: [] });
-    const top = this.label();
+    flow.push(this.#step(x86.aluRegReg('xor', counter, counter), this.#instructions.retires('alu')));
+    flow.push({ kind: 'step', id: this.#jump(test), retires: this.#instructions.retires('jmp', 0.5), sites: [] });
+    const top = this.#label();
     const body: Flow[] = [];
-    this.depth++;
-    this.nodes(node.body, body);
-    this.depth--;
-    body.push(this.step(x86.aluRegImm('add', counter, 1), this.instructions.retires('alu')));
+    this.#depth++;
+    this.#nodes(node.body, body);
+    this.#depth--;
+    body.push(this.#step(x86.aluRegImm('add', counter, 1), this.#instructions.retires('alu')));
     test.at = this.drafts.length;
     // The length does not depend on the count, so that code does not move with a program's arguments.
-    const compare = this.step(x86.cmpImm32(counter, Math.min(times, 0x7fffffff)), this.instructions.retires('cmp'));
-    const jcc = this.jump(top, COND.l);
+    const compare = this.#step(x86.cmpImm32(counter, Math.min(times, 0x7fffffff)), this.#instructions.retires('cmp'));
+    const jcc = this.#jump(top, COND.l);
     const again: Step = {
       kind: 'step',
       id: jcc,
-      retires: this.instructions.retires('jcc', node.cycles, TAKEN),
+      retires: this.#instructions.retires('jcc', node.cycles, TAKEN),
       sites: [],
     };
     const exit: Step = {
       kind: 'step',
       id: jcc,
-      retires: this.instructions.retires('jcc', node.cycles),
-      sites: this.instructions.mispredictSites(node.mispredict),
+      retires: this.#instructions.retires('jcc', node.cycles),
+      sites: this.#instructions.mispredictSites(node.mispredict),
     };
     if (times > 0) flow.push({ kind: 'loop', times, body: [compare, again, ...body] });
     flow.push(compare, exit);
   }
 
-  private branch(node: Branch, flow: Flow[]): void {
+  #branch(node: Branch, flow: Flow[]): void {
     const otherwise: Label = { at: 0 };
     const end: Label = { at: 0 };
-    const jcc = this.jump(otherwise, CONDITIONS[this.roll(CONDITIONS.length)]);
-    const stays: Step = { kind: 'step', id: jcc, retires: this.instructions.retires('jcc', node.cycles), sites: [] };
+    const jcc = this.#jump(otherwise, CONDITIONS[this.#roll(CONDITIONS.length)]);
+    const stays: Step = { kind: 'step', id: jcc, retires: this.#instructions.retires('jcc', node.cycles), sites: [] };
     const takes: Step = {
       kind: 'step',
       id: jcc,
-      retires: this.instructions.retires('jcc', node.cycles, TAKEN),
+      retires: this.#instructions.retires('jcc', node.cycles, TAKEN),
       sites: [],
     };
     const then: Flow[] = [stays];
-    this.nodes(node.then, then);
-    if (node.else.length > 0 && !this.endsWithoutReturn(node.then))
-      then.push({ kind: 'step', id: this.jump(end), retires: this.instructions.retires('jmp'), sites: [] });
+    this.#nodes(node.then, then);
+    if (node.else.length > 0 && !this.#endsWithoutReturn(node.then))
+      then.push({ kind: 'step', id: this.#jump(end), retires: this.#instructions.retires('jmp'), sites: [] });
     otherwise.at = this.drafts.length;
     const other: Flow[] = [takes];
-    this.nodes(node.else, other);
+    this.#nodes(node.else, other);
     end.at = this.drafts.length;
     const every = typeof node.p === 'number' ? 0 : node.p.every;
     flow.push({
@@ -303,102 +302,104 @@ class FunctionWriter {
       p: typeof node.p === 'number' ? node.p : 1 / node.p.every,
       every,
       jcc,
-      sites: this.instructions.mispredictSites(node.mispredict),
+      sites: this.#instructions.mispredictSites(node.mispredict),
       // oxlint-disable-next-line no-thenable -- an arm, not a promise
       then,
       else: other,
     });
   }
 
-  private transfer(node: Extract<Node, { kind: 'call' | 'jump' }>, flow: Flow[]): void {
+  #transfer(node: Extract<Node, { kind: 'call' | 'jump' }>, flow: Flow[]): void {
     const call = node.kind === 'call';
-    let func = this.functionIndex.get(node.target)!;
-    const target = this.program.functions[func]!;
-    let viaSlot = target.dso !== this.spec.dso;
+    let func = this.#functionIndex.get(node.target)!;
+    const target = this.#program.functions[func]!;
+    let viaSlot = target.dso !== this.#spec.dso;
     if (viaSlot && call) {
-      const stub = this.stubs.get(stubKey(this.spec.dso, node.target));
+      const stub = this.#stubs.get(stubKey(this.#spec.dso, node.target));
       if (stub !== undefined) {
         func = stub;
         viaSlot = false;
       }
     }
-    const id = this.emit({ transfer: { call, func, viaSlot }, length: viaSlot ? 6 : 5 });
-    const sites = call ? [] : this.instructions.mispredictSites(node.mispredict);
+    const id = this.#emit({ transfer: { call, func, viaSlot }, length: viaSlot ? 6 : 5 });
+    const sites = call ? [] : this.#instructions.mispredictSites(node.mispredict);
     const op = call ? (viaSlot ? 'call_got' : 'call') : viaSlot ? 'jmp_got' : 'jmp';
     flow.push(
-      { kind: 'step', id, retires: this.instructions.retires(op, node.cycles), sites },
+      { kind: 'step', id, retires: this.#instructions.retires(op, node.cycles), sites },
       { kind: 'call', func, by: call ? id : -1 },
     );
-    if (call) this.accumulator = REG.rax;
+    if (call) this.#accumulator = REG.rax;
   }
 
-  private pick(): number {
-    this.accumulator = this.scratch();
-    return this.accumulator;
+  #pick(): number {
+    this.#accumulator = this.#scratch();
+    return this.#accumulator;
   }
 
-  private rates(misses: string | MissRates | undefined): MissRates {
-    return typeof misses === 'string' ? (this.program.misses[misses] as MissRates) : (misses ?? {});
+  #rates(misses: string | MissRates | undefined): MissRates {
+    return typeof misses === 'string' ? (this.#program.misses[misses] as MissRates) : (misses ?? {});
   }
 
-  private instruction(i: Instruction, setsFlags: boolean, isLast: boolean): Step {
-    const rates = this.rates(i.misses);
+  #instruction(i: Instruction, setsFlags: boolean, isLast: boolean): Step {
+    const rates = this.#rates(i.misses);
     const sites =
       i.op === 'store' || i.op === 'push'
-        ? this.instructions.storeSites(rates)
+        ? this.#instructions.storeSites(rates)
         : isLoad(i.op)
-          ? this.instructions.loadSites(rates)
+          ? this.#instructions.loadSites(rates)
           : [];
-    return this.step(this.encode(i.op, setsFlags, isLast), this.instructions.retires(i.op, i.cycles, i.events), [
+    return this.#step(this.#encode(i.op, setsFlags, isLast), this.#instructions.retires(i.op, i.cycles, i.events), [
       ...sites,
       ...(i.sites ?? []),
     ]);
   }
 
-  private encode(op: Op, setsFlags: boolean, isLast: boolean): number[] {
-    const acc = this.accumulator;
+  #encode(op: Op, setsFlags: boolean, isLast: boolean): number[] {
+    const acc = this.#accumulator;
     switch (op) {
       case 'nop':
         return this.drafts.length === 0 ? x86.endbr64() : x86.nops(1);
       case 'alu': {
         if (setsFlags) return x86.aluRegReg('test', acc, acc);
-        const operation = ALU_OPS[this.roll(ALU_OPS.length)]!;
-        if (this.roll(3) === 0)
-          return x86.shiftImm(([4, 5, 7] as const)[this.roll(3)] as 4 | 5 | 7, acc, 1 + this.roll(31));
-        if (this.roll(3) === 0) return x86.aluRegImm(operation, acc, 1 + this.roll(100));
-        return x86.aluRegReg(operation, acc, this.other());
+        const operation = ALU_OPS[this.#roll(ALU_OPS.length)]!;
+        if (this.#roll(3) === 0)
+          return x86.shiftImm(([4, 5, 7] as const)[this.#roll(3)] as 4 | 5 | 7, acc, 1 + this.#roll(31));
+        if (this.#roll(3) === 0) return x86.aluRegImm(operation, acc, 1 + this.#roll(100));
+        return x86.aluRegReg(operation, acc, this.#other());
       }
       case 'mov':
         // push %rbp; mov %rsp,%rbp
         if (this.drafts.length === 1 && this.drafts[0]!.bytes?.[0] === 0x55)
           return x86.aluRegReg64('mov', REG.rbp, REG.rsp);
-        return x86.aluRegReg('mov', this.pick(), acc);
+        return x86.aluRegReg('mov', this.#pick(), acc);
       case 'lea':
-        return x86.lea64(this.pick(), acc, 1 + this.roll(100));
+        return x86.lea64(this.#pick(), acc, 1 + this.#roll(100));
       case 'cmp':
-        return this.roll(2) === 0 ? x86.aluRegImm('cmp', acc, this.roll(100)) : x86.aluRegReg('cmp', acc, this.other());
+        return this.#roll(2) === 0
+          ? x86.aluRegImm('cmp', acc, this.#roll(100))
+          : x86.aluRegReg('cmp', acc, this.#other());
       case 'mul':
-        return x86.imul(acc, this.scratch());
+        return x86.imul(acc, this.#scratch());
       case 'div':
         return x86.idiv(REG.rcx);
       case 'sqrt':
-        return x86.sqrtsd(this.roll(8), this.roll(8));
+        return x86.sqrtsd(this.#roll(8), this.#roll(8));
       case 'fadd':
-        return x86.addsd(this.roll(8), this.roll(8));
+        return x86.addsd(this.#roll(8), this.#roll(8));
       case 'load':
-        return this.roll(3) === 0
-          ? x86.load64(this.pick(), acc, 8 * this.roll(12))
-          : x86.load(this.pick(), REG.rbp, this.slot());
+        return this.#roll(3) === 0
+          ? x86.load64(this.#pick(), acc, 8 * this.#roll(12))
+          : x86.load(this.#pick(), REG.rbp, this.#slot());
       case 'store':
-        return this.roll(3) === 0 ? x86.store64(REG.rbp, this.slot(), acc) : x86.store(REG.rbp, this.slot(), acc);
+        return this.#roll(3) === 0 ? x86.store64(REG.rbp, this.#slot(), acc) : x86.store(REG.rbp, this.#slot(), acc);
       case 'push':
-        return x86.push(this.drafts.length === 0 ? REG.rbp : COUNTERS[this.roll(COUNTERS.length)]!);
+        return x86.push(this.drafts.length === 0 ? REG.rbp : COUNTERS[this.#roll(COUNTERS.length)]!);
       case 'pop':
-        return x86.pop(isLast ? REG.rbp : COUNTERS[this.roll(COUNTERS.length)]!);
+        return x86.pop(isLast ? REG.rbp : COUNTERS[this.#roll(COUNTERS.length)]!);
       case 'leave':
         return x86.leave();
       case 'atomic':
-        return x86.lockXadd(REG.rdi, 8 * this.roll(8), acc);
+        return x86.lockXadd(REG.rdi, 8 * this.#roll(8), acc);
       case 'pause':
         return x86.pause();
     }

@@ -5,10 +5,8 @@
  * Nothing is sampled: the cursor's own counts (of contexts run and of outcomes) are distributed down the context tree.
  * Values are multiples of 1/64, so the sums equal the cursor's totals to the last bit.
  */
-import { eventVector, NR_EVENTS } from '../arch/events.ts';
-import type { EventVector } from '../arch/events.ts';
-import { BLOCK, BRANCH, LOOP } from './image.ts';
-import type { Image, Tables } from './image.ts';
+import { eventVector, type EventVector, NR_EVENTS } from '../arch/events.ts';
+import { BLOCK, BRANCH, type Image, LOOP, type Tables } from './image.ts';
 
 /** A cursor's counts of what has run so far. */
 export interface Books {

@@ -14,25 +14,25 @@ import type { Document, LineCounter, Pair, YAMLMap, Node as YamlNode } from 'yam
 import type { ZodType } from 'zod';
 import { branch, call, fault, func, jump, loop, op, ops, program, seq, syscall } from './build.ts';
 import { checkProgram } from './check.ts';
-import { byPlace, didYouMean, WorkloadError } from './fault.ts';
-import type { WorkloadFault } from './fault.ts';
+import { byPlace, didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
 import { MOST_INCLUDED, MOST_INSTRUCTIONS, MOST_NESTED, MOST_TOLD } from './limits.ts';
-import { OPS, scopeOf } from './program.ts';
-import { MOST_BYTES, readSource, SourceError } from './source.ts';
-import type {
-  Branch,
-  DsoSpec,
-  Events,
-  FunctionSpec,
-  MissRates,
-  Node,
-  Op,
-  Param,
-  Program,
-  Quantity,
-  Site,
-  Syscall,
+import {
+  type Branch,
+  type DsoSpec,
+  type Events,
+  type FunctionSpec,
+  type MissRates,
+  type Node,
+  type Op,
+  OPS,
+  type Param,
+  type Program,
+  type Quantity,
+  scopeOf,
+  type Site,
+  type Syscall,
 } from './program.ts';
+import { MOST_BYTES, readSource, SourceError } from './source.ts';
 
 type Shapes = typeof import('./schema.ts').shapes;
 type Yaml = typeof import('yaml');
@@ -116,22 +116,22 @@ class Parser {
   #instructions = 0;
   #characters = 0;
   /** Where the objects of the program came from. */
-  private readonly places = new WeakMap<object, Place>();
-  private readonly yaml: Yaml;
+  readonly #places = new WeakMap<object, Place>();
+  readonly #yaml: Yaml;
   /** Absent for files whose shape is known to be right. */
-  private readonly shapes: Shapes | undefined;
-  private readonly includeDir: string;
-  private readonly included = new Set<string>();
+  readonly #shapes: Shapes | undefined;
+  readonly #includeDir: string;
+  readonly #included = new Set<string>();
 
   constructor(yaml: Yaml, shapes: Shapes | undefined, includeDir: string) {
-    this.yaml = yaml;
-    this.shapes = shapes;
-    this.includeDir = includeDir;
+    this.#yaml = yaml;
+    this.#shapes = shapes;
+    this.#includeDir = includeDir;
   }
 
   async program(name: string, file: string, text: string): Promise<Program> {
-    const part = await this.file(file, text);
-    if (!this.yaml.isMap(this.places.get(part)?.node)) throw this.error();
+    const part = await this.#file(file, text);
+    if (!this.#yaml.isMap(this.#places.get(part)?.node)) throw this.#error();
     const made = program({
       name,
       about: part.about,
@@ -141,19 +141,19 @@ class Parser {
       dsos: part.dsos,
       functions: part.functions,
     });
-    this.places.set(made, this.places.get(part) as Place);
+    this.#places.set(made, this.#places.get(part) as Place);
     const wrong = this.#found.size > 0;
     for (const f of checkProgram(made, scopeOf(made))) {
-      const place = this.places.get(f.about);
+      const place = this.#places.get(f.about);
       // A fault in an included file may only follow from those already found here.
-      if (!wrong || place?.source.file === file) this.report(place, f.key, f.message);
+      if (!wrong || place?.source.file === file) this.#report(place, f.key, f.message);
     }
-    if (this.#found.size > 0) throw this.error();
+    if (this.#found.size > 0) throw this.#error();
     return made;
   }
 
   /** The error with all faults, in order of their places; those to be reported get their lines. */
-  private error(): WorkloadError {
+  #error(): WorkloadError {
     const found = [...this.#found.values()].toSorted((a, b) => byPlace(a.about, b.about));
     return new WorkloadError(
       found.map((one, i) => {
@@ -164,33 +164,33 @@ class Parser {
     );
   }
 
-  private async file(file: string, text: string): Promise<Part> {
-    const lines = new this.yaml.LineCounter();
-    const doc = this.document(file, text, lines);
+  async #file(file: string, text: string): Promise<Part> {
+    const lines = new this.#yaml.LineCounter();
+    const doc = this.#document(file, text, lines);
     const source: Source = { file, text, doc, lines };
     for (const { pos, message } of [...doc.errors, ...doc.warnings])
-      this.reportAt(source, pos[0], message.startsWith('Maximum call stack') ? TOO_DEEP : message);
-    this.checkKeys(source);
-    if (this.#found.size > 0 && (doc.errors.length > 0 || doc.warnings.length > 0)) throw this.error();
-    const top: Place = { source, node: doc.contents, value: this.plain(source) };
-    const data = this.shape<FileShape>(this.shapes?.file, top);
+      this.#reportAt(source, pos[0], message.startsWith('Maximum call stack') ? TOO_DEEP : message);
+    this.#checkKeys(source);
+    if (this.#found.size > 0 && (doc.errors.length > 0 || doc.warnings.length > 0)) throw this.#error();
+    const top: Place = { source, node: doc.contents, value: this.#plain(source) };
+    const data = this.#shape<FileShape>(this.#shapes?.file, top);
     const misses: [string, MissRates][] = [];
     const dsos: DsoSpec[] = [];
     const params: Param[] = [];
     const functions: FunctionSpec[] = [];
-    this.entries(top, 'misses', (name, at) => {
-      const value = this.shape<MissRates>(this.shapes?.rates, at);
-      misses.push([name, this.placed(value ?? {}, at)]);
+    this.#entries(top, 'misses', (name, at) => {
+      const value = this.#shape<MissRates>(this.#shapes?.rates, at);
+      misses.push([name, this.#placed(value ?? {}, at)]);
     });
-    this.entries(top, 'dsos', (name, at) => {
-      const value = this.shape<Omit<DsoSpec, 'name'>>(this.shapes?.dso, at);
-      if (value) dsos.push(this.placed({ name, ...value }, at));
+    this.#entries(top, 'dsos', (name, at) => {
+      const value = this.#shape<Omit<DsoSpec, 'name'>>(this.#shapes?.dso, at);
+      if (value) dsos.push(this.#placed({ name, ...value }, at));
     });
-    this.entries(top, 'params', (name, at) => {
-      const value = this.shape<Omit<Param, 'name'>>(this.shapes?.param, at);
-      if (value) params.push(this.placed({ name, ...value }, at));
+    this.#entries(top, 'params', (name, at) => {
+      const value = this.#shape<Omit<Param, 'name'>>(this.#shapes?.param, at);
+      if (value) params.push(this.#placed({ name, ...value }, at));
     });
-    this.entries(top, 'functions', (name, at) => functions.push(this.func(name, at)));
+    this.#entries(top, 'functions', (name, at) => functions.push(this.#func(name, at)));
     let part: Part = {
       about: data?.about ?? '',
       entry: data?.entry,
@@ -199,15 +199,15 @@ class Parser {
       dsos,
       functions,
     };
-    for (const at of this.listOf(top, 'include')) part = merge(part, await this.include(at));
-    this.places.set(part, top);
+    for (const at of this.#listOf(top, 'include')) part = merge(part, await this.#include(at));
+    this.#places.set(part, top);
     return part;
   }
 
   /** YAML to a tree. The library's check for duplicate keys takes quadratic time; checkKeys() replaces it. */
-  private document(file: string, text: string, lineCounter: LineCounter): Document {
+  #document(file: string, text: string, lineCounter: LineCounter): Document {
     try {
-      return this.yaml.parseDocument(text, {
+      return this.#yaml.parseDocument(text, {
         lineCounter,
         prettyErrors: false,
         uniqueKeys: false,
@@ -222,44 +222,44 @@ class Parser {
   }
 
   /** Keys must be words, without duplicates. */
-  private checkKeys(source: Source): void {
-    this.yaml.visit(source.doc, {
+  #checkKeys(source: Source): void {
+    this.#yaml.visit(source.doc, {
       Map: (_, map) => {
         const seen = new Set<string>();
         for (const { key } of map.items) {
-          if (!this.yaml.isScalar(key)) {
-            this.reportAt(source, offsetOf(key) ?? map.range?.[0] ?? 0, 'a key must be a word');
+          if (!this.#yaml.isScalar(key)) {
+            this.#reportAt(source, offsetOf(key) ?? map.range?.[0] ?? 0, 'a key must be a word');
             continue;
           }
           const name = keyText(key);
-          if (seen.has(name)) this.reportAt(source, key.range?.[0] ?? 0, 'Map keys must be unique');
+          if (seen.has(name)) this.#reportAt(source, key.range?.[0] ?? 0, 'Map keys must be unique');
           seen.add(name);
         }
       },
     });
-    if (this.#found.size > 0) throw this.error();
+    if (this.#found.size > 0) throw this.#error();
   }
 
   /** The document as plain values; aliases that would multiply beyond bounds are refused. */
-  private plain(source: Source): unknown {
+  #plain(source: Source): unknown {
     try {
       return source.doc.toJS();
     } catch (error) {
       if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error;
-      this.reportAt(source, 0, 'its aliases expand to too many nodes, or to themselves');
-      throw this.error();
+      this.#reportAt(source, 0, 'its aliases expand to too many nodes, or to themselves');
+      throw this.#error();
     }
   }
 
-  private async include(at: Place): Promise<Part | undefined> {
+  async #include(at: Place): Promise<Part | undefined> {
     const name = String(at.value);
     const path = /[/\\]|\.ya?ml$/.test(name)
       ? join(dirname(at.source.file), name)
-      : join(this.includeDir, `${name}.yaml`);
-    if (this.included.has(path)) return undefined;
-    this.included.add(path);
-    if (this.included.size > MOST_INCLUDED) {
-      this.report(at, undefined, `more than ${MOST_INCLUDED} files are included`);
+      : join(this.#includeDir, `${name}.yaml`);
+    if (this.#included.has(path)) return undefined;
+    this.#included.add(path);
+    if (this.#included.size > MOST_INCLUDED) {
+      this.#report(at, undefined, `more than ${MOST_INCLUDED} files are included`);
       return undefined;
     }
     let text: string;
@@ -267,142 +267,146 @@ class Parser {
       text = await readSource(path);
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
-      this.report(at, undefined, `cannot read the included file ${path}: ${error.message}`);
+      this.#report(at, undefined, `cannot read the included file ${path}: ${error.message}`);
       return undefined;
     }
     this.#characters += text.length;
     if (this.#characters > MOST_BYTES) {
-      this.report(at, undefined, `what is included has more than ${MOST_BYTES} characters altogether`);
+      this.#report(at, undefined, `what is included has more than ${MOST_BYTES} characters altogether`);
       return undefined;
     }
-    return this.file(path, text);
+    return this.#file(path, text);
   }
 
-  private func(name: string, at: Place): FunctionSpec {
-    const bodyOnly = this.yaml.isSeq(at.node);
-    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.shape(this.shapes?.functionSpec, at) ?? {});
-    const bodyAt = bodyOnly ? at : this.child(at, 'body');
-    const fetch = value.fetch ? this.placed(value.fetch, this.child(at, 'fetch')) : undefined;
-    const spec = func(name, bodyAt ? this.body(bodyAt) : [], {
+  #func(name: string, at: Place): FunctionSpec {
+    const bodyOnly = this.#yaml.isSeq(at.node);
+    const value: Partial<FunctionSpec> = bodyOnly ? {} : (this.#shape(this.#shapes?.functionSpec, at) ?? {});
+    const bodyAt = bodyOnly ? at : this.#child(at, 'body');
+    const fetch = value.fetch ? this.#placed(value.fetch, this.#child(at, 'fetch')) : undefined;
+    const spec = func(name, bodyAt ? this.#body(bodyAt) : [], {
       dso: value.dso,
       symbol: value.symbol,
       drain: value.drain,
       fetch,
     });
-    return this.placed(spec, at);
+    return this.#placed(spec, at);
   }
 
-  private body(at: Place): Node[] {
-    if (!this.yaml.isSeq(at.node)) {
-      this.report(at, undefined, `expected a list of instructions, got ${this.describe(at)}`);
+  #body(at: Place): Node[] {
+    if (!this.#yaml.isSeq(at.node)) {
+      this.#report(at, undefined, `expected a list of instructions, got ${this.#describe(at)}`);
       return [NO_OP];
     }
     const { node: list } = at;
     if (this.#open.has(list) || this.#open.size >= MOST_NESTED) {
       const why = this.#open.has(list) ? 'it contains itself' : `more than ${MOST_NESTED} items within each other`;
-      this.report(at, undefined, why);
+      this.#report(at, undefined, why);
       return [NO_OP];
     }
     this.#open.add(list);
-    const items = list.items.map((node, i) => this.item(this.inside(at, node, i)));
+    const items = list.items.map((node, i) => this.#item(this.#inside(at, node, i)));
     this.#open.delete(list);
     return items;
   }
 
   /** Whether `more` instructions would be too many; reported once. */
-  private tooMany(at: Place, more: number): boolean {
+  #tooMany(at: Place, more: number): boolean {
     const before = this.#instructions;
     this.#instructions += more;
     if (this.#instructions <= MOST_INSTRUCTIONS) return false;
     if (before <= MOST_INSTRUCTIONS)
-      this.report(at, undefined, `the program has more than ${MOST_INSTRUCTIONS} instructions; a loop repeats them`);
+      this.#report(at, undefined, `the program has more than ${MOST_INSTRUCTIONS} instructions; a loop repeats them`);
     return true;
   }
 
-  private item(at: Place): Node {
-    if (this.tooMany(at, 1)) return NO_OP;
-    if (this.yaml.isScalar(at.node)) {
+  #item(at: Place): Node {
+    if (this.#tooMany(at, 1)) return NO_OP;
+    if (this.#yaml.isScalar(at.node)) {
       const name = String(at.node.value);
-      if ((OPS as readonly string[]).includes(name)) return this.placed(op(name as Op), at);
+      if ((OPS as readonly string[]).includes(name)) return this.#placed(op(name as Op), at);
       const hint = (): string => (HEADS.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS));
-      this.report(at, undefined, `"${shortened(name)}" is not an instruction`, hint);
+      this.#report(at, undefined, `"${shortened(name)}" is not an instruction`, hint);
       return NO_OP;
     }
-    if (!this.yaml.isMap(at.node)) {
-      this.report(at, undefined, `expected an instruction, got ${this.describe(at)}`);
+    if (!this.#yaml.isMap(at.node)) {
+      this.#report(at, undefined, `expected an instruction, got ${this.#describe(at)}`);
       return NO_OP;
     }
     const keys = at.node.items.map(({ key }) => keyText(key));
     const head = keys.find((k) => HEADS.includes(k));
     if (head === undefined) {
-      const near = this.full ? [] : keys.slice(0, MOST_TOLD).map((k) => didYouMean(k, HEADS));
+      const near = this.#full ? [] : keys.slice(0, MOST_TOLD).map((k) => didYouMean(k, HEADS));
       const i = Math.max(
         0,
         near.findIndex((hint) => hint !== ''),
       );
-      this.report(at, keys[i], `"${shortened(keys[i] ?? '')}" is not an instruction or a kind of item${near[i] ?? ''}`);
+      this.#report(
+        at,
+        keys[i],
+        `"${shortened(keys[i] ?? '')}" is not an instruction or a kind of item${near[i] ?? ''}`,
+      );
       return NO_OP;
     }
-    const value = this.shape<ItemShape>(this.shapes?.items[head], at);
-    return value ? this.made(head, value, at) : NO_OP;
+    const value = this.#shape<ItemShape>(this.#shapes?.items[head], at);
+    return value ? this.#made(head, value, at) : NO_OP;
   }
 
   /** The node for an item of valid shape. */
-  private made(head: string, value: ItemShape, at: Place): Node {
+  #made(head: string, value: ItemShape, at: Place): Node {
     const { cycles, mispredict } = value;
     const options = {
       ...(cycles === undefined ? {} : { cycles }),
       ...(mispredict === undefined ? {} : { mispredict }),
     };
     const inner = (key: string): Node[] => {
-      const bodyAt = this.child(at, key);
-      return bodyAt ? this.body(bodyAt) : [];
+      const bodyAt = this.#child(at, key);
+      return bodyAt ? this.#body(bodyAt) : [];
     };
     switch (head) {
       case 'loop':
-        return this.placed(loop(value.loop, inner('body'), options), at);
+        return this.#placed(loop(value.loop, inner('body'), options), at);
       case 'branch':
-        return this.placed(branch(value.branch, inner('then'), inner('else'), options), at);
+        return this.#placed(branch(value.branch, inner('then'), inner('else'), options), at);
       case 'call':
-        return this.placed(call(value.call, options), at);
+        return this.#placed(call(value.call, options), at);
       case 'jump':
-        return this.placed(jump(value.jump, options), at);
+        return this.#placed(jump(value.jump, options), at);
       case 'syscall': {
-        const args = this.placed(value.args ?? {}, this.child(at, 'args') ?? at);
-        return this.placed(syscall(value.syscall, args, options), at);
+        const args = this.#placed(value.args ?? {}, this.#child(at, 'args') ?? at);
+        return this.#placed(syscall(value.syscall, args, options), at);
       }
       case 'fault':
-        return this.placed(fault(value.fault, options), at);
+        return this.#placed(fault(value.fault, options), at);
       case 'seq':
-        return this.placed(seq(...inner('seq')), at);
+        return this.#placed(seq(...inner('seq')), at);
       default: {
         const { misses, events, sites } = value;
-        if (typeof misses === 'object') this.placed(misses, this.child(at, 'misses'));
-        if (events) this.placed(events, this.child(at, 'events'));
+        if (typeof misses === 'object') this.#placed(misses, this.#child(at, 'misses'));
+        if (events) this.#placed(events, this.#child(at, 'events'));
         sites?.forEach((site, i) => {
-          const sitesAt = this.child(at, 'sites');
-          const siteAt = sitesAt && this.child(sitesAt, i);
-          this.placed(site, siteAt);
-          this.placed(site.events, siteAt && this.child(siteAt, 'events'));
+          const sitesAt = this.#child(at, 'sites');
+          const siteAt = sitesAt && this.#child(sitesAt, i);
+          this.#placed(site, siteAt);
+          this.#placed(site.events, siteAt && this.#child(siteAt, 'events'));
         });
         const given = Object.entries({ misses, events, sites }).filter(([, v]) => v !== undefined);
         const times = (value as unknown as Record<string, number>)[head]!;
-        if (this.tooMany(at, times - 1)) return NO_OP;
+        if (this.#tooMany(at, times - 1)) return NO_OP;
         const made = ops(times, head as Op, { ...options, ...Object.fromEntries(given) });
-        for (const i of made.instructions) this.placed(i, at);
+        for (const i of made.instructions) this.#placed(i, at);
         return made;
       }
     }
   }
 
-  private placed<T extends object>(made: T, at: Place | undefined): T {
-    if (at) this.places.set(made, at);
+  #placed<T extends object>(made: T, at: Place | undefined): T {
+    if (at) this.#places.set(made, at);
     return made;
   }
 
   /** Checks a node against a schema: its plain value if it is valid; else reports the faults. */
   // oxlint-disable-next-line no-unnecessary-type-parameters -- the schema says that the value is a T
-  private shape<T>(schema: ZodType | undefined, at: Place): T | undefined {
+  #shape<T>(schema: ZodType | undefined, at: Place): T | undefined {
     const { value } = at;
     if (!schema) return value as T;
     const result = schema.safeParse(value);
@@ -411,12 +415,12 @@ class Parser {
     let fatal = false;
     for (const issue of flattened(result.error.issues, value)) {
       const path = issue.path as (string | number)[];
-      const place = path.reduce<Place | undefined>((p, key) => p && this.child(p, key), at);
+      const place = path.reduce<Place | undefined>((p, key) => p && this.#child(p, key), at);
       const key = path.at(-1);
       if (issue.code === 'unrecognized_keys') {
         const inner = path.length === 0 ? known : keysAt(schema, path);
         for (const k of issue.keys ?? []) {
-          this.report(place, k, `unknown key "${shortened(k)}"`, () => didYouMean(k, inner));
+          this.#report(place, k, `unknown key "${shortened(k)}"`, () => didYouMean(k, inner));
           // The rest may be valid, and this key must not be reported twice.
           delete (place?.value as Record<string, unknown> | undefined)?.[k];
         }
@@ -425,24 +429,28 @@ class Parser {
       fatal = true;
       if (
         place === undefined ||
-        (issue.code === 'invalid_type' && issue.input === undefined && this.isMissing(at, issue.path))
+        (issue.code === 'invalid_type' && issue.input === undefined && this.#isMissing(at, issue.path))
       )
-        this.report(at, undefined, `${String(key)} is missing`);
+        this.#report(at, undefined, `${String(key)} is missing`);
       else
-        this.report(place, undefined, `${path.length === 0 ? '' : `${String(key)}: `}${this.complaint(issue, place)}`);
+        this.#report(
+          place,
+          undefined,
+          `${path.length === 0 ? '' : `${String(key)}: `}${this.#complaint(issue, place)}`,
+        );
     }
     return fatal || typeof value !== 'object' ? undefined : (value as T);
   }
 
-  private isMissing(at: Place, path: readonly PropertyKey[]): boolean {
+  #isMissing(at: Place, path: readonly PropertyKey[]): boolean {
     let place: Place | undefined = at;
-    for (const key of path) place = place && this.child(place, key as string | number);
+    for (const key of path) place = place && this.#child(place, key as string | number);
     return place === undefined;
   }
 
-  private complaint(issue: { code: string; message: string }, place: Place): string {
+  #complaint(issue: { code: string; message: string }, place: Place): string {
     const detail = issue as { expected?: string; minimum?: number; maximum?: number; values?: readonly unknown[] };
-    const got = this.describe(place);
+    const got = this.#describe(place);
     if (issue.code === 'too_big' && typeof place.value === 'string')
       return `a text of ${place.value.length} characters is longer than ${detail.maximum}`;
     switch (issue.code) {
@@ -463,7 +471,7 @@ class Parser {
     }
   }
 
-  private describe(at: Place): string {
+  #describe(at: Place): string {
     const value = at.value;
     if (value === null || value === undefined) return 'nothing';
     if (Array.isArray(value)) return 'a list';
@@ -473,23 +481,23 @@ class Parser {
   }
 
   /** A node inside another, under a key. */
-  private inside(at: Place, node: unknown, key: string | number): Place {
+  #inside(at: Place, node: unknown, key: string | number): Place {
     const inner = node as YamlNode | null;
     return {
       source: at.source,
-      node: this.yaml.isAlias(inner) ? inner.resolve(at.source.doc) : inner,
+      node: this.#yaml.isAlias(inner) ? inner.resolve(at.source.doc) : inner,
       value: own(at.value, key),
     };
   }
 
-  private child(at: Place, key: string | number): Place | undefined {
+  #child(at: Place, key: string | number): Place | undefined {
     const { node } = at;
-    if (this.yaml.isSeq(node)) return key in node.items ? this.inside(at, node.items[Number(key)], key) : undefined;
-    const pair = this.yaml.isMap(node) ? this.pairsOf(node).get(String(key)) : undefined;
-    return pair === undefined ? undefined : this.inside(at, pair.value, key);
+    if (this.#yaml.isSeq(node)) return key in node.items ? this.#inside(at, node.items[Number(key)], key) : undefined;
+    const pair = this.#yaml.isMap(node) ? this.#pairsOf(node).get(String(key)) : undefined;
+    return pair === undefined ? undefined : this.#inside(at, pair.value, key);
   }
 
-  private pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  #pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
     let pairs = this.#pairs.get(map);
     if (pairs === undefined) {
       pairs = new Map(map.items.map((pair) => [keyText(pair.key), pair]));
@@ -499,47 +507,47 @@ class Parser {
   }
 
   /** Values of a mapping under a key of the file, in order. */
-  private entries(at: Place, key: string, each: (name: string, at: Place) => void): void {
-    const map = this.child(at, key);
-    if (!map || !this.yaml.isMap(map.node)) return;
+  #entries(at: Place, key: string, each: (name: string, at: Place) => void): void {
+    const map = this.#child(at, key);
+    if (!map || !this.#yaml.isMap(map.node)) return;
     for (const pair of map.node.items) {
       const name = keyText(pair.key);
-      each(name, this.inside(map, pair.value, name));
+      each(name, this.#inside(map, pair.value, name));
     }
   }
 
   /** A list under a key; a single value is a list of one. */
-  private listOf(at: Place, key: string): Place[] {
-    const found = this.child(at, key);
+  #listOf(at: Place, key: string): Place[] {
+    const found = this.#child(at, key);
     if (!found) return [];
-    if (!this.yaml.isSeq(found.node)) return [found];
-    return found.node.items.map((node, i) => this.inside(found, node, i));
+    if (!this.#yaml.isSeq(found.node)) return [found];
+    return found.node.items.map((node, i) => this.#inside(found, node, i));
   }
 
   /** There are more faults than will be reported. */
-  private get full(): boolean {
+  get #full(): boolean {
     return this.#found.size > FULL;
   }
 
   /** Reports a fault at a node, or at a key of it. `hint` is called only if the fault may be reported. */
-  private report(at: Place | undefined, key: string | undefined, message: string, hint?: () => string): void {
-    const told = hint === undefined || this.full ? message : message + hint();
+  #report(at: Place | undefined, key: string | undefined, message: string, hint?: () => string): void {
+    const told = hint === undefined || this.#full ? message : message + hint();
     if (!at) {
-      this.found({ source: undefined, offset: 0, end: undefined, about: { file: 'workload', message: told } });
+      this.#keep({ source: undefined, offset: 0, end: undefined, about: { file: 'workload', message: told } });
       return;
     }
     const map = at.node;
-    const pair = key !== undefined && this.yaml.isMap(map) ? this.pairsOf(map).get(key) : undefined;
+    const pair = key !== undefined && this.#yaml.isMap(map) ? this.#pairsOf(map).get(key) : undefined;
     const node = (pair?.key ?? at.node) as YamlNode | null | undefined;
-    this.reportAt(at.source, node?.range?.[0] ?? 0, told, node?.range?.[1]);
+    this.#reportAt(at.source, node?.range?.[0] ?? 0, told, node?.range?.[1]);
   }
 
-  private reportAt(source: Source, offset: number, message: string, end?: number): void {
+  #reportAt(source: Source, offset: number, message: string, end?: number): void {
     const { line, col } = source.lines.linePos(offset);
-    this.found({ source, offset, end, about: { file: source.file, line, column: col, message } });
+    this.#keep({ source, offset, end, about: { file: source.file, line, column: col, message } });
   }
 
-  private found(found: Found): void {
+  #keep(found: Found): void {
     const { file, line, column, message } = found.about;
     const key = `${file}:${line}:${column}: ${message}`;
     if (!this.#found.has(key)) this.#found.set(key, found);

@@ -7,8 +7,7 @@
  * are the least and the median of many short rounds in one process after warming up; on a busy machine only the least
  * counts.
  */
-import { COLUMN, CYCLES, INSTRUCTIONS, TRAPS } from '../../src/arch/events.ts';
-import type { EventColumn } from '../../src/arch/events.ts';
+import { COLUMN, CYCLES, type EventColumn, INSTRUCTIONS, TRAPS } from '../../src/arch/events.ts';
 import { compile } from '../workload/compiled.ts';
 import type { CompiledProgram } from '../../src/workload/compile.ts';
 import type { Node, Program } from '../../src/workload/program.ts';

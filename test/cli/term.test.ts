@@ -1,8 +1,7 @@
 /** What depends on the terminal. */
 import { expect } from 'chai';
 import { PassThrough, Writable } from 'node:stream';
-import { localeGroups, progress, wantsColor } from '../../src/cli/term.ts';
-import type { Output } from '../../src/cli/term.ts';
+import { localeGroups, type Output, progress, wantsColor } from '../../src/cli/term.ts';
 
 const stream = (isTTY: boolean, columns?: number): Output =>
   Object.assign(new PassThrough(), { isTTY, ...(columns !== undefined && { columns }) });

@@ -3,9 +3,8 @@
  * error.
  */
 import { expect } from 'chai';
-import { MSR, PMC_IDX_FIXED } from '../../src/arch/msr.ts';
+import { GeneralProtection, MSR, PMC_IDX_FIXED } from '../../src/arch/msr.ts';
 import { Core } from '../../src/hw/core.ts';
-import { GeneralProtection } from '../../src/arch/msr.ts';
 import { eventConstraint } from '../../src/kernel/x86-events.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';

@@ -74,7 +74,15 @@ describe('a new design', function () {
 
   it('is held to the contract', async () => {
     const mocha = resolve('node_modules/mocha/bin/mocha.js');
-    const words = [mocha, '--no-config', '--reporter', 'json', tree.file('dist/test/contract/pmu.test.js')];
+    const words = [
+      mocha,
+      '--no-config',
+      '--timeout',
+      '600000',
+      '--reporter',
+      'json',
+      tree.file('dist/test/contract/pmu.test.js'),
+    ];
     const { stdout, status } = await tree.run(process.execPath, words);
     expect(status, stdout).to.equal(0);
     const { tests } = JSON.parse(stdout) as { tests: readonly { readonly fullTitle: string }[] };

@@ -16,9 +16,8 @@ import {
 } from '../../src/perf-events/evsel-config.ts';
 import { groupAll, parseEventList, parseEvents } from '../../src/perf-events/parse-events.ts';
 import type { ParsedEvent } from '../../src/perf-events/parsed-event.ts';
-import { PERF_FORMAT, PERF_SAMPLE } from '../../src/uapi/perf-event.ts';
-import type { PerfEventAttr } from '../../src/uapi/perf-event.ts';
-import { type U64 } from '../../src/units.ts';
+import { PERF_FORMAT, PERF_SAMPLE, type PerfEventAttr } from '../../src/uapi/perf-event.ts';
+import type { U64 } from '../../src/units.ts';
 
 const bits = (value: number, names: Readonly<Record<string, number>>): string =>
   Object.entries(names)

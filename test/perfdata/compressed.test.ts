@@ -9,8 +9,7 @@ import { decodeFileHeader, encodeFileHeader, HEADER } from '../../src/perfdata/h
 import { openPerfData } from '../../src/perfdata/reader.ts';
 import { MemorySink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
-import type { SampleRecord } from '../../src/uapi/perf-event.ts';
-import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
+import { PERF_RECORD, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { canRecord, run, scratch } from './real-perf.ts';
 import { ENV, event, prologue, S, samples } from './recordings.ts';
 import { payloadsOf, withFeatures } from './sections.ts';

@@ -3,8 +3,7 @@
  * called. Compiled on first use after a change (some seconds).
  */
 import { execFileSync } from 'node:child_process';
-import { compileEngine } from '../../src/workload/engine.ts';
-import type { EngineModule } from '../../src/workload/engine.ts';
+import { compileEngine, type EngineModule } from '../../src/workload/engine.ts';
 
 export function checkedEngine(): EngineModule {
   execFileSync(process.execPath, ['build/engine.mjs', '--checked'], { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -7,8 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { COLUMN, EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/arch/events.ts';
 import type { Address } from '../../src/units.ts';
-import { expand, occurrencesBefore } from './oracle/brute.ts';
-import type { Trace } from './oracle/brute.ts';
+import { expand, occurrencesBefore, type Trace } from './oracle/brute.ts';
 import { branch, call, func, loop, op, program } from '../../src/workload/build.ts';
 import { BROADWELL_TIMING, compile } from './compiled.ts';
 import type { CompiledProgram } from '../../src/workload/compile.ts';
@@ -25,26 +24,26 @@ import { Dice, randomProgram } from './programs.ts';
 class Witness {
   /** Stops compared. */
   stops = 0;
-  private readonly image: CompiledProgram;
-  private readonly trace: Trace;
-  private readonly totals = eventVector();
-  private readonly frames: Address[] = [];
+  readonly #image: CompiledProgram;
+  readonly #trace: Trace;
+  readonly #totals = eventVector();
+  readonly #frames: Address[] = [];
 
   constructor(image: CompiledProgram, trace: Trace) {
-    this.image = image;
-    this.trace = trace;
+    this.#image = image;
+    this.#trace = trace;
   }
 
   agrees(cursor: Cursor, i: number, columns: readonly number[]): void {
-    const { instances, running } = this.trace;
-    const { tables: t, layout } = this.image;
+    const { instances, running } = this.#trace;
+    const { tables: t, layout } = this.#image;
     const fail = (what: string): never => {
-      throw new Error(`${this.image.comm} after ${i} of ${instances.length} instructions: ${what}`);
+      throw new Error(`${this.#image.comm} after ${i} of ${instances.length} instructions: ${what}`);
     };
     this.stops++;
-    cursor.totals(this.totals);
+    cursor.totals(this.#totals);
     for (let c = 0; c < NR_EVENTS; c++)
-      if (this.totals[c] !== running[i * NR_EVENTS + c]) fail(`${EVENT_COLUMNS[c]} is ${this.totals[c]}`);
+      if (this.#totals[c] !== running[i * NR_EVENTS + c]) fail(`${EVENT_COLUMNS[c]} is ${this.#totals[c]}`);
     for (let a = 0; a < columns.length; a++)
       if (cursor.counts[a] !== running[i * NR_EVENTS + columns[a]!]) fail(`slot ${a} is ${cursor.counts[a]}`);
     if (cursor.finished !== (i === instances.length)) fail('finished');
@@ -53,12 +52,12 @@ class Witness {
     const next = instances[i];
     if (next === undefined) return;
     if (cursor.ip !== layout.instructions[t.instId[next]!]!.address) fail('ip');
-    this.frames.length = 0;
-    cursor.callchain(this.frames);
+    this.#frames.length = 0;
+    cursor.callchain(this.#frames);
     let n = 0;
     for (let c = t.call[t.instNode[next]!]!; c >= 0; c = t.callOuter[c]!)
-      if (this.frames[n++] !== t.callReturn[c]) fail('callchain');
-    if (n !== this.frames.length) fail('callchain length');
+      if (this.#frames[n++] !== t.callReturn[c]) fail('callchain');
+    if (n !== this.#frames.length) fail('callchain length');
   }
 }
 

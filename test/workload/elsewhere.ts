@@ -2,8 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { eventVector } from '../../src/arch/events.ts';
 import type { Snapshot } from '../../src/workload/cursor.ts';
-import { useEngine } from '../../src/workload/engine.ts';
-import type { EngineModule } from '../../src/workload/engine.ts';
+import { type EngineModule, useEngine } from '../../src/workload/engine.ts';
 import { compile } from './compiled.ts';
 import { randomProgram } from './programs.ts';
 

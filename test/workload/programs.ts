@@ -1,16 +1,29 @@
 /** Random programs for the tests of the engine: nested loops, branches of every kind, calls, traps, alike sites. */
-import { branch, call, fault, func, jump, loop, op, program, seq, syscall } from '../../src/workload/build.ts';
-import type { Node, Op, Program } from '../../src/workload/build.ts';
+import {
+  branch,
+  call,
+  fault,
+  func,
+  jump,
+  loop,
+  type Node,
+  op,
+  type Op,
+  program,
+  type Program,
+  seq,
+  syscall,
+} from '../../src/workload/build.ts';
 
 /** A small generator of its own, so that the programs do not depend on the samplers under test. */
 export class Dice {
-  private state: number;
+  #state: number;
   constructor(seed: number) {
-    this.state = seed;
+    this.#state = seed;
   }
   uniform(): number {
-    this.state = (Math.imul(this.state, 1664525) + 1013904223) | 0;
-    return (this.state >>> 0) / 4294967296;
+    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) | 0;
+    return (this.#state >>> 0) / 4294967296;
   }
   /** A whole number from..to. */
   int(from: number, to: number): number {

@@ -1,7 +1,6 @@
 /** Outcomes of successive iterations are distributed like independent trials: means, correlations, windows, slots. */
 import { expect } from 'chai';
-import { COLUMN } from '../../src/arch/events.ts';
-import type { EventName } from '../../src/arch/events.ts';
+import { COLUMN, type EventName } from '../../src/arch/events.ts';
 import { branch, func, loop, op, program } from '../../src/workload/build.ts';
 import { compile } from './compiled.ts';
 

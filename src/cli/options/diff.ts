@@ -1,6 +1,5 @@
 /** perf diff's options. */
-import { refuse } from './option.ts';
-import type { CommandTable, OptionSpec } from './option.ts';
+import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print the rows only' },

@@ -1,6 +1,5 @@
 /** perf evlist's options. */
-import { refuse } from './option.ts';
-import type { CommandTable, OptionSpec } from './option.ts';
+import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
   {

@@ -1,7 +1,6 @@
 /** perf record's options. */
 import { MACHINE_OPTIONS } from './machine.ts';
-import { refuse } from './option.ts';
-import type { CommandTable, OptionSpec } from './option.ts';
+import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
   {

@@ -1,7 +1,6 @@
 /** perf report's options. */
 import { COLOR_OPTION } from './machine.ts';
-import { refuse } from './option.ts';
-import type { CommandTable, OptionSpec } from './option.ts';
+import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 /** Options that do not change perf's text: for its full-screen report, or naming what gperf finds without them. */
 const IDLE = [

@@ -1,7 +1,6 @@
 /** perf stat's options. */
 import { COLOR_OPTION, MACHINE_OPTIONS } from './machine.ts';
-import { refuse } from './option.ts';
-import type { CommandTable, OptionSpec } from './option.ts';
+import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
   { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },

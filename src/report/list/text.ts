@@ -9,11 +9,10 @@ import {
   CPU_ALIASES,
   HARDWARE_EVENTS,
   SOFTWARE_EVENTS,
+  type SymbolicEvent,
   TOOL_EVENTS,
 } from '../../perf-events/event-names.ts';
-import type { SymbolicEvent } from '../../perf-events/event-names.ts';
-import { PERF_TYPE } from '../../uapi/perf-event.ts';
-import type { PerfEventAttr } from '../../uapi/perf-event.ts';
+import { PERF_TYPE, type PerfEventAttr } from '../../uapi/perf-event.ts';
 
 /** A row of gperf's own lists: `  name   [label]` and a line of description. */
 interface ListEntry {

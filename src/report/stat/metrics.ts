@@ -8,8 +8,7 @@
  * Not modelled: topdown, transactions, SMI cost, metric groups (-M).
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
-import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE } from '../../uapi/perf-event.ts';
-import type { PerfEventAttr } from '../../uapi/perf-event.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../../uapi/perf-event.ts';
 import { fixed } from '../shared/format.ts';
 
 /** A number with its words. Without `text` nothing is shown, though JSON still names the unit. */
@@ -86,15 +85,15 @@ const blank = (unit?: string): Metric => ({ value: 0, severity: 0, ...(unit !== 
 
 /** The values of one aggregate (the whole run, a CPU, a thread, a core), by their role in metrics. */
 export class ShadowStats {
-  private readonly sums = new Map<string, { sum: number; n: number }>();
+  readonly #sums = new Map<string, { sum: number; n: number }>();
 
   /** Adds one reading of an event, scaled for multiplexing; in ns for clocks. */
   add(attr: PerfEventAttr, value: number): void {
     const kind = kindOf(attr);
     if (kind === undefined) return;
     const key = kind === 'nsecs' ? kind : `${kind} ${context(attr)}`;
-    const entry = this.sums.get(key) ?? { sum: 0, n: 0 };
-    this.sums.set(key, { sum: entry.sum + value, n: entry.n + 1 });
+    const entry = this.#sums.get(key) ?? { sum: 0, n: 0 };
+    this.#sums.set(key, { sum: entry.sum + value, n: entry.n + 1 });
   }
 
   /** The metrics of an event with this mean value (in ns for clocks). `wall` is the elapsed time in ns. */
@@ -104,36 +103,36 @@ export class ShadowStats {
     if (type === PERF_TYPE.HW_CACHE) {
       const cache = Number(config) - READ_MISS;
       const words = MISSES_OF[cache];
-      if (words !== undefined) return [this.missRatio(`cache-${cache}`, attr, value, words)];
+      if (words !== undefined) return [this.#missRatio(`cache-${cache}`, attr, value, words)];
     }
     if (type === PERF_TYPE.HARDWARE) {
-      const metrics = this.hardwareMetrics(attr, value);
+      const metrics = this.#hardwareMetrics(attr, value);
       if (metrics !== undefined) return metrics;
     }
-    const nsecs = this.mean('nsecs', attr);
+    const nsecs = this.#mean('nsecs', attr);
     if (nsecs === undefined) return [blank()];
     const { value: rate, unit } = perSecond(nsecs > 0 ? (1e9 * value) / nsecs : 0);
     return [shown(rate, 3, unit)];
   }
 
-  private hardwareMetrics(attr: PerfEventAttr, value: number): Metric[] | undefined {
-    const cycles = this.mean('cycles', attr) ?? 0;
+  #hardwareMetrics(attr: PerfEventAttr, value: number): Metric[] | undefined {
+    const cycles = this.#mean('cycles', attr) ?? 0;
     switch (attr.config) {
       case PERF_COUNT_HW.CPU_CYCLES: {
-        const nsecs = this.mean('nsecs', attr) ?? 0;
+        const nsecs = this.#mean('nsecs', attr) ?? 0;
         return [nsecs > 0 ? shown(value / nsecs, 3, 'GHz') : blank('Ghz')];
       }
       case PERF_COUNT_HW.INSTRUCTIONS: {
         const ipc = blank('insn per cycle');
         const metrics = [cycles > 0 ? trailing(shown(value / cycles, 2, 'insn per cycle')) : ipc];
-        const stalled = Math.max(this.mean('stalled-front', attr) ?? 0, this.mean('stalled-back', attr) ?? 0);
+        const stalled = Math.max(this.#mean('stalled-front', attr) ?? 0, this.#mean('stalled-back', attr) ?? 0);
         if (stalled > 0 && value > 0) metrics.push(trailing(shown(stalled / value, 2, 'stalled cycles per insn')));
         return metrics;
       }
       case PERF_COUNT_HW.BRANCH_MISSES:
-        return [this.missRatio('branches', attr, value, 'of all branches')];
+        return [this.#missRatio('branches', attr, value, 'of all branches')];
       case PERF_COUNT_HW.CACHE_MISSES: {
-        const refs = this.mean('cache-refs', attr);
+        const refs = this.#mean('cache-refs', attr);
         if (refs === undefined) return [blank('of all cache refs')];
         const ratio = refs > 0 ? (value * 100) / refs : 0;
         const text = `${fixed(ratio, 3).padStart(8)} %`;
@@ -153,15 +152,15 @@ export class ShadowStats {
     }
   }
 
-  private missRatio(kind: Kind, attr: PerfEventAttr, value: number, words: string): Metric {
-    const total = this.mean(kind, attr);
+  #missRatio(kind: Kind, attr: PerfEventAttr, value: number, words: string): Metric {
+    const total = this.#mean(kind, attr);
     if (total === undefined) return blank(words);
     const ratio = total > 0 ? (value / total) * 100 : 0;
     return percent(shown(ratio, 2, words, severity(ratio, CACHE_MISSES)));
   }
 
-  private mean(kind: Kind, attr: PerfEventAttr): number | undefined {
-    const entry = this.sums.get(kind === 'nsecs' ? kind : `${kind} ${context(attr)}`);
+  #mean(kind: Kind, attr: PerfEventAttr): number | undefined {
+    const entry = this.#sums.get(kind === 'nsecs' ? kind : `${kind} ${context(attr)}`);
     return entry && entry.sum / entry.n;
   }
 }

@@ -8,8 +8,7 @@
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
 import type { StatCount } from '../../results/stat.ts';
-import { ShadowStats } from './metrics.ts';
-import type { Metric } from './metrics.ts';
+import { type Metric, ShadowStats } from './metrics.ts';
 
 /** The part of the counts that a row shows; absent for all of them. */
 export type Aggregate =

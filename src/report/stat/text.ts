@@ -10,8 +10,7 @@ import type { StatCount, StatResult } from '../../results/stat.ts';
 import { PERF_TYPE } from '../../uapi/perf-event.ts';
 import { fixed, percentOf } from '../shared/format.ts';
 import type { Metric } from './metrics.ts';
-import { meanAndError, statRows, unscaled } from './rows.ts';
-import type { Aggregate, StatPart, StatRow } from './rows.ts';
+import { type Aggregate, meanAndError, type StatPart, type StatRow, statRows, unscaled } from './rows.ts';
 
 /** What the counters watched, for the header. */
 export type StatTarget =

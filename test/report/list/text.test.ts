@@ -1,7 +1,6 @@
 /** perf list, against the rows of perf 6.1. */
 import { expect } from 'chai';
-import { listText } from '../../../src/report/list/text.ts';
-import type { ListOptions } from '../../../src/report/list/text.ts';
+import { type ListOptions, listText } from '../../../src/report/list/text.ts';
 import { PERF_TYPE } from '../../../src/uapi/perf-event.ts';
 
 const everything: ListOptions = { canOpen: () => true };

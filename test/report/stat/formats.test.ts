@@ -7,8 +7,15 @@ import { z } from 'zod';
 import { parseEventList } from '../../../src/perf-events/parse-events.ts';
 import { statCsv } from '../../../src/report/stat/csv.ts';
 import { statJson } from '../../../src/report/stat/json.ts';
-import { meanAndError, scaled, since, statRows, sumOfCpus } from '../../../src/report/stat/rows.ts';
-import type { Aggregate, StatPart } from '../../../src/report/stat/rows.ts';
+import {
+  type Aggregate,
+  meanAndError,
+  scaled,
+  since,
+  type StatPart,
+  statRows,
+  sumOfCpus,
+} from '../../../src/report/stat/rows.ts';
 import {
   bigNumber,
   intervalHeader,
