@@ -10,14 +10,18 @@
 import type { Address, Cycles, Nanos } from '../units.ts';
 import type { EventColumn, EventVector } from './events.ts';
 import type { PmuCaps } from './cpuid.ts';
+import type { SyncAct } from './sync.ts';
 
 /** Current privilege level: what PERFEVTSEL's USR and OS bits select on. */
 export type Cpl = 0 | 3;
 
-/** A system call or fault, caused by the instruction that just retired. */
+/** A system call or fault, or an act that concerns other threads, of the instruction that just retired. */
 export type Trap =
   | { readonly kind: 'syscall'; readonly name: string; readonly args: Readonly<Record<string, number | string>> }
-  | { readonly kind: 'page_fault'; readonly write: boolean };
+  | { readonly kind: 'page_fault'; readonly write: boolean }
+  | SyncTrap;
+/** The kernel may be entered, by SYSCALL, or not: see sync.ts. */
+type SyncTrap = { readonly kind: 'sync' } & SyncAct;
 
 /**
  * Code that holds interrupts back: with probability p, an interrupt that is due in [start, end) waits until execution

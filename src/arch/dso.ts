@@ -28,6 +28,26 @@ export interface DsoImage {
   readonly symbols: readonly DsoSymbol[];
 }
 
+/**
+ * Which thread of a run: pure data, from which the same execution starts anywhere. A child's lineage tells it apart from
+ * all others, whatever pid it gets and in whatever order threads start.
+ */
+export interface ThreadStart {
+  /** The function that spawn or fork named; undefined: the program's entry point. */
+  readonly entry: string | undefined;
+  /** '' for the first thread; for the j-th that a thread spawned or forked (from 0), that one's with `/clone=j` added. */
+  readonly path: string;
+}
+
+/** The thread that exec starts. */
+export const FIRST_THREAD: ThreadStart = { entry: undefined, path: '' };
+
+/** The thread that `parent` spawns or forks as its j-th, counting from 0. */
+export const cloneOf = (parent: ThreadStart, j: number, entry: string): ThreadStart => ({
+  entry,
+  path: `${parent.path}/clone=${j}`,
+});
+
 /** An executable: what exec maps, what the program maps later, and its code. */
 export interface Executable {
   /** Base name: the thread's comm. */
@@ -39,6 +59,6 @@ export interface Executable {
   readonly libraries: ReadonlyMap<string, DsoImage>;
   /** Mean cycles of its own code, if known. */
   readonly expected?: number;
-  /** A fresh thread at the entry point. */
-  start(): ExecutionCursor;
+  /** A fresh thread, before its first instruction; without an argument, FIRST_THREAD. */
+  start(thread?: ThreadStart): ExecutionCursor;
 }

@@ -3,7 +3,7 @@
  * started from the seed, its DSOs as ELF files with build ids.
  */
 import { createHash } from 'node:crypto';
-import type { DsoImage, Executable } from '../arch/dso.ts';
+import { FIRST_THREAD, type DsoImage, type Executable } from '../arch/dso.ts';
 import { CYCLES } from '../arch/events.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
@@ -49,7 +49,8 @@ export function executable({ program, image }: Workload, seed: string): Executab
     interpreter: others.find(holdsEntry),
     libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as DsoImage])),
     expected: expectedTotals(image.tables)[CYCLES]!,
-    start: () => image.start(seed),
+    start: ({ entry, path } = FIRST_THREAD) =>
+      (entry === undefined ? image : image.withEntry(entry)).start(seed + path),
   };
 }
 

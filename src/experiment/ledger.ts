@@ -17,12 +17,18 @@ import type { Machine } from '../machine/machine.ts';
 import type { Ledger, LedgerAccount } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 
-/** An executable whose cursor can be asked after the run how much user time it took. */
+/** An executable that can be asked how much user time its threads have taken so far. */
 export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
-  let cursor: ExecutionCursor | undefined;
+  const cursors: ExecutionCursor[] = [];
+  const start: Executable['start'] = (thread) => {
+    const cursor = executable.start(thread);
+    cursors.push(cursor);
+    return cursor;
+  };
+  const totals = eventVector();
   return {
-    executable: { ...executable, start: () => (cursor = executable.start()) },
-    work: () => cycles(cursor?.totals(eventVector())[CYCLES] ?? 0),
+    executable: { ...executable, start },
+    work: () => cycles(cursors.reduce((sum, cursor) => sum + cursor.totals(totals)[CYCLES]!, 0)),
   };
 }
 

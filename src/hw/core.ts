@@ -272,7 +272,7 @@ export class Core implements Cpu {
       if (pmu.pmi) this.#raisePmi();
       if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
       if (counts[1]! > before[1]!) {
-        this.#syscall = code.trap?.kind === 'syscall';
+        this.#syscall = code.trap?.kind !== 'page_fault';
         return this.#leaveRing3('trap');
       }
       if (code.finished) return this.#leaveRing3('finished');

@@ -73,6 +73,7 @@ export class ProgramBody implements TaskBody {
       cpu.leave();
       return;
     }
+    if (trap.kind === 'sync') throw new Error(`a program with threads is not simulated yet: ${trap.op}`);
     kernel.syscall(() => {
       for (const fn of SYSCALL_PATHS[trap.name] ?? []) cpu.spend(FN[fn]);
       const { args } = trap;

@@ -89,11 +89,12 @@ class TreeBuilder {
   readonly #code: Layout;
   readonly #program: Program;
 
-  constructor(code: Layout, program: Program) {
+  /** The tree of what a thread executes that starts with a function, by its index. */
+  constructor(code: Layout, program: Program, entry: number) {
     this.#code = code;
     this.#program = program;
     const top: Place = { path: [], region: 0, frame: -1, call: -1 };
-    this.#loop(1, [{ kind: 'call', func: code.entry, by: -1 }], top);
+    this.#loop(1, [{ kind: 'call', func: entry, by: -1 }], top);
   }
 
   #node(kind: number, place: Place): [number, NodeDraft] {
@@ -445,6 +446,8 @@ export interface CompiledProgram extends Image {
   start(seed: string): Cursor;
   /** A cursor where another of the same image took a snapshot, in this thread or another. */
   resume(snapshot: Snapshot): Cursor;
+  /** The same code for threads that start with that function of the program. Throws if there is no such function. */
+  withEntry(entry: string): CompiledProgram;
 }
 
 /**
@@ -455,22 +458,41 @@ export function compile(program: Program, timing: CoreTiming, params: Params = {
   const faults = checkProgram(program, scope);
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
   const code = layout(program, scope, new Instructions(timing));
-  const tables = flatten(new TreeBuilder(code, program));
-  checkTotals(program, tables);
-  const entry = code.instructions[tables.instId[0]!]!;
   const drains = drainsOf(program, code);
-  const image: Image = {
+  const images = new Map<string, CompiledProgram>();
+  const withEntry = (entry: string): CompiledProgram => {
+    let image = images.get(entry);
+    if (image === undefined) images.set(entry, (image = started(imageOf(program, code, drains, entry), withEntry)));
+    return image;
+  };
+  const image = withEntry(program.entry);
+  // A missing engine is reported here, where callers expect faults, rather than at start().
+  engineModule();
+  return image;
+}
+
+const started = (image: Image, withEntry: CompiledProgram['withEntry']): CompiledProgram => ({
+  ...image,
+  start: (seed) => new Cursor(image, seed),
+  resume: (snapshot) => new Cursor(image, snapshot),
+  withEntry,
+});
+
+/** What a thread that starts with a function executes. */
+function imageOf(program: Program, code: Layout, drains: readonly Drain[], entry: string): Image {
+  const func = program.functions.findIndex(({ name }) => name === entry);
+  if (func < 0) throw new Error(`${program.name} has no function "${entry}"`);
+  const tables = flatten(new TreeBuilder(code, program, func));
+  checkTotals(program, tables);
+  return {
     comm: program.name,
     about: program.about,
-    entry: address(entry.address),
+    entry: address(code.instructions[tables.instId[0]!]!.address),
     dsos: code.dsos,
     ...(drains.length > 0 && { drains }),
     layout: code,
     tables,
   };
-  // A missing engine is reported here, where callers expect faults, rather than at start().
-  engineModule();
-  return { ...image, start: (seed) => new Cursor(image, seed), resume: (snapshot) => new Cursor(image, snapshot) };
 }
 
 /** Address ranges of the functions that hold interrupts back. */

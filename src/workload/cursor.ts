@@ -4,7 +4,7 @@
  *
  * A cursor's state can leave as a snapshot and go on elsewhere: in the same cursor, back where it was; in another of the same
  * image; in another thread, by postMessage, where the same program was compiled.
- * Not modelled: more than one thread.
+ * Not modelled: waiting; threads that wait for each other are the kernel's business (arch/sync.ts).
  */
 import type { Drain, ExecutionCursor, Trap } from '../arch/cpu.ts';
 import { CYCLES, NR_EVENTS } from '../arch/events.ts';

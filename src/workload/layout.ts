@@ -82,7 +82,6 @@ export interface Layout {
   readonly functions: readonly { readonly name: string; readonly symbol: string; readonly dso: number }[];
   /** By function. */
   readonly flows: readonly (readonly Flow[])[];
-  readonly entry: number;
 }
 
 const TEXT_OFFSET = 0x1000;
@@ -532,5 +531,5 @@ export function layout(program: Program, scope: Scope, core: Instructions): Layo
     symbol: f.symbol ?? f.name,
     dso: dsoIndex.get(f.dso)!,
   }));
-  return { dsos, instructions, functions, flows, entry: functionIndex.get(program.entry)! };
+  return { dsos, instructions, functions, flows };
 }

@@ -86,8 +86,9 @@ describe('workloads', () => {
         if (cursor.advance(limits) < 0) break;
         const trap = cursor.trap!;
         if (trap.kind === 'page_fault') faults.push(trap.write ? 'write' : 'read');
-        else calls.push(trap.name);
-        if (trap.kind === 'syscall' && trap.args['dso'] !== undefined) {
+        if (trap.kind !== 'syscall') continue;
+        calls.push(trap.name);
+        if (trap.args['dso'] !== undefined) {
           expect(trap.args['dso']).to.equal('libc');
           expect(cursor.truth().some((s) => s.dso === libc)).to.equal(false);
         }
