@@ -1,190 +1,174 @@
 /**
- * `npm run bench`: how fast gperf is, as ratios measured in one run, each in processes of its own.
+ * `npm run bench [-- FILE]`: how fast gperf is, as ratios measured in one run, each line in processes of its own; FILE, by
+ * default bench.json, gets all figures as JSON.
  *
- * - simulated seconds per wall second of `gperf record` on ftest at 4 kHz and at 50 kHz, with microseconds per sample;
- * - the same at 4 kHz in a guest under each vPMU design, and by floor of src/, where a sample of v2 takes longer than
- * one on bare metal, as V8's profiler sees it;
- * - cost of a stop against the number of iterations of the program, 10^6 to 5*10^10;
- * - peak memory of the recordings;
- * - `gperf --version` against a bare start of node.
+ * - recordings of ftest at 4 and 50 kHz on bare metal and in guests, and counting it: CPU time of a fresh process in that of
+ *   a bare start of node and beside the time on the clock, and of a recording in a process that has made several;
+ * - start-ups, in bare starts of node;
+ * - the engine alone: CPU time of a stop in the first pass of a fresh process and in later ones, and against the number of
+ *   iterations of the program, 10^6 to 5*10^10;
+ * - by floor of src/, where a sample of v2 takes longer than one on bare metal, as V8's profiler sees it.
  *
- * Minima of several runs (medians for stops, whose sizes take turns), because machines are shared. No test asserts
- * any.
+ * Least values of several runs (medians for sizes), because machines are shared: what runs beside it makes clocks late, and
+ * CPU time somewhat dearer. No test asserts any. Not measured: disks, terminals, machines with other numbers of cores.
  */
 import { spawnSync } from 'node:child_process';
-import { Session } from 'node:inspector/promises';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { format } from 'node:util';
+import type { Stops, Warm } from './inside.ts';
+import { usedOf, writeMeter, type Used } from './meter.ts';
 
-const MAIN = new URL('../../src/cli/main.js', import.meta.url).pathname;
-const SELF = new URL(import.meta.url).pathname;
 const ROUNDS = 3;
-const WARM_RUNS = 5;
-/** Stops per turn, turns per size, and how many of them are left to V8 for compiling. */
-const STOPS = 1000;
-const STOP_ROUNDS = 60;
-const WARM_UP_ROUNDS = 20;
-const SIZES = [1e6, 1e7, 1e8, 1e9, 5e10];
-const PERIOD = 550_000;
+const START_UPS = 15;
+const INSIDE = new URL('inside.js', import.meta.url).pathname;
+const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { gperf: string } };
 
-interface Measured {
-  /** Seconds of a process's first recording, during which V8 compiles, and of the fastest. */
-  readonly cold: number;
-  readonly warm: number;
-  readonly samples: number;
-  readonly simulated: number;
-  readonly rss: number;
+const temporary = mkdtempSync(join(tmpdir(), 'gperf-bench-'));
+const meter = writeMeter(join(temporary, 'meter.cjs'));
+const small = join(temporary, 'small.data');
+
+interface Fresh extends Used {
+  readonly wall: number;
 }
 
-/** ftest under perf record, again and again. */
-async function recorder(freq: number, vpmu: string) {
-  const { recordWorkload } = await import('../../src/experiment/record.ts');
-  const { prepareWorkload } = await import('../../src/experiment/executable.ts');
-  const { setUpMachine } = await import('../../src/experiment/setup.ts');
-  const { openSink } = await import('../../src/perfdata/sink.ts');
-  const { recordAttrs } = await import('../../src/perf-events/evsel-config.ts');
-  const { parseEventList } = await import('../../src/perf-events/parse-events.ts');
-  const { loadWorkload } = await import('../../src/workload/registry.ts');
-  const spec = await setUpMachine({ vpmu, sets: [] });
-  const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});
-  const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq });
-  const request = { spec, workload, evlist, cmdline: ['gperf'], cacheDir: undefined };
-  return () => recordWorkload({ ...request, sink: openSink('/dev/null') });
-}
-
-/** One recording in this process, measured from inside. */
-async function measureRecording(freq: number, vpmu: string): Promise<Measured> {
-  const record = await recorder(freq, vpmu);
-  const walls: number[] = [];
-  let last: Awaited<ReturnType<typeof record>> | undefined;
-  let rss = 0;
-  for (let i = 0; i < WARM_RUNS; i++) {
-    const start = performance.now();
-    last = await record();
-    walls.push((performance.now() - start) / 1000);
-    // The first recording shows the peak memory needed; what later ones keep is the garbage collector's choice.
-    if (i === 0) rss = process.resourceUsage().maxRSS / 1024;
-  }
-  const { samples, elapsed } = last!;
-  return { cold: walls[0]!, warm: Math.min(...walls), samples, simulated: elapsed / 1e9, rss };
-}
-
-/**
- * Microseconds that a sample at 4 kHz spends in each floor's own code; the rest is the garbage collector's and node's.
- */
-async function profileRecording(vpmu: string): Promise<Record<string, number>> {
-  const record = await recorder(4000, vpmu);
-  for (let i = 1; i < WARM_RUNS; i++) await record();
-  const session = new Session();
-  session.connect();
-  await session.post('Profiler.enable');
-  await session.post('Profiler.setSamplingInterval', { interval: 200 });
-  await session.post('Profiler.start');
-  let samples = 0;
-  for (let i = 0; i < WARM_RUNS; i++) samples += (await record()).samples;
-  const { profile } = await session.post('Profiler.stop');
-  session.disconnect();
-  const floors = new Map(
-    profile.nodes.map(({ id, callFrame: { url, functionName } }) => [
-      id,
-      /\/dist\/src\/(\w+)\//.exec(url)?.[1] ?? (functionName === '(garbage collector)' ? 'garbage collector' : 'node'),
-    ]),
-  );
-  const spent: Record<string, number> = {};
-  profile.samples!.forEach((id, i) => {
-    const floor = floors.get(id)!;
-    spent[floor] = (spent[floor] ?? 0) + profile.timeDeltas![i]! / samples;
+/** A process of node from start to end. */
+function fresh(words: readonly string[]): Fresh {
+  const start = performance.now();
+  const { output, status, stderr } = spawnSync(process.execPath, ['--require', meter, ...words], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env: { ...process.env, HOME: temporary },
   });
-  return spent;
+  if (status !== 0) throw new Error(`${words.join(' ')} failed: ${stderr}`);
+  return { wall: (performance.now() - start) / 1000, ...usedOf(output[3]!) };
 }
 
-/**
- * Microseconds a stop costs in loops of SIZES iterations, at one period for all. The sizes take turns in one process, so
- * that they share V8's code and the machine's mood; starting a cursor is not a stop and is not timed.
- */
-async function measureStops(): Promise<number[]> {
-  const { block, branch, func, loop, op, program } = await import('../../src/workload/build.ts');
-  const { compile } = await import('../workload/compiled.ts');
-  const { CYCLES, TRAPS } = await import('../../src/arch/events.ts');
-  const body = [
-    block({ op: 'load' }, { op: 'alu' }),
-    branch(0.25, [op('alu')], [], { mispredict: 0.02 }),
-    branch(0.5, [op('store')], [op('alu')], { mispredict: 0.01 }),
-  ];
-  const images = SIZES.map((n) =>
-    compile(program({ name: 'stops', about: 'cost of a stop', functions: [func('main', [loop(n, body)])] })),
-  );
-  const limits = new Float64Array([0, Infinity]);
-  const timed = (image: (typeof images)[number], round: number): number => {
-    let [done, wall] = [0, 0];
-    for (let seed = 0; done < STOPS; seed++) {
-      const cursor = image.start(`bench ${round} ${seed}`);
-      cursor.arm([CYCLES, TRAPS]);
-      const start = performance.now();
-      for (; done < STOPS && !cursor.finished; done++) {
-        limits[0] = cursor.counts[0]! + PERIOD;
-        cursor.advance(limits);
-      }
-      wall += performance.now() - start;
-    }
-    return (wall * 1000) / done;
-  };
-  const rounds = repeat(STOP_ROUNDS, (round) => images.map((image) => timed(image, round))).slice(WARM_UP_ROUNDS);
-  return SIZES.map((_, i) => median(rounds.map((round) => round[i]!)));
+/** The least of each figure. */
+function least<T extends object>(runs: readonly T[]): T {
+  const keys = Object.keys(runs[0]!) as (keyof T)[];
+  return Object.fromEntries(keys.map((key) => [key, Math.min(...runs.map((run) => run[key] as number))])) as T;
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+const repeat = <T>(n: number, work: () => T): T[] => Array.from({ length: n }, work);
 
-function child(...args: string[]): unknown {
-  const { stdout, status, stderr } = spawnSync(process.execPath, ['--no-use-osr', SELF, ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`bench ${args.join(' ')} failed: ${stderr}`);
+function inside(...args: string[]): unknown {
+  const { stdout, status, stderr } = spawnSync(process.execPath, ['--no-use-osr', INSIDE, ...args], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${args.join(' ')} failed: ${stderr}`);
   return JSON.parse(stdout);
 }
 
-function wallOf(command: readonly string[]): number {
-  const start = performance.now();
-  spawnSync(process.execPath, command, { stdio: 'ignore' });
-  return performance.now() - start;
-}
+const RUNS = [
+  [4000, 'host'],
+  [4000, 'v2'],
+  [4000, 'legacy'],
+  [4000, 'none'],
+  [50_000, 'host'],
+  [50_000, 'v2'],
+  [50_000, 'legacy'],
+] as const;
+const EVENTS = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
+const STARTS: Readonly<Record<string, readonly string[]>> = {
+  '--version': ['--version'],
+  '-h': ['-h'],
+  'report of a small file': ['report', '--stdio', '-i', small],
+  'record true': ['record', '--vpmu', 'host', '-o', '/dev/null', 'true'],
+  'stat true': ['stat', '--vpmu', 'host', 'true'],
+};
 
-const repeat = <T>(n: number, work: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => work(i));
+const say = (...words: unknown[]): void => console.log(format(...words));
+const ratio = (a: number, b: number): string => (a / b).toFixed(2);
 
-function main(): void {
-  for (const [freq, vpmu] of [
-    [4000, 'host'],
-    [50_000, 'host'],
-    [4000, 'v2'],
-    [4000, 'legacy'],
-    [4000, 'none'],
-  ] as const) {
-    const runs = repeat(ROUNDS, () => child('record', String(freq), vpmu) as Measured);
-    const least = (of: (m: Measured) => number): number => Math.min(...runs.map(of));
-    const { samples, simulated } = runs[0]!;
-    const [cold, warm] = [least((m) => m.cold), least((m) => m.warm)];
-    console.log(
-      `record ftest --vpmu ${vpmu} -F ${freq}: ${(simulated / warm).toFixed(1)} simulated seconds per second ` +
-        `(${(simulated / cold).toFixed(1)} in a fresh process), ${((warm * 1e6) / samples).toFixed(1)} us/sample ` +
-        `(${samples} samples), peak memory ${least((m) => m.rss).toFixed(0)} MB`,
-    );
-  }
-  const [bare, guest] = ['host', 'v2'].map((vpmu) => child('profile', vpmu) as Record<string, number>);
-  const dearer = Object.keys({ ...bare, ...guest })
-    .map((floor) => [floor, (guest![floor] ?? 0) - (bare![floor] ?? 0)] as const)
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([floor, us]) => `${floor} ${us < 0 ? '' : '+'}${us.toFixed(1)}`);
-  console.log(`a sample under v2 beside one on bare metal, us by floor: ${dearer.join(', ')}`);
-  const costs = child('stops') as number[];
-  SIZES.forEach((n, i) => {
-    const ratio = (costs[i]! / costs[2]!).toFixed(2);
-    console.log(
-      `a stop in a loop of ${n.toExponential(0)} iterations: ${ratio} of one in 1e+8 (${costs[i]!.toFixed(2)} us)`,
-    );
+/** Bare starts of node take turns with each command, so that both see the same machine. */
+function measureStarts() {
+  const bare: Fresh[] = [];
+  const starts = Object.entries(STARTS).map(([name, args]) => {
+    const pairs = repeat(START_UPS, () => {
+      bare.push(fresh(['-e', '']));
+      return fresh([bin.gperf, ...args]);
+    });
+    return Object.assign({ name }, least(pairs));
   });
-  const pairs = repeat(15, () => ({ bare: wallOf(['-e', '']), version: wallOf([MAIN, '--version']) }));
-  const ratio = Math.min(...pairs.map((p) => p.version)) / Math.min(...pairs.map((p) => p.bare));
-  console.log(`gperf --version: ${ratio.toFixed(2)} bare node starts`);
+  return { bare: least(bare), starts };
 }
 
-const [what, argument, vpmu = 'host'] = process.argv.slice(2);
-if (what === 'record') console.log(JSON.stringify(await measureRecording(Number(argument), vpmu)));
-else if (what === 'profile') console.log(JSON.stringify(await profileRecording(argument!)));
-else if (what === 'stops') console.log(JSON.stringify(await measureStops()));
-else main();
+function measureRuns(bare: Fresh) {
+  return RUNS.map(([freq, vpmu]) => {
+    const words = ['record', '--vpmu', vpmu, '-F', String(freq), '-e', 'cpu-cycles', '--all-user', '-o', '/dev/null'];
+    const cold = least(repeat(ROUNDS, () => fresh([bin.gperf, ...words, './workloads/ftest'])));
+    const warm = least(repeat(ROUNDS, () => inside('record', String(freq), vpmu) as Warm));
+    say(
+      'record ftest, %s, %d kHz: a fresh process %s bare starts (%s s CPU, %s s on the clock, %d MB), later runs %s of it,',
+      vpmu.padEnd(6),
+      freq / 1000,
+      ratio(cold.cpu, bare.cpu),
+      cold.cpu.toFixed(2),
+      cold.wall.toFixed(2),
+      Math.round(cold.peak),
+      ratio(warm.cpu, cold.cpu),
+    );
+    say(
+      '    %s and %s simulated seconds per CPU second, %s us a sample (%d samples)',
+      ratio(warm.simulated, cold.cpu),
+      ratio(warm.simulated, warm.cpu),
+      ((warm.cpu * 1e6) / warm.samples).toFixed(1),
+      warm.samples,
+    );
+    return { freq, vpmu, cold, warm };
+  });
+}
+
+function main(file: string): void {
+  fresh([bin.gperf, 'record', '--vpmu', 'host', '-c', '10000', '-o', small, 'true']);
+  const { bare, starts } = measureStarts();
+  say('node -e "": %s s CPU, %s s on the clock', bare.cpu.toFixed(3), bare.wall.toFixed(3));
+  for (const { name, cpu, wall } of starts)
+    say('%s: %s bare starts of CPU, %s on the clock', name, ratio(cpu, bare.cpu), ratio(wall, bare.wall));
+  const runs = measureRuns(bare);
+  const stat = least(
+    repeat(ROUNDS, () => fresh([bin.gperf, 'stat', '--vpmu', 'host', '-e', EVENTS, './workloads/ftest'])),
+  );
+  say(
+    'stat ftest, 6 events: a fresh process %s bare starts (%s s CPU, %s s on the clock), %s of record',
+    ratio(stat.cpu, bare.cpu),
+    stat.cpu.toFixed(2),
+    stat.wall.toFixed(2),
+    ratio(stat.cpu, runs[0]!.cold.cpu),
+  );
+  const engine = ['4 kHz', '50 kHz'].map((frequency) => {
+    const stops = least(repeat(ROUNDS, () => inside('engine', frequency) as Stops));
+    say(
+      'a stop of the engine in ftest at %s: %s us CPU in later passes, %s times that in the first',
+      frequency,
+      stops.warm.toFixed(2),
+      ratio(stops.first, stops.warm),
+    );
+    return Object.assign({ frequency }, stops);
+  });
+  const sizes = inside('sizes') as { iterations: number; micros: number }[];
+  const middle = sizes.find(({ iterations }) => iterations === 1e8)!.micros;
+  for (const { iterations, micros } of sizes)
+    say(
+      'a stop in a loop of %s iterations: %s of one in 1e+8 (%s us)',
+      iterations.toExponential(0),
+      ratio(micros, middle),
+      micros.toFixed(2),
+    );
+  const [host, v2] = ['host', 'v2'].map((vpmu) => inside('profile', vpmu) as Record<string, number>);
+  const floors = Object.keys({ ...host, ...v2 })
+    .map((floor) => ({ floor, micros: (v2![floor] ?? 0) - (host![floor] ?? 0) }))
+    .toSorted((a, b) => b.micros - a.micros);
+  const dearer = floors.map(({ floor, micros }) => `${floor} ${micros < 0 ? '' : '+'}${micros.toFixed(1)}`);
+  say('a sample under v2 beside one on bare metal, us by floor: %s', dearer.join(', '));
+  const made = { node: process.version, bare, starts, runs, stat, engine, sizes, floors };
+  writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`);
+}
+
+try {
+  main(process.argv[2] ?? 'bench.json');
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}

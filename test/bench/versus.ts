@@ -1,41 +1,34 @@
 /**
- * `npm run versus -- BASE HEAD [ROUNDS]`: the CPU time of commit HEAD in that of BASE, job by job.
+ * `npm run versus -- BASE HEAD [ROUNDS] [JOB...]`: the CPU time of commit HEAD in that of BASE, job by job; only of the
+ * jobs in whose names one of the words JOB is.
  *
  * Both are built side by side in a temporary directory. In every round each job runs with both, one right after the
  * other in alternating order, so that other load affects both alike. Printed is the ratio of user and system time of
  * all threads, as the geometric mean over the rounds with its 95 % interval (Student's t of the logarithms). Both read
- * the same recordings, made by BASE. Not measured: time waited, memory, and what a process does after its last line of
- * JavaScript.
+ * the same recordings, made by BASE. Not measured: time waited, memory; see also meter.ts.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { studentTwoSided } from '../../src/stats/special.ts';
+import { usedOf, writeMeter } from './meter.ts';
 
 const ROUNDS = 10;
 const RECORD = ['record', '-e', 'cpu-cycles', '--all-user', '-o'];
 const PROGRAM = './workloads/ftest';
 const EVENTS = 'branches,cpu-cycles,L1-icache-load-misses,branch-load-misses,branch-loads,dTLB-load-misses';
 
-/** Tells on descriptor 3 how long the process has run, when it ends. */
-const METER = `const { isMainThread } = require('node:worker_threads');
-if (isMainThread) process.on('exit', () => {
-  const { user, system } = process.cpuUsage();
-  require('node:fs').writeSync(3, String((user + system) / 1e6));
-});
-`;
-
-const [base, head, rounds = String(ROUNDS)] = process.argv.slice(2);
+const [base, head, rounds = String(ROUNDS), ...jobs] = process.argv.slice(2);
 if (base === undefined || head === undefined || !(Number(rounds) >= 2)) {
   process.stderr.write(
-    'Usage: npm run versus -- BASE HEAD [ROUNDS]: two commits, and how often each job is run (2 or more)\n',
+    'Usage: npm run versus -- BASE HEAD [ROUNDS] [JOB...]: two commits, how often each job is run (2 or more), which jobs\n',
   );
   process.exit(2);
 }
 
 const temporary = mkdtempSync(join(tmpdir(), 'gperf-versus-'));
-const meter = join(temporary, 'meter.cjs');
+const meter = writeMeter(join(temporary, 'meter.cjs'));
 /** The terminal sends ^C to the processes itself; this one goes on until it has tidied up. */
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
@@ -68,12 +61,16 @@ async function build(commit: string, name: string): Promise<string> {
 
 /** CPU seconds of one run of gperf. */
 const seconds = async (directory: string, args: readonly string[]): Promise<number> =>
-  Number(
-    await run([process.execPath, '--require', meter, 'dist/src/cli/main.js', ...args], directory, {
+  usedOf(
+    await run([process.execPath, '--require', meter, binOf(directory), ...args], directory, {
       ...process.env,
       HOME: temporary,
     }),
-  );
+  ).cpu;
+
+/** What its package.json says `gperf` is. */
+const binOf = (directory: string): string =>
+  (JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { bin: { gperf: string } }).bin.gperf;
 
 /** x with P(|t| > x) = 5 %. */
 function student(df: number): number {
@@ -87,19 +84,25 @@ function student(df: number): number {
 }
 
 const recording = (vpmu: string): string => join(temporary, `${vpmu}.data`);
-const JOBS: Readonly<Record<string, readonly string[]>> = {
+const FAST = ['-F', '50000'];
+const ALL: Readonly<Record<string, readonly string[]>> = {
   'record --vpmu host': [...RECORD, 'made.data', '--vpmu', 'host', PROGRAM],
+  'record, 50 kHz': [...RECORD, 'made.data', ...FAST, '--vpmu', 'host', PROGRAM],
   'record --vpmu v2': [...RECORD, 'made.data', '--vpmu', 'v2', PROGRAM],
   'record --vpmu legacy': [...RECORD, 'made.data', '--vpmu', 'legacy', PROGRAM],
+  'record of true': [...RECORD, 'made.data', '--vpmu', 'host', 'true'],
   stat: ['stat', '--vpmu', 'host', '-e', EVENTS, PROGRAM],
   report: ['report', '--stdio', '-i', recording('v2')],
   script: ['script', '-i', recording('v2')],
   compare: ['compare', recording('legacy'), recording('v2')],
   '--version': ['--version'],
+  '-h': ['-h'],
 };
+const JOBS = Object.fromEntries(
+  Object.entries(ALL).filter(([job]) => jobs.length === 0 || jobs.some((word) => job.includes(word))),
+);
 
 async function measure(): Promise<void> {
-  writeFileSync(meter, METER);
   const sides = [await build(base!, 'base'), await build(head!, 'head')];
   for (const vpmu of ['legacy', 'v2']) await seconds(sides[0]!, [...RECORD, recording(vpmu), '--vpmu', vpmu, PROGRAM]);
   const spent = Object.values(JOBS).map(() => [[], []] as [number[], number[]]);
