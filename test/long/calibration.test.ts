@@ -4,9 +4,9 @@
 import { expect } from 'chai';
 import { compareShares } from '../../src/stats/compare.ts';
 import type { Shares } from '../../src/stats/shares.ts';
-import { draw, drawSymbol, random, uniformP } from './draw.ts';
-import { golden, rfcCounts, sharesOf, weightsOf } from './golden.ts';
-import { sharesOfSamples } from './samples.ts';
+import { draw, drawSymbol, random, uniformP } from '../stats/draw.ts';
+import { golden, rfcCounts, sharesOf, weightsOf } from '../stats/golden.ts';
+import { sharesOfSamples } from '../stats/samples.ts';
 
 const HOST = sharesOf(rfcCounts('host'));
 const PAIRS = 1000;

@@ -5,24 +5,18 @@
 import { expect } from 'chai';
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { place, type Ended, type Place } from '../cli/e2e.ts';
+import { place, type Ended, type Place } from './e2e.ts';
 
 const NAME = 'newcomer';
 const VPMUS = 'dist/src/kvm/vpmu';
+const CONTRACT = 'dist/test/experiment/contract.test.js';
 
 /** gperf's tree with one more design, a copy of reuse-lazy under another name. */
 function treeWithOneMore(): Place {
   const tree = place();
-  for (const part of [
-    'package.json',
-    'workloads',
-    'dist/src',
-    'dist/test/contract',
-    'dist/test/kvm',
-    'dist/test/kernel',
-  ])
+  const needed = [CONTRACT, 'dist/test/kvm', 'dist/test/kernel', 'dist/test/workload/compiled.js'];
+  for (const part of ['package.json', 'workloads', 'dist/src', ...needed])
     cpSync(part, tree.file(part), { recursive: true });
-  for (const file of ['dist/test/cli/e2e.js', 'dist/test/workload/compiled.js']) cpSync(file, tree.file(file));
   symlinkSync(resolve('node_modules'), tree.file('node_modules'));
   const model = readFileSync(`${VPMUS}/reuse-lazy.js`, 'utf8');
   tree.write(`${VPMUS}/${NAME}.js`, model.replace("name: 'reuse-lazy'", `name: '${NAME}'`).replace('reuseLazy', NAME));
@@ -74,15 +68,7 @@ describe('a new design', function () {
 
   it('is held to the contract', async () => {
     const mocha = resolve('node_modules/mocha/bin/mocha.js');
-    const words = [
-      mocha,
-      '--no-config',
-      '--timeout',
-      '600000',
-      '--reporter',
-      'json',
-      tree.file('dist/test/contract/pmu.test.js'),
-    ];
+    const words = [mocha, '--no-config', '--timeout', '600000', '--reporter', 'json', tree.file(CONTRACT)];
     const { stdout, status } = await tree.run(process.execPath, words);
     expect(status, stdout).to.equal(0);
     const { tests } = JSON.parse(stdout) as { tests: readonly { readonly fullTitle: string }[] };
