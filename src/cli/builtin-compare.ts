@@ -7,7 +7,7 @@ import { inCommonTerms } from '../profile/common-terms.ts';
 import { compareProfiles, type ComparedProfiles } from '../profile/compare.ts';
 import { MatchError, matchEvents } from '../profile/events.ts';
 import { isExact, type Granularity, type Profile } from '../profile/profile.ts';
-import { TextError } from '../profile/report-text.ts';
+import { TextError } from '../profile/text-error.ts';
 import { mergesAny, parseMerge } from '../profile/rows.ts';
 import { compareCsv } from '../report/compare/csv.ts';
 import { compareJson } from '../report/compare/json.ts';

@@ -8,8 +8,8 @@ import { groundTruth, hasTruth, NoTruthError, type GroundTruthOptions } from '..
 import { PerfDataIoError } from '../perfdata/errors.ts';
 import { withoutParameters } from '../perfdata/demangle/demangle.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
-import { parseProfileKey, type Granularity, type Profile } from '../profile/profile.ts';
-import { NOT_SHOWN, TextError } from '../profile/report-text.ts';
+import { parseProfileKey, type Granularity, type Profile, NOT_SHOWN } from '../profile/profile.ts';
+import { TextError } from '../profile/text-error.ts';
 import type { Dso, DsoSymbols } from '../profile/dso.ts';
 import { fileSymbols } from '../profile/symbolize.ts';
 import { EventSyntaxError } from '../perf-events/event-syntax-error.ts';

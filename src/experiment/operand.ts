@@ -11,8 +11,16 @@ import { openPerfData, type Session } from '../perfdata/reader.ts';
 import { readProfiles } from '../profile/build.ts';
 import type { SymbolSource } from '../profile/dso.ts';
 import { FoldedParser } from '../profile/folded.ts';
-import { type Granularity, parseProfileKey, type Profile, profileKey, totalWeight } from '../profile/profile.ts';
-import { NOT_SHOWN, ReportTextParser, TextError } from '../profile/report-text.ts';
+import {
+  type Granularity,
+  parseProfileKey,
+  type Profile,
+  profileKey,
+  totalWeight,
+  NOT_SHOWN,
+} from '../profile/profile.ts';
+import { ReportTextParser } from '../profile/report-text.ts';
+import { TextError } from '../profile/text-error.ts';
 import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { describedBy } from './spec-text.ts';
 

@@ -14,8 +14,9 @@ import {
   profileKey,
   type ProfileKey,
   totalWeight,
+  NOT_SHOWN,
 } from './profile.ts';
-import { NOT_SHOWN, TextError } from './report-text.ts';
+import { TextError } from './text-error.ts';
 import { unversioned } from './rows.ts';
 
 type PrintedProfile = Profile & { readonly printed: Printed };

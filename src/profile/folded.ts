@@ -6,7 +6,7 @@
  */
 import { CountsSeen } from './folded-counts.ts';
 import { type Granularity, type Profile, profileKey } from './profile.ts';
-import { TextError } from './report-text.ts';
+import { TextError } from './text-error.ts';
 
 /** What stackcollapse-perf.pl --all appends to frames: kernel, inlined, JIT-compiled. */
 const ANNOTATION = /_\[[kij]\]$/;

@@ -53,6 +53,9 @@ export interface Profile {
   readonly origin?: Origin;
 }
 
+/** The row of what a printed table leaves out. */
+export const NOT_SHOWN = '[not shown]';
+
 /** What is known about printed rows, besides their content. */
 export interface Printed {
   readonly path: string;

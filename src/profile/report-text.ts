@@ -1,16 +1,14 @@
 /**
  * What perf report --stdio printed, read back as profiles: with its heading, in whatever columns, or, as in a mail, bare rows
- * of "36.95%  comm  dso  [.] symbol". A text may hold several tables; lines of call graphs are passed over.
+ * of "36.95%  comm  dso  [.] symbol". A text may hold several tables; lines of call graphs are passed over. A text that does
+ * not say what is to be compared is refused with the options that would make it.
  *
- * Shares have two decimals, so weights are no better than that; with -n the samples of each row are known, and what was
- * hidden (a percent limit, a filter) is one row of its own, so that shares stay shares of everything. A text that does not
- * say what is to be compared is refused with the options that would make it.
+ * Here lines become tables. How a table's lines are laid out is in report-layout.ts, what its names are called in recordings
+ * in report-names.ts, and how tables become profiles in report-profiles.ts.
  *
  * Not modelled: call graphs, tables of branches and of memory accesses.
  */
-import { byteLength, decodeBytes } from '../perfdata/octets.ts';
-import { moduleName, NO_SYMBOL, shortName } from './dso.ts';
-import { type Printed, type Profile, profileKey } from './profile.ts';
+import type { Profile } from './profile.ts';
 import {
   bareCells,
   BARE_KEYS,
@@ -18,48 +16,13 @@ import {
   dottedLayout,
   isCut,
   isDotted,
-  isKey,
   type ReportLayout,
   separatedLayout,
 } from './report-layout.ts';
+import { decodedName, fileName, symbolName } from './report-names.ts';
+import { KEY_TITLES, LISTED, profilesOf, type ReportRow, type ReportTable } from './report-profiles.ts';
+import { refuseReport, TextError } from './text-error.ts';
 
-/** The row of what a table leaves out. */
-export const NOT_SHOWN = '[not shown]';
-/** Percent that rounding alone may leave out of a table, at most, and by row. */
-const ROUNDING = 0.5;
-const ROUNDING_OF_ROW = 0.005;
-
-/** A table that cannot be understood. `message` is the whole sentence, place included. */
-export class TextError extends Error {
-  override readonly name = 'TextError';
-}
-
-interface Row {
-  readonly shares: readonly number[] | undefined;
-  readonly samples: readonly number[] | undefined;
-  readonly periods: readonly number[] | undefined;
-  readonly comm: string;
-  readonly dso: string;
-  readonly symbol: string;
-}
-
-interface Table {
-  readonly heading: string;
-  readonly events: readonly string[];
-  readonly abbreviated: string | undefined;
-  /** From "(5198 samples)" above the table. */
-  readonly samples: number | undefined;
-  readonly eventCount: number | undefined;
-  readonly layout: ReportLayout | undefined;
-  /** Of its first row. */
-  readonly line: number;
-  readonly rows: Row[];
-}
-
-/** Keys that make rows what is compared. */
-const LISTED = 'comm,dso,sym';
-const MULTIPLES: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
-const FILTER_TITLES: Readonly<Record<string, string>> = { comm: 'Command', dso: 'Shared Object', symbol: 'Symbol' };
 /** What other commands of perf print, by how a line of it begins. */
 const OTHER_TEXTS: readonly (readonly [RegExp, string])[] = [
   [
@@ -78,15 +41,15 @@ const BYTE_ORDER_MARK = /^\u00ef\u00bb\u00bf/;
 /** --stdio-color. */
 const COLOR = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;]*m`, 'g');
 
-/** Names, as bytes, that a line has; text in a recording is UTF-8 where it can be. */
-const decoded = (cell: string): string => decodeBytes(Buffer.from(cell, 'latin1'));
+/** A table whose rows are still being read. */
+type OpenTable = ReportTable & { readonly rows: ReportRow[] };
 
 /** Fed line by line, one character a byte; then asked for what it has found. */
 export class ReportTextParser {
   readonly #path: string;
-  readonly #tables: Table[] = [];
+  readonly #tables: OpenTable[] = [];
   #line = 0;
-  #table: Table | undefined;
+  #table: OpenTable | undefined;
   #lost = 0;
   #heading = '';
   #events: readonly string[] = [];
@@ -138,10 +101,10 @@ export class ReportTextParser {
       this.#table = this.#layout = undefined;
       this.#headed = this.#blankSeparator = false;
       this.#abbreviated = samples;
-      this.#events = decoded(inBraces(names)).split(', ');
+      this.#events = decodedName(inBraces(names)).split(', ');
     } else if (count !== undefined) this.#eventCount = Number(count);
     else if (lost !== undefined) this.#lost = Number(lost);
-    else if (key !== undefined && this.#events.length === 0) this.#elided.set(FILTER_TITLES[key]!, value!);
+    else if (key !== undefined && this.#events.length === 0) this.#elided.set(KEY_TITLES[key]!, value!);
     else if (isDotted(line) && this.#titles !== '') {
       this.#layout = dottedLayout(this.#titles, line, members);
       this.#headed = true;
@@ -159,7 +122,7 @@ export class ReportTextParser {
     const samples = /\((\d{1,15}) samples\)/.exec(line)?.[1];
     this.#table = undefined;
     if (samples !== undefined) this.#samples = Number(samples);
-    else if (!line.trimStart().startsWith('[ perf')) this.#heading = decoded(line.trim());
+    else if (!line.trimStart().startsWith('[ perf')) this.#heading = decodedName(line.trim());
   }
 
   #headedRow(line: string): void {
@@ -177,9 +140,9 @@ export class ReportTextParser {
     if (cells !== undefined) this.#row(cells);
   }
 
-  /** Throws what a table is refused with: what it does, and the options to print it with instead. */
-  #refuse(what: string, instead: string, line = this.#line): never {
-    throw new TextError(`${this.#path}:${line} ${what}: print 'perf report --stdio ${instead}'`);
+  /** Throws TextError: what the table does, and the options to print it with instead. */
+  #refuse(what: string, instead: string): never {
+    refuseReport(this.#path, this.#line, what, instead);
   }
 
   #row(cells: Cells): void {
@@ -200,7 +163,7 @@ export class ReportTextParser {
       this.#samples = this.#eventCount = undefined;
     }
     const { numbers, names } = cells;
-    const name = (title: string): string => decoded(names.get(title) ?? this.#elided.get(title) ?? '');
+    const name = (title: string): string => decodedName(names.get(title) ?? this.#elided.get(title) ?? '');
     this.#table.rows.push({
       shares: numbers.get('Self') ?? numbers.get('Overhead'),
       samples: numbers.get('Samples'),
@@ -241,87 +204,7 @@ export class ReportTextParser {
 
   /** One profile for each table and event, in the order of the text; `label` stands before a table's own heading. */
   profiles(label: string): Profile[] {
-    const several = this.#tables.filter(({ events }) => events.length === 0).length > 1;
-    return this.#tables.flatMap((table) => {
-      const own = table.heading.replace(/^\(\d+\)\s*/, '').replace(/[:.]$/, '');
-      const name = several && table.events.length === 0 && own !== '' ? own : label;
-      const events = table.events.length === 0 ? [''] : table.events;
-      return events.map((event, member) => this.#profile(table, event, member, name));
-    });
-  }
-
-  #profile(table: Table, event: string, member: number, label: string): Profile {
-    // A group's samples and period are those of all its members.
-    const alone = table.events.length <= 1;
-    const rows = table.layout ? table.rows : ownShares(table, () => this.#several(table));
-    const of = (list: readonly number[] | undefined): number => list?.[member] ?? 0;
-    const exact = table.layout !== undefined && rows.every(({ periods }) => periods !== undefined);
-    const shared = rows.every(({ shares }) => shares !== undefined);
-    const unit = (table.eventCount ?? 100) / 100;
-    const weights = new Map<string, number>();
-    let [weighed, shown, counted] = [0, 0, 0];
-    for (const row of rows) {
-      const key = profileKey(row);
-      const weight = exact ? of(row.periods) : of(row.shares) * unit;
-      weights.set(key, (weights.get(key) ?? 0) + weight);
-      weighed += weight;
-      shown += of(row.shares);
-      counted += of(row.samples);
-    }
-    const [, digits, multiple = ''] = /^(\d+)([KMG]?)$/.exec(table.abbreviated ?? '') ?? [];
-    const told = digits === undefined || !alone ? undefined : Number(digits) * MULTIPLES[multiple]!;
-    if (!shared) {
-      const all = rows.reduce((sum, { periods }) => sum + (periods ?? []).reduce((a, b) => a + b, 0), 0);
-      shown = ratio(all, table.eventCount);
-      if (!alone && shown < 100)
-        this.#refuse('does not say how much of each event it shows', `-F overhead,${LISTED}`, table.line);
-    }
-    if (shown > 100 + ROUNDING || (!table.layout && weights.size < rows.length)) this.#several(table);
-    const rounding = Math.min(ROUNDING, ROUNDING_OF_ROW * (rows.length + 1));
-    const whole = shown >= 100 - rounding;
-    if (!whole && shown > 0)
-      weights.set(profileKey({ comm: '', dso: '', symbol: NOT_SHOWN }), (weighed * (100 - shown)) / shown);
-    const samplesKnown = whole && rows.every(({ samples }) => samples !== undefined);
-    const samples = samplesKnown && (alone || table.layout) ? counted : (table.samples ?? told);
-    return {
-      event,
-      label,
-      samples,
-      ...(samples === told && multiple !== '' && { samplesAbbreviated: true }),
-      lost: this.#lost,
-      throttled: 0,
-      weights,
-      printed: this.#printed(table, whole),
-    };
-  }
-
-  /** More than everything was counted: nothing tells where a table ends and the next begins. */
-  #several(table: Table): never {
-    throw new TextError(
-      `${this.#path}:${table.line}: the rows add up to more than 100 %, so there are several tables or columns: print 'perf report --stdio' with its headings (no -q)`,
-    );
-  }
-
-  #printed({ layout, rows }: Table, whole: boolean): Printed {
-    const titles = layout?.titles ?? BARE_KEYS;
-    const columns = Object.values(FILTER_TITLES);
-    const knows = (title: string): boolean => titles.includes(title) || this.#elided.has(title);
-    const firstOf = layout?.separator?.[0];
-    const [comm, dso, symbol] = columns.map((title) => this.#elided.get(title));
-    return {
-      path: this.#path,
-      whole,
-      headed: layout !== undefined,
-      finest: columns.every(knows),
-      finer: layout !== undefined && titles.some((title) => isKey(title) && !columns.includes(title)),
-      filters: {
-        ...(comm !== undefined && { comm: decoded(comm) }),
-        ...(dso !== undefined && { dso: fileName(decoded(dso)) }),
-        ...(symbol !== undefined && { symbol: decoded(symbol) }),
-      },
-      full: { dso: fullNames(layout, rows, 'dso'), symbol: fullNames(layout, rows, 'symbol') },
-      ...(firstOf !== undefined && { replaced: firstOf }),
-    };
+    return profilesOf({ path: this.#path, tables: this.#tables, elided: this.#elided, lost: this.#lost }, label);
   }
 }
 
@@ -329,91 +212,4 @@ export class ReportTextParser {
 function inBraces(names: string): string {
   const [from, to] = [names.indexOf('{ '), names.lastIndexOf(' }')];
   return from >= 0 && to > from ? names.slice(from + 2, to) : names;
-}
-
-/** Percent of a whole that may be known only as 5K; of one that is not known it is everything. */
-function ratio(part: number, whole: number | undefined): number {
-  return whole === undefined || whole === 0 || part >= whole ? 100 : (100 * part) / whole;
-}
-
-/**
- * Rows without a heading: two percentages may be Children and Self, or two events. `refuse` is called where nothing tells
- * which; counts that are sums of periods are taken off.
- */
-function ownShares({ rows }: Table, refuse: () => never): readonly Row[] {
-  const sum = (at: number): number => rows.reduce((all, { shares }) => all + (shares?.[at] ?? shares?.at(-1) ?? 0), 0);
-  const most = Math.max(...rows.map(({ shares }) => shares?.length ?? 0));
-  const same = rows.every(({ shares }) => shares?.every((share) => share === shares[0]));
-  if (most > 2 || (most === 2 && !same && sum(0) <= 100 + ROUNDING)) refuse();
-  const counts = rows.flatMap(({ samples }) => samples ?? []);
-  const areSamples = rows.every(({ samples }) => samples?.length === 1) && !areMultiples(counts);
-  return rows.map((row) => ({ ...row, shares: row.shares?.slice(-1), samples: areSamples ? row.samples : undefined }));
-}
-
-/** Counts that no program hits as often as that, or that have a period in common. */
-function areMultiples(counts: readonly number[]): boolean {
-  const MOST_SAMPLES = 1e8;
-  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-  return (
-    counts.some((n) => n > MOST_SAMPLES) ||
-    (counts.length > 1 && counts.reduce(gcd, 0) > 1 && Math.max(...counts) > 100 * counts.length)
-  );
-}
-
-/** The base name that recordings know a file by; -v prints the path. */
-function fileName(name: string): string {
-  if (!name.startsWith('/')) return name;
-  return /\.ko(\.(gz|xz|lzma|zst))?$/.test(name) ? moduleName(name) : shortName(name);
-}
-
-/** The name of "[.] name", of "0x1186 B [.] name" (-v), and of an address. */
-function symbolName(cell: string): string {
-  const [, verbose, name = cell] = /^((?:0x[\da-f]+|0)\s+\S )?\[.\] (.*)$/s.exec(cell) ?? [];
-  if (/^(?:0x[\da-f]{8,16}|0{8,16})$/.test(name)) return NO_SYMBOL;
-  return verbose === undefined ? name : withoutParameters(name);
-}
-
-const QUALIFIERS = [' const', ' volatile', ' &', ' &&'];
-const PAIRS: Readonly<Record<string, string>> = { ')': '(', '>': '<', '}': '{', ']': '[' };
-
-/**
- * "void ns::f<int>(int) const" is "ns::f<int>" without -v: parameters, qualifiers and the type that a template's instance
- * returns go.
- */
-function withoutParameters(name: string): string {
-  let text = name;
-  if (text.endsWith(']')) text = text.slice(0, Math.max(0, text.indexOf(' [clone ')));
-  const clone = name.slice(text.length);
-  for (let word; (word = QUALIFIERS.find((qualifier) => text.endsWith(qualifier)));) text = text.slice(0, -word.length);
-  if (!text.endsWith(')')) return name;
-  let depth = 0;
-  let at = text.length - 1;
-  for (; at > 0; at--) {
-    if (text[at] === ')') depth++;
-    else if (text[at] === '(' && --depth === 0) break;
-  }
-  const head = text.slice(0, at);
-  if (head === '' || /(?:^|::)$/.test(head)) return name;
-  return withoutType(head) + clone;
-}
-
-/** What follows the last blank outside of brackets, unless that is an operator's. */
-function withoutType(head: string): string {
-  if (!head.endsWith('>') || / ?operator/.test(head)) return head;
-  let depth = 0;
-  for (let at = head.length - 1; at >= 0; at--) {
-    const letter = head[at]!;
-    if (letter in PAIRS) depth++;
-    else if (Object.values(PAIRS).includes(letter)) depth--;
-    else if (letter === ' ' && depth === 0) return head.slice(at + 1);
-  }
-  return head;
-}
-
-/** Names that fill their column: the widest, or, with -w, those that were cut. */
-function fullNames(layout: ReportLayout | undefined, rows: readonly Row[], of: 'dso' | 'symbol'): ReadonlySet<string> {
-  const width = layout?.widths.get(FILTER_TITLES[of]!);
-  if (width === undefined) return new Set();
-  const room = of === 'symbol' ? width - '[.] '.length : width;
-  return new Set(rows.flatMap(({ [of]: name }) => (byteLength(name) === room ? [name] : [])));
 }

@@ -9,7 +9,7 @@ import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/
 import { LiveLock, runRecord } from '../../src/experiment/run.ts';
 import { openOperand } from '../../src/experiment/operand.ts';
 import { machineSpec, type MachineSpec } from '../../src/machine/spec.ts';
-import { TextError } from '../../src/profile/report-text.ts';
+import { TextError } from '../../src/profile/text-error.ts';
 import type { RecordOutcome } from '../../src/tool/perf-record.ts';
 import { recordAttrs, type RecordAttrOptions } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';

@@ -6,7 +6,7 @@ import { openOperand } from '../../src/experiment/operand.ts';
 import { PerfDataFormatError } from '../../src/perfdata/errors.ts';
 import { defaultCacheDir } from '../../src/perfdata/buildid-cache.ts';
 import { type Granularity, parseProfileKey, type Profile, totalWeight } from '../../src/profile/profile.ts';
-import { TextError } from '../../src/profile/report-text.ts';
+import { TextError } from '../../src/profile/text-error.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
 import { canRecord, run, scratch } from '../perfdata/real-perf.ts';
 

@@ -11,7 +11,7 @@ import { inCommonTerms } from '../../src/profile/common-terms.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { matchEvents } from '../../src/profile/events.ts';
 import type { Granularity, Profile } from '../../src/profile/profile.ts';
-import { TextError } from '../../src/profile/report-text.ts';
+import { TextError } from '../../src/profile/text-error.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
 import { canRecord, run, scratch } from '../perfdata/real-perf.ts';
 

@@ -13,7 +13,7 @@ import { openOperand } from '../../src/experiment/operand.ts';
 import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { type Granularity, type Profile, totalWeight } from '../../src/profile/profile.ts';
-import { TextError } from '../../src/profile/report-text.ts';
+import { TextError } from '../../src/profile/text-error.ts';
 import { compareLines } from '../../src/report/compare/text.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { damagedText, runAsScript, within } from './harness.ts';

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { inCommonTerms } from '../../src/profile/common-terms.ts';
 import { parseProfileKey, type Profile, profileKey } from '../../src/profile/profile.ts';
-import { ReportTextParser, TextError } from '../../src/profile/report-text.ts';
+import { ReportTextParser } from '../../src/profile/report-text.ts';
+import { TextError } from '../../src/profile/text-error.ts';
 
 const recorded = (symbols: Readonly<Record<string, number>>): Profile => ({
   event: 'cycles',

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
-import { parseProfileKey, type Profile, totalWeight } from '../../src/profile/profile.ts';
-import { NOT_SHOWN, ReportTextParser, TextError } from '../../src/profile/report-text.ts';
+import { parseProfileKey, type Profile, totalWeight, NOT_SHOWN } from '../../src/profile/profile.ts';
+import { ReportTextParser } from '../../src/profile/report-text.ts';
+import { TextError } from '../../src/profile/text-error.ts';
 
 function parse(text: string, label = 'x'): Profile[] {
   const parser = new ReportTextParser('x.txt');
