@@ -8,8 +8,7 @@
 import { side, type Machine } from '../machine/machine.ts';
 import { isSet, type MachineSpec } from '../machine/spec.ts';
 import type { Task } from '../kernel/task.ts';
-import { eventVector, CYCLES } from '../arch/events.ts';
-import { cycles, type Nanos } from '../units.ts';
+import { cycles, type Cycles, type Nanos } from '../units.ts';
 
 /** Number of ticks watched, and the least progress per tick, ns. */
 const TICKS = 250;
@@ -27,7 +26,6 @@ export class LiveLock extends Error {
 
 export class ProgressWatch {
   readonly #machine: Machine;
-  readonly #totals = eventVector();
   #since = 0;
   #before = 0;
   #began: number | undefined;
@@ -38,16 +36,16 @@ export class ProgressWatch {
     this.#machine = machine;
   }
 
-  /** To be called every few ticks. Throws LiveLock. */
-  check(workload: Task | undefined): void {
+  /** To be called every few ticks, with the workload's threads and their user time so far. Throws LiveLock. */
+  check(threads: readonly Task[], work: Cycles): void {
     const { kernel, core } = this.#machine;
     const now = core.nanos();
     if (core.now() > LONGEST)
       throw new LiveLock(
         `The run is too long: gperf keeps time exactly for ${Math.floor(kernel.nanosOf(LONGEST) / 1e9)} s of this machine, and the workload has not ended by then.`,
       );
-    if (workload?.cursor === undefined || workload.state === 'sleeping') return this.#rest(now);
-    const progress = kernel.nanosOf(cycles(workload.cursor.totals(this.#totals)[CYCLES]!));
+    if (threads.every(({ cursor, state }) => cursor === undefined || state === 'sleeping')) return this.#rest(now);
+    const progress = kernel.nanosOf(work);
     this.#began ??= now;
     this.#seen = now;
     const ticks = Math.floor((now - this.#since) / kernel.rate.tick_nsec);
@@ -61,10 +59,9 @@ export class ProgressWatch {
   }
 
   /** Call if the machine stays in its interrupt handlers, so that nothing else can run. Throws LiveLock. */
-  overrun(workload: Task | undefined): never {
-    const progress = workload?.cursor?.totals(this.#totals)[CYCLES] ?? 0;
+  overrun(work: Cycles): never {
     const { kernel, core } = this.#machine;
-    throw new LiveLock(this.#explain(kernel.nanosOf(cycles(progress)) - this.#before, core.nanos() - this.#since));
+    throw new LiveLock(this.#explain(kernel.nanosOf(work) - this.#before, core.nanos() - this.#since));
   }
 
   /** The workload sleeps: this time does not count against it. */

@@ -14,7 +14,6 @@ import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
 import { Overrun } from '../hw/core.ts';
-import type { Task } from '../kernel/task.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import type { OperationWatch } from './operations.ts';
@@ -131,15 +130,14 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   let interrupted = false;
   let goOn = wanted;
   while (tool.status === undefined) {
-    const workload = (): Task | undefined => kernel.system.childOf(tool.task);
-    if (!advance(machine, BREATH, () => tool.status !== undefined)) watch.overrun(workload());
-    watch.check(workload());
+    if (!advance(machine, BREATH, () => tool.status !== undefined)) watch.overrun(command.work());
+    const workload = kernel.system.descendants(tool.task);
+    watch.check(workload, command.work());
     if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
     if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
-    const running = workload();
-    if (goOn || interrupted || running === undefined) continue;
+    if (goOn || interrupted || workload.length === 0) continue;
     interrupted = true;
-    kernel.kill(running, SIGINT);
+    for (const task of workload) if (task === task.group_leader) kernel.kill(task, SIGINT);
   }
   return {
     kernelLog: kernel.log,

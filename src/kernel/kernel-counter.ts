@@ -10,21 +10,14 @@ import { EINVAL, ENOENT } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import {
   PERF_EVENT_STATE,
+  initialState,
   is_sampling_event,
+  newEvent,
+  type OpenTarget,
   type OverflowHandler,
   type PerfEvent,
-  type PerfEventState,
 } from './perf-event.ts';
 import { FN } from './symbols.ts';
-import type { Task } from './task.ts';
-
-export interface OpenTarget {
-  /** The task to follow; undefined: everything on `cpu`. */
-  readonly task: Task | undefined;
-  /** -1: wherever the task runs. */
-  readonly cpu: number;
-  readonly group_leader: PerfEvent | undefined;
-}
 
 /** perf_event_alloc() and perf_install_in_context(): the event, or a negative errno. */
 export function perf_event_alloc(
@@ -37,48 +30,7 @@ export function perf_event_alloc(
   const attr = { ...wanted };
   const { group_leader } = target;
   for (const pmu of [kernel.pmu, kernel.swPmu]) {
-    const sampling = attr.sample_period !== 0;
-    const period = attr.freq === true ? 1 : attr.sample_period;
-    const event = {
-      id: kernel.system.nextEventId,
-      attr,
-      pmu,
-      task: target.task,
-      cpu: target.cpu,
-      sibling_list: [],
-      state: initialState(attr),
-      hw: {
-        config: 0,
-        extra_reg: undefined,
-        idx: -1,
-        last_cpu: -1,
-        last_tag: 0,
-        config_base: 0,
-        event_base: 0,
-        event_base_rdpmc: 0,
-        state: 0,
-        prev_count: 0,
-        sample_period: period,
-        last_period: period,
-        period_left: sampling ? period : 0,
-        interrupts: 0,
-        interrupts_seq: -1,
-        // 0 in the kernel, which has been up for longer than two ticks by then: the first PMI gives no feedback.
-        freq_time_stamp: -Infinity,
-        freq_count_stamp: 0,
-      },
-      count: 0,
-      total_time_enabled: 0,
-      total_time_running: 0,
-      tstamp: 0,
-      enable_on_exec: attr.enable_on_exec === true,
-      rb: undefined,
-      pending_wakeup: false,
-      lost_samples: 0,
-      overflow_handler,
-      ownedByKvm: false,
-    } as unknown as PerfEvent;
-    event.group_leader = group_leader ?? event;
+    const event = newEvent(kernel.system.nextEventId, attr, pmu, target, overflow_handler);
     const error = pmu.event_init(event);
     if (error === -ENOENT) continue;
     if (error !== 0) return error;
@@ -109,9 +61,10 @@ export function perf_event_create_kernel_counter(
   return perf_event_alloc(kernel, attr, { ...target, group_leader: undefined }, handler);
 }
 
-/** Takes the event out of its context and frees it. */
+/** Takes the event out of its context and frees it, with all that was inherited from it. */
 export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): void {
   kernel.perf.remove(event);
+  for (const child of event.child_list) kernel.perf.remove(child);
   if (event.pmu.name !== kernel.pmu.name) return;
   kernel.pmu.activeEvents--;
   kernel.global?.mediated_pmu_unaccount_event(event.attr);
@@ -155,10 +108,6 @@ export function perf_event_enable(kernel: Kernel, event: PerfEvent): void {
   if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
   event_function_call(kernel, () => kernel.perf.enable(event));
 }
-
-/** perf_event__state_init() */
-const initialState = (attr: PerfEventAttr): PerfEventState =>
-  attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE;
 
 function moveGroup(kernel: Kernel, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   const members = [leader, ...leader.sibling_list];

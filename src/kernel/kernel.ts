@@ -16,7 +16,7 @@
  * other than SIGCHLD and deadly ones, memory.
  */
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
-import type { Executable } from '../arch/dso.ts';
+import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
@@ -28,13 +28,17 @@ import { PerfContexts } from './perf-context.ts';
 import { PerfOutput } from './perf-output.ts';
 import { SampleRate } from './sampling.ts';
 import { ProgramBody } from './program.ts';
+import { perf_event_init_task } from './perf-init-task.ts';
 import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
 import { FN, KERNEL_SYMBOLS, type KernelFunction } from './symbols.ts';
+import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
-import type { Task } from './task.ts';
+import { addTime, hasEnded, type Task } from './task.ts';
 import { try_to_wake_up } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
+
+const SIGKILL = 9;
 
 /** What a task that has exited runs. */
 const GONE: TaskBody = { run: () => undefined };
@@ -111,7 +115,7 @@ export class Kernel extends PerCpu implements Software {
     const waiting = this.rq.waiting > 0;
     if (prev === this.idle && !waiting) return;
     cpu.irqDisable();
-    cpu.enter(FN.__schedule);
+    this.#onStack(prev);
     cpu.spend(FN.__schedule);
     // The run queue's clock is read once, here: the next task pays for the switch.
     const clock = cpu.now();
@@ -130,8 +134,17 @@ export class Kernel extends PerCpu implements Software {
       else prev.nvcsw++;
       this.#context_switch(prev, next);
     }
-    cpu.leave();
+    this.#offStack(next);
     cpu.irqEnable();
+  }
+
+  /** __schedule() on a task's kernel stack, and back from it. */
+  #onStack({ stack }: Task): void {
+    for (const fn of stack) this.cpu.enter(fn);
+    this.cpu.enter(FN.__schedule);
+  }
+  #offStack({ stack }: Task): void {
+    for (let i = 0; i <= stack.length; i++) this.cpu.leave();
   }
 
   #context_switch(prev: Task, next: Task): void {
@@ -140,12 +153,14 @@ export class Kernel extends PerCpu implements Software {
     this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, this.#kernelRegs('__schedule'));
     if (prev !== this.idle)
       this.sideband.perf_event_switch(prev, next, prev.state === 'running' ? SWITCHED.preempted : SWITCHED.out);
-    this.perf.task_sched_out(prev);
+    this.perf.task_sched_out(prev, next);
     prev.preempt_notifier?.sched_out();
     cpu.spend(FN.switch_mm_irqs_off);
     cpu.spend(FN.__switch_to);
     if (prev === this.idle) this.#tickSched.start();
+    this.#offStack(prev);
     this.current = next;
+    this.#onStack(next);
     this.perf.task_sched_in(next);
     if (next !== this.idle) this.sideband.perf_event_switch(next, prev, SWITCHED.in);
     next.preempt_notifier?.sched_in();
@@ -187,16 +202,28 @@ export class Kernel extends PerCpu implements Software {
     return task;
   }
 
-  /** _do_fork() by the current task; the child is runnable with the parent's name. */
+  /** fork() by the perf tool; the child is runnable with the parent's name, and owes nothing for being new. */
   fork(body: TaskBody): Task {
-    const { cpu } = this;
-    this.syscall(() => {
-      for (const fn of ['_do_fork', 'copy_process', 'copy_page_range'] as const) cpu.spend(FN[fn]);
-    });
-    const child = this.system.copy_process(this.current, this.current.comm, body);
+    const child = this.syscall(() => this.clone(false, () => body));
     child.vruntime = this.current.vruntime;
-    child.mm = this.current.mm;
-    this.rq.enqueue(child, false);
+    return child;
+  }
+
+  /** _do_fork() by the current task, with CLONE_THREAD and what goes with it if `thread`. */
+  clone(thread: boolean, body: (child: Task) => TaskBody): Task {
+    const { cpu, current } = this;
+    cpu.enter(FN._do_fork);
+    cpu.spend(FN._do_fork);
+    cpu.enter(FN.copy_process);
+    cpu.spend(FN.copy_process);
+    const child = this.system.copy_process(current, current.comm, GONE, thread);
+    perf_event_init_task(this, this.perf, child);
+    if (!thread) cpu.spend(FN.copy_page_range);
+    child.body = body(child);
+    this.sideband.perf_event_fork(child, current);
+    cpu.leave();
+    this.rq.enqueueNew(child, current);
+    cpu.leave();
     return child;
   }
 
@@ -254,7 +281,8 @@ export class Kernel extends PerCpu implements Software {
       cpu.enter(FN.load_elf_binary);
       cpu.spend(FN.load_elf_binary);
       task.comm = executable.comm.slice(0, 15);
-      task.mm = [];
+      task.mm = { mmap: [] };
+      task.signal.catchesSigchld = false;
       this.perf.enable_on_exec(task);
       this.sideband.perf_event_comm(task, true);
       this.sideband.mmap_region(task, executable.program);
@@ -262,9 +290,7 @@ export class Kernel extends PerCpu implements Software {
       cpu.leave();
       cpu.leave();
     });
-    const cursor = executable.start();
-    task.cursor = cursor;
-    task.body = new ProgramBody(this, task, cursor, executable);
+    task.body = new ProgramBody(this, task, executable, FIRST_THREAD, new SyncObjects());
   }
 
   /** nanosleep() of the current task: it sleeps until the timer or a signal wakes it. */
@@ -282,31 +308,74 @@ export class Kernel extends PerCpu implements Software {
     task.timer = this.hrtimer(when, 'timer', () => this.wake(task, 'timeout'));
   }
 
-  /** A deadly signal from outside (^C at the terminal is SIGINT): the task ends when it next returns to ring 3. */
+  /** A deadly signal from outside (^C at the terminal is SIGINT): the process ends when its threads next return to ring 3. */
   kill(task: Task, signal: number): void {
-    task.fatal_signal = signal;
-    if (task === this.current) this.rq.needResched = true;
-    this.wake(task, 'signal');
+    for (const thread of task.signal.threads) this.#signal_wake_up(thread, signal);
   }
 
-  /** do_exit(): unmaps the image, tells perf, sends the parent SIGCHLD. */
+  #signal_wake_up(thread: Task, signal: number): void {
+    thread.fatal_signal = signal;
+    if (thread === this.current) this.rq.needResched = true;
+    this.wake(thread, 'signal');
+  }
+
+  /** do_group_exit(): the process ends, and all its threads with it (zap_other_threads). */
+  do_group_exit(task: Task, status: number): void {
+    const { signal } = task;
+    if (signal.group_exit === undefined) {
+      signal.group_exit = status;
+      for (const thread of signal.threads) if (thread !== task) this.#signal_wake_up(thread, SIGKILL);
+    }
+    this.do_exit(task, signal.group_exit);
+  }
+
+  /** do_exit(): a thread ends. The last one of a process unmaps the image and tells the parent. */
   do_exit(task: Task, status: number): void {
     const { cpu } = this;
+    const { signal } = task;
     cpu.enter(FN.do_exit);
     cpu.spend(FN.do_exit);
-    cpu.spend(FN.unmap_page_range);
+    if (signal.threads.size > 1) this.#mm_release(task);
+    else cpu.spend(FN.unmap_page_range);
     this.perf.exit_task(task, () => this.sideband.perf_event_task(task));
     task.exit_code = status;
     task.state = 'dead';
     // Whoever reaps it needs only the exit code.
     task.cursor = undefined;
     task.body = GONE;
-    this.system.release_task(task);
-    if (task.parent !== undefined) {
-      task.parent.signal_pending = true;
-      this.wake(task.parent, 'SIGCHLD');
+    task.program?.objects.leave(task.pid);
+    if (task !== task.group_leader) {
+      this.rq.account(task, cpu.now());
+      addTime(signal.ended, task);
     }
+    signal.threads.delete(task);
+    this.system.release_task(task);
+    if (hasEnded(task)) this.#do_notify_parent(task);
     cpu.leave();
+  }
+
+  /** mm_release() of a thread whose process goes on: whoever joins it learns of its end. */
+  #mm_release({ pid, program }: Task): void {
+    if (program === undefined) return;
+    const { cpu } = this;
+    cpu.enter(FN.do_futex);
+    cpu.spend(FN.do_futex);
+    cpu.enter(FN.futex_wake);
+    cpu.spend(FN.futex_wake);
+    for (const tid of program.objects.apply(pid, { op: 'clear_child_tid' }, false, String).wakes)
+      this.wake(this.system.taskOf(tid)!, 'futex_wake');
+    cpu.leave();
+    cpu.leave();
+  }
+
+  /** do_notify_parent(): SIGCHLD, and whoever waits for a child. */
+  #do_notify_parent({ parent }: Task): void {
+    if (parent === undefined || hasEnded(parent)) return;
+    if (parent.signal.catchesSigchld) {
+      parent.signal_pending = true;
+      this.wake(parent, 'SIGCHLD');
+    }
+    for (const thread of parent.signal.threads) if (thread.blocked_on?.op === 'wait') this.wake(thread, 'SIGCHLD');
   }
 
   #kernelRegs(fn: KernelFunction): Regs {

@@ -65,6 +65,7 @@ export class PerCpu {
     this.system = system;
     this.config = system.config;
     this.number = number;
+    system.cpus.add(number);
     this.cpu = cpu;
     this.#clock = clock;
     this.tick = this.cyclesOf(NSEC_PER_SEC / system.config.hz);

@@ -7,8 +7,7 @@
  *
  * Source: kernel/events/core.c, Linux 5.0: ctx_sched_in/out, group_sched_in/out, perf_event_sched_in, ctx_resched,
  * perf_event_context_sched_in/out, perf_rotate_context, perf_event_enable_on_exec, perf_event_task_tick.
- * Not modelled: context swapping between clones (workloads do not fork yet), cgroups, contexts of other simulated CPUs,
- * rotation among exclusive groups (from 5.10).
+ * Not modelled: cgroups, contexts of other simulated CPUs, rotation among exclusive groups (from 5.10).
  */
 import { cycles, type Cycles } from '../units.ts';
 import { atLeast } from './config.ts';
@@ -29,6 +28,7 @@ import {
   type PerfEventContext,
   type Pmu,
 } from './perf-event.ts';
+import { context_equiv, sync_child_event, unclone_ctx } from './perf-inherit.ts';
 import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
 import type { System } from './system.ts';
@@ -65,7 +65,15 @@ export class PerfContexts {
       return cpu === this.#here.number ? this.#cpuctx[kind].ctx : this.#others.contextFor(kind, cpu);
     let contexts = this.#ctxp.get(task);
     if (contexts === undefined) this.#ctxp.set(task, (contexts = {}));
-    return (contexts[kind] ??= perfEventContext(kind, task));
+    const ctx = (contexts[kind] ??= perfEventContext(kind, task));
+    unclone_ctx(ctx);
+    return ctx;
+  }
+
+  /** A task's own contexts: perf_event_ctxp[]. */
+  ofTask(task: Task): PerfEventContext[] {
+    const own = this.#ctxp.get(task);
+    return KINDS.map((kind) => own?.[kind]).filter((ctx) => ctx !== undefined);
   }
 
   /** Contexts whose events are told what happens to a task on this CPU: the task's own, and the CPU's. */
@@ -87,6 +95,7 @@ export class PerfContexts {
         (event.attr.pinned === true ? ctx.pinned_groups : ctx.flexible_groups).push(event);
       else event.group_leader.sibling_list.push(event);
       ctx.nr_events++;
+      ctx.generation++;
       if (!onCpu) return;
       if (ctx !== cpuctx.ctx) cpuctx.task_ctx = ctx;
       this.#ctx_resched(cpuctx, this.#eventType(event, ctx === cpuctx.ctx));
@@ -114,6 +123,7 @@ export class PerfContexts {
         groups.push(member);
         if (member.state === PERF_EVENT_STATE.ACTIVE) active.push(member);
       }
+      ctx.generation++;
       if (--ctx.nr_events > 0 || ctx.is_active === 0) return;
       ctx.is_active = 0;
       if (cpuctx.task_ctx === ctx) cpuctx.task_ctx = undefined;
@@ -178,17 +188,36 @@ export class PerfContexts {
     });
   }
 
-  /** perf_event_task_sched_out() */
-  task_sched_out(prev: Task): void {
+  /**
+   * perf_event_task_sched_out(): events leave with their task, unless the next task's are clones of them: then the two
+   * tasks swap contexts, and the PMU is not touched.
+   */
+  task_sched_out(prev: Task, next: Task): void {
     for (const kind of KINDS) {
       const cpuctx = this.#cpuctx[kind];
       if (cpuctx.task_ctx === undefined || cpuctx.task_ctx.task !== prev) continue;
       const step = this.#here.probe?.begin({ kind: 'sched_out', context: kind });
       this.#here.cpu.spend(FN.__perf_event_task_sched_out);
+      if (this.#swapWith(next, cpuctx.task_ctx)) {
+        step?.end();
+        continue;
+      }
       this.#ctx_sched_out(cpuctx.task_ctx, EVENT.ALL | EVENT.TIME);
       cpuctx.task_ctx = undefined;
       step?.end();
     }
+  }
+
+  /** perf_event_context_sched_out(): gives `next` the context that is on the CPU, if its own is equal. */
+  #swapWith(next: Task, ctx: PerfEventContext): boolean {
+    const { kind, task } = ctx;
+    const theirs = this.#ctxp.get(next);
+    const other = theirs?.[kind];
+    if (theirs === undefined || other === undefined || task === undefined || !context_equiv(ctx, other)) return false;
+    [ctx.task, other.task] = [next, task];
+    theirs[kind] = ctx;
+    this.#ctxp.get(task)![kind] = other;
+    return true;
   }
 
   /** perf_event_task_sched_in() */
@@ -258,6 +287,7 @@ export class PerfContexts {
         }
         const cpuctx = this.#cpuctx[kind];
         cpuctx.task_ctx = ctx;
+        if (enabled) unclone_ctx(ctx);
         if (enabled) this.#ctx_resched(cpuctx, type);
         else this.#ctx_sched_in(cpuctx, ctx, EVENT.TIME);
       }
@@ -269,7 +299,7 @@ export class PerfContexts {
    * EXIT records: after the last sample, but while the events still take records.
    */
   exit_task(task: Task, perf_event_task: () => void): void {
-    const contexts = KINDS.map((kind) => this.#ctxp.get(task)?.[kind]).filter((ctx) => ctx !== undefined);
+    const contexts = this.ofTask(task);
     for (const ctx of contexts) {
       this.#here.cpu.spend(FN.perf_event_exit_task);
       const cpuctx = this.#cpuctx[ctx.kind];
@@ -278,8 +308,13 @@ export class PerfContexts {
       cpuctx.task_ctx = undefined;
     }
     perf_event_task();
-    for (const ctx of contexts)
-      for (const event of this.#events(ctx)) perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
+    for (const ctx of contexts) {
+      unclone_ctx(ctx);
+      for (const event of this.#events(ctx)) {
+        perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
+        if (event.parent !== undefined) sync_child_event(event, event.parent);
+      }
+    }
   }
 
   /** perf_event_task_tick(): frequency feedback and unthrottling, once a tick. */

@@ -2,7 +2,7 @@
  * struct perf_event, hw_perf_event, perf_event_context, perf_cpu_context and pmu: the data structures of perf's core.
  *
  * Source: include/linux/perf_event.h and kernel/events/core.c as of Linux 5.0; field names are the kernel's.
- * Not modelled: inheritance to children (workloads do not fork yet), cgroups, AUX areas, BPF, address filters.
+ * Not modelled: cgroups, AUX areas, BPF, address filters.
  */
 import type { Regs } from '../arch/cpu.ts';
 import type { Alarm } from '../sim/event-queue.ts';
@@ -98,10 +98,16 @@ export interface PerfEvent {
   readonly sibling_list: PerfEvent[];
   ctx: PerfEventContext;
   state: PerfEventState;
+  /** The event that it was inherited from, never itself inherited. Records go to that one's buffer, under its id. */
+  readonly parent: PerfEvent | undefined;
+  /** Events that threads and processes which still live have inherited from this one. */
+  readonly child_list: Set<PerfEvent>;
   readonly hw: HwPerfEvent;
   count: number;
   total_time_enabled: number;
   total_time_running: number;
+  /** The same of inherited events that have ended (child_count, child_total_time_*). */
+  readonly ended: { count: number; enabled: number; running: number };
   /** ctx.time at the last change of the times above. */
   tstamp: number;
   /** Cleared by the first exec. */
@@ -116,13 +122,31 @@ export interface PerfEvent {
   ownedByKvm: boolean;
 }
 
+/** What read() of an event fills in: struct perf_counts_values. */
+export interface PerfCountsValues {
+  readonly val: number;
+  /** ns the event was enabled. */
+  readonly ena: number;
+  /** ns it was on a counter. */
+  readonly run: number;
+}
+
+/** The event that user space knows: itself, or the one that it was inherited from. */
+export const primaryEvent = (event: PerfEvent): PerfEvent => event.parent ?? event;
+
 /** is_sampling_event() */
 export const is_sampling_event = (event: PerfEvent): boolean => event.attr.sample_period !== 0;
 
 /** struct perf_event_context: the events of a task, or of a CPU, of one kind. */
 export interface PerfEventContext {
   readonly kind: 'hw' | 'sw';
-  readonly task: Task | undefined;
+  /** Whose events they are now: clones that follow each other on a CPU swap their contexts. */
+  task: Task | undefined;
+  /** The context that this one is a clone of, and that one's generation then. */
+  parent_ctx: PerfEventContext | undefined;
+  parent_gen: number;
+  /** How often events have come and gone. */
+  generation: number;
   /** Group leaders in the order they are tried; rotation moves the first active flexible one to the end. */
   readonly pinned_groups: PerfEvent[];
   readonly flexible_groups: PerfEvent[];
@@ -144,6 +168,9 @@ export const EVENT = { FLEXIBLE: 1, PINNED: 2, TIME: 4, CPU: 8, ALL: 3 } as cons
 export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): PerfEventContext => ({
   kind,
   task,
+  parent_ctx: undefined,
+  parent_gen: 0,
+  generation: 0,
   pinned_groups: [],
   flexible_groups: [],
   pinned_active: [],
@@ -208,3 +235,72 @@ export function* groupMembers(leader: PerfEvent): Iterable<PerfEvent> {
   yield leader;
   yield* leader.sibling_list;
 }
+
+/** What an event is opened on. */
+export interface OpenTarget {
+  /** The task to follow; undefined: everything on `cpu`. */
+  readonly task: Task | undefined;
+  /** -1: wherever the task runs. */
+  readonly cpu: number;
+  readonly group_leader: PerfEvent | undefined;
+}
+
+/** The fields of a new event; its context, and what its PMU keeps in `hw`, are yet to be filled in. */
+export function newEvent(
+  id: number,
+  attr: PerfEventAttr,
+  pmu: Pmu,
+  { task, cpu, group_leader }: OpenTarget,
+  overflow_handler: OverflowHandler,
+  parent?: PerfEvent,
+): PerfEvent {
+  const period = attr.freq === true ? 1 : Number(attr.sample_period);
+  const event = {
+    id,
+    attr,
+    pmu,
+    task,
+    cpu,
+    sibling_list: [],
+    state: initialState(attr),
+    parent,
+    child_list: new Set(),
+    hw: {
+      config: 0,
+      extra_reg: undefined,
+      idx: -1,
+      last_cpu: -1,
+      last_tag: 0,
+      config_base: 0,
+      event_base: 0,
+      event_base_rdpmc: 0,
+      state: 0,
+      prev_count: 0,
+      sample_period: period,
+      last_period: period,
+      period_left: attr.sample_period === 0 ? 0 : period,
+      interrupts: 0,
+      interrupts_seq: -1,
+      // 0 in the kernel, which has been up for longer than two ticks by then: the first PMI gives no feedback.
+      freq_time_stamp: -Infinity,
+      freq_count_stamp: 0,
+    },
+    count: 0,
+    total_time_enabled: 0,
+    total_time_running: 0,
+    ended: { count: 0, enabled: 0, running: 0 },
+    tstamp: 0,
+    enable_on_exec: attr.enable_on_exec === true,
+    rb: undefined,
+    pending_wakeup: false,
+    lost_samples: 0,
+    overflow_handler,
+    ownedByKvm: false,
+  } as unknown as PerfEvent;
+  event.group_leader = group_leader ?? event;
+  return event;
+}
+
+/** perf_event__state_init() */
+export const initialState = (attr: PerfEventAttr): PerfEventState =>
+  attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE;

@@ -20,7 +20,7 @@ import {
 import { address, type Address } from '../units.ts';
 import { atLeast } from './config.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { PERF_EVENT_STATE, groupMembers, type PerfEvent, type PerfEventContext } from './perf-event.ts';
+import { PERF_EVENT_STATE, groupMembers, primaryEvent, type PerfEvent, type PerfEventContext } from './perf-event.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
@@ -52,10 +52,10 @@ export class PerfOutput {
       misc: at.misc,
       ip: at.ip,
       period,
-      pid: current.pid,
+      pid: current.tgid,
       tid: current.pid,
       time: cpu.nanos(),
-      id: event.id,
+      id: primaryEvent(event).id,
       stream_id: event.id,
       cpu: this.#here.number,
     };
@@ -92,13 +92,17 @@ export class PerfOutput {
     return {
       time_enabled: total_time_enabled + since,
       time_running: total_time_running + since,
-      values: members.map(({ count, id, lost_samples }) => ({ value: count, id, lost: lost_samples })),
+      values: members.map(({ count, ended, id, lost_samples }) => ({
+        value: count + ended.count,
+        id,
+        lost: lost_samples,
+      })),
     };
   }
 
   /** perf_log_throttle(): THROTTLE, or UNTHROTTLE if `enable`. */
   throttle(event: PerfEvent, enable: boolean): void {
-    if (event.rb === undefined) return;
+    if (primaryEvent(event).rb === undefined) return;
     this.#here.cpu.spend(FN.perf_log_throttle);
     const type = enable ? PERF_RECORD.UNTHROTTLE : PERF_RECORD.THROTTLE;
     this.#write(event, { type, misc: 0, ...this.#common(event, this.#here.current) });
@@ -116,13 +120,15 @@ export class PerfOutput {
       for (const leader of [...ctx.pinned_groups, ...ctx.flexible_groups])
         for (const event of groupMembers(leader)) {
           const here = event.cpu === -1 || event.cpu === this.#here.number;
-          if (!here || event.state < 0 || event.rb === undefined || !wanted(event)) continue;
+          if (!here || event.state < 0 || primaryEvent(event).rb === undefined || !wanted(event)) continue;
           this.#write(event, make(event, this.#common(event, task)));
         }
     }
   }
 
-  #write(event: PerfEvent, record: KernelRecord): void {
+  /** perf_output_begin() to perf_output_end(): an inherited event writes into the buffer of the one it came from. */
+  #write(writer: PerfEvent, record: KernelRecord): void {
+    const event = primaryEvent(writer);
     const { rb } = event;
     if (rb === undefined) return;
     const { cpu } = this.#here;
@@ -144,10 +150,10 @@ export class PerfOutput {
 
   #common(event: PerfEvent, task: Task): Common {
     return {
-      pid: task.pid,
+      pid: task.tgid,
       tid: task.pid,
       time: this.#here.cpu.nanos(),
-      id: event.id,
+      id: primaryEvent(event).id,
       stream_id: event.id,
       cpu: this.#here.number,
     };

@@ -3,27 +3,19 @@
  *
  * Source: kernel/events/core.c (SYSCALL_DEFINE5(perf_event_open), perf_mmap, perf_ioctl, perf_read, perf_poll), Linux
  * 5.0.
- * Not modelled: descriptor limits, inheritance, filters, breakpoints and tracepoints.
+ * Not modelled: descriptor limits, filters, breakpoints and tracepoints.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import { EACCES, EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { perf_event_alloc, perf_event_release_kernel, type OpenTarget } from './kernel-counter.ts';
-import { PERF_EVENT_STATE, type PerfEvent } from './perf-event.ts';
+import { perf_event_alloc, perf_event_release_kernel } from './kernel-counter.ts';
+import { PERF_EVENT_STATE, type OpenTarget, type PerfCountsValues, type PerfEvent } from './perf-event.ts';
+import { perf_event_read_value } from './perf-inherit.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
-import type { Task } from './task.ts';
+import { hasEnded, wait_task_zombie, type Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
-
-/** What read() of an event fills in: struct perf_counts_values. */
-export interface PerfCountsValues {
-  readonly val: number;
-  /** ns the event was enabled. */
-  readonly ena: number;
-  /** ns it was on a counter. */
-  readonly run: number;
-}
 
 export class PerfSyscalls {
   readonly #kernel: Kernel;
@@ -65,10 +57,10 @@ export class PerfSyscalls {
 
   /** PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE */
   enable(event: PerfEvent): void {
-    this.#ioctl(() => this.#kernel.perf.enable(event));
+    this.#ioctl(() => perf_event_for_each_child(event, (one) => this.#kernel.perf.enable(one)));
   }
   disable(event: PerfEvent): void {
-    this.#ioctl(() => this.#kernel.perf.disable(event));
+    this.#ioctl(() => perf_event_for_each_child(event, (one) => this.#kernel.perf.disable(one)));
   }
 
   /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING; an event in ERROR reads as zero. */
@@ -77,8 +69,7 @@ export class PerfSyscalls {
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.perf_read);
       if (event.state === PERF_EVENT_STATE.ERROR) return { val: 0, ena: 0, run: 0 };
-      kernel.perf.read(event);
-      return { val: event.count, ena: event.total_time_enabled, run: event.total_time_running };
+      return perf_event_read_value(event, (one) => kernel.perf.read(one));
     });
   }
 
@@ -114,7 +105,7 @@ export class PerfSyscalls {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.do_wait);
-      if (child.state === 'dead') return child.exit_code;
+      if (hasEnded(child)) return wait_task_zombie(kernel.current, child);
       kernel.sleep();
       return undefined;
     });
@@ -137,4 +128,8 @@ export class PerfSyscalls {
       work();
     });
   }
+}
+
+function perf_event_for_each_child(event: PerfEvent, work: (one: PerfEvent) => void): void {
+  for (const one of [event, ...event.child_list]) work(one);
 }

@@ -1,30 +1,32 @@
 /**
  * A thread that runs a program: in ring 3 until it traps, is preempted or ends, and in ring 0 for its system calls and
- * faults.
+ * faults. What concerns other threads is in thread-acts.ts.
  * Not modelled: signal handlers, files (reads are served from the page cache), memory contents.
  */
 import type { Cpu, ExecutionCursor, TaskBody, Trap } from '../arch/cpu.ts';
-import type { Executable } from '../arch/dso.ts';
+import type { Executable, ThreadStart } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import type { Cycles } from '../units.ts';
 import type { Sideband } from './sideband.ts';
 import type { SoftwarePmu } from './sw-pmu.ts';
 import { FN } from './symbols.ts';
 import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
+import type { SyncObjects } from './sync-objects.ts';
 import type { Task } from './task.ts';
+import { ThreadActs, type ThreadHost } from './thread-acts.ts';
 
 /** A shell reports death by a signal as this plus the signal's number. */
 const SIGNAL_STATUS = 128;
 
 /** What a program needs from its kernel. */
-export interface ProgramHost {
-  readonly cpu: Cpu;
+export interface ProgramHost extends ThreadHost {
   readonly swPmu: SoftwarePmu;
   readonly sideband: Sideband;
   needResched(): boolean;
-  syscall<T>(work: () => T): T;
   sleepFor(task: Task, ns: number): void;
-  do_exit(task: Task, status: number): void;
+  do_group_exit(task: Task, status: number): void;
+  /** A child of the current task that runs `body`: one more thread of its process, or a process. */
+  clone(thread: boolean, body: (child: Task) => TaskBody): Task;
 }
 
 export class ProgramBody implements TaskBody {
@@ -32,12 +34,18 @@ export class ProgramBody implements TaskBody {
   readonly #task: Task;
   readonly #cursor: ExecutionCursor;
   readonly #executable: Executable;
+  readonly #acts: ThreadActs;
 
-  constructor(kernel: ProgramHost, task: Task, cursor: ExecutionCursor, executable: Executable) {
+  /** The task becomes a thread of the program, with the objects of its other threads. */
+  constructor(kernel: ProgramHost, task: Task, executable: Executable, thread: ThreadStart, objects: SyncObjects) {
     this.#kernel = kernel;
     this.#task = task;
-    this.#cursor = cursor;
+    this.#cursor = task.cursor = executable.start(thread);
     this.#executable = executable;
+    task.program = { thread, objects };
+    const clone = (start: ThreadStart, ofProcess: boolean): Task =>
+      kernel.clone(ofProcess, (child) => new ProgramBody(kernel, child, executable, start, objects));
+    this.#acts = new ThreadActs(kernel, task, task.program, clone);
   }
 
   run(cpu: Cpu, until: Cycles): void {
@@ -46,15 +54,26 @@ export class ProgramBody implements TaskBody {
     const cursor = this.#cursor;
     while (task.state === 'running' && cpu.now() < until) {
       if (task.fatal_signal !== 0) {
-        kernel.do_exit(task, SIGNAL_STATUS + task.fatal_signal);
+        kernel.do_group_exit(task, SIGNAL_STATUS + task.fatal_signal);
         return;
       }
       if (kernel.needResched()) return;
+      if (this.#acts.pending) {
+        this.#acts.resume();
+        continue;
+      }
       const reason = cpu.execute(cursor, until);
       if (reason === 'trap') this.#trap(cursor.trap as Trap);
-      else if (reason === 'finished') kernel.do_exit(task, 0);
+      else if (reason === 'finished') this.#finished();
       else return;
     }
+  }
+
+  /** The first thread returns from main, which ends the process; any other one ends alone. */
+  #finished(): void {
+    const task = this.#task;
+    if (task === task.group_leader) this.#kernel.do_group_exit(task, 0);
+    else this.#kernel.do_exit(task, 0);
   }
 
   #trap(trap: Trap): void {
@@ -73,7 +92,10 @@ export class ProgramBody implements TaskBody {
       cpu.leave();
       return;
     }
-    if (trap.kind === 'sync') throw new Error(`a program with threads is not simulated yet: ${trap.op}`);
+    if (trap.kind === 'sync') {
+      this.#acts.begin(trap);
+      return;
+    }
     kernel.syscall(() => {
       for (const fn of SYSCALL_PATHS[trap.name] ?? []) cpu.spend(FN[fn]);
       const { args } = trap;
@@ -82,7 +104,8 @@ export class ProgramBody implements TaskBody {
         if (library !== undefined) kernel.sideband.mmap_region(task, library);
       } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
         kernel.sleepFor(task, Number(args['ns'] ?? 0));
-      else if (trap.name === 'exit_group' || trap.name === 'exit') kernel.do_exit(task, Number(args['status'] ?? 0));
+      else if (trap.name === 'exit_group') kernel.do_group_exit(task, Number(args['status'] ?? 0));
+      else if (trap.name === 'exit') kernel.do_exit(task, Number(args['status'] ?? 0));
     });
   }
 }

@@ -3,8 +3,8 @@
  * its share while others wait; a woken task preempts at once if it is far enough behind.
  *
  * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity).
- * Not modelled: the debit of new tasks (START_DEBIT), nice levels (all weights are equal), other scheduling classes,
- * groups, load balancing.
+ * Not modelled: the debit of the program that perf itself starts, nice levels (all weights are equal), other scheduling
+ * classes, groups, load balancing.
  */
 import { cycles, toCycles, type Cycles, type Hertz } from '../units.ts';
 import type { Task } from './task.ts';
@@ -37,6 +37,16 @@ export class RunQueue {
   /** enqueue_task_fair(): a woken sleeper gets at most half a latency of credit over the others. */
   enqueue(task: Task, wakeup: boolean): void {
     if (wakeup) task.vruntime = Math.max(task.vruntime, this.#minVruntime - this.#latency / 2) as Cycles;
+    this.#queue.push(task);
+  }
+
+  /**
+   * task_fork_fair() and wake_up_new_task(): a new task begins a slice behind the one that made it, since the present
+   * period is promised to others (START_DEBIT).
+   */
+  enqueueNew(task: Task, current: Task): void {
+    const slice = Math.max(this.#latency / (this.#queue.length + 2), this.#minGranularity);
+    task.vruntime = Math.max(current.vruntime, this.#minVruntime + slice) as Cycles;
     this.#queue.push(task);
   }
 

@@ -1,16 +1,16 @@
 /**
  * Side-band records of a task's life, which tell a reader whose addresses the samples hold.
  * Source: kernel/events/core.c (perf_event_comm, perf_event_mmap, perf_event_task, perf_event_switch), Linux 5.0.
- * Not modelled: FORK records (workloads do not fork yet), namespaces, ksymbols, text pokes.
+ * Not modelled: namespaces, ksymbols, text pokes.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { DsoImage } from '../arch/dso.ts';
-import { PERF_RECORD, PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { PERF_RECORD, PERF_RECORD_MISC, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { address } from '../units.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { PerfOutput } from './perf-output.ts';
 import { FN } from './symbols.ts';
-import type { Task } from './task.ts';
+import { ppidOf, type Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
 /** misc of context-switch records. */
@@ -43,18 +43,29 @@ export class Sideband {
       (event) => event.attr.context_switch === true,
       (event, common) =>
         event.task === undefined
-          ? { type: PERF_RECORD.SWITCH_CPU_WIDE, misc, next_prev_pid: other.pid, next_prev_tid: other.pid, ...common }
+          ? { type: PERF_RECORD.SWITCH_CPU_WIDE, misc, next_prev_pid: other.tgid, next_prev_tid: other.pid, ...common }
           : { type: PERF_RECORD.SWITCH, misc, ...common },
+    );
+  }
+
+  /** perf_event_fork(): the FORK records of a new thread or process, written by the task that makes it. */
+  perf_event_fork(task: Task, current: Task): void {
+    const { tgid: ppid, pid: ptid } = current;
+    this.#output.sideband(
+      task,
+      this.#perf.contextsOf(current),
+      ({ attr }) => wantsTasks(attr),
+      (_, common) => ({ type: PERF_RECORD.FORK, misc: 0, ...common, ppid, ptid }),
     );
   }
 
   /** perf_event_task(): the EXIT records. */
   perf_event_task(task: Task): void {
-    const ppid = task.parent?.pid ?? 1;
+    const ppid = ppidOf(task);
     this.#output.sideband(
       task,
       this.#perf.contextsOf(task),
-      ({ attr }) => attr.task === true || attr.comm === true || attr.mmap === true,
+      ({ attr }) => wantsTasks(attr),
       (_, common) => ({ type: PERF_RECORD.EXIT, misc: 0, ...common, ppid, ptid: ppid }),
     );
   }
@@ -79,7 +90,7 @@ export class Sideband {
   mmap_region(task: Task, dso: DsoImage): void {
     this.#cpu.spend(FN.mmap_region);
     this.#cpu.spend(FN.perf_event_mmap);
-    task.mm = [...task.mm, dso];
+    task.mm.mmap = [...task.mm.mmap, dso];
     this.#output.sideband(
       task,
       this.#perf.contextsOf(task),
@@ -93,6 +104,9 @@ export class Sideband {
     );
   }
 }
+
+/** perf_event_task_match() */
+const wantsTasks = (attr: PerfEventAttr): boolean => attr.task === true || attr.comm === true || attr.mmap === true;
 
 /** A text segment as an MMAP record or /proc/PID/maps describes it. */
 export const textMapping = (dso: DsoImage) => ({

@@ -183,6 +183,16 @@ const FUNCTIONS = [
   ['kvm_mediated_pmu_put', 480, 'kvm'],
   ['kvm_handle_guest_mediated_pmi', 96, 'kvm'],
   ['vmx_exit_handlers_fastpath', 192, 'kvm'],
+  // threads: kernel/futex.c, fs/pipe.c, kernel/sched, kernel/events
+  ['do_futex', 448, 'tasks'],
+  ['futex_wait', 480, 'tasks'],
+  ['futex_wait_queue_me', 208, 'tasks'],
+  ['futex_wake', 352, 'tasks'],
+  ['wake_up_q', 128, 'tasks'],
+  ['pipe_wait', 144, 'tasks'],
+  ['__wake_up_sync_key', 96, 'tasks'],
+  ['perf_event_init_task', 544, 'perf'],
+  ['inherit_event', 416, 'perf'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

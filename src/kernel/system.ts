@@ -3,7 +3,7 @@
  * Kernel over this System.
  *
  * Nothing here has a clock, spends time or draws random numbers: the CPU that makes a change spends the time for it.
- * Not modelled: thread groups (a task is a process), pid namespaces, the reuse of pids and event ids.
+ * Not modelled: pid namespaces, the reuse of pids and event ids.
  */
 import type { TaskBody } from '../arch/cpu.ts';
 import type { KernelConfig } from './config.ts';
@@ -19,37 +19,48 @@ export class System {
   readonly sysctl: PerfSysctls;
   /** task->perf_event_ctxp[] */
   readonly perf_event_ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
+  /** Numbers of the CPUs that have a Kernel. */
+  readonly cpus = new Set<number>();
   /** perf_event_id: the id of the next accepted event. */
   nextEventId = 1;
   #nextPid = FIRST_PID;
   /** Living tasks, by pid. */
-  readonly #tasks = new Set<Task>();
+  readonly #tasks = new Map<number, Task>();
 
   constructor(config: KernelConfig) {
     this.config = config;
     this.sysctl = new PerfSysctls(config);
   }
 
-  /** copy_process(): a task with the next pid, not yet on any run queue. */
-  copy_process(parent: Task | undefined, comm: string, body: TaskBody): Task {
-    const task = newTask(this.#nextPid++, parent, comm, body);
-    this.#tasks.add(task);
+  /**
+   * copy_process(): a task with the next pid, not yet on any run queue. It is a process whose parent is `current`, or
+   * with `thread` (CLONE_THREAD and what goes with it) one more thread of current's process.
+   */
+  copy_process(current: Task | undefined, comm: string, body: TaskBody, thread = false): Task {
+    const task = newTask(this.#nextPid++, current, comm, body, thread ? current?.group_leader : undefined);
+    this.#tasks.set(task.pid, task);
     return task;
   }
 
   /** release_task(): no longer listed; whoever holds the task may still read its exit code. */
   release_task(task: Task): void {
-    this.#tasks.delete(task);
+    this.#tasks.delete(task.pid);
   }
 
   /** Living tasks by pid, as /proc lists them. */
   get tasks(): readonly Task[] {
-    return [...this.#tasks];
+    return [...this.#tasks.values()];
   }
 
-  /** The parent's first living child, if any. */
-  childOf(parent: Task): Task | undefined {
-    for (const task of this.#tasks) if (task.parent === parent) return task;
-    return undefined;
+  /** find_task_by_vpid(): a living one. */
+  taskOf(pid: number): Task | undefined {
+    return this.#tasks.get(pid);
+  }
+
+  /** Living tasks that come from another one's forks: its children with all their threads, and theirs in turn. */
+  descendants(of: Task): Task[] {
+    const comesFrom = ({ parent }: Task): boolean =>
+      parent !== undefined && (parent.group_leader === of.group_leader || comesFrom(parent));
+    return this.tasks.filter(comesFrom);
   }
 }

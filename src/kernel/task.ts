@@ -1,33 +1,73 @@
 /**
- * struct task_struct: as much of it as scheduling, accounting and perf need.
- * Not modelled: threads that share a pid, signals other than SIGCHLD and deadly ones, credentials.
+ * struct task_struct, with what the threads of a process share (struct signal_struct and mm_struct): as much of them as
+ * scheduling, accounting and perf need. As in the kernel, `pid` is a thread's own number and `tgid` its process's.
+ *
+ * Not modelled: signals other than SIGCHLD and deadly ones, credentials, children that are handed over to init.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
-import type { DsoImage } from '../arch/dso.ts';
+import type { DsoImage, ThreadStart } from '../arch/dso.ts';
 import type { Alarm } from '../sim/event-queue.ts';
-import type { Cycles } from '../units.ts';
+import { cycles, type Cycles } from '../units.ts';
+import type { ObjectAct, SyncObjects } from './sync-objects.ts';
 
 type TaskState = 'running' | 'sleeping' | 'dead';
 
-export interface Task {
+/** struct mm_struct: threads have one together, a fork copies it, exec makes a new one. */
+interface MmStruct {
+  /** Its mapped text, as /proc/PID/maps would show it. */
+  mmap: readonly DsoImage[];
+}
+
+/** Processor time of threads. */
+export interface CpuTime {
+  sum_exec_runtime: Cycles;
+  /** In ring 3 and ring 0, by ticks. */
+  utime: Cycles;
+  stime: Cycles;
+}
+
+/** struct signal_struct: what the threads of a process share. */
+interface SignalStruct {
+  /** thread_head: those that live, in the order in which they were made. */
+  readonly threads: Set<Task>;
+  /** The process is ending, with this status, and all its threads with it (SIGNAL_GROUP_EXIT, group_exit_code). */
+  group_exit: number | undefined;
+  /** Processes that its threads have forked and not yet waited for, by their first threads. */
+  readonly forked: Set<Task>;
+  /** SIGCHLD has a handler, so it ends a sleep. exec takes handlers away. */
+  catchesSigchld: boolean;
+  /** Of its threads that have ended, the first one apart; of its children that were waited for. */
+  readonly ended: CpuTime;
+  readonly children: CpuTime;
+}
+
+export interface Task extends CpuTime {
+  /** Of the thread: what gettid() returns. */
   readonly pid: number;
+  /** Of the process: what getpid() returns. */
+  readonly tgid: number;
+  /** real_parent: the thread that forked the process; undefined: init. */
   readonly parent: Task | undefined;
+  /** The process's first thread. */
+  readonly group_leader: Task;
+  readonly signal: SignalStruct;
   comm: string;
   state: TaskState;
   /** What runs when the task has the CPU; replaced by exec. */
   body: TaskBody;
   /** Its user code, for call chains and faults; undefined: it runs none. */
   cursor: ExecutionCursor | undefined;
-  /** Its mapped text, as /proc/PID/maps would show it. */
-  mm: readonly DsoImage[];
+  mm: MmStruct;
+  /** Which thread of its program it is, and the objects by which that program's threads wait for each other. */
+  program: { readonly thread: ThreadStart; readonly objects: SyncObjects } | undefined;
+  /** What it waits for, if another thread of its program must end that wait. */
+  blocked_on: ObjectAct | { readonly op: 'wait' } | undefined;
+  /** The frames of the system call in which it sleeps, outermost first; of most calls they are not kept. */
+  stack: readonly number[];
   /** CPU time as CFS weighs it. */
   vruntime: Cycles;
   /** When it was last put on the CPU or accounted. */
   exec_start: Cycles;
-  sum_exec_runtime: Cycles;
-  /** Time in ring 3 and ring 0 on its behalf. */
-  utime: Cycles;
-  stime: Cycles;
   nvcsw: number;
   nivcsw: number;
   min_flt: number;
@@ -44,21 +84,37 @@ export interface Task {
   timer: Alarm | undefined;
 }
 
-/** A task that is runnable but has not run yet. */
-export function newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody): Task {
-  return {
+const noTime = (): CpuTime => ({ sum_exec_runtime: 0 as Cycles, utime: 0 as Cycles, stime: 0 as Cycles });
+
+/**
+ * A task that is runnable but has not run yet: a process of its own whose parent is `parent`, or, with `leader`, one
+ * more thread of that process.
+ */
+export function newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody, leader?: Task): Task {
+  const task: Mutable<Task> = {
+    ...noTime(),
     pid,
-    parent,
+    tgid: leader?.tgid ?? pid,
+    parent: leader === undefined ? parent : leader.parent,
+    group_leader: leader!,
+    signal: leader?.signal ?? {
+      threads: new Set(),
+      group_exit: undefined,
+      forked: new Set(),
+      catchesSigchld: parent?.signal.catchesSigchld ?? true,
+      ended: noTime(),
+      children: noTime(),
+    },
     comm,
     state: 'running',
     body,
     cursor: undefined,
-    mm: [],
+    mm: leader?.mm ?? { mmap: parent?.mm.mmap ?? [] },
+    program: undefined,
+    blocked_on: undefined,
+    stack: [],
     vruntime: 0 as Cycles,
     exec_start: 0 as Cycles,
-    sum_exec_runtime: 0 as Cycles,
-    utime: 0 as Cycles,
-    stime: 0 as Cycles,
     nvcsw: 0,
     nivcsw: 0,
     min_flt: 0,
@@ -69,4 +125,38 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
     timer: undefined,
     preempt_notifier: undefined,
   };
+  task.group_leader ??= task;
+  task.signal.threads.add(task);
+  if (leader === undefined) parent?.signal.forked.add(task);
+  return task;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Whether all threads of a process have ended, so that its parent can reap it (wait_task_zombie). */
+export const hasEnded = ({ signal }: Task): boolean => signal.threads.size === 0;
+
+/** What wait4() tells of a process that has ended. */
+export const exitStatus = ({ signal, group_leader }: Task): number => signal.group_exit ?? group_leader.exit_code;
+
+/** wait_task_zombie(): a child that has ended is gone for good, and its times are its parent's. */
+export function wait_task_zombie({ signal }: Task, child: Task): number {
+  signal.forked.delete(child);
+  addTime(signal.children, thread_group_cputime(child));
+  return exitStatus(child);
+}
+
+/** getppid() of its process: 1, init's, once the parent has ended. */
+export const ppidOf = ({ parent }: Task): number => (parent === undefined || hasEnded(parent) ? 1 : parent.tgid);
+
+/** thread_group_cputime(): of all threads of a process, and of its children that were waited for (RUSAGE_BOTH). */
+export function thread_group_cputime({ signal, group_leader }: Task): CpuTime {
+  const total = noTime();
+  for (const part of new Set([signal.ended, signal.children, group_leader, ...signal.threads])) addTime(total, part);
+  return total;
+}
+
+/** Adds `part` to `total`. */
+export function addTime(total: CpuTime, part: CpuTime): void {
+  for (const key of ['sum_exec_runtime', 'utime', 'stime'] as const) total[key] = cycles(total[key] + part[key]);
 }

@@ -56,5 +56,5 @@ export function startBackground(kernel: Kernel, switches: number, random: Stream
   if (switches === 0) return;
   const body = new Background(kernel, switches, random);
   body.task = kernel.spawn('backgroundd', body);
-  body.task.mm = [BACKGROUND_BINARY];
+  body.task.mm.mmap = [BACKGROUND_BINARY];
 }

@@ -9,7 +9,7 @@ import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
-import type { Task } from '../kernel/task.ts';
+import { exitStatus, hasEnded, type Task } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -140,13 +140,13 @@ export function* perfRecord(
       waking++;
     }
     // Checked here because there may always be something to read, of other tasks or of this one.
-    stopping ||= child.state === 'dead';
+    stopping ||= hasEnded(child);
     if (stopping && end === undefined) {
       end = kernel.cpu.nanos();
       if (systemWide) for (const event of leadersByCpu(opened)) sys.disable(event);
     }
   }
-  if (child.state !== 'dead') {
+  if (!hasEnded(child)) {
     kernel.syscall(() => kernel.kill(child, SIGTERM));
     while (sys.wait4(child) === undefined) yield;
   }
@@ -154,12 +154,12 @@ export function* perfRecord(
   done({
     waking,
     ...counts,
-    status: child.exit_code,
+    status: exitStatus(child),
     pid: child.pid,
     sampleTime: first === undefined ? undefined : [first, last],
     elapsed: nanos((end ?? kernel.cpu.nanos()) - start),
   });
-  return child.exit_code;
+  return exitStatus(child);
 }
 
 interface Opened {

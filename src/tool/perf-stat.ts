@@ -7,8 +7,8 @@
  */
 import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
-import type { PerfEvent } from '../kernel/perf-event.ts';
-import type { PerfCountsValues } from '../kernel/perf-syscalls.ts';
+import type { PerfCountsValues, PerfEvent } from '../kernel/perf-event.ts';
+import { hasEnded, thread_group_cputime } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup, statUngrouped } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -160,11 +160,11 @@ const sum = (counts: readonly PerfCountsValues[]): StatCount => ({
 });
 
 /** cputime_adjust(): the exact run time, split between user and system as the ticks were. */
-function cputime(tool: ToolTask, task: StatChild): { user: Nanos; sys: Nanos } {
-  const { kernel } = tool;
-  const total = kernel.nanosOf(task.sum_exec_runtime);
-  const ticks = task.utime + task.stime;
-  const user = ticks === 0 ? total : Math.floor((total * task.utime) / ticks);
+function cputime({ kernel }: ToolTask, child: StatChild): { user: Nanos; sys: Nanos } {
+  const { sum_exec_runtime, utime, stime } = thread_group_cputime(child);
+  const total = kernel.nanosOf(sum_exec_runtime);
+  const ticks = utime + stime;
+  const user = ticks === 0 ? total : Math.floor((total * utime) / ticks);
   return { user: nanos(user), sys: nanos(total - user) };
 }
 type StatChild = ReturnType<ToolTask['forkWorkload']>['child'];
@@ -178,7 +178,7 @@ function* intervals(
   read: () => readonly StatCount[],
 ): Generator<void, void, void> {
   const { kernel } = tool;
-  while (child.state !== 'dead') {
+  while (!hasEnded(child)) {
     kernel.nanosleep(interval.ns);
     yield;
     // A SIGCHLD ended the sleep early: the rest belongs to the final reading.

@@ -7,7 +7,7 @@
  */
 import { textMapping } from '../kernel/sideband.ts';
 import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
-import type { Task } from '../kernel/task.ts';
+import { ppidOf, type Task } from '../kernel/task.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 import { PERF_RECORD, PERF_RECORD_MISC, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -55,18 +55,16 @@ export function synthesized(evlist: readonly Evsel[], watched: Task | readonly T
   return records;
 }
 
-/** __event__synthesize_thread(): fork, name and mapped text. */
-function threadRecords({ pid, parent, comm, mm }: Task, base: Base): KernelRecord[] {
-  const own = { ...base, misc: 0, pid, tid: pid };
-  const ppid = parent?.pid ?? 1;
-  return [
+/** __event__synthesize_thread(): fork and name, and of a process's first thread the mapped text. */
+function threadRecords(task: Task, base: Base): KernelRecord[] {
+  const { pid, tgid, comm, mm } = task;
+  const own = { ...base, misc: 0, pid: tgid, tid: pid };
+  const ppid = pid === tgid ? ppidOf(task) : tgid;
+  const records: KernelRecord[] = [
     { ...own, type: PERF_RECORD.FORK, ppid, ptid: ppid },
     { ...own, type: PERF_RECORD.COMM, comm },
-    ...mm.map((dso): KernelRecord => ({
-      ...own,
-      type: PERF_RECORD.MMAP2,
-      ...textMapping(dso),
-      misc: PERF_RECORD_MISC.USER,
-    })),
   ];
+  for (const dso of pid === tgid ? mm.mmap : [])
+    records.push({ ...own, type: PERF_RECORD.MMAP2, ...textMapping(dso), misc: PERF_RECORD_MISC.USER });
+  return records;
 }

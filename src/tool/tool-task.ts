@@ -28,7 +28,7 @@ export class ToolTask implements TaskBody {
     this.kernel = kernel;
     this.sys = new PerfSyscalls(kernel);
     this.task = kernel.spawn('perf', this);
-    this.task.mm = [PERF_BINARY];
+    this.task.mm.mmap = [PERF_BINARY];
     this.#program = program(this);
   }
 

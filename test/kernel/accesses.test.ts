@@ -70,7 +70,7 @@ const FOUR_AND_ONE = 'branches,branch-misses,L1-dcache-loads,L1-dcache-stores,cy
 describe('kernel: register accesses of the x86 driver', () => {
   it('schedules four general-purpose events and one fixed out in 13 accesses', () => {
     const tap = new Tap(FOUR_AND_ONE);
-    const log = tap.touched(() => tap.kernel.perf.task_sched_out(tap.spinning));
+    const log = tap.touched(() => tap.kernel.perf.task_sched_out(tap.spinning, tap.kernel.idle));
     expect(log).to.deep.equal([
       'W GLOBAL_CTRL',
       ...Array.from({ length: 4 }, () => ['W EVT', 'RDPMC']).flat(),
@@ -84,7 +84,7 @@ describe('kernel: register accesses of the x86 driver', () => {
 
   it('schedules them in in 14, the LVTPC write among them', () => {
     const tap = new Tap(FOUR_AND_ONE);
-    tap.kernel.perf.task_sched_out(tap.spinning);
+    tap.kernel.perf.task_sched_out(tap.spinning, tap.kernel.idle);
     const log = tap.touched(() => tap.kernel.perf.task_sched_in(tap.spinning));
     expect(log).to.deep.equal([
       'W GLOBAL_CTRL',
@@ -153,7 +153,7 @@ describe('kernel: register accesses of the x86 driver', () => {
 
   it('closes an event that is not on the PMU without touching it', () => {
     const tap = new Tap('cycles:u');
-    tap.kernel.perf.task_sched_out(tap.spinning);
+    tap.kernel.perf.task_sched_out(tap.spinning, tap.kernel.idle);
     expect(tap.touched(() => tap.sys.close(tap.events[0]!))).to.deep.equal([]);
   });
 
@@ -162,7 +162,7 @@ describe('kernel: register accesses of the x86 driver', () => {
 
     it('is never read, and written once as the counters are opened', () => {
       const tap = since(`${FOUR_AND_ONE},instructions`);
-      const out = tap.touched(() => tap.kernel.perf.task_sched_out(tap.spinning));
+      const out = tap.touched(() => tap.kernel.perf.task_sched_out(tap.spinning, tap.kernel.idle));
       expect(out.filter((access) => access.endsWith('FCC'))).to.deep.equal(['W FCC']);
       expect(out.slice(-2)).to.deep.equal(['W FCC', 'W GLOBAL_CTRL']);
       const into = tap.touched(() => tap.kernel.perf.task_sched_in(tap.spinning));

@@ -99,8 +99,8 @@ export class Bench<C extends Core = Core> {
   }
 
   /** A task that becomes this program the first time it runs. */
-  exec(code: Program): Task {
-    const executable = executableOf(code);
+  exec(code: Program | Executable): Task {
+    const executable = 'start' in code ? code : executableOf(code);
     return this.kernel.spawn('perf-exec', { run: () => this.kernel.execve(executable) });
   }
 

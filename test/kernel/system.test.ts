@@ -57,15 +57,26 @@ describe('kernel/system', () => {
     expect(events.map(({ id }) => id)).to.deep.equal([1, 2, 3, 4]);
   });
 
-  it('knows whose child a task is until it ends', () => {
+  it('knows who comes from a task, and what threads share, until they end', () => {
     const { system, cpus } = new Pair();
     const parent = spinner(cpus[1]);
-    expect(system.childOf(parent)).to.equal(undefined);
-    const child = system.copy_process(parent, 'child', { run: () => undefined });
-    expect(system.childOf(parent)).to.equal(child);
-    expect(child.parent).to.equal(parent);
-    system.release_task(child);
-    expect(system.childOf(parent)).to.equal(undefined);
+    const idle = { run: () => undefined };
+    expect(system.descendants(parent)).to.deep.equal([]);
+    const child = system.copy_process(parent, 'child', idle);
+    const thread = system.copy_process(child, 'child', idle, true);
+    const grandchild = system.copy_process(thread, 'child', idle);
+    expect([child, thread, grandchild].map(({ pid, tgid }) => [pid, tgid])).to.deep.equal([
+      [1001, 1001],
+      [1002, 1001],
+      [1003, 1003],
+    ]);
+    expect(system.descendants(parent)).to.deep.equal([child, thread, grandchild]);
+    expect(system.descendants(child)).to.deep.equal([grandchild]);
+    expect([child.parent, thread.parent, grandchild.parent]).to.deep.equal([parent, parent, thread]);
+    expect(thread.mm).to.equal(child.mm);
+    expect(grandchild.mm).not.to.equal(child.mm);
+    for (const task of [thread, grandchild, child]) system.release_task(task);
+    expect(system.descendants(parent)).to.deep.equal([]);
     expect(system.tasks).to.deep.equal([parent]);
   });
 

@@ -170,7 +170,7 @@ describe('kernel/x86-pmu', () => {
       const [a, b] = bench.open('branches,branch-misses', task);
       bench.pass(MS);
       bench.sys.close(a!);
-      bench.kernel.perf.task_sched_out(task);
+      bench.kernel.perf.task_sched_out(task, bench.kernel.idle);
       bench.kernel.perf.task_sched_in(task);
       expect(b!.hw.idx).to.equal(1);
       const [c] = bench.open('cache-misses', task);

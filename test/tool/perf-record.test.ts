@@ -272,7 +272,7 @@ describe('tool/perf-record', () => {
 
     it('ended by a signal leave what was gathered', () => {
       const { outcome, records } = record(code(busy(1e9)), 'cycles:u', {
-        after: { ns: 100 * MS, act: ({ kernel }, tool) => kernel.kill(kernel.system.childOf(tool.task)!, 2) },
+        after: { ns: 100 * MS, act: ({ kernel }, tool) => kernel.kill(kernel.system.descendants(tool.task)[0]!, 2) },
       });
       expect(outcome.status).to.equal(130);
       expect(outcome.samples).to.be.within(370, 410);

@@ -1,0 +1,35 @@
+/**
+ * A program all of whose threads wait for each other: none of them will ever run again.
+ * Not modelled: threads that wait for each other while others go on, unless these end.
+ */
+import { ProgramError } from './futex.ts';
+import type { SyncObjects } from './sync-objects.ts';
+import type { System } from './system.ts';
+import { hasEnded, type Task } from './task.ts';
+
+/** A thread in a message: its entry function and tid. */
+export function threadName(system: System, tid: number): string {
+  const task = system.taskOf(tid);
+  if (task === undefined) return `tid ${tid}, which has ended`;
+  return `${task.program?.thread.entry ?? 'main'} (tid ${tid})`;
+}
+
+/** Throws ProgramError if every thread of the program waits for another one. */
+export function deadlock(system: System, objects: SyncObjects): void {
+  const threads = system.tasks.filter(({ program }) => program?.objects === objects);
+  const stuck = ({ state, blocked_on, fatal_signal }: Task): boolean =>
+    state === 'sleeping' && blocked_on !== undefined && fatal_signal === 0;
+  if (!threads.every(stuck)) return;
+  const who = (tid: number): string => threadName(system, tid);
+  const waits = threads.map(({ pid, signal, blocked_on: act }) => {
+    const what =
+      act!.op === 'wait'
+        ? `${[...signal.forked]
+            .filter((child) => !hasEnded(child))
+            .map((child) => who(child.pid))
+            .join(', ')} to end`
+        : objects.waitsFor(act!, who);
+    return `${who(pid)} waits for ${what}`;
+  });
+  throw new ProgramError(`deadlock: ${waits.join('; ')}`);
+}

@@ -1,0 +1,47 @@
+/**
+ * Inheritance of events: a new thread or process gets a copy of each event of its parent that has attr.inherit. Copies
+ * count for the event that user space opened: its count is its own plus those of all that came from it.
+ *
+ * A context whose events were all inherited is a clone of its parent's. Clones of one context are interchangeable
+ * (context_equiv), so that two of them that follow each other on a CPU need not touch the PMU. An event that was added or
+ * removed since, and whatever reaches the context from outside, makes it unequal for good (unclone_ctx).
+ *
+ * This file: equality of contexts, and sums over what was inherited. Copies are made in perf-init-task.ts.
+ *
+ * Source: kernel/events/core.c (context_equiv, unclone_ctx, sync_child_event, __perf_event_read_value), Linux 5.0.
+ * Not modelled: READ records and attr.inherit_stat, wakeups of poll() when a thread ends.
+ */
+import type { PerfCountsValues, PerfEvent, PerfEventContext } from './perf-event.ts';
+
+/** Makes the context unequal to all others. */
+export function unclone_ctx(ctx: PerfEventContext): void {
+  ctx.parent_ctx = undefined;
+  ctx.generation++;
+}
+
+/** Whether one of the contexts is a clone of the other, or both are of a third, and none has changed since. */
+export function context_equiv(a: PerfEventContext, b: PerfEventContext): boolean {
+  if (a === b.parent_ctx && a.generation === b.parent_gen) return true;
+  if (a.parent_ctx === b && a.parent_gen === b.generation) return true;
+  return a.parent_ctx !== undefined && a.parent_ctx === b.parent_ctx && a.parent_gen === b.parent_gen;
+}
+
+/** sync_child_event(): an inherited event ends; what it counted stays with the event it came from. */
+export function sync_child_event(event: PerfEvent, parent: PerfEvent): void {
+  parent.ended.count += event.count;
+  parent.ended.enabled += event.total_time_enabled;
+  parent.ended.running += event.total_time_running;
+  parent.child_list.delete(event);
+}
+
+/** Adds up an event, those inherited from it that live, and those that have ended (__perf_event_read_value). */
+export function perf_event_read_value(event: PerfEvent, read: (event: PerfEvent) => void): PerfCountsValues {
+  let { count: val, enabled: ena, running: run } = event.ended;
+  for (const part of [event, ...event.child_list]) {
+    read(part);
+    val += part.count;
+    ena += part.total_time_enabled;
+    run += part.total_time_running;
+  }
+  return { val, ena, run };
+}

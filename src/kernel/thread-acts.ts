@@ -1,0 +1,190 @@
+/**
+ * What a thread does about others: system calls for futexes and pipes, the threads and processes that it makes, waiting
+ * for their end. The objects say what happens (sync-objects.ts); here it takes its time, and threads wake.
+ *
+ * A thread that waits keeps the frames of its system call, so that a sample in __schedule shows who slept, and where.
+ * When it is woken, it tries again: a read or write within its call, all others after the call has returned.
+ *
+ * Source: kernel/futex.c, fs/pipe.c, kernel/exit.c (do_wait), Linux 5.0; glibc's nptl for what enters the kernel.
+ * Not modelled: time that the C library takes to try again, waiting for one certain child.
+ */
+import type { Cpu } from '../arch/cpu.ts';
+import { cloneOf, type ThreadStart } from '../arch/dso.ts';
+import type { SyncAct } from '../arch/sync.ts';
+import { deadlock, threadName } from './deadlock.ts';
+import type { Outcome } from './futex.ts';
+import { FN, type KernelFunction } from './symbols.ts';
+import type { ObjectAct, SyncObjects } from './sync-objects.ts';
+import type { System } from './system.ts';
+import { hasEnded, wait_task_zombie, type Task } from './task.ts';
+
+/** What acts need from the kernel. */
+export interface ThreadHost {
+  readonly cpu: Cpu;
+  readonly system: System;
+  syscall<T>(work: () => T): T;
+  sleep(): void;
+  wake(task: Task, reason: string): void;
+  do_exit(task: Task, status: number): void;
+}
+
+const PAGE_SIZE = 4096;
+const SYSCALL: readonly KernelFunction[] = ['entry_SYSCALL_64', 'do_syscall_64'];
+/** Frames of each call, and that in which it sleeps. */
+const CALLS = {
+  futex_wait: { path: ['do_futex', 'futex_wait'], sleeps: 'futex_wait_queue_me', wakes: undefined },
+  futex_wake: { path: ['do_futex', 'futex_wake'], sleeps: undefined, wakes: 'wake_up_q' },
+  pipe_read: { path: ['vfs_read', 'pipe_read'], sleeps: 'pipe_wait', wakes: '__wake_up_sync_key' },
+  pipe_write: { path: ['vfs_write', 'pipe_write'], sleeps: 'pipe_wait', wakes: '__wake_up_sync_key' },
+} as const satisfies Record<
+  NonNullable<Outcome['call']>,
+  {
+    readonly path: readonly KernelFunction[];
+    readonly sleeps: KernelFunction | undefined;
+    readonly wakes: KernelFunction | undefined;
+  }
+>;
+
+/** What is left of an act; `again`: the thread has slept in it. */
+interface Pending {
+  readonly act: ObjectAct | { readonly op: 'join' } | { readonly op: 'wait' };
+  readonly again: boolean;
+}
+
+export class ThreadActs {
+  readonly #kernel: ThreadHost;
+  readonly #task: Task;
+  readonly #thread: ThreadStart;
+  readonly #objects: SyncObjects;
+  /** Makes the thread or process that is to run from there. */
+  readonly #clone: (start: ThreadStart, thread: boolean) => Task;
+  /** How many threads and processes it has made; the threads among them that it has not joined. */
+  #clones = 0;
+  readonly #joinable: Task[] = [];
+  #pending: Pending | undefined;
+
+  constructor(
+    kernel: ThreadHost,
+    task: Task,
+    { thread, objects }: NonNullable<Task['program']>,
+    clone: (start: ThreadStart, thread: boolean) => Task,
+  ) {
+    this.#kernel = kernel;
+    this.#task = task;
+    this.#thread = thread;
+    this.#objects = objects;
+    this.#clone = clone;
+  }
+
+  /** The thread was woken, and must try again what it waited for. */
+  get pending(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  /** An act that the thread begins. It has ended unless the thread sleeps then. Throws ProgramError. */
+  begin(act: SyncAct): void {
+    if ('entry' in act) {
+      const start = cloneOf(this.#thread, this.#clones++, act.entry);
+      const child = this.#kernel.syscall(() => this.#clone(start, act.op === 'spawn'));
+      if (act.op === 'spawn') this.#joinable.push(child);
+    } else if (act.op === 'exit') this.#kernel.syscall(() => this.#kernel.do_exit(this.#task, 0));
+    else this.#goOn({ act, again: false });
+  }
+
+  /** Goes on with the act in which the thread slept. */
+  resume(): void {
+    const pending = this.#pending!;
+    this.#pending = undefined;
+    this.#task.blocked_on = undefined;
+    this.#task.stack = [];
+    this.#goOn(pending);
+  }
+
+  #goOn({ act, again }: Pending): void {
+    if (act.op === 'join') this.#join();
+    else if (act.op === 'wait') this.#wait();
+    else this.#object(act, again);
+  }
+
+  #object(act: ObjectAct, again: boolean): void {
+    const { system } = this.#kernel;
+    const outcome = this.#objects.apply(this.#task.pid, act, again, (tid) => threadName(system, tid));
+    this.#perform(outcome, again);
+    if (!outcome.sleeps) return;
+    const rest = act.op === 'write' ? { ...act, bytes: act.bytes - outcome.bytes! } : act;
+    this.#sleepIn(rest, { act: rest, again: true });
+  }
+
+  /** pthread_join() of one thread after the other. */
+  #join(): void {
+    for (let target = this.#joinable[0]; target !== undefined; target = this.#joinable[0]) {
+      const act = { op: 'join_thread', tid: target.pid } as const;
+      const outcome = this.#objects.apply(this.#task.pid, act, false, String);
+      this.#perform(outcome, false);
+      if (outcome.sleeps) return this.#sleepIn(act, { act: { op: 'join' }, again: true });
+      this.#joinable.shift();
+    }
+  }
+
+  /** wait4(-1), once for each child. */
+  #wait(): void {
+    const { forked } = this.#task.signal;
+    do {
+      const ended = [...forked].find(hasEnded);
+      this.#kernel.syscall(() => {
+        this.#kernel.cpu.enter(FN.do_wait);
+        this.#kernel.cpu.spend(FN.do_wait);
+        if (ended !== undefined) wait_task_zombie(this.#task, ended);
+        this.#kernel.cpu.leave();
+      });
+      if (ended === undefined && forked.size > 0) {
+        this.#task.stack = [...SYSCALL, 'do_wait' as const].map((fn) => FN[fn]);
+        this.#kernel.sleep();
+        this.#sleepIn({ op: 'wait' }, { act: { op: 'wait' }, again: true });
+        return;
+      }
+    } while (forked.size > 0);
+  }
+
+  /** The system call of an outcome, if it takes one; `again`: the thread has slept in it. */
+  #perform({ call, sleeps, wakes, bytes = 0 }: Outcome, again: boolean): void {
+    if (call === undefined) return;
+    const { cpu } = this.#kernel;
+    const { path, ...inner } = CALLS[call];
+    const inCall = again && (call === 'pipe_read' || call === 'pipe_write');
+    const enter = (fn: KernelFunction): void => {
+      cpu.enter(FN[fn]);
+      if (!inCall) cpu.spend(FN[fn]);
+    };
+    const stack = [...SYSCALL, ...path];
+    for (const fn of stack) enter(fn);
+    if (bytes > 0) cpu.spend(FN.copy_user_enhanced_fast_string, Math.ceil(bytes / PAGE_SIZE));
+    if (wakes.length > 0) this.#wakeAll(wakes, inner.wakes!);
+    if (sleeps) {
+      cpu.enter(FN[inner.sleeps!]);
+      cpu.spend(FN[inner.sleeps!]);
+      this.#task.stack = [...stack, inner.sleeps!].map((fn) => FN[fn]);
+      this.#kernel.sleep();
+      cpu.leave();
+    }
+    for (let i = 0; i < stack.length; i++) cpu.leave();
+  }
+
+  #wakeAll(wakes: readonly number[], fn: KernelFunction): void {
+    const { cpu, system } = this.#kernel;
+    cpu.enter(FN[fn]);
+    cpu.spend(FN[fn]);
+    for (const tid of wakes) {
+      const task = system.taskOf(tid);
+      if (task !== undefined) this.#kernel.wake(task, fn);
+    }
+    cpu.leave();
+  }
+
+  /** The task sleeps. Throws ProgramError if nobody is left to wake it. */
+  #sleepIn(act: ObjectAct | { readonly op: 'wait' }, pending: Pending): void {
+    this.#pending = pending;
+    this.#task.blocked_on = act;
+    deadlock(this.#kernel.system, this.#objects);
+  }
+}
