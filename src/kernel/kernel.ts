@@ -158,9 +158,11 @@ export class Kernel extends PerCpu implements Software {
     cpu.spend(FN.switch_mm_irqs_off);
     cpu.spend(FN.__switch_to);
     if (prev === this.idle) this.#tickSched.start();
-    this.#offStack(prev);
     this.current = next;
-    this.#onStack(next);
+    if (prev.stack.length + next.stack.length > 0) {
+      this.#offStack(prev);
+      this.#onStack(next);
+    }
     this.perf.task_sched_in(next);
     if (next !== this.idle) this.sideband.perf_event_switch(next, prev, SWITCHED.in);
     next.preempt_notifier?.sched_in();

@@ -87,7 +87,7 @@ describe('kernel/perf-inherit', () => {
   });
 
   it('groups are inherited as groups, and take turns in every thread', () => {
-    const run = new Watched(FAMILY, 'cycles:u');
+    const run = new Watched(FAMILY, 'task-clock');
     const attr = { inherit: true };
     const group = 'branches:u,instructions:u,branch-misses:u';
     const groups = [0, 1].map(() => run.bench.open(group, run.first, { attr, group: true }));
@@ -98,11 +98,10 @@ describe('kernel/perf-inherit', () => {
     run.pass(100);
     for (const [branches, instructions] of groups) {
       const { val, ena, run: running } = run.bench.sys.read(branches!);
-      expect(running / ena).to.be.within(0.3, 0.9);
+      expect(running / ena).to.be.within(0.2, 0.9);
       expect(run.bench.sys.read(instructions!)).to.deep.equal({ val: 2 * val, ena, run: running });
       expect((val * ena) / running / run.truth[1]!).to.be.within(0.85, 1.15);
     }
-    expect(run.values[0]! * 2).to.equal(run.truth[0]);
   });
 
   it('switching one on and off, and closing it, reaches every copy', () => {
