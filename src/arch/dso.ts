@@ -33,7 +33,7 @@ export interface DsoImage {
  * all others, whatever pid it gets and in whatever order threads start.
  */
 export interface ThreadStart {
-  /** The function that spawn or fork named; undefined: the program's entry point. */
+  /** What it executes, as spawn or fork named it; undefined: the program, from its entry point. */
   readonly entry: string | undefined;
   /** '' for the first thread; for the j-th that a thread spawned or forked (from 0), that one's with `/clone=j` added. */
   readonly path: string;

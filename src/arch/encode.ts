@@ -89,6 +89,13 @@ export const lea64 = (dst: number, base: number, disp: number): number[] => [
   0x8d,
   ...memory(dst, base, disp),
 ];
+/** LEA of RIP + disp: an address in the program. */
+export const leaRip = (dst: number, disp: number): number[] => [
+  ...rex(true, dst, 0),
+  0x8d,
+  ((dst & 7) << 3) | 5,
+  ...imm32(disp),
+];
 export const imul = (dst: number, src: number): number[] => [...rex(false, dst, src), 0x0f, 0xaf, direct(dst, src)];
 export const idiv = (src: number): number[] => [...rex(false, 0, src), 0xf7, direct(7, src)];
 export const load = (dst: number, base: number, disp: number): number[] => [
@@ -117,6 +124,14 @@ export const lockXadd = (base: number, disp: number, src: number): number[] => [
   ...rex(false, src, base),
   0x0f,
   0xc1,
+  ...memory(src, base, disp),
+];
+/** LOCK CMPXCHG [base + disp], src. */
+export const lockCmpxchg = (base: number, disp: number, src: number): number[] => [
+  0xf0,
+  ...rex(false, src, base),
+  0x0f,
+  0xb1,
   ...memory(src, base, disp),
 ];
 export const sqrtsd = (dst: number, src: number): number[] => [
@@ -150,6 +165,8 @@ export const callNear = (rel: number): number[] => [0xe8, ...imm32(rel)];
 /** JMP and CALL through a pointer at RIP + rel, as PLT stubs and -fno-plt calls do. */
 export const jmpIndirect = (rel: number): number[] => [0xff, 0x25, ...imm32(rel)];
 export const callIndirect = (rel: number): number[] => [0xff, 0x15, ...imm32(rel)];
+/** CALL through a pointer in thread-local storage: at FS + disp. */
+export const callThreadLocal = (disp: number): number[] => [0x64, 0xff, 0x14, 0x25, ...imm32(disp)];
 
 /** The recommended multi-byte NOPs (SDM volume 2, "NOP"), index = length. */
 const NOPS: readonly (readonly number[])[] = [

@@ -43,6 +43,8 @@ interface Pipe {
   readonly capacity: number;
 }
 
+export type SyncObject = Mutex | Barrier | Semaphore | Pipe;
+
 /** What one thread does that others may notice or that waits for others. */
 export type SyncAct =
   /** pthread_mutex_lock and pthread_mutex_unlock: enter the kernel only if another thread holds it, or waits for it. */
@@ -56,7 +58,10 @@ export type SyncAct =
    * `bytes`, as read(2) does; a write waits until all are in.
    */
   | { readonly op: 'read' | 'write'; readonly object: Pipe; readonly bytes: number }
-  /** pthread_create, and fork with the child's work: one more thread of this process, or one more process. */
+  /**
+   * pthread_create, and fork with the child's work: one more thread of this process, or one more process. `entry` names
+   * what it executes, for Executable.start; a forked process ends by exit_group.
+   */
   | { readonly op: 'spawn' | 'fork'; readonly entry: string }
   /** pthread_join of every thread that this thread has spawned and not yet joined: enters the kernel for those that live. */
   | { readonly op: 'join' }

@@ -3,6 +3,7 @@
  */
 import { PoolError } from '../experiment/pool.ts';
 import { LiveLock, OpenError } from '../experiment/run.ts';
+import { WorkloadError } from '../workload/fault.ts';
 import { EXIT, InputError } from './errors.ts';
 
 const EACCES = 13;
@@ -21,7 +22,7 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
 export function simulationFailure(error: unknown): unknown {
   if (error instanceof OpenError) return new InputError(openFailure(error));
   if (error instanceof LiveLock) return new InputError(error.message, EXIT.LIVE_LOCK);
-  if (error instanceof PoolError) return new InputError(error.message);
+  if (error instanceof PoolError || error instanceof WorkloadError) return new InputError(error.message);
   return error;
 }
 

@@ -13,9 +13,11 @@
  */
 import { MOST_INSTRUCTIONS } from './limits.ts';
 import type {
+  Act,
   Block,
   Branch,
   Call,
+  Child,
   DsoSpec,
   Fault,
   FetchRates,
@@ -25,11 +27,14 @@ import type {
   Loop,
   MissRates,
   Node,
+  ObjectSpec,
   Op,
   Param,
   Program,
   Quantity,
   Seq,
+  Start,
+  Sync,
   Syscall,
 } from './program.ts';
 import { given } from '../given.ts';
@@ -61,7 +66,7 @@ export const branch = (
 ): Branch =>
   // oxlint-disable-next-line no-thenable -- an arm, not a promise
   given<Branch>({ kind: 'branch', p, then, else: otherwise, ...options });
-export const call = (target: string, options: Pick<Call, 'cycles'> = {}): Call =>
+export const call = (target: string, options: Pick<Call, 'weak' | 'cycles'> = {}): Call =>
   given<Call>({ kind: 'call', target, ...options });
 export const jump = (target: string, options: Pick<Jump, 'cycles' | 'mispredict'> = {}): Jump =>
   given<Jump>({ kind: 'jump', target, ...options });
@@ -69,6 +74,45 @@ export const syscall = (name: string, args: Syscall['args'] = {}, options: Pick<
   given<Syscall>({ kind: 'syscall', name, args, ...options });
 export const fault = (access: 'read' | 'write', options: Pick<Fault, 'cycles'> = {}): Fault =>
   given<Fault>({ kind: 'fault', write: access === 'write', ...options });
+
+export const lock = (mutexName: string): Sync => ({ kind: 'sync', op: 'lock', object: mutexName });
+export const unlock = (mutexName: string): Sync => ({ kind: 'sync', op: 'unlock', object: mutexName });
+export const post = (semaphoreName: string): Sync => ({ kind: 'sync', op: 'post', object: semaphoreName });
+export const take = (semaphoreName: string): Sync => ({ kind: 'sync', op: 'take', object: semaphoreName });
+export const read = (pipeName: string, bytes: Quantity = 1): Sync => ({
+  kind: 'sync',
+  op: 'read',
+  object: pipeName,
+  bytes,
+});
+export const write = (pipeName: string, bytes: Quantity = 1): Sync => ({
+  kind: 'sync',
+  op: 'write',
+  object: pipeName,
+  bytes,
+});
+/** Starts `times` threads, each with a function: when that returns, the thread ends. */
+export const spawn = (target: string, times: Quantity = 1): Sync => ({ kind: 'sync', op: 'spawn', target, times });
+/** Waits until all threads that this one spawned have ended. */
+export const join = (): Sync => ({ kind: 'sync', op: 'join' });
+/** Forks `times` processes, each with a function: when that returns, the process exits. */
+export const fork = (target: string, times: Quantity = 1): Sync => ({ kind: 'sync', op: 'fork', target, times });
+/** Waits at a barrier; without one, until all processes that this one forked have ended. */
+export const wait = (barrierName?: string): Sync =>
+  barrierName === undefined ? { kind: 'sync', op: 'wait' } : { kind: 'sync', op: 'arrive', object: barrierName };
+export const sleep = (ns: Quantity): Sync => ({ kind: 'sync', op: 'sleep', ns });
+/** Ends the thread. */
+export const exit = (): Sync => ({ kind: 'sync', op: 'exit' });
+/** For libraries: see program.ts. */
+export const act = (by: string, options: Pick<Act, 'cycles'> = {}): Act => given<Act>({ kind: 'act', by, ...options });
+export const child = (...body: readonly Node[]): Child => ({ kind: 'child', body });
+export const start = (): Start => ({ kind: 'start' });
+
+export const mutex = (name: string): ObjectSpec => ({ kind: 'mutex', name });
+export const barrier = (name: string, count: Quantity): ObjectSpec => ({ kind: 'barrier', name, count });
+export const semaphore = (name: string, value: Quantity = 0): ObjectSpec => ({ kind: 'semaphore', name, value });
+/** By default of the size that Linux gives a pipe. */
+export const pipe = (name: string, capacity: Quantity = 65_536): ObjectSpec => ({ kind: 'pipe', name, capacity });
 
 export interface FunctionOptions {
   readonly dso?: string | undefined;
@@ -89,10 +133,13 @@ export interface ProgramOptions {
   readonly name: string;
   readonly about: string;
   readonly functions: readonly FunctionSpec[];
-  /** Default: `main`. */
+  /** Files of functions, such as `glibc` and `pthread`; added when gperf loads the module. */
+  readonly include?: readonly string[];
+  /** Default: that of an included file, or `main`. */
   readonly entry?: string;
   readonly params?: readonly Param[];
   readonly misses?: Readonly<Record<string, MissRates>>;
+  readonly objects?: readonly ObjectSpec[];
   /** All DSOs but the program's own; that one is /usr/local/bin/NAME unless given here, too. */
   readonly dsos?: readonly DsoSpec[];
 }
@@ -106,7 +153,9 @@ export function program(o: ProgramOptions): Program {
     entry: o.entry ?? 'main',
     params: o.params ?? [],
     misses: o.misses ?? {},
+    objects: o.objects ?? [],
     dsos: [...own, ...(o.dsos ?? [])],
     functions: o.functions,
+    ...(o.include && { include: o.include }),
   };
 }

@@ -5,6 +5,7 @@
  * the file it is.
  */
 import { EVENT_COLUMNS } from '../arch/events.ts';
+import { checkThreads, keyOf, targetOf } from './check-threads.ts';
 import { didYouMean } from './fault.ts';
 import {
   MOST_ADDRESS,
@@ -16,22 +17,30 @@ import {
   MOST_LEVELS,
   MOST_NANOSECONDS,
   MOST_NESTED,
+  MOST_OBJECTS,
   MOST_PARAMS,
   MOST_PERIOD,
+  MOST_THREADS,
   MOST_TOLD,
+  MOST_VALUE,
 } from './limits.ts';
 import {
+  type Call,
   type DsoSpec,
   type Events,
   EXITS,
   type FetchRates,
+  FUNCTIONS,
   type FunctionSpec,
   type Instruction,
+  type Jump,
   type MissRates,
   type Node,
+  type ObjectSpec,
   OPS,
   type Program,
   type Quantity,
+  type Sync,
   type Syscall,
 } from './program.ts';
 import { interpolate, QuantityError, type Scope, toNumber } from './quantity.ts';
@@ -49,6 +58,16 @@ export interface ProgramFault {
 const FULL = 50 * MOST_TOLD;
 /** Greatest exit status. */
 const MOST_STATUS = 255;
+/** The kind of object that each item needs. */
+const OBJECT_OF: Readonly<Partial<Record<Sync['op'], ObjectSpec['kind']>>> = {
+  lock: 'mutex',
+  unlock: 'mutex',
+  arrive: 'barrier',
+  post: 'semaphore',
+  take: 'semaphore',
+  read: 'pipe',
+  write: 'pipe',
+};
 const EVENT_NAMES: ReadonlySet<string> = new Set(EVENT_COLUMNS);
 const OP_NAMES: ReadonlySet<string> = new Set(OPS);
 
@@ -58,6 +77,7 @@ class Check {
   readonly #scope: Scope;
   readonly #functions: ReadonlyMap<string, FunctionSpec>;
   readonly #dsos: ReadonlySet<string>;
+  readonly #objects: ReadonlyMap<string, ObjectSpec['kind']>;
   #where = '';
   /** How many items enclose the current node. */
   #depth = 0;
@@ -70,6 +90,7 @@ class Check {
     this.#scope = scope;
     this.#functions = new Map(program.functions.map((f) => [f.name, f]));
     this.#dsos = new Set(program.dsos.map((d) => d.name));
+    this.#objects = new Map(program.objects.map(({ name, kind }) => [name, kind]));
   }
 
   run(): readonly ProgramFault[] {
@@ -85,6 +106,8 @@ class Check {
     this.#atMost(program, 'params', program.params.length, MOST_PARAMS);
     for (const d of program.dsos) this.#dso(d);
     for (const m of Object.values(program.misses)) this.#rates(m);
+    this.#atMost(program, 'objects', program.objects.length, MOST_OBJECTS);
+    for (const o of program.objects) this.#object(o);
     this.#calls();
     const seen = new Set<string>();
     for (const f of program.functions) {
@@ -100,6 +123,8 @@ class Check {
       this.#nodes(f.body);
     }
     this.#where = '';
+    if (this.faults.length === 0)
+      checkThreads(program, this.#scope, (about, key, message) => this.#fault(about, key, message));
     return this.faults;
   }
 
@@ -112,6 +137,23 @@ class Check {
     this.#quantity(d, 'path', () => {
       if (String(interpolate(d.path, this.#scope)).includes('\0'))
         this.#fault(d, 'path', `path of ${d.name} holds a NUL`);
+    });
+  }
+
+  #object(o: ObjectSpec): void {
+    this.#name(o, undefined, o.name);
+    if (o.kind === 'barrier') this.#whole(o, 'barrier', o.count, 1, MOST_VALUE);
+    if (o.kind === 'semaphore') this.#whole(o, 'semaphore', o.value, 0, MOST_VALUE);
+    if (o.kind === 'pipe') this.#whole(o, 'pipe', o.capacity, 1, MOST_VALUE);
+  }
+
+  /** A quantity that is a number of things. */
+  #whole(about: object, key: string, q: Quantity, least: number, most: number): void {
+    this.#quantity(about, key, () => {
+      const n = toNumber(q, this.#scope);
+      if (!(n >= least) || (typeof q === 'number' && !Number.isInteger(n)))
+        this.#fault(about, key, `${key}: ${n} is not a whole number of at least ${least}`);
+      else if (n > most) this.#fault(about, key, `${key}: ${n} is more than ${most}`);
     });
   }
 
@@ -222,12 +264,7 @@ class Check {
         return;
       case 'call':
       case 'jump':
-        if (!this.#functions.has(node.target))
-          this.#fault(
-            node,
-            node.kind,
-            `there is no function "${node.target}"${this.#near(node.target, this.#functions.keys())}`,
-          );
+        if (node.kind === 'jump' || node.weak !== true) this.#exists(node, node.kind, node.target);
         this.#cycles(node, 'cycles', node.cycles);
         if (node.kind === 'jump') this.#probability(node, 'mispredict', node.mispredict);
         return;
@@ -243,6 +280,52 @@ class Check {
         return;
       case 'fault':
         this.#cycles(node, 'cycles', node.cycles);
+        return;
+      case 'sync':
+        this.#sync(node);
+        return;
+      case 'act':
+        if (node.by !== 'atomic' && !Object.hasOwn(SYSCALLS, node.by))
+          this.#fault(
+            node,
+            'act',
+            `"${node.by}" is neither \`atomic\` nor a system call${this.#near(node.by, ['atomic', ...Object.keys(SYSCALLS)])}`,
+          );
+        this.#cycles(node, 'cycles', node.cycles);
+        return;
+      case 'child':
+        if (!this.#ends(node.body))
+          this.#fault(node, 'child', 'a child must end: in `exit_group`, or `exit` for a thread');
+        this.#nodes(node.body);
+        return;
+      case 'start':
+    }
+  }
+
+  #exists(about: object, key: string, name: string): void {
+    if (!this.#functions.has(name))
+      this.#fault(about, key, `there is no function "${name}"${this.#near(name, this.#functions.keys())}`);
+  }
+
+  #sync(node: Sync): void {
+    const key = keyOf(node);
+    const library = FUNCTIONS[node.op];
+    if (!this.#functions.has(library)) {
+      const file = ['read', 'write', 'fork', 'wait', 'sleep'].includes(node.op) ? 'process' : 'pthread';
+      this.#fault(node, key, `${key} calls ${library}, which no file defines: include ${file}`);
+    }
+    if ('object' in node) {
+      const kind = this.#objects.get(node.object);
+      const wanted = OBJECT_OF[node.op];
+      if (kind === undefined)
+        this.#fault(node, key, `there is no object "${node.object}"${this.#near(node.object, this.#objects.keys())}`);
+      else if (kind !== wanted) this.#fault(node, key, `${key} needs a ${wanted}; ${node.object} is a ${kind}`);
+    }
+    if ('bytes' in node) this.#whole(node, 'bytes', node.bytes, 1, MOST_VALUE);
+    if ('ns' in node) this.#whole(node, 'sleep', node.ns, 0, MOST_NANOSECONDS);
+    if ('target' in node) {
+      this.#exists(node, key, node.target);
+      this.#whole(node, 'times', node.times, 0, MOST_THREADS);
     }
   }
 
@@ -291,6 +374,8 @@ class Check {
     for (const node of body) {
       if (node.kind === 'syscall' && EXITS.has(node.name))
         this.#fault(node, 'syscall', `${node.name} inside ${where} is not modelled; end the program after it`);
+      if (node.kind === 'sync' && node.op === 'exit')
+        this.#fault(node, 'exit', `exit inside ${where} is not modelled; end the thread after it`);
       if (node.kind === 'jump') this.#fault(node, 'jump', `a jump inside ${where} is not modelled; call the function`);
       if (node.kind === 'seq') this.#noWayOut(node.body, where);
       const target = node.kind === 'call' ? this.#functions.get(node.target) : undefined;
@@ -304,6 +389,8 @@ class Check {
     return body.some((n) => {
       if (n.kind === 'seq') return this.#ends(n.body);
       if (n.kind === 'syscall') return EXITS.has(n.name);
+      if (n.kind === 'sync') return n.op === 'exit';
+      if (n.kind === 'act') return EXITS.has(n.by);
       return (n.kind === 'call' || n.kind === 'jump') && this.#ending.has(n.target);
     });
   }
@@ -334,13 +421,13 @@ class Check {
           continue;
         }
         const { node, level } = value;
-        const target = node === undefined ? undefined : this.#functions.get(node.target);
+        const target = node === undefined ? undefined : this.#functions.get(calledBy(node));
         const known = target === undefined ? 0 : levels.get(target.name);
         const back = target === undefined ? undefined : open.get(target.name);
         if (node !== undefined && back !== undefined)
           this.#fault(
             node,
-            node.kind,
+            keyOfTransfer(node),
             `recursion is not modelled: ${circle(trail.slice(back).map(({ f }) => f.name))}`,
           );
         else if (target !== undefined && known === undefined) {
@@ -351,7 +438,11 @@ class Check {
           const total = level + (known ?? 0);
           if (total <= MOST_LEVELS) visit.levels = Math.max(visit.levels, total);
           else if (node !== undefined)
-            this.#fault(node, node.kind, `calls, loops and branches are more than ${MOST_LEVELS} levels deep here`);
+            this.#fault(
+              node,
+              keyOfTransfer(node),
+              `calls, loops and branches are more than ${MOST_LEVELS} levels deep here`,
+            );
         }
       }
     }
@@ -360,9 +451,12 @@ class Check {
 
 interface Transfer {
   /** Undefined: a level without a call. */
-  readonly node: Extract<Node, { kind: 'call' | 'jump' }> | undefined;
+  readonly node: Call | Jump | Sync | undefined;
   readonly level: number;
 }
+/** The function that is called: of a Sync node, the library's. */
+const calledBy = (node: Call | Jump | Sync): string => (node.kind === 'sync' ? FUNCTIONS[node.op] : node.target);
+const keyOfTransfer = (node: Call | Jump | Sync): string => (node.kind === 'sync' ? keyOf(node) : node.kind);
 interface Visit {
   readonly f: FunctionSpec;
   transfers: Iterator<Transfer, void>;
@@ -394,7 +488,8 @@ function* transfers(body: readonly Node[], level: number): Generator<Transfer, v
   yield { node: undefined, level };
   for (const n of body) {
     if (n.kind === 'call' || n.kind === 'jump') yield { node: n, level };
-    else if (n.kind === 'seq') yield* transfers(n.body, level);
+    else if (n.kind === 'sync') yield { node: n, level: targetOf(n) === undefined ? level : level + 1 };
+    else if (n.kind === 'seq' || n.kind === 'child') yield* transfers(n.body, level);
     else if (n.kind === 'loop') yield* transfers(n.body, level + 1);
     else if (n.kind === 'branch') {
       yield* transfers(n.then, level + 1);

@@ -8,8 +8,9 @@
  * budget of nodes is refused.
  */
 import { EVENT_COLUMNS, eventVector, type EventVector, NR_EVENTS } from '../arch/events.ts';
-import type { Drain } from '../arch/cpu.ts';
+import type { Drain, Trap } from '../arch/cpu.ts';
 import { checkProgram } from './check.ts';
+import { nodesOf } from './check-threads.ts';
 import { Cursor, type Snapshot } from './cursor.ts';
 import { engineModule } from './engine.ts';
 import { expectedTotals } from './expected.ts';
@@ -17,8 +18,16 @@ import { WorkloadError } from './fault.ts';
 import { BLOCK, BRANCH, type Image, LOOP, SEQ, type Tables } from './image.ts';
 import { address } from '../units.ts';
 import { addEvents, Instructions, type CoreTiming } from './instructions.ts';
-import { type Program, scopeOf, type Site } from './program.ts';
-import { type Flow, layout, type Layout, type StaticInstruction, type Step } from './layout.ts';
+import { FUNCTIONS, type Program, scopeOf, type Site } from './program.ts';
+import {
+  entryName,
+  type Flow,
+  layout,
+  type Layout,
+  OWN_FUNCTION,
+  type StaticInstruction,
+  type Step,
+} from './layout.ts';
 import { MOST_COUNTED } from './limits.ts';
 
 /** Nodes that a context tree may have, of about 1.5 kB of memory each. */
@@ -44,6 +53,8 @@ interface Place {
   readonly region: number;
   readonly frame: number;
   readonly call: number;
+  /** What the innermost call around it that is for something is for. */
+  readonly act: Trap | undefined;
 }
 
 interface Entry {
@@ -80,6 +91,8 @@ class TreeBuilder {
   readonly instNode: number[] = [];
   readonly instVector: number[] = [];
   readonly effects: (readonly [entry: number, slot: number])[][] = [];
+  /** Acts, by instance. */
+  readonly acts = new Map<number, Trap>();
   readonly calls: { readonly outer: number; readonly ret: number }[] = [];
   readonly vectors: EventVector[] = [];
   readonly #vectorIndex = new Map<string, number>();
@@ -88,13 +101,14 @@ class TreeBuilder {
   #facts = 0;
   readonly #code: Layout;
   readonly #program: Program;
+  readonly #own: number;
 
-  /** The tree of what a thread executes that starts with a function, by its index. */
-  constructor(code: Layout, program: Program, entry: number) {
+  /** The tree of a thread that executes `flow`; `own` is the index of the function that it was made for. */
+  constructor(code: Layout, program: Program, flow: readonly Flow[], own: number) {
     this.#code = code;
     this.#program = program;
-    const top: Place = { path: [], region: 0, frame: -1, call: -1 };
-    this.#loop(1, [{ kind: 'call', func: entry, by: -1 }], top);
+    this.#own = own;
+    this.#loop(1, flow, { path: [], region: 0, frame: -1, call: -1, act: undefined });
   }
 
   #node(kind: number, place: Place): [number, NodeDraft] {
@@ -180,12 +194,17 @@ class TreeBuilder {
       if (item.kind === 'loop') add(this.#loop(item.times, item.body, place));
       else if (item.kind === 'branch') add(this.#branch(item, place));
       else {
-        add(this.#call(item.func, item.by, place));
-        if (this.#neverReturns(item.func)) break;
+        const func = this.#called(item.func);
+        add(this.#call(func, item.by, item.act ? { ...place, act: item.act } : place));
+        if (this.#neverReturns(func)) break;
       }
     }
     flush();
     return id;
+  }
+
+  #called(func: number): number {
+    return func === OWN_FUNCTION ? this.#own : func;
   }
 
   readonly #ends = new Map<number, boolean>();
@@ -193,7 +212,7 @@ class TreeBuilder {
     let known = this.#ends.get(func);
     if (known === undefined) {
       known = this.#code.flows[func]!.some(
-        (f) => f.kind === 'exit' || (f.kind === 'call' && this.#neverReturns(f.func)),
+        (f) => f.kind === 'exit' || (f.kind === 'call' && this.#neverReturns(this.#called(f.func))),
       );
       this.#ends.set(func, known);
     }
@@ -257,6 +276,7 @@ class TreeBuilder {
         `calls expand into more than ${MAX_INSTANCES} instructions in their contexts; share or shorten them`,
       );
     for (const step of steps) {
+      if (step.act && place.act) this.acts.set(this.instId.length, place.act);
       this.instId.push(step.id);
       this.instNode.push(id);
       this.instVector.push(this.#vector(step.retires));
@@ -446,7 +466,7 @@ export interface CompiledProgram extends Image {
   start(seed: string): Cursor;
   /** A cursor where another of the same image took a snapshot, in this thread or another. */
   resume(snapshot: Snapshot): Cursor;
-  /** The same code for threads that start with that function of the program. Throws if there is no such function. */
+  /** The same code for threads that an act makes: see its `entry` in arch/sync.ts. Throws if no act could make it. */
   withEntry(entry: string): CompiledProgram;
 }
 
@@ -478,11 +498,33 @@ const started = (image: Image, withEntry: CompiledProgram['withEntry']): Compile
   withEntry,
 });
 
-/** What a thread that starts with a function executes. */
+/** The code of a thread: that of the program's first, or of one that an act makes, by entryName(). */
+function threadOf(program: Program, code: Layout, entry: string): { flow: readonly Flow[]; own: number } {
+  const { index } = code;
+  if (entry === program.entry) return { flow: [{ kind: 'call', func: index.get(entry)!, by: -1 }], own: OWN_FUNCTION };
+  for (const { body } of program.functions)
+    for (const node of nodesOf(body))
+      if (node.kind === 'sync' && 'target' in node && entryName(node) === entry)
+        return { flow: childMadeIn(code, index.get(FUNCTIONS[node.op])!)!, own: index.get(node.target)! };
+  throw new Error(`${program.name} makes no thread "${entry}"`);
+}
+
+/** What a child executes that is made in a function or one that it calls. */
+function childMadeIn(code: Layout, func: number): readonly Flow[] | undefined {
+  const here = code.children.get(func);
+  if (here !== undefined) return here;
+  for (const item of code.flows[func]!) {
+    const below = item.kind === 'call' && item.func >= 0 ? childMadeIn(code, item.func) : undefined;
+    if (below !== undefined) return below;
+  }
+  return undefined;
+}
+
+/** What a thread executes. */
 function imageOf(program: Program, code: Layout, drains: readonly Drain[], entry: string): Image {
-  const func = program.functions.findIndex(({ name }) => name === entry);
-  if (func < 0) throw new Error(`${program.name} has no function "${entry}"`);
-  const tables = flatten(new TreeBuilder(code, program, func));
+  const { flow, own } = threadOf(program, code, entry);
+  const tree = new TreeBuilder(code, program, flow, own);
+  const tables = flatten(tree);
   checkTotals(program, tables);
   return {
     comm: program.name,
@@ -492,6 +534,7 @@ function imageOf(program: Program, code: Layout, drains: readonly Drain[], entry
     ...(drains.length > 0 && { drains }),
     layout: code,
     tables,
+    acts: tree.acts,
   };
 }
 

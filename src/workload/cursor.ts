@@ -119,7 +119,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
 
   get trap(): Trap | undefined {
     const last = this.#run.last(this.#record);
-    return last < 0 ? undefined : this.#instruction(last).trap;
+    return last < 0 ? undefined : (this.#instruction(last).trap ?? this.#image.acts.get(last));
   }
 
   get drains(): readonly Drain[] | undefined {

@@ -15,7 +15,7 @@
  * matters.
  * Not modelled: two slots of one class in the same pass; classes are kept so rare that this would hardly ever happen.
  */
-import type { Drain } from '../arch/cpu.ts';
+import type { Drain, Trap } from '../arch/cpu.ts';
 import type { DsoImage } from '../arch/dso.ts';
 import type { Address } from '../units.ts';
 import type { Layout } from './layout.ts';
@@ -127,4 +127,6 @@ export interface Image {
   readonly drains?: readonly Drain[];
   readonly layout: Layout;
   readonly tables: Tables;
+  /** Traps that depend on the context of the instruction: by instance. */
+  readonly acts: ReadonlyMap<number, Trap>;
 }

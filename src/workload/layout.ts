@@ -8,6 +8,10 @@
  *     jump    jmp callee, or jmp *slot(%rip)  (a stub NAME@plt is one)
  *     nop     endbr64 where it is the first of a function
  *     syscall mov $nr,%eax; syscall
+ *     sync    lea object(%rip),%rdi; call FUNCTION  (spawn and fork more than once: in a loop)
+ *     act     lock cmpxchg %reg,(%rdi), or as syscall
+ *     child   test %eax,%eax; jne parent; BODY; parent:
+ *     start   call *%fs:slot
  *     function ...; ret, unless its last node never returns
  *
  * The code is plausible but not runnable: registers are chosen in rotation, and memory operands point nowhere.
@@ -22,20 +26,29 @@ import * as x86 from '../arch/encode.ts';
 import type { Trap } from '../arch/cpu.ts';
 import type { DsoImage, DsoSymbol } from '../arch/dso.ts';
 import type { EventVector } from '../arch/events.ts';
+import type { SyncObject } from '../arch/sync.ts';
 import { address } from '../units.ts';
 import { TAKEN, type Instructions } from './instructions.ts';
 import {
   type Branch,
+  type Call,
+  type Child,
+  type Events,
   EXITS,
+  FUNCTIONS,
   type FunctionSpec,
   type Instruction,
+  type Jump,
   type Loop,
   type MissRates,
   type Node,
+  type ObjectSpec,
   type Op,
   type Program,
   type Quantity,
   type Site,
+  type Sync,
+  type Syscall,
 } from './program.ts';
 import { interpolate, type Scope, toNumber } from './quantity.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -55,6 +68,8 @@ export interface Step {
   readonly id: number;
   readonly retires: EventVector;
   readonly sites: readonly Site[];
+  /** It traps: with the act that the innermost call around it is for. */
+  readonly act?: true;
 }
 /** What executes, in order: the program without syntax. */
 export type Flow =
@@ -71,10 +86,15 @@ export type Flow =
       readonly then: readonly Flow[];
       readonly else: readonly Flow[];
     }
-  /** `by` is the call instruction, or -1 for a tail jump, which leaves no return address. */
-  | { readonly kind: 'call'; readonly func: number; readonly by: number }
+  /**
+   * `by` is the call instruction, or -1 for a tail jump, which leaves no return address. `act`: what the call is for.
+   */
+  | { readonly kind: 'call'; readonly func: number; readonly by: number; readonly act?: Trap }
   /** Nothing after this executes. */
   | { readonly kind: 'exit' };
+
+/** The function of a call that depends on the thread: its own. */
+export const OWN_FUNCTION = -1;
 
 export interface Layout {
   readonly dsos: readonly DsoImage[];
@@ -82,6 +102,10 @@ export interface Layout {
   readonly functions: readonly { readonly name: string; readonly symbol: string; readonly dso: number }[];
   /** By function. */
   readonly flows: readonly (readonly Flow[])[];
+  /** What a child executes that is made in a function, by the function's index. */
+  readonly children: ReadonlyMap<number, readonly Flow[]>;
+  /** Index of each function by name. */
+  readonly index: ReadonlyMap<string, number>;
 }
 
 const TEXT_OFFSET = 0x1000;
@@ -105,17 +129,39 @@ interface Draft {
 const COUNTERS = [REG.rbx, REG.r12, REG.r13, REG.r14, REG.r15] as const;
 const SCRATCH = [REG.rax, REG.rdx, REG.rcx, REG.rsi, REG.r8, REG.rdi, REG.r9, REG.r10, REG.r11] as const;
 const ALU_OPS = ['add', 'sub', 'xor', 'and', 'or'] as const;
+/** %fs:0x640, where struct pthread has start_routine. */
+const START_ROUTINE = 0x640;
+/** An act at a locked instruction traps, too. */
+const TRAPS: Events = { traps: 1 };
+
+/** What a spawned thread or forked process executes, by name: the same function may be started both ways. */
+export const entryName = ({ op, target }: { readonly op: 'spawn' | 'fork'; readonly target: string }): string =>
+  `${op} ${target}`;
+
 /** Condition codes of compiled comparisons, used in rotation. */
 const CONDITIONS = [COND.e, COND.ne, COND.le, COND.g, COND.ge, COND.s, COND.be, COND.a] as const;
+
+/** What the writers of all functions share. */
+interface Context {
+  readonly instructions: Instructions;
+  readonly program: Program;
+  readonly scope: Scope;
+  readonly functionIndex: ReadonlyMap<string, number>;
+  readonly stubs: ReadonlyMap<string, number>;
+  readonly objects: ReadonlyMap<string, SyncObject>;
+}
 
 /** Writes the code of one function and the flow through it. */
 class FunctionWriter {
   readonly drafts: Draft[] = [];
+  /** What a child executes that is made here. */
+  child: readonly Flow[] | undefined;
   readonly #instructions: Instructions;
   readonly #program: Program;
   readonly #scope: Scope;
   readonly #functionIndex: ReadonlyMap<string, number>;
   readonly #stubs: ReadonlyMap<string, number>;
+  readonly #objects: ReadonlyMap<string, SyncObject>;
   readonly #spec: FunctionSpec;
   readonly #firstId: number;
   /** Varies registers and operands from place to place, but not from run to run. */
@@ -123,20 +169,13 @@ class FunctionWriter {
   #depth = 0;
   #accumulator: number = REG.rax;
 
-  constructor(
-    instructions: Instructions,
-    program: Program,
-    scope: Scope,
-    functionIndex: ReadonlyMap<string, number>,
-    stubs: ReadonlyMap<string, number>,
-    spec: FunctionSpec,
-    firstId: number,
-  ) {
-    this.#instructions = instructions;
-    this.#program = program;
-    this.#scope = scope;
-    this.#functionIndex = functionIndex;
-    this.#stubs = stubs;
+  constructor(context: Context, spec: FunctionSpec, firstId: number) {
+    this.#instructions = context.instructions;
+    this.#program = context.program;
+    this.#scope = context.scope;
+    this.#functionIndex = context.functionIndex;
+    this.#stubs = context.stubs;
+    this.#objects = context.objects;
     this.#spec = spec;
     this.#firstId = firstId;
     this.#dice = Array.from(spec.name, (c) => c.charCodeAt(0)).reduce(
@@ -160,6 +199,8 @@ class FunctionWriter {
     const last = body.at(-1);
     if (last === undefined) return false;
     if (last.kind === 'seq') return this.#endsWithoutReturn(last.body);
+    if (last.kind === 'sync') return last.op === 'exit';
+    if (last.kind === 'act') return EXITS.has(last.by);
     return last.kind === 'jump' || (last.kind === 'syscall' && EXITS.has(last.name));
   }
 
@@ -218,12 +259,26 @@ class FunctionWriter {
         case 'jump':
           this.#transfer(node, flow);
           break;
-        case 'syscall': {
-          const number = SYSCALLS[node.name]!;
-          flow.push(this.#step(x86.movImm(REG.rax, number), this.#instructions.retires('mov')));
-          const trap: Trap = { kind: 'syscall', name: node.name, args: this.#args(node.args) };
-          flow.push(this.#step(x86.syscallInstruction(), this.#instructions.retires('syscall', node.cycles), [], trap));
+        case 'syscall':
+          this.#syscall(node.name, node.cycles, flow, { trap: this.#trapOf(node) });
           if (EXITS.has(node.name)) flow.push({ kind: 'exit' });
+          break;
+        case 'sync':
+          this.#sync(node, flow);
+          break;
+        case 'act':
+          if (node.by === 'atomic') {
+            const bytes = x86.lockCmpxchg(REG.rdi, 0, this.#other());
+            flow.push({ ...this.#step(bytes, this.#instructions.retires('atomic', node.cycles, TRAPS)), act: true });
+          } else this.#syscall(node.by, node.cycles, flow, { act: true });
+          if (EXITS.has(node.by)) flow.push({ kind: 'exit' });
+          break;
+        case 'child':
+          this.#child(node, flow);
+          break;
+        case 'start': {
+          const by = this.#step(x86.callThreadLocal(START_ROUTINE), this.#instructions.retires('call_got'));
+          flow.push(by, { kind: 'call', func: OWN_FUNCTION, by: by.id });
           break;
         }
         case 'fault': {
@@ -236,6 +291,73 @@ class FunctionWriter {
         }
       }
     });
+  }
+
+  #syscall(name: string, cycles: number | undefined, flow: Flow[], traps: { trap?: Trap; act?: true }): void {
+    flow.push(this.#step(x86.movImm(REG.rax, SYSCALLS[name]!), this.#instructions.retires('mov')));
+    const { trap, ...act } = traps;
+    const retires = this.#instructions.retires('syscall', cycles);
+    flow.push({ ...this.#step(x86.syscallInstruction(), retires, [], trap), ...act });
+  }
+
+  #trapOf({ name, args }: Syscall): Trap {
+    return name === 'exit' ? { kind: 'sync', op: 'exit' } : { kind: 'syscall', name, args: this.#args(args) };
+  }
+
+  /** What a node asks of others, once its quantities are known. */
+  #actOf(node: Sync): Trap {
+    const number = (q: Quantity): number => Math.round(toNumber(q, this.#scope));
+    const object = <K extends SyncObject['kind']>(name: string): Extract<SyncObject, { kind: K }> =>
+      this.#objects.get(name) as Extract<SyncObject, { kind: K }>;
+    switch (node.op) {
+      case 'lock':
+      case 'unlock':
+        return { kind: 'sync', op: node.op, object: object<'mutex'>(node.object) };
+      case 'arrive':
+        return { kind: 'sync', op: node.op, object: object<'barrier'>(node.object) };
+      case 'post':
+      case 'take':
+        return { kind: 'sync', op: node.op, object: object<'semaphore'>(node.object) };
+      case 'read':
+      case 'write':
+        return { kind: 'sync', op: node.op, object: object<'pipe'>(node.object), bytes: number(node.bytes) };
+      case 'spawn':
+      case 'fork':
+        return { kind: 'sync', op: node.op, entry: entryName(node) };
+      case 'sleep':
+        return { kind: 'syscall', name: 'nanosleep', args: { ns: number(node.ns) } };
+      case 'join':
+      case 'wait':
+      case 'exit':
+        return { kind: 'sync', op: node.op };
+    }
+  }
+
+  #sync(node: Sync, flow: Flow[]): void {
+    if ((node.op === 'spawn' || node.op === 'fork') && node.times !== 1) {
+      this.#loop({ kind: 'loop', times: node.times, body: [{ ...node, times: 1 }] }, flow);
+      return;
+    }
+    flow.push(this.#step(x86.leaRip(REG.rdi, 8 * this.#roll(64)), this.#instructions.retires('lea')));
+    this.#transfer({ kind: 'call', target: FUNCTIONS[node.op] }, flow, this.#actOf(node));
+    if (node.op === 'exit') flow.push({ kind: 'exit' });
+  }
+
+  #child(node: Child, flow: Flow[]): void {
+    const parent: Label = { at: 0 };
+    const test = this.#step(x86.aluRegReg('test', REG.rax, REG.rax), this.#instructions.retires('cmp'));
+    const id = this.#jump(parent, COND.ne);
+    const step = (taken?: Events): Step => ({
+      kind: 'step',
+      id,
+      retires: this.#instructions.retires('jcc', undefined, taken),
+      sites: [],
+    });
+    const body: Flow[] = [test, step()];
+    this.#nodes(node.body, body);
+    parent.at = this.drafts.length;
+    this.child = body;
+    flow.push(test, step(TAKEN));
   }
 
   #args(args: Readonly<Record<string, Quantity>>): Record<string, number | string> {
@@ -308,9 +430,11 @@ class FunctionWriter {
     });
   }
 
-  #transfer(node: Extract<Node, { kind: 'call' | 'jump' }>, flow: Flow[]): void {
+  #transfer(node: Call | Jump, flow: Flow[], act?: Trap): void {
     const call = node.kind === 'call';
-    let func = this.#functionIndex.get(node.target)!;
+    let func = this.#functionIndex.get(node.target);
+    // A weak reference that nothing defines; check.ts saw to all others.
+    if (func === undefined) return;
     const target = this.#program.functions[func]!;
     let viaSlot = target.dso !== this.#spec.dso;
     if (viaSlot && call) {
@@ -325,7 +449,7 @@ class FunctionWriter {
     const op = call ? (viaSlot ? 'call_got' : 'call') : viaSlot ? 'jmp_got' : 'jmp';
     flow.push(
       { kind: 'step', id, retires: this.#instructions.retires(op, node.cycles), sites },
-      { kind: 'call', func, by: call ? id : -1 },
+      { kind: 'call', func, by: call ? id : -1, ...(act && { act }) },
     );
     if (call) this.#accumulator = REG.rax;
   }
@@ -457,18 +581,37 @@ interface Placed {
   offset: number;
 }
 
+/** An object, once its quantities are known. */
+function objectOf(spec: ObjectSpec, scope: Scope): SyncObject {
+  const number = (q: Quantity): number => Math.round(toNumber(q, scope));
+  switch (spec.kind) {
+    case 'mutex':
+      return { kind: spec.kind, name: spec.name };
+    case 'barrier':
+      return { kind: spec.kind, name: spec.name, count: number(spec.count) };
+    case 'semaphore':
+      return { kind: spec.kind, name: spec.name, value: number(spec.value) };
+    case 'pipe':
+      return { kind: spec.kind, name: spec.name, capacity: number(spec.capacity) };
+  }
+}
+
 /** Lays a program out for a core. */
-export function layout(program: Program, scope: Scope, core: Instructions): Layout {
+export function layout(program: Program, scope: Scope, instructions: Instructions): Layout {
   const functionIndex = new Map(program.functions.map((f, i) => [f.name, i]));
   const dsoIndex = new Map(program.dsos.map((d, i) => [d.name, i]));
   const stubs = stubsOf(program.functions);
+  const objects = new Map(program.objects.map((spec) => [spec.name, objectOf(spec, scope)]));
+  const context: Context = { instructions, program, scope, functionIndex, stubs, objects };
+  const children = new Map<number, readonly Flow[]>();
   const flows: Flow[][] = [];
   const placed: Placed[] = [];
   let ids = 0;
   const ends = program.dsos.map(() => TEXT_OFFSET);
   for (const spec of program.functions) {
-    const writer = new FunctionWriter(core, program, scope, functionIndex, stubs, spec, ids);
-    flows.push(writer.write());
+    const writer = new FunctionWriter(context, spec, ids);
+    const i = flows.push(writer.write()) - 1;
+    if (writer.child !== undefined) children.set(i, writer.child);
     ids += writer.drafts.length;
     const starts = relax(writer.drafts);
     const dso = dsoIndex.get(spec.dso)!;
@@ -518,7 +661,7 @@ export function layout(program: Program, scope: Scope, core: Instructions): Layo
     };
   });
 
-  const instructions = placed.flatMap(({ drafts, starts, offset }, func) => {
+  const text = placed.flatMap(({ drafts, starts, offset }, func) => {
     const spec = program.functions[func]!;
     const base = program.dsos[dsoIndex.get(spec.dso)!]!.base;
     return drafts.map((draft, k): StaticInstruction => {
@@ -531,5 +674,5 @@ export function layout(program: Program, scope: Scope, core: Instructions): Layo
     symbol: f.symbol ?? f.name,
     dso: dsoIndex.get(f.dso)!,
   }));
-  return { dsos, instructions, functions, flows };
+  return { dsos, instructions: text, functions, flows, children, index: functionIndex };
 }

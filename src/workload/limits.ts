@@ -27,5 +27,11 @@ export const MOST_ITERATIONS = 2 ** 47;
 export const MOST_COUNTED = 2 ** 53;
 /** Nanoseconds of a sleep (KTIME_MAX). */
 export const MOST_NANOSECONDS = 2 ** 63;
+/** Objects that threads wait for each other by. */
+export const MOST_OBJECTS = 1000;
+/** Threads and processes that a program makes, on average (PID_MAX_DEFAULT). */
+export const MOST_THREADS = 32_768;
+/** Value of a semaphore (SEM_VALUE_MAX), threads at a barrier, bytes in a pipe. */
+export const MOST_VALUE = 2 ** 31 - 1;
 /** Faults that are reported one by one. */
 export const MOST_TOLD = 20;

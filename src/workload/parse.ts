@@ -12,7 +12,7 @@
 import { basename, dirname, join } from 'node:path';
 import type { Document, LineCounter, Pair, YAMLMap, Node as YamlNode } from 'yaml';
 import type { ZodType } from 'zod';
-import { branch, call, fault, func, jump, loop, op, ops, program, seq, syscall } from './build.ts';
+import { act, branch, call, child, fault, func, jump, loop, op, ops, program, seq, syscall } from './build.ts';
 import { checkProgram } from './check.ts';
 import { byPlace, didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
 import { MOST_INCLUDED, MOST_INSTRUCTIONS, MOST_NESTED, MOST_TOLD } from './limits.ts';
@@ -23,6 +23,7 @@ import {
   type FunctionSpec,
   type MissRates,
   type Node,
+  type ObjectSpec,
   type Op,
   OPS,
   type Param,
@@ -31,8 +32,10 @@ import {
   scopeOf,
   type Site,
   type Syscall,
+  WORDS,
 } from './program.ts';
 import { MOST_BYTES, readSource, SourceError } from './source.ts';
+import { declared, SYNC_ITEMS, type SyncShape, WORD_ITEMS } from './sync-items.ts';
 
 type Shapes = typeof import('./schema.ts').shapes;
 type Yaml = typeof import('yaml');
@@ -56,19 +59,22 @@ interface Part {
   readonly entry: string | undefined;
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;
+  readonly objects: readonly ObjectSpec[];
   readonly dsos: readonly DsoSpec[];
   readonly functions: readonly FunctionSpec[];
 }
 
 /** All keys of items, as their schemas leave them; each item has some of these. */
-interface ItemShape {
+interface ItemShape extends SyncShape {
   readonly loop: Quantity;
   readonly branch: Branch['p'];
   readonly call: string;
+  readonly weak?: boolean;
   readonly jump: string;
   readonly syscall: string;
   readonly args?: Syscall['args'];
   readonly fault: 'read' | 'write';
+  readonly act: string;
   readonly cycles?: number;
   readonly mispredict?: number;
   readonly misses?: string | MissRates;
@@ -88,7 +94,19 @@ const LONG_LINE = 120;
 const LONG_WORD = 60;
 const NO_OP = op('nop');
 /** Keys that name the kind of an item. */
-const HEADS: readonly string[] = [...OPS, 'loop', 'branch', 'call', 'jump', 'syscall', 'fault', 'seq'];
+const HEADS: readonly string[] = [
+  ...OPS,
+  'loop',
+  'branch',
+  'call',
+  'jump',
+  'syscall',
+  'fault',
+  'seq',
+  'act',
+  'child',
+  ...SYNC_ITEMS.keys(),
+];
 
 /** A fault whose line is not cut out yet: only reported faults need that. */
 interface Found {
@@ -138,6 +156,7 @@ class Parser {
       entry: part.entry ?? 'main',
       params: part.params,
       misses: part.misses,
+      objects: part.objects,
       dsos: part.dsos,
       functions: part.functions,
     });
@@ -150,6 +169,14 @@ class Parser {
     }
     if (this.#found.size > 0) throw this.#error();
     return made;
+  }
+
+  /** A program that was built in code, with the files that it includes. */
+  async linked({ include = [], ...own }: Program, from: string): Promise<Program> {
+    let part: Part = { ...own, entry: own.entry === 'main' ? undefined : own.entry };
+    for (const name of include) part = merge(part, await this.#includeFile(name, from, undefined));
+    if (this.#found.size > 0) throw this.#error();
+    return { ...own, ...part, entry: part.entry ?? 'main' };
   }
 
   /** The error with all faults, in order of their places; those to be reported get their lines. */
@@ -175,12 +202,18 @@ class Parser {
     const top: Place = { source, node: doc.contents, value: this.#plain(source) };
     const data = this.#shape<FileShape>(this.#shapes?.file, top);
     const misses: [string, MissRates][] = [];
+    const objects: ObjectSpec[] = [];
     const dsos: DsoSpec[] = [];
     const params: Param[] = [];
     const functions: FunctionSpec[] = [];
     this.#entries(top, 'misses', (name, at) => {
       const value = this.#shape<MissRates>(this.#shapes?.rates, at);
       misses.push([name, this.#placed(value ?? {}, at)]);
+    });
+    this.#entries(top, 'objects', (name, at) => {
+      const made = declared(name, at.value);
+      if (typeof made === 'string') this.#report(at, undefined, made);
+      else objects.push(this.#placed(made, at));
     });
     this.#entries(top, 'dsos', (name, at) => {
       const value = this.#shape<Omit<DsoSpec, 'name'>>(this.#shapes?.dso, at);
@@ -196,6 +229,7 @@ class Parser {
       entry: data?.entry,
       params,
       misses: Object.fromEntries(misses),
+      objects,
       dsos,
       functions,
     };
@@ -223,6 +257,7 @@ class Parser {
 
   /** Keys must be words, without duplicates. */
   #checkKeys(source: Source): void {
+    const before = this.#found.size;
     this.#yaml.visit(source.doc, {
       Map: (_, map) => {
         const seen = new Set<string>();
@@ -237,7 +272,7 @@ class Parser {
         }
       },
     });
-    if (this.#found.size > 0) throw this.#error();
+    if (this.#found.size > before) throw this.#error();
   }
 
   /** The document as plain values; aliases that would multiply beyond bounds are refused. */
@@ -251,11 +286,12 @@ class Parser {
     }
   }
 
-  async #include(at: Place): Promise<Part | undefined> {
-    const name = String(at.value);
-    const path = /[/\\]|\.ya?ml$/.test(name)
-      ? join(dirname(at.source.file), name)
-      : join(this.#includeDir, `${name}.yaml`);
+  #include(at: Place): Promise<Part | undefined> {
+    return this.#includeFile(String(at.value), dirname(at.source.file), at);
+  }
+
+  async #includeFile(name: string, from: string, at: Place | undefined): Promise<Part | undefined> {
+    const path = /[/\\]|\.ya?ml$/.test(name) ? join(from, name) : join(this.#includeDir, `${name}.yaml`);
     if (this.#included.has(path)) return undefined;
     this.#included.add(path);
     if (this.#included.size > MOST_INCLUDED) {
@@ -324,7 +360,10 @@ class Parser {
     if (this.#yaml.isScalar(at.node)) {
       const name = String(at.node.value);
       if ((OPS as readonly string[]).includes(name)) return this.#placed(op(name as Op), at);
-      const hint = (): string => (HEADS.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, OPS));
+      const word = WORD_ITEMS.get(name);
+      if (word !== undefined) return this.#placed(word(), at);
+      const hint = (): string =>
+        HEADS.includes(name) ? `: write \`${name}: ...\`` : didYouMean(name, [...OPS, ...WORDS]);
       this.#report(at, undefined, `"${shortened(name)}" is not an instruction`, hint);
       return NO_OP;
     }
@@ -368,7 +407,7 @@ class Parser {
       case 'branch':
         return this.#placed(branch(value.branch, inner('then'), inner('else'), options), at);
       case 'call':
-        return this.#placed(call(value.call, options), at);
+        return this.#placed(call(value.call, { ...(value.weak === true && { weak: true }), ...options }), at);
       case 'jump':
         return this.#placed(jump(value.jump, options), at);
       case 'syscall': {
@@ -379,7 +418,13 @@ class Parser {
         return this.#placed(fault(value.fault, options), at);
       case 'seq':
         return this.#placed(seq(...inner('seq')), at);
+      case 'act':
+        return this.#placed(act(value.act, options), at);
+      case 'child':
+        return this.#placed(child(...inner('child')), at);
       default: {
+        const sync = SYNC_ITEMS.get(head);
+        if (sync !== undefined) return this.#placed(sync(value), at);
         const { misses, events, sites } = value;
         if (typeof misses === 'object') this.#placed(misses, this.#child(at, 'misses'));
         if (events) this.#placed(events, this.#child(at, 'events'));
@@ -633,6 +678,7 @@ function merge(part: Part, other: Part | undefined): Part {
     entry: part.entry ?? other.entry,
     params: [...part.params, ...other.params],
     misses: { ...other.misses, ...part.misses },
+    objects: [...part.objects, ...other.objects.filter(({ name }) => part.objects.every((o) => o.name !== name))],
     dsos: [...part.dsos, ...other.dsos.filter((d) => !names.has(d.name))],
     functions: [...part.functions, ...other.functions],
   };
@@ -650,4 +696,14 @@ export async function parseText(file: string, text: string, options: ParseOption
   const [yaml, schema] = await Promise.all([import('yaml'), options.trusted ? undefined : import('./schema.ts')]);
   const name = basename(file).replace(/\.ya?ml$/, '');
   return new Parser(yaml, schema?.shapes, options.includeDir).program(name, file, text);
+}
+
+/**
+ * Adds to a program that was built in code the files that it includes; paths are relative to a directory. Throws a
+ * WorkloadError that lists every fault.
+ */
+export async function linked(built: Program, from: string, { includeDir }: ParseOptions): Promise<Program> {
+  if (built.include === undefined) return built;
+  const [yaml, schema] = await Promise.all([import('yaml'), import('./schema.ts')]);
+  return new Parser(yaml, schema.shapes, includeDir).linked(built, from);
 }

@@ -6,7 +6,8 @@
  * a compiler would emit (jumps, compares, calls, returns; see layout.ts).
  *
  * Quantities may be `${...}` expressions over the program's parameters; they are evaluated when it is compiled.
- * Not modelled: data flow (a branch does not know what was loaded), recursion, indirect calls, threads.
+ * Not modelled: data flow (a branch does not know what was loaded), recursion, indirect calls but that of a thread's own
+ * function.
  */
 import type { EventName } from '../arch/events.ts';
 
@@ -102,6 +103,8 @@ export interface Branch {
 export interface Call {
   readonly kind: 'call';
   readonly target: string;
+  /** Nothing at all if no file defines the function, as for a weak reference. */
+  readonly weak?: boolean;
   readonly cycles?: number;
 }
 /** A tail jump: the function continues in another and never comes back. Ends its function. */
@@ -124,7 +127,64 @@ export interface Fault {
   readonly write: boolean;
   readonly cycles?: number;
 }
-export type Node = Block | Seq | Loop | Branch | Call | Jump | Syscall | Fault;
+/**
+ * What a thread does that concerns others: a call of the C library's function for it (FUNCTIONS), which executes an
+ * `act`, where the trap is. See arch/sync.ts for what each means.
+ */
+export type Sync = { readonly kind: 'sync' } & (
+  | { readonly op: 'lock' | 'unlock' | 'arrive' | 'post' | 'take'; readonly object: string }
+  | { readonly op: 'read' | 'write'; readonly object: string; readonly bytes: Quantity }
+  | { readonly op: 'spawn' | 'fork'; readonly target: string; readonly times: Quantity }
+  | { readonly op: 'sleep'; readonly ns: Quantity }
+  | { readonly op: 'join' | 'wait' | 'exit' }
+);
+/**
+ * Where the act of the calling Sync node happens: at a locked instruction that decides without the kernel, or at the
+ * system call of that name.
+ */
+export interface Act {
+  readonly kind: 'act';
+  readonly by: string;
+  readonly cycles?: number;
+}
+/** After the system call that makes a thread or process: what the child goes on with, instead of what follows. */
+export interface Child {
+  readonly kind: 'child';
+  readonly body: readonly Node[];
+}
+/** In a child: the call of the function that the thread or process was made for. */
+export interface Start {
+  readonly kind: 'start';
+}
+export type Node = Block | Seq | Loop | Branch | Call | Jump | Syscall | Fault | Sync | Act | Child | Start;
+
+/** Nodes that a word is enough for, besides instructions. */
+export const WORDS = ['join', 'wait', 'exit', 'start'] as const;
+
+/** The C library's function that each kind of Sync node calls. */
+export const FUNCTIONS: Readonly<Record<Sync['op'], string>> = {
+  lock: 'pthread_mutex_lock',
+  unlock: 'pthread_mutex_unlock',
+  arrive: 'pthread_barrier_wait',
+  post: 'sem_post',
+  take: 'sem_wait',
+  read: 'read',
+  write: 'write',
+  spawn: 'pthread_create',
+  join: 'pthread_join',
+  exit: 'pthread_exit',
+  fork: 'fork',
+  wait: 'wait',
+  sleep: 'nanosleep',
+};
+
+/** What threads wait for each other by (arch/sync.ts), with quantities. */
+export type ObjectSpec = { readonly name: string } & (
+  | { readonly kind: 'mutex' }
+  | { readonly kind: 'barrier'; readonly count: Quantity }
+  | { readonly kind: 'semaphore'; readonly value: Quantity }
+  | { readonly kind: 'pipe'; readonly capacity: Quantity }
+);
 
 export interface FunctionSpec {
   readonly name: string;
@@ -164,9 +224,12 @@ export interface Program {
    */
   readonly params: readonly Param[];
   readonly misses: Readonly<Record<string, MissRates>>;
+  readonly objects: readonly ObjectSpec[];
   /** In order of mapping; the first is the program itself. */
   readonly dsos: readonly DsoSpec[];
   readonly functions: readonly FunctionSpec[];
+  /** Files whose functions, DSOs and profiles are yet to be added (parse.ts: linked); absent once they are. */
+  readonly include?: readonly string[];
 }
 
 /** What expressions know about the machine, with defaults. */
@@ -178,5 +241,5 @@ export const scopeOf = (program: Program): Readonly<Record<string, number | stri
   ...Object.fromEntries(program.params.map((p) => [p.name, p.default])),
 });
 
-/** System calls that end the program. */
-export const EXITS: ReadonlySet<string> = new Set(['exit_group']);
+/** System calls that never return: they end the program, or the thread. */
+export const EXITS: ReadonlySet<string> = new Set(['exit_group', 'exit']);

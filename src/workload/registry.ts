@@ -8,7 +8,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
-import { parseText } from './parse.ts';
+import { linked, parseText } from './parse.ts';
 import type { Param, Program } from './program.ts';
 import { shippedProgram } from './shipped.ts';
 import { readBeginning, readSource, SourceError } from './source.ts';
@@ -167,7 +167,7 @@ async function loadModule(path: string, args: readonly string[]): Promise<Progra
   }
   if (typeof made !== 'object' || made === null || !('functions' in made) || !('entry' in made))
     throw failed(path, 'does not export a Program by default: build one with program() of @gperf/gperf/workload');
-  const built = made as Program;
+  const built = await linked(made as Program, dirname(path), { includeDir: INCLUDE });
   return typeof module.default === 'function' ? built : withArguments(built, args);
 }
 

@@ -3,9 +3,36 @@
  * schema for editors.
  */
 import { expect } from 'chai';
-import { branch, call, fault, func, jump, loop, op, ops, program, syscall } from '../../src/workload/build.ts';
+import {
+  barrier,
+  branch,
+  call,
+  exit,
+  fault,
+  fork,
+  func,
+  join,
+  jump,
+  lock,
+  loop,
+  mutex,
+  op,
+  ops,
+  pipe,
+  post,
+  program,
+  read,
+  semaphore,
+  sleep,
+  spawn,
+  syscall,
+  take,
+  unlock,
+  wait,
+  write,
+} from '../../src/workload/build.ts';
 import { expectKept } from '../kept.ts';
-import { compile } from './compiled.ts';
+import { compile, link } from './compiled.ts';
 import { faultText, WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import type { Program } from '../../src/workload/program.ts';
@@ -95,6 +122,43 @@ const BUILT = program({
   ],
 });
 
+const THREADS = `
+about: every item about threads
+include: pthread
+params:
+  n: { default: 3, about: how many }
+objects:
+  m: mutex
+  b: { barrier: '\${n}' }
+  s: semaphore
+  t: { semaphore: 2 }
+  q: pipe
+  r: { pipe: 16 }
+functions:
+  main:
+    - { spawn: worker, times: '\${n}' }
+    - fork: other
+    - { write: q, bytes: 10 }
+    - join
+    - wait
+    - sleep: 1000
+  worker: [{ lock: m }, alu, { unlock: m }, { wait: b }, { post: s }, { take: t }, exit]
+  other: [{ read: q, bytes: 10 }, { read: r }]
+`;
+
+const BUILT_THREADS = program({
+  name: 'demo',
+  about: 'every item about threads',
+  include: ['pthread'],
+  params: [{ name: 'n', default: 3, about: 'how many' }],
+  objects: [mutex('m'), barrier('b', '${n}'), semaphore('s'), semaphore('t', 2), pipe('q'), pipe('r', 16)],
+  functions: [
+    func('main', [spawn('worker', '${n}'), fork('other'), write('q', 10), join(), wait(), sleep(1000)]),
+    func('worker', [lock('m'), op('alu'), unlock('m'), wait('b'), post('s'), take('t'), exit()]),
+    func('other', [read('q', 10), read('r')]),
+  ],
+});
+
 describe('parse', () => {
   it('a file gives the program, and the image, that the builder gives', async () => {
     const parsed = await parse(YAML);
@@ -109,6 +173,102 @@ describe('parse', () => {
     const image = compile(await parse(YAML), { times: 3, libc: '2.27' });
     expect(image.dsos[1]!.path).to.equal('/usr/lib64/libx-2.27.so');
     expect([...image.tables.trip]).to.include(6);
+  });
+
+  it('a file with threads gives the program that the builder gives', async () => {
+    const parsed = await parse(THREADS);
+    const built = await link(BUILT_THREADS);
+    expect(parsed).to.deep.equal(built);
+    for (const entry of [parsed.entry, 'spawn worker', 'fork other'])
+      expect(compile(parsed).withEntry(entry).tables).to.deep.equal(compile(built).withEntry(entry).tables);
+  });
+
+  it('says what is wrong with threads', async () => {
+    const wrong = `about: faults of every kind
+include: pthread
+objects:
+  m: mutex
+  b: { barrier: 0 }
+  p: { pipe: 4, mutex: 1 }
+  q: { pipe: 16 }
+  r: mutexx
+  s: { semaphore: [] }
+  t: barrier
+functions:
+  main:
+    - lock: mm
+    - lock: q
+    - wait: m
+    - take: q
+    - { write: q, bytes: 0 }
+    - { spawn: wurker, times: 3 }
+    - { spawn: worker, times: 100000 }
+    - { fork: worker, time: 3 }
+    - joyn
+    - { loop: 3, body: [exit] }
+    - { sleep: -1 }
+    - { act: futx }
+  worker: [{ jump: pthread_exit }]
+`;
+    expect(await complaints(wrong)).to.deep.equal([
+      'demo.yaml:5:8: barrier: 0 is not a whole number of at least 1',
+      'demo.yaml:6:6: an object is of one kind only',
+      'demo.yaml:8:6: "mutexx" is no kind of object (did you mean "mutex"?)',
+      'demo.yaml:9:6: semaphore: expected a number, as in {semaphore: 4}',
+      'demo.yaml:10:6: barrier: expected a number, as in {barrier: 4}',
+      'demo.yaml:13:7: function main: there is no object "mm" (did you mean "m"?)',
+      'demo.yaml:14:7: function main: lock needs a mutex; q is a pipe',
+      'demo.yaml:15:7: function main: wait needs a barrier; m is a mutex',
+      'demo.yaml:16:7: function main: take needs a semaphore; q is a pipe',
+      'demo.yaml:17:19: function main: bytes: 0 is not a whole number of at least 1',
+      'demo.yaml:18:9: function main: there is no function "wurker" (did you mean "worker"?)',
+      'demo.yaml:19:24: function main: times: 100000 is more than 32768',
+      'demo.yaml:20:23: unknown key "time" (did you mean "times"?)',
+      'demo.yaml:21:7: "joyn" is not an instruction (did you mean "join"?)',
+      'demo.yaml:22:25: function main: exit inside a loop is not modelled; end the thread after it',
+      'demo.yaml:23:9: function main: sleep: -1 is not a whole number of at least 0',
+      'demo.yaml:24:9: function main: "futx" is neither `atomic` nor a system call (did you mean "futex"?)',
+    ]);
+  });
+
+  it('knows which threads there cannot be', async () => {
+    const functions = (text: string, include = 'pthread'): Promise<string[]> =>
+      complaints(`about: x\n${include && `include: ${include}\n`}objects: { m: mutex }\nfunctions: { ${text} }`);
+    expect(await functions('main: [{ lock: m }, join]', '')).to.deep.equal([
+      'demo.yaml:3:23: function main: lock calls pthread_mutex_lock, which no file defines: include pthread',
+      'demo.yaml:3:34: function main: join calls pthread_join, which no file defines: include pthread',
+    ]);
+    expect(
+      await functions('main: [{ spawn: a }], a: [{ fork: b }], b: [{ loop: 2, body: [{ spawn: a }] }]'),
+    ).to.deep.equal(['demo.yaml:4:78: threads without end: a -> b -> a']);
+    expect(await functions('main: [{ spawn: a, times: 200 }], a: [{ spawn: b, times: 200 }], b: [alu]')).to.deep.equal([
+      'demo.yaml:4:23: the program makes some 40200 threads and processes: at most 32768',
+    ]);
+    expect(await functions('main: [{ call: pthread_mutex_lock }]')).to.deep.equal([
+      'demo.yaml:4:23: pthread_mutex_lock comes to an act: only `lock`, `spawn` and their like can call it',
+    ]);
+    expect(await functions('main: [{ act: atomic }, start]')).to.deep.equal([
+      'demo.yaml:4:23: this is for functions that `lock`, `spawn` and their like call; main is not called by them',
+      'demo.yaml:4:38: this is for functions that `lock`, `spawn` and their like call; main is not called by them',
+    ]);
+    const own = async (body: string): Promise<string[]> =>
+      functions(`main: [{ lock: m }], pthread_mutex_lock: [${body}]`, '');
+    expect(await own('{ act: atomic }')).to.deep.equal([]);
+    expect(await own('alu')).to.deep.equal(['demo.yaml:3:23: pthread_mutex_lock comes to 0 `act` instead of one']);
+    expect(await own('{ loop: 2, body: [{ act: atomic }] }')).to.deep.equal([
+      'demo.yaml:3:23: pthread_mutex_lock comes to 0 `act` instead of one',
+      'demo.yaml:3:76: act inside a loop or a branch is not modelled',
+    ]);
+    expect(await own('{ act: clone }, { child: [start] }')).to.deep.equal([
+      'demo.yaml:3:74: function pthread_mutex_lock: a child must end: in `exit_group`, or `exit` for a thread',
+    ]);
+    expect(await own('{ act: clone }, { child: [{ syscall: exit }] }')).to.deep.equal([
+      'demo.yaml:3:23: pthread_mutex_lock comes to 1 `child` instead of 0',
+      'demo.yaml:3:74: a child comes to 0 `start` instead of one',
+    ]);
+    expect(
+      await functions('main: [{ spawn: a }, { fork: a }], a: [{ call: b }], b: [{ lock: m }, { unlock: m }]'),
+    ).to.deep.equal([]);
   });
 
   it('says what is wrong, all of it, and where', async () => {

@@ -1,50 +1,166 @@
-/** Threads of a program: each starts with a function of its own, and what it executes depends on its lineage only. */
+/**
+ * Threads of a program: what each does to others, in order; where it starts; and that what it executes depends on its
+ * lineage only.
+ */
 import { expect } from 'chai';
-import { CYCLES, eventVector } from '../../src/arch/events.ts';
+import fc from 'fast-check';
+import type { Trap } from '../../src/arch/cpu.ts';
 import { cloneOf, FIRST_THREAD, type ThreadStart } from '../../src/arch/dso.ts';
+import { CYCLES, eventVector, TRAPS } from '../../src/arch/events.ts';
 import { executable } from '../../src/experiment/executable.ts';
 import type { Cursor } from '../../src/workload/cursor.ts';
-import { branch, call, func, loop, op, ops, program } from '../../src/workload/build.ts';
-import { compile } from './compiled.ts';
+import {
+  barrier,
+  branch,
+  call,
+  exit,
+  fork,
+  func,
+  join,
+  lock,
+  loop,
+  mutex,
+  type Node,
+  type ObjectSpec,
+  op,
+  pipe,
+  post,
+  program,
+  type Program,
+  read,
+  semaphore,
+  seq,
+  sleep,
+  spawn,
+  take,
+  unlock,
+  wait,
+  write,
+} from '../../src/workload/build.ts';
+import { compile, link } from './compiled.ts';
+import { Dice } from './programs.ts';
+import { checkEveryStop } from './oracle/witness.ts';
 
-const RANDOM = program({
-  name: 'random',
-  about: 'two functions with random work',
-  functions: [
-    func('main', [loop(1000, [branch(0.5, [call('worker')])])]),
-    func('worker', [loop(100, [ops(3, 'alu'), branch(0.25, [op('div')])])]),
-  ],
-});
+const OBJECTS: readonly ObjectSpec[] = [mutex('m'), barrier('b', 2), semaphore('s', 1), pipe('q', 100)];
+const M = { kind: 'mutex', name: 'm' };
+const S = { kind: 'semaphore', name: 's', value: 1 };
+const Q = { kind: 'pipe', name: 'q', capacity: 100 };
+
+/** A program whose first function is `main`, without the start-up of the C library. */
+const bare = (functions: Readonly<Record<string, readonly Node[]>>): Promise<Program> =>
+  link(
+    program({
+      name: 'threads',
+      about: 'threads without start-up',
+      include: ['pthread'],
+      objects: OBJECTS,
+      entry: 'begin',
+      functions: [func('begin', [call('main')]), ...Object.entries(functions).map(([name, body]) => func(name, body))],
+    }),
+  );
+
+/** What a thread does that others may notice, to its end; page faults and the like are left out. */
+function acts(cursor: Cursor): Trap[] {
+  const all: Trap[] = [];
+  cursor.arm([CYCLES, TRAPS]);
+  while (cursor.advance(Float64Array.of(Infinity, cursor.counts[1]! + 1)) >= 0) {
+    const trap = cursor.trap!;
+    if (trap.kind === 'sync' || (trap.kind === 'syscall' && /sleep|exit/.test(trap.name))) all.push(trap);
+  }
+  return all;
+}
 
 const NEVER = Float64Array.of(Infinity);
 function total(cursor: Cursor): number {
+  cursor.arm([CYCLES]);
   cursor.advance(NEVER);
   return cursor.totals(eventVector())[CYCLES]!;
 }
 
 describe('threads of a program', () => {
-  it('start with the function that was named, in code that is laid out once', () => {
-    const image = compile(RANDOM);
-    const worker = image.withEntry('worker');
-    const [main, called] = image.dsos[0]!.symbols;
-    expect([main!.name, called!.name]).to.deep.equal(['main', 'worker']);
-    expect(image.entry - image.dsos[0]!.base).to.equal(main!.offset);
-    expect(worker.entry - worker.dsos[0]!.base).to.equal(called!.offset);
-    expect(worker.dsos).to.equal(image.dsos);
-    expect(worker.start('a').ip).to.equal(worker.entry);
-    expect(image.withEntry('worker')).to.equal(worker);
-    expect(() => image.withEntry('wurker')).to.throw('random has no function "wurker"');
+  it('do to each other what the items say, in that order', async () => {
+    const image = compile(
+      await bare({
+        main: [spawn('worker', 2), fork('other'), write('q', 7), join(), wait(), sleep(5000)],
+        worker: [loop(2, [lock('m'), op('alu'), unlock('m')]), wait('b'), post('s'), take('s'), call('deeper')],
+        deeper: [read('q'), exit()],
+        other: [read('q', 7)],
+      }),
+    );
+    expect(acts(image.start('a'))).to.deep.equal([
+      { kind: 'sync', op: 'spawn', entry: 'spawn worker' },
+      { kind: 'sync', op: 'spawn', entry: 'spawn worker' },
+      { kind: 'sync', op: 'fork', entry: 'fork other' },
+      { kind: 'sync', op: 'write', object: Q, bytes: 7 },
+      { kind: 'sync', op: 'join' },
+      { kind: 'sync', op: 'wait' },
+      { kind: 'syscall', name: 'nanosleep', args: { ns: 5000 } },
+    ]);
+    expect(acts(image.withEntry('spawn worker').start('a'))).to.deep.equal([
+      { kind: 'sync', op: 'lock', object: M },
+      { kind: 'sync', op: 'unlock', object: M },
+      { kind: 'sync', op: 'lock', object: M },
+      { kind: 'sync', op: 'unlock', object: M },
+      { kind: 'sync', op: 'arrive', object: { kind: 'barrier', name: 'b', count: 2 } },
+      { kind: 'sync', op: 'post', object: S },
+      { kind: 'sync', op: 'take', object: S },
+      { kind: 'sync', op: 'read', object: Q, bytes: 1 },
+      { kind: 'sync', op: 'exit' },
+    ]);
+    expect(acts(image.withEntry('fork other').start('a'))).to.deep.equal([
+      { kind: 'sync', op: 'read', object: Q, bytes: 7 },
+      { kind: 'syscall', name: 'exit_group', args: { status: 0 } },
+    ]);
   });
 
-  it('execute what their lineage says, in whatever order they start', () => {
-    const image = compile(RANDOM);
-    const run = executable({ program: RANDOM, image }, 'seed/run=0/program');
-    const first = cloneOf(FIRST_THREAD, 0, 'worker');
+  it('end when their function returns: a thread in exit, a process in exit_group', async () => {
+    const image = compile(await bare({ main: [spawn('f'), fork('f')], f: [op('alu')] }));
+    expect(acts(image.withEntry('spawn f').start('a'))).to.deep.equal([{ kind: 'sync', op: 'exit' }]);
+    expect(acts(image.withEntry('fork f').start('a'))).to.deep.equal([
+      { kind: 'syscall', name: 'exit_group', args: { status: 0 } },
+    ]);
+  });
+
+  it('start where the C library starts them, in code that is laid out once', async () => {
+    const image = compile(await bare({ main: [spawn('worker'), fork('worker')], worker: [op('alu')] }));
+    const symbolAt = (address: number): string => {
+      const dso = image.dsos.find(({ base, text }) => address >= base && address < base + 0x1000 + text.length)!;
+      const offset = address - dso.base;
+      return dso.symbols.find((s) => offset >= s.offset && offset < s.offset + s.size)!.name;
+    };
+    for (const [entry, made, chain] of [
+      ['spawn worker', '__clone', ['worker', 'start_thread', '__clone']],
+      ['fork worker', '__libc_fork', ['worker', '__libc_fork']],
+    ] as const) {
+      const thread = image.withEntry(entry);
+      expect(thread.dsos).to.equal(image.dsos);
+      expect(image.withEntry(entry)).to.equal(thread);
+      expect(symbolAt(thread.entry)).to.equal(made);
+      const names = thread.start('a');
+      names.advance(NEVER);
+      const chains = names
+        .truthByCallchain()
+        .map(({ frames }) => frames.map((i) => image.layout.functions[i]!.symbol).toReversed());
+      expect(chains).to.deep.include([...chain]);
+    }
+    expect(() => image.withEntry('spawn wurker')).to.throw('threads makes no thread "spawn wurker"');
+  });
+
+  it('execute what their lineage says, in whatever order they start', async () => {
+    const code = await bare({
+      main: [spawn('worker', 2), join()],
+      worker: [loop(100, [op('load', { misses: { l1: 0.3 } }), branch(0.25, [op('div')])]), spawn('leaf')],
+      leaf: [loop(100, [branch(0.25, [op('div')])])],
+    });
+    const image = compile(code);
+    // The kernel's side of threads is another matter.
+    const run = executable({ program: { ...code, functions: [] }, image }, 'seed/run=0/program');
+    const first = cloneOf(FIRST_THREAD, 0, 'spawn worker');
     const threads: ThreadStart[] = [
       FIRST_THREAD,
       first,
-      cloneOf(FIRST_THREAD, 1, 'worker'),
-      cloneOf(first, 0, 'worker'),
+      cloneOf(FIRST_THREAD, 1, 'spawn worker'),
+      cloneOf(first, 0, 'spawn leaf'),
     ];
     expect(threads.map(({ path }) => path)).to.deep.equal(['', '/clone=0', '/clone=1', '/clone=0/clone=0']);
     const forwards = threads.map((thread) => total(run.start(thread) as Cursor));
@@ -53,4 +169,61 @@ describe('threads of a program', () => {
     expect(new Set(forwards).size).to.equal(threads.length);
     expect(total(run.start() as Cursor)).to.equal(total(image.start('seed/run=0/program')));
   });
+
+  it('agree with the oracle at every stop, and go on from snapshots, in random programs', async () => {
+    const dice = new Dice(13);
+    let stops = 0;
+    await fc.assert(
+      fc.asyncProperty(randomThreads, fc.string(), async (functions, seed) => {
+        const image = compile(await bare(functions));
+        for (const entry of ['begin', 'spawn f0', 'spawn f1', 'fork f2'])
+          stops += checkEveryStop(image.withEntry(entry), seed, dice, 1);
+      }),
+      { numRuns: 25, seed: 7 },
+    );
+    expect(stops).to.be.greaterThan(10_000);
+  });
 });
+
+/** Bodies with every item, random work between them, and threads that make threads. */
+const randomThreads = (() => {
+  const item = fc.constantFrom<Node>(
+    lock('m'),
+    unlock('m'),
+    wait('b'),
+    post('s'),
+    take('s'),
+    read('q', 5),
+    write('q', 5),
+    sleep(100),
+    join(),
+    wait(),
+  );
+  const work = fc.constantFrom<Node>(
+    op('alu'),
+    op('load', { misses: { l1: 0.3, tlb: 0.01 } }),
+    branch(0.25, [op('div')], [op('mul')]),
+    loop(9, [op('store'), branch({ every: 4 }, [op('alu')])], { mispredict: 0.1 }),
+  );
+  const body = (more: fc.Arbitrary<Node>): fc.Arbitrary<Node[]> =>
+    fc.array(
+      fc.oneof(
+        item,
+        work,
+        more,
+        fc.tuple(fc.integer({ min: 0, max: 5 }), item, work).map(([n, a, b]) => loop(n, [a, b])),
+        fc.tuple(item, more).map(([a, b]) => branch(0.5, [a], [b])),
+      ),
+      { maxLength: 12 },
+    );
+  return fc.record({
+    main: body(fc.constantFrom(spawn('f0', 3), fork('f2'), call('g'))).map((nodes) => [
+      seq(spawn('f0'), spawn('f1'), fork('f2')),
+      seq(...nodes),
+    ]),
+    f0: body(fc.constantFrom(spawn('f1'), call('g'))),
+    f1: body(fc.constantFrom(fork('f2', 2), call('g'))),
+    f2: body(fc.constant(call('g'))),
+    g: body(work),
+  });
+})();

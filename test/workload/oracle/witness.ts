@@ -38,7 +38,8 @@ class Witness {
       if (cursor.counts[a] !== running[i * NR_EVENTS + columns[a]!]) fail(`slot ${a} is ${cursor.counts[a]}`);
     if (cursor.finished !== (i === instances.length)) fail('finished');
     const last = instances[i - 1];
-    if (cursor.trap !== (last === undefined ? undefined : layout.instructions[t.instId[last]!]!.trap)) fail('trap');
+    const trap = last === undefined ? undefined : layout.instructions[t.instId[last]!]!.trap;
+    if (cursor.trap !== (trap ?? this.#image.acts.get(last ?? -1))) fail('trap');
     const next = instances[i];
     if (next === undefined) return;
     if (cursor.ip !== layout.instructions[t.instId[next]!]!.address) fail('ip');
