@@ -11,7 +11,9 @@ import { EventSyntaxError } from '../perf-events/event-syntax-error.ts';
 import { printableText } from '../report/shared/printable.ts';
 import { errnoOf, strerror, strerrorOf } from '../strerror.ts';
 
-/** INVALID is perf's code for -EINVAL; CONDITION: the condition of --fail-if holds. */
+/**
+ * LIVE_LOCK: the program would never end; CONDITION: the condition of --fail-if holds; INVALID: perf's code for -EINVAL.
+ */
 export const EXIT = { OK: 0, BARE: 1, LIVE_LOCK: 3, CONDITION: 99, USAGE: 129, INVALID: 234, INPUT: 255 } as const;
 
 export class UsageError extends Error {

@@ -1,9 +1,9 @@
 /**
- * Why a simulation failed: perf's words for an event that perf_event_open refused (evsel__open_strerror), live-lock.
+ * Why a simulation failed: perf's words for an event that perf_event_open refused (evsel__open_strerror), live-lock,
+ * deadlock.
  */
 import { PoolError } from '../experiment/pool.ts';
-import { LiveLock, OpenError } from '../experiment/run.ts';
-import { WorkloadError } from '../workload/fault.ts';
+import { LiveLock, OpenError, ProgramError } from '../experiment/run.ts';
 import { EXIT, InputError } from './errors.ts';
 
 const EACCES = 13;
@@ -21,8 +21,8 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
 /** An error that the user can mend, as an InputError; any other unchanged. */
 export function simulationFailure(error: unknown): unknown {
   if (error instanceof OpenError) return new InputError(openFailure(error));
-  if (error instanceof LiveLock) return new InputError(error.message, EXIT.LIVE_LOCK);
-  if (error instanceof PoolError || error instanceof WorkloadError) return new InputError(error.message);
+  if (error instanceof LiveLock || error instanceof ProgramError) return new InputError(error.message, EXIT.LIVE_LOCK);
+  if (error instanceof PoolError) return new InputError(error.message);
   return error;
 }
 

@@ -14,10 +14,8 @@ import { KERNEL_KALLSYMS, storeInCache } from '../perfdata/buildid-cache.ts';
 import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
-import { nodesOf } from '../workload/check-threads.ts';
 import { compile, type CompiledProgram as Image, type Params } from '../workload/compile.ts';
 import { expectedTotals } from '../workload/expected.ts';
-import { WorkloadError } from '../workload/fault.ts';
 import type { Program } from '../workload/program.ts';
 import type { BuildId } from '../perfdata/perf-env.ts';
 
@@ -37,14 +35,10 @@ export function prepareWorkload(program: Program, spec: MachineSpec, params: Par
 /** The seed of the workload's own draws: the same under every design, so that all observe the same execution. */
 export const workloadSeed = (spec: MachineSpec, run: number): string => `${spec.seed}/run=${run}/program`;
 
-/** What exec loads. Throws a WorkloadError if the kernel cannot run it. */
+/** What exec loads. */
 export function executable({ program, image }: Workload, seed: string): Executable {
   const [main, ...others] = image.dsos;
   if (main === undefined) throw new Error(`${program.name} has no text`);
-  if (program.functions.some(({ body }) => [...nodesOf(body)].some((n) => n.kind === 'sync' && n.op !== 'sleep')))
-    throw new WorkloadError([
-      { file: program.name, message: 'threads, processes and pipes are not simulated yet: only their truth is known' },
-    ]);
   const holdsEntry = (dso: DsoImage): boolean => {
     const offset = image.entry - dso.base;
     return offset >= dso.textOffset && offset < dso.textOffset + dso.text.length;

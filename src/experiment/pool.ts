@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
 import { engineModule } from '../workload/engine.ts';
-import { LiveLock, OpenError } from './run.ts';
+import { LiveLock, OpenError, ProgramError } from './run.ts';
 import type { Answer, WorkInput, WorkOutput, WorkerData, WorkName } from './worker.ts';
 
 /** Heap of a thread, MB. */
@@ -26,8 +26,8 @@ export class PoolError extends Error {
 }
 
 /**
- * Does one kind of work on every input. The first error ends the others. LiveLock and OpenError keep their classes;
- * throws PoolError for anything else that is not gperf's fault.
+ * Does one kind of work on every input. The first error ends the others. LiveLock, ProgramError and OpenError keep their
+ * classes; throws PoolError for anything else that is not gperf's fault.
  */
 export async function runAll<N extends WorkName>(
   name: N,
@@ -106,6 +106,7 @@ function harmed(error: unknown): unknown {
 
 function resultOf<N extends WorkName>(answer: Answer<N>): WorkOutput<N> {
   if ('liveLock' in answer) throw new LiveLock(answer.liveLock);
+  if ('stuck' in answer) throw new ProgramError(answer.stuck);
   if ('bug' in answer) throw answer.bug;
   if ('wrong' in answer) throw new PoolError(answer.wrong);
   if ('refused' in answer) throw new OpenError(answer.refused.evsel, answer.refused.errno);

@@ -21,6 +21,7 @@ import type { Ledger } from '../results/ledger.ts';
 
 export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
+export { ProgramError } from '../kernel/futex.ts';
 
 /**
  * Called regularly so that the caller can do other work, with the simulated time and the share of its work that the

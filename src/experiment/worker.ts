@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
-import { OpenError, LiveLock } from './run.ts';
+import { LiveLock, OpenError, ProgramError } from './run.ts';
 import { SetUpError } from './setup.ts';
 import { NoTruthError } from './truth.ts';
 import { WorkloadError } from '../workload/fault.ts';
@@ -34,6 +34,7 @@ const TYPED: { readonly [N in WorkName]: (input: WorkInput<N>) => Promise<WorkOu
 export type Answer<N extends WorkName> =
   | { readonly result: WorkOutput<N> }
   | { readonly liveLock: string }
+  | { readonly stuck: string }
   | { readonly wrong: string }
   | { readonly bug: Error }
   | { readonly refused: { readonly evsel: Evsel; readonly errno: number } };
@@ -56,6 +57,7 @@ export default async function work<N extends WorkName>({
     return { result };
   } catch (error) {
     if (error instanceof LiveLock) return { liveLock: error.message };
+    if (error instanceof ProgramError) return { stuck: error.message };
     if (error instanceof OpenError) return { refused: { evsel: error.evsel, errno: error.errno } };
     if (error instanceof NoTruthError || error instanceof WorkloadError || error instanceof SetUpError)
       return { wrong: error.message };

@@ -11,7 +11,9 @@ import { hasEnded, type Task } from './task.ts';
 export function threadName(system: System, tid: number): string {
   const task = system.taskOf(tid);
   if (task === undefined) return `tid ${tid}, which has ended`;
-  return `${task.program?.thread.entry ?? 'main'} (tid ${tid})`;
+  const { entry = 'main' } = task.program?.thread ?? {};
+  // "spawn worker"
+  return `${entry.slice(entry.lastIndexOf(' ') + 1)} (tid ${tid})`;
 }
 
 /** Throws ProgramError if every thread of the program waits for another one. */

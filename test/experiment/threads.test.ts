@@ -1,0 +1,137 @@
+/**
+ * Threads under every design: whoever counts, each thread executes the same, and perf counts all of it. Real perf reads
+ * the recordings.
+ */
+import { expect } from 'chai';
+import { COLUMN } from '../../src/arch/events.ts';
+import { perfEnv } from '../../src/experiment/env.ts';
+import { ProgramError, runRecord, runStat } from '../../src/experiment/run.ts';
+import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
+import { specText } from '../../src/experiment/spec-text.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { openSink } from '../../src/perfdata/sink.ts';
+import { PerfDataWriter } from '../../src/perfdata/writer.ts';
+import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
+import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
+import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
+
+const M = 2.8e6;
+const pipe = (op: 'read' | 'write', name: string) =>
+  act({ op, object: { kind: 'pipe', name, capacity: 4096 }, bytes: 1 });
+const PROGRAMS = {
+  'threads that wait for a mutex': {
+    main: [...repeat(4, spawn('worker')), join],
+    worker: repeat(8, lock(), work(M), unlock(), work(M)),
+  },
+  'two threads that pass a byte to and fro': {
+    main: [spawn('echo'), ...repeat(300, work(1000), pipe('write', 'there'), pipe('read', 'back')), join],
+    echo: repeat(300, pipe('read', 'there'), work(3000), pipe('write', 'back')),
+  },
+  'a family of threads and processes': {
+    main: [...repeat(3, spawn('worker')), act({ op: 'fork', entry: 'child' }), work(5 * M), join, act({ op: 'wait' })],
+    worker: repeat(4, lock(), work(M), unlock(), syscall('nanosleep', { ns: 1e6 }), work(2 * M)),
+    child: [spawn('worker'), work(7 * M), join],
+  },
+} as const;
+
+const PLACES = [
+  ...['host', ...WITH_COUNTERS.map(({ name }) => name)].map((vpmu) => ({ vpmu, machine: 'broadwell-ep' })),
+  ...ELSEWHERE.map(({ design, machine }) => ({ vpmu: design.name, machine: machine.name })),
+];
+const sets = ['guest.fresh=on', 'host.fresh=on'];
+
+/** perf record of a program into a file. */
+async function record(spec: MachineSpec, executable: Threads, events: string, file: string) {
+  const evlist = recordAttrs(parseEventList([events], 'record'), { freq: 4000, callgraph: true });
+  let writer: PerfDataWriter;
+  const outcome = await runRecord(
+    spec,
+    { evlist, executable },
+    {
+      opened: (opened) => {
+        writer = new PerfDataWriter(openSink(file), opened, { env: perfEnv(spec, ['perf']), spec: specText(spec) });
+      },
+      write: (records) => {
+        const before = writer.size;
+        writer.write(records);
+        return writer.size - before;
+      },
+    },
+  );
+  writer!.finish();
+  return outcome;
+}
+
+describe('threads', () => {
+  for (const { vpmu, machine } of PLACES)
+    it(`${vpmu} on ${machine}: every instruction and branch of every thread is counted once`, async () => {
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+      for (const [what, scripts] of Object.entries(PROGRAMS)) {
+        const executable = new Threads(scripts);
+        const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
+        const { run: counted, ledger } = await runStat(spec, { evlist, executable });
+        const truth = [executable.total(COLUMN.instructions), executable.total(COLUMN.branches)];
+        expect(
+          counted.counts.map(({ val }) => val),
+          what,
+        ).to.deep.equal(truth);
+        expect(ledger.rows.find(({ account }) => account === 'workload')!.cycles * 2, what).to.equal(truth[0]);
+      }
+    });
+
+  it('of a program that cannot go on end the run, whatever waits outside', async () => {
+    const spec = await setUpMachine({ vpmu: 'v2', seed: 'threads', sets: ['guest.background=100'] });
+    const executable = new Threads({ main: [lock(), spawn('worker'), join], worker: [lock()] });
+    const evlist = statAttrs(parseEventList(['cycles'], 'stat'));
+    const interval = { ns: 1e7, report: (): void => undefined };
+    const error = await runStat(spec, { evlist, executable, interval }).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(ProgramError);
+    expect((error as Error).message).to.match(
+      /^deadlock: main \(tid \d+\) waits for worker \(tid \d+\) to end; worker /,
+    );
+  });
+
+  if (perfVersion)
+    for (const { vpmu, machine } of PLACES)
+      it(`${vpmu} on ${machine}: real perf reads what they recorded without a warning`, async () => {
+        const at = scratch();
+        try {
+          const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+          const file = at.file('perf.data');
+          const executable = new Threads(PROGRAMS['a family of threads and processes']);
+          const outcome = await record(spec, executable, 'cycles', file);
+          expect(outcome.samples).to.be.greaterThan(100);
+          const perf = (...args: readonly string[]): string => {
+            const { stdout, stderr, status } = run('perf', [...args, '-i', file]);
+            expect([status, stderr.replaceAll(/^.*kernel.*\n/gm, '')], args.join(' ')).to.deep.equal([0, '']);
+            return stdout;
+          };
+          const pid = outcome.pid;
+          // perf calls it pid, and shows each thread.
+          const tids = perf('report', '--stdio', '-q', '-g', 'none', '-F', 'sample,pid');
+          const named = [...tids.matchAll(/^\s*(\d+)\s+(\d+):(\S+)/gm)].map(([, n, tid, comm]) => ({
+            n: Number(n),
+            tid: Number(tid),
+            comm,
+          }));
+          expect(new Set(named.map(({ comm }) => comm)), tids).to.deep.equal(new Set(['threads']));
+          expect(named.map(({ tid }) => tid - pid).toSorted((a, b) => a - b)).to.deep.equal([0, 1, 2, 3, 4, 5]);
+          expect(named.reduce((sum, { n }) => sum + n, 0)).to.equal(outcome.samples);
+          const script = perf('script', '--show-task-events', '-F', 'comm,pid,tid,time,event');
+          const lives = [...script.matchAll(/PERF_RECORD_(FORK|EXIT)\((\d+):(\d+)\):\((\d+):(\d+)\)/g)];
+          expect(
+            lives.filter(([, what]) => what === 'FORK').map((l) => l.slice(2).map((n) => Number(n) - pid)),
+          ).to.deep.equal([
+            [0, 1, 0, 0],
+            [0, 2, 0, 0],
+            [0, 3, 0, 0],
+            [4, 4, 0, 0],
+            [4, 5, 4, 4],
+          ]);
+          expect(lives.filter(([, what]) => what === 'EXIT')).to.have.length(6);
+        } finally {
+          at.remove();
+        }
+      });
+});
