@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { FIRST_THREAD, type DsoImage, type Executable } from '../arch/dso.ts';
-import { CYCLES } from '../arch/events.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -15,8 +14,8 @@ import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { compile, type CompiledProgram as Image, type Params } from '../workload/compile.ts';
-import { expectedTotals } from '../workload/expected.ts';
 import type { Program } from '../workload/program.ts';
+import { expectedCycles } from '../workload/thread-runs.ts';
 import type { BuildId } from '../perfdata/perf-env.ts';
 
 /** A compiled workload. */
@@ -48,7 +47,7 @@ export function executable({ program, image }: Workload, seed: string): Executab
     program: main,
     interpreter: others.find(holdsEntry),
     libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as DsoImage])),
-    expected: expectedTotals(image.tables)[CYCLES]!,
+    expected: expectedCycles(image),
     start: ({ entry, path } = FIRST_THREAD) =>
       (entry === undefined ? image : image.withEntry(entry)).start(seed + path),
   };

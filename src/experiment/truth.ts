@@ -15,6 +15,7 @@ import type { Held } from '../stats/shares.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { LOOP, type Image } from '../workload/image.ts';
 import type { Truth } from '../workload/ledger.ts';
+import { threadRuns } from '../workload/thread-runs.ts';
 import { workloadSeed, type Workload } from './executable.ts';
 import { originOf } from './spec-text.ts';
 
@@ -47,17 +48,13 @@ export function groundTruth(
   { run = 0, by = 'symbol', stacks = false }: GroundTruthOptions = {},
 ): Profile[] {
   const sources = evlist.map((evsel) => sourceOf(evsel, spec));
-  const { image } = workload;
-  const cursor = executed(workload, spec, run);
-  const places = placesOf(cursor, workload, by);
-  const chains = stacks ? chainsOf(cursor, workload) : [];
-  const totals = cursor.totals(eventVector());
+  const { places, chains, totals, images } = executed(workload, spec, run, by, stacks);
   if (totals[CYCLES]! > LONGEST) throw new NoTruthError(evlist[0]!.name, TOO_LONG);
   return evlist.map((evsel, i) => {
     const { column, scale } = sources[i]!;
     const weights = new Map<string, number>();
     let sum = 0;
-    for (const { key, totals: retired } of places) {
+    for (const { key, totals: retired } of places.values()) {
       weights.set(key, (weights.get(key) ?? 0) + retired[column]! * scale);
       sum += retired[column]!;
     }
@@ -71,7 +68,7 @@ export function groundTruth(
       lost: 0,
       throttled: 0,
       weights,
-      ...steadyLoop(image, column, sum, scale),
+      ...steadyLoop(images, column, sum, scale),
       ...(column === CYCLES && { held: heldBy(spec, scale) }),
       ...(stacks && { stacks: stacksOf(chains, column, scale) }),
       origin: originOf(spec, run),
@@ -92,34 +89,64 @@ export function trueCounts(
   const sources = evlist.map((evsel) => (hasTruth(spec, evsel) ? sourceOf(evsel, spec) : undefined));
   const sums = sources.map(() => 0);
   for (let run = 0; run < runs; run++) {
-    const totals = executed(workload, spec, run).totals(eventVector());
+    const { totals } = executed(workload, spec, run);
     if (totals[CYCLES]! > LONGEST) return sources.map(() => undefined);
     sources.forEach((source, i) => (sums[i]! += source === undefined ? 0 : totals[source.column]! * source.scale));
   }
   return sources.map((source, i) => (source === undefined ? undefined : sums[i]! / runs));
 }
 
-/** A cursor that has run the whole program. */
-function executed({ image }: Workload, spec: MachineSpec, run: number): ReturnType<Workload['image']['start']> {
-  const cursor = image.start(workloadSeed(spec, run));
-  cursor.arm([CYCLES]);
-  cursor.advance(new Float64Array([Infinity]));
-  return cursor;
+/** What all threads of a run have retired, together. */
+interface Executed {
+  readonly totals: EventVector;
+  /** What is counted separately, by name. */
+  readonly places: Map<string, Place>;
+  readonly chains: Map<string, Place>;
+  /** How many threads there were of each image. */
+  readonly images: Map<Image, number>;
+}
+
+/** Runs the whole program, thread by thread. */
+function executed(workload: Workload, spec: MachineSpec, run: number, by?: Granularity, stacks = false): Executed {
+  const all: Executed = { totals: eventVector(), places: new Map(), chains: new Map(), images: new Map() };
+  const one = eventVector();
+  const add = (to: EventVector, more: EventVector): void => more.forEach((n, c) => (to[c]! += n));
+  const merge = (into: Map<string, Place>, places: readonly Place[]): void => {
+    for (const place of places) {
+      const known = into.get(place.name);
+      if (known === undefined) into.set(place.name, place);
+      else add(known.totals, place.totals);
+    }
+  };
+  for (const { image, cursor } of threadRuns(workload.image, workloadSeed(spec, run))) {
+    add(all.totals, cursor.totals(one));
+    all.images.set(image, (all.images.get(image) ?? 0) + 1);
+    if (by !== undefined) merge(all.places, placesOf(cursor, workload, by));
+    if (stacks) merge(all.chains, chainsOf(cursor, workload));
+  }
+  return all;
 }
 
 /**
  * Length, in events, of the loop that retires most of them, if all its iterations are alike: a sampling period may keep
  * step with it. A loop that leaves anything to chance has none.
  */
-function steadyLoop({ tables: t }: Image, column: number, total: number, scale: number): { loop?: number } {
-  const nested = (v: number): boolean => {
-    for (let i = t.nested0[v]!; i < t.nested0[v + 1]!; i++) if (t.nestedFrom[i]! < t.nestedTo[i]!) return true;
-    return t.s0[v]! < t.s1[v]!;
-  };
-  for (let v = 0; v < t.nodes; v++) {
-    const whole = t.plain[v * NR_EVENTS + column]!;
-    if (t.kind[v] === LOOP && t.trip[v]! > 1 && 2 * whole >= total && !nested(v))
-      return { loop: (whole * scale) / t.trip[v]! };
+function steadyLoop(
+  images: ReadonlyMap<Image, number>,
+  column: number,
+  total: number,
+  scale: number,
+): { loop?: number } {
+  for (const [{ tables: t }, threads] of images) {
+    const nested = (v: number): boolean => {
+      for (let i = t.nested0[v]!; i < t.nested0[v + 1]!; i++) if (t.nestedFrom[i]! < t.nestedTo[i]!) return true;
+      return t.s0[v]! < t.s1[v]!;
+    };
+    for (let v = 0; v < t.nodes; v++) {
+      const whole = t.plain[v * NR_EVENTS + column]!;
+      if (t.kind[v] === LOOP && t.trip[v]! > 1 && 2 * whole * threads >= total && !nested(v))
+        return { loop: (whole * scale) / t.trip[v]! };
+    }
   }
   return {};
 }
@@ -135,56 +162,53 @@ function heldBy(spec: MachineSpec, scale: number): Held {
   return { perSample: refill * scale, perEvent: (refill * ticks) / v['core.clock'] };
 }
 
-interface Chain {
-  /** Same form as for a sample in profile/build.ts. */
-  readonly stack: string;
+interface Place {
+  /** Unique in a thread; the same place has the same name in all threads. */
+  readonly name: string;
+  /** Same form as for a sample in profile/build.ts: of a chain its stack, else a profile's key. */
+  readonly key: string;
   readonly totals: EventVector;
 }
 
-function chainsOf(cursor: Truth, { image: { comm, layout } }: Workload): Chain[] {
-  return cursor
-    .truthByCallchain()
-    .map(({ frames, totals }) => ({
-      stack: stackKey([comm, ...frames.map((i) => shown(layout.functions[i]!.symbol))]),
-      totals,
-    }));
+function chainsOf(cursor: Truth, { image: { comm, layout } }: Workload): Place[] {
+  return cursor.truthByCallchain().map(({ frames, totals }) => {
+    const stack = stackKey([comm, ...frames.map((i) => shown(layout.functions[i]!.symbol))]);
+    return { name: stack, key: stack, totals };
+  });
 }
 
-function stacksOf(chains: readonly Chain[], column: number, scale: number): Map<string, number> {
+function stacksOf(chains: ReadonlyMap<string, Place>, column: number, scale: number): Map<string, number> {
   const stacks = new Map<string, number>();
-  for (const { stack, totals } of chains)
-    if (totals[column]! > 0) stacks.set(stack, (stacks.get(stack) ?? 0) + totals[column]! * scale);
+  for (const { key, totals } of chains.values())
+    if (totals[column]! > 0) stacks.set(key, (stacks.get(key) ?? 0) + totals[column]! * scale);
   return stacks;
 }
 
 /** Names as reports of a recording show them. */
 const shown = (symbol: string): string => withoutParameters(symbol) ?? symbol;
 
-interface Place {
-  /** Same form as for a sample in profile/build.ts. */
-  readonly key: string;
-  readonly totals: EventVector;
-}
-
 /** What a profile of that granularity counts separately. */
 function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
   const { comm, dsos } = workload.image;
   const files = dsos.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
-  const place = (dso: string, symbol: string, totals: EventVector): Place => ({
+  const place = (name: string, dso: string, symbol: string, totals: EventVector): Place => ({
+    name,
     key: profileKey({ comm, dso, symbol }),
     totals,
   });
-  if (by === 'callchain') return chainsOf(cursor, workload).map(({ stack, totals }) => place('', stack, totals));
+  if (by === 'callchain') return chainsOf(cursor, workload).map(({ key, totals }) => place(key, '', key, totals));
   if (by !== 'instruction')
     return cursor
       .truth()
-      .map(({ dso, symbol, totals }) => place(files[dso]!, by === 'dso' ? '' : shown(symbol), totals));
+      .map(({ dso, symbol, totals }) =>
+        place(`${dso} ${symbol}`, files[dso]!, by === 'dso' ? '' : shown(symbol), totals),
+      );
   const starts = new Map<string, number>();
   for (const [i, { symbols, base }] of dsos.entries())
     for (const { name, offset } of symbols) starts.set(`${i} ${name}`, base + offset);
   return cursor.truthByInstruction().map(({ dso, symbol, address, totals }) => {
     const offset = address - starts.get(`${dso} ${symbol}`)!;
-    return place(files[dso]!, `${shown(symbol)}+0x${offset.toString(16)}`, totals);
+    return place(String(address), files[dso]!, `${shown(symbol)}+0x${offset.toString(16)}`, totals);
   });
 }
 

@@ -486,6 +486,9 @@ export function compile(program: Program, timing: CoreTiming, params: Params = {
     return image;
   };
   const image = withEntry(program.entry);
+  // What is wrong with a thread is reported here, too.
+  for (const { body } of program.functions)
+    for (const node of nodesOf(body)) if (node.kind === 'sync' && 'target' in node) withEntry(entryName(node));
   // A missing engine is reported here, where callers expect faults, rather than at start().
   engineModule();
   return image;

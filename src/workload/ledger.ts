@@ -39,8 +39,11 @@ export interface ChainTruth {
   readonly totals: EventVector;
 }
 
-/** Executions so far of every node of the context tree, on its own and as part of a larger whole. */
-function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Float64Array {
+/**
+ * Executions of every node of the context tree, on its own and as part of a larger whole, from those of wholes and from how
+ * often each entry occurred.
+ */
+export function executions(t: Tables, wholes: Float64Array, occurred: Float64Array): Float64Array {
   const n = wholes.slice();
   for (let v = 0; v < t.nodes; v++) {
     const times = n[v]!;

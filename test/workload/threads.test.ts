@@ -37,6 +37,8 @@ import {
   wait,
   write,
 } from '../../src/workload/build.ts';
+import { Scout } from '../../src/workload/scout.ts';
+import { expectedCycles, threadRuns } from '../../src/workload/thread-runs.ts';
 import { compile, link } from './compiled.ts';
 import { Dice } from './programs.ts';
 import { checkEveryStop } from './oracle/witness.ts';
@@ -59,16 +61,18 @@ const bare = (functions: Readonly<Record<string, readonly Node[]>>): Promise<Pro
     }),
   );
 
-/** What a thread does that others may notice, to its end; page faults and the like are left out. */
-function acts(cursor: Cursor): Trap[] {
-  const all: Trap[] = [];
+/** What a thread does that others may notice, to its end, and when; page faults and the like are left out. */
+function timedActs(cursor: Cursor): { at: number; trap: Trap }[] {
+  const all: { at: number; trap: Trap }[] = [];
   cursor.arm([CYCLES, TRAPS]);
   while (cursor.advance(Float64Array.of(Infinity, cursor.counts[1]! + 1)) >= 0) {
     const trap = cursor.trap!;
-    if (trap.kind === 'sync' || (trap.kind === 'syscall' && /sleep|exit/.test(trap.name))) all.push(trap);
+    if (trap.kind === 'sync' || (trap.kind === 'syscall' && /sleep|exit/.test(trap.name)))
+      all.push({ at: cursor.counts[0]!, trap });
   }
   return all;
 }
+const acts = (cursor: Cursor): Trap[] => timedActs(cursor).map(({ trap }) => trap);
 
 const NEVER = Float64Array.of(Infinity);
 function total(cursor: Cursor): number {
@@ -153,8 +157,7 @@ describe('threads of a program', () => {
       leaf: [loop(100, [branch(0.25, [op('div')])])],
     });
     const image = compile(code);
-    // The kernel's side of threads is another matter.
-    const run = executable({ program: { ...code, functions: [] }, image }, 'seed/run=0/program');
+    const run = executable({ program: code, image }, 'seed/run=0/program');
     const first = cloneOf(FIRST_THREAD, 0, 'spawn worker');
     const threads: ThreadStart[] = [
       FIRST_THREAD,
@@ -169,6 +172,58 @@ describe('threads of a program', () => {
     expect(new Set(forwards).size).to.equal(threads.length);
     expect(total(run.start() as Cursor)).to.equal(total(image.start('seed/run=0/program')));
   });
+
+  it('are all in the truth: the sum over threads, each with the process it belongs to', async () => {
+    const image = compile(
+      await bare({
+        main: [spawn('worker', 3), fork('other'), join(), wait()],
+        worker: [loop(50, [branch(0.25, [op('div')])])],
+        other: [spawn('worker'), loop(50, [branch(0.25, [op('div')])]), branch(0.5, [fork('leaf')]), join()],
+        leaf: [op('alu')],
+      }),
+    );
+    const runs = [...threadRuns(image, 'seed')];
+    const listed = runs.map(({ thread: { entry, path }, process }) => [entry, path, process]);
+    const fixed: typeof listed = [
+      [undefined, '', ''],
+      ['spawn worker', '/clone=0', ''],
+      ['spawn worker', '/clone=1', ''],
+      ['spawn worker', '/clone=2', ''],
+      ['fork other', '/clone=3', '/clone=3'],
+      ['spawn worker', '/clone=3/clone=0', '/clone=3'],
+    ];
+    const leaf = ['fork leaf', '/clone=3/clone=1', '/clone=3/clone=1'];
+    expect(listed).to.deep.equal(listed.length === fixed.length ? fixed : [...fixed, leaf]);
+    for (const { thread, image: own, cursor } of runs)
+      expect(cursor.totals(eventVector())[CYCLES]).to.equal(total(own.start(`seed${thread.path}`)));
+    const lengths = new Set(Array.from({ length: 20 }, (_, i) => [...threadRuns(image, `seed ${i}`)].length));
+    expect(lengths).to.have.members([6, 7]);
+    const mean = Array.from({ length: 400 }, (_, i) => [...threadRuns(image, `mean ${i}`)])
+      .map((all) => all.reduce((sum, { cursor }) => sum + cursor.totals(eventVector())[CYCLES]!, 0))
+      .reduce((sum, n) => sum + n / 400, 0);
+    expect(mean / expectedCycles(image)).to.be.within(0.99, 1.01);
+  });
+
+  it('are seen by a scout from far, in random programs', () =>
+    fc.assert(
+      fc.asyncProperty(randomThreads, fc.string(), fc.nat(20), async (functions, seed, half) => {
+        const image = compile(await bare(functions));
+        for (const entry of ['begin', 'spawn f0', 'spawn f1', 'fork f2']) {
+          const own = image.withEntry(entry);
+          const end = { at: total(own.start(seed)), trap: undefined };
+          const ahead = timedActs(own.start(seed));
+          const last = ahead.at(-1)?.at === end.at ? ahead.at(-1) : end;
+          let scout = new Scout(own, seed);
+          for (const [i, act] of [...ahead, last, last].entries()) {
+            expect(scout.next).to.deep.equal(act);
+            if (i === half) scout = new Scout(own, scout.snapshot());
+            if (i % 2 === 0) expect(scout.next).to.deep.equal(act);
+            scout.pass();
+          }
+        }
+      }),
+      { numRuns: 40, seed: 8 },
+    ));
 
   it('agree with the oracle at every stop, and go on from snapshots, in random programs', async () => {
     const dice = new Dice(13);
