@@ -9,6 +9,7 @@ import { side, type Machine } from '../machine/machine.ts';
 import { isSet, type MachineSpec } from '../machine/spec.ts';
 import type { Task } from '../kernel/task.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
+import { FRACTION } from '../sim/doubles.ts';
 
 /** Number of ticks watched, and the least progress per tick, ns. */
 const TICKS = 250;
@@ -34,6 +35,8 @@ export class ProgressWatch {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#since = this.#before = this.#seen = FRACTION;
+    this.#since = this.#before = this.#seen = 0;
   }
 
   /** To be called every few ticks, with the workload's threads and their user time so far. Throws LiveLock. */

@@ -28,6 +28,7 @@ import { CYCLES, NR_EVENTS, eventVector, type CoreEvents, type EventClocks, type
 import { MSR } from '../arch/msr.ts';
 import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
+import { FRACTION, asDoubles } from '../sim/doubles.ts';
 import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { CoreApic } from './lapic.ts';
@@ -127,6 +128,9 @@ export class Core implements Cpu {
     const page = (): Float64Array => new Float64Array(spec.ring0.length + 2);
     this.spent = { host: page(), guest: page(), others: page() };
     this.#page = this.spent.host;
+    asDoubles(this, 'idle');
+    this.#clock = this.#refill = FRACTION as Cycles;
+    this.#clock = this.#refill = 0 as Cycles;
   }
 
   /**
@@ -179,7 +183,7 @@ export class Core implements Cpu {
 
   irqEnable(): void {
     this.#irqOff--;
-    this.#serve(undefined, 0);
+    if (this.#due()) this.#serve(undefined, 0);
   }
 
   raiseIrqWork(): void {
@@ -198,16 +202,15 @@ export class Core implements Cpu {
     const f = this.#spec.ring0[fn] as Ring0Function;
     const { lapic, pmu } = this;
     this.#ring0 = true;
-    for (let i = 0; i < times; i++) {
+    for (let left = times; left > 0; left--) {
       this.passes[fn]! += 1;
-      const plan = pmu.plan(0);
       const end = (this.#clock + f.cost) as Cycles;
-      if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) {
+      if (end < lapic.timerAt && end < lapic.pmiAt && pmu.plan(0).counters.length === 0) {
         this.#clock = end;
         this.#page[fn]! += f.cost;
-      } else this.#spendInSteps(f, plan);
+      } else this.#spendInSteps(f, pmu.plan(0));
     }
-    this.#serve(f, f.size);
+    if (this.#due()) this.#serve(f, f.size);
   }
 
   spendFor(fn: number, cost: Cycles): void {
@@ -231,7 +234,7 @@ export class Core implements Cpu {
     this.#latest = code;
     for (;;) {
       this.#ring3 = code;
-      this.#serve(undefined, 0);
+      if (this.#due()) this.#serve(undefined, 0);
       if (this.#software.needResched()) return this.#leaveRing3('resched');
       if (this.#clock >= until) return this.#leaveRing3('until');
       const plan = pmu.plan(3);
@@ -392,6 +395,12 @@ export class Core implements Cpu {
       events,
     };
     this.#spendInSteps(tail, plan);
+  }
+
+  /** Whether an interrupt waits, or is due at the local APIC. */
+  #due(): boolean {
+    const { lapic } = this;
+    return lapic.pending || this.#clock >= lapic.pmiAt || this.#clock >= lapic.timerAt;
   }
 
   /**

@@ -26,6 +26,7 @@ import {
 } from '../arch/events.ts';
 import { GeneralProtection, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../arch/perfevtsel.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import { SUBCYCLES } from '../units.ts';
 
 const U32 = 2 ** 32;
@@ -51,6 +52,11 @@ export interface CountingPlan {
   readonly counters: readonly Counter[];
   /** For each counter, the index of its column in `columns`. */
   readonly slots: readonly number[];
+}
+
+interface LatestPlan {
+  key: number;
+  plan: CountingPlan | undefined;
 }
 
 export class CorePmu implements MsrPort {
@@ -85,6 +91,8 @@ export class CorePmu implements MsrPort {
    * every PMI.
    */
   readonly #known: readonly [Map<number, CountingPlan>, Map<number, CountingPlan>] = [new Map(), new Map()];
+  /** The latest of them: with GLOBAL_CTRL at 0 in either ring, then without. */
+  readonly #latest: readonly LatestPlan[] = Array.from({ length: 4 }, () => ({ key: NaN, plan: undefined }));
   readonly #columnSets = new Map<string, readonly EventColumn[]>();
 
   constructor(caps: PmuCaps, events: CoreEvents, clocks: EventClocks) {
@@ -97,22 +105,18 @@ export class CorePmu implements MsrPort {
     const anyThread = caps.version >= 3 && caps.version < 5;
     this.#evtselReserved = anyThread ? 0 : EVENTSEL.ANY;
     this.#fixedReserved = anyThread ? 0 : FIXED_CTRL.ANY * 0x11111111;
-    const counter = (fixed: boolean) => (_: unknown, i: number) => ({
-      value: 0,
-      source: undefined,
-      int: false,
-      fixed,
-      bit: 1 << i,
-    });
+    const counter = (fixed: boolean) => (_: unknown, i: number) =>
+      asDoubles({ value: 0, source: undefined, int: false, fixed, bit: 1 << i }, 'value');
     this.#gp = Array.from({ length: caps.nrGp }, counter(false));
     this.#fixed = Array.from({ length: caps.nrFixed }, counter(true));
     this.#evtsel = Array.from({ length: caps.nrGp }, () => 0);
+    asDoubles(this, 'pmiAge');
   }
 
   /** The counters that count now at this privilege level. */
   plan(cpl: Cpl): CountingPlan {
     const ring = cpl === 0 ? 0 : 1;
-    return (this.#plans[ring] ??= this.#findPlan(cpl, this.#known[ring]));
+    return (this.#plans[ring] ??= this.#findPlan(cpl, ring));
   }
 
   /**
@@ -230,6 +234,7 @@ export class CorePmu implements MsrPort {
     this.#plans[0] = this.#plans[1] = undefined;
     this.#known[0].clear();
     this.#known[1].clear();
+    for (const latest of this.#latest) latest.plan = undefined;
   }
 
   #decode(msr: number): NonNullable<ReturnType<typeof decodePmuMsr>> {
@@ -274,15 +279,20 @@ export class CorePmu implements MsrPort {
   /** Leaves the halves of a global register's value in #low and #high: returning a pair, or %, is slow on this path. */
   #split(msr: number, value: number): void {
     this.#high = Math.floor(value / U32);
-    this.#low = value - this.#high * U32;
+    this.#low = value >>> 0;
     if (this.#low >= this.#gpLimit || this.#high >= this.#fixedLimit)
       throw new GeneralProtection(msr, 'bit of a counter that does not exist');
   }
 
-  #findPlan(cpl: Cpl, known: Map<number, CountingPlan>): CountingPlan {
+  #findPlan(cpl: Cpl, ring: 0 | 1): CountingPlan {
     const key = ((this.#fixedCtrl * 16 + this.#ctrlFixed) * 256 + this.#ctrlGp) * 256 + this.#enabledGp;
+    const latest = this.#latest[this.#ctrlFixed === 0 && this.#ctrlGp === 0 ? ring : 2 + ring] as LatestPlan;
+    if (latest.key === key && latest.plan !== undefined) return latest.plan;
+    const known = this.#known[ring];
     let plan = known.get(key);
     if (plan === undefined) known.set(key, (plan = this.#buildPlan(cpl)));
+    latest.key = key;
+    latest.plan = plan;
     return plan;
   }
 

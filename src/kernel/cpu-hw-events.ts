@@ -8,6 +8,7 @@
  * Not modelled: running[] and the check for spurious NMIs based on it; fields for PEBS, LBR and hyperthread siblings.
  */
 import { globalBit } from '../arch/msr.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import type { PerfEvent } from './perf-event.ts';
 
 export class CpuHwEvents {
@@ -40,6 +41,7 @@ export class CpuHwEvents {
 
   constructor(cpu: number) {
     this.cpu = cpu;
+    asDoubles(this, 'intel_ctrl_guest_mask', 'intel_ctrl_host_mask');
   }
 
   get n_events(): number {

@@ -5,6 +5,7 @@
  * Not modelled: softirqs, and irq_work other than perf's wakeups.
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
 import type { Probe } from '../sim/probe.ts';
 import { toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units.ts';
@@ -75,6 +76,7 @@ export class PerCpu {
     this.timers = new Hrtimers(cpu);
     this.cpu_hw_events = new CpuHwEvents(number);
     this.running_sample_length = running_sample_length;
+    asDoubles(this, 'pickedAt');
   }
 
   cyclesOf(ns: number): Cycles {

@@ -5,6 +5,7 @@
  * Not modelled: cgroups, AUX areas, BPF, address filters.
  */
 import type { Regs } from '../arch/cpu.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import type { Cycles, Nanos } from '../units.ts';
@@ -165,23 +166,28 @@ export interface PerfEventContext {
 /** EVENT_*: which parts of a context are scheduled. */
 export const EVENT = { FLEXIBLE: 1, PINNED: 2, TIME: 4, CPU: 8, ALL: 3 } as const;
 
-export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): PerfEventContext => ({
-  kind,
-  task,
-  parent_ctx: undefined,
-  parent_gen: 0,
-  generation: 0,
-  pinned_groups: [],
-  flexible_groups: [],
-  pinned_active: [],
-  flexible_active: [],
-  nr_events: 0,
-  nr_active: 0,
-  nr_freq: 0,
-  is_active: 0,
-  time: 0,
-  timestamp: 0 as Nanos,
-});
+export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): PerfEventContext =>
+  asDoubles(
+    {
+      kind,
+      task,
+      parent_ctx: undefined,
+      parent_gen: 0,
+      generation: 0,
+      pinned_groups: [],
+      flexible_groups: [],
+      pinned_active: [],
+      flexible_active: [],
+      nr_events: 0,
+      nr_active: 0,
+      nr_freq: 0,
+      is_active: 0,
+      time: 0,
+      timestamp: 0 as Nanos,
+    },
+    'time',
+    'timestamp',
+  );
 
 /** struct perf_cpu_context: one for each CPU and kind. */
 export interface PerfCpuContext {
@@ -297,8 +303,9 @@ export function newEvent(
     overflow_handler,
     ownedByKvm: false,
   } as unknown as PerfEvent;
+  asDoubles(event.hw, 'prev_count', 'sample_period', 'last_period', 'period_left', 'interrupts', 'freq_count_stamp');
   event.group_leader = group_leader ?? event;
-  return event;
+  return asDoubles(event, 'count', 'total_time_enabled', 'total_time_running', 'tstamp');
 }
 
 /** perf_event__state_init() */

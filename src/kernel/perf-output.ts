@@ -7,6 +7,7 @@
  * Not modelled: register and stack dumps, raw data, branch stacks, data addresses.
  */
 import type { Regs } from '../arch/cpu.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import {
   PERF_CONTEXT,
   PERF_FORMAT,
@@ -17,7 +18,7 @@ import {
   type ReadFormat,
   type SampleRecord,
 } from '../uapi/perf-event.ts';
-import { address, type Address } from '../units.ts';
+import { address, nanos, type Address, type Nanos } from '../units.ts';
 import { atLeast } from './config.ts';
 import type { PerCpu } from './per-cpu.ts';
 import { PERF_EVENT_STATE, groupMembers, primaryEvent, type PerfEvent, type PerfEventContext } from './perf-event.ts';
@@ -32,11 +33,25 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Fields every record of an event carries. */
 type Common = Pick<SampleRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
 
+function newSample(
+  misc: number,
+  ip: Address,
+  period: number,
+  { tgid, pid }: Pick<Task, 'tgid' | 'pid'>,
+  time: Nanos,
+  id: number,
+  stream_id: number,
+  cpu: number,
+): Mutable<SampleRecord> {
+  return { type: PERF_RECORD.SAMPLE, misc, ip, period, pid: tgid, tid: pid, time, id, stream_id, cpu };
+}
+
 export class PerfOutput {
   readonly #here: PerCpu;
 
   constructor(here: PerCpu) {
     this.#here = here;
+    asDoubles(newSample(0, address(0), 0, here.idle, nanos(0), 0, 0, 0), 'ip', 'period', 'time');
   }
 
   /** perf_event_output_forward(): writes one sample of what the interrupt hit; it stands for `period` events. */
@@ -47,18 +62,8 @@ export class PerfOutput {
     cpu.enter(FN.perf_event_output_forward);
     cpu.spend(FN.perf_event_output_forward);
     cpu.spend(FN.perf_prepare_sample);
-    const record: Mutable<SampleRecord> = {
-      type: PERF_RECORD.SAMPLE,
-      misc: at.misc,
-      ip: at.ip,
-      period,
-      pid: current.tgid,
-      tid: current.pid,
-      time: cpu.nanos(),
-      id: primaryEvent(event).id,
-      stream_id: event.id,
-      cpu: this.#here.number,
-    };
+    const { number } = this.#here;
+    const record = newSample(at.misc, at.ip, period, current, cpu.nanos(), primaryEvent(event).id, event.id, number);
     if ((attr.sample_type & PERF_SAMPLE.READ) !== 0) record.read = this.#perf_output_read(event);
     if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
     this.#write(event, record);

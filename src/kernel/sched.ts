@@ -6,6 +6,7 @@
  * Not modelled: the debit of the program that perf itself starts, nice levels (all weights are equal), other scheduling
  * classes, groups, load balancing.
  */
+import { FRACTION } from '../sim/doubles.ts';
 import { cycles, toCycles, type Cycles, type Hertz } from '../units.ts';
 import type { Task } from './task.ts';
 
@@ -27,6 +28,8 @@ export class RunQueue {
     this.#latency = toCycles(LATENCY, clock);
     this.#minGranularity = toCycles(MIN_GRANULARITY, clock);
     this.#wakeupGranularity = toCycles(WAKEUP_GRANULARITY, clock);
+    this.#minVruntime = FRACTION as Cycles;
+    this.#minVruntime = 0 as Cycles;
   }
 
   /** Runnable tasks that are not on the CPU. */

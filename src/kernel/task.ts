@@ -6,6 +6,7 @@
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
 import type { DsoImage, ThreadStart } from '../arch/dso.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { ObjectAct, SyncObjects } from './sync-objects.ts';
@@ -128,7 +129,7 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
   task.group_leader ??= task;
   task.signal.threads.add(task);
   if (leader === undefined) parent?.signal.forked.add(task);
-  return task;
+  return asDoubles(task, 'sum_exec_runtime', 'utime', 'stime', 'vruntime', 'exec_start');
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -6,6 +6,7 @@
  */
 import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
 import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../arch/events.ts';
+import { FRACTION } from '../sim/doubles.ts';
 import { address, type Address, type Cycles } from '../units.ts';
 
 const SUBCYCLES = 64;
@@ -32,6 +33,8 @@ export class StraightLine implements ExecutionCursor {
   constructor(at: { readonly address: Address; readonly size: number }, length: Cycles) {
     this.#at = at;
     this.#length = length;
+    this.#done = FRACTION;
+    this.#done = 0;
   }
 
   arm(columns: readonly EventColumn[]): void {
