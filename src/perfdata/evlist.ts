@@ -9,6 +9,7 @@ import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event
 import type { U64 } from '../units.ts';
 import { ByteReader } from './bytes.ts';
 import type { FeatureView } from './features.ts';
+import { TraceEvents } from './trace/trace-events.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -29,9 +30,6 @@ export class Evlist {
   get events(): readonly Evsel[] {
     return this.#list;
   }
-  get hasUnnamedTracepoints(): boolean {
-    return this.#list.some(isUnnamedTracepoint);
-  }
 
   /** Appends an event; `ids` are u64s. */
   add(attr: PerfEventAttr, ids: Uint8Array): void {
@@ -49,8 +47,9 @@ export class Evlist {
 
   /**
    * Takes names and groups from EVENT_DESC and GROUP_DESC, which go by position; a group ends where the next begins.
+   * Tracepoints that are still without a name are called as their formats in `tracingData` say, as perf does.
    */
-  describe({ eventDesc = [], groups }: FeatureView): void {
+  describe({ eventDesc = [], groups }: FeatureView, tracingData: Uint8Array | undefined): void {
     eventDesc.forEach(({ name }, i) => {
       const evsel = this.#list[i];
       if (evsel) evsel.name = name;
@@ -67,12 +66,14 @@ export class Evlist {
         left--;
       }
     }
+    if (tracingData) this.#nameTracepoints(tracingData);
   }
 
-  /** Names tracepoints that have no other name by their formats, as perf does. */
-  nameTracepoints(nameOf: (id: number) => string | undefined): void {
-    for (const evsel of this.#list)
-      if (isUnnamedTracepoint(evsel)) evsel.name = nameOf(Number(evsel.attr.config)) ?? evsel.name;
+  #nameTracepoints(tracingData: Uint8Array): void {
+    const unnamed = this.#list.filter(isUnnamedTracepoint);
+    if (unnamed.length === 0) return;
+    const formats = new TraceEvents(tracingData);
+    for (const evsel of unnamed) evsel.name = formats.name(Number(evsel.attr.config)) ?? evsel.name;
   }
 
   /** Applies an EVENT_UPDATE; unknown ids are ignored. */

@@ -13,7 +13,7 @@
  *
  * The feature table follows the data: one perf_file_section per set bit, in ascending order.
  * Source: tools/perf/util/header.h and perf.data-file-format.txt; measured on perf 6.1.
- * Not modelled: the first format ("PERFFILE", 2009), big-endian files, directory recordings (--threads).
+ * Not modelled: the first format ("PERFFILE", 2009), big-endian files.
  */
 import { ByteReader, ByteWriter } from './bytes.ts';
 

@@ -8,8 +8,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ByteReader, OutOfBounds } from './bytes.ts';
-import { Input } from './input.ts';
 import { attempt } from './errors.ts';
+import type { FileSection } from './header.ts';
+import { Input } from './input.ts';
 import { type Chunk, offsetIn, type Placed, RecordStream } from './record-stream.ts';
 import { RECORD_HEADER_SIZE } from './records.ts';
 import { ZstdRecords } from './zstd-records.ts';
@@ -83,6 +84,17 @@ export function* inTurn(walks: readonly Iterator<Placed, void>[]): Generator<Pla
     }
 }
 
+/** The records of a section of a file; one of no size goes on to the end. */
+export function streamOf(input: Input, { offset, size }: FileSection): RecordStream {
+  let position = offset;
+  const source = (into: Uint8Array): number => {
+    const got = input.readInto(into, position);
+    position += got;
+    return got;
+  };
+  return new RecordStream(source, offset, size || Infinity);
+}
+
 export function* recordsOf(stream: RecordStream): Generator<Placed, void, undefined> {
   while (stream.advance()) yield stream;
 }
@@ -100,13 +112,7 @@ export function openParts(directory: string): DirectoryFile[] {
   const parts: DirectoryFile[] = [];
   for (const name of names.toSorted((a, b) => Number(a.slice(5)) - Number(b.slice(5)))) {
     const input = new Input(join(directory, name));
-    let position = 0;
-    const source = (into: Uint8Array): number => {
-      const got = input.readInto(into, position);
-      position += got;
-      return got;
-    };
-    parts.push({ name, input, stream: new RecordStream(source, 0, Infinity) });
+    parts.push({ name, input, stream: streamOf(input, { offset: 0, size: 0 }) });
   }
   return parts;
 }
