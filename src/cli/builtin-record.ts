@@ -119,6 +119,7 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
       no_samples: o['no-samples'],
       no_buffering: o['no-buffering'],
       running_time: o['running-time'],
+      inherit_stat: o.stat,
       switch_events: o['switch-events'],
       bpf_event: o['no-bpf-event'] !== true,
     }),

@@ -339,7 +339,11 @@ export class Kernel extends PerCpu implements Software {
     cpu.spend(FN.do_exit);
     if (signal.threads.size > 1) this.#mm_release(task);
     else cpu.spend(FN.unmap_page_range);
-    this.perf.exit_task(task, () => this.sideband.perf_event_task(task));
+    this.perf.exit_task(
+      task,
+      () => this.sideband.perf_event_task(task),
+      (event) => this.output.read(event, task),
+    );
     task.exit_code = status;
     task.state = 'dead';
     // Whoever reaps it needs only the exit code.

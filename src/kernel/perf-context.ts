@@ -23,12 +23,13 @@ import {
   perfEventContext,
   perf_event_set_state,
   perf_event_update_time,
+  primaryEvent,
   type PerfCpuContext,
   type PerfEvent,
   type PerfEventContext,
   type Pmu,
 } from './perf-event.ts';
-import { context_equiv, sync_child_event, unclone_ctx } from './perf-inherit.ts';
+import { context_equiv, swapCounts, sync_child_event, unclone_ctx } from './perf-inherit.ts';
 import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
 import type { System } from './system.ts';
@@ -196,12 +197,12 @@ export class PerfContexts {
     for (const kind of KINDS) {
       const cpuctx = this.#cpuctx[kind];
       if (cpuctx.task_ctx === undefined || cpuctx.task_ctx.task !== prev) continue;
-      const step = this.#here.probe?.begin({ kind: 'sched_out', context: kind });
-      this.#here.cpu.spend(FN.__perf_event_task_sched_out);
       if (this.#swapWith(next, cpuctx.task_ctx)) {
-        step?.end();
+        this.#here.cpu.spend(FN.__perf_event_task_sched_out);
         continue;
       }
+      const step = this.#here.probe?.begin({ kind: 'sched_out', context: kind });
+      this.#here.cpu.spend(FN.__perf_event_task_sched_out);
       this.#ctx_sched_out(cpuctx.task_ctx, EVENT.ALL | EVENT.TIME);
       cpuctx.task_ctx = undefined;
       step?.end();
@@ -217,7 +218,23 @@ export class PerfContexts {
     [ctx.task, other.task] = [next, task];
     theirs[kind] = ctx;
     this.#ctxp.get(task)![kind] = other;
+    this.#perf_event_sync_stat(ctx, other);
     return true;
+  }
+
+  /** Events with inherit_stat count for their thread: what they have counted stays with it. */
+  #perf_event_sync_stat(ctx: PerfEventContext, other: PerfEventContext): void {
+    let theirs: Map<PerfEvent, PerfEvent> | undefined;
+    for (const event of this.#events(ctx)) {
+      if (event.attr.inherit_stat !== true) continue;
+      if (theirs === undefined) {
+        this.#update_context_time(ctx);
+        theirs = new Map([...this.#events(other)].map((one) => [primaryEvent(one), one]));
+      }
+      if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
+      perf_event_update_time(event);
+      swapCounts(event, theirs.get(primaryEvent(event))!);
+    }
   }
 
   /** perf_event_task_sched_in() */
@@ -296,9 +313,10 @@ export class PerfContexts {
 
   /**
    * perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. `perf_event_task` writes the
-   * EXIT records: after the last sample, but while the events still take records.
+   * EXIT records: after the last sample, but while the events still take records. `perf_event_read_event` is called for
+   * each inherited event that is to tell what it counted.
    */
-  exit_task(task: Task, perf_event_task: () => void): void {
+  exit_task(task: Task, perf_event_task: () => void, perf_event_read_event: (event: PerfEvent) => void): void {
     const contexts = this.ofTask(task);
     for (const ctx of contexts) {
       this.#here.cpu.spend(FN.perf_event_exit_task);
@@ -312,7 +330,9 @@ export class PerfContexts {
       unclone_ctx(ctx);
       for (const event of this.#events(ctx)) {
         perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
-        if (event.parent !== undefined) sync_child_event(event, event.parent);
+        if (event.parent === undefined) continue;
+        if (event.attr.inherit_stat === true) perf_event_read_event(event);
+        sync_child_event(event, event.parent);
       }
     }
   }

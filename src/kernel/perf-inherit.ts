@@ -9,7 +9,7 @@
  * This file: equality of contexts, and sums over what was inherited. Copies are made in perf-init-task.ts.
  *
  * Source: kernel/events/core.c (context_equiv, unclone_ctx, sync_child_event, __perf_event_read_value), Linux 5.0.
- * Not modelled: READ records and attr.inherit_stat, wakeups of poll() when a thread ends.
+ * Not modelled: wakeups of poll() when a thread ends.
  */
 import type { PerfCountsValues, PerfEvent, PerfEventContext } from './perf-event.ts';
 
@@ -32,6 +32,13 @@ export function sync_child_event(event: PerfEvent, parent: PerfEvent): void {
   parent.ended.enabled += event.total_time_enabled;
   parent.ended.running += event.total_time_running;
   parent.child_list.delete(event);
+}
+
+/** __perf_event_sync_stat() */
+export function swapCounts(a: PerfEvent, b: PerfEvent): void {
+  [a.count, b.count] = [b.count, a.count];
+  [a.total_time_enabled, b.total_time_enabled] = [b.total_time_enabled, a.total_time_enabled];
+  [a.total_time_running, b.total_time_running] = [b.total_time_running, a.total_time_running];
 }
 
 /** Adds up an event, those inherited from it that live, and those that have ended (__perf_event_read_value). */

@@ -97,12 +97,20 @@ export class PerfOutput {
     return {
       time_enabled: total_time_enabled + since,
       time_running: total_time_running + since,
-      values: members.map(({ count, ended, id, lost_samples }) => ({
-        value: count + ended.count,
-        id,
-        lost: lost_samples,
+      values: members.map((member) => ({
+        value: member.count + member.ended.count,
+        id: primaryEvent(member).id,
+        lost: member.lost_samples,
       })),
     };
+  }
+
+  /** perf_event_read_event(): what an inherited event counted in a thread that ends. */
+  read(event: PerfEvent, task: Task): void {
+    const { count, ended, total_time_enabled: time_enabled, total_time_running: time_running, lost_samples } = event;
+    const values = [{ value: count + ended.count, id: primaryEvent(event).id, lost: lost_samples }];
+    const read = { time_enabled, time_running, values };
+    this.#write(event, { type: PERF_RECORD.READ, misc: 0, ...this.#common(event, task), read });
   }
 
   /** perf_log_throttle(): THROTTLE, or UNTHROTTLE if `enable`. */

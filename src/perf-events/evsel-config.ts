@@ -45,6 +45,8 @@ export interface RecordAttrOptions extends StatAttrOptions {
   readonly no_samples?: boolean;
   readonly no_buffering?: boolean;
   readonly running_time?: boolean;
+  /** -s: READ records say what each thread counted. */
+  readonly inherit_stat?: boolean;
   readonly switch_events?: boolean;
   readonly build_id_mmap?: boolean;
   readonly bpf_event?: boolean;
@@ -176,7 +178,9 @@ export function recordAttrs(parsed: readonly ParsedEvent[], o: RecordAttrOptions
     attr.read_format = PERF_FORMAT.ID | PERF_FORMAT.LOST;
     const readsGroup = evsel.sample_read && hasMembers(list, evsel.leader);
     if (readsGroup) attr.read_format |= PERF_FORMAT.GROUP;
-    if (o.running_time) attr.read_format |= PERF_FORMAT.TOTAL_TIME_ENABLED | PERF_FORMAT.TOTAL_TIME_RUNNING;
+    if (o.inherit_stat) attr.inherit_stat = true;
+    if (o.running_time || o.inherit_stat)
+      attr.read_format |= PERF_FORMAT.TOTAL_TIME_ENABLED | PERF_FORMAT.TOTAL_TIME_RUNNING;
     const inherit = o.inherit !== false && target !== 'tid' && !o.per_thread;
     if (!readsGroup && (evsel.terms.inherit ?? inherit)) attr.inherit = true;
     if (evsel.leader === i) enabling(attr, isDummy, target, o);

@@ -32,8 +32,10 @@ import {
 } from '../uapi/perf-event.ts';
 import { getU64, nameSize, OutOfBounds, type ByteReader, type ByteWriter } from './bytes.ts';
 import {
+  decodeReadFormat,
   decodeSample,
   decodeSampleId,
+  encodeReadFormat,
   encodeSample,
   encodeSampleId,
   idFromEnd,
@@ -80,6 +82,7 @@ const SIDE_BAND: ReadonlySet<number> = new Set<SideBandRecord['type']>([
   PERF_RECORD.LOST_SAMPLES,
   PERF_RECORD.SWITCH,
   PERF_RECORD.SWITCH_CPU_WIDE,
+  PERF_RECORD.READ,
 ]);
 /** Also true of types that newer kernels and tools add. */
 const isOpaqueType = (type: number): type is OpaqueType =>
@@ -186,7 +189,7 @@ export class RecordCodec {
     const id = layout.trailer ? decodeSampleId(r, layout.trailer) : NO_SAMPLE_ID;
     const record = isOpaqueType(type)
       ? { ...id, type, misc, payload: r.take(r.left) }
-      : decodeSideBand(r, type, misc, id);
+      : decodeSideBand(r, layout.attr, type, misc, id);
     if ((layout.trailer & PERF_SAMPLE.TID) === 0) return record;
     const { pid, tid } = writerOf(record);
     return pid === id.pid && tid === id.tid ? record : { ...record, writer: { pid: id.pid, tid: id.tid } };
@@ -209,7 +212,7 @@ export class RecordCodec {
       if (record.type === PERF_RECORD.SAMPLE) encodeSample(w, layout.attr, record);
       else {
         if ('payload' in record) w.put(record.payload);
-        else encodeSideBand(w, record);
+        else encodeSideBand(w, layout.attr, record);
         encodeSampleId(w, layout.trailer, asWritten(record));
       }
     }
@@ -237,7 +240,7 @@ function asWritten(record: SideBandRecord | OpaqueRecord): SampleId {
   return pid === record.pid && tid === record.tid ? record : { ...record, pid, tid };
 }
 
-function encodeSideBand(w: ByteWriter, record: SideBandRecord): void {
+function encodeSideBand(w: ByteWriter, { read_format }: PerfEventAttr, record: SideBandRecord): void {
   switch (record.type) {
     case PERF_RECORD.MMAP:
     case PERF_RECORD.MMAP2:
@@ -267,6 +270,11 @@ function encodeSideBand(w: ByteWriter, record: SideBandRecord): void {
       break;
     case PERF_RECORD.LOST_SAMPLES:
       w.u64(record.lost);
+      break;
+    case PERF_RECORD.READ:
+      w.u32(record.pid);
+      w.u32(record.tid);
+      encodeReadFormat(w, read_format, record.read);
       break;
     case PERF_RECORD.SWITCH:
       break;
@@ -302,7 +310,13 @@ function encodeMmap(w: ByteWriter, record: MmapRecord): void {
 }
 
 /** `type` is one of SIDE_BAND. */
-function decodeSideBand(r: ByteReader, type: number, misc: number, id: SampleId): SideBandRecord {
+function decodeSideBand(
+  r: ByteReader,
+  { read_format }: PerfEventAttr,
+  type: number,
+  misc: number,
+  id: SampleId,
+): SideBandRecord {
   switch (type) {
     case PERF_RECORD.MMAP:
     case PERF_RECORD.MMAP2: {
@@ -328,6 +342,8 @@ function decodeSideBand(r: ByteReader, type: number, misc: number, id: SampleId)
       return { ...id, type, misc, id: r.exactU64(), lost: r.exactU64() };
     case PERF_RECORD.LOST_SAMPLES:
       return { ...id, type, misc, lost: r.exactU64() };
+    case PERF_RECORD.READ:
+      return { ...id, type, misc, pid: r.s32(), tid: r.s32(), read: decodeReadFormat(r, read_format) };
     case PERF_RECORD.SWITCH:
       return { ...id, type, misc };
     default:

@@ -95,7 +95,8 @@ export function decodeSampleId(r: ByteReader, sample_type: number): SampleId {
   return id;
 }
 
-function encodeReadFormat(w: ByteWriter, read_format: number, read: ReadFormat): void {
+/** Appends struct read_format. */
+export function encodeReadFormat(w: ByteWriter, read_format: number, read: ReadFormat): void {
   const group = read_format & PERF_FORMAT.GROUP;
   const values = group ? read.values : read.values.slice(0, 1);
   const value = (v: ReadFormat['values'][number]): void => {
@@ -112,7 +113,8 @@ function encodeReadFormat(w: ByteWriter, read_format: number, read: ReadFormat):
   }
 }
 
-function decodeReadFormat(r: ByteReader, read_format: number): ReadFormat {
+/** The inverse; throws OutOfBounds as all decoding does. */
+export function decodeReadFormat(r: ByteReader, read_format: number): ReadFormat {
   const group = read_format & PERF_FORMAT.GROUP;
   const first = r.exactU64();
   const times = {

@@ -296,6 +296,12 @@ export interface SwitchRecord extends SampleId {
   readonly next_prev_pid?: number;
   readonly next_prev_tid?: number;
 }
+/** What an inherited event counted in the thread that ends (attr.inherit_stat). */
+export interface ReadRecord extends SampleId {
+  readonly type: typeof PERF_RECORD.READ;
+  readonly misc: number;
+  readonly read: ReadFormat;
+}
 /** Records that the kernel writes into ring buffers. */
 export type KernelRecord =
   | SampleRecord
@@ -304,4 +310,5 @@ export type KernelRecord =
   | TaskRecord
   | ThrottleRecord
   | LostRecord
+  | ReadRecord
   | SwitchRecord;

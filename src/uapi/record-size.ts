@@ -71,6 +71,8 @@ export function kernelRecordSize(attr: PerfEventAttr, record: KernelRecord): num
     case PERF_RECORD.THROTTLE:
     case PERF_RECORD.UNTHROTTLE:
       return HEADER + 24 + sampleIdSize(attr);
+    case PERF_RECORD.READ:
+      return HEADER + 8 + readSize(attr.read_format, record.read.values.length) + sampleIdSize(attr);
     case PERF_RECORD.LOST:
       return HEADER + 16 + sampleIdSize(attr);
     case PERF_RECORD.LOST_SAMPLES:

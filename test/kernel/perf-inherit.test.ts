@@ -8,6 +8,7 @@ import {
   PERF_RECORD,
   type KernelRecord,
   type PerfEventAttr,
+  type ReadRecord,
   type SampleRecord,
   type TaskRecord,
 } from '../../src/uapi/perf-event.ts';
@@ -64,6 +65,7 @@ function recorded(scripts: ConstructorParameters<typeof Threads>[0], attr: Parti
   run.pass(ms);
   return { run, records: rb.drain().records };
 }
+const ascending = (a: number | bigint, b: number | bigint): number => Number(a) - Number(b);
 /** pid, tid, ppid and ptid of FORK or EXIT records. */
 const lives = (records: readonly KernelRecord[], type: TaskRecord['type']): number[][] =>
   records.filter((r): r is TaskRecord => r.type === type).map(({ pid, tid, ppid, ptid }) => [pid, tid, ppid, ptid]);
@@ -165,6 +167,23 @@ describe('kernel/perf-inherit', () => {
       const ofTid = (tid: number): number => 100_000 * samples.filter((s) => s.tid === tid).length;
       expect(ofTid(1004) / cyclesOf('/clone=3')).to.be.within(0.97, 1.03);
       expect((100_000 * samples.length) / run.program.total(CYCLES)).to.be.within(0.99, 1.01);
+    });
+
+    it('say what each thread has counted, if asked to, although contexts changed hands', () => {
+      for (const scripts of [FAMILY, pingpong(50)]) {
+        const attr = { inherit_stat: true, read_format: 7, sample_period: 1e9 };
+        const { run, records } = recorded(scripts, attr, 100);
+        const reads = records.filter((r): r is ReadRecord => r.type === PERF_RECORD.READ);
+        const cyclesOf = [...run.program.started.values()].map((cursor) => cursor.totals(eventVector())[CYCLES]!);
+        // Whoever has the context that was opened when it ends says nothing: its count stays with the event.
+        const counted = [...reads.map(({ read }) => read.values[0]!.value), run.events[0]!.count];
+        expect(counted.toSorted(ascending)).to.deep.equal(cyclesOf.toSorted(ascending));
+        expect(new Set(reads.map(({ tid }) => tid)).size).to.equal(cyclesOf.length - 1);
+        for (const { read, id } of reads) {
+          expect(read.time_enabled).to.equal(read.time_running);
+          expect([id, read.values[0]!.id]).to.deep.equal([run.events[0]!.id, run.events[0]!.id]);
+        }
+      }
     });
 
     it('of all threads go into one buffer until its event is closed', () => {

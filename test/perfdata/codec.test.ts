@@ -274,6 +274,12 @@ describe('records', () => {
       }),
       fc.record({ ...id, ...own, misc, type: fc.constant(PERF_RECORD.LOST), lost: u64 }),
       fc.record({ ...id, misc, type: fc.constant(PERF_RECORD.LOST_SAMPLES), lost: u64 }),
+      fc.record({
+        ...id,
+        misc,
+        type: fc.constant(PERF_RECORD.READ),
+        read: fc.record({ values: fc.tuple(fc.record({ value: u64, id: u64 })) }),
+      }),
       fc.record({ ...id, misc, type: fc.constant(PERF_RECORD.SWITCH) }),
       fc.record({
         ...id,
@@ -300,12 +306,7 @@ describe('records', () => {
   });
 
   it('records of types without a structure', () => {
-    const types = [
-      PERF_RECORD.READ,
-      PERF_RECORD.KSYMBOL,
-      PERF_RECORD.BPF_EVENT,
-      PERF_RECORD.CGROUP,
-    ] satisfies OpaqueType[];
+    const types = [PERF_RECORD.KSYMBOL, PERF_RECORD.BPF_EVENT, PERF_RECORD.CGROUP] satisfies OpaqueType[];
     const codec = new RecordCodec([event('cycles', 0, S.TID | S.TIME)]);
     fc.assert(
       fc.property(fc.constantFrom(...types), u16, time, bytes(64, 8), (type, misc, t, payload) => {

@@ -4,7 +4,7 @@ import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
   { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },
-  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's children (workloads have none yet)" },
+  { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's other threads and its children" },
   {
     name: 'all-cpus',
     short: 'a',
