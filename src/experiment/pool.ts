@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
+import { errnoOf } from '../strerror.ts';
 import { engineModule } from '../workload/engine.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
 import type { Answer, WorkInput, WorkOutput, WorkerData, WorkName } from './worker.ts';
@@ -27,7 +28,7 @@ export class PoolError extends Error {
 
 /**
  * Does one kind of work on every input. The first error ends the others. LiveLock, ProgramError and OpenError keep their
- * classes; throws PoolError for anything else that is not gperf's fault.
+ * classes, and errors of the system are passed on; throws PoolError for anything else that is not gperf's fault.
  */
 export async function runAll<N extends WorkName>(
   name: N,
@@ -96,9 +97,12 @@ function started<T>(start: () => T, threads: number): T {
   }
 }
 
-/** Explains a failed thread: out of memory, ended, not started, or an error thrown by a workload's module. */
+/**
+ * Explains a failed thread: out of memory, ended, or an error thrown by a workload's module. What the system refused stays
+ * as it is: Node needs a working directory for a thread, for one.
+ */
 function harmed(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name === 'AbortError') return error;
+  if (!(error instanceof Error) || error.name === 'AbortError' || errnoOf(error) !== undefined) return error;
   if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
     return new PoolError('a worker thread ran out of memory: a shorter workload, or a longer period (-c), takes less');
   return new PoolError(`a worker thread failed: ${error.message}`);

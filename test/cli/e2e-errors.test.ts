@@ -259,13 +259,14 @@ describe('bad input', function () {
     }
   });
 
-  it('is a file in a working directory that is gone, and nothing else is', async () => {
+  it('is a file in a working directory that is gone, and what needs threads; nothing else is', async () => {
     const missing = (what: string): string => `failed to open ${what}: No such file or directory`;
     const told: Readonly<Record<string, string>> = {
       'list vpmu': '',
       'stat -o /dev/null true': '',
       report: `${missing('perf.data')}  (try 'gperf record' first)\n`,
       'record -o x true': `${missing('x')}\n`,
+      'bench --workers=1 true': 'failed to find the working directory: No such file or directory\n',
       'compare a b': `${missing('a')}  (to run a workload, name designs: --vpmu host,v2)\n`,
     };
     for (const [words, stderr] of Object.entries(told)) {
