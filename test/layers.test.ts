@@ -132,7 +132,7 @@ describe('layers', () => {
     expect(Math.max(...Object.values(uapi.PERF_RECORD))).to.be.lessThan(64);
   });
 
-  it('report/ has a folder for each command, and what several share in shared/ and html/', () => {
+  it('report/ has a folder for each command; what several share is in shared/ and html/', () => {
     const folders = readdirSync(join(SRC, 'report'), { withFileTypes: true });
     expect(folders.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).to.deep.equal([]);
     const commands = readdirSync(join(SRC, 'cli/options')).map((name) => name.replace('.ts', ''));
@@ -148,7 +148,7 @@ describe('layers', () => {
     expect(wrong, 'what is shared knows no command').to.deep.equal([]);
   });
 
-  it('no two things that are exported have one name', () => {
+  it('no two exports share a name', () => {
     const homes = new Map<string, Set<string>>();
     for (const [path, text] of source)
       for (const name of APART.test(path) ? [] : exportedNames(text)) {
@@ -162,7 +162,7 @@ describe('layers', () => {
     expect(twice.map(([name, paths]) => `${name}: ${[...paths].join(', ')}`)).to.deep.equal([]);
   });
 
-  it('no two files of a floor have one name, but those of report/ that write one format', () => {
+  it('no two files of a floor share a name, except those of report/ that write the same format', () => {
     const homes = new Map<string, string[]>();
     for (const path of source.keys()) {
       const name = basename(path);
@@ -173,7 +173,7 @@ describe('layers', () => {
     expect([...homes].filter(([, paths]) => paths.length > 1)).to.deep.equal([]);
   });
 
-  it('allows no import that nobody makes', () => {
+  it('allows no import that is not made', () => {
     const made = new Set(
       [...graph].flatMap(([path, imports]) => imports.map((to) => `${floorOf(path)} -> ${floorOf(to)}`)),
     );

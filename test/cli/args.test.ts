@@ -48,7 +48,7 @@ describe("perf's options", () => {
     ]);
   });
 
-  it('clusters letters and attaches values', () => {
+  it('takes clustered letters and attached values', () => {
     expect(stat('-dnv true').options).to.include({ detailed: 1, null: true, verbose: 1 });
     expect(stat('-ddd true').options.detailed).to.equal(3);
     expect(stat('-nr5 true').options).to.include({ null: true, repeat: 5 });
@@ -79,7 +79,7 @@ describe("perf's options", () => {
     expect(failure(STAT, '--interval 3 true').message).to.match(/Ambiguous option: interval \(could be --interval-/);
   });
 
-  it('undoes', () => {
+  it('undoes an option by its opposite', () => {
     expect(stat('--null --no-null true').options.null).to.equal(false);
     expect(stat('--no-big-num true').options['big-num']).to.equal(false);
     expect(stat('-i true').options['no-inherit']).to.equal(true);
@@ -92,7 +92,7 @@ describe("perf's options", () => {
     expect(failure(STAT, '--no-event true').message).to.equal(" Error: option `no-event' isn't available");
   });
 
-  it('lets the last of several scalars win and collects lists', () => {
+  it('takes the last of several scalars, and all items of a list', () => {
     expect(stat('-r 3 -r 4 true').options.repeat).to.equal(4);
     expect(stat('-e a -e b --event=c true').options.event).to.deep.equal(['a', 'b', 'c']);
     expect(stat('--set host.hz=1000 --set a=b true').options.set).to.deep.equal(['host.hz=1000', 'a=b']);
@@ -173,7 +173,7 @@ describe("perf's options", () => {
     );
   });
 
-  it('explains what is missing or too much, with the usage of that option', () => {
+  it('explains a missing or superfluous value with the usage of its option', () => {
     const missing = failure(STAT, '-e');
     expect(missing.message).to.equal(" Error: switch `e' requires a value");
     expect(missing.usage).to.match(
@@ -202,7 +202,7 @@ describe("perf's options", () => {
     expect(failure(REPORT, '--tui').exitCode).to.equal(129);
   });
 
-  it('refuses what cannot stand together', () => {
+  it('refuses options that exclude each other', () => {
     const both = failure(STAT, '-o f --log-fd 3 true');
     expect(both.message).to.equal('cannot use both --output and --log-fd\n');
     expect(both.usage).to.contain('--output').and.to.contain('--log-fd');
@@ -231,7 +231,7 @@ describe("perf's options", () => {
     expect(parseArgs(TRUTH, ['true'], env).options.vpmu).to.equal('legacy');
   });
 
-  it("gives help with perf's exit code, or about some words", () => {
+  it("gives help with perf's exit code, or only on the options that are named", () => {
     expect(helpOf(STAT, '-h')).to.include({ exitCode: 129 });
     expect(helpOf(STAT, '-vh true').text).to.contain('gperf stat');
     expect(helpOf(STAT, '--help')).to.include({ exitCode: 0 });

@@ -75,7 +75,7 @@ describe('odd values', function () {
       expect(readdirSync(at.path).toSorted()).to.deep.equal(['home', 'r.data']);
     });
 
-  it('name the variable of the environment that they came from', async () => {
+  it('name the environment variable that they came from', async () => {
     const cases: [Record<string, string>, string, RegExp][] = [
       [{ GPERF_VPMU: 'v3' }, 'stat true', /^no such vPMU design: v3 \(did you mean v2\?\) \(from GPERF_VPMU\)\n$/],
       [{ GPERF_MACHINE: 'none.yaml' }, 'stat true', /No such file or directory \(from GPERF_MACHINE\)\n$/],
@@ -97,7 +97,7 @@ describe('odd values', function () {
     }
   });
 
-  it('0 is no limit of intervals, as perf has it', async () => {
+  it('--interval-count 0 sets no limit, as in perf', async () => {
     const { stderr } = await at.gperf('stat -I 10 --interval-count 0 -e cycles noploop 0.05');
     expect(stderr.split('\n').length).to.be.greaterThan(5);
   });

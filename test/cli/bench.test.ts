@@ -99,7 +99,7 @@ describe('gperf bench', function () {
     expect(help.stderr).to.contain("This is not 'perf bench'");
   });
 
-  it('refuses what cannot be, before it starts', async () => {
+  it('refuses impossible requests before it starts', async () => {
     const cases: [string, number, RegExp][] = [
       ['bench', 129, /no workload given/],
       ['bench --vpmu v2,v3 true', 129, /no such vPMU design: v3/],

@@ -56,7 +56,7 @@ describe('gperf compare', function () {
     expect(named.stdout).to.match(/^a\.data and truth are /);
   });
 
-  it('counts as one what it is told to', async () => {
+  it('merges symbols and files as it is told', async () => {
     const { stdout } = await p.gperf(['compare', '--merge', 'plt', '--merge', 'libc*:*', HOST, V2]);
     expect(stdout).to.match(/libc\*:\* \(\d+ merged\)/);
     const { stdout: files } = await p.gperf('compare --by dso a.data b.data');
@@ -81,7 +81,7 @@ describe('gperf compare', function () {
     expect(two.stdout).to.equal(one.stdout);
   });
 
-  it('exits with 99 if what --fail-if asks about is so, and exports all the same', async () => {
+  it('exits with 99 if the condition of --fail-if holds, and exports all the same', async () => {
     const words = ['compare', '-q', HOST, V2, '--export-json', 'x.json', '--export-markdown', 'x.md'];
     const { stderr, status } = await p.gperf([...words, '--fail-if', 'tvd > 2%']);
     expect(stderr).to.equal('tvd(rfc-v2.txt, rfc-host.txt) is 4.07%, which is > 2%\n');
@@ -217,7 +217,7 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
       }
     });
 
-    it('the same program twice is far nearer than a change, whatever else the machine does', async () => {
+    it('two runs of one program are far nearer than a change, whatever else the machine does', async () => {
       const { stdout, status } = await p.gperf(['compare', '-q', 'one.data', 'two.data', '--fail-if', 'tvd > 12%']);
       expect(stdout).to.match(/^two\.data and one\.data are /);
       expect(status).to.equal(0);
@@ -225,7 +225,7 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
       expect(changed.status).to.equal(99);
     });
 
-    it('a change is found, and where', async () => {
+    it('finds a change, and its place', async () => {
       const { stdout } = await p.gperf('compare one.data changed.data');
       expect(stdout).to.match(
         /^changed\.data and one\.data are materially different, driven by (foo|bar) .* and (foo|bar) /,
@@ -254,7 +254,7 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
     expect(stdout).not.to.match(/Infinity|NaN|[^+]-0\.00\b/);
   });
 
-  it('takes periods in folded stacks for no samples, unless each has the same', async () => {
+  it('does not take periods in folded stacks for samples, unless all are equal', async () => {
     p.write('one.folded', 'p;main 56188909\np;main;f 210228769\np;main;g 284672712\np;start 142747\n');
     p.write('other.folded', 'p;main 36188907\np;main;f 410228763\np;main;g 84672711\np;start 152741\n');
     const words = ['compare', '-q', 'one.folded', 'other.folded'];
@@ -334,7 +334,7 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
     expect(readdirSync(p.path)).to.deep.equal(before);
   });
 
-  it('names the one of several files that is none', async () => {
+  it('names the file among several that is not a profile', async () => {
     p.write('stub.data', p.read('a.data').subarray(0, 100));
     const { stderr } = await p.gperf('compare a.data stub.data');
     expect(stderr).to.equal('stub.data: incompatible file format (rerun with -v to learn more)\n');

@@ -48,7 +48,7 @@ describe('conditions of --fail-if', () => {
       expect(holds(text)).to.equal(expected);
     });
 
-  it('print no infinite number: what no shift detects, what noise makes none of', () => {
+  it('print no infinite figure where no shift can be detected or noise makes no distance', () => {
     const few = compareProfiles([[profile('a', 50, 3)], [profile('b', 60, 3)]]);
     expect(parseCondition('detects > 1%')(few)).to.deep.equal(['detects(b, a) is boundless, which is > 1%']);
     const exact = compareProfiles([[profile('a', 50, Infinity)], [profile('b', 60, Infinity)]]);
@@ -84,7 +84,7 @@ describe('conditions of --fail-if', () => {
         .with.property('at', at);
     });
 
-  it('refuse profiles that are not there, and what nobody knows', () => {
+  it('refuse profiles that are not there and unknown metrics', () => {
     expect(() => holds('tvd(z) > 1%')).to.throw(ConditionError, 'no such profile (there is a, b, c d, truth)');
     expect(() => holds('bias > 1%')).to.throw(ConditionError, 'bias(b, a) is not known');
   });

@@ -98,14 +98,14 @@ describe('a vPMU design from a file', () => {
     expect(stdout).to.contain('  general-purpose counters: running, event 0xc0 on PMC0: expected ');
   });
 
-  it('is not trusted by bench if it fails, and says nothing of those that do not', async () => {
+  it('is not trusted by bench if it fails the contract; designs that keep it cause no warning', async () => {
     const { stdout, stderr, status } = await there.gperf('bench --vpmu ./never.mjs,./broken.mjs ./workloads/true');
     expect(status, stderr).to.equal(0);
     expect(stdout).to.match(/^# .\/broken.mjs fails \d+ of the 25 checks/m);
     expect(stdout).not.to.contain('never.mjs fails');
   });
 
-  it("is named where it throws, as a fault of its own and not gperf's", async () => {
+  it('is blamed, with the place, for what it throws', async () => {
     const { stderr, status } = await there.gperf('record --vpmu ./broken.mjs -o b.data ./workloads/noploop 0.1');
     expect(stderr).to.contain('broken.mjs:7:31: six is enough').and.not.to.contain('fault of gperf');
     expect(status).to.equal(255);
@@ -156,7 +156,7 @@ describe('a vPMU design from a file', () => {
     expect(kit).to.include.keys('reusing', 'emulatedRegisters', 'MSR', 'GeneralProtection', 'DESIGNS');
   });
 
-  it('host is none', async () => {
+  it('is not the host, which has no contract to check', async () => {
     const { stderr, status } = await there.gperf('check host');
     expect(stderr).to.contain('host is no design');
     expect(status).to.equal(129);

@@ -206,7 +206,7 @@ describe('bad input', function () {
     expect(answered, what).to.include({ status, stdout: '' });
   }
 
-  it('gets one answer each', async () => {
+  it('gets one answer for each mistake', async () => {
     const here = process.cwd();
     process.chdir(at.path);
     try {
@@ -259,7 +259,7 @@ describe('bad input', function () {
     }
   });
 
-  it('is a file in a working directory that is gone, and what needs threads; nothing else is', async () => {
+  it('in a working directory that is gone is only what names a file there or needs threads', async () => {
     const missing = (what: string): string => `failed to open ${what}: No such file or directory`;
     const told: Readonly<Record<string, string>> = {
       'list vpmu': '',

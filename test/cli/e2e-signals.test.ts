@@ -87,7 +87,7 @@ describe('a pipe', function () {
     );
   });
 
-  it('and files may be missing altogether', async () => {
+  it('may be missing, and so may standard input, output and error', async () => {
     expect((await shell('gperf record --vpmu host -o b.data true <&- >&- 2>&-')).status).to.equal(0);
     expect((await shell('gperf report -i b.data >&-')).status).to.equal(0);
   });
@@ -123,7 +123,7 @@ describe('a terminal', function () {
     expect(escapes(await typed('stat --vpmu host -I 10 -e cycles noploop 0.03'))).to.deep.equal([]);
   });
 
-  it('alone has colours', async () => {
+  it('is the only place for colours', async () => {
     const words = 'stat --vpmu host -e cache-references,cache-misses datasym 0.01';
     const colored = /^\[3[135]m +[\d.]+ %$/;
     expect(escapes(await typed(words)).some((text) => colored.test(text))).to.equal(true);

@@ -119,7 +119,7 @@ describe('the same command', function () {
     expect(named.stdout).to.contain('([kernel.kallsyms])').and.not.contain('[unknown]');
   });
 
-  it('can be had from the recording', async () => {
+  it('can be read from the recording', async () => {
     const env = {
       GPERF_VPMU: 'host',
       GPERF_MACHINE: 'broadwell-ep',

@@ -30,7 +30,7 @@ describe('gperf', () => {
     expect(bundleDependencies.toSorted()).to.deep.equal(Object.keys(dependencies).toSorted());
   });
 
-  it('lists its commands, with 1 if none was given', () => {
+  it('lists its commands, and exits with 1 if none was given', () => {
     const bare = gperf();
     expect(bare.status).to.equal(1);
     expect(bare.stdout)

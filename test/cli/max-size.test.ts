@@ -9,7 +9,7 @@ describe('record --max-size', function () {
   before(() => (at = place()));
   after(() => at.remove());
 
-  it('is told by three files', () => {
+  it('is known to three files of the source', () => {
     const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
     const tell = files.filter((name) => /max-size|maxSize/.test(readFileSync(join('src', name), 'utf8')));
     expect(tell.toSorted()).to.deep.equal(['cli/builtin-record.ts', 'cli/options/record.ts', 'tool/perf-record.ts']);

@@ -60,7 +60,7 @@ describe('a new design', function () {
     expect(stdout).to.contain(`(--vpmu ${NAME})`).and.to.contain(`kvm ${NAME}`);
   });
 
-  it('is what a name close to it may have meant', async () => {
+  it('is suggested for a name close to its own', async () => {
     const { status, stderr } = await gperf(`stat --vpmu ${NAME}s ./workloads/true`);
     expect(status).to.not.equal(0);
     expect(stderr).to.contain(`did you mean ${NAME}?`);

@@ -19,7 +19,7 @@ describe('gperf record', function () {
     };
   };
 
-  it('looks through the samples for times and build ids where perf does', async () => {
+  it('looks through the samples for times and build-ids where perf does', async () => {
     const plain = await header('');
     expect(plain.times).to.match(/^0\.00[1-9]\d* 0\.00[1-9]\d*$/);
     expect(plain.counted).to.equal(true);

@@ -88,7 +88,7 @@ describe('system-wide', function () {
     expect(stderr).to.match(/seconds time elapsed\n\n\n?$/);
   });
 
-  it('is for those who may', async () => {
+  it('is refused where it may not be, or what is asked for is missing or not modelled', async () => {
     const cases = [
       ['record -a -o x.data --set guest.paranoid=1 true', /paranoid/],
       ['stat -a --set guest.paranoid=1 true', /paranoid/],

@@ -73,7 +73,7 @@ describe('bench', () => {
     expect(one[0]).not.to.deep.equal(one[1]);
   });
 
-  it('says what went wrong on a thread as it would here', async () => {
+  it('says what went wrong on a worker thread as on the main thread', async () => {
     const refused = await request('v2', sampling(), 'guest.paranoid=3');
     const denied = { ...refused, evlist: recordAttrs(parseEventList(['cycles:k'], 'record')) };
     const stuck = await request('legacy', { ...sampling(), words: ['noploop', '2'] }, 'host.ipi=cold');
@@ -86,7 +86,7 @@ describe('bench', () => {
       .that.matches(/^The run is live-locked/);
   });
 
-  it('ends at once when told to', async () => {
+  it('ends at once when aborted', async () => {
     const stop = new AbortController();
     const input = await request('v2', { words: ['noploop', '1000'] });
     setTimeout(() => stop.abort(new Error('enough')), 300);

@@ -94,7 +94,7 @@ describe('a machine owns its numbers', () => {
   });
 
   describe('list spec', () => {
-    it('without a word: all but the many times, as it was', async () => {
+    it('without a word: all keys but the many costs', async () => {
       const rows = specRows(await machine('v2'));
       expect(rows.every(({ name }) => !/^(cost|op)\./.test(name))).to.equal(true);
       expect(rows[0]).to.deep.equal({

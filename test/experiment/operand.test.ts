@@ -37,7 +37,7 @@ describe('operands', () => {
   const dir = scratch();
   after(() => dir.remove());
 
-  it('a table of functions is one of files by dso, and one that names no files cannot be', () => {
+  it('turns a table of functions into one of files, if it names files', () => {
     const [host] = read('fixtures/compare/rfc-host.txt', 'dso');
     const files = [...host!.weights].map(([key, weight]) => {
       const { dso, symbol } = parseProfileKey(key);
@@ -141,7 +141,7 @@ describe('operands', () => {
     });
   });
 
-  it('what is none of them is refused', () => {
+  it('refuses what is none of these', () => {
     writeFileSync(dir.file('x'), 'hello\nworld\n');
     expect(() => read(dir.file('x'))).to.throw(TextError, /neither a recording/);
     writeFileSync(dir.file('empty'), '');

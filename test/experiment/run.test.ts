@@ -200,7 +200,7 @@ describe('experiment/run', () => {
       expect(both.samples / one.samples).to.be.within(1.9, 2.1);
     });
 
-    it('is ended by the caller with what was gathered', async () => {
+    it('keeps what was gathered when the caller ends it', async () => {
       let breaths = 0;
       const breathe: Breathe = (_, share) => Promise.resolve(share === undefined || ++breaths < 3);
       const { interrupted, status, samples, sampleTime, bytes } = await record('cycles:u', {
@@ -213,7 +213,7 @@ describe('experiment/run', () => {
       expect(bytes.length).to.be.greaterThan(40 * samples);
     });
 
-    it('is ended while the machine warms up, and has then recorded next to nothing', async () => {
+    it('holds next to nothing when it is ended while the machine warms up', async () => {
       const shares: (number | undefined)[] = [];
       const breathe: Breathe = (_, share) => {
         shares.push(share);

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { tried } from './command-lines.ts';
 
 describe('random command lines', () => {
-  it('end with an exit code and, if it is not 0, with what is wrong', async () => {
+  it('end with an exit code and, unless it is 0, say what is wrong', async () => {
     const wrong: string[] = [];
     for await (const one of tried('slice', 0, 100)) if (one !== undefined) wrong.push(one);
     expect(wrong).to.deep.equal([]);

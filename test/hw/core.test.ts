@@ -118,7 +118,7 @@ describe('hw/core', () => {
       expect(retired()).to.equal(10_000);
     });
 
-    it('takes a SYSRET that nothing came before for no interruption', () => {
+    it('does not take a SYSRET without a system call for an interruption', () => {
       for (const [interrupted, expected] of [
         [false, 200],
         [true, 400],
@@ -153,7 +153,7 @@ describe('hw/core', () => {
   });
 
   describe('ring 0', () => {
-    it('is stopped by an overflow at the offset where it happens', () => {
+    it('stops at the offset where a counter overflows', () => {
       const { core, script } = bareCore();
       program(core, 0, 'cycles', 'OS', 2500);
       core.spend(F.long);
@@ -182,7 +182,7 @@ describe('hw/core', () => {
       expect(core.now()).to.equal(10_000);
     });
 
-    it('shows its callers, and itself only once', () => {
+    it('shows its callers, and each function once', () => {
       const { core, script } = bareCore();
       core.enter(F.idle);
       core.enter(F.long);

@@ -82,7 +82,7 @@ describe('kernel: register accesses of the x86 driver', () => {
     expect(log).to.have.length(13);
   });
 
-  it('schedules them in in 14, the LVTPC write among them', () => {
+  it('schedules them in again in 14, including the write of LVTPC', () => {
     const tap = new Tap(FOUR_AND_ONE);
     tap.kernel.perf.task_sched_out(tap.spinning, tap.kernel.idle);
     const log = tap.touched(() => tap.kernel.perf.task_sched_in(tap.spinning));

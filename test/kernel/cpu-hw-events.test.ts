@@ -18,7 +18,7 @@ function books(): { cpuc: CpuHwEvents; events: PerfEvent[] } {
 }
 
 describe('kernel/cpu-hw-events', () => {
-  it('knows how many of its events are new, whichever leaves', () => {
+  it('knows how many of its events are new, whichever event leaves', () => {
     for (const [leaves, added] of [
       [0, 2],
       [1, 2],
@@ -47,7 +47,7 @@ describe('kernel/cpu-hw-events', () => {
     expect([cpuc.n_events, cpuc.n_added, cpuc.assign.length]).to.deep.equal([5, 3, 5]);
   });
 
-  it('an event is in its place only if it was there last, on this CPU, and nobody since', () => {
+  it('an event has kept its place only if it was there last, on this CPU, and no other has been there since', () => {
     const { cpuc, events } = books();
     const first = events[0]!;
     const stays = (): boolean => cpuc.match_prev_assignment(first, 0);

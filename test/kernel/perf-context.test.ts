@@ -73,7 +73,7 @@ describe('kernel/perf-context', () => {
       }
     });
 
-    it('comes round for a task that runs a millisecond at a time, too', () => {
+    it('gives every event its turn for a task that runs a millisecond at a time, too', () => {
       const bench = new Bench();
       const napper = bench.task(function* (tool) {
         for (;;) {
@@ -124,7 +124,7 @@ describe('kernel/perf-context', () => {
       expect(run).to.equal(ena);
     });
 
-    it('that find no counter are in error until they are enabled again, and read as nothing', () => {
+    it('are in error if they find no counter, until they are enabled again; reads return nothing', () => {
       const bench = new Bench();
       const task = bench.spinner();
       const attr = { pinned: true };
@@ -143,7 +143,7 @@ describe('kernel/perf-context', () => {
   });
 
   describe('exclusive groups', () => {
-    it('share the PMU with nobody: who is there first stays', () => {
+    it('share the PMU with no other event: the first to come stays', () => {
       const first = (exclusive: readonly boolean[]): boolean[] => {
         const bench = new Bench();
         const task = bench.spinner();
@@ -211,7 +211,7 @@ describe('kernel/perf-context', () => {
       expect(other.sum_exec_runtime).to.be.greaterThan(0);
     });
 
-    it('led by a software event are not tried once a hardware group found no room', () => {
+    it('with a software leader are not tried once a hardware group has found no room', () => {
       const bench = new Bench();
       const task = bench.spinner();
       const four = bench.open(FOUR, task, { group: true });
@@ -227,7 +227,7 @@ describe('kernel/perf-context', () => {
       expect(share(bench.sys.read(mixed[1]!))).to.be.within(60, 75);
     });
 
-    it('have members whose clock stands while the leader is off', () => {
+    it('stop the clocks of all members while the leader is off', () => {
       const bench = new Bench();
       const task = bench.spinner();
       const [leader] = bench.open('cycles', task, { attr: { disabled: true } });

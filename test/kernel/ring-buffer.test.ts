@@ -112,7 +112,7 @@ describe('kernel/ring-buffer', () => {
     expect(rb.lost).to.equal(13);
   });
 
-  it('every record was written or lost', () => {
+  it('every record is either written or lost', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 30 }), (runs) => {
         const rb = new RingBuffer(4096, PLAIN);

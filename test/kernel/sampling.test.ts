@@ -141,7 +141,7 @@ describe('kernel/sampling', () => {
       expect(desk.allowance()).to.equal(1);
     });
 
-    it('does not throttle who asks not to be', () => {
+    it('does not throttle an event that asks not to be', () => {
       const desk = new Desk({ perf_event_max_sample_rate: 250 });
       for (let i = 0; i < 10; i++) expect(desk.rate.account_interrupt(desk.event, false)).to.equal(false);
     });

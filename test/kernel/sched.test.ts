@@ -75,7 +75,7 @@ describe('kernel/sched', () => {
       expect(ran(bench, spinner) - before).to.be.within(28 * MS, 56 * MS);
     });
 
-    it('counts a switch only if there was one', () => {
+    it('counts no switch from a task to itself', () => {
       const bench = new Bench();
       const task = bench.spinner();
       bench.pass(100 * MS);

@@ -13,7 +13,7 @@ describe('kernel/timer-wheel', () => {
     expect(wheelExpiry(0, 1000)).to.equal(1024);
   });
 
-  it('is never early, and late by an eighth of the time at most', () => {
+  it('is never early, and at most an eighth of the time late', () => {
     const jiffies = fc.integer({ min: 0, max: 1e6 });
     fc.assert(
       fc.property(jiffies, jiffies, (clk, delta) => {

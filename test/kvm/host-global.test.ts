@@ -109,7 +109,7 @@ describe('kernel: what all CPUs share of perf', () => {
     expect(global.paid.static_key, 'after it').to.equal(2);
   });
 
-  it('an event that is being made when the second is over keeps the key on, one that is being ended does not', () => {
+  it('when the second is over, an event that is being opened keeps the key on; one that is being closed does not', () => {
     for (const [making, switched] of [
       [true, 1],
       [false, 2],
@@ -148,7 +148,7 @@ describe('kernel: what all CPUs share of perf', () => {
     }
   });
 
-  it('an event that lives through the second keeps the key on', () => {
+  it('an event that outlives the second keeps the key on', () => {
     const { clock, global } = host();
     global.account(clock, true);
     global.unaccount(clock, true);

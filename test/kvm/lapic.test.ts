@@ -37,7 +37,7 @@ describe('kvm/lapic', () => {
         expect(apic.take(false, false)).to.equal(undefined);
       });
 
-      it('gives an NMI first, and each interrupt once', () => {
+      it('delivers an NMI first, and each interrupt once', () => {
         const apic = make();
         for (const vector of ['IRQ_WORK', 'LOCAL_TIMER', 'IRQ_WORK', 'NMI', 'PERF_GUEST_MEDIATED_PMI'] as const)
           apic.accept(vector);

@@ -73,7 +73,7 @@ describe('kvm/vpmu/reuse-lazy', () => {
     });
   });
 
-  it('keeps it for good, if it is never to release', () => {
+  it('keeps it for good if it is told never to release', () => {
     const design = { ...reuseLazy, ...reusing({ release: 'never' }) };
     inGuest(
       function* ({ cpu, pmc, machine, user }) {
@@ -90,7 +90,7 @@ describe('kvm/vpmu/reuse-lazy', () => {
     );
   });
 
-  it('keeps it while the guest writes, but reads are no use', () => {
+  it('keeps it while the guest writes; reads do not count', () => {
     for (const [use, kept] of [
       [(cpu: Cpu): unknown => cpu.wrmsr(MSR.IA32_PMC0, 7), true],
       [(cpu: Cpu): unknown => cpu.wrmsr(EVTSEL, OFF), true],

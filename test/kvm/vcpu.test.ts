@@ -64,14 +64,14 @@ describe('kvm/vcpu', () => {
         expect(late.filter((by) => host.nanosOf(cycles(by)) >= 0.15 * MS)).to.have.length.at.most(1);
       });
 
-      it('makes the same of the same', () => {
+      it('is deterministic', () => {
         const [a, b] = [sampled(design, 60), sampled(design, 60)];
         expect(b.guest.served).to.deep.equal(a.guest.served);
         expect(b.core.now()).to.equal(a.core.now());
         expect(b.vcpu.exits.total).to.equal(a.vcpu.exits.total);
       });
 
-      it('makes the same of it in slices of any length: the end of one is no exit', () => {
+      it('gives the same result in slices of any length: the end of a slice is no exit', () => {
         const [whole, sliced] = [sampled(design, 60), sampled(design, 0)];
         const end = whole.host.cyclesOf(60 * MS);
         while (sliced.core.now() < end) sliced.host.run(cycles(Math.min(end, sliced.core.now() + 123_457)));
@@ -80,7 +80,7 @@ describe('kvm/vcpu', () => {
         expect(sliced.vcpu.exits.total).to.equal(whole.vcpu.exits.total);
       });
 
-      it('makes the same of halts in slices of any length', () => {
+      it('gives the same result of halts in slices of any length', () => {
         const sleeping = (): Guest =>
           new Guest(design, function* ({ kernel }) {
             for (;;) {

@@ -36,7 +36,7 @@ describe('machine/spec', () => {
     ]);
   });
 
-  it('says what is wrong with which key', () => {
+  it('says which key is wrong, and why', () => {
     expect(refused('host.hertz=250')).to.include({ key: 'host.hertz' });
     expect(refused('host.hertz=250').known).to.include('host.hz');
     expect(refused('host.hz').message).to.contain('needs a value');
@@ -152,7 +152,7 @@ describe('machine/machine', () => {
   const boot = (...sets: string[]): ReturnType<typeof bootMachine> =>
     bootMachine(spec(...sets), 'run=0', NOTHING_LEFT, () => false);
 
-  it('boots alike, and idles until something is due', () => {
+  it('boots the same way each time, and idles until something is due', () => {
     const [a, b] = [boot(), boot()];
     expect(a.core.now()).to.equal(b.core.now());
     a.host.run(cycles(1e9));

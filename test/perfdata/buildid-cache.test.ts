@@ -54,7 +54,7 @@ describe('build-id cache', () => {
     expect(readdirSync(dirname(file))).to.deep.equal(['elf']);
   });
 
-  it('is stored once', () => {
+  it('is stored only once', () => {
     storeInCache(dir, ELF);
     expect(storeInCache(dir, ELF)).to.include({ ok: true, fresh: false });
   });
@@ -81,7 +81,7 @@ describe('build-id cache', () => {
     expect(lookupInCache(dir, ID)?.kind).to.equal('elf');
   });
 
-  it('gives a reason where there is no place', () => {
+  it('gives a reason where nothing can be stored', () => {
     expect(storeInCache(undefined, ELF)).to.deep.equal({
       ok: false,
       reason: '/opt/guest/ftest: no build-id cache, HOME is not set',

@@ -225,7 +225,7 @@ describe('files that are written', () => {
     expect(left()).to.deep.equal([]);
   });
 
-  it('a text whose addition fails half way is as it was', () => {
+  it('a text to which adding fails half way stays as it was', () => {
     writeFileSync(path, OLD);
     const file = openAppending(path);
     const { error } = troubled({ at: 2, code: 'ENOSPC', among: ['writeSync', 'fstatSync'] }, () => written(file));
@@ -233,7 +233,7 @@ describe('files that are written', () => {
     expect(read(path)).to.equal(OLD);
   });
 
-  it('two that add to a file that was not there both do', () => {
+  it('two processes that add to a file that did not exist both succeed', () => {
     const [one, other] = [openAppending(path), openAppending(path)];
     written(one);
     written(other);
@@ -334,7 +334,7 @@ describe('files that are written', () => {
     expect(read(path)).to.equal(NEW);
   });
 
-  it('who may not write is refused in the system’s words; a directory that is closed leaves its files writable', function () {
+  it('no permission: the system’s words; files of one’s own in a closed directory stay writable', function () {
     const uid = 65534;
     if (process.getuid?.() !== 0) this.skip();
     mkdirSync(dir.file('closed'));
@@ -375,7 +375,7 @@ describe('files that are written', () => {
     expect(readdirSync(dir.file('closed'))).to.have.length(3);
   });
 
-  it('what is no file for good is written straight', () => {
+  it('what is not a regular file is written to directly', () => {
     const to = (target: string): string => {
       const module = pathToFileURL(resolve('dist/src/perfdata/output-file.js')).href;
       const code = `import { openOutput } from '${module}'; const f = openOutput('${target}'); f.write(Buffer.from('new')); f.commit();`;
@@ -432,7 +432,7 @@ describe('files that are written', () => {
       expect(left()).to.deep.equal([]);
     });
 
-    it('only what is surely dead, and one’s own, is removed', async () => {
+    it('only leftovers of one’s own processes that have surely ended are removed', async () => {
       const sleeper = spawn(
         process.execPath,
         [
@@ -471,7 +471,7 @@ describe('files that are written', () => {
       expect(left()).to.not.include(living);
     });
 
-    it('a process that ends in any other way cleans up itself', () => {
+    it('a process that ends in any other way cleans up after itself', () => {
       const code = `import { openOutput } from '${module}'; openOutput(${JSON.stringify(path)}); process.exit(1);`;
       spawnSync(process.execPath, ['--input-type=module', '-e', code]);
       expect(readdirSync(dir.path)).to.deep.equal([]);

@@ -87,7 +87,7 @@ describe('sinks', () => {
     expect(failure(() => openSink(dir.file('locked/x')))).to.include({ reason: 'Permission denied' });
   });
 
-  it('/dev/null is written straight', () => {
+  it('/dev/null is written to directly', () => {
     expect(write(openSink('/dev/null'), 10).finish().dataEnd).to.be.greaterThan(400);
     expect(statSync('/dev/null').isCharacterDevice()).to.equal(true);
   });

@@ -56,7 +56,7 @@ describe('symbol tables', () => {
     expect(found(later, outer)).to.deep.equal(['outer', 'outer', 'outer', 'later', undefined, undefined]);
   });
 
-  it('take tables one after the other: what the first one stretched has a size for the second', () => {
+  it('are read one after the other: a symbol that the first has stretched has a size for the second', () => {
     const table = new SymbolTable(
       [[sym('_a', 100), sym('b', 120, 4)], [sym('__a_but_longer', 100, 2)]],
       [sym('a@plt', 100, 9)],

@@ -86,7 +86,7 @@ describe('the tables of the letter', () => {
     });
   });
 
-  it('what bar has more than in the host, foo and qux have less; random() is not agreed on even as a whole', () => {
+  it("bar's surplus over the host is missing from foo and qux; random() differs even as a whole", () => {
     const compared = compareProfiles([[host], [v2]], { merges: [parseMerge('libc*:__random*')] });
     const merged = compared.rows.find(({ name }) => name === 'libc*:__random*')!;
     expect(merged.members).to.equal(2);
@@ -152,7 +152,7 @@ describe('events of several recordings', () => {
     ]);
   });
 
-  it('may be chosen', () => {
+  it('are only the one that is named, if one is', () => {
     expect(matched([of('a', 'cycles', 'branches'), of('b', 'branches:u')], 'branches')).to.deep.equal([
       ['branches', 'branches:u'],
     ]);

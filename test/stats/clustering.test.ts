@@ -94,7 +94,7 @@ describe('stats: design effect', () => {
     expect(effect.value).to.equal(1);
   });
 
-  it('does not ask for the order of samples, bursts or symbols, nor for the unit of weight', () => {
+  it('does not depend on the order of samples, bursts or symbols, nor on the unit of weight', () => {
     const order = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }));
     fc.assert(
       fc.property(order, fc.double({ min: 1e-3, max: 1e6, noNaN: true }), (keys, unit) => {

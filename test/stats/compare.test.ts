@@ -48,7 +48,7 @@ describe('stats: compareShares', () => {
     );
   });
 
-  it('does not ask for names or the unit of weight', () => {
+  it('does not depend on names or the unit of weight', () => {
     fc.assert(
       fc.property(counts, fc.double({ min: 1e-3, max: 1e9, noNaN: true }), ([a, b], unit) => {
         const renamed = (list: readonly number[]): Map<string, number> =>

@@ -28,7 +28,7 @@ describe('stats: tests of homogeneity', () => {
     }
   });
 
-  it('are symmetric, keep p in [0, 1] and V in [0, 1], and do not ask for names', () => {
+  it('are symmetric, keep p and V in [0, 1], and do not depend on names', () => {
     fc.assert(
       fc.property(counts, ([a, b]) => {
         const [p, q, n, m] = [sharesOf(a), sharesOf(b), total(a), total(b)];

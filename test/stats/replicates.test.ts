@@ -56,7 +56,7 @@ describe('stats: bias and noise', () => {
     expect(split.noise).to.be.below(0.1 * split.multinomial);
   });
 
-  it('does not take a symbol that no run saw for absent', () => {
+  it('does not take a symbol that no run saw to be absent', () => {
     const rare = { exact: true, weights: new Map([...weightsOf(HOST), ['rare', 1e-6]]) } as const;
     const split = splitBiasNoise(runs(HOST, 4, 5000, 'rare'), rare);
     expect(split.symbols.find((row) => row.symbol === 'rare')!.p).to.be.above(0.5);
@@ -72,7 +72,7 @@ describe('stats: bias and noise', () => {
     expect(symbols.find(({ symbol }) => symbol === 'rare')!.p).to.be.above(0.2);
   });
 
-  it('asks for two runs, and for as many on either side', () => {
+  it('needs two runs, and as many on either side', () => {
     const one = runs(HOST, 1, 100, 'one');
     expect(() => splitBiasNoise(one, truth)).to.throw(RangeError, 'two are the least');
     expect(() => splitBiasNoise([...one, ...one], one)).to.throw(RangeError, '2 runs and 1 of the other side');

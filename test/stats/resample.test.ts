@@ -41,7 +41,7 @@ describe('stats: resampling', () => {
     expect(intervals).to.deep.equal(['1.1–4.8', '2.9–5.0', '0.8–4.5']);
   });
 
-  it('takes less time a symbol where there are many', () => {
+  it('draws fewer numbers for each symbol where there are many', () => {
     let drawn = 0;
     const next = random('counted');
     const counted = (): number => {
@@ -87,7 +87,7 @@ describe('stats: which of two profiles is nearer to a third', () => {
     expect(width([bursts('v2'), bursts('legacy')])).to.be.above(1.5 * width([side('v2'), side('legacy')]));
   });
 
-  it('holds its value, is within what distances can differ by, and is certain of exact profiles', () => {
+  it('has an interval that holds the value, stays within [-1, 1], and is a point for exact profiles', () => {
     const counts = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 4, maxLength: 4 });
     const some = counts.filter((list) => list.some((x) => x > 0));
     fc.assert(
@@ -106,7 +106,7 @@ describe('stats: which of two profiles is nearer to a third', () => {
     );
   });
 
-  it('is asked of each two of several', () => {
+  it('is answered for each two of several', () => {
     const profiles = ['legacy', 'v2', 'host'].map((name) => side(name as 'host'));
     const all = compareDistances(
       profiles,

@@ -17,7 +17,7 @@ const row = ({ operations }: BenchRun, operation: Operation): OperationRow =>
   operations.find((o) => o.operation === operation)!;
 
 describe('guest.background', () => {
-  it('is off unless asked for', async () => {
+  it('is off by default', async () => {
     const quiet = await counted();
     expect(quiet).to.deep.equal(await counted('guest.background=0'));
     expect(row(quiet, 'context_switch, sched_out').calls).to.be.at.most(2);

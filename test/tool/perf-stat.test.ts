@@ -246,7 +246,7 @@ describe('tool/perf-stat', () => {
     expect(run.counts[0]!.val).to.be.greaterThan(1e8);
   });
 
-  it('hands on the exit status', () => {
+  it('passes the exit status on', () => {
     expect(stat(code(syscall('exit_group', { status: 42 })), 'cycles').run.status).to.equal(42);
   });
 });

@@ -180,7 +180,7 @@ describe('cursor', () => {
     }
   });
 
-  it('goes deep without end: a hundred nested loops and calls', () => {
+  it('goes a hundred nested loops and calls deep', () => {
     let body: Node[] = [op('alu'), branch(0.5, [op('load')])];
     const functions = [];
     for (let i = 0; i < 50; i++) {

@@ -98,7 +98,7 @@ describe('layout', () => {
     expect(plt.offset + 10 + int32(plt.bytes, 6)).to.be.at.least(dso!.textOffset + dso!.text.length);
   });
 
-  it('long ways get long jumps', function () {
+  it('distant targets get long jumps', function () {
     const image = compile(
       program({
         name: 'far',

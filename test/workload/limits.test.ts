@@ -128,7 +128,7 @@ describe('workload limits', () => {
     expect(Object.keys(Object.prototype)).to.deep.equal([]);
   });
 
-  it('tells the first of very many faults, in order, and how many there are', async () => {
+  it('lists the first of very many faults in order, and says how many there are', async () => {
     for (const text of [
       main(many(5_000, (i) => `lod${i}: 1\n    - `).slice(0, -7)),
       `about: x\nfunctions: { main: [nop] }\n${many(5_000, (i) => `key${i}: 1\n`)}`,

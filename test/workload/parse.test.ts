@@ -231,7 +231,7 @@ functions:
     ]);
   });
 
-  it('knows which threads there cannot be', async () => {
+  it('refuses threads that cannot exist', async () => {
     const functions = (text: string, include = 'pthread'): Promise<string[]> =>
       complaints(`about: x\n${include && `include: ${include}\n`}objects: { m: mutex }\nfunctions: { ${text} }`);
     expect(await functions('main: [{ lock: m }, join]', '')).to.deep.equal([

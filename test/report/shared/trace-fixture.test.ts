@@ -50,7 +50,7 @@ describe('recordings of tracepoints', () => {
     expect(events.size).to.be.at.least(20);
   });
 
-  it('perf prints the fixture so', function () {
+  it('perf still prints the fixture so', function () {
     if (perfVersion !== '6.1') this.skip();
     const { script, report, sorted } = perfTexts(RECORDING);
     expect({ script, report }).to.deep.equal({ script: kept('script'), report: kept('report') });
