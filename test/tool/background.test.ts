@@ -23,7 +23,7 @@ describe('guest.background', () => {
     expect(row(quiet, 'context_switch, sched_out').calls).to.be.at.most(2);
   });
 
-  it('switches so often a second, half of it away from the workload, at times of its own', async () => {
+  it('switches as often a second as asked, half of that away from the workload, at times of its own', async () => {
     const busy = await counted('guest.background=1000');
     for (const operation of ['context_switch, sched_out', 'context_switch, sched_in'] as const) {
       const { calls, exits } = row(busy, operation);

@@ -15,7 +15,7 @@ const OPTIONS = [
     short: 'F',
     kind: 'text',
     arg: "freq or 'max'",
-    help: 'sample so often a second instead of counting',
+    help: 'sample this many times a second instead of counting',
   },
   { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'sample every n events instead of counting' },
   {
@@ -31,7 +31,7 @@ const OPTIONS = [
     name: 'seeds',
     kind: 'unsigned',
     arg: 'n',
-    help: 'run n times with other draws and show medians (default: 1)',
+    help: 'run n times, each with other random draws, and show medians (default: 1)',
     own: true,
   },
   ...EXPORT_OPTIONS,

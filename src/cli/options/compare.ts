@@ -11,7 +11,7 @@ const OPTIONS = [
     short: 'e',
     kind: 'list',
     arg: 'event',
-    help: 'compare this event (default: every event that all have; live: cycles)',
+    help: 'compare this event (default: every event they have in common; live: cycles)',
   },
   {
     name: 'by',
@@ -26,17 +26,17 @@ const OPTIONS = [
     arg: 'what',
     help: "count rows as one: dso, plt (stubs and what they call), or a pattern ('random*', 'libc*:mem*'); may repeat",
   },
-  { name: 'reference', kind: 'text', arg: 'name', help: 'what the others are held against (default: the first)' },
+  { name: 'reference', kind: 'text', arg: 'name', help: 'which one the others are compared with (default: the first)' },
   {
     name: 'truth',
     kind: 'flag',
-    help: 'compare with the exact profile of what gperf recorded as well (live: always, unless --no-truth)',
+    help: 'compare also with the exact profile of what gperf recorded (live: always, unless --no-truth)',
   },
   {
     name: 'samples',
     kind: 'text',
     arg: 'n[,n...]',
-    help: 'how many samples printed reports and folded stacks were made of: a number for each, in order (recordings know)',
+    help: 'how many samples each printed report or file of folded stacks was made of, in order (recordings know)',
   },
   { name: 'freq', short: 'F', kind: 'text', arg: "freq or 'max'", help: 'live: samples a second (default: 4000)' },
   { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'live: sample every n events' },
@@ -46,7 +46,12 @@ const OPTIONS = [
     help: 'live: sample in user space only (default, as truth knows nothing of the kernel; --no-all-user)',
   },
   { name: 'g', short: 'g', kind: 'flag', help: 'live: record call chains, for the flame graphs of --export-html' },
-  { name: 'seeds', kind: 'unsigned', arg: 'n', help: 'live: run n times with other draws, and tell bias from noise' },
+  {
+    name: 'seeds',
+    kind: 'unsigned',
+    arg: 'n',
+    help: 'live: run n times, each with other random draws, and tell bias from noise',
+  },
   {
     name: 'fail-if',
     kind: 'text',

@@ -8,9 +8,9 @@ const OPTIONS = [
     short: 'c',
     kind: 'text',
     arg: 'delta,delta-abs,ratio,wdiff:w1,w2',
-    help: 'how a change is told (default: delta-abs)',
+    help: 'how a change is measured (default: delta-abs)',
   },
-  { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
   { name: 'dsos', short: 'd', kind: 'text', arg: 'dso[,dso...]', help: 'show only these files' },
   { name: 'comms', short: 'C', kind: 'text', arg: 'comm[,comm...]', help: 'show only these commands' },
   { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'show only these symbols' },
@@ -30,7 +30,7 @@ const OPTIONS = [
     kind: 'text',
     arg: 'absolute',
     choices: ['absolute'],
-    help: 'shares of everything, filtered or not (always)',
+    help: 'take shares of everything, whether filtered or not (always)',
   },
 ] as const satisfies readonly OptionSpec[];
 

@@ -12,7 +12,7 @@ const OPTIONS = [
   { name: 'freq', short: 'F', kind: 'flag', help: 'show frequency or period' },
   { name: 'verbose', short: 'v', kind: 'count', help: 'show every field of the attr' },
   { name: 'group', short: 'g', kind: 'flag', help: 'show groups in braces' },
-  { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
 ] as const satisfies readonly OptionSpec[];
 
 export const EVLIST: CommandTable<typeof OPTIONS> = {

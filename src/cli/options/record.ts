@@ -43,7 +43,7 @@ const OPTIONS = [
   { name: 'verbose', short: 'v', kind: 'count', help: 'tell more, and how to reproduce the run' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print no messages' },
   { name: 'sample-cpu', kind: 'flag', help: 'record the CPU of each sample' },
-  { name: 'sample-identifier', kind: 'flag', help: 'record which event a sample is of, also with one event' },
+  { name: 'sample-identifier', kind: 'flag', help: 'record which event each sample is of, even with a single event' },
   { name: 'timestamp', short: 'T', kind: 'flag', help: 'record the time of each sample (default)' },
   { name: 'period', short: 'P', kind: 'flag', help: 'record the period of each sample (default with -F)' },
   { name: 'no-samples', short: 'n', kind: 'flag', help: 'record no samples, only what the workload maps and starts' },
@@ -52,7 +52,7 @@ const OPTIONS = [
     name: 'no-buildid',
     short: 'B',
     kind: 'flag',
-    help: 'write no build ids: nothing tells then which files hold the names',
+    help: 'write no build ids: then nothing tells which files hold the names',
   },
   { name: 'running-time', kind: 'flag', help: 'record enabled and running time of events read by :S' },
   { name: 'switch-events', kind: 'flag', help: 'record context switches' },
@@ -64,10 +64,10 @@ const OPTIONS = [
   {
     name: 'timestamp-boundary',
     kind: 'flag',
-    help: 'write the time of the first and last sample with --buildid-all too (without: always, unless -B)',
+    help: 'write the times of the first and last sample with --buildid-all too (without it: always, unless -B)',
   },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
-  { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once so much is written: a number with B, K, M or G' },
+  { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once this much is written: a number with B, K, M or G' },
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 

@@ -5,17 +5,17 @@ import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 /** Options that do not change perf's text: for its full-screen report, or naming what gperf finds without them. */
 const IDLE = [
   { name: 'ignore-vmlinux', kind: 'flag', help: 'read no kernel image that happens to be there (always)' },
-  { name: 'disable-order', kind: 'flag', help: 'of raw dumps: no effect on a report' },
-  { name: 'samples', kind: 'integer', arg: 'n', help: 'of a full-screen report: no effect on text' },
-  { name: 'source', kind: 'flag', help: 'of annotated code: no effect on a report' },
-  { name: 'asm-raw', kind: 'flag', help: 'of annotated code: no effect on a report' },
-  { name: 'disassembler-style', short: 'M', kind: 'text', arg: 'style', help: 'of annotated code: no effect' },
-  { name: 'prefix', kind: 'text', arg: 'prefix', help: 'of annotated code: no effect on a report' },
-  { name: 'prefix-strip', kind: 'text', arg: 'N', help: 'of annotated code: no effect on a report' },
-  { name: 'objdump', kind: 'text', arg: 'path', help: 'of annotated code: no effect on a report' },
-  { name: 'percent-type', kind: 'text', arg: 'local-period', help: 'of annotated code: no effect on a report' },
-  { name: 'full-source-path', kind: 'flag', help: 'of source lines: no effect without them' },
-  { name: 'ns', kind: 'flag', help: 'of the sort key time: no effect without it' },
+  { name: 'disable-order', kind: 'flag', help: 'for raw dumps: no effect on a report' },
+  { name: 'samples', kind: 'integer', arg: 'n', help: 'for a full-screen report: no effect on text' },
+  { name: 'source', kind: 'flag', help: 'for annotated code: no effect on a report' },
+  { name: 'asm-raw', kind: 'flag', help: 'for annotated code: no effect on a report' },
+  { name: 'disassembler-style', short: 'M', kind: 'text', arg: 'style', help: 'for annotated code: no effect' },
+  { name: 'prefix', kind: 'text', arg: 'prefix', help: 'for annotated code: no effect on a report' },
+  { name: 'prefix-strip', kind: 'text', arg: 'N', help: 'for annotated code: no effect on a report' },
+  { name: 'objdump', kind: 'text', arg: 'path', help: 'for annotated code: no effect on a report' },
+  { name: 'percent-type', kind: 'text', arg: 'local-period', help: 'for annotated code: no effect on a report' },
+  { name: 'full-source-path', kind: 'flag', help: 'for source lines: no effect without them' },
+  { name: 'ns', kind: 'flag', help: 'for the sort key time: no effect without it' },
 ] as const satisfies readonly OptionSpec[];
 
 const OPTIONS = [
@@ -31,7 +31,7 @@ const OPTIONS = [
   { name: 'stats', kind: 'flag', help: 'count the records by type' },
   { name: 'tasks', kind: 'flag', help: 'list the tasks' },
   { name: 'mmaps', kind: 'flag', help: 'list the tasks and what they mapped' },
-  { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
   { name: 'show-nr-samples', short: 'n', kind: 'flag', help: 'add a column with the number of samples' },
   { name: 'stdio', kind: 'flag', help: 'print text (always)' },
   { name: 'header', kind: 'flag', help: 'print the header of the file first' },

@@ -37,11 +37,11 @@ const OPTIONS = [
   { name: 'show-mmap-events', kind: 'flag', help: 'print what tasks mapped' },
   { name: 'show-switch-events', kind: 'flag', help: 'print context switches, if recorded' },
   { name: 'show-lost-events', kind: 'flag', help: 'print where records were lost' },
-  { name: 'force', short: 'f', kind: 'flag', help: "read files of others' too" },
+  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
   { name: 'inline', kind: 'flag', help: 'show functions that were inlined (default; not modelled: --no-inline)' },
   { name: 'demangle', kind: 'flag', help: 'show names of C++ and Rust as in their source (default)' },
   { name: 'ns', kind: 'flag', help: 'print times with nine digits' },
-  { name: 'full-source-path', kind: 'flag', help: 'of source lines: no effect without them' },
+  { name: 'full-source-path', kind: 'flag', help: 'for source lines: no effect without them' },
 ] as const satisfies readonly OptionSpec[];
 
 export const SCRIPT: CommandTable<typeof OPTIONS> = {

@@ -31,7 +31,7 @@ const OPTIONS = [
     short: 'x',
     kind: 'text',
     arg: 'separator',
-    help: 'print for programs, with this between fields',
+    help: 'print for programs, with this separator between fields',
   },
   {
     name: 'json-output',
