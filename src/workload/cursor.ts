@@ -19,10 +19,10 @@ import { truthByCallchain, truthByInstruction, truthBySymbol } from './ledger.ts
 import type { Books, ChainTruth, InstructionTruth, SymbolTruth, Truth } from './ledger.ts';
 import { SEED_CONTRACT } from './seed-contract.ts';
 
-/** The whole state of a cursor, armed columns included, in a buffer of its own; nothing of it is an address or an object. */
+/** The whole state of a cursor, armed columns included, in a buffer of its own; it holds no address and no object. */
 export type Snapshot = ArrayBuffer;
 
-/** Where a snapshot's header (engine/snapshot.ts) has what is read here: 32-bit words, and the key's byte. */
+/** Offsets in a snapshot's header (engine/snapshot.ts) of what is read here: in words of 32 bits; the key's is in bytes. */
 const CONTRACT = 0;
 const KEY = 8;
 const ASKED = 9;
@@ -41,7 +41,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   #window: Float64Array;
   counts: Float64Array;
 
-  /** Starts the program of an image with a seed; or goes where a snapshot was taken, of that image and any seed. */
+  /** Starts an image's program with a seed, or goes on from a snapshot of that image, whatever its seed. */
   constructor(image: Image, from: string | Snapshot) {
     this.#image = image;
     this.#t = image.tables;
@@ -182,7 +182,7 @@ export class Cursor implements ExecutionCursor, Books, Truth {
   }
 }
 
-/** The books, in the order of engine/tally.ts. */
+/** Numbers of the books: their order in engine/tally.ts. */
 const SUMS = 0;
 const WHOLES = 1;
 const SINGLES = 2;

@@ -1,6 +1,12 @@
 /**
  * The checks: what kvm-unit-tests' x86/pmu.c asks of a PMU, in terms of registers and exact budgets. Each starts from
  * a processor just out of reset whose LVTPC delivers NMIs.
+ *
+ * In this order: what a counter counts; overflow and its interrupts, up to a sampling handler; GLOBAL_CTRL and OVF_CTRL;
+ * what reads, faults and reserved bits do; writes through the two aliases and to counters that run; counters beside each
+ * other; LVTPC; what PMU version 4 adds. WITHOUT_COUNTERS is for a guest that has no PMU.
+ *
+ * Not modelled: PEBS, LBR and performance metrics, of which no check asks.
  */
 import { expect } from 'chai';
 import { COLUMN, CYCLES, INSTRUCTIONS, type EventColumn } from '../../arch/events.ts';

@@ -7,7 +7,7 @@
  * Short ranges are drawn one iteration after the other; a range in which nothing random happens is divided by arithmetic.
  *
  * Cost of a stop: about log2(iterations since the last one) splits, whatever the size of the program's loops.
- * Not modelled: populations of 2^53; more than one thread.
+ * Not modelled: populations of 2^53 or more; more than one thread.
  */
 import { binomial } from './binomial.ts';
 import { CHUNK_MAX, stepChunk } from './chunk.ts';
@@ -18,7 +18,7 @@ import { split } from './split.ts';
 import { Armed, Tables } from './tables.ts';
 import { walkBlock, walkSeq } from './walk.ts';
 
-/** Goes to the start of the program under a key, whatever was executed with this record before. */
+/** Goes to the start of the program under a key; what was executed with this record before is forgotten. */
 export function begin(run: Execution, armed: Armed, key: u64): void {
   const t = run.t;
   run.key = key;

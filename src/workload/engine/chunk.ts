@@ -67,7 +67,7 @@ export function stepChunk(run: Execution, range: Piece): void {
         if (c === M) x = ML;
         else if (ML === M) x = c;
         else if (t.every[s0 + i] !== 0) x = periodic(run, s0 + i, ML);
-        // One trial of c in M, or one marked among M: the same comparison.
+        // One trial with c of M marked, or ML trials with one of M marked: one comparison decides either.
         else if (ML === 1 || c === 1) x = <f64>i32(<f64>next32() * M < c * ML * TWO32);
         else x = hypergeometric(M, c, ML);
         if (x === 0) continue;
@@ -123,7 +123,7 @@ export function stepChunk(run: Execution, range: Piece): void {
   unfold(run, range);
 }
 
-/** One iteration of a loop, drawn into inUnit and happened, becomes the next piece to run. */
+/** One iteration of a loop, as drawn into `inUnit` and `happened`, becomes the next piece to run. */
 function pushUnit(run: Execution, node: i32, nh: i32, key: u64): void {
   const t = run.t;
   const s0 = t.s0[node];

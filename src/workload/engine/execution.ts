@@ -184,7 +184,7 @@ export function newExecution(t: Tables): Execution {
   run.t = t;
   run.arenaLength = max(LEAST_COUNTS, t.entries * 32);
   run.arena = doubles(run.arenaLength);
-  // As if there were half of it, none used.
+  // deepen() doubles what there is: as if half of DEPTH were there, and none of it in use.
   run.depth = DEPTH / 2;
   run.deepen();
   run.trialsAll = doubles(t.entries);
@@ -193,7 +193,7 @@ export function newExecution(t: Tables): Execution {
   run.inUnit = doubles(t.entries);
   run.executed = doubles(t.entries);
   run.rootCounts = doubles(t.entries);
-  // One after the other: whoever calls reads and writes both.
+  // Side by side, since callers read and write both through one window.
   run.limits = doubles(2 * NR_EVENTS);
   run.current = run.limits.from(NR_EVENTS);
   run.item = doubles(NR_EVENTS);

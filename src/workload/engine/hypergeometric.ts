@@ -18,7 +18,7 @@ import { next32, next53, TWO32 } from './random.ts';
 
 /** Populations up to this size are drawn from tabulated distributions, and those up to twice it where half is sampled. */
 const TABLE_M: i32 = 64;
-/** Up to so many marked, a random comparison for each is the cheapest way; a sample of half has a cheaper one. */
+/** Up to so many marked, a random comparison for each is cheapest, unless half is sampled: then bits are cheaper. */
 const FEW: f64 = 7;
 const FEW_HALF: f64 = 2;
 /** Up to so many marked, comparisons are made bit by bit for all at once. */

@@ -26,7 +26,7 @@ export function newRecord(words: i32): usize {
   return reserve((<usize>words) << 2);
 }
 
-/** Memory for what passes once: valid until the next call of this. */
+/** Memory for what crosses over once: valid until the next call of this function. */
 let passing: usize = 0;
 let room: usize = 0;
 export function scratch(n: usize): usize {

@@ -3,7 +3,7 @@
  *
  * An array is an address; it has no header, and there is no garbage collector. Memory is never given back: an instance goes
  * with its image, and cursors are used again. A build with assertions checks each access against a map of what lies where.
- * Not modelled: arrays of which the engine needs no operation.
+ * Not modelled: operations on arrays that the engine does not need.
  */
 
 /** What a word of memory is part of. */

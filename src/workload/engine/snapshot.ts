@@ -94,7 +94,7 @@ export function snapshot(run: Execution, into: usize): void {
   putDoubles(run.arena, run.arenaTop);
 }
 
-/** Whether a snapshot may be one of this execution: same key, same image as far as sizes tell, whole. */
+/** Whether a snapshot may be one of this execution: it is whole, and key and, as far as sizes tell, image are the same. */
 export function fits(run: Execution, from: usize, bytes: usize): bool {
   if (bytes < offsetof<Header>()) return false;
   const h = changetype<Header>(from);
@@ -112,7 +112,7 @@ export function fits(run: Execution, from: usize, bytes: usize): bool {
   );
 }
 
-/** Goes to where an execution was when it took a snapshot that fits. Its columns are to be armed next. */
+/** Goes to where an execution was when it took a snapshot; the snapshot must fit. The caller arms its columns next. */
 export function restore(run: Execution, from: usize): void {
   const t = run.t;
   const h = changetype<Header>(from);

@@ -16,7 +16,7 @@ export class Tally {
   singles: Doubles;
   occurred: Doubles;
   t: Tables;
-  /** What came since, and which are concerned. */
+  /** What has come since, and the numbers of the nodes, instances and entries that it concerns. */
   newWholes: Doubles;
   newSingles: Doubles;
   newOccurred: Doubles;
