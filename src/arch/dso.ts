@@ -48,6 +48,9 @@ export const cloneOf = (parent: ThreadStart, j: number, entry: string): ThreadSt
   path: `${parent.path}/clone=${j}`,
 });
 
+/** The numbers j in a path, outermost first. */
+export const clonesIn = (path: string): number[] => [...path.matchAll(/=(\d+)/g)].map(([, j]) => Number(j));
+
 /** An executable: what exec maps, what the program maps later, and its code. */
 export interface Executable {
   /** Base name: the thread's comm. */

@@ -107,7 +107,7 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
         if (bytes > read) yield (read = bytes);
       }
       if (report.found) {
-        if (by === 'callchain' || by === 'instruction')
+        if (by !== 'symbol' && by !== 'dso')
           throw new TextError(`${input.path} is a table of functions: it cannot be compared by ${by}`);
         const profiles = report.profiles(label);
         return withWeight(by === 'dso' ? profiles.map((profile) => byFile(profile, input.path)) : profiles, input.path);
@@ -116,7 +116,7 @@ function text(input: Input, { label, by, stacks }: OperandOptions): Operand {
         throw new TextError(
           `${input.path} is neither a recording (perf.data), nor what perf report --stdio prints, nor folded stacks`,
         );
-      if (by === 'dso' || by === 'instruction')
+      if (by !== 'symbol' && by !== 'callchain')
         throw new TextError(`${input.path} holds folded stacks: they cannot be compared by ${by}`);
       return withWeight([folded.profile(label)], input.path);
     },

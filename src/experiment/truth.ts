@@ -2,6 +2,7 @@
  * Ground truth: what a workload's execution really retires, by symbol, without any counter or sample in between.
  * Not modelled: what the kernel retires on its behalf; for an event in both rings, this is the user-space part.
  */
+import { clonesIn } from '../arch/dso.ts';
 import { CYCLES, eventSource, eventVector, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { eventClocks } from '../machine/keys.ts';
@@ -9,13 +10,14 @@ import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { withoutParameters } from '../perfdata/demangle/demangle.ts';
+import { cloneName } from '../profile/lineage.ts';
 import { profileKey, type Granularity, type Profile } from '../profile/profile.ts';
 import { stackKey } from '../profile/stacks.ts';
 import type { Held } from '../stats/shares.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../uapi/perf-event.ts';
 import { LOOP, type Image } from '../workload/image.ts';
 import type { Truth } from '../workload/ledger.ts';
-import { threadRuns } from '../workload/thread-runs.ts';
+import { threadRuns, type ThreadRun } from '../workload/thread-runs.ts';
 import { workloadSeed, type Workload } from './executable.ts';
 import { originOf } from './spec-text.ts';
 
@@ -118,10 +120,11 @@ function executed(workload: Workload, spec: MachineSpec, run: number, by?: Granu
       else add(known.totals, place.totals);
     }
   };
-  for (const { image, cursor } of threadRuns(workload.image, workloadSeed(spec, run))) {
+  for (const thread of threadRuns(workload.image, workloadSeed(spec, run))) {
+    const { image, cursor } = thread;
     add(all.totals, cursor.totals(one));
     all.images.set(image, (all.images.get(image) ?? 0) + 1);
-    if (by !== undefined) merge(all.places, placesOf(cursor, workload, by));
+    if (by !== undefined) merge(all.places, placesOf(thread, workload, by));
     if (stacks) merge(all.chains, chainsOf(cursor, workload));
   }
   return all;
@@ -188,7 +191,7 @@ function stacksOf(chains: ReadonlyMap<string, Place>, column: number, scale: num
 const shown = (symbol: string): string => withoutParameters(symbol) ?? symbol;
 
 /** What a profile of that granularity counts separately. */
-function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
+function placesOf({ cursor, thread, process }: ThreadRun, workload: Workload, by: Granularity): Place[] {
   const { comm, dsos } = workload.image;
   const files = dsos.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
   const place = (name: string, dso: string, symbol: string, totals: EventVector): Place => ({
@@ -196,6 +199,10 @@ function placesOf(cursor: Truth, workload: Workload, by: Granularity): Place[] {
     key: profileKey({ comm, dso, symbol }),
     totals,
   });
+  if (by === 'thread' || by === 'process') {
+    const name = cloneName(clonesIn(by === 'thread' ? thread.path : process).map((j) => j + 1));
+    return [place(name, '', name, cursor.totals(eventVector()))];
+  }
   if (by === 'callchain') return chainsOf(cursor, workload).map(({ key, totals }) => place(key, '', key, totals));
   if (by !== 'instruction')
     return cursor

@@ -4,13 +4,14 @@
  * No sample is kept, so a recording of any length takes constant memory; whoever drives the reading learns how far it
  * has come. The same builder takes the records of a run while it is simulated.
  *
- * Not modelled: separate threads of a process. Addresses without a symbol, which differ from run to run, are one row
- * of their file unless instructions are told apart.
+ * Not modelled: addresses without a symbol, which differ from run to run, are one row of their file unless instructions
+ * are told apart.
  */
 import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr, type SampleId, type SampleRecord } from '../uapi/perf-event.ts';
 import { NO_SYMBOL, type Sym, type SymbolSource } from './dso.ts';
+import { Lineage } from './lineage.ts';
 import type { Location } from './machine-maps.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
 import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
@@ -51,6 +52,7 @@ export class ProfileBuilder {
   readonly #known: readonly Map<string, Map<Sym | string, TallyRow>>[];
   readonly #stacks: readonly Map<string, number>[];
   readonly #places: readonly Places[];
+  readonly #lineage = new Lineage();
   /** Events with a counter that once read lower than before. */
   readonly #fallen = new Set<number>();
 
@@ -68,6 +70,7 @@ export class ProfileBuilder {
   /** Takes a record; those that do not concern samples have no effect. */
   add(replayed: Replayed): void {
     const { record, evsel } = replayed;
+    if (record.type === PERF_RECORD.FORK) this.#lineage.add(record);
     const [tally, places] = [this.#tallies[evsel], this.#places[evsel]];
     if (!tally || !places) return;
     if (isSample(replayed)) {
@@ -91,7 +94,10 @@ export class ProfileBuilder {
   #row(tally: Tally, evsel: number, al: Location, replayed: Replayed<SampleRecord>): TallyRow {
     const { by = 'symbol' } = this.#options;
     const dso = al.map?.dso.shortName ?? NO_SYMBOL;
-    if (by === 'callchain') return tally.row(profileKey({ comm: al.comm, dso: '', symbol: chainOf(al, replayed) }));
+    const whole = (symbol: string): TallyRow => tally.row(profileKey({ comm: al.comm, dso: '', symbol }));
+    if (by === 'callchain') return whole(chainOf(al, replayed));
+    if (by === 'thread' || by === 'process')
+      return whole(this.#lineage.nameOf(by === 'thread' ? replayed.record.tid : replayed.record.pid));
     if (by === 'instruction') {
       const symbol = al.sym ? `${al.sym.name}+${hex(moveAddress(al.addr, 0, al.sym.start))}` : hex(al.addr);
       return tally.row(profileKey({ comm: al.comm, dso, symbol }));

@@ -16,7 +16,7 @@ export interface ProfileKey {
   readonly comm: string;
   /** Short name of the file; '' if the profile does not tell files apart. */
   readonly dso: string;
-  /** Function, or address if it has no name; finer or coarser according to the profile's granularity. */
+  /** Function, or address if it has no name; or what else the profile counts separately, such as "clone 2". */
   readonly symbol: string;
 }
 
@@ -168,6 +168,6 @@ export function totalWeight(profile: Pick<Profile, 'weights'>): number {
   return total;
 }
 
-/** What is counted separately: whole files, functions, instructions, or the calls that led there. */
-const GRANULARITIES = ['symbol', 'dso', 'callchain', 'instruction'] as const;
+/** What is counted separately: functions, whole files, the calls that led there, instructions, processes or threads. */
+const GRANULARITIES = ['symbol', 'dso', 'callchain', 'instruction', 'process', 'thread'] as const;
 export type Granularity = (typeof GRANULARITIES)[number];

@@ -3,15 +3,18 @@
  * the recordings.
  */
 import { expect } from 'chai';
+import { writeFileSync } from 'node:fs';
 import { COLUMN } from '../../src/arch/events.ts';
 import { perfEnv } from '../../src/experiment/env.ts';
 import { ProgramError, runRecord, runStat } from '../../src/experiment/run.ts';
+import { sampleRun } from '../../src/experiment/sample.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { specText } from '../../src/experiment/spec-text.ts';
 import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
+import { parseProfileKey } from '../../src/profile/profile.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
 import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
 import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
@@ -34,6 +37,17 @@ const PROGRAMS = {
     child: [spawn('worker'), work(7 * M), join],
   },
 } as const;
+
+/** Threads of two processes, of different lengths. */
+const FAMILY = `
+about: a process with a thread, which forks one with two
+include: [glibc, pthread]
+functions:
+  main: [{ spawn: one }, { fork: other }, { loop: 100000, body: [{ alu: 20 }] }, join, wait]
+  one: [{ loop: 50000, body: [{ alu: 20 }] }]
+  other: [{ spawn: one }, { spawn: two }, { loop: 20000, body: [{ alu: 20 }] }, join]
+  two: [{ loop: 80000, body: [{ alu: 20 }] }]
+`;
 
 const PLACES = [
   ...['host', ...WITH_COUNTERS.map(({ name }) => name)].map((vpmu) => ({ vpmu, machine: 'broadwell-ep' })),
@@ -90,6 +104,27 @@ describe('threads', () => {
     expect((error as Error).message).to.match(
       /^deadlock: main \(tid \d+\) waits for worker \(tid \d+\) to end; worker /,
     );
+  });
+
+  it('have the same names in a recording and in the truth, and about the same shares', async () => {
+    const at = scratch();
+    try {
+      writeFileSync(at.file('family.yaml'), FAMILY);
+      for (const by of ['thread', 'process'] as const) {
+        const evlist = recordAttrs(parseEventList(['instructions:u'], 'record'), { period: 20_000 });
+        const spec = { machine: 'broadwell-ep', vpmu: 'v2', seed: 'threads', sets };
+        const request = { spec, words: [at.file('family.yaml')], evlist, by, run: 0, truth: true };
+        const { profiles, truth } = await sampleRun(request);
+        const [sampled, exact] = [profiles[0]!.weights, truth[0]!.weights];
+        const names = [...exact.keys()].map((key) => parseProfileKey(key).symbol).toSorted();
+        const all = ['clone 1', 'clone 2', 'clone 2.1', 'clone 2.2', 'main'];
+        expect(names).to.deep.equal(by === 'thread' ? all : ['clone 2', 'main']);
+        for (const [key, weight] of exact)
+          expect(sampled.get(key) ?? 0, parseProfileKey(key).symbol).to.be.within(weight - 60_000, weight + 60_000);
+      }
+    } finally {
+      at.remove();
+    }
   });
 
   if (perfVersion)

@@ -17,8 +17,8 @@ const OPTIONS = [
     name: 'by',
     kind: 'text',
     arg: 'what',
-    choices: ['symbol', 'dso', 'callchain', 'instruction'],
-    help: 'rows: symbol (default), dso, callchain or instruction',
+    choices: ['symbol', 'dso', 'callchain', 'instruction', 'process', 'thread'],
+    help: 'rows: symbol (default), dso, callchain, instruction, process or thread',
   },
   {
     name: 'merge',

@@ -105,6 +105,8 @@ export const TITLES = {
   dso: 'Shared Object',
   callchain: 'Call chain',
   instruction: 'Instruction',
+  process: 'Process',
+  thread: 'Thread',
 } as const;
 
 /** The name of a row. */

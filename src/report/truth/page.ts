@@ -4,14 +4,15 @@ import { stackTree } from '../../profile/stacks.ts';
 import type { Cell, Making, Page, Section, Table } from '../html/model.ts';
 import { frameOf } from '../shared/flame-frame.ts';
 import { fixed, percentOf } from '../shared/format.ts';
-import { exact, truthRows, shareText } from './text.ts';
+import { exact, TRUTH_COLUMNS, truthRows, shareText, type TruthRows } from './text.ts';
 
 /** Rows to draw; the tables have them all. */
 const DRAWN = 24;
 /** Least percentage drawn; less would be invisible. */
 const LEAST = 0.005;
 
-export function truthPage(profiles: readonly Profile[], workload: string, made: Making): Page {
+export function truthPage(profiles: readonly Profile[], workload: string, by: TruthRows, made: Making): Page {
+  const named = TRUTH_COLUMNS[by].at(-1)!.of;
   const totals = profiles.map(totalWeight);
   const keys = new Map<string, number>();
   for (const [i, { weights }] of profiles.entries())
@@ -22,12 +23,12 @@ export function truthPage(profiles: readonly Profile[], workload: string, made: 
     .toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
     .map(([key]) => key);
   const rows = hottest.slice(0, DRAWN).map((key) => {
-    const { dso, symbol } = parseProfileKey(key);
+    const place = parseProfileKey(key);
     const bars = profiles.map(({ weights }, i) => {
       const percent = percentOf(weights.get(key) ?? 0, totals[i]!);
       return { value: percent, text: fixed(percent, 2) };
     });
-    return { name: symbol, detail: dso, bars };
+    return { name: place[named], detail: named === 'dso' ? '' : place.dso, bars };
   });
   const rest = keys.size - rows.length;
   return {
@@ -37,7 +38,7 @@ export function truthPage(profiles: readonly Profile[], workload: string, made: 
     cautions: [],
     sections: [
       {
-        title: 'Shares by function',
+        title: `Shares by ${by === 'symbol' ? 'function' : by === 'dso' ? 'file' : by}`,
         about: 'Every user-space instruction counted, nothing sampled: no interval, no noise.',
         parts: [
           {
@@ -50,7 +51,7 @@ export function truthPage(profiles: readonly Profile[], workload: string, made: 
           },
         ],
       },
-      { title: 'Counts', parts: profiles.map(countTable) },
+      { title: 'Counts', parts: profiles.map((profile) => countTable(profile, by)) },
       ...stackSection(profiles),
     ],
   };
@@ -64,24 +65,26 @@ function stackSection(profiles: readonly Profile[]): Section[] {
   return [{ title: 'Stacks', parts: [{ kind: 'flames', title: 'Flame graphs', graphs }] }];
 }
 
-function countTable(profile: Profile): Table {
+function countTable(profile: Profile, by: TruthRows): Table {
   const total = totalWeight(profile);
+  const columns = TRUTH_COLUMNS[by];
+  const [name, others] = [columns.at(-1)!, columns.slice(0, -1)];
   return {
     kind: 'table',
     title: `${profile.event}: ${exact(total)} in all`,
     columns: [
-      { title: 'Symbol', kind: 'name' },
+      { title: name.title, kind: 'name' },
       { title: 'Overhead', kind: 'number' },
       { title: 'Count', kind: 'number' },
-      { title: 'Command', kind: 'text' },
-      { title: 'Shared Object', kind: 'text' },
+      ...others.map(({ title }) => ({ title, kind: 'text' as const })),
     ],
-    rows: truthRows(profile).map((row): Cell[] => [
-      { text: row.symbol },
-      { text: `${shareText(row, total)}%`, value: percentOf(row.weight, total) },
-      { text: exact(row.weight), value: row.weight },
-      { text: row.comm },
-      { text: row.dso },
-    ]),
+    rows: truthRows(profile).map((row): Cell[] => {
+      const shown: Cell[] = [
+        { text: row[name.of] },
+        { text: `${shareText(row, total)}%`, value: percentOf(row.weight, total) },
+        { text: exact(row.weight), value: row.weight },
+      ];
+      return shown.concat(others.map(({ of }) => ({ text: row[of] })));
+    }),
   };
 }

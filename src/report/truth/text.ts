@@ -6,7 +6,25 @@ import { parseProfileKey, totalWeight, type Profile, type ProfileKey } from '../
 import { fixed, percentOf } from '../shared/format.ts';
 import { markdownText } from '../shared/printable.ts';
 
+/** What rows are: their columns, with the titles that perf gives them and those of a CSV file. */
+interface TruthColumn {
+  readonly title: string;
+  readonly name: string;
+  readonly of: keyof ProfileKey;
+}
+const COMM: TruthColumn = { title: 'Command', name: 'comm', of: 'comm' };
+const DSO: TruthColumn = { title: 'Shared Object', name: 'dso', of: 'dso' };
+export const TRUTH_COLUMNS = {
+  symbol: [COMM, DSO, { title: 'Symbol', name: 'symbol', of: 'symbol' }],
+  dso: [COMM, DSO],
+  process: [COMM, { title: 'Process', name: 'process', of: 'symbol' }],
+  thread: [COMM, { title: 'Thread', name: 'thread', of: 'symbol' }],
+} as const satisfies Record<string, readonly TruthColumn[]>;
+export type TruthRows = keyof typeof TRUTH_COLUMNS;
+
 export interface TruthTextOptions {
+  /** What rows are. */
+  readonly by: TruthRows;
   /** -q: rows only. */
   readonly quiet?: boolean;
   /** The workload as typed, for the heading. */
@@ -34,35 +52,31 @@ export function* truthLines(profiles: readonly Profile[], o: TruthTextOptions): 
     const rows = truthRows(profile);
     const width = (title: string, of: (row: TruthRow) => string): number =>
       Math.max(title.length, ...rows.map((row) => of(row).length));
-    const widths = {
-      count: width('Count', (r) => exact(r.weight)),
-      comm: width('Command', (r) => r.comm),
-      dso: width('Shared Object', (r) => r.dso),
-      symbol: width('Symbol', (r) => `[.] ${r.symbol}`),
-    };
-    const cells = (a: string, count: string, comm: string, dso: string, symbol: string): string =>
-      `  ${[a, count, comm.padEnd(widths.comm), dso.padEnd(widths.dso), symbol].join('  ')}`;
+    const columns: readonly TruthColumn[] = TRUTH_COLUMNS[o.by];
+    const cell = (row: TruthRow, { name, of }: TruthColumn): string => (name === 'symbol' ? `[.] ${row[of]}` : row[of]);
+    const widths = [
+      width('Count', (r) => exact(r.weight)),
+      ...columns.map((column) => width(column.title, (r) => cell(r, column))),
+    ];
+    const line = (share: string, count: string, cells: readonly string[]): string =>
+      `  ${[share, count.padStart(widths[0]!), ...cells].join('  ')}`;
+    const padded = (cells: readonly string[], last: boolean): string[] =>
+      cells.map((text, i) => (last || i < cells.length - 1 ? text.padEnd(widths[i + 1]!) : text));
     if (o.quiet !== true) {
       yield `# Exact profile of '${o.workload}': every user-space instruction counted, nothing sampled.`;
       yield '#';
       yield `# Event '${profile.event}'`;
       yield `# Event count: ${exact(total)}`;
       yield '#';
-      const head = cells(
-        'Overhead',
-        'Count'.padStart(widths.count),
-        'Command',
-        'Shared Object',
-        'Symbol'.padEnd(widths.symbol),
-      );
-      yield `#${head.slice(1)}`;
-      const dots = Object.values(widths).map((w) => '.'.repeat(w));
-      yield `# ${['........', ...dots].join('  ')}`;
+      const titles = columns.map(({ title }) => title);
+      yield `#${line('Overhead', 'Count', padded(titles, true)).slice(1)}`;
+      yield `# ${['........', ...widths.map((w) => '.'.repeat(w))].join('  ')}`;
       yield '#';
     }
-    for (const { comm, dso, symbol, weight } of rows) {
-      const share = `${fixed(percentOf(weight, total), 2)}%`.padStart(8);
-      yield cells(share, exact(weight).padStart(widths.count), comm, dso, `[.] ${symbol}`);
+    for (const row of rows) {
+      const share = `${fixed(percentOf(row.weight, total), 2)}%`.padStart(8);
+      const cells = columns.map((column) => cell(row, column));
+      yield line(share, exact(row.weight), padded(cells, false));
     }
     yield '';
     yield '';
@@ -75,13 +89,17 @@ export const exact = (count: number): string =>
 
 export const shareText = ({ weight }: TruthRow, total: number): string => fixed(percentOf(weight, total), 2);
 
-export function* truthMarkdown(profiles: readonly Profile[], workload: string): Generator<string> {
+export function* truthMarkdown(profiles: readonly Profile[], workload: string, by: TruthRows): Generator<string> {
+  const columns: readonly TruthColumn[] = TRUTH_COLUMNS[by].slice(1);
   for (const profile of profiles) {
     const total = totalWeight(profile);
     yield* [`### ${markdownText(workload)}: exact ${markdownText(profile.event)}, ${exact(total)} in all`, ''];
-    yield* ['| Overhead | Count | Shared Object | Symbol |', '| ---: | ---: | --- | --- |'];
-    for (const row of truthRows(profile))
-      yield `| ${shareText(row, total)}% | ${exact(row.weight)} | ${markdownText(row.dso)} | ${markdownText(row.symbol)} |`;
+    yield `| Overhead | Count | ${columns.map(({ title }) => title).join(' | ')} |`;
+    yield `| ---: | ---: | ${columns.map(() => '---').join(' | ')} |`;
+    for (const row of truthRows(profile)) {
+      const cells = columns.map(({ of }) => markdownText(row[of]));
+      yield `| ${shareText(row, total)}% | ${exact(row.weight)} | ${cells.join(' | ')} |`;
+    }
     yield '';
   }
 }
