@@ -8,22 +8,11 @@ import { defaultCacheDir } from '../../src/perfdata/buildid-cache.ts';
 import { type Granularity, parseProfileKey, type Profile, totalWeight } from '../../src/profile/profile.ts';
 import { TextError } from '../../src/profile/text-error.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
+import { readOperand, toTheEnd } from './read-operand.ts';
 import { canRecord, run, scratch } from '../perfdata/real-perf.ts';
 
 function read(path: string, by: Granularity = 'symbol'): Profile[] {
-  const operand = openOperand(path, { label: path, by, symbols: fileSymbols({ dir: defaultCacheDir() }) });
-  try {
-    return finished(operand.read());
-  } finally {
-    operand.close();
-  }
-}
-
-function finished(reading: Generator<number, Profile[]>): Profile[] {
-  for (;;) {
-    const { done, value } = reading.next();
-    if (done) return value;
-  }
+  return readOperand(path, { label: path, by, symbols: fileSymbols({ dir: defaultCacheDir() }) });
 }
 
 const PROGRAM = `
@@ -124,7 +113,7 @@ describe('operands', () => {
       truncateSync(cut, 9000);
       const operand = openOperand(cut, { label: cut, by: 'symbol', symbols: () => undefined });
       try {
-        const [profile] = finished(operand.read());
+        const [profile] = toTheEnd(operand.read());
         expect(profile!.samples).to.be.greaterThan(0);
         expect(operand.fault?.message).to.match(/cut\.data is truncated at offset 0x[0-9a-f]+/);
       } finally {

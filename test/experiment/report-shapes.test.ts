@@ -6,14 +6,14 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { openOperand } from '../../src/experiment/operand.ts';
 import { inCommonTerms } from '../../src/profile/common-terms.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { matchEvents } from '../../src/profile/events.ts';
-import type { Granularity, Profile } from '../../src/profile/profile.ts';
+import type { Profile } from '../../src/profile/profile.ts';
 import { TextError } from '../../src/profile/text-error.ts';
 import { fileSymbols } from '../../src/profile/symbolize.ts';
 import { canRecord, run, scratch } from '../perfdata/real-perf.ts';
+import { readOperand } from './read-operand.ts';
 
 const PROGRAM = `
 #include <pthread.h>
@@ -136,18 +136,7 @@ describe('the shapes of a printed report', function () {
   const recorded = new Map<string, Profile[]>();
   after(() => dir.remove());
 
-  const read = (path: string, by: Granularity = 'symbol'): Profile[] => {
-    const operand = openOperand(dir.file(path), { label: path, by, symbols });
-    try {
-      const reading = operand.read();
-      for (;;) {
-        const { done, value } = reading.next();
-        if (done) return value;
-      }
-    } finally {
-      operand.close();
-    }
-  };
+  const read = (path: string): Profile[] => readOperand(dir.file(path), { label: path, by: 'symbol', symbols });
   /** Distances and verdicts, by event that both have. */
   const against = (name: string, text: Buffer): { tvd: number; p: number; verdict: string; event: string }[] => {
     writeFileSync(dir.file('report.txt'), text);

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { specRequest } from '../../src/experiment/bench.ts';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
-import { openOperand } from '../../src/experiment/operand.ts';
+import { readOperand } from './read-operand.ts';
 import { recordWorkload } from '../../src/experiment/record.ts';
 import { sampleRun } from '../../src/experiment/sample.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
@@ -34,15 +34,8 @@ describe('a sampled run', function () {
         sink: openSink(dir.file(vpmu)),
         cacheDir: dir.file('cache'),
       });
-      const operand = openOperand(dir.file(vpmu), {
-        label: vpmu,
-        by: 'symbol',
-        symbols: fileSymbols({ dir: dir.file('cache') }),
-      });
-      const reading = operand.read();
-      let step = reading.next();
-      while (step.done !== true) step = reading.next();
-      operand.close();
+      const symbols = fileSymbols({ dir: dir.file('cache') });
+      const recorded = readOperand(dir.file(vpmu), { label: vpmu, by: 'symbol', symbols });
       const { profiles, truth } = await sampleRun({
         spec: specRequest(spec),
         words: WORDS,
@@ -51,7 +44,7 @@ describe('a sampled run', function () {
         run: 0,
         truth: true,
       });
-      expect(profiles).to.deep.equal(step.value);
+      expect(profiles).to.deep.equal(recorded);
       expect(profiles[0]!.samples).to.be.greaterThan(20);
       expect(truth.map(({ event }) => event)).to.deep.equal(['cycles', 'branches']);
     });

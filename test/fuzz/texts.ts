@@ -9,7 +9,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openOperand } from '../../src/experiment/operand.ts';
+import { readOperand } from '../experiment/read-operand.ts';
 import { PerfDataFormatError, PerfDataIoError } from '../../src/perfdata/errors.ts';
 import { compareProfiles } from '../../src/profile/compare.ts';
 import { type Granularity, type Profile, totalWeight } from '../../src/profile/profile.ts';
@@ -69,18 +69,7 @@ const HOSTILE = [
 
 const symbols = (): undefined => undefined;
 
-function read(path: string, by: Granularity): Profile[] {
-  const operand = openOperand(path, { label: 'x', by, symbols, stacks: true });
-  try {
-    const reading = operand.read();
-    for (;;) {
-      const { done, value } = reading.next();
-      if (done) return value;
-    }
-  } finally {
-    operand.close();
-  }
-}
+const read = (path: string, by: Granularity): Profile[] => readOperand(path, { label: 'x', by, symbols, stacks: true });
 
 function misread(path: string, whole: string): string | undefined {
   for (const by of BY) {

@@ -1,6 +1,7 @@
 /** gperf compare's options: a command perf cannot have. */
 import { EXPORT_OPTIONS, MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import type { CommandTable, OptionSpec, OptionValues } from './option.ts';
+import { SYMFS } from './recorded.ts';
 
 // The designs to compare come from the command line alone: the environment's design is for commands that run one.
 const { env: _, help: __, arg: ___, ...vpmu } = MACHINE_OPTIONS[0];
@@ -58,7 +59,7 @@ const OPTIONS = [
     arg: 'condition',
     help: "exit with 99 if it holds: 'tvd > 2%', 'p(v2) < 0.01 and ratio > 2' (below)",
   },
-  { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
+  SYMFS,
   { name: 'verbose', short: 'v', kind: 'count', help: 'tell more, and how to reproduce the runs' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print the verdicts only' },
   ...EXPORT_OPTIONS,

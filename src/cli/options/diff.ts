@@ -1,5 +1,6 @@
 /** perf diff's options. */
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
+import { FORCE, SYMFS, TASK_FILTERS } from './recorded.ts';
 
 const OPTIONS = [
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print the rows only' },
@@ -10,12 +11,11 @@ const OPTIONS = [
     arg: 'delta,delta-abs,ratio,wdiff:w1,w2',
     help: 'how a change is measured (default: delta-abs)',
   },
-  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
+  FORCE,
   { name: 'dsos', short: 'd', kind: 'text', arg: 'dso[,dso...]', help: 'show only these files' },
   { name: 'comms', short: 'C', kind: 'text', arg: 'comm[,comm...]', help: 'show only these commands' },
   { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'show only these symbols' },
-  { name: 'pid', kind: 'text', arg: 'pid[,pid...]', help: 'show only samples of these processes' },
-  { name: 'tid', kind: 'text', arg: 'tid[,tid...]', help: 'show only samples of these threads' },
+  ...TASK_FILTERS,
   { name: 'cpu', kind: 'text', arg: 'cpu[-cpu][,...]', help: 'show only samples of these CPUs' },
   {
     name: 'sort',
@@ -24,7 +24,7 @@ const OPTIONS = [
     arg: 'key[,key2...]',
     help: 'group by: pid, comm, dso, symbol, parent, cpu (default: dso,symbol)',
   },
-  { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
+  SYMFS,
   {
     name: 'percentage',
     kind: 'text',

@@ -1,18 +1,13 @@
 /** perf evlist's options. */
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
+import { FORCE, INPUT } from './recorded.ts';
 
 const OPTIONS = [
-  {
-    name: 'input',
-    short: 'i',
-    kind: 'text',
-    arg: 'file',
-    help: 'input file (default: perf.data; - is standard input)',
-  },
+  INPUT,
   { name: 'freq', short: 'F', kind: 'flag', help: 'show frequency or period' },
   { name: 'verbose', short: 'v', kind: 'count', help: 'show every field of the attr' },
   { name: 'group', short: 'g', kind: 'flag', help: 'show groups in braces' },
-  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
+  FORCE,
 ] as const satisfies readonly OptionSpec[];
 
 export const EVLIST: CommandTable<typeof OPTIONS> = {

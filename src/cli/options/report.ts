@@ -1,6 +1,19 @@
 /** perf report's options. */
 import { COLOR_OPTION } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
+import {
+  CPU_AND_TIME,
+  DEMANGLE,
+  FORCE,
+  FULL_SOURCE_PATH,
+  HEADER_OPTIONS,
+  INLINE,
+  INPUT,
+  MAX_STACK,
+  SHOW_INFO,
+  SYMFS,
+  TASK_FILTERS,
+} from './recorded.ts';
 
 /** Options that do not change perf's text: for its full-screen report, or naming what gperf finds without them. */
 const IDLE = [
@@ -14,28 +27,21 @@ const IDLE = [
   { name: 'prefix-strip', kind: 'text', arg: 'N', help: 'for annotated code: no effect on a report' },
   { name: 'objdump', kind: 'text', arg: 'path', help: 'for annotated code: no effect on a report' },
   { name: 'percent-type', kind: 'text', arg: 'local-period', help: 'for annotated code: no effect on a report' },
-  { name: 'full-source-path', kind: 'flag', help: 'for source lines: no effect without them' },
+  FULL_SOURCE_PATH,
   { name: 'ns', kind: 'flag', help: 'for the sort key time: no effect without it' },
 ] as const satisfies readonly OptionSpec[];
 
 const OPTIONS = [
-  {
-    name: 'input',
-    short: 'i',
-    kind: 'text',
-    arg: 'file',
-    help: 'input file (default: perf.data; - is standard input)',
-  },
+  INPUT,
   { name: 'verbose', short: 'v', kind: 'count', help: 'show addresses, paths and where symbols came from' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'print the rows only' },
   { name: 'stats', kind: 'flag', help: 'count the records by type' },
   { name: 'tasks', kind: 'flag', help: 'list the tasks' },
   { name: 'mmaps', kind: 'flag', help: 'list the tasks and what they mapped' },
-  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
+  FORCE,
   { name: 'show-nr-samples', short: 'n', kind: 'flag', help: 'add a column with the number of samples' },
   { name: 'stdio', kind: 'flag', help: 'print text (always)' },
-  { name: 'header', kind: 'flag', help: 'print the header of the file first' },
-  { name: 'header-only', kind: 'flag', help: 'print only the header of the file' },
+  ...HEADER_OPTIONS,
   {
     name: 'sort',
     short: 's',
@@ -62,26 +68,24 @@ const OPTIONS = [
     help: 'print call graphs: graph, flat, fractal, folded or none (default: graph,0.5,caller,function,percent)',
   },
   { name: 'children', kind: 'flag', help: "add the callees' share to each function (default with call chains)" },
-  { name: 'max-stack', kind: 'integer', arg: 'n', help: 'follow call chains no deeper than n' },
+  MAX_STACK,
   { name: 'inverted', short: 'G', kind: 'flag', help: 'print call graphs from the caller down' },
   { name: 'dsos', short: 'd', kind: 'text', arg: 'dso[,dso...]', help: 'show only these files' },
   { name: 'comms', short: 'c', kind: 'text', arg: 'comm[,comm...]', help: 'show only these commands' },
   { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'show only these symbols' },
-  { name: 'pid', kind: 'text', arg: 'pid[,pid...]', help: 'show only samples of these processes' },
-  { name: 'tid', kind: 'text', arg: 'tid[,tid...]', help: 'show only samples of these threads' },
-  { name: 'cpu', short: 'C', kind: 'text', arg: 'cpu[-cpu][,...]', help: 'show only samples of these CPUs' },
-  { name: 'time', kind: 'text', arg: 'start,stop', help: 'show only samples of this time, in seconds' },
+  ...TASK_FILTERS,
+  ...CPU_AND_TIME,
   { name: 'column-widths', short: 'w', kind: 'text', arg: 'width[,width...]', help: 'widths of the columns' },
   { name: 'field-separator', short: 't', kind: 'text', arg: 'separator', help: 'print this between columns' },
   { name: 'hide-unresolved', short: 'U', kind: 'flag', help: 'hide entries without a symbol' },
-  { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
-  { name: 'show-info', short: 'I', kind: 'flag', help: 'print topology, caches and memory with the header' },
+  SYMFS,
+  SHOW_INFO,
   { name: 'show-total-period', kind: 'flag', help: 'add a column with the sum of periods' },
   { name: 'group', kind: 'flag', help: 'show the events of a group side by side (default)' },
   { name: 'percent-limit', kind: 'text', arg: 'percent', help: 'hide entries below this share' },
-  { name: 'demangle', kind: 'flag', help: 'show names of C++ and Rust as in their source (default)' },
+  DEMANGLE,
   { name: 'hierarchy', kind: 'flag', help: 'indent by sort key' },
-  { name: 'inline', kind: 'flag', help: 'show functions that were inlined (default; not modelled: --no-inline)' },
+  INLINE,
   { ...COLOR_OPTION, alias: 'stdio-color', choices: ['auto', 'never'], help: 'auto or never: no colours (always)' },
   {
     name: 'percentage',

@@ -1,18 +1,24 @@
 /** perf script's options. */
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
+import {
+  CPU_AND_TIME,
+  DEMANGLE,
+  FORCE,
+  FULL_SOURCE_PATH,
+  HEADER_OPTIONS,
+  INLINE,
+  INPUT,
+  MAX_STACK,
+  SHOW_INFO,
+  SYMFS,
+  TASK_FILTERS,
+} from './recorded.ts';
 
 const OPTIONS = [
-  {
-    name: 'input',
-    short: 'i',
-    kind: 'text',
-    arg: 'file',
-    help: 'input file (default: perf.data; - is standard input)',
-  },
-  { name: 'header', kind: 'flag', help: 'print the header of the file first' },
-  { name: 'header-only', kind: 'flag', help: 'print only the header of the file' },
+  INPUT,
+  ...HEADER_OPTIONS,
   { name: 'hide-call-graph', short: 'G', kind: 'flag', help: 'print no call chains' },
-  { name: 'symfs', kind: 'text', arg: 'directory', help: 'look for files with symbols below this directory' },
+  SYMFS,
   {
     name: 'fields',
     short: 'F',
@@ -22,26 +28,24 @@ const OPTIONS = [
       "fields, for all events or 'type:' (hw, sw, raw): comm,tid,pid,time,cpu,event,ip,sym,dso,addr,symoff,period,flags," +
       'weight,misc,phys_addr; +field adds, -field removes',
   },
-  { name: 'dsos', kind: 'text', arg: 'dso[,dso...]', help: 'print only samples in these files' },
-  { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'print only samples in these symbols' },
-  { name: 'comms', short: 'c', kind: 'text', arg: 'comm[,comm...]', help: 'print only samples of these commands' },
-  { name: 'pid', kind: 'text', arg: 'pid[,pid...]', help: 'print only samples of these processes' },
-  { name: 'tid', kind: 'text', arg: 'tid[,tid...]', help: 'print only samples of these threads' },
-  { name: 'cpu', short: 'C', kind: 'text', arg: 'cpu[-cpu][,...]', help: 'show only samples of these CPUs' },
-  { name: 'time', kind: 'text', arg: 'start,stop', help: 'show only samples of this time, in seconds' },
-  { name: 'max-stack', kind: 'integer', arg: 'n', help: 'follow call chains no deeper than n' },
+  { name: 'dsos', kind: 'text', arg: 'dso[,dso...]', help: 'show only samples in these files' },
+  { name: 'symbols', short: 'S', kind: 'text', arg: 'symbol[,symbol...]', help: 'show only samples in these symbols' },
+  { name: 'comms', short: 'c', kind: 'text', arg: 'comm[,comm...]', help: 'show only samples of these commands' },
+  ...TASK_FILTERS,
+  ...CPU_AND_TIME,
+  MAX_STACK,
   { name: 'reltime', kind: 'flag', help: 'print times since the first line' },
   { name: 'deltatime', kind: 'flag', help: 'print times since the line before' },
-  { name: 'show-info', short: 'I', kind: 'flag', help: 'print topology, caches and memory with the header' },
+  SHOW_INFO,
   { name: 'show-task-events', kind: 'flag', help: 'print forks, exits and names of tasks' },
   { name: 'show-mmap-events', kind: 'flag', help: 'print what tasks mapped' },
   { name: 'show-switch-events', kind: 'flag', help: 'print context switches, if recorded' },
   { name: 'show-lost-events', kind: 'flag', help: 'print where records were lost' },
-  { name: 'force', short: 'f', kind: 'flag', help: 'also read files that belong to others' },
-  { name: 'inline', kind: 'flag', help: 'show functions that were inlined (default; not modelled: --no-inline)' },
-  { name: 'demangle', kind: 'flag', help: 'show names of C++ and Rust as in their source (default)' },
+  FORCE,
+  INLINE,
+  DEMANGLE,
   { name: 'ns', kind: 'flag', help: 'print times with nine digits' },
-  { name: 'full-source-path', kind: 'flag', help: 'for source lines: no effect without them' },
+  FULL_SOURCE_PATH,
 ] as const satisfies readonly OptionSpec[];
 
 export const SCRIPT: CommandTable<typeof OPTIONS> = {

@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { writeFileSync } from 'node:fs';
-import { openOperand } from '../../../src/experiment/operand.ts';
+import { readOperand } from '../../experiment/read-operand.ts';
 import { storeInCache, KERNEL_KALLSYMS } from '../../../src/perfdata/buildid-cache.ts';
 import { encodeBytes } from '../../../src/perfdata/octets.ts';
 import { openPerfData } from '../../../src/perfdata/reader.ts';
@@ -80,14 +80,7 @@ describe('a report read back', () => {
   });
   after(() => dir.remove());
 
-  const recorded = (name: string): Profile[] => {
-    const operand = openOperand(dir.file(name), { label: name, by: 'symbol', symbols });
-    const reading = operand.read();
-    for (;;) {
-      const { done, value } = reading.next();
-      if (done) return (operand.close(), value);
-    }
-  };
+  const recorded = (name: string): Profile[] => readOperand(dir.file(name), { label: name, by: 'symbol', symbols });
   const printed = (name: string, options: ReportOptions): string[] | undefined => {
     const session = openPerfData(dir.file(name));
     try {
