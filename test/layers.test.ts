@@ -54,6 +54,7 @@ const BELOW: Record<string, readonly string[]> = {
     'perfdata',
     'profile',
   ],
+  bundle: ['workload', 'kvm', 'experiment', 'cli'],
   cli: [
     'units.ts',
     'given.ts',

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expectKept } from './kept.ts';
 
-const MAIN = resolve('dist/src/cli/main.js');
+const MAIN = resolve('dist/bundle/cli/main.js');
 const BLOCK = /```console\n\$ (?<command>[^\n]*)\n(?<output>[^]*?)```/g;
 
 describe('README', () => {

@@ -1,6 +1,5 @@
 /**
- * The commands there are. A command's module, builtin-NAME.ts, is loaded when the command runs; its option table, for
- * help.
+ * The commands there are. A command's option table is loaded for help about it; builtins.ts runs the command.
  */
 import type { CommandTable } from './options/option.ts';
 import type { Terminal } from './term.ts';
@@ -10,11 +9,6 @@ export interface CommandContext {
   readonly terminal: Terminal;
   /** --buildid-dir. */
   readonly buildIdDir?: string;
-}
-
-/** What builtin-NAME.ts exports: takes the words after the command, returns the exit code. */
-export interface Builtin {
-  run(argv: readonly string[], context: CommandContext): Promise<number>;
 }
 
 export interface Command {
@@ -105,13 +99,3 @@ export const UNMODELLED_COMMANDS: readonly string[] = (
   'annotate archive buildid-cache buildid-list c2c config daemon data ftrace inject iostat kallsyms kmem kvm ' +
   'kwork lock mem probe sched test timechart top trace'
 ).split(' ');
-
-/** Loads the module of a command. */
-export async function loadBuiltin(name: string): Promise<Builtin> {
-  const module: unknown = await import(new URL(`./builtin-${name}.js`, import.meta.url).href);
-  if (!isBuiltin(module)) throw new Error(`builtin-${name}.ts exports no run()`);
-  return module;
-}
-
-const isBuiltin = (module: unknown): module is Builtin =>
-  typeof module === 'object' && module !== null && 'run' in module && typeof module.run === 'function';

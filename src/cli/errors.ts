@@ -6,7 +6,8 @@
  * else is a bug: one line that says so, and the stack if GPERF_DEBUG is set.
  */
 import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { EventSyntaxError } from '../perf-events/event-syntax-error.ts';
 import { printableText } from '../report/shared/printable.ts';
 import { errnoOf, strerror, strerrorOf } from '../strerror.ts';
@@ -106,15 +107,17 @@ function refusal(error: Error): string {
 }
 
 /** Where gperf and its dependencies are installed. */
-const OWN = new URL('../../../', import.meta.url).href;
+const OWN = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** file:line:column of an error thrown by somebody else's code: a workload's or a design's. */
 function foreignPlace(error: unknown): string | undefined {
   const stack = (error instanceof Error && error.stack) || '';
-  const [, url, line, column] = /\b(file:\/\/[^\s)]+):(\d+):(\d+)/.exec(stack) ?? [];
-  return url === undefined || url.startsWith(OWN)
-    ? undefined
-    : `${decodeURIComponent(new URL(url).pathname)}:${line}:${column}`;
+  for (const [, place = '', line, column] of stack.matchAll(/^ +at (?:async )?(?:.*? \()?(.*):(\d+):(\d+)\)?$/gm)) {
+    const path = place.startsWith('file://') ? fileURLToPath(place) : place;
+    // Not one of Node's own modules, and no text that was compiled while running.
+    if (isAbsolute(path)) return path.startsWith(OWN) ? undefined : `${path}:${line}:${column}`;
+  }
+  return undefined;
 }
 
 /**

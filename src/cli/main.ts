@@ -2,11 +2,10 @@
 /**
  * gperf COMMAND [options] ...: finds the command and runs it. Nothing heavy is imported here: --version must be quick.
  */
-import v8 from 'node:v8';
 import { GPERF_VERSION } from '../experiment/version.ts';
 import { strerror } from '../strerror.ts';
 import { nearest } from '../nearest.ts';
-import { type CommandContext, COMMANDS, loadBuiltin, UNMODELLED_COMMANDS } from './commands.ts';
+import { type CommandContext, COMMANDS, UNMODELLED_COMMANDS } from './commands.ts';
 import { EXIT, HelpRequest, reportError, UsageError } from './errors.ts';
 
 const USAGE = '\n Usage: gperf [--version] [--help] [OPTIONS] COMMAND [ARGS]\n';
@@ -90,12 +89,29 @@ async function main(argv: readonly string[]): Promise<number> {
   // Help about a command does not need the command itself.
   if (args[0] === '--help') return write(await help(name));
   if (args[0] === '-h') throw new HelpRequest(await help(name, args.slice(1)), EXIT.USAGE);
-  // A handler of the simulated kernel is a chain of calls that take time, and V8 would compile each of them into every
-  // caller: at its default of 920, that costs a short run more than a sixth of its CPU time and gains a long one nothing.
-  if (known.readsOnly !== true) v8.setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
+  if (known.readsOnly !== true) setFlags();
   const { stdout, stderr, env } = process;
   const context: CommandContext = { terminal: { stdout, stderr, env }, ...options };
-  return (await loadBuiltin(name)).run(args, context);
+  const { runBuiltin } = await import('./builtins.ts');
+  return runBuiltin(name, args, context);
+}
+
+/** Modules of Node's that every simulation loads. */
+const OF_NODE = ['crypto', 'fs/promises', 'perf_hooks', 'url'] as const;
+
+/**
+ * A handler of the simulated kernel is a chain of calls that take time, and V8 would compile each of them into every caller:
+ * at its default of 920, that costs a short run more than a sixth of its CPU time and gains a long one nothing.
+ */
+const FLAGS = '--max-inlined-bytecode-size-cumulative=300';
+
+/**
+ * Sets V8's flags before the code is loaded, as code from a cache must have been compiled with the same ones. Node's own modules come
+ * from such a cache without them, so those that a simulation needs are loaded first.
+ */
+function setFlags(): void {
+  for (const name of OF_NODE) process.getBuiltinModule(name);
+  process.getBuiltinModule('v8').setFlagsFromString(FLAGS);
 }
 
 for (const stream of [process.stdout, process.stderr]) {
@@ -106,8 +122,7 @@ for (const stream of [process.stdout, process.stderr]) {
     process.exit(EXIT.INPUT);
   });
 }
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = reportError(error, process, process.env);
-}
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => (process.exitCode = reportError(error, process, process.env)),
+);

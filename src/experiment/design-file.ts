@@ -20,6 +20,12 @@ export class DesignFileError extends Error {
 /** Whether a word of --vpmu is a path: it has a slash, like a workload's path. */
 export const isDesignFile = (vpmu: string): boolean => vpmu.includes('/');
 
+/**
+ * Where `@gperf/gperf/vpmu` looks first (build/bundle.mjs), so that a design that imports the kit shares it with the gperf
+ * that loads the design, whatever copy its import finds: classes and tables exist once.
+ */
+const KIT = Symbol.for('@gperf/gperf/vpmu');
+
 const known = new Map<string, VpmuDesign>();
 
 /** Designs loaded so far, by path. */
@@ -42,6 +48,7 @@ export async function loadDesign(path: string): Promise<VpmuDesign> {
 async function importDesign(path: string): Promise<unknown> {
   await checkFile(path);
   try {
+    Object.assign(globalThis, { [KIT]: kit });
     const module = (await import(urlOf(path))) as { default?: unknown };
     if (typeof module.default !== 'function') return module.default;
     return (module.default as (from: typeof kit) => unknown)(kit);

@@ -145,6 +145,12 @@ function withArguments(program: Program, args: readonly string[]): Program {
   return { ...program, params };
 }
 
+/**
+ * Where `@gperf/gperf/workload` looks first (build/bundle.mjs), so that a workload's module shares the builder with the gperf
+ * that loads it, whatever copy its import finds.
+ */
+const BUILDER = Symbol.for('@gperf/gperf/workload');
+
 /** What a module threw, located by the stack. */
 function moduleFault(file: string, url: string, error: unknown): WorkloadFault {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -160,6 +166,7 @@ async function loadModule(path: string, args: readonly string[]): Promise<Progra
   let module: { default?: unknown };
   let made: unknown;
   try {
+    Object.assign(globalThis, { [BUILDER]: await import('./build.ts') });
     module = (await import(url)) as { default?: unknown };
     made = typeof module.default === 'function' ? module.default(...args) : module.default;
   } catch (error) {

@@ -55,7 +55,8 @@ async function build(commit: string, name: string): Promise<string> {
   const locks = ['.', directory].map((at) => readFileSync(join(at, 'package-lock.json'), 'utf8'));
   if (locks[0] === locks[1]) symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
   else await run(['npm', 'install', '--no-save', '--ignore-scripts', '--prefer-offline'], directory);
-  await run(['npm', 'run', 'build'], directory);
+  // Not only a build: some commits also make a code cache for what they ship.
+  await run(['npm', 'run', 'prepare'], directory);
   return directory;
 }
 

@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadBuiltin } from '../../src/cli/commands.ts';
+import { loadBuiltin } from '../../src/cli/builtins.ts';
 import { reportError } from '../../src/cli/errors.ts';
 import { MAIN, pairwise, place, type Ended, type Place } from './e2e.ts';
 

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 /** ms from an opened output until a simulation is well under way. */
 const UNDER_WAY = 1000;
 
-export const MAIN = resolve('dist/src/cli/main.js');
+export const MAIN = resolve('dist/bundle/cli/main.js');
 
 export interface Ended {
   readonly stdout: string;

@@ -180,7 +180,7 @@ describe('counts, judged by perf', function () {
     const { stdout } = await at.gperf(['stat', 'record', ...HOST, '-o', '-', 'true'], { binary: true });
     at.write('stat.pipe', Buffer.from(stdout, 'latin1'));
     const [own, real] = await Promise.all(
-      [`'${process.execPath}' '${process.cwd()}/dist/src/cli/main.js'`, 'perf'].map((program) =>
+      [`'${process.execPath}' '${process.cwd()}/dist/bundle/cli/main.js'`, 'perf'].map((program) =>
         at.run('sh', ['-c', `cat stat.pipe | ${program} stat report`]),
       ),
     );

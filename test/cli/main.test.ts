@@ -11,7 +11,7 @@ interface Outcome {
   stderr: string;
 }
 const gperf = (...args: string[]): Outcome => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/src/cli/main.js', ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/bundle/cli/main.js', ...args], {
     encoding: 'utf8',
   });
   return { status, stdout, stderr };

@@ -11,7 +11,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { COMMANDS, loadBuiltin, type CommandContext } from '../../src/cli/commands.ts';
+import { loadBuiltin } from '../../src/cli/builtins.ts';
+import { COMMANDS, type CommandContext } from '../../src/cli/commands.ts';
 import { reportError } from '../../src/cli/errors.ts';
 import { stream, type Stream } from '../../src/sim/rng.ts';
 import { runAsScript, withinAsync } from './harness.ts';

@@ -152,7 +152,7 @@ describe('packed recordings', () => {
       const args = ['record', '-q', option, '-F', '999', '-e', 'cpu-clock:u', '-o', path, 'sh', '-c', spin];
       if (run('perf', args).status !== 0) this.skip();
       for (const words of [['script'], ['report', '--stdio', '-q'], ['evlist', '-v'], ['report', '--header-only']]) {
-        const ours = run(process.execPath, ['dist/src/cli/main.js', ...words, '-i', path]);
+        const ours = run(process.execPath, ['dist/bundle/cli/main.js', ...words, '-i', path]);
         expect(ours.stdout, words.join(' ')).to.equal(run('perf', [...words, '-i', path]).stdout);
       }
     });

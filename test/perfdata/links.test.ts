@@ -37,6 +37,6 @@ describe('programs as linkers make them', () => {
       const args = ['script', '-F', 'ip,sym,symoff,dso', '-i', data];
       const perf = run('perf', args).stdout;
       expect(perf).to.match(/label|global|nosize/);
-      expect(run(process.execPath, ['dist/src/cli/main.js', ...args]).stdout).to.equal(perf);
+      expect(run(process.execPath, ['dist/bundle/cli/main.js', ...args]).stdout).to.equal(perf);
     });
 });

@@ -6,7 +6,7 @@ import { perfMapSymbols } from '../../src/perfdata/perf-map.ts';
 import { loadElfSymbols } from '../../src/perfdata/symbol-source.ts';
 import { canRecord, run, scratch } from './real-perf.ts';
 
-const GPERF = new URL('../../src/cli/main.js', import.meta.url).pathname;
+const GPERF = new URL('../../bundle/cli/main.js', import.meta.url).pathname;
 const listed = (text: string | Buffer): unknown[] =>
   perfMapSymbols(Buffer.from(text)).symbols.map(({ name, start, end }) => [name, start, end - start]);
 

@@ -10,6 +10,10 @@ import { type Markup, markup } from './markup.ts';
 import type { Flame, Flames, Frame } from './model.ts';
 import type { Hues } from './palette.ts';
 
+/** Signs of a function that has gained, or lost, in a differential graph. */
+const MORE = '▲';
+const LESS = '▼';
+
 const LINE = 19;
 /** Narrowest box drawn, as a fraction of the width: about half a pixel on a wide screen. */
 export const NARROWEST = 0.0005;
@@ -85,7 +89,7 @@ export function flameGraphs({ title, graphs, note }: Flames, hues: Hues): Markup
   const paths = new Paths();
   return markup`<figure class="flames">
 <figcaption>${title}</figcaption>
-${graphs.some(({ differential }) => differential) && markup`<ul class="legend"><li><i class="swatch more"></i>▲ more</li><li><i class="swatch less"></i>▼ less</li></ul>`}
+${graphs.some(({ differential }) => differential) && markup`<ul class="legend"><li><i class="swatch more"></i>${MORE} more</li><li><i class="swatch less"></i>${LESS} less</li></ul>`}
 ${graphs.map((graph) => flameGraph(graph, paths, hues))}
 ${note !== undefined && markup`<p class="note">${note}</p>`}
 <p class="told" aria-live="polite"></p>
@@ -102,7 +106,7 @@ function flameGraph(graph: Flame, paths: Paths, hues: Hues): Markup {
     const look = differential
       ? markup`class="${tone > 0 ? 'more' : tone < 0 ? 'less' : 'even'}" fill-opacity="${tone === 0 ? 0.12 : Number((0.15 + 0.6 * Math.min(1, Math.abs(tone))).toFixed(2))}"`
       : markup`class="${hues.of(graph)}" fill-opacity="${Number((0.26 + 0.09 * shadeOf(frame.name)).toFixed(2))}"`;
-    const sign = differential && tone !== 0 ? (tone > 0 ? '▲ ' : '▼ ') : '';
+    const sign = differential && tone !== 0 ? `${tone > 0 ? MORE : LESS} ` : '';
     return markup`<svg class="frame" x="${percent(x)}" y="${height - (level + 1) * LINE}" width="${percent(frame.share)}" height="${LINE - 1}" data-id="${id}" data-up="${up}"><title>${frame.name}: ${frame.detail}</title><rect ${look} width="100%" height="100%"/><text x="4" y="13">${sign}${frame.name}</text></svg>
 `;
   });

@@ -108,7 +108,12 @@ describe('a recording cut off', () => {
   it('the commands print it, and exit with 255', () => {
     const at = ends(FILE)[621]! + 20;
     writeFileSync(dir.file('cut'), FILE.subarray(0, at));
-    const { stdout, stderr, status } = run(process.execPath, ['dist/src/cli/main.js', 'script', '-i', dir.file('cut')]);
+    const { stdout, stderr, status } = run(process.execPath, [
+      'dist/bundle/cli/main.js',
+      'script',
+      '-i',
+      dir.file('cut'),
+    ]);
     expect(stdout.split('\n')).to.have.length(622 + 1);
     expect(stderr).to.match(/is truncated at offset 0x[\da-f]+: its data goes on\n$/);
     expect(status).to.equal(255);
