@@ -172,7 +172,8 @@ export class Kernel extends PerCpu implements Software {
   /** do_idle(): the tick is stopped while there is nothing to account (NO_HZ_IDLE). */
   #doIdle(until: Cycles): void {
     this.#tickSched.stop();
-    this.cpu.halt(until);
+    // An interrupt meanwhile may have woken a task: do_idle() asks need_resched() before it halts.
+    if (!this.rq.needResched) this.cpu.halt(until);
   }
 
   // --- interrupts --------------------------------------------------------------------------------------------------

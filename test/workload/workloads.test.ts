@@ -8,6 +8,7 @@ import { SYSCALL_PATHS } from '../../src/kernel/syscalls.ts';
 import { compile } from './compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
+import type { Node } from '../../src/workload/program.ts';
 import { listWorkloads, loadWorkload } from '../../src/workload/registry.ts';
 import { shippedProgram } from '../../src/workload/shipped.ts';
 import { SYSCALLS } from '../../src/workload/syscalls.ts';
@@ -52,8 +53,12 @@ describe('workloads', () => {
       'brstack',
       'datasym',
       'ftest',
+      'ftest-threads',
       'leafloop',
+      'lockbound',
       'noploop',
+      'pingpong',
+      'server',
       'sleep',
       'sqrtloop',
       'true',
@@ -72,29 +77,36 @@ describe('workloads', () => {
 
   it('start as dynamically linked programs do, and end in exit_group', async () => {
     for (const { name } of await listWorkloads()) {
-      const image = compile(await loadWorkload(name));
+      const loaded = await loadWorkload(name);
+      const image = compile(loaded);
       expect(image.comm).to.equal(name);
       expect(image.dsos[0]!.path).to.equal(`/usr/local/bin/${name}`);
-      const libc = image.dsos.findIndex((d) => d.path.includes('/libc-'));
+      const mapped: string[] = [];
       const cursor = image.start('test');
       cursor.arm([CYCLES, TRAPS]);
       const faults: string[] = [];
       const calls: string[] = [];
+      let spawned = 0;
       const limits = NEVER.slice();
       while (!cursor.finished) {
         limits[1] = cursor.counts[1]! + 1;
         if (cursor.advance(limits) < 0) break;
         const trap = cursor.trap!;
         if (trap.kind === 'page_fault') faults.push(trap.write ? 'write' : 'read');
+        if (trap.kind === 'sync' && trap.op === 'spawn') spawned++;
         if (trap.kind !== 'syscall') continue;
         calls.push(trap.name);
         if (trap.args['dso'] !== undefined) {
-          expect(trap.args['dso']).to.equal('libc');
-          expect(cursor.truth().some((s) => s.dso === libc)).to.equal(false);
+          const library = String(trap.args['dso']);
+          mapped.push(library);
+          expect(cursor.truth().some((s) => loaded.dsos[s.dso]!.name === library)).to.equal(false);
         }
       }
-      expect(cursor.truth().some((s) => s.dso === libc)).to.equal(true);
-      expect(faults.length, name).to.be.within(45, 60);
+      for (const library of mapped)
+        expect(cursor.truth().some((s) => loaded.dsos[s.dso]!.name === library)).to.equal(true);
+      expect(mapped).to.deep.equal(loaded.dsos.some((d) => d.name === 'pthread') ? ['libc', 'pthread'] : ['libc']);
+      // The stack of a new thread is two pages that nobody has touched.
+      expect(faults.length - 2 * spawned, name).to.be.within(45, 60);
       expect(calls.slice(0, 3)).to.deep.equal(['brk', 'access', 'openat']);
       expect(calls.filter((c) => c === 'mmap').length).to.be.greaterThan(4);
       expect(calls.at(-1)).to.equal('exit_group');
@@ -134,6 +146,19 @@ describe('workloads', () => {
       expect(rate('L1-dcache-load-misses') / rate('L1-dcache-loads')).to.be.within(0.0001, 0.01);
       for (let c = 0; c < NR_EVENTS; c++) expect(totals[c]).to.be.greaterThan(0);
     }
+  });
+
+  it('ftest-threads is ftest in every thread', async () => {
+    const body = async (name: string, of: string): Promise<readonly Node[]> =>
+      (await loadWorkload(name)).functions.find((f) => f.name === of)!.body;
+    const loopOf = (nodes: readonly Node[]): readonly Node[] =>
+      nodes.map((node) => (node.kind === 'loop' ? { ...node, times: 1 } : node));
+    expect(loopOf(await body('ftest-threads', 'worker'))).to.deep.equal(loopOf(await body('ftest', 'main')));
+    const expected = (await run('ftest'))[CYCLES]!;
+    const image = compile(await loadWorkload('ftest-threads', ['2']));
+    const worker = image.withEntry('spawn worker').start('test');
+    worker.advance(NEVER);
+    expect(worker.totals(eventVector())[CYCLES]! / expected).to.be.within(0.999, 1.001);
   });
 
   it('take their arguments', async () => {

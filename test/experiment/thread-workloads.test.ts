@@ -1,0 +1,59 @@
+/** The shipped workloads with threads: under every design each thread executes what its truth says, and perf counts all of it. */
+import { expect } from 'chai';
+import type { ThreadStart } from '../../src/arch/dso.ts';
+import { eventVector } from '../../src/arch/events.ts';
+import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
+import { runStat } from '../../src/experiment/run.ts';
+import { setUpMachine } from '../../src/experiment/setup.ts';
+import { trueCounts } from '../../src/experiment/truth.ts';
+import { statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+import { threadRuns } from '../../src/workload/thread-runs.ts';
+import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
+
+const WORKLOADS = [
+  ['ftest-threads', '4', '0.02'],
+  ['pingpong', '200'],
+  ['lockbound', '3', '300'],
+  ['server', '4', '60'],
+] as const;
+
+const PLACES = [
+  ...['host', ...WITH_COUNTERS.map(({ name }) => name)].map((vpmu) => ({ vpmu, machine: 'broadwell-ep' })),
+  ...ELSEWHERE.map(({ design, machine }) => ({ vpmu: design.name, machine: machine.name })),
+];
+
+describe('workloads with threads', () => {
+  for (const { vpmu, machine } of PLACES)
+    it(`${vpmu} on ${machine}: every thread executes its truth, and all of it is counted`, async () => {
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: ['guest.fresh=on', 'host.fresh=on'] });
+      for (const [name, ...args] of WORKLOADS) {
+        const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
+        const seed = workloadSeed(spec, 0);
+        const whole = executable(workload, seed);
+        const started = new Map<string, { start: ThreadStart; cursor: ReturnType<typeof whole.start> }>();
+        const watched = {
+          ...whole,
+          start: (start: ThreadStart) => {
+            const cursor = whole.start(start);
+            started.set(start.path, { start, cursor });
+            return cursor;
+          },
+        };
+        const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
+        const { run } = await runStat(spec, { evlist, executable: watched });
+        expect(
+          run.counts.map(({ val }) => val),
+          name,
+        ).to.deep.equal(trueCounts(spec, workload, evlist));
+        const threads = [...threadRuns(workload.image, seed)];
+        expect([...started.keys()].toSorted(), name).to.deep.equal(threads.map(({ thread }) => thread.path).toSorted());
+        for (const { thread, cursor } of threads) {
+          const here = started.get(thread.path)!;
+          expect(here.start.entry, name).to.equal(thread.entry);
+          expect([...here.cursor.totals(eventVector())], name).to.deep.equal([...cursor.totals(eventVector())]);
+        }
+      }
+    });
+});
