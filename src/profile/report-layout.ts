@@ -340,15 +340,18 @@ function bareNames(text: string, keys: readonly string[]): Map<string, string> |
   if (mark === null) return undefined;
   const index = from + mark.index;
   // -v: an address and a letter come before it.
-  const address = /(?:^|[^\da-f])(?:0x[\da-f]+|0)\s+\S$/.exec(text.slice(0, index));
+  const address = /(?:(?:^|.)0x[\da-f]+|(?:^|[^\da-f])0)\s+\S$/.exec(text.slice(0, index));
   // It is preceded by a separator.
   if (address !== null && !/^\s|^0/.test(address[0])) return undefined;
   const at = address?.index ?? index;
   const [before, symbol] = [text.slice(0, at).trim(), text.slice(at).trim()];
   const others = keys.slice(0, -1);
-  const names = inCells(before, others) ?? inWords(before, others);
+  const names = inCells(before, others) ?? (hasCount(before) ? undefined : inWords(before, others));
   return names?.set('Symbol', symbol);
 }
+
+/** Whether a column between the names holds a count (-F comm,period,symbol), which could be a part of either. */
+const hasCount = (text: string): boolean => text.split('  ').some((field) => /^\d+$/.test(field.trim()));
 
 /** Names separated by two or more blanks. */
 function inCells(text: string, keys: readonly string[]): Map<string, string> | undefined {

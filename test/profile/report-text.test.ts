@@ -112,7 +112,15 @@ describe('a printed report', () => {
   });
 
   it('says where columns cannot be told apart', () => {
-    expect(() => parse('\n60.00% f\n')).to.throw(TextError, /^x\.txt:2: cannot tell the columns apart/);
+    for (const row of [
+      '60.00% f',
+      // -F overhead,comm,period,symbol and an event with -d: is the number a part of the command's name?
+      '# dso: [k]\n    10.00%  ftest         2200000  [k] native_write_msr',
+      '    10.00%  ftest         2200000  libc.so  [.] random',
+      // -t e -v
+      '     3.12%  e 1000       eft.st  e0x1044             B [.] random@plt',
+    ])
+      expect(() => parse(`\n${row}\n`), row).to.throw(TextError, /^x\.txt:[23]: cannot tell the columns apart/);
   });
 
   it('reads lines of any length in one pass', () => {
