@@ -347,6 +347,7 @@ export class Kernel extends PerCpu implements Software {
     );
     task.exit_code = status;
     task.state = 'dead';
+    task.stack = [];
     // Whoever reaps it needs only the exit code.
     task.cursor = undefined;
     task.body = GONE;

@@ -233,7 +233,9 @@ export class PerfContexts {
       }
       if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
       perf_event_update_time(event);
-      swapCounts(event, theirs.get(primaryEvent(event))!);
+      // Of an event on a CPU that is not simulated there may be no copy: it never counts.
+      const copy = theirs.get(primaryEvent(event));
+      if (copy !== undefined) swapCounts(event, copy);
     }
   }
 

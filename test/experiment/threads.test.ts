@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai';
 import { writeFileSync } from 'node:fs';
-import { COLUMN } from '../../src/arch/events.ts';
+import { COLUMN, eventVector } from '../../src/arch/events.ts';
 import { perfEnv } from '../../src/experiment/env.ts';
 import { ProgramError, runRecord, runStat } from '../../src/experiment/run.ts';
 import { sampleRun } from '../../src/experiment/sample.ts';
@@ -12,9 +12,12 @@ import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { specText } from '../../src/experiment/spec-text.ts';
 import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
+import { Lineage } from '../../src/profile/lineage.ts';
 import { parseProfileKey } from '../../src/profile/profile.ts';
+import { PERF_RECORD, type ReadRecord } from '../../src/uapi/perf-event.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
 import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
 import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
@@ -91,6 +94,33 @@ describe('threads', () => {
           what,
         ).to.deep.equal(truth);
         expect(ledger.rows.find(({ account }) => account === 'workload')!.cycles * 2, what).to.equal(truth[0]);
+      }
+    });
+
+  for (const { vpmu, machine } of PLACES)
+    it(`${vpmu} on ${machine}: what each thread is said to have counted is what it executed`, async () => {
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+      for (const [what, scripts] of Object.entries(PROGRAMS)) {
+        const executable = new Threads(scripts);
+        const options = { inherit_stat: true, period: 1e9 };
+        const evlist = recordAttrs(parseEventList(['instructions:u'], 'record'), options);
+        const records: PerfRecord[] = [];
+        await runRecord(
+          spec,
+          { evlist, executable },
+          { opened: () => undefined, write: (batch) => (records.push(...batch), 0) },
+        );
+        const lineage = new Lineage();
+        for (const one of records) if (one.type === PERF_RECORD.FORK) lineage.add(one);
+        const reads = records.filter((r): r is ReadRecord => r.type === PERF_RECORD.READ);
+        // One thread has the event that was opened when it ends, and says nothing.
+        expect(new Set(reads.map(({ tid }) => tid)).size, what).to.equal(executable.started.size - 1);
+        const totals = eventVector();
+        for (const { tid, read } of reads) {
+          const numbers = [...lineage.nameOf(tid).matchAll(/\d+/g)].map(([n]) => `/clone=${Number(n) - 1}`);
+          const exact = executable.started.get(numbers.join(''))!.totals(totals)[COLUMN.instructions];
+          expect(read.values[0]!.value, `${what}: ${lineage.nameOf(tid)}`).to.equal(exact);
+        }
       }
     });
 
