@@ -9,6 +9,7 @@
  */
 import { EVENT_COLUMNS, eventVector, type EventVector, NR_EVENTS } from '../arch/events.ts';
 import type { Drain, Trap } from '../arch/cpu.ts';
+import { entryName } from './acts.ts';
 import { checkProgram } from './check.ts';
 import { nodesOf } from './check-threads.ts';
 import { Cursor, type Snapshot } from './cursor.ts';
@@ -19,18 +20,11 @@ import { BLOCK, BRANCH, type Image, LOOP, SEQ, type Tables } from './image.ts';
 import { address } from '../units.ts';
 import { addEvents, Instructions, type CoreTiming } from './instructions.ts';
 import { FUNCTIONS, type Program, scopeOf, type Site } from './program.ts';
-import {
-  entryName,
-  type Flow,
-  layout,
-  type Layout,
-  OWN_FUNCTION,
-  type StaticInstruction,
-  type Step,
-} from './layout.ts';
+import { type Flow, OWN_FUNCTION, type Step } from './function-writer.ts';
+import { layout, type Layout, type StaticInstruction } from './layout.ts';
 import { MOST_COUNTED } from './limits.ts';
 
-/** Nodes that a context tree may have, of about 1.5 kB of memory each. */
+/** Nodes that the context trees of a program may have, of about 1.5 kB of memory each. */
 const MAX_NODES = 100_000;
 /** Instructions in their contexts, and what is kept of nodes about others in them. */
 const MAX_INSTANCES = 200_000;
@@ -39,6 +33,13 @@ const MAX_FACTS = 1_000_000;
 const MAX_BLOCK = 32;
 /** Joint probability up to which outcomes with the same events share a class. */
 const MAX_CLASS_P = 1 / 16;
+
+/** How much of that a program has used, in all its trees. */
+interface Size {
+  nodes: number;
+  instances: number;
+  facts: number;
+}
 
 const tooLarge = (program: Program, message: string): WorkloadError =>
   new WorkloadError([{ file: program.name, message }]);
@@ -98,13 +99,14 @@ class TreeBuilder {
   readonly #vectorIndex = new Map<string, number>();
   readonly #classes = new Map<string, number>();
   #regions = 0;
-  #facts = 0;
   readonly #code: Layout;
   readonly #program: Program;
   readonly #own: number;
+  readonly #size: Size;
 
   /** The tree of a thread that executes `flow`; `own` is the index of the function that it was made for. */
-  constructor(code: Layout, program: Program, flow: readonly Flow[], own: number) {
+  constructor(code: Layout, program: Program, flow: readonly Flow[], own: number, size: Size) {
+    this.#size = size;
     this.#code = code;
     this.#program = program;
     this.#own = own;
@@ -129,15 +131,15 @@ class TreeBuilder {
       periodic: [],
     };
     this.nodes.push(draft);
-    if (this.nodes.length > MAX_NODES)
+    if (++this.#size.nodes > MAX_NODES)
       throw tooLarge(this.#program, `calls expand into more than ${MAX_NODES} contexts; share or shorten them`);
     return [this.nodes.length - 1, draft];
   }
 
   /** Counts `more` stored facts about nodes, whose number the nodes do not bound. */
   #grow(more: number): void {
-    this.#facts += more;
-    if (this.#facts > MAX_FACTS)
+    this.#size.facts += more;
+    if (this.#size.facts > MAX_FACTS)
       throw tooLarge(
         this.#program,
         'loops and random outcomes within calls within loops are too many; share or shorten them',
@@ -270,7 +272,8 @@ class TreeBuilder {
     const [id, draft] = this.#node(BLOCK, place);
     draft.inst0 = this.instId.length;
     draft.instCount = steps.length;
-    if (this.instId.length + steps.length > MAX_INSTANCES)
+    this.#size.instances += steps.length;
+    if (this.#size.instances > MAX_INSTANCES)
       throw tooLarge(
         this.#program,
         `calls expand into more than ${MAX_INSTANCES} instructions in their contexts; share or shorten them`,
@@ -479,10 +482,12 @@ export function compile(program: Program, timing: CoreTiming, params: Params = {
   if (faults.length > 0) throw new WorkloadError(faults.map((f) => ({ file: program.name, message: f.message })));
   const code = layout(program, scope, new Instructions(timing));
   const drains = drainsOf(program, code);
+  const size: Size = { nodes: 0, instances: 0, facts: 0 };
   const images = new Map<string, CompiledProgram>();
   const withEntry = (entry: string): CompiledProgram => {
     let image = images.get(entry);
-    if (image === undefined) images.set(entry, (image = started(imageOf(program, code, drains, entry), withEntry)));
+    if (image === undefined)
+      images.set(entry, (image = started(imageOf(program, code, drains, size, entry), withEntry)));
     return image;
   };
   const image = withEntry(program.entry);
@@ -524,9 +529,9 @@ function childMadeIn(code: Layout, func: number): readonly Flow[] | undefined {
 }
 
 /** What a thread executes. */
-function imageOf(program: Program, code: Layout, drains: readonly Drain[], entry: string): Image {
+function imageOf(program: Program, code: Layout, drains: readonly Drain[], size: Size, entry: string): Image {
   const { flow, own } = threadOf(program, code, entry);
-  const tree = new TreeBuilder(code, program, flow, own);
+  const tree = new TreeBuilder(code, program, flow, own, size);
   const tables = flatten(tree);
   checkTotals(program, tables);
   return {

@@ -3,7 +3,7 @@
  *
  * A program is a set of functions in DSOs; a function is a sequence of instructions, loops, branches, calls and traps.
  * Directions of branches, misses and mispredictions are given as probabilities. Control flow adds the instructions that
- * a compiler would emit (jumps, compares, calls, returns; see layout.ts).
+ * a compiler would emit (jumps, compares, calls, returns; see function-writer.ts).
  *
  * Quantities may be `${...}` expressions over the program's parameters; they are evaluated when it is compiled.
  * Not modelled: data flow (a branch does not know what was loaded), recursion, indirect calls but that of a thread's own

@@ -19,6 +19,10 @@ async function said(text: string): Promise<string | undefined> {
 const main = (items: string): string => `about: x\nfunctions:\n  main:\n    - ${items}\n`;
 const many = (n: number, line: (i: number) => string): string => Array.from({ length: n }, (_, i) => line(i)).join('');
 
+const threads = (functions: string): string => `about: x\ninclude: pthread\nfunctions: { ${functions} }\n`;
+/** Half of the instructions that all calls may expand into. */
+const LARGE = many(1000, () => '{ call: g }, ');
+
 describe('workload limits', () => {
   for (const [what, text, expected] of [
     [
@@ -56,6 +60,43 @@ describe('workload limits', () => {
       'loops that nobody can count',
       main('{ loop: 1e14, body: [{ loop: 1e14, body: [nop] }] }'),
       /^x: it comes to \d\.\de\+28 cycles: gperf counts up to 2\^53/,
+    ],
+    [
+      'a fork bomb',
+      threads('main: [{ fork: f }], f: [{ fork: f, times: 2 }]'),
+      /^x\.yaml:3:\d+: threads without end: f -> f\n/,
+    ],
+    [
+      'threads by the million',
+      threads('main: [{ spawn: f, times: 1000000 }], f: [nop]'),
+      /: times: 1000000 is more than 32768\n/,
+    ],
+    [
+      'threads by the million, in a loop',
+      threads('main: [{ loop: 1000, body: [{ spawn: f, times: 1000 }] }], f: [nop]'),
+      /: the program makes some 1000000 threads and processes: at most 32768\n/,
+    ],
+    [
+      'threads that make threads, three thousand deep',
+      threads(`main: [{ spawn: f0 }], ${many(3000, (i) => `f${i}: [{ spawn: f${i + 1} }], `)}f3000: [nop]`),
+      /: threads that make threads are more than 500 levels deep here\n/,
+    ],
+    [
+      'threads that are each as large as a program may be',
+      threads(
+        `main: [${many(3, (i) => `{ spawn: f${i} }, `)}nop], ${many(3, (i) => `f${i}: [${LARGE}], `)}g: [{ alu: 100 }]`,
+      ),
+      /: calls expand into more than 200000 instructions in their contexts/,
+    ],
+    [
+      'two thousand mutexes',
+      `about: x\nobjects:\n${many(2000, (i) => `  m${i}: mutex\n`)}functions: { main: [nop] }\n`,
+      /there are 2000 objects, more than 1000\n/,
+    ],
+    [
+      'a name that is longer than the screen',
+      `about: x\nobjects: { m: ${'x'.repeat(5000)} }\nfunctions: { main: [nop] }\n`,
+      /^x\.yaml:2:15: "x{60}" is no kind of object\n/,
     ],
     ['a list that contains itself', main('seq: &a [nop, { seq: *a }]'), /: it contains itself\n/],
     [

@@ -4,6 +4,7 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { stringify } from 'yaml';
 import type { Trap } from '../../src/arch/cpu.ts';
 import { cloneOf, FIRST_THREAD, type ThreadStart } from '../../src/arch/dso.ts';
 import { CYCLES, eventVector, TRAPS } from '../../src/arch/events.ts';
@@ -37,6 +38,8 @@ import {
   wait,
   write,
 } from '../../src/workload/build.ts';
+import { parseText } from '../../src/workload/parse.ts';
+import type { Instruction } from '../../src/workload/program.ts';
 import { Scout } from '../../src/workload/scout.ts';
 import { expectedCycles, threadRuns } from '../../src/workload/thread-runs.ts';
 import { compile, link } from './compiled.ts';
@@ -48,18 +51,24 @@ const M = { kind: 'mutex', name: 'm' };
 const S = { kind: 'semaphore', name: 's', value: 1 };
 const Q = { kind: 'pipe', name: 'q', capacity: 100 };
 
+/** The C library's functions for threads, without a program. */
+const library = link(
+  program({
+    name: 'threads',
+    about: 'threads without start-up',
+    include: ['pthread'],
+    objects: OBJECTS,
+    entry: 'begin',
+    functions: [],
+  }),
+);
+
 /** A program whose first function is `main`, without the start-up of the C library. */
-const bare = (functions: Readonly<Record<string, readonly Node[]>>): Promise<Program> =>
-  link(
-    program({
-      name: 'threads',
-      about: 'threads without start-up',
-      include: ['pthread'],
-      objects: OBJECTS,
-      entry: 'begin',
-      functions: [func('begin', [call('main')]), ...Object.entries(functions).map(([name, body]) => func(name, body))],
-    }),
-  );
+async function bare(functions: Readonly<Record<string, readonly Node[]>>): Promise<Program> {
+  const rest = await library;
+  const own = Object.entries(functions).map(([name, body]) => func(name, body));
+  return { ...rest, functions: [func('begin', [call('main')]), ...own, ...rest.functions] };
+}
 
 /** What a thread does that others may notice, to its end, and when; page faults and the like are left out. */
 function timedActs(cursor: Cursor): { at: number; trap: Trap }[] {
@@ -204,6 +213,24 @@ describe('threads of a program', () => {
     expect(mean / expectedCycles(image)).to.be.within(0.99, 1.01);
   });
 
+  it('are the same when they are printed as YAML and read, in random programs', () =>
+    fc.assert(
+      fc.asyncProperty(randomThreads, async (functions) => {
+        const built = await bare(functions);
+        const text = stringify({
+          about: built.about,
+          include: 'pthread',
+          entry: 'begin',
+          objects: Object.fromEntries(OBJECTS.map(({ name, kind, ...rest }) => [name, declared(kind, rest)])),
+          functions: { begin: [{ call: 'main' }], ...printedBodies(functions) },
+        });
+        const parsed = await parseText('threads.yaml', text, { includeDir: 'workloads/include' });
+        expect(parsed).to.deep.equal(built);
+        expect(compile(parsed).dsos).to.deep.equal(compile(built).dsos);
+      }),
+      { numRuns: 4, seed: 9 },
+    ));
+
   it('are seen by a scout from far, in random programs', () =>
     fc.assert(
       fc.asyncProperty(randomThreads, fc.string(), fc.nat(20), async (functions, seed, half) => {
@@ -222,7 +249,7 @@ describe('threads of a program', () => {
           }
         }
       }),
-      { numRuns: 40, seed: 8 },
+      { numRuns: 15, seed: 8 },
     ));
 
   it('agree with the oracle at every stop, and go on from snapshots, in random programs', async () => {
@@ -234,11 +261,55 @@ describe('threads of a program', () => {
         for (const entry of ['begin', 'spawn f0', 'spawn f1', 'fork f2'])
           stops += checkEveryStop(image.withEntry(entry), seed, dice, 1);
       }),
-      { numRuns: 25, seed: 7 },
+      { numRuns: 12, seed: 7 },
     );
     expect(stops).to.be.greaterThan(10_000);
   });
 });
+
+const declared = (kind: string, rest: object): unknown => {
+  const [number] = Object.values(rest) as number[];
+  return number === undefined ? kind : { [kind]: number };
+};
+const printedBodies = (functions: Readonly<Record<string, readonly Node[]>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(functions).map(([name, body]) => [name, body.map(printed)]));
+
+/** A node as a file would have it. */
+function printed(node: Node): unknown {
+  switch (node.kind) {
+    case 'block': {
+      const [{ op: name, ...rest }] = node.instructions as [Instruction];
+      return { [name]: node.instructions.length, ...rest };
+    }
+    case 'seq':
+      return { seq: node.body.map(printed) };
+    case 'loop': {
+      const { kind: _, times, body, ...rest } = node;
+      return { loop: times, body: body.map(printed), ...rest };
+    }
+    case 'branch':
+      // oxlint-disable-next-line no-thenable -- a key of the file
+      return { branch: node.p, then: node.then.map(printed), else: node.else.map(printed) };
+    case 'call':
+      return { call: node.target };
+    case 'sync': {
+      const { kind: _, op: name, ...rest } = node;
+      if ('object' in rest) {
+        const { object, ...more } = rest;
+        return { [name === 'arrive' ? 'wait' : name]: object, ...more };
+      }
+      if ('target' in rest) return { [name]: rest.target, times: rest.times };
+      return 'ns' in rest ? { sleep: rest.ns } : name;
+    }
+    case 'jump':
+    case 'syscall':
+    case 'fault':
+    case 'act':
+    case 'child':
+    case 'start':
+      throw new Error(`no random program has a ${node.kind}`);
+  }
+}
 
 /** Bodies with every item, random work between them, and threads that make threads. */
 const randomThreads = (() => {
