@@ -14,7 +14,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const { options: o, rest } = parseArgs(LIST, argv, context.terminal.env);
   const spec = await machineOf(o);
   const { topics, words } = specWords(rest);
-  const workloads = (await listWorkloads()).map(({ name, about }) => ({ name, description: about }));
+  const workloads = listWorkloads().map(({ name, about }) => ({ name, description: about }));
   const sections = [
     { topic: 'vpmu', title: 'vPMU designs (--vpmu)', entries: catalogue.vpmu() },
     { topic: 'machine', title: 'Machines (--machine)', entries: catalogue.machine() },

@@ -97,7 +97,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Modules of Node's that every simulation loads. */
-const OF_NODE = ['crypto', 'fs/promises', 'perf_hooks', 'url'] as const;
+const OF_NODE = ['crypto', 'perf_hooks', 'url'] as const;
 
 /**
  * A handler of the simulated kernel is a chain of calls that take time, and V8 would compile each of them into every caller:

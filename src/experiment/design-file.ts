@@ -4,7 +4,7 @@
  * The module is code and runs with the rights of whoever runs gperf, so only a path that the person typed is loaded.
  * Not modelled: designs in other languages; .ts where Node cannot strip types.
  */
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { VpmuDesign } from '../kvm/vpmu.ts';
@@ -46,7 +46,7 @@ export async function loadDesign(path: string): Promise<VpmuDesign> {
 }
 
 async function importDesign(path: string): Promise<unknown> {
-  await checkFile(path);
+  checkFile(path);
   try {
     Object.assign(globalThis, { [KIT]: kit });
     const module = (await import(urlOf(path))) as { default?: unknown };
@@ -57,9 +57,9 @@ async function importDesign(path: string): Promise<unknown> {
   }
 }
 
-async function checkFile(path: string): Promise<void> {
+function checkFile(path: string): void {
   try {
-    if ((await stat(path)).isDirectory()) throw new DesignFileError(`${path}: is a directory, not a vPMU design`);
+    if (statSync(path).isDirectory()) throw new DesignFileError(`${path}: is a directory, not a vPMU design`);
   } catch (error) {
     if (error instanceof DesignFileError) throw error;
     throw new DesignFileError(`${path}: ${strerror(error)}`);

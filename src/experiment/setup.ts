@@ -73,7 +73,7 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
   const { LineCounter, isMap, isScalar, parseDocument } = await import('yaml');
   let text: string;
   try {
-    text = await readSource(path);
+    text = readSource(path);
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     throw new SetUpError(`cannot read the machine file ${path}: ${error.message}`);

@@ -64,8 +64,11 @@ export function log1m(p: number): number {
 }
 
 const FACTORIALS = 4096;
-const lnFact = new Float64Array(FACTORIALS);
-{
+/** ln k! below FACTORIALS, on first use: few processes need it. */
+let lnFact: Float64Array | undefined;
+
+function factorials(): Float64Array {
+  const table = new Float64Array(FACTORIALS);
   // Kahan summation: the table is as accurate as its logarithms.
   let sum = 0;
   let lost = 0;
@@ -74,14 +77,16 @@ const lnFact = new Float64Array(FACTORIALS);
     const next = sum + term;
     lost = next - sum - term;
     sum = next;
-    lnFact[i] = sum;
+    table[i] = sum;
   }
+  return table;
 }
+
 const HALF_LN_2PI = 0.9189385332046728;
 
 /** ln k! of a whole number: a table, then Stirling's series (remainder below 1e-25). */
 export function lnFactorial(k: number): number {
-  if (k < FACTORIALS) return lnFact[k]!;
+  if (k < FACTORIALS) return (lnFact ??= factorials())[k]!;
   const x = k + 1;
   const r = 1 / x;
   const r2 = r * r;

@@ -300,7 +300,7 @@ class Parser {
     }
     let text: string;
     try {
-      text = await readSource(path);
+      text = readSource(path);
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.#report(at, undefined, `cannot read the included file ${path}: ${error.message}`);

@@ -4,7 +4,7 @@
  * A module is code, and runs with the user's rights: only a path that the user typed can name one.
  * Not modelled: executables. gperf simulates programs that are described to it; it cannot run real ones.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean, WorkloadError, type WorkloadFault } from './fault.ts';
@@ -23,8 +23,8 @@ export interface WorkloadListing {
   readonly about: string;
 }
 
-async function builtinNames(): Promise<string[]> {
-  const files = await readdir(WORKLOADS);
+function builtinNames(): string[] {
+  const files = readdirSync(WORKLOADS);
   return files
     .filter((f) => f.endsWith('.yaml'))
     .map((f) => basename(f, '.yaml'))
@@ -32,22 +32,20 @@ async function builtinNames(): Promise<string[]> {
 }
 
 /** The built-in workloads, by name, with a line about each. */
-export async function listWorkloads(): Promise<WorkloadListing[]> {
-  return Promise.all(
-    (await builtinNames()).map(async (name) => {
-      const text = await readFile(join(WORKLOADS, `${name}.yaml`), 'utf8');
-      // By convention `about` is the first key, on one line, so that a listing need not parse YAML.
-      return { name, about: /^about: *(.*?) *$/m.exec(text)?.[1] ?? '' };
-    }),
-  );
+export function listWorkloads(): WorkloadListing[] {
+  return builtinNames().map((name) => {
+    const text = readFileSync(join(WORKLOADS, `${name}.yaml`), 'utf8');
+    // By convention `about` is the first key, on one line, so that a listing need not parse YAML.
+    return { name, about: /^about: *(.*?) *$/m.exec(text)?.[1] ?? '' };
+  });
 }
 
 const failed = (file: string, message: string): WorkloadError => new WorkloadError([{ file, message }]);
 
 /** The first bytes of a file; undefined if it does not exist. Throws WorkloadError if it cannot be read. */
-async function firstBytes(path: string): Promise<Uint8Array | undefined> {
+function firstBytes(path: string): Uint8Array | undefined {
   try {
-    return (await readBeginning(path, 4)).bytes;
+    return readBeginning(path, 4).bytes;
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     // A directory ./x does not hide ./x.yaml.
@@ -59,18 +57,18 @@ async function firstBytes(path: string): Promise<Uint8Array | undefined> {
 const isElf = (bytes: Uint8Array): boolean =>
   bytes.length === 4 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 
-async function isDirectory(path: string): Promise<boolean> {
+function isDirectory(path: string): boolean {
   try {
-    return (await stat(path)).isDirectory();
+    return statSync(path).isDirectory();
   } catch {
     return false;
   }
 }
 
 /** The file that a path means: itself, or with an extension added; data files come before code. */
-async function fileAt(path: string): Promise<string | undefined> {
+function fileAt(path: string): string | undefined {
   for (const candidate of [path, ...ENDINGS.map((e) => path + e)]) {
-    const bytes = await firstBytes(candidate);
+    const bytes = firstBytes(candidate);
     if (!bytes) continue;
     if (isElf(bytes))
       throw failed(
@@ -89,21 +87,21 @@ const isPath = (name: string): boolean => name.includes('/');
  * The file of a workload. A word without a slash is a built-in workload, whatever the working directory contains; only
  * a path names a file.
  */
-async function find(name: string): Promise<string> {
-  const names = await builtinNames();
+function find(name: string): string {
+  const names = builtinNames();
   const bare = basename(name);
   const builtin = names.includes(bare) ? join(WORKLOADS, `${bare}.yaml`) : undefined;
   if (!isPath(name)) {
     if (builtin !== undefined) return builtin;
-    if (name !== '' && (await fileAt(`./${name}`)) !== undefined)
+    if (name !== '' && fileAt(`./${name}`) !== undefined)
       throw failed(name, `there is no such built-in workload; for the file of this directory write ./${name}`);
   } else {
-    const file = await fileAt(name);
+    const file = fileAt(name);
     if (file !== undefined) return file;
     // perf users type ./ftest: that means the built-in one if no such file exists.
-    if (builtin !== undefined && !(await isDirectory(name))) return builtin;
+    if (builtin !== undefined && !isDirectory(name)) return builtin;
   }
-  if (name !== '' && (await isDirectory(name))) throw failed(name, 'is a directory, not a workload');
+  if (name !== '' && isDirectory(name)) throw failed(name, 'is a directory, not a workload');
   throw failed(
     name === '' ? "''" : name,
     `there is no such workload${didYouMean(bare, names)}; \`gperf list workload\` shows the built-in ones`,
@@ -186,12 +184,12 @@ async function load(name: string, path: string, args: readonly string[]): Promis
   const trusted = dirname(path) === dirname(INCLUDE);
   let text: string;
   try {
-    text = await readSource(path);
+    text = readSource(path);
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     throw failed(name, error.message);
   }
-  const shipped = trusted ? await shippedProgram(path, text) : undefined;
+  const shipped = trusted ? shippedProgram(path, text) : undefined;
   return withArguments(shipped ?? (await parseText(path, text, { includeDir: INCLUDE, trusted })), args);
 }
 
@@ -200,7 +198,7 @@ async function load(name: string, path: string, args: readonly string[]): Promis
  * arguments. Throws WorkloadError.
  */
 export async function loadWorkload(name: string, args: readonly string[] = []): Promise<Program> {
-  return load(name, await find(name), args);
+  return load(name, find(name), args);
 }
 
 /** A recording names a workload that is code. */
@@ -213,7 +211,7 @@ export class ModuleRefused extends Error {
  * Throws WorkloadError, and ModuleRefused for a module.
  */
 export async function loadRecordedWorkload(name: string, args: readonly string[] = []): Promise<Program> {
-  const path = await find(name);
+  const path = find(name);
   if (isModule(path))
     throw new ModuleRefused(`${path} is a module: reading a file runs no code that only the file names`);
   if (dirname(path) === dirname(INCLUDE)) return load(name, path, args);

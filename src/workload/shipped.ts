@@ -4,7 +4,7 @@
  * is not the program of that file.
  * Not modelled: programs that were not checked; what is here was parsed by the rules for files of strangers.
  */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Program } from './program.ts';
 
@@ -16,14 +16,14 @@ interface Shipped {
 }
 
 /** The program of a shipped workload's file whose text was just read; undefined where the build knows no such text. */
-export async function shippedProgram(path: string, text: string): Promise<Program | undefined> {
+export function shippedProgram(path: string, text: string): Program | undefined {
   const name = basename(path);
   let shipped: Shipped;
   try {
     const file = new URL(`./shipped/${basename(name, '.yaml')}.json`, import.meta.url);
-    shipped = JSON.parse(await readFile(file, 'utf8')) as Shipped;
+    shipped = JSON.parse(readFileSync(file, 'utf8')) as Shipped;
     for (const [source, then] of Object.entries(shipped.sources)) {
-      const now = source === name ? text : await readFile(join(dirname(path), source), 'utf8');
+      const now = source === name ? text : readFileSync(join(dirname(path), source), 'utf8');
       if (now !== then) return undefined;
     }
   } catch (error) {

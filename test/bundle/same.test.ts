@@ -115,7 +115,12 @@ describe('the bundle', () => {
 
   it('names the sources in the stack of a fault', async () => {
     const blocked = both[0]!;
-    blocked.write('fault.cjs', "process.getBuiltinModule('fs').fstatSync = () => undefined;");
+    // Of standard output, which only the command itself asks for.
+    const fault = `const fs = process.getBuiltinModule('fs');
+const { fstatSync } = fs;
+fs.fstatSync = (fd) => (fd === 1 ? undefined : fstatSync(fd));
+`;
+    blocked.write('fault.cjs', fault);
     const words = ['--require', './fault.cjs', MAIN, 'record', 'true'];
     const { stderr } = await blocked.run(process.execPath, words, { env: { GPERF_DEBUG: '1' } });
     expect(stderr)

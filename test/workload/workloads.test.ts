@@ -35,20 +35,20 @@ async function refusal(name: string, ...args: string[]): Promise<string> {
 
 describe('workloads', () => {
   it('run as the build parsed them, as long as that is what their files say', async () => {
-    const builtin = await listWorkloads();
+    const builtin = listWorkloads();
     expect(builtin.length).to.be.greaterThan(10);
     for (const { name } of builtin) {
       const path = `workloads/${name}.yaml`;
       const text = readFileSync(path, 'utf8');
       const parsed = await parseText(path, text, { includeDir: 'workloads/include' });
-      expect(await shippedProgram(path, text), `${name}: npm run build parses it`).to.deep.equal(parsed);
-      expect(await shippedProgram(path, `${text}\n`)).to.equal(undefined);
+      expect(shippedProgram(path, text), `${name}: npm run build parses it`).to.deep.equal(parsed);
+      expect(shippedProgram(path, `${text}\n`)).to.equal(undefined);
     }
-    expect(await shippedProgram('workloads/none.yaml', '')).to.equal(undefined);
+    expect(shippedProgram('workloads/none.yaml', '')).to.equal(undefined);
   });
 
   it('are listed with what each is good for', async () => {
-    const list = await listWorkloads();
+    const list = listWorkloads();
     expect(list.map((w) => w.name)).to.include.members([
       'brstack',
       'datasym',
@@ -67,7 +67,7 @@ describe('workloads', () => {
   });
 
   it('have the shape that files must have', async () => {
-    for (const { name } of await listWorkloads()) {
+    for (const { name } of listWorkloads()) {
       const file = `workloads/${name}.yaml`;
       const options = { includeDir: 'workloads/include' };
       const checked = await parseText(file, readFileSync(file, 'utf8'), options);
@@ -76,7 +76,7 @@ describe('workloads', () => {
   });
 
   it('start as dynamically linked programs do, and end in exit_group', async () => {
-    for (const { name } of await listWorkloads()) {
+    for (const { name } of listWorkloads()) {
       const loaded = await loadWorkload(name);
       const image = compile(loaded);
       expect(image.comm).to.equal(name);
