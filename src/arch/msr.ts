@@ -65,26 +65,26 @@ export type PmuRegister =
 
 /** Decodes a PMU MSR; undefined for any other MSR. The caller must check whether the register exists on its PMU. */
 export function decodePmuMsr(msr: number): PmuRegister | undefined {
-  return DECODED.get(msr);
+  return DECODED[msr];
 }
 
 /** The most counters that any PMU here has. */
 const MAX_GP = 8;
 const MAX_FIXED = 4;
-const DECODED = new Map<number, PmuRegister>([
-  [MSR.IA32_FIXED_CTR_CTRL, { reg: 'FIXED_CTR_CTRL' }],
-  [MSR.IA32_PERF_GLOBAL_STATUS, { reg: 'GLOBAL_STATUS' }],
-  [MSR.IA32_PERF_GLOBAL_CTRL, { reg: 'GLOBAL_CTRL' }],
-  [MSR.IA32_PERF_GLOBAL_OVF_CTRL, { reg: 'GLOBAL_OVF_CTRL' }],
-  [MSR.IA32_PERF_GLOBAL_STATUS_SET, { reg: 'GLOBAL_STATUS_SET' }],
-  [MSR.IA32_PERF_GLOBAL_INUSE, { reg: 'GLOBAL_INUSE' }],
-  [MSR.IA32_PERF_CAPABILITIES, { reg: 'PERF_CAPABILITIES' }],
-  [MSR.MSR_OFFCORE_RSP_0, { reg: 'OFFCORE_RSP', idx: 0 }],
-  [MSR.MSR_OFFCORE_RSP_1, { reg: 'OFFCORE_RSP', idx: 1 }],
-]);
+/** By number; an array, since every access of a register looks here. */
+const DECODED: (PmuRegister | undefined)[] = Array.from({ length: MSR.IA32_A_PMC0 + MAX_GP }, () => undefined);
+DECODED[MSR.IA32_FIXED_CTR_CTRL] = { reg: 'FIXED_CTR_CTRL' };
+DECODED[MSR.IA32_PERF_GLOBAL_STATUS] = { reg: 'GLOBAL_STATUS' };
+DECODED[MSR.IA32_PERF_GLOBAL_CTRL] = { reg: 'GLOBAL_CTRL' };
+DECODED[MSR.IA32_PERF_GLOBAL_OVF_CTRL] = { reg: 'GLOBAL_OVF_CTRL' };
+DECODED[MSR.IA32_PERF_GLOBAL_STATUS_SET] = { reg: 'GLOBAL_STATUS_SET' };
+DECODED[MSR.IA32_PERF_GLOBAL_INUSE] = { reg: 'GLOBAL_INUSE' };
+DECODED[MSR.IA32_PERF_CAPABILITIES] = { reg: 'PERF_CAPABILITIES' };
+DECODED[MSR.MSR_OFFCORE_RSP_0] = { reg: 'OFFCORE_RSP', idx: 0 };
+DECODED[MSR.MSR_OFFCORE_RSP_1] = { reg: 'OFFCORE_RSP', idx: 1 };
 for (let idx = 0; idx < MAX_GP; idx++) {
-  DECODED.set(MSR.IA32_PMC0 + idx, { reg: 'PMC', idx, fullWidth: false });
-  DECODED.set(MSR.IA32_A_PMC0 + idx, { reg: 'PMC', idx, fullWidth: true });
-  DECODED.set(MSR.IA32_PERFEVTSEL0 + idx, { reg: 'PERFEVTSEL', idx });
+  DECODED[MSR.IA32_PMC0 + idx] = { reg: 'PMC', idx, fullWidth: false };
+  DECODED[MSR.IA32_A_PMC0 + idx] = { reg: 'PMC', idx, fullWidth: true };
+  DECODED[MSR.IA32_PERFEVTSEL0 + idx] = { reg: 'PERFEVTSEL', idx };
 }
-for (let idx = 0; idx < MAX_FIXED; idx++) DECODED.set(MSR.IA32_FIXED_CTR0 + idx, { reg: 'FIXED_CTR', idx });
+for (let idx = 0; idx < MAX_FIXED; idx++) DECODED[MSR.IA32_FIXED_CTR0 + idx] = { reg: 'FIXED_CTR', idx };

@@ -89,6 +89,8 @@ export class Core implements Cpu {
   /** If set: told of overflows that pull the PMI line. */
   probe: Probe<CoreStep> | undefined;
   readonly #spec: CoreSpec;
+  /** Cycles of a pass through each ring-0 function. */
+  readonly #costs: Float64Array;
   readonly #hz: Hertz;
   readonly #skidStream: Stream;
   #software!: Software;
@@ -119,6 +121,7 @@ export class Core implements Cpu {
 
   constructor(spec: CoreSpec, skid: Stream) {
     this.#spec = spec;
+    this.#costs = Float64Array.from(spec.ring0, ({ cost }) => cost);
     this.caps = spec.caps;
     this.pmu = new CorePmu(spec.caps, spec.events, spec.clocks);
     this.#hz = spec.clocks.coreHz as Hertz;
@@ -183,7 +186,7 @@ export class Core implements Cpu {
 
   irqEnable(): void {
     this.#irqOff--;
-    if (this.#due()) this.#serve(undefined, 0);
+    if (this.#clock >= this.lapic.quietUntil) this.#serve(undefined, 0);
   }
 
   raiseIrqWork(): void {
@@ -199,18 +202,18 @@ export class Core implements Cpu {
   }
 
   spend(fn: number, times = 1): void {
-    const f = this.#spec.ring0[fn] as Ring0Function;
     const { lapic, pmu } = this;
+    const cost = this.#costs[fn]!;
     this.#ring0 = true;
     for (let left = times; left > 0; left--) {
       this.passes[fn]! += 1;
-      const end = (this.#clock + f.cost) as Cycles;
-      if (end < lapic.timerAt && end < lapic.pmiAt && pmu.plan(0).counters.length === 0) {
+      const end = (this.#clock + cost) as Cycles;
+      if (end < lapic.quietUntil && pmu.plan(0).counters.length === 0) {
         this.#clock = end;
-        this.#page[fn]! += f.cost;
-      } else this.#spendInSteps(f, pmu.plan(0));
+        this.#page[fn]! += cost;
+      } else this.#spendInSteps(this.#spec.ring0[fn] as Ring0Function, pmu.plan(0));
     }
-    if (this.#due()) this.#serve(f, f.size);
+    if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#spec.ring0[fn] as Ring0Function);
   }
 
   spendFor(fn: number, cost: Cycles): void {
@@ -221,11 +224,11 @@ export class Core implements Cpu {
     for (let column = 0; column < NR_EVENTS; column++) drawn[column]! += retiredIn(f, column, cost, share);
     const plan = pmu.plan(0);
     const end = (this.#clock + cost) as Cycles;
-    if (end < lapic.timerAt && end < lapic.pmiAt && plan.counters.length === 0) {
+    if (end < lapic.quietUntil && plan.counters.length === 0) {
       this.#clock = end;
       this.#page[fn]! += cost;
     } else this.#spendInSteps({ ...f, cost, events: f.events.map((_, c) => retiredIn(f, c, cost, share)) }, plan);
-    this.#serve(f, f.size);
+    if (this.#clock >= lapic.quietUntil) this.#serveIn(f);
   }
 
   execute(code: ExecutionCursor, until: Cycles): StopReason {
@@ -234,7 +237,7 @@ export class Core implements Cpu {
     this.#latest = code;
     for (;;) {
       this.#ring3 = code;
-      if (this.#due()) this.#serve(undefined, 0);
+      if (this.#clock >= lapic.quietUntil) this.#serve(undefined, 0);
       if (this.#software.needResched()) return this.#leaveRing3('resched');
       if (this.#clock >= until) return this.#leaveRing3('until');
       const plan = pmu.plan(3);
@@ -242,44 +245,49 @@ export class Core implements Cpu {
         this.#ring0 = false;
         this.#refill = this.#syscall ? (0 as Cycles) : this.#spec.refill;
       }
-      if (this.#refill > 0) {
-        // No instruction is in flight that could hold a PMI back.
-        this.#fillPipeline(plan, until);
-        continue;
-      }
-      if (code !== this.#armedCode || plan.columns !== this.#armedColumns) this.#arm(code, plan);
-      const counts = code.counts;
-      const limits = this.#limits;
-      const before = this.#before;
-      const { columns, counters, slots } = plan;
-      for (let i = 0; i < columns.length; i++) {
-        before[i] = counts[i] as number;
-        limits[i] = Infinity;
-      }
-      const nearest = Math.min(until, lapic.timerAt, lapic.pmiAt);
-      limits[0] = before[0]! + nearest - this.#clock;
-      limits[1] = before[1]! + 1;
-      for (let i = 0; i < counters.length; i++) {
-        const slot = slots[i] as number;
-        const at = before[slot]! + pmu.remaining(counters[i] as Counter);
-        if (at < limits[slot]!) limits[slot] = at;
-      }
-      code.advance(limits);
-      const worked = counts[0]! - before[0]!;
-      this.#clock = (this.#clock + worked) as Cycles;
-      this.#page[this.#ring3Row]! += worked;
-      for (let i = 0; i < counters.length; i++) {
-        const slot = slots[i] as number;
-        pmu.add(counters[i] as Counter, counts[slot]! - before[slot]!);
-      }
-      if (pmu.pmi) this.#raisePmi();
-      if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
-      if (counts[1]! > before[1]!) {
-        this.#syscall = code.trap?.kind !== 'page_fault';
+      // Until the pipeline is full, no instruction is in flight that could hold a PMI back.
+      if (this.#refill > 0) this.#fillPipeline(plan, until);
+      else if (this.#retire(code, plan, until)) {
+        this.#syscall = code.trap?.kind === 'syscall';
         return this.#leaveRing3('trap');
-      }
-      if (code.finished) return this.#leaveRing3('finished');
+      } else if (code.finished) return this.#leaveRing3('finished');
     }
+  }
+
+  /**
+   * Ring 3 retires instructions up to `until`, an interrupt, an overflow, a trap or the program's end; returns whether
+   * the last one trapped.
+   */
+  #retire(code: ExecutionCursor, plan: CountingPlan, until: Cycles): boolean {
+    const { lapic, pmu } = this;
+    if (code !== this.#armedCode || plan.columns !== this.#armedColumns) this.#arm(code, plan);
+    const counts = code.counts;
+    const limits = this.#limits;
+    const before = this.#before;
+    const { columns, counters, slots } = plan;
+    for (let i = 0; i < columns.length; i++) {
+      before[i] = counts[i] as number;
+      limits[i] = Infinity;
+    }
+    const nearest = Math.min(until, lapic.timerAt, lapic.pmiAt);
+    limits[0] = before[0]! + nearest - this.#clock;
+    limits[1] = before[1]! + 1;
+    for (let i = 0; i < counters.length; i++) {
+      const slot = slots[i] as number;
+      const at = before[slot]! + pmu.remaining(counters[i] as Counter);
+      if (at < limits[slot]!) limits[slot] = at;
+    }
+    code.advance(limits);
+    const worked = counts[0]! - before[0]!;
+    this.#clock = (this.#clock + worked) as Cycles;
+    this.#page[this.#ring3Row]! += worked;
+    for (let i = 0; i < counters.length; i++) {
+      const slot = slots[i] as number;
+      pmu.add(counters[i] as Counter, counts[slot]! - before[slot]!);
+    }
+    if (pmu.pmi) this.#raisePmi();
+    if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
+    return counts[1]! > before[1]!;
   }
 
   halt(until: Cycles): void {
@@ -295,14 +303,15 @@ export class Core implements Cpu {
    */
   #fillPipeline({ columns, counters, slots }: CountingPlan, until: Cycles): void {
     const { lapic, pmu } = this;
-    const clocks = counters.filter((_, i) => columns[slots[i] as number] === CYCLES);
+    const isClock = (i: number): boolean => columns[slots[i] as number] === CYCLES;
     let step = Math.min(this.#refill, until - this.#clock, lapic.timerAt - this.#clock, lapic.pmiAt - this.#clock);
-    for (const counter of clocks) step = Math.min(step, pmu.remaining(counter));
+    for (let i = 0; i < counters.length; i++)
+      if (isClock(i)) step = Math.min(step, pmu.remaining(counters[i] as Counter));
     step = Math.ceil(step * SUBCYCLES) / SUBCYCLES;
     this.#clock = (this.#clock + step) as Cycles;
     this.#refill = (this.#refill - step) as Cycles;
     this.#page[this.#ring3Row + 1]! += step;
-    for (const counter of clocks) pmu.add(counter, step);
+    for (let i = 0; i < counters.length; i++) if (isClock(i)) pmu.add(counters[i] as Counter, step);
     if (pmu.pmi) this.#raisePmi();
   }
 
@@ -397,12 +406,6 @@ export class Core implements Cpu {
     this.#spendInSteps(tail, plan);
   }
 
-  /** Whether an interrupt waits, or is due at the local APIC. */
-  #due(): boolean {
-    const { lapic } = this;
-    return lapic.pending || this.#clock >= lapic.pmiAt || this.#clock >= lapic.timerAt;
-  }
-
   /**
    * Delivers pending interrupts that can be taken; `f` and `offset` say where in ring 0 the core is, if it is there.
    */
@@ -419,6 +422,11 @@ export class Core implements Cpu {
       this.#irqOff = irqOff;
       this.#nmiBlocked = nmiBlocked;
     }
+  }
+
+  /** Delivers what can be taken at the end of a pass through a function. */
+  #serveIn(f: Ring0Function): void {
+    this.#serve(f, f.size);
   }
 
   /** A PMI on its way reaches the local APIC now: serializing the core waits for it. */

@@ -316,7 +316,7 @@ describe('kvm/vpmu/mediated', () => {
         hostEvent(on, { exclude_guest: true, sample_period: 1e9 });
         const average = host.running_sample_length;
         const log = touched(on, () => {
-          core.lapic.nmiPending = true;
+          core.lapic.accept('NMI');
           kernel.user(10);
         });
         expect(vcpu.exits.of('EXCEPTION_NMI').count).to.equal(1);
