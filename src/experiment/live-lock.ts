@@ -30,8 +30,9 @@ export class ProgressWatch {
   #since = 0;
   #before = 0;
   #began: number | undefined;
-  /** Time of the last look. */
+  /** Time of the last look, and how often the workload had slept by then. */
   #seen = 0;
+  #sleeps = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -47,7 +48,12 @@ export class ProgressWatch {
       throw new LiveLock(
         `The run is too long: gperf keeps time exactly for ${Math.floor(kernel.nanosOf(LONGEST) / 1e9)} s of this machine, and the workload has not ended by then.`,
       );
+    const sleeps = threads.reduce((sum, { nvcsw }) => sum + nvcsw, 0);
+    const slept = sleeps - this.#sleeps;
+    this.#sleeps = sleeps;
     if (threads.every(({ cursor, state }) => cursor === undefined || state === 'sleeping')) return this.#rest(now);
+    // It comes to a system call at least once a tick, however little it does in between.
+    if (slept * kernel.rate.tick_nsec >= now - this.#seen) return this.#rest(now);
     const progress = kernel.nanosOf(work);
     this.#began ??= now;
     this.#seen = now;

@@ -15,6 +15,7 @@ import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
 const WORKLOADS = [
   ['ftest-threads', '4', '0.02'],
   ['pingpong', '200'],
+  ['pingpong', '50', '20000'],
   ['lockbound', '3', '300'],
   ['server', '4', '60'],
 ] as const;
@@ -56,4 +57,13 @@ describe('workloads with threads', () => {
         }
       }
     });
+
+  it('legacy: one that comes to a system call all the time, and computes next to nothing, is not live-locked', async () => {
+    const spec = await setUpMachine({ vpmu: 'legacy', seed: 'threads', sets: ['guest.fresh=on', 'host.fresh=on'] });
+    const workload = prepareWorkload(await loadWorkload('pingpong', ['2200', '20000']), spec, {});
+    const evlist = statAttrs(parseEventList(['instructions:u'], 'stat'));
+    const { run, simulated } = await runStat(spec, { evlist, executable: executable(workload, workloadSeed(spec, 0)) });
+    expect(run.counts.map(({ val }) => val)).to.deep.equal(trueCounts(spec, workload, evlist));
+    expect(simulated).to.be.greaterThan(1.05e9);
+  });
 });
