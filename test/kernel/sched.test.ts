@@ -111,6 +111,21 @@ describe('kernel/sched', () => {
       for (const l of late) expect(l).to.be.within(500, 6000);
     });
 
+    it('is not missed by a CPU that is just about to halt', () => {
+      for (let ns = 0; ns < 3000; ns += 20) {
+        const bench = new Bench();
+        let woke = 0;
+        bench.task(function* (tool) {
+          tool.kernel.nanosleep(ns);
+          yield;
+          woke = bench.core.nanos();
+          return 0;
+        });
+        bench.pass(MS);
+        expect(woke, `a sleep of ${ns} ns`).to.be.within(1, 10_000);
+      }
+    });
+
     it('preempts a task that has run well ahead', () => {
       const late = latencies(20 * MS, MS, true);
       expect(late).to.have.length.within(17, 19);
