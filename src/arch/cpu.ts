@@ -76,8 +76,11 @@ export interface Regs {
   readonly guest?: { readonly cpl: Cpl; readonly ip: Address };
 }
 
-/** Interrupts, by Linux' use of them. PERF_GUEST_MEDIATED_PMI: on a host, a PMI of a guest's own counters. */
-export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK' | 'PERF_GUEST_MEDIATED_PMI';
+/**
+ * Interrupts, by Linux' use of them. PERF_GUEST_MEDIATED_PMI: on a host, a PMI of a guest's own counters. RESCHEDULE: an
+ * IPI, another CPU has put tasks on this one's rq->wake_list.
+ */
+export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK' | 'PERF_GUEST_MEDIATED_PMI' | 'RESCHEDULE';
 
 /** Why ring-3 execution returned to the kernel. */
 export type StopReason = 'until' | 'resched' | 'trap' | 'finished';

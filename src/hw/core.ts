@@ -18,9 +18,14 @@
  * sampling period of a few cycles (the first of a recording, or one that collapsed) samples one address again and
  * again.
  *
+ * An IPI from another core is accepted only in ring 3 or HLT, where nothing of the core's own is pending, the software
+ * does not want to reschedule, and time is left: what has arrived by then depends neither on the lengths of the calls
+ * that time is given in nor on how far the other core has been simulated.
+ *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
  * Not modelled: the cost of SYSRET in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes,
- * hyperthreads, caches shared with the handler's own code, SMIs.
+ * hyperthreads, caches shared with the handler's own code, SMIs, IPIs that interrupt ring 0 (they wait for
+ * its end, as rescheduling does in a kernel without preemption).
  */
 import type { Cpu, Drain, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -235,19 +240,25 @@ export class Core implements Cpu {
     const { lapic, pmu } = this;
     if (code !== this.#latest) this.#syscall = false;
     this.#latest = code;
+    let end = Math.min(until, lapic.ipiAt) as Cycles;
     for (;;) {
       this.#ring3 = code;
       if (this.#clock >= lapic.quietUntil) this.#serve(undefined, 0);
       if (this.#software.needResched()) return this.#leaveRing3('resched');
-      if (this.#clock >= until) return this.#leaveRing3('until');
+      if (this.#clock >= end) {
+        if (this.#clock >= until) return this.#leaveRing3('until');
+        lapic.acceptIpis(this.#clock);
+        end = Math.min(until, lapic.ipiAt) as Cycles;
+        continue;
+      }
       const plan = pmu.plan(3);
       if (this.#ring0) {
         this.#ring0 = false;
         this.#refill = this.#syscall ? (0 as Cycles) : this.#spec.refill;
       }
       // Until the pipeline is full, no instruction is in flight that could hold a PMI back.
-      if (this.#refill > 0) this.#fillPipeline(plan, until);
-      else if (this.#retire(code, plan, until)) {
+      if (this.#refill > 0) this.#fillPipeline(plan, end);
+      else if (this.#retire(code, plan, end)) {
         this.#syscall = code.trap?.kind === 'syscall';
         return this.#leaveRing3('trap');
       } else if (code.finished) return this.#leaveRing3('finished');
@@ -293,8 +304,12 @@ export class Core implements Cpu {
   halt(until: Cycles): void {
     const { lapic } = this;
     const start = this.#clock;
-    if (!lapic.pending) this.#clock = Math.max(start, Math.min(until, lapic.timerAt, lapic.pmiAt)) as Cycles;
+    const end = Math.min(until, lapic.ipiAt);
+    if (!lapic.pending) this.#clock = Math.max(start, Math.min(end, lapic.timerAt, lapic.pmiAt)) as Cycles;
     this.idle = (this.idle + this.#clock - start) as Cycles;
+    this.#serve(undefined, 0);
+    if (this.#clock < lapic.ipiAt || this.#clock >= until || this.#software.needResched()) return;
+    lapic.acceptIpis(this.#clock);
     this.#serve(undefined, 0);
   }
 

@@ -1,15 +1,22 @@
 /**
- * A core's local APIC: the deadline timer, PMIs from the PMU, self-IPIs. Delivery of a PMI sets the mask bit of LVTPC;
+ * A core's local APIC: the deadline timer, PMIs from the PMU, IPIs. Delivery of a PMI sets the mask bit of LVTPC;
  * software clears it by writing the entry again.
  *
- * SDM volume 3A "Local Vector Table", "TSC-Deadline Mode".
- * Not modelled: interrupts from outside.
+ * SDM volume 3A "Local Vector Table", "TSC-Deadline Mode", "Issuing Interprocessor Interrupts".
+ * Not modelled: interrupts from devices.
  */
 import type { Vector } from '../arch/cpu.ts';
 import { LocalApic } from '../arch/lapic.ts';
 import type { Cycles } from '../units.ts';
 
 const NEVER = Infinity as Cycles;
+
+/** An interrupt on its way from another core. */
+interface Ipi {
+  readonly at: Cycles;
+  readonly vector: Vector;
+  readonly accepted: () => void;
+}
 
 export class CoreApic extends LocalApic {
   #timerAt = NEVER;
@@ -20,6 +27,31 @@ export class CoreApic extends LocalApic {
    * A PMI met the mask bit: it is delivered after the entry is unmasked, if GLOBAL_STATUS still shows an overflow then.
    */
   pmiHeld = false;
+  /** When the first IPI from another core arrives. */
+  ipiAt = NEVER;
+  /** On their way, in order of arrival. */
+  readonly #ipis: Ipi[] = [];
+
+  /**
+   * Another core's IPI will arrive. It is accepted at the first boundary from then on at which the core looks
+   * (hw/core.ts); `accepted` is called there. Of several that arrive at the same time, the one sent here first is first.
+   */
+  receive(at: Cycles, vector: Vector, accepted: () => void): void {
+    let i = this.#ipis.length;
+    while (i > 0 && at < this.#ipis[i - 1]!.at) i--;
+    this.#ipis.splice(i, 0, { at, vector, accepted });
+    this.ipiAt = this.#ipis[0]!.at;
+  }
+
+  /** Accepts the IPIs that have arrived by `now`. */
+  acceptIpis(now: Cycles): void {
+    while (now >= this.ipiAt) {
+      const { vector, accepted } = this.#ipis.shift()!;
+      this.ipiAt = this.#ipis[0]?.at ?? NEVER;
+      accepted();
+      this.accept(vector);
+    }
+  }
 
   /** When the timer fires. */
   get timerAt(): Cycles {

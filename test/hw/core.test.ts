@@ -10,7 +10,7 @@ import { StraightLine } from '../../src/tool/straight-line.ts';
 import { cycles } from '../../src/units.ts';
 import { func, ops, program as programOf, syscall } from '../../src/workload/build.ts';
 import { compile } from '../workload/compiled.ts';
-import { F, RING0, at, bareCore, inside } from './bare-core.ts';
+import { F, RING0, at, bareCore, inside, type Seen } from './bare-core.ts';
 
 const FULL = 2 ** 48;
 const CODE = { cycles: 0x3c, instructions: 0xc0, branches: 0xc4, 'L1-dcache-loads': 0x81d0 } as const;
@@ -317,6 +317,136 @@ describe('hw/core', () => {
       core.raiseIrqWork();
       core.halt(cycles(1e6));
       expect(script.seen.map((s) => [s.vector, s.when])).to.deep.equal([['IRQ_WORK', 0]]);
+    });
+  });
+
+  describe('IPIs of other cores', () => {
+    const when = ({ seen }: { readonly seen: readonly Seen[] }) => seen.map((s) => [s.vector, s.when, s.cpl]);
+
+    it('interrupt ring 3 and end a halt when they arrive', () => {
+      const { core, script } = bareCore();
+      const accepted: string[] = [];
+      for (const [time, name] of [
+        [700, 'first'],
+        [5000, 'third'],
+        [4000, 'second'],
+      ] as const)
+        core.lapic.receive(cycles(time), 'RESCHEDULE', () => accepted.push(name));
+      core.execute(userCode(3000), cycles(3000));
+      core.halt(cycles(1e6));
+      expect(when(script)).to.deep.equal([
+        ['RESCHEDULE', 700, 3],
+        ['RESCHEDULE', 4000, 0],
+      ]);
+      expect(accepted).to.deep.equal(['first', 'second']);
+    });
+
+    it('wait for the end of ring 0, of the handlers in front of them, and of a switch that is wanted', () => {
+      const { core, script } = bareCore();
+      script.on.LOCAL_TIMER = () => {
+        core.spend(F.handler);
+        script.resched = true;
+      };
+      core.lapic.receive(cycles(500), 'RESCHEDULE', () => undefined);
+      core.spend(F.long);
+      expect(script.seen).to.deep.equal([]);
+      core.setTimer(cycles(10_000));
+      const code = userCode(10_000);
+      expect(core.execute(code, cycles(50_000))).to.equal('resched');
+      script.resched = false;
+      core.execute(code, cycles(50_000));
+      expect(when(script)).to.deep.equal([
+        ['LOCAL_TIMER', 10_000, 3],
+        ['RESCHEDULE', 10_600, 3],
+      ]);
+    });
+
+    it('several that have arrived make one interrupt, as in the IRR', () => {
+      const { core, script } = bareCore();
+      let accepted = 0;
+      for (const time of [100, 200, 10_001]) core.lapic.receive(cycles(time), 'RESCHEDULE', () => accepted++);
+      core.spend(F.long);
+      const atHandler: number[] = [];
+      script.on.RESCHEDULE = () => void atHandler.push(accepted);
+      core.execute(userCode(1000), cycles(20_000));
+      expect(when(script)).to.deep.equal([
+        ['RESCHEDULE', 10_000, 3],
+        ['RESCHEDULE', 10_001, 3],
+      ]);
+      expect(atHandler).to.deep.equal([2, 3]);
+    });
+
+    it('nothing depends on the pieces that time is given in, nor on how early an IPI is known', () => {
+      const step = fc.oneof(
+        fc.record({ ring3: fc.integer({ min: 500, max: 4000 }) }),
+        fc.record({ ring0: fc.constantFrom(F.handler, F.tiny, F.odd) }),
+        fc.constant({ halt: true }),
+      );
+      const time = fc.integer({ min: 0, max: 12_000 });
+      const run = (
+        steps: readonly ({ ring3: number } | { ring0: number } | { halt: boolean })[],
+        timers: readonly number[],
+        ipis: readonly number[],
+        ends: readonly number[],
+      ): unknown => {
+        const { core, script } = bareCore({ fixed: 30, mean: 20, max: 100 }, 'cuts', 200);
+        program(core, 0, 'instructions', 'OS', 3001);
+        const armed = timers.toSorted((a, b) => a - b);
+        const arm = (): void => core.setTimer(cycles(armed.shift() ?? Infinity));
+        script.on.LOCAL_TIMER = () => {
+          core.spend(F.handler);
+          script.resched ||= armed.length % 3 === 0;
+          arm();
+        };
+        script.on.NMI = () => acknowledge(core);
+        script.on.RESCHEDULE = () => {
+          core.spend(F.tiny);
+          script.resched = true;
+        };
+        arm();
+        const left = [...steps];
+        const sent = ipis.toSorted((a, b) => a - b);
+        let code: StraightLine | undefined;
+        for (const end of [...ends.toSorted((a, b) => a - b), 100_000]) {
+          // Known no earlier than a window in which it arrives.
+          while (sent.length > 0 && sent[0]! < end)
+            core.lapic.receive(cycles(sent.shift()!), 'RESCHEDULE', () => undefined);
+          while (core.now() < end) {
+            if (script.resched) {
+              script.resched = false;
+              core.spend(F.odd);
+              continue;
+            }
+            const next = left[0] ?? { halt: true };
+            if ('ring0' in next) {
+              left.shift();
+              core.spend(next.ring0);
+            } else if ('ring3' in next) {
+              code ??= userCode(next.ring3);
+              core.execute(code, cycles(end));
+              if (!code.finished) continue;
+              left.shift();
+              code = undefined;
+            } else {
+              core.halt(cycles(end));
+              if (script.resched) left.shift();
+            }
+          }
+        }
+        return { seen: script.seen, now: core.now(), passes: [...core.passes], idle: core.idle };
+      };
+      fc.assert(
+        fc.property(
+          fc.array(step, { minLength: 4, maxLength: 12 }),
+          fc.array(time, { minLength: 6, maxLength: 12 }),
+          fc.array(time, { minLength: 6, maxLength: 12 }),
+          fc.array(time, { minLength: 6, maxLength: 12 }),
+          (steps, timers, ipis, ends) => {
+            expect(run(steps, timers, ipis, ends)).to.deep.equal(run(steps, timers, ipis, []));
+          },
+        ),
+        { numRuns: 600 },
+      );
     });
   });
 
