@@ -1,0 +1,153 @@
+/**
+ * How far the cores of one machine may be simulated apart from each other, and in which order what they do to each
+ * other takes effect. Neither depends on who simulates which core, nor on how long the windows are.
+ *
+ * All cores run to the end of a window, and then each gives a promise: a time before which it cannot affect another.
+ * Whatever one core does to another takes at least the latency L to arrive. So if the next window ends no later than L
+ * after the least promise, nothing that a core does within it can reach another core's past.
+ *
+ * What crosses between cores is one of three:
+ *
+ * - An act changes state that all cores share. The core stops in front of it, and it is applied when it has become the
+ *   earliest thing that can still happen: acts are in order of (time, number of the core).
+ * - A post arrives at one other core, L or more after it was sent.
+ * - A view is a number of another core as of the last grid line, which all cores pass before any goes on.
+ *
+ * Sources: conservative synchronization with lookahead (K. M. Chandy and J. Misra 1979), in global windows as in YAWNS
+ * (D. M. Nicol, C. Micheal, P. Inouye, "Efficient aggregation of multiple LPs in distributed memory parallel
+ * simulations", 1989).
+ * Not modelled: latencies that differ between pairs of cores.
+ */
+import type { Cycles } from '../units.ts';
+
+/** Where a core is after a window. */
+export interface Standing<A> {
+  /** Its clock; Infinity if it has ended. */
+  readonly now: Cycles;
+  /** Nothing that it does can affect another core before; unused if it stops in front of an act. */
+  readonly promise: Cycles;
+  readonly act?: WaitingAct<A> | undefined;
+  /** What it has posted in the window. */
+  readonly posts?: readonly SentPost[] | undefined;
+}
+
+/** An act that its core has stopped in front of. */
+export interface WaitingAct<A> {
+  readonly what: A;
+  /** Cycles that the acting task still works after it until it may next act; used if the task does not sleep. */
+  readonly after: Cycles;
+  /** The promise of everything else on its core. */
+  readonly others: Cycles;
+}
+
+export interface SentPost {
+  /** Number of the core that it is for. */
+  readonly to: number;
+  readonly sent: Cycles;
+}
+
+/** What an act did. */
+export interface ActEffect {
+  /** The acting task sleeps now. */
+  readonly sleeps: boolean;
+  /** Cores on which it wakes somebody, and when they can know; its own core at once. */
+  readonly wakes: readonly { readonly core: number; readonly at: Cycles }[];
+}
+
+/** What happens between two windows. */
+export interface Between<A> {
+  /** A grid line was passed by all cores: views are as of now. */
+  gridLine(): void;
+  /** Applies the act of a core, at the time where that core stands. */
+  apply(what: A, core: number, at: Cycles): ActEffect;
+}
+
+export interface WindowOptions {
+  /** The least time that anything takes from core to core, above 0. */
+  readonly latency: Cycles;
+  /** Distance of the grid lines. */
+  readonly grid: Cycles;
+  /** The longest window; changes nothing but the speed. */
+  readonly longest?: Cycles;
+}
+
+/** A core affected another one earlier than it had promised. The simulation is not exact any more. */
+export class PromiseBroken extends Error {
+  override readonly name = 'PromiseBroken';
+
+  constructor(core: number, at: Cycles, promise: Cycles) {
+    super(`promise broken: core ${core} affects another at ${at}, but not before ${promise}, it had said`);
+  }
+}
+
+export class Windows {
+  /** Where all cores run to. */
+  end: Cycles;
+  /** The next grid line. */
+  line: Cycles;
+  readonly #latency: Cycles;
+  readonly #grid: Cycles;
+  readonly #longest: Cycles;
+  /** What each core had promised for the current window. */
+  #promised: Cycles[] = [];
+
+  /** Nothing is known about the cores yet: the first window is empty, and they tell where they stand. */
+  constructor({ latency, grid, longest = Infinity as Cycles }: WindowOptions) {
+    this.#latency = latency;
+    this.#grid = grid;
+    this.#longest = longest;
+    this.end = 0 as Cycles;
+    this.line = grid;
+  }
+
+  /**
+   * Ends a window: `cores` says where each core stands, by its number. Passes the grid line if all have reached it,
+   * applies the acts whose turn it is, and sets `end` anew. Returns the numbers of the cores whose acts were applied.
+   * Throws PromiseBroken.
+   */
+  next<A>(cores: readonly Standing<A>[], between: Between<A>): readonly number[] {
+    const promises = cores.map((core, i) => this.#check(core, i));
+    const waiting = cores.map(({ act }) => act);
+    const applied: number[] = [];
+    // Below its clock, a promise would stop all others for ever.
+    const lower = (core: number, to: number): void => {
+      promises[core] = Math.min(promises[core]!, Math.max(cores[core]!.now, to)) as Cycles;
+    };
+    for (const { posts } of cores) for (const { to, sent } of posts ?? []) lower(to, sent + this.#latency);
+    if (cores.every(({ now }) => now >= this.line)) {
+      this.line = (this.line + this.#grid) as Cycles;
+      between.gridLine();
+    }
+    for (;;) {
+      const first = least(promises);
+      const act = waiting[first];
+      const at = promises[first]!;
+      // An act at or after the grid line may ask for views as of that line.
+      if (act === undefined || at >= this.line) break;
+      waiting[first] = undefined;
+      const { sleeps, wakes } = between.apply(act.what, first, at);
+      promises[first] = Math.min(act.others, sleeps ? Infinity : at + act.after) as Cycles;
+      for (const wake of wakes) lower(wake.core, wake.at);
+      applied.push(first);
+    }
+    this.#promised = promises;
+    const end = Math.min(this.line, promises[least(promises)]! + this.#latency, this.end + this.#longest);
+    this.end = end as Cycles;
+    return applied;
+  }
+
+  /** The promise of a core, after a look at whether it kept its last one. */
+  #check({ now, promise, act, posts }: Standing<unknown>, core: number): Cycles {
+    const promised = this.#promised[core] ?? (0 as Cycles);
+    const first = Math.min(act === undefined ? Infinity : now, ...(posts ?? []).map(({ sent }) => sent)) as Cycles;
+    if (first < promised) throw new PromiseBroken(core, first, promised);
+    return act === undefined ? (Math.max(now, promise) as Cycles) : now;
+  }
+}
+
+/** The core with the least promise; of several, the one with the lowest number. */
+function least(promises: readonly Cycles[]): number {
+  let first = 0;
+  for (let i = 1; i < promises.length; i++) if (promises[i]! < promises[first]!) first = i;
+  return first;
+}

@@ -1,0 +1,259 @@
+/** Windows over toy cores: what happens, and in which order, depends neither on the windows nor on who runs the cores. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { PromiseBroken, Windows, type ActEffect, type SentPost, type Standing } from '../../src/sim/windows.ts';
+import { cycles, type Cycles } from '../../src/units.ts';
+
+const LATENCY = cycles(100);
+const GRID = cycles(5000);
+const NEVER = cycles(Infinity);
+/** Cycles that a toy takes to send a post, and to serve one. */
+const SENDING = 3;
+const SERVING = 7;
+
+type Op =
+  | { readonly work: number }
+  /** To the core that lies so many further on. */
+  | { readonly post: number }
+  /** Adds to the list that all share; waits until somebody signals; signals the one who has waited longest. */
+  | { readonly act: 'add' | 'wait' | 'signal' }
+  /** How far the others were at the last grid line. */
+  | { readonly look: true };
+
+interface Mail {
+  readonly at: number;
+  readonly from: number;
+  readonly wakes: boolean;
+}
+
+/** What every worker has its own copy of. */
+class Replica {
+  readonly done: string[] = [];
+  readonly #waiting: number[] = [];
+
+  apply(what: string, core: number, at: number): { sleeps: boolean; woken: number | undefined } {
+    this.done.push(`${at} ${core} ${what}`);
+    if (what === 'wait') this.#waiting.push(core);
+    return { sleeps: what === 'wait', woken: what === 'signal' ? this.#waiting.shift() : undefined };
+  }
+}
+
+/** A core with one task, which works, acts, posts and looks. */
+class Toy {
+  now = 0;
+  act: string | undefined;
+  asleep = false;
+  others = 0;
+  readonly log: string[] = [];
+  readonly posts: SentPost[] = [];
+  readonly mail: Mail[] = [];
+  pc = 0;
+  readonly #number: number;
+  readonly #of: number;
+  readonly #ops: readonly Op[];
+  readonly #lies: number;
+  #worked = 0;
+
+  /** `lies`: cycles by which it says more than is true. */
+  constructor(number: number, of: number, ops: readonly Op[], lies = 0) {
+    this.#number = number;
+    this.#of = of;
+    this.#ops = ops;
+    this.#lies = lies;
+  }
+
+  receive(mail: Mail): void {
+    this.mail.push(mail);
+    this.mail.sort((a, b) => a.at - b.at || a.from - b.from);
+  }
+
+  run(until: number): void {
+    while (this.now < until && this.act === undefined) {
+      const first = this.mail[0];
+      if (first !== undefined && first.at <= this.now) this.#serve(this.mail.shift()!);
+      else this.#step(Math.min(until, first?.at ?? Infinity));
+    }
+  }
+
+  #serve({ at, from, wakes }: Mail): void {
+    this.log.push(`${this.now} mail of ${from}, ${at}`);
+    if (wakes) this.asleep = false;
+    this.now += SERVING;
+  }
+
+  #step(until: number): void {
+    const op = this.asleep ? undefined : this.#ops[this.pc];
+    if (op === undefined) this.now = until;
+    else if ('work' in op) {
+      const step = Math.min(until - this.now, op.work - this.#worked);
+      this.now += step;
+      this.#worked += step;
+      if (this.#worked === op.work) this.#next();
+    } else if ('act' in op) this.act = op.act;
+    else if ('post' in op) {
+      this.now += SENDING;
+      this.posts.push({ to: (this.#number + op.post) % this.#of, sent: cycles(this.now) });
+      this.#next();
+    } else {
+      this.log.push(`${this.now} others ${this.others}`);
+      this.#next();
+    }
+  }
+
+  #next(): void {
+    this.pc++;
+    this.#worked = 0;
+  }
+
+  /** Its act has been applied. */
+  goOn(sleeps: boolean): void {
+    this.act = undefined;
+    this.asleep = sleeps;
+    this.#next();
+  }
+
+  /** Work until it next acts or posts, after `pc`. */
+  #work(pc: number): Cycles {
+    let work = -this.#worked;
+    for (let i = pc; i < this.#ops.length; i++) {
+      const op = this.#ops[i]!;
+      if ('work' in op) work += op.work;
+      else if (!('look' in op)) return cycles(work + this.#lies);
+    }
+    return NEVER;
+  }
+
+  standing(): Standing<string> {
+    const now = cycles(this.now);
+    const served = cycles(Math.max(now, this.mail[0]?.at ?? Infinity));
+    const promise = this.asleep ? served : cycles(now + this.#work(this.pc));
+    if (this.act === undefined) return { now, promise, posts: this.posts.splice(0) };
+    const after = this.#work(this.pc + 1);
+    return { now, promise: now, act: { what: this.act, after, others: NEVER }, posts: this.posts.splice(0) };
+  }
+}
+
+interface Setup {
+  readonly longest: number;
+  readonly workers: number;
+  readonly lies?: number;
+}
+
+/** Runs the programs for a while, and says what happened. */
+function simulate(programs: readonly (readonly Op[])[], { longest, workers, lies = 0 }: Setup) {
+  const toys = programs.map((ops, i) => new Toy(i, programs.length, ops, lies));
+  const parties = Array.from({ length: workers }, (_, w) => ({
+    windows: new Windows({ latency: LATENCY, grid: GRID, longest: cycles(longest) }),
+    replica: new Replica(),
+    mine: (core: number) => core % workers === w,
+  }));
+  let windows = 0;
+  while (parties[0]!.windows.end < 60_000) {
+    windows++;
+    const standings = toys.map((toy) => toy.standing());
+    const seen = toys.map(({ pc }) => pc);
+    for (const { windows: mine, replica, mine: has } of parties) {
+      standings.forEach(({ posts }, from) =>
+        posts!
+          .filter(({ to }) => has(to))
+          .forEach(({ to, sent }) => toys[to]!.receive({ at: sent + LATENCY, from, wakes: false })),
+      );
+      mine.next(standings, {
+        gridLine: () =>
+          toys.forEach((toy, i) => {
+            if (has(i)) toy.others = seen.reduce((sum, pc) => sum + pc, -seen[i]!);
+          }),
+        apply: (what, core, at): ActEffect => {
+          const { sleeps, woken } = replica.apply(what, core, at);
+          if (has(core)) toys[core]!.goOn(sleeps);
+          if (woken === undefined) return { sleeps, wakes: [] };
+          const arrival = cycles(at + LATENCY);
+          if (has(woken)) toys[woken]!.receive({ at: arrival, from: core, wakes: true });
+          return { sleeps, wakes: [{ core: woken, at: arrival }] };
+        },
+      });
+    }
+    toys.forEach((toy, i) => toy.run(parties[i % workers]!.windows.end));
+  }
+  const replicas = parties.map(({ replica }) => replica.done);
+  return { windows, replicas, logs: toys.map(({ log }) => log) };
+}
+
+const op: fc.Arbitrary<Op> = fc.oneof(
+  fc.record({ work: fc.integer({ min: 1, max: 4000 }) }),
+  fc.record({ work: fc.integer({ min: 1, max: 30 }) }),
+  fc.record({ post: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ act: fc.constantFrom('add' as const, 'wait' as const, 'signal' as const) }),
+  fc.constant({ look: true } as const),
+);
+const programs = fc.array(fc.array(op, { minLength: 5, maxLength: 25 }), { minLength: 2, maxLength: 4 });
+const timeOf = (line: string): number => Number(line.split(' ')[0]);
+
+describe('sim/windows', () => {
+  it('the same happens in the same order for any longest window and any number of workers', () => {
+    fc.assert(
+      fc.property(
+        programs,
+        fc.constantFrom(37, 100, 1000, 20_000),
+        fc.integer({ min: 1, max: 3 }),
+        (ops, longest, workers) => {
+          const expected = simulate(ops, { longest: Infinity, workers: 1 });
+          const { replicas, logs } = simulate(ops, { longest, workers });
+          expect(logs).to.deep.equal(expected.logs);
+          for (const replica of replicas) expect(replica).to.deep.equal(expected.replicas[0]);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('acts are in order of time, and at one time in order of the cores', () => {
+    const both: readonly Op[] = [{ work: 500 }, { act: 'add' }, { work: 700 }, { act: 'add' }];
+    const later: readonly Op[] = [{ work: 501 }, { act: 'add' }, { work: 699 }, { act: 'add' }];
+    expect(simulate([later, both, both], { longest: Infinity, workers: 1 }).replicas).to.deep.equal([
+      ['500 1 add', '500 2 add', '501 0 add', '1200 0 add', '1200 1 add', '1200 2 add'],
+    ]);
+    fc.assert(
+      fc.property(programs, (ops) => {
+        const times = simulate(ops, { longest: Infinity, workers: 1 }).replicas[0]!.map(timeOf);
+        expect(times).to.deep.equal(times.toSorted((a, b) => a - b));
+      }),
+    );
+  });
+
+  it('a sleeper hears of its wake-up a latency later', () => {
+    const { logs } = simulate(
+      [
+        [{ act: 'wait' }, { look: true }],
+        [{ work: 777 }, { act: 'signal' }],
+      ],
+      { longest: Infinity, workers: 1 },
+    );
+    expect(logs[0]).to.deep.equal(['877 mail of 1, 877', '884 others 0']);
+  });
+
+  it('cores that only compute meet at grid lines', () => {
+    const compute: readonly Op[] = [{ work: 1e6 }];
+    // The first window finds out where they stand.
+    expect(simulate([compute, compute], { longest: Infinity, workers: 1 }).windows).to.equal(60_000 / GRID);
+  });
+
+  it('views are as of the last grid line', () => {
+    const looks: readonly Op[] = Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? { work: 1000 } : { look: true }));
+    const { logs } = simulate([looks, [{ work: 7000 }, { work: 1000 }]], { longest: Infinity, workers: 1 });
+    const seen = logs[0]!.map((line) => line.split(' ').at(-1));
+    expect(seen.slice(0, 12).join(' ')).to.equal('0 0 0 0 0 0 0 0 0 2 2 2');
+  });
+
+  it('a core that acts earlier than it said is found out', () => {
+    const ops: readonly Op[][] = [
+      [{ work: 300 }, { act: 'add' }, { work: 300 }, { act: 'add' }],
+      [{ work: 310 }, { post: 1 }, { work: 300 }, { post: 1 }],
+    ];
+    expect(() => simulate(ops, { longest: Infinity, workers: 1 })).not.to.throw();
+    expect(() => simulate(ops, { longest: Infinity, workers: 1, lies: 250 })).to.throw(
+      PromiseBroken,
+      'promise broken: core 0 affects another at 300, but not before 550, it had said',
+    );
+  });
+});
