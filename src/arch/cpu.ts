@@ -127,4 +127,14 @@ export interface Software {
 export interface TaskBody {
   /** Runs until `until`, or until the thread must be rescheduled, blocks or ends. */
   run(cpu: Cpu, until: Cycles): void;
+  /** What is known of its future. Absent: it never affects other CPUs, and may give up its own at any time. */
+  outlook?(): Outlook;
+}
+
+/** Least numbers of cycles that a thread still works in ring 3, if it has the CPU. */
+export interface Outlook {
+  /** Before it may next affect another CPU. */
+  readonly act: Cycles;
+  /** Before it may next give up its own: sleep, end, or wait for an act. */
+  readonly leave: Cycles;
 }

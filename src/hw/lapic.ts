@@ -14,6 +14,7 @@ const NEVER = Infinity as Cycles;
 /** An interrupt on its way from another core. */
 interface Ipi {
   readonly at: Cycles;
+  readonly from: number;
   readonly vector: Vector;
   readonly accepted: () => void;
 }
@@ -33,13 +34,14 @@ export class CoreApic extends LocalApic {
   readonly #ipis: Ipi[] = [];
 
   /**
-   * Another core's IPI will arrive. It is accepted at the first boundary from then on at which the core looks
-   * (hw/core.ts); `accepted` is called there. Of several that arrive at the same time, the one sent here first is first.
+   * An IPI of core number `from` will arrive. It is accepted at the first boundary from then on at which the core looks
+   * (hw/core.ts); `accepted` is called there. Those that arrive at the same time are in order of the cores.
    */
-  receive(at: Cycles, vector: Vector, accepted: () => void): void {
+  receive(at: Cycles, from: number, vector: Vector, accepted: () => void): void {
+    const ipi = { at, from, vector, accepted };
     let i = this.#ipis.length;
-    while (i > 0 && at < this.#ipis[i - 1]!.at) i--;
-    this.#ipis.splice(i, 0, { at, vector, accepted });
+    while (i > 0 && precedes(ipi, this.#ipis[i - 1]!)) i--;
+    this.#ipis.splice(i, 0, ipi);
     this.ipiAt = this.#ipis[0]!.at;
   }
 
@@ -98,3 +100,5 @@ export class CoreApic extends LocalApic {
     this.quietUntil = (this.pending ? -Infinity : Math.min(this.#timerAt, this.#pmiAt)) as Cycles;
   }
 }
+
+const precedes = (a: Ipi, b: Ipi): boolean => (a.at === b.at ? a.from < b.from : a.at < b.at);

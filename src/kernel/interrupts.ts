@@ -1,10 +1,10 @@
 /**
- * Interrupt handlers of one CPU: PMIs, the timer with the tick, perf's irq_work, and PMIs of a guest that owns its
- * counters.
+ * Interrupt handlers of one CPU: PMIs, the timer with the tick, perf's irq_work, other CPUs' wake-ups, and PMIs of a
+ * guest that owns its counters.
  *
- * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, kernel/time/timer.c (update_process_times), Linux 5.0; for
- * the guest's PMIs Linux 7.0.
- * Not modelled: interrupts from other CPUs and from devices; NMIs other than PMIs.
+ * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, arch/x86/kernel/smp.c (smp_reschedule_interrupt),
+ * kernel/time/timer.c (update_process_times), Linux 5.0; for the guest's PMIs Linux 7.0.
+ * Not modelled: function calls of other CPUs, interrupts from devices; NMIs other than PMIs.
  */
 import type { Regs, Vector } from '../arch/cpu.ts';
 import { cycles, type Nanos } from '../units.ts';
@@ -12,7 +12,7 @@ import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
-import { try_to_wake_up } from './wake-up.ts';
+import { sched_ttwu_pending, try_to_wake_up } from './wake-up.ts';
 import type { X86Pmu } from './x86-pmu.ts';
 
 export class Interrupts {
@@ -39,6 +39,9 @@ export class Interrupts {
         return;
       case 'IRQ_WORK':
         this.#irqWork();
+        return;
+      case 'RESCHEDULE':
+        this.#rescheduleInterrupt();
         return;
       case 'PERF_GUEST_MEDIATED_PMI':
         this.#mediatedPmi();
@@ -131,6 +134,21 @@ export class Interrupts {
     here.pending_wakeups.clear();
     cpu.leave();
     cpu.leave();
+  }
+
+  /** smp_reschedule_interrupt(): wakes the tasks that other CPUs have put on this one's wake list. */
+  #rescheduleInterrupt(): void {
+    const { cpu } = this.#here;
+    cpu.enter(FN.reschedule_interrupt);
+    cpu.spend(FN.reschedule_interrupt);
+    cpu.enter(FN.smp_reschedule_interrupt);
+    cpu.spend(FN.smp_reschedule_interrupt);
+    cpu.enter(FN.scheduler_ipi);
+    cpu.spend(FN.scheduler_ipi);
+    cpu.spend(FN.irq_enter);
+    sched_ttwu_pending(this.#here);
+    cpu.spend(FN.irq_exit);
+    for (let i = 0; i < 3; i++) cpu.leave();
   }
 
   /** sysvec_perf_guest_mediated_pmi_handler() */

@@ -11,15 +11,15 @@
  * sideband.ts), the two PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls (perf-syscalls.ts).
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
- * Not modelled: tasks that move between CPUs or wake each other across them (CPUs without a Kernel only add to the
- * number of CPUs), preemption inside the kernel, waits inside it that end in any order but last in, first out, signals
+ * Not modelled: tasks that move between CPUs (CPUs without a Kernel only add to the number of CPUs), preemption inside the kernel, waits inside it that end in any order but last in, first out, signals
  * other than SIGCHLD and deadly ones, memory.
  */
-import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
+import type { Cpu, Outlook, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
+import type { Outcome } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
 import { TickSched } from './hrtimer.ts';
 import { Interrupts } from './interrupts.ts';
@@ -40,6 +40,17 @@ import { X86Pmu } from './x86-pmu.ts';
 
 const SIGKILL = 9;
 
+/** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
+interface ActInTurn {
+  /** Changes what is shared. */
+  readonly apply: () => Outcome;
+  /** What this CPU does about it. */
+  readonly then: (outcome: Outcome) => void;
+}
+
+const NO_OUTLOOK: Outlook = { act: cycles(Infinity), leave: cycles(0) };
+const outlookOf = ({ body }: Task): Outlook => body.outlook?.() ?? NO_OUTLOOK;
+
 /** What a task that has exited runs. */
 const GONE: TaskBody = { run: () => undefined };
 
@@ -56,6 +67,9 @@ export class Kernel extends PerCpu implements Software {
   readonly #tickSched: TickSched;
   /** Tasks inside block(), the innermost last. */
   readonly #blocked: Task[] = [];
+  /** The act that the CPU stands still for; and one whose turn has come, to go on with. */
+  #act: ActInTurn | undefined;
+  #acted: (() => void) | undefined;
 
   constructor(system: System, cpu: Cpu, config: CpuConfig, global?: HostGlobal) {
     super(system, cpu, config);
@@ -81,7 +95,13 @@ export class Kernel extends PerCpu implements Software {
 
   /** Lets tasks run until a time, or until `stop` holds at a scheduling point. */
   run(until: Cycles, stop: () => boolean = () => false): void {
-    while (this.cpu.now() < until && !stop()) {
+    while (this.cpu.now() < until && this.#act === undefined && !stop()) {
+      if (this.#acted !== undefined) {
+        const goOn = this.#acted;
+        this.#acted = undefined;
+        goOn();
+        continue;
+      }
       if (this.rq.needResched || this.current.state !== 'running' || this.current === this.idle) {
         this.#schedule();
         // block() waits for its task to get the CPU back, and goes on itself.
@@ -99,12 +119,63 @@ export class Kernel extends PerCpu implements Software {
 
   /** Whether the running task must give way at its next preemption point. */
   get mustYield(): boolean {
-    return this.rq.needResched || this.current.state !== 'running' || this.cpu.wanted === true;
+    return this.rq.needResched || this.current.state !== 'running' || this.waits || this.cpu.wanted === true;
   }
 
   /** True when nothing can ever run again: no task runnable, no timer armed. */
   get dead(): boolean {
     return this.current === this.idle && this.rq.waiting === 0 && this.timers.next === Infinity;
+  }
+
+  // --- other CPUs --------------------------------------------------------------------------------------------------
+
+  /**
+   * The current task, at a point where its body can return, changes what several CPUs share. On one CPU that happens
+   * now; if there are more, the CPU stands still, and goes on with `then` when the act has had its turn.
+   */
+  act(apply: () => Outcome, then: (outcome: Outcome) => void): void {
+    if (this.system.cpus.size === 1) then(apply());
+    else this.#act = { apply, then };
+  }
+
+  /** The CPU stands still in front of an act. */
+  get waits(): boolean {
+    return this.#act !== undefined;
+  }
+
+  /** The turn of its act has come. Returns what the acting task does next. */
+  takeTurn(): 'works' | 'sleeps' | 'posts' {
+    const { apply, then } = this.#act!;
+    this.#act = undefined;
+    const outcome = apply();
+    this.#acted = () => then(outcome);
+    if (outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
+    return outcome.sleeps ? 'sleeps' : 'works';
+  }
+
+  /**
+   * No earlier than this can the CPU affect another one, unless something arrives here first; `arrival`: when what is on
+   * its way does. While it waits: what its other tasks may do.
+   */
+  promise(arrival: Cycles): Cycles {
+    const { current, idle, rq } = this;
+    const now = this.cpu.now();
+    if (this.#acted !== undefined) return now;
+    const runs = current !== idle && current.state === 'running';
+    const { act, leave } = runs ? outlookOf(current) : NO_OUTLOOK;
+    let others = Infinity;
+    for (const task of this.system.tasks)
+      if (task.cpu === this.number && !(runs && task === current)) others = Math.min(others, outlookOf(task).act);
+    const own = this.waits ? Infinity : now + act;
+    if (others === Infinity) return cycles(own);
+    const switches = rq.needResched || this.waits || (runs ? leave === 0 : rq.waiting > 0);
+    const turn = switches ? now : Math.max(now, Math.min(this.timers.next, arrival, runs ? now + leave : Infinity));
+    return cycles(Math.min(own, turn + others));
+  }
+
+  /** Cycles that the current task works after the act that the CPU stands still for, until it may next act. */
+  get workAfterAct(): Cycles {
+    return outlookOf(this.current).act;
   }
 
   /** __schedule() */
@@ -201,6 +272,7 @@ export class Kernel extends PerCpu implements Software {
   /** A new runnable task that is a child of init: the perf tool, a vCPU thread. */
   spawn(comm: string, body: TaskBody): Task {
     const task = this.system.copy_process(undefined, comm, body);
+    task.cpu = this.number;
     this.rq.enqueue(task, false);
     return task;
   }

@@ -12,6 +12,7 @@ import { toCycles, toNanos, type Cycles, type Hertz, type Nanos } from '../units
 import type { CpuConfig, KernelConfig } from './config.ts';
 import { CpuHwEvents } from './cpu-hw-events.ts';
 import { Hrtimers } from './hrtimer.ts';
+import { Mail } from './mail.ts';
 import { perfCpuContext, type PerfCpuContext, type PerfEvent } from './perf-event.ts';
 import { RunQueue } from './sched.ts';
 import type { KernelStep } from './steps.ts';
@@ -35,6 +36,7 @@ export class PerCpu {
   /** When `current` was last picked. */
   pickedAt = 0 as Cycles;
   readonly timers: Hrtimers;
+  readonly mail = new Mail();
   /** What the current timer interrupt hit (get_irq_regs). */
   irq_regs: Regs | undefined;
   /** Events whose buffers passed their watermark: irq_work will wake their readers. */

@@ -3,10 +3,10 @@
  * faults. What concerns other threads is in thread-acts.ts.
  * Not modelled: signal handlers, files (reads are served from the page cache), memory contents.
  */
-import type { Cpu, ExecutionCursor, TaskBody, Trap } from '../arch/cpu.ts';
+import type { Cpu, ExecutionCursor, Outlook, TaskBody, Trap } from '../arch/cpu.ts';
 import type { Executable, ThreadStart } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
-import type { Cycles } from '../units.ts';
+import { cycles, type Cycles } from '../units.ts';
 import type { Sideband } from './sideband.ts';
 import type { SoftwarePmu } from './sw-pmu.ts';
 import { FN } from './symbols.ts';
@@ -18,10 +18,14 @@ import { ThreadActs, type ThreadHost } from './thread-acts.ts';
 /** A shell reports death by a signal as this plus the signal's number. */
 const SIGNAL_STATUS = 128;
 
+const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
+
 /** What a program needs from its kernel. */
 export interface ProgramHost extends ThreadHost {
   readonly swPmu: SoftwarePmu;
   readonly sideband: Sideband;
+  /** The CPU stands still in front of an act. */
+  readonly waits: boolean;
   needResched(): boolean;
   sleepFor(task: Task, ns: number): void;
   do_group_exit(task: Task, status: number): void;
@@ -52,7 +56,7 @@ export class ProgramBody implements TaskBody {
     const kernel = this.#kernel;
     const task = this.#task;
     const cursor = this.#cursor;
-    while (task.state === 'running' && cpu.now() < until) {
+    while (task.state === 'running' && cpu.now() < until && !kernel.waits) {
       if (task.fatal_signal !== 0) {
         kernel.do_group_exit(task, SIGNAL_STATUS + task.fatal_signal);
         return;
@@ -67,6 +71,11 @@ export class ProgramBody implements TaskBody {
       else if (reason === 'finished') this.#finished();
       else return;
     }
+  }
+
+  /** Its next instruction may be an act. */
+  outlook(): Outlook {
+    return SOON;
   }
 
   /** The first thread returns from main, which ends the process; any other one ends alone. */

@@ -193,6 +193,12 @@ const FUNCTIONS = [
   ['__wake_up_sync_key', 96, 'tasks'],
   ['perf_event_init_task', 544, 'perf'],
   ['inherit_event', 416, 'perf'],
+  // several CPUs: arch/x86/entry, arch/x86/kernel/smp.c, kernel/sched/core.c
+  ['reschedule_interrupt', 192, 'interrupts'],
+  ['smp_reschedule_interrupt', 128, 'interrupts'],
+  ['native_smp_send_reschedule', 64, 'tasks'],
+  ['scheduler_ipi', 224, 'interrupts'],
+  ['sched_ttwu_pending', 240, 'tasks'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -52,6 +52,8 @@ export interface Task extends CpuTime {
   /** The process's first thread. */
   readonly group_leader: Task;
   readonly signal: SignalStruct;
+  /** Number of the CPU whose run queue it belongs to. */
+  cpu: number;
   comm: string;
   state: TaskState;
   /** What runs when the task has the CPU; replaced by exec. */
@@ -106,6 +108,7 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
       ended: noTime(),
       children: noTime(),
     },
+    cpu: parent?.cpu ?? 0,
     comm,
     state: 'running',
     body,

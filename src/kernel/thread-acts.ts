@@ -6,7 +6,8 @@
  * When it is woken, it tries again: a read or write within its call, all others after the call has returned.
  *
  * Source: kernel/futex.c, fs/pipe.c, kernel/exit.c (do_wait), Linux 5.0; glibc's nptl for what enters the kernel.
- * Not modelled: time that the C library takes to try again, waiting for one certain child.
+ * Not modelled: time that the C library takes to try again, waiting for one certain child, threads on several CPUs that
+ * end or are made (only their acts upon objects take turns).
  */
 import type { Cpu } from '../arch/cpu.ts';
 import { cloneOf, type ThreadStart } from '../arch/dso.ts';
@@ -25,6 +26,8 @@ export interface ThreadHost {
   syscall<T>(work: () => T): T;
   sleep(): void;
   wake(task: Task, reason: string): void;
+  /** Changes what threads on other CPUs share, when it is this one's turn. */
+  act(apply: () => Outcome, then: (outcome: Outcome) => void): void;
   do_exit(task: Task, status: number): void;
 }
 
@@ -108,22 +111,27 @@ export class ThreadActs {
 
   #object(act: ObjectAct, again: boolean): void {
     const { system } = this.#kernel;
-    const outcome = this.#objects.apply(this.#task.pid, act, again, (tid) => threadName(system, tid));
-    this.#perform(outcome, again);
-    if (!outcome.sleeps) return;
-    const rest = act.op === 'write' ? { ...act, bytes: act.bytes - outcome.bytes! } : act;
-    this.#sleepIn(rest, { act: rest, again: true });
+    const apply = (): Outcome => this.#objects.apply(this.#task.pid, act, again, (tid) => threadName(system, tid));
+    this.#kernel.act(apply, (outcome) => {
+      this.#perform(outcome, again);
+      if (!outcome.sleeps) return;
+      const rest = act.op === 'write' ? { ...act, bytes: act.bytes - outcome.bytes! } : act;
+      this.#sleepIn(rest, { act: rest, again: true });
+    });
   }
 
   /** pthread_join() of one thread after the other. */
   #join(): void {
-    for (let target = this.#joinable[0]; target !== undefined; target = this.#joinable[0]) {
-      const act = { op: 'join_thread', tid: target.pid } as const;
-      const outcome = this.#objects.apply(this.#task.pid, act, false, String);
+    const target = this.#joinable[0];
+    if (target === undefined) return;
+    const act = { op: 'join_thread', tid: target.pid } as const;
+    const apply = (): Outcome => this.#objects.apply(this.#task.pid, act, false, String);
+    this.#kernel.act(apply, (outcome) => {
       this.#perform(outcome, false);
       if (outcome.sleeps) return this.#sleepIn(act, { act: { op: 'join' }, again: true });
       this.#joinable.shift();
-    }
+      this.#join();
+    });
   }
 
   /** wait4(-1), once for each child. */
@@ -185,6 +193,8 @@ export class ThreadActs {
   #sleepIn(act: ObjectAct | { readonly op: 'wait' }, pending: Pending): void {
     this.#pending = pending;
     this.#task.blocked_on = act;
-    deadlock(this.#kernel.system, this.#objects);
+    const { system } = this.#kernel;
+    // On several CPUs, a thread that has been woken may not know it yet.
+    if (system.cpus.size === 1) deadlock(system, this.#objects);
   }
 }

@@ -32,9 +32,9 @@ export interface Standing<A> {
 }
 
 /** An act that its core has stopped in front of. */
-export interface WaitingAct<A> {
+interface WaitingAct<A> {
   readonly what: A;
-  /** Cycles that the acting task still works after it until it may next act; used if the task does not sleep. */
+  /** Cycles that the acting task works after it until it may next act, if the act neither sleeps nor posts. */
   readonly after: Cycles;
   /** The promise of everything else on its core. */
   readonly others: Cycles;
@@ -46,13 +46,8 @@ export interface SentPost {
   readonly sent: Cycles;
 }
 
-/** What an act did. */
-export interface ActEffect {
-  /** The acting task sleeps now. */
-  readonly sleeps: boolean;
-  /** Cores on which it wakes somebody, and when they can know; its own core at once. */
-  readonly wakes: readonly { readonly core: number; readonly at: Cycles }[];
-}
+/** What the acting task does next: it works on, it sleeps, or it posts something that the act has caused. */
+export type ActEffect = 'works' | 'sleeps' | 'posts';
 
 /** What happens between two windows. */
 export interface Between<A> {
@@ -101,14 +96,13 @@ export class Windows {
   }
 
   /**
-   * Ends a window: `cores` says where each core stands, by its number. Passes the grid line if all have reached it,
-   * applies the acts whose turn it is, and sets `end` anew. Returns the numbers of the cores whose acts were applied.
-   * Throws PromiseBroken.
+   * Ends a window: `cores` says where each core stands, by its number. Passes the grid line if all have reached it, and
+   * leaves everything else to the next call; or applies the acts whose turn it is and sets `end` anew. Throws
+   * PromiseBroken.
    */
-  next<A>(cores: readonly Standing<A>[], between: Between<A>): readonly number[] {
+  next<A>(cores: readonly Standing<A>[], between: Between<A>): void {
     const promises = cores.map((core, i) => this.#check(core, i));
     const waiting = cores.map(({ act }) => act);
-    const applied: number[] = [];
     // Below its clock, a promise would stop all others for ever.
     const lower = (core: number, to: number): void => {
       promises[core] = Math.min(promises[core]!, Math.max(cores[core]!.now, to)) as Cycles;
@@ -125,15 +119,13 @@ export class Windows {
       // An act at or after the grid line may ask for views as of that line.
       if (act === undefined || at >= this.line) break;
       waiting[first] = undefined;
-      const { sleeps, wakes } = between.apply(act.what, first, at);
-      promises[first] = Math.min(act.others, sleeps ? Infinity : at + act.after) as Cycles;
-      for (const wake of wakes) lower(wake.core, wake.at);
-      applied.push(first);
+      const effect = between.apply(act.what, first, at);
+      promises[first] =
+        effect === 'posts' ? at : (Math.min(act.others, effect === 'works' ? at + act.after : Infinity) as Cycles);
     }
     this.#promised = promises;
     const end = Math.min(this.line, promises[least(promises)]! + this.#latency, this.end + this.#longest);
     this.end = end as Cycles;
-    return applied;
   }
 
   /** The promise of a core, after a look at whether it kept its last one. */

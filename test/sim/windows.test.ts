@@ -20,6 +20,10 @@ type Op =
   /** How far the others were at the last grid line. */
   | { readonly look: true };
 
+interface ToyPost extends SentPost {
+  readonly wakes: boolean;
+}
+
 interface Mail {
   readonly at: number;
   readonly from: number;
@@ -43,9 +47,11 @@ class Toy {
   now = 0;
   act: string | undefined;
   asleep = false;
+  /** Whom its act has woken, and not yet told. */
+  #woken: number | undefined;
   others = 0;
   readonly log: string[] = [];
-  readonly posts: SentPost[] = [];
+  readonly posts: ToyPost[] = [];
   readonly mail: Mail[] = [];
   pc = 0;
   readonly #number: number;
@@ -83,7 +89,8 @@ class Toy {
 
   #step(until: number): void {
     const op = this.asleep ? undefined : this.#ops[this.pc];
-    if (op === undefined) this.now = until;
+    if (this.#woken !== undefined) this.#post(this.#woken, true);
+    else if (op === undefined) this.now = until;
     else if ('work' in op) {
       const step = Math.min(until - this.now, op.work - this.#worked);
       this.now += step;
@@ -91,13 +98,18 @@ class Toy {
       if (this.#worked === op.work) this.#next();
     } else if ('act' in op) this.act = op.act;
     else if ('post' in op) {
-      this.now += SENDING;
-      this.posts.push({ to: (this.#number + op.post) % this.#of, sent: cycles(this.now) });
+      this.#post((this.#number + op.post) % this.#of, false);
       this.#next();
     } else {
       this.log.push(`${this.now} others ${this.others}`);
       this.#next();
     }
+  }
+
+  #post(to: number, wakes: boolean): void {
+    this.now += SENDING;
+    this.posts.push({ to, sent: cycles(this.now), wakes });
+    this.#woken = undefined;
   }
 
   #next(): void {
@@ -106,9 +118,10 @@ class Toy {
   }
 
   /** Its act has been applied. */
-  goOn(sleeps: boolean): void {
+  goOn(sleeps: boolean, woken: number | undefined): void {
     this.act = undefined;
     this.asleep = sleeps;
+    this.#woken = woken;
     this.#next();
   }
 
@@ -126,10 +139,10 @@ class Toy {
   standing(): Standing<string> {
     const now = cycles(this.now);
     const served = cycles(Math.max(now, this.mail[0]?.at ?? Infinity));
-    const promise = this.asleep ? served : cycles(now + this.#work(this.pc));
-    if (this.act === undefined) return { now, promise, posts: this.posts.splice(0) };
+    const promise = this.#woken !== undefined ? now : this.asleep ? served : cycles(now + this.#work(this.pc));
+    if (this.act === undefined) return { now, promise };
     const after = this.#work(this.pc + 1);
-    return { now, promise: now, act: { what: this.act, after, others: NEVER }, posts: this.posts.splice(0) };
+    return { now, promise: now, act: { what: this.act, after, others: NEVER } };
   }
 }
 
@@ -150,13 +163,14 @@ function simulate(programs: readonly (readonly Op[])[], { longest, workers, lies
   let windows = 0;
   while (parties[0]!.windows.end < 60_000) {
     windows++;
-    const standings = toys.map((toy) => toy.standing());
+    const posts = toys.map((toy) => toy.posts.splice(0));
+    const standings = toys.map((toy, i) => ({ ...toy.standing(), posts: posts[i]! }));
     const seen = toys.map(({ pc }) => pc);
     for (const { windows: mine, replica, mine: has } of parties) {
-      standings.forEach(({ posts }, from) =>
-        posts!
+      posts.forEach((all, from) =>
+        all
           .filter(({ to }) => has(to))
-          .forEach(({ to, sent }) => toys[to]!.receive({ at: sent + LATENCY, from, wakes: false })),
+          .forEach(({ to, sent, wakes }) => toys[to]!.receive({ at: sent + LATENCY, from, wakes })),
       );
       mine.next(standings, {
         gridLine: () =>
@@ -165,11 +179,8 @@ function simulate(programs: readonly (readonly Op[])[], { longest, workers, lies
           }),
         apply: (what, core, at): ActEffect => {
           const { sleeps, woken } = replica.apply(what, core, at);
-          if (has(core)) toys[core]!.goOn(sleeps);
-          if (woken === undefined) return { sleeps, wakes: [] };
-          const arrival = cycles(at + LATENCY);
-          if (has(woken)) toys[woken]!.receive({ at: arrival, from: core, wakes: true });
-          return { sleeps, wakes: [{ core: woken, at: arrival }] };
+          if (has(core)) toys[core]!.goOn(sleeps, woken);
+          return woken !== undefined ? 'posts' : sleeps ? 'sleeps' : 'works';
         },
       });
     }
@@ -221,7 +232,7 @@ describe('sim/windows', () => {
     );
   });
 
-  it('a sleeper hears of its wake-up a latency later', () => {
+  it('a sleeper hears of its wake-up a latency after that was sent', () => {
     const { logs } = simulate(
       [
         [{ act: 'wait' }, { look: true }],
@@ -229,7 +240,7 @@ describe('sim/windows', () => {
       ],
       { longest: Infinity, workers: 1 },
     );
-    expect(logs[0]).to.deep.equal(['877 mail of 1, 877', '884 others 0']);
+    expect(logs[0]).to.deep.equal(['880 mail of 1, 880', '887 others 0']);
   });
 
   it('cores that only compute meet at grid lines', () => {

@@ -1,0 +1,199 @@
+/** Several CPUs of one Linux: threads that talk across them, and windows that show in nothing. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { FIRST_THREAD } from '../../src/arch/dso.ts';
+import { Core } from '../../src/hw/core.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
+import { ProgramBody } from '../../src/kernel/program.ts';
+import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
+import { FN } from '../../src/kernel/symbols.ts';
+import { SyncObjects } from '../../src/kernel/sync-objects.ts';
+import { System } from '../../src/kernel/system.ts';
+import type { Task } from '../../src/kernel/task.ts';
+import { CoreGroup } from '../../src/machine/group.ts';
+import { PromiseBroken } from '../../src/sim/windows.ts';
+import { stream } from '../../src/sim/rng.ts';
+import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
+import { cycles } from '../../src/units.ts';
+import { BROADWELL, CONFIG, CPU0 } from '../kernel/machine.ts';
+import { Threads, act, lock, repeat, syscall, unlock, work } from '../kernel/scripts.ts';
+
+type Script = ReturnType<typeof repeat>;
+
+const semaphore = (name: string) => ({ kind: 'semaphore', name, value: 0 }) as const;
+const post = (name: string) => act({ op: 'post', object: semaphore(name) });
+const take = (name: string) => act({ op: 'take', object: semaphore(name) });
+const sleep = (ns: number) => syscall('nanosleep', { ns });
+const pipe = (op: 'read' | 'write', bytes: number) =>
+  act({ op, object: { kind: 'pipe', name: 'p', capacity: 4096 }, bytes });
+
+/** A thread, and the CPU that it is on. */
+interface Placed {
+  readonly cpu: number;
+  readonly script: Script;
+}
+
+const US = 2800;
+const TIMES = { latency: cycles(US), grid: cycles(4000 * US) };
+
+/** So many cores of 2.8 GHz with Linux on them; IPIs take a microsecond. */
+class Smp {
+  readonly cpus: { readonly core: Core; readonly host: Kernel }[];
+  readonly group: CoreGroup;
+  readonly tasks: Task[] = [];
+  readonly #buffers: RingBuffer[] = [];
+
+  constructor(cpus: number, longest = Infinity) {
+    const system = new System({ ...CONFIG, nrCpus: cpus });
+    this.cpus = Array.from({ length: cpus }, (_, number) => {
+      const core = new Core(BROADWELL, stream('test', `core=${number}/skid`));
+      const host = new Kernel(system, core, { ...CPU0, number });
+      core.setSoftware(host);
+      host.boot();
+      return { core, host };
+    });
+    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest) });
+  }
+
+  /** Threads of one program, with the objects that they share; each is sampled. */
+  start(threads: readonly Placed[], period = 200_000): this {
+    const objects = new SyncObjects();
+    threads.forEach(({ cpu, script }, i) => {
+      const { host } = this.cpus[cpu]!;
+      const task = host.spawn(`thread ${i}`, { run: () => undefined });
+      task.body = new ProgramBody(host, task, new Threads({ main: script }), FIRST_THREAD, objects);
+      const sys = new PerfSyscalls(host);
+      const attr = {
+        type: PERF_TYPE.HARDWARE,
+        config: PERF_COUNT_HW.CPU_CYCLES,
+        sample_period: period,
+        sample_type: 7,
+        read_format: 0,
+      };
+      const event = sys.perf_event_open(attr, { task, cpu: -1, group_leader: undefined });
+      if (typeof event === 'number') throw new Error(`errno ${-event}`);
+      this.#buffers.push(sys.mmap(event, 64));
+      this.tasks.push(task);
+    });
+    return this;
+  }
+
+  /** Runs to so many ms after boot, a multiple of 4. */
+  runTo(ms: number): this {
+    this.group.run(cycles(ms * 1000 * US));
+    return this;
+  }
+
+  /** Everything that can be seen of it. */
+  get seen(): unknown {
+    return {
+      cpus: this.cpus.map(({ core, host }) => [core.now(), core.idle, [...core.passes], host.switches, host.nmis]),
+      tasks: this.tasks.map((task) => [task.state, task.sum_exec_runtime, task.utime, task.nvcsw, task.nivcsw]),
+      records: this.#buffers.map((buffer) => buffer.drain()),
+    };
+  }
+}
+
+/** Signals and answers, so many times. */
+const ping = repeat(50, work(3000), post('there'), take('back'));
+const pong = repeat(50, take('there'), work(3000), post('back'));
+
+const step = fc.oneof(
+  { weight: 2, arbitrary: fc.integer({ min: 100, max: 20_000 }).map((n) => [work(n)]) },
+  { weight: 1, arbitrary: fc.integer({ min: 100, max: 400_000 }).map((n) => [work(n)]) },
+  { weight: 3, arbitrary: fc.integer({ min: 100, max: 9000 }).map((n) => [lock(), work(n), unlock()]) },
+  { weight: 2, arbitrary: fc.constantFrom('s', 't').map((name) => [take(name)]) },
+  { weight: 1, arbitrary: fc.constantFrom('s', 't').map((name) => [post(name)]) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 5000 }).map((bytes) => [pipe('write', bytes)]) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 3000 }).map((bytes) => [pipe('read', bytes)]) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 3000 }).map((ns) => [sleep(ns)]) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 200_000 }).map((ns) => [sleep(ns)]) },
+);
+/** They keep all others going. */
+const servants: readonly Placed[] = [
+  { cpu: 0, script: repeat(500, post('s'), sleep(9000), post('t')) },
+  { cpu: 1, script: repeat(500, pipe('write', 4000), work(20_000)) },
+  { cpu: 2, script: repeat(500, pipe('read', 3000), sleep(2000)) },
+];
+const thread = fc.record({
+  cpu: fc.integer({ min: 0, max: 2 }),
+  script: fc.array(step, { minLength: 30, maxLength: 60 }).map((steps) => [work(100), ...steps.flat()]),
+});
+
+describe('machine/group', () => {
+  it('wakes a thread of another CPU by an IPI, which takes its latency and both sides their time', () => {
+    const smp = new Smp(2).start([
+      { cpu: 0, script: ping },
+      { cpu: 1, script: pong },
+    ]);
+    smp.runTo(4);
+    expect(smp.tasks.map(({ state }) => state)).to.deep.equal(['dead', 'dead']);
+    const [a, b] = smp.cpus;
+    const passes = (fn: keyof typeof FN): number[] => [a!, b!].map(({ core }) => core.passes[FN[fn]]!);
+    // Each take waits, but for the last answer's, all are woken from the other CPU.
+    expect(passes('native_smp_send_reschedule')).to.deep.equal([50, 50]);
+    expect(passes('scheduler_ipi')).to.deep.equal([50, 50]);
+    expect(smp.tasks.map(({ nvcsw }) => nvcsw)).to.deep.equal([51, 51]);
+  });
+
+  it('is the same for any longest window', () => {
+    const run = (threads: readonly Placed[], longest: number): unknown => {
+      const x = new Smp(3, longest).start([...servants, ...threads]).runTo(8);
+      console.log(
+        x.tasks.map((t) => t.state + (t.blocked_on?.op ?? '')).join(' '),
+        x.cpus.map(({ host, core }) => host.switches + ' ' + core.passes[FN.scheduler_ipi]).join(' | '),
+      );
+      return x.seen;
+    };
+    fc.assert(
+      fc.property(
+        fc.array(thread, { minLength: 4, maxLength: 8 }),
+        fc.constantFrom(3 * US, 20 * US, 250 * US),
+        (threads, longest) => {
+          expect(run(threads, longest)).to.deep.equal(run(threads, Infinity));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('machines that do not talk run as each would alone', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1000, max: 3_000_000 }), { minLength: 2, maxLength: 20 }), (lengths) => {
+        const scripts = [lengths, lengths.toReversed(), lengths.slice(1)].map((all) => [
+          { cpu: 0, script: all.flatMap((n) => [work(n), sleep(n)]) },
+        ]);
+        const alone = scripts.map((threads) => new Smp(1).start(threads).runTo(12).seen);
+        const machines = scripts.map((threads) => new Smp(1).start(threads));
+        const group = new CoreGroup(
+          machines.flatMap(({ cpus }) => cpus),
+          TIMES,
+        );
+        group.run(cycles(12_000 * US));
+        expect(machines.map(({ seen }) => seen)).to.deep.equal(alone);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('one CPU runs in windows as without', () => {
+    const threads = [0, 1, 2].map((i) => ({
+      cpu: 0,
+      script: repeat(20, work(300_000), lock(), work(1000 * i + 1), unlock(), sleep(20_000)),
+    }));
+    const windows = new Smp(1, 20 * US).start(threads).runTo(12);
+    const loop = new Smp(1).start(threads);
+    loop.cpus[0]!.host.run(cycles(12_000 * US));
+    expect(windows.seen).to.deep.equal(loop.seen);
+  });
+
+  it('a thread that acts earlier than it said is found out', () => {
+    const smp = new Smp(2).start([
+      { cpu: 0, script: ping },
+      { cpu: 1, script: pong },
+    ]);
+    smp.tasks[0]!.body.outlook = () => ({ act: cycles(1e6), leave: cycles(1e6) });
+    expect(() => smp.runTo(4)).to.throw(PromiseBroken, 'core 0 affects another at');
+  });
+});
