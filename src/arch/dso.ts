@@ -5,8 +5,8 @@
  * address is `base + offset`.
  * Not modelled: data sections, relocations, dynamic symbols.
  */
-import type { Address } from '../units.ts';
-import type { ExecutionCursor } from './cpu.ts';
+import type { Address, Cycles } from '../units.ts';
+import type { ExecutionCursor, Trap } from './cpu.ts';
 
 export interface DsoSymbol {
   readonly name: string;
@@ -51,6 +51,14 @@ export const cloneOf = (parent: ThreadStart, j: number, entry: string): ThreadSt
 /** The numbers j in a path, outermost first. */
 export const clonesIn = (path: string): number[] => [...path.matchAll(/=(\d+)/g)].map(([, j]) => Number(j));
 
+/** When a thread next does what others may notice, or what lets others run; known long before it comes to it. */
+export interface LookAhead {
+  /** The first such act that was not passed, at that many of the thread's own cycles; without a trap: its end. */
+  readonly next: { readonly at: Cycles; readonly trap: Trap | undefined };
+  /** Goes on to the one after; does nothing at the last. */
+  pass(): void;
+}
+
 /** An executable: what exec maps, what the program maps later, and its code. */
 export interface Executable {
   /** Base name: the thread's comm. */
@@ -64,4 +72,6 @@ export interface Executable {
   readonly expected?: number;
   /** A fresh thread, before its first instruction; without an argument, FIRST_THREAD. */
   start(thread?: ThreadStart): ExecutionCursor;
+  /** A look ahead of a thread; absent: nothing is known before it happens. */
+  scout?(thread: ThreadStart): LookAhead;
 }

@@ -13,6 +13,7 @@ import { KERNEL_KALLSYMS, storeInCache } from '../perfdata/buildid-cache.ts';
 import { BACKGROUND_BINARY } from '../tool/background.ts';
 import { PERF_BINARY } from '../tool/perf-binary.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
+import { Scout } from '../workload/scout.ts';
 import { compile, type CompiledProgram as Image, type Params } from '../workload/compile.ts';
 import type { Program } from '../workload/program.ts';
 import { expectedCycles } from '../workload/thread-runs.ts';
@@ -42,14 +43,15 @@ export function executable({ program, image }: Workload, seed: string): Executab
     const offset = image.entry - dso.base;
     return offset >= dso.textOffset && offset < dso.textOffset + dso.text.length;
   };
+  const of = (entry: string | undefined): Workload['image'] => (entry === undefined ? image : image.withEntry(entry));
   return {
     comm: image.comm,
     program: main,
     interpreter: others.find(holdsEntry),
     libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as DsoImage])),
     expected: expectedCycles(image),
-    start: ({ entry, path } = FIRST_THREAD) =>
-      (entry === undefined ? image : image.withEntry(entry)).start(seed + path),
+    start: ({ entry, path } = FIRST_THREAD) => of(entry).start(seed + path),
+    scout: ({ entry, path }) => new Scout(of(entry), seed + path),
   };
 }
 

@@ -4,7 +4,7 @@
  * Not modelled: signal handlers, files (reads are served from the page cache), memory contents.
  */
 import type { Cpu, ExecutionCursor, Outlook, TaskBody, Trap } from '../arch/cpu.ts';
-import type { Executable, ThreadStart } from '../arch/dso.ts';
+import type { Executable, LookAhead, ThreadStart } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { Sideband } from './sideband.ts';
@@ -38,7 +38,10 @@ export class ProgramBody implements TaskBody {
   readonly #task: Task;
   readonly #cursor: ExecutionCursor;
   readonly #executable: Executable;
+  readonly #thread: ThreadStart;
   readonly #acts: ThreadActs;
+  /** Made when somebody asks: on one CPU, nobody does. */
+  #scout: LookAhead | undefined;
 
   /** The task becomes a thread of the program, with the objects of its other threads. */
   constructor(kernel: ProgramHost, task: Task, executable: Executable, thread: ThreadStart, objects: SyncObjects) {
@@ -46,6 +49,7 @@ export class ProgramBody implements TaskBody {
     this.#task = task;
     this.#cursor = task.cursor = executable.start(thread);
     this.#executable = executable;
+    this.#thread = thread;
     task.program = { thread, objects };
     const clone = (start: ThreadStart, ofProcess: boolean): Task =>
       kernel.clone(ofProcess, (child) => new ProgramBody(kernel, child, executable, start, objects));
@@ -73,9 +77,18 @@ export class ProgramBody implements TaskBody {
     }
   }
 
-  /** Its next instruction may be an act. */
+  /** What its scout sees; without one, and when it tries again what it waited for, its next instruction may be an act. */
   outlook(): Outlook {
-    return SOON;
+    this.#scout ??= this.#executable.scout?.(this.#thread);
+    if (this.#scout === undefined || this.#acts.pending) return SOON;
+    const done = this.#cursor.counts[0] ?? 0;
+    let { at } = this.#scout.next;
+    for (let last = -1; at <= done && at > last; { at } = this.#scout.next) {
+      last = at;
+      this.#scout.pass();
+    }
+    const work = cycles(Math.max(0, at - done));
+    return { act: work, leave: work };
   }
 
   /** The first thread returns from main, which ends the process; any other one ends alone. */

@@ -1,9 +1,9 @@
 /** Programs of threads, as scripts: so many cycles, then perhaps a trap. */
 import type { ExecutionCursor, Trap } from '../../src/arch/cpu.ts';
-import type { DsoImage, Executable, ThreadStart } from '../../src/arch/dso.ts';
+import type { DsoImage, Executable, LookAhead, ThreadStart } from '../../src/arch/dso.ts';
 import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../../src/arch/events.ts';
 import type { SyncAct } from '../../src/arch/sync.ts';
-import { address, type Address } from '../../src/units.ts';
+import { address, cycles, type Address } from '../../src/units.ts';
 
 interface Step {
   readonly cycles: number;
@@ -128,6 +128,22 @@ export class Threads implements Executable {
     const cursor = new ScriptCursor(this.#scripts[entry]!);
     this.started.set(path, cursor);
     return cursor;
+  }
+
+  scout({ entry = 'main' }: ThreadStart): LookAhead {
+    const cursor = new ScriptCursor(this.#scripts[entry]!);
+    cursor.arm([CYCLES, COLUMN.traps]);
+    const look = (): LookAhead['next'] => {
+      cursor.advance(Float64Array.of(Infinity, cursor.counts[1]! + 1));
+      return { at: cycles(cursor.counts[0]!), trap: cursor.trap };
+    };
+    let next = look();
+    return {
+      get next() {
+        return next;
+      },
+      pass: () => (next = look()),
+    };
   }
 
   /** How often an event has happened in all threads. */
