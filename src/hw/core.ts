@@ -259,7 +259,7 @@ export class Core implements Cpu {
       // Until the pipeline is full, no instruction is in flight that could hold a PMI back.
       if (this.#refill > 0) this.#fillPipeline(plan, end);
       else if (this.#retire(code, plan, end)) {
-        this.#syscall = code.trap?.kind === 'syscall';
+        this.#syscall = code.trap?.kind !== 'page_fault';
         return this.#leaveRing3('trap');
       } else if (code.finished) return this.#leaveRing3('finished');
     }

@@ -45,7 +45,7 @@ interface ActInTurn {
   /** Changes what is shared. */
   readonly apply: () => Outcome;
   /** What this CPU does about it. */
-  readonly then: (outcome: Outcome) => void;
+  readonly goOn: (outcome: Outcome) => void;
 }
 
 const NO_OUTLOOK: Outlook = { act: cycles(Infinity), leave: cycles(0) };
@@ -131,11 +131,11 @@ export class Kernel extends PerCpu implements Software {
 
   /**
    * The current task, at a point where its body can return, changes what several CPUs share. On one CPU that happens
-   * now; if there are more, the CPU stands still, and goes on with `then` when the act has had its turn.
+   * now; if there are more, the CPU stands still, and goes on with `goOn` when the act has had its turn.
    */
-  act(apply: () => Outcome, then: (outcome: Outcome) => void): void {
-    if (this.system.cpus.size === 1) then(apply());
-    else this.#act = { apply, then };
+  act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void {
+    if (this.system.cpus.size === 1) goOn(apply());
+    else this.#act = { apply, goOn };
   }
 
   /** The CPU stands still in front of an act. */
@@ -145,10 +145,10 @@ export class Kernel extends PerCpu implements Software {
 
   /** The turn of its act has come. Returns what the acting task does next. */
   takeTurn(): 'works' | 'sleeps' | 'posts' {
-    const { apply, then } = this.#act!;
+    const { apply, goOn } = this.#act!;
     this.#act = undefined;
     const outcome = apply();
-    this.#acted = () => then(outcome);
+    this.#acted = () => goOn(outcome);
     if (outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
     return outcome.sleeps ? 'sleeps' : 'works';
   }

@@ -27,7 +27,7 @@ export interface ThreadHost {
   sleep(): void;
   wake(task: Task, reason: string): void;
   /** Changes what threads on other CPUs share, when it is this one's turn. */
-  act(apply: () => Outcome, then: (outcome: Outcome) => void): void;
+  act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void;
   do_exit(task: Task, status: number): void;
 }
 

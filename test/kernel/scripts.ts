@@ -3,7 +3,7 @@ import type { ExecutionCursor, Trap } from '../../src/arch/cpu.ts';
 import type { DsoImage, Executable, LookAhead, ThreadStart } from '../../src/arch/dso.ts';
 import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../../src/arch/events.ts';
 import type { SyncAct } from '../../src/arch/sync.ts';
-import { address, cycles, type Address } from '../../src/units.ts';
+import { address, type Address, type Cycles } from '../../src/units.ts';
 
 interface Step {
   readonly cycles: number;
@@ -135,7 +135,7 @@ export class Threads implements Executable {
     cursor.arm([CYCLES, COLUMN.traps]);
     const look = (): LookAhead['next'] => {
       cursor.advance(Float64Array.of(Infinity, cursor.counts[1]! + 1));
-      return { at: cycles(cursor.counts[0]!), trap: cursor.trap };
+      return { at: cursor.counts[0]! as Cycles, trap: cursor.trap };
     };
     let next = look();
     return {

@@ -118,7 +118,7 @@ const servants: readonly Placed[] = [
 ];
 const thread = fc.record({
   cpu: fc.integer({ min: 0, max: 2 }),
-  script: fc.array(step, { minLength: 30, maxLength: 60 }).map((steps) => [work(100), ...steps.flat()]),
+  script: fc.array(step, { minLength: 30, maxLength: 60 }).map((steps) => [work(100)].concat(steps.flat())),
 });
 
 describe('machine/group', () => {
