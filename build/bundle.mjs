@@ -58,8 +58,18 @@ const common = {
   logLevel: 'warning',
   metafile: true,
 };
-/** Libraries that are loaded from node_modules: few runs need them. */
-const apartFrom = ['piscina', 'yaml', 'yargs', 'zod'];
+/** Libraries that few runs need: those of many files become one file each, in lib/; the others are loaded from node_modules. */
+const libraries = ['yaml', 'zod'];
+const apartFrom = ['piscina', 'yargs'];
+const inLib = {
+  name: 'inLib',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^(${libraries.join('|')})$`) }, ({ path }) => ({
+      path: `./lib/${path}.js`,
+      external: true,
+    }));
+  },
+};
 
 const age = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
 const sources = readdirSync(src, { recursive: true }).map((name) => join(src, name));
@@ -84,9 +94,10 @@ async function bundle() {
       external: [...apartFrom, './load.js'],
       banner: { js: `${urlOf('.')} const { importModule } = require('./load.js');` },
       supported: { 'dynamic-import': false },
-      plugins: [places],
+      plugins: [places, inLib],
     }),
     build({ ...common, entryPoints: { load: 'src/bundle/load.ts' } }),
+    build({ ...common, entryPoints: libraries, outdir: join(out, 'lib'), sourcemap: false }),
   ]);
   // load.js reads it so, and V8 needs half the memory for it.
   if (/[^\0-\x7f]/.test(readFileSync(join(out, 'gperf.js'), 'utf8')))

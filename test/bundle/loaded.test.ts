@@ -62,7 +62,10 @@ describe('a command loads', () => {
     });
 
   it('the libraries that read YAML only for a workload in YAML', async () => {
-    expect((await loaded('truth ./loop.yaml')).packages).to.deep.equal(['yaml', 'zod']);
+    expect(await loaded('truth ./loop.yaml')).to.deep.equal({
+      files: [...ALL, 'dist/bundle/lib/yaml.js', 'dist/bundle/lib/zod.js'],
+      packages: [],
+    });
   });
 
   it('a pool of threads only for runs on several', async () => {
