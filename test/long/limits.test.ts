@@ -1,7 +1,7 @@
 /** What a slip of the finger or an attacker can write into a workload: each is answered quickly, by one sentence. */
 import { expect } from 'chai';
 import { func, loop, op, ops, program, seq, type Node } from '../../src/workload/build.ts';
-import { compile } from './compiled.ts';
+import { compile } from '../workload/compiled.ts';
 import { WorkloadError } from '../../src/workload/fault.ts';
 import { parseText } from '../../src/workload/parse.ts';
 
