@@ -6,10 +6,13 @@ import { expect } from 'chai';
 import { writeFileSync } from 'node:fs';
 import { COLUMN, eventVector } from '../../src/arch/events.ts';
 import { perfEnv } from '../../src/experiment/env.ts';
+import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { ProgramError, runRecord, runStat } from '../../src/experiment/run.ts';
 import { sampleRun } from '../../src/experiment/sample.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { specText } from '../../src/experiment/spec-text.ts';
+import { countWorkload } from '../../src/experiment/stat.ts';
+import { trueCounts } from '../../src/experiment/truth.ts';
 import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
@@ -18,6 +21,7 @@ import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import { Lineage } from '../../src/profile/lineage.ts';
 import { parseProfileKey } from '../../src/profile/profile.ts';
 import { PERF_RECORD, type ReadRecord } from '../../src/uapi/perf-event.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
 import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
 import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
@@ -94,6 +98,21 @@ describe('threads', () => {
           what,
         ).to.deep.equal(truth);
         expect(ledger.rows.find(({ account }) => account === 'workload')!.cycles * 2, what).to.equal(truth[0]);
+      }
+    });
+
+  for (const { vpmu, machine } of PLACES)
+    it(`${vpmu} on ${machine}: those of the workloads that come with gperf retire their truth`, async () => {
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+      const names = ['host', 'v2'].includes(vpmu) ? ['pingpong', 'lockbound', 'server'] : ['lockbound'];
+      for (const name of names) {
+        const workload = prepareWorkload(await loadWorkload(name), spec, {});
+        const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
+        const { runs } = await countWorkload({ spec, workload, evlist, repeat: 1 });
+        expect(
+          runs[0]!.counts.map(({ val }) => val),
+          name,
+        ).to.deep.equal(trueCounts(spec, workload, evlist));
       }
     });
 

@@ -46,6 +46,8 @@ class ScriptCursor implements ExecutionCursor {
   readonly #length: number;
   /** The cycle in which each trap comes. */
   readonly #traps: { readonly at: number; readonly trap: Trap }[] = [];
+  /** How many of them have come. */
+  #trapped = 0;
 
   constructor(steps: readonly Step[]) {
     let at = 0;
@@ -80,6 +82,7 @@ class ScriptCursor implements ExecutionCursor {
       if (at < stop || (at === stop && fired < 0)) [stop, fired] = [at, slot];
     });
     this.#done = stop;
+    while ((this.#traps[this.#trapped]?.at ?? Infinity) <= stop) this.#trapped++;
     this.#read();
     return fired;
   }
@@ -96,11 +99,12 @@ class ScriptCursor implements ExecutionCursor {
   callchain(): void {}
 
   get trap(): Trap | undefined {
-    return this.#traps.find(({ at }) => at === this.#done)?.trap;
+    const last = this.#traps[this.#trapped - 1];
+    return last?.at === this.#done ? last.trap : undefined;
   }
 
   #total(column: EventColumn): number {
-    if (column === COLUMN.traps) return this.#traps.filter(({ at }) => at <= this.#done).length;
+    if (column === COLUMN.traps) return this.#trapped;
     return this.#done * RATES[column]!;
   }
 

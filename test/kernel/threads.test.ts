@@ -1,7 +1,8 @@
 /** Threads and processes: how they begin, wait for each other, and end. */
 import { expect } from 'chai';
+import fc from 'fast-check';
 import type { ExecutionCursor } from '../../src/arch/cpu.ts';
-import { CYCLES, eventVector } from '../../src/arch/events.ts';
+import { COLUMN, CYCLES, eventVector } from '../../src/arch/events.ts';
 import { Core } from '../../src/hw/core.ts';
 import { KERNEL_SYMBOLS, FN, type KernelFunction } from '../../src/kernel/symbols.ts';
 import { exitStatus, hasEnded, type Task } from '../../src/kernel/task.ts';
@@ -245,6 +246,54 @@ describe('kernel/threads', () => {
     const waits = '__schedule<futex_wait_queue_me<futex_wait<do_futex<do_syscall_64<entry_SYSCALL_64';
     expect(seen.filter((stack) => stack === waits)).to.have.length.within(3, 4);
     expect(new Set(seen)).to.deep.equal(new Set(['__schedule', waits]));
+  });
+
+  it('random programs come to their end, and are counted to the last instruction', () => {
+    const mutexes = ['a', 'b', 'c'];
+    const sem = { kind: 'semaphore', name: 's', value: 0 } as const;
+    // What a thread can do alone; semaphores and pipes are filled by main as often as they are emptied.
+    const item = fc.oneof(
+      fc.integer({ min: 1, max: 20_000_000 }).map((cycles) => [work(cycles)]),
+      fc.integer({ min: 1, max: 9_000_000 }).map((ns) => [syscall('nanosleep', { ns })]),
+      // In one order, so that nobody waits for each other.
+      fc.tuple(fc.subarray(mutexes, { minLength: 1 }), fc.integer({ min: 1, max: 20_000_000 })).map(([names, cycles]) =>
+        names
+          .map((name) => lock(name))
+          .concat(
+            work(cycles),
+            names.toReversed().map((name) => unlock(name)),
+          ),
+      ),
+      fc.constant([act({ op: 'take', object: sem })]),
+      fc.integer({ min: 1, max: 100 }).map((bytes) => [pipe('write', 'p', bytes)]),
+    );
+    const script = fc.array(item, { maxLength: 12 });
+    fc.assert(
+      fc.property(fc.array(script, { minLength: 1, maxLength: 6 }), (scripts) => {
+        const all = scripts.flat(2).flatMap(({ trap }) => (trap?.kind === 'sync' ? [trap] : []));
+        const takes = all.filter(({ op }) => op === 'take').length;
+        const bytes = all.reduce((sum, trap) => sum + (trap.op === 'write' ? trap.bytes : 0), 0);
+        const run = new Run({
+          main: [
+            ...scripts.map((_, i) => spawn(`t${i}`)),
+            ...repeat(takes, act({ op: 'post', object: sem })),
+            // As many bytes as there will be: a read takes what there is.
+            ...repeat(bytes, pipe('read', 'p', 1)),
+            join,
+          ],
+          ...Object.fromEntries(scripts.map((steps, i) => [`t${i}`, steps.flat()])),
+        });
+        const [event] = run.bench.open('instructions:u', run.first, { attr: { inherit: true } });
+        for (let i = 0; i < 1000 && !hasEnded(run.first); i++) run.pass(20);
+        expect(hasEnded(run.first)).to.equal(true);
+        expect(run.ended).to.equal(true);
+        expect(run.bench.sys.read(event!).val).to.equal(run.program.total(COLUMN.instructions));
+        expect(run.first.signal.ended.sum_exec_runtime).to.be.at.least(
+          run.program.total(CYCLES) - cyclesOf(run.program.started.get('')),
+        );
+      }),
+      { numRuns: 150 },
+    );
   });
 
   describe('a program that cannot go on says why', () => {
