@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { executable } from '../../src/experiment/executable.ts';
-import { LiveLock, runStat } from '../../src/experiment/run.ts';
+import { LiveLock, ProgramError, runStat } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../../src/machine/keys.ts';
 import { MACHINES, machineSpec } from '../../src/machine/spec.ts';
@@ -57,7 +57,28 @@ functions:
   f: { dso: libx, symbol: __f, body: [{ syscall: brk, cycles: 30 }, { jump: g }] }
   g: [{ sqrt: 1 }]
 `;
-const WORKLOADS = [...read('workloads'), SMALL, SMALL, SMALL];
+const THREADS = `about: every item about threads
+include: pthread
+params: { n: { default: 3, about: how many } }
+objects: { m: mutex, b: { barrier: '\${n}' }, s: semaphore, t: { semaphore: 2 }, q: pipe, r: { pipe: 16 } }
+functions:
+  main:
+    - { spawn: worker, times: '\${n}' }
+    - fork: other
+    - { write: q, bytes: 10 }
+    - join
+    - wait
+  worker: [{ lock: m }, alu, { unlock: m }, { wait: b }, { post: s }, { take: t }, { sleep: 1000 }, exit]
+  other: [{ read: q, bytes: 10 }, { spawn: third }, { read: r }, join]
+  third: [{ loop: 2, body: [{ write: r }] }]
+`;
+/** A library of its own for threads, and a program that uses it. */
+const LIBRARY = `${readFileSync(join(INCLUDE, 'pthread.yaml'), 'utf8')}
+  main: [{ spawn: worker, times: 2 }, { post: s }, join]
+  worker: [{ lock: m }, { unlock: m }, { take: s }, { post: s }, { wait: b }]
+objects: { m: mutex, s: semaphore, b: { barrier: 2 } }
+`;
+const WORKLOADS = [...read('workloads'), SMALL, SMALL, SMALL, THREADS, THREADS, LIBRARY, LIBRARY];
 const MACHINE_FILES = MACHINES.map(({ name, values }) => {
   const lines = (Object.keys(SPEC_KEYS) as SpecKey[]).map((key) => `${key}: ${printValue(values[key])}\n`);
   return `machine: ${name}\nhost:\n  hz: 250\n${lines.filter((line) => !line.startsWith('host.hz')).join('')}`;
@@ -120,6 +141,18 @@ const HOSTILE = [
   'call',
   'jump',
   'then',
+  'pthread',
+  'spawn',
+  'fork',
+  'lock',
+  'act',
+  'child',
+  'start',
+  'exit',
+  'worker',
+  'pthread_create',
+  'times: 32768',
+  'barrier',
 
   'alu: 1000000',
   'cycles: 1e25',
@@ -155,7 +188,7 @@ async function tryWorkload(text: string, run: boolean): Promise<string | undefin
     };
     await runStat(HOST, job, { breathe: () => Promise.resolve(++breaths < BREATHS) });
   } catch (error) {
-    if (!(error instanceof WorkloadError || error instanceof LiveLock)) throw error;
+    if (!(error instanceof WorkloadError || error instanceof LiveLock || error instanceof ProgramError)) throw error;
   }
   return undefined;
 }
