@@ -1,11 +1,10 @@
 /**
  * What a stop of the execution engine costs.
  *
- *     npx tsc -b && node --no-use-osr dist/test/bench/engine-bench.js
+ *     npm run build && node dist/test/bench/engine-bench.js
  *
- * --no-use-osr matters: with on-stack replacement, 20-40 % of processes settle at a third of the speed. The figures
- * are the least and the median of many short rounds in one process after warming up; on a busy machine only the least
- * counts.
+ * The figures are the least and the median of many short rounds in one process after warming up; on a busy machine
+ * only the least counts.
  */
 import { COLUMN, CYCLES, type EventColumn, INSTRUCTIONS, TRAPS } from '../../src/arch/events.ts';
 import { compile } from '../workload/compiled.ts';

@@ -2,10 +2,7 @@
  * What `npm run bench` measures inside a process of its own: recordings one after the other, where their time goes, and
  * stops of the engine. Each prints its result as JSON.
  *
- *     node --no-use-osr dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine | sizes
- *
- * --no-use-osr matters for the engine's oracle and the kernel's loops: with on-stack replacement some processes settle at
- * a third of the speed.
+ *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine | sizes
  */
 import { Session } from 'node:inspector/promises';
 import { COLUMN, CYCLES, TRAPS, type EventColumn } from '../../src/arch/events.ts';
