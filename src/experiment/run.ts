@@ -5,6 +5,9 @@
  * A run starts from what a warm-up of the same command left behind, as if it followed at once: the CPU's average PMI
  * length outlives a perf run, and for a second so does the static key that the host enables for task events (a grace
  * period of some 20 ms). host.fresh and guest.fresh in the spec turn this off.
+ *
+ * Several cores stop at the first grid line after the tool has ended (machine/group.ts).
+ * Not modelled: what an earlier run left on other cores than the first.
  */
 import type { Executable } from '../arch/dso.ts';
 import { NOTHING_LEFT, bootMachine, side, type Leftovers, type Machine } from '../machine/machine.ts';
@@ -17,6 +20,7 @@ import { Overrun } from '../hw/core.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import type { OperationWatch } from './operations.ts';
+import { SetUpError } from './setup.ts';
 import type { Ledger } from '../results/ledger.ts';
 
 export { LiveLock };
@@ -35,6 +39,8 @@ export interface RunOptions {
   readonly breathe?: Breathe;
   /** Times the operations of the kernel on which perf runs. */
   readonly watch?: OperationWatch;
+  /** The longest window in which several cores run, cycles; changes nothing but the speed. */
+  readonly longest?: Cycles;
 }
 
 interface KernelLogLine {
@@ -71,6 +77,7 @@ export async function runStat(
   job: StatJob,
   options: RunOptions = {},
 ): Promise<StatOutcome & MachineReport> {
+  onFirstCpu(spec, job);
   let outcome: StatOutcome | undefined;
   const { executable, work } = metered(job.executable);
   const program = (tool: ToolTask): ToolProgram => perfStat(tool, { ...job, executable }, (o) => (outcome = o));
@@ -92,6 +99,7 @@ export async function runRecord(
   sink: RecordSink,
   options: RunOptions = {},
 ): Promise<RecordOutcome & MachineReport> {
+  onFirstCpu(spec, job);
   let outcome: RecordOutcome | undefined;
   const { executable, work } = metered(job.executable);
   const program = (tool: ToolTask): ToolProgram => perfRecord(tool, { ...job, executable }, sink, (o) => (outcome = o));
@@ -111,13 +119,22 @@ interface Command {
   readonly work: () => Cycles;
 }
 
+/** Events of other CPUs would count nothing, as if these idled. Throws SetUpError. */
+function onFirstCpu(spec: MachineSpec, { systemWide }: { readonly systemWide?: boolean }): void {
+  const cores = spec.values['host.cores'];
+  if (systemWide !== true || side(spec) !== 'host' || cores === 1) return;
+  throw new SetUpError(
+    `-a counts on the first CPU of the host only, and host.cores=${cores} simulates ${cores}: leave out -a, or record in a guest (--vpmu)`,
+  );
+}
+
 async function run(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
   const path = `run=${options.run ?? 0}`;
   const { breathe } = options;
   let tool: ToolTask | undefined;
   const timed = options.watch;
-  const { left, wanted } = await leftBy(spec, command, breathe);
-  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap);
+  const { left, wanted } = await leftBy(spec, command, options);
+  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap, options.longest);
   timed?.attach(machine);
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, function* (self) {
@@ -152,11 +169,11 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
 }
 
 /** Simulates `ns` more; false if the machine did not come back within that and is lost. */
-function advance({ core, host }: Machine, ns: number, stop: () => boolean): boolean {
+function advance({ cpus, group, core, host }: Machine, ns: number, stop: () => boolean): boolean {
   const until = cycles(core.now() + host.cyclesOf(ns));
-  core.deadline = cycles(until + host.cyclesOf(LATE));
+  for (const cpu of cpus) cpu.core.deadline = cycles(until + host.cyclesOf(LATE));
   try {
-    host.run(until, stop);
+    (group ?? host).run(until, stop);
     return true;
   } catch (error) {
     if (error instanceof Overrun) return false;
@@ -168,13 +185,13 @@ function advance({ core, host }: Machine, ns: number, stop: () => boolean): bool
 async function leftBy(
   spec: MachineSpec,
   command: Command,
-  breathe: Breathe | undefined,
+  { breathe, longest }: RunOptions,
 ): Promise<{ left: Leftovers; wanted: boolean }> {
   const fresh = { cpu: spec.values[`${side(spec)}.fresh`], host: spec.values['host.fresh'] };
   if (fresh.cpu && fresh.host) return { left: NOTHING_LEFT, wanted: true };
   let tool: ToolTask | undefined;
   const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
-  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled);
+  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled, undefined, longest);
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);

@@ -160,6 +160,7 @@ export class Kernel extends PerCpu implements Software {
   promise(arrival: Cycles): Cycles {
     const { current, idle, rq } = this;
     const now = this.cpu.now();
+    if (this.system.cpus.size === 1) return cycles(Infinity);
     if (this.#acted !== undefined) return now;
     const runs = current !== idle && current.state === 'running';
     const { act, leave } = runs ? outlookOf(current) : NO_OUTLOOK;

@@ -34,6 +34,14 @@ export class PerfSysctls {
     this.sample_allowed_ns = percent === 0 || percent === 100 ? 0 : Math.max(1, Math.floor((period * percent) / 100));
   }
 
+  /** Takes over another CPU's limits if they are lower. */
+  takeOver(other: PerfSysctls): void {
+    if (other.sysctl_perf_event_sample_rate >= this.sysctl_perf_event_sample_rate) return;
+    this.sysctl_perf_event_sample_rate = other.sysctl_perf_event_sample_rate;
+    this.max_samples_per_tick = other.max_samples_per_tick;
+    this.sample_allowed_ns = other.sample_allowed_ns;
+  }
+
   /** The end of perf_sample_event_took(): PMIs take too long, `avg` ns, so fewer are allowed. */
   lower(avg: number): void {
     const { hz, perf_cpu_time_max_percent: percent } = this.#config;

@@ -18,6 +18,7 @@ export const LINUX_DEFAULTS = {
   'host.mlock_kb': [516, LINUX],
   'host.fresh': [false, EARLIER],
   'host.perf': ['off', QUIET],
+  'host.cores': [1, 'chosen: what perf measures takes one'],
   'host.guests': [0, QUIET],
   'host.guests_perf': [false, QUIET],
   'host.ipi': ['warm', 'chosen: a host whose CPUs are busy'],
@@ -32,4 +33,5 @@ export const LINUX_DEFAULTS = {
   'guest.fresh': [false, EARLIER],
   'guest.background': [0, QUIET],
   'guest.memory': [4_039_028, 'chosen: 4 GiB'],
+  'machine.grid': [4_000_000, 'chosen: a tick at 250 Hz'],
 } as const satisfies Partial<SpecNumbers>;

@@ -64,8 +64,13 @@ export class CoreGroup {
     core.lapic.receive(cycles(post.sent + this.#latency), from, 'RESCHEDULE', () => host.mail.wake_list.push(post));
   }
 
-  /** A grid line: every core learns the sum of what the others have contributed to the host's counts. */
+  /**
+   * A grid line: every core learns the sum of what the others have contributed to the host's counts, and the lowest
+   * limits of the sampling rate.
+   */
   #look(): void {
+    const sysctls = new Set(this.#cpus.map(({ host }) => host.system.sysctl));
+    for (const one of sysctls) for (const other of sysctls) one.takeOver(other);
     for (const { host } of this.#cpus) {
       if (host.global === undefined) continue;
       const others = this.#cpus.filter((cpu) => cpu.host !== host).map((cpu) => cpu.host.global!.own);

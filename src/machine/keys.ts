@@ -32,7 +32,13 @@ export const SPEC_KEYS = {
     'who else uses perf on the host: nobody, perf stat -a -e cycles, perf record -a -e cycles, or perf stat -e task-clock of a task on another CPU',
     ['off', 'stat', 'record', 'task'],
   ),
-  'host.guests': number('guests', 'other guests on the same core, each running the same workload over and over', 0, 16),
+  'host.cores': number('cores', 'simulated CPUs; perf and the workload are on the first', 1, 64),
+  'host.guests': number(
+    'guests',
+    'other guests, each running the same workload over and over: guest i on core i modulo host.cores',
+    0,
+    16,
+  ),
   'host.guests_perf': flag('the other guests run it under perf, by the same command'),
   'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
   'guest.kernel': text('Linux version of the guest', /^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0'),
@@ -59,6 +65,7 @@ export const SPEC_KEYS = {
   'guest.memory': number('kB', 'memory of the guest, for the header only', 1, 1e12),
   'host.fresh': flag("start without what earlier runs left: an average PMI length, perf's static key switched on"),
   'host.memory': number('kB', 'memory of the host, for the header only', 1, 1e12),
+  'machine.grid': number('ns', 'how often a core learns how many perf events the others have', 1e4, 1e8),
   ...TIMING_KEYS,
   ...COST_KEYS,
 } as const;

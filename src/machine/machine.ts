@@ -1,12 +1,15 @@
 /**
- * Assembles a machine from its spec: one core with Linux on it; under a vPMU design also a vCPU with Linux on it; other
- * users of the host's perf; other guests. It models nothing itself.
+ * Assembles a machine from its spec: cores with Linux on them; under a vPMU design also a vCPU with Linux on it, on the
+ * first core; other users of the host's perf; other guests, dealt over the cores. It models nothing itself.
+ *
+ * The CPUs of the host have a System each, as if each were a boot of its own: they look at each other's perf events
+ * (kernel/host-global.ts) and sampling limits, and have nothing else in common.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CpuConfig, KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
-import { Core, type LedgerPage } from '../hw/core.ts';
+import { Core, type CoreSpec, type LedgerPage } from '../hw/core.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { System } from '../kernel/system.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
@@ -18,20 +21,24 @@ import { none } from '../kvm/vpmu/none.ts';
 import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
-import { SUBCYCLES, cycles, hertz } from '../units.ts';
+import { SUBCYCLES, cycles, hertz, type Cycles } from '../units.ts';
+import { CoreGroup, type HostCpu } from './group.ts';
 import { eventClocks, pmuCaps } from './keys.ts';
 import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
 
 export interface Machine {
   readonly spec: MachineSpec;
+  /** The host's CPUs by number, and what runs them together; undefined: there is only one. */
+  readonly cpus: readonly HostCpu[];
+  readonly group: CoreGroup | undefined;
+  /** The first of them. */
   readonly core: Core;
-  /** The kernel that runs on the core. */
   readonly host: Kernel;
   /** The kernel that perf and the workload run on: the host's, or the guest's. */
   readonly kernel: Kernel;
   readonly vcpu: Vcpu | undefined;
-  /** The kernels of other guests on the core. They have the design's PMU; without a design, none. */
+  /** The kernels of other guests. They have the design's PMU; without a design, none. */
   readonly others: readonly Kernel[];
 }
 
@@ -44,9 +51,6 @@ export interface Leftovers {
 }
 export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_events: false };
 
-/** The simulated CPU's number among a kernel's CPUs. */
-const CPU = 0;
-
 /**
  * Whether perf runs on the host's kernel (bare metal) or in a guest. Also the first word of that kernel's spec keys.
  */
@@ -54,7 +58,8 @@ export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (
 
 /**
  * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may insert
- * an observer between a kernel and its CPU. Throws VcpuRefused.
+ * an observer between the kernels of the first core and their CPUs; `longest` is the longest window in which several
+ * cores run, and changes nothing. Throws VcpuRefused.
  */
 export function bootMachine(
   spec: MachineSpec,
@@ -62,72 +67,84 @@ export function bootMachine(
   { running_sample_length, perf_sched_events }: Leftovers,
   stop: (machine: Machine) => boolean,
   tap: (cpu: Cpu, of: 'host' | 'guest') => Cpu = (cpu) => cpu,
+  longest?: Cycles,
 ): Machine {
   const { values: v } = spec;
   const clock = hertz(v['core.clock']);
-  const core = new Core(
-    {
-      caps: pmuCaps(v),
-      events: spec.preset.events,
-      clocks: eventClocks(v),
-      ring0: ring0Table(spec),
-      msrFunctions: MSR_FUNCTIONS,
-      skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
-      refill: cycles(Math.round(v['core.refill'] * SUBCYCLES) / SUBCYCLES),
-    },
-    stream(spec.seed, `${path}/core=${CPU}/skid`),
-  );
-  const global = new HostGlobal(hostDraws(stream(spec.seed, `${path}/host/ipi`), spec));
-  const cpuConfig = (tick_phase: number, average: number): CpuConfig => ({
-    number: CPU,
+  const coreSpec: CoreSpec = {
+    caps: pmuCaps(v),
+    events: spec.preset.events,
+    clocks: eventClocks(v),
+    ring0: ring0Table(spec),
+    msrFunctions: MSR_FUNCTIONS,
+    skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
+    refill: cycles(Math.round(v['core.refill'] * SUBCYCLES) / SUBCYCLES),
+  };
+  const cpuConfig = (number: number, tick_phase: number, average: number): CpuConfig => ({
+    number,
     clock,
     tick_phase,
     running_sample_length: average,
   });
-  const host = new Kernel(
-    new System(kernelConfig(spec, 'host')),
-    tap(core, 'host'),
-    cpuConfig(0, side(spec) === 'host' ? running_sample_length : 0),
-    global,
-  );
-  core.setSoftware(host);
-  host.boot();
-  if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
-  if (v['host.perf'] === 'stat') startSystemWideStat(host);
-  if (v['host.perf'] === 'record') startSystemWideRecord(host);
-  if (perf_sched_events) global.leaveSwitchedOn(host);
-  if (v['host.perf'] === 'task') global.accountTaskElsewhere();
+  const bootCpu = (number: number): HostCpu => {
+    const core = new Core(coreSpec, stream(spec.seed, `${path}/core=${number}/skid`));
+    const ipis = number === 0 ? `${path}/host/ipi` : `${path}/host/cpu=${number}/ipi`;
+    const host = new Kernel(
+      new System(kernelConfig(spec, 'host')),
+      number === 0 ? tap(core, 'host') : core,
+      cpuConfig(number, 0, number === 0 && side(spec) === 'host' ? running_sample_length : 0),
+      new HostGlobal(hostDraws(stream(spec.seed, ipis), spec)),
+    );
+    core.setSoftware(host);
+    host.boot();
+    if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
+    if (v['host.perf'] === 'stat') startSystemWideStat(host);
+    if (v['host.perf'] === 'record') startSystemWideRecord(host);
+    return { core, host };
+  };
+  const cpus = Array.from({ length: v['host.cores'] }, (_, number) => bootCpu(number));
+  const { core, host } = cpus[0]!;
+  if (perf_sched_events) host.global!.leaveSwitchedOn(host);
+  if (v['host.perf'] === 'task') host.global!.accountTaskElsewhere();
 
   const filter = pmuFilter(v['guest.pmu_filter']);
   const bootGuest = (
     design: VpmuDesign,
     name: string,
+    cpu: HostCpu,
     page: LedgerPage,
     average: number,
     on: (cpu: Cpu) => Cpu,
   ): Guest => {
     const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), spec);
-    const vcpu = new Vcpu(new Vm(host, design, { page, filter }), core, host, draws);
+    const vcpu = new Vcpu(new Vm(cpu.host, design, { page, filter }), cpu.core, cpu.host, draws);
     const phase = stream(spec.seed, `${name}/tick`).uniform();
-    const kernel = new Kernel(new System(kernelConfig(spec, 'guest')), on(vcpu), cpuConfig(phase, average));
+    const kernel = new Kernel(new System(kernelConfig(spec, 'guest')), on(vcpu), cpuConfig(0, phase, average));
     const reset = (): void => {
       kernel.boot();
       if (page === 'guest') startBackground(kernel, v['guest.background'], stream(spec.seed, `${name}/background`));
       if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
     };
-    vcpu.boot(kernel, reset, () => stop(machine));
+    // What runs on other cores does not see when this one ends.
+    vcpu.boot(kernel, reset, () => cpu.core === core && stop(machine));
     return { vcpu, kernel };
   };
   const { design } = spec;
   const guest =
     design === undefined
       ? undefined
-      : bootGuest(design, `${path}/vcpu=${CPU}`, 'guest', running_sample_length, (cpu) => tap(cpu, 'guest'));
+      : bootGuest(design, `${path}/vcpu=0`, cpus[0]!, 'guest', running_sample_length, (cpu) => tap(cpu, 'guest'));
   const others = Array.from({ length: v['host.guests'] }, (_, i) => {
     const average = v['host.guests_perf'] ? running_sample_length : 0;
-    return bootGuest(design ?? none, `${path}/guest=${i + 1}/vcpu=${CPU}`, 'others', average, (cpu) => cpu).kernel;
+    const on = cpus[(i + 1) % cpus.length]!;
+    return bootGuest(design ?? none, `${path}/guest=${i + 1}/vcpu=0`, on, 'others', average, (cpu) => cpu).kernel;
   });
-  const machine: Machine = { spec, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
+  const group =
+    cpus.length === 1
+      ? undefined
+      : // Nothing takes effect between grid lines.
+        new CoreGroup(cpus, { latency: cycles(Infinity), grid: host.cyclesOf(v['machine.grid']), longest });
+  const machine: Machine = { spec, cpus, group, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
   return machine;
 }
 

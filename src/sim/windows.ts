@@ -63,7 +63,7 @@ export interface WindowOptions {
   /** Distance of the grid lines. */
   readonly grid: Cycles;
   /** The longest window; changes nothing but the speed. */
-  readonly longest?: Cycles;
+  readonly longest?: Cycles | undefined;
 }
 
 /** A core affected another one earlier than it had promised. The simulation is not exact any more. */

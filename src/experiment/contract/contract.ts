@@ -21,6 +21,7 @@ const QUIET = {
   'core.refill': 0,
   'host.watchdog': false,
   'host.perf': 'off',
+  'host.cores': 1,
   'host.guests': 0,
   'guest.pmu_filter': 'none',
 } as const;

@@ -1,0 +1,81 @@
+/** A host with several cores: guests that are on different ones share its perf, and nothing else. */
+import { expect } from 'chai';
+import { createHash } from 'node:crypto';
+import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
+import { runRecord } from '../../src/experiment/run.ts';
+import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
+import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { cycles } from '../../src/units.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+
+const FRESH = ['guest.fresh=on', 'host.fresh=on'];
+const NEIGHBOUR = ['host.cores=2', 'host.guests=1', 'host.guests_perf=on'];
+
+interface How {
+  readonly sets?: readonly string[];
+  readonly longest?: number;
+  readonly seconds?: number;
+  readonly systemWide?: boolean;
+}
+
+/** Records with a frequency of 4 kHz: all records as one hash, and what else is known. */
+async function record(vpmu: string, { sets = [], longest = Infinity, seconds = 0.05, systemWide = false }: How) {
+  const machine = vpmu === 'mediated' ? { machine: 'icelake-sp' } : {};
+  const spec = await setUpMachine({ vpmu, seed: 'cores', sets, ...machine });
+  const workload = prepareWorkload(await loadWorkload('sqrtloop'), spec, { seconds });
+  const job = {
+    evlist: recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 }),
+    executable: executable(workload, workloadSeed(spec, 0)),
+    systemWide,
+  };
+  const hash = createHash('sha256');
+  const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
+  const sink = {
+    opened: () => undefined,
+    write: (records: unknown) => {
+      hash.update(JSON.stringify(records, plain));
+      return 0;
+    },
+  };
+  const outcome = await runRecord(spec, job, sink, { longest: cycles(longest) });
+  return { records: hash.digest('hex'), ...outcome };
+}
+
+describe('several cores', () => {
+  for (const vpmu of ['host', 'legacy', 'v2', 'reuse-lazy', 'mediated']) {
+    it(`${vpmu}: one without work changes nothing`, async () => {
+      const sets = ['core.refill=0'];
+      expect(await record(vpmu, { sets: [...sets, 'host.cores=2'] })).to.deep.equal(await record(vpmu, { sets }));
+    });
+
+    it(`${vpmu}: the windows in which they run show in nothing`, async () => {
+      const sets = [...FRESH, ...NEIGHBOUR, 'host.guests=2', 'guest.background=2000'];
+      const whole = await record(vpmu, { sets });
+      for (const us of [3, 20, 250])
+        expect(await record(vpmu, { sets, longest: us * 2800 }), `${us} us`).to.deep.equal(whole);
+    });
+  }
+
+  it('legacy guests that record at once spare each other the first and the last event of the host', async () => {
+    const alone = await record('legacy', { seconds: 1 });
+    const beside = await record('legacy', { sets: NEIGHBOUR, seconds: 1 });
+    expect(alone.samples).to.be.lessThan(1500);
+    expect(beside.samples).to.be.greaterThan(3 * alone.samples);
+    expect(beside.simulated).to.be.lessThan(0.8 * alone.simulated);
+  });
+
+  it('guests on different cores do not wait for each other', async () => {
+    const [alone, same, other] = await Promise.all(
+      [[], ['host.guests=1'], ['host.guests=1', 'host.cores=2']].map((sets) => record('v2', { sets, seconds: 0.2 })),
+    );
+    expect(other!.records).to.equal(alone!.records);
+    expect(same!.simulated / alone!.simulated).to.be.within(1.7, 2.2);
+  });
+
+  it('-a on the host is refused, which would see the first CPU only', async () => {
+    let refused: unknown;
+    await record('host', { sets: ['host.cores=2'], systemWide: true }).catch((error: unknown) => (refused = error));
+    expect(refused).to.be.instanceOf(SetUpError);
+  });
+});
