@@ -94,6 +94,8 @@ function profileOf(text: ReportText, table: ReportTable, event: string, member: 
       refuseReport(text.path, table.line, 'does not say how much of each event it shows', `-F overhead,${LISTED}`);
   }
   if (shown > 100 + ROUNDING || (!table.layout && weights.size < rows.length)) refuseSeveral(text, table);
+  if (weights.size < rows.length && text.elided.has(KEY_TITLES['symbol']!) && !finerKeys(table.layout))
+    refuseReport(text.path, table.line, 'shows callers beside what was filtered', '--no-children');
   const rounding = Math.min(ROUNDING, ROUNDING_OF_ROW * (rows.length + 1));
   const whole = shown >= 100 - rounding;
   if (!whole && shown > 0)
@@ -130,7 +132,7 @@ function printedOf({ path, elided }: ReportText, { layout, rows }: ReportTable, 
     whole,
     headed: layout !== undefined,
     finest: columns.every(knows),
-    finer: layout !== undefined && titles.some((title) => isKey(title) && !columns.includes(title)),
+    finer: finerKeys(layout),
     filters: {
       ...(comm !== undefined && { comm: decodedName(comm) }),
       ...(dso !== undefined && { dso: fileName(decodedName(dso)) }),
@@ -140,6 +142,10 @@ function printedOf({ path, elided }: ReportText, { layout, rows }: ReportTable, 
     ...(firstOf !== undefined && { replaced: firstOf }),
   };
 }
+
+/** Whether rows are told apart by more than what is compared. */
+const finerKeys = (layout: ReportLayout | undefined): boolean =>
+  layout !== undefined && layout.titles.some((title) => isKey(title) && !Object.values(KEY_TITLES).includes(title));
 
 /** Names that fill their column: the widest, or, with -w, those that were cut. */
 function fullNames(

@@ -123,6 +123,24 @@ describe('a printed report', () => {
       expect(() => parse(`\n${row}\n`), row).to.throw(TextError, /^x\.txt:[23]: cannot tell the columns apart/);
   });
 
+  it('does not take callers for the one symbol that was asked for', () => {
+    const text = `# symbol: qux
+#
+# Samples: 17  of event 'cycles'
+# Event count (approx.): 200000
+#
+# Overhead  Command
+# ........  .......
+#
+    79.50%  ftest
+    10.00%  ftest
+`;
+    expect(() => parse(text)).to.throw(
+      TextError,
+      "shows callers beside what was filtered: print 'perf report --stdio --no-children'",
+    );
+  });
+
   it('reads lines of any length in one pass', () => {
     const many = 1 << 18;
     const headed = '# Overhead  Symbol\n# ........  ......\n';
