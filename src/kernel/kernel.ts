@@ -17,7 +17,7 @@
 import type { Cpu, Outlook, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
-import { cycles, type Cycles } from '../units.ts';
+import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
 import type { Outcome } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
@@ -31,7 +31,7 @@ import { ProgramBody } from './program.ts';
 import { perf_event_init_task } from './perf-init-task.ts';
 import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
-import { FN, KERNEL_SYMBOLS, type KernelFunction } from './symbols.ts';
+import { FN, KERNEL_SYMBOLS } from './symbols.ts';
 import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
 import { addTime, hasEnded, type Task } from './task.ts';
@@ -222,7 +222,7 @@ export class Kernel extends PerCpu implements Software {
   #context_switch(prev: Task, next: Task): void {
     const { cpu } = this;
     this.switches++;
-    this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, this.#kernelRegs('__schedule'));
+    this.swPmu.count(PERF_COUNT_SW.CONTEXT_SWITCHES, 1, switchRegs(prev));
     if (prev !== this.idle)
       this.sideband.perf_event_switch(prev, next, prev.state === 'running' ? SWITCHED.preempted : SWITCHED.out);
     this.perf.task_sched_out(prev, next);
@@ -458,8 +458,14 @@ export class Kernel extends PerCpu implements Software {
     }
     for (const thread of parent.signal.threads) if (thread.blocked_on?.op === 'wait') this.wake(thread, 'SIGCHLD');
   }
+}
 
-  #kernelRegs(fn: KernelFunction): Regs {
-    return { cpl: 0, ip: KERNEL_SYMBOLS[FN[fn]]!.address, kernelFrames: [] };
-  }
+/** perf_fetch_caller_regs() in a switch from `prev`: in __schedule, below it the call in which the task sleeps. */
+function switchRegs({ stack }: Task): Regs {
+  const [ip, ...kernelFrames] = [...stack, FN.__schedule].toReversed().map((fn) => KERNEL_SYMBOLS[fn]!);
+  return {
+    cpl: 0,
+    ip: ip!.address,
+    kernelFrames: kernelFrames.map(({ address: start, size }) => address(start + (size >> 1))),
+  };
 }

@@ -6,6 +6,7 @@ import { COLUMN, CYCLES, eventVector } from '../../src/arch/events.ts';
 import { Core } from '../../src/hw/core.ts';
 import { KERNEL_SYMBOLS, FN, type KernelFunction } from '../../src/kernel/symbols.ts';
 import { exitStatus, hasEnded, type Task } from '../../src/kernel/task.ts';
+import { PERF_CONTEXT, PERF_RECORD, PERF_SAMPLE } from '../../src/uapi/perf-event.ts';
 import { Bench, MS } from './machine.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from './scripts.ts';
 
@@ -294,6 +295,25 @@ describe('kernel/threads', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('a sample of its switches says in which call it waits', () => {
+    const run = new Run({ main: [lock(), spawn('worker'), sleep, unlock(), join], worker: [lock(), unlock()] });
+    const attr = { sample_period: 1, sample_type: PERF_SAMPLE.IP | PERF_SAMPLE.CALLCHAIN, inherit: true };
+    const [event] = run.bench.open('context-switches', run.first, { attr });
+    const rb = run.bench.sys.mmap(event!, 16);
+    run.pass(20);
+    const chains = rb.drain().records.flatMap((r) => (r.type === PERF_RECORD.SAMPLE ? [r.callchain!] : []));
+    const waits = chains.map((chain) =>
+      chain
+        .slice(
+          1,
+          chain.findIndex((ip) => ip === PERF_CONTEXT.USER),
+        )
+        .map((ip) => nameAt(Number(ip))),
+    );
+    const futex = ['__schedule', 'futex_wait_queue_me', 'futex_wait', 'do_futex', 'do_syscall_64', 'entry_SYSCALL_64'];
+    expect(waits.filter((frames) => frames.length > 1)).to.deep.equal([futex, futex]);
   });
 
   describe('a program that cannot go on says why', () => {
