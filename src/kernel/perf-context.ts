@@ -330,12 +330,17 @@ export class PerfContexts {
     perf_event_task();
     for (const ctx of contexts) {
       unclone_ctx(ctx);
+      // What it has of CPUs that are not simulated is all inherited.
+      let elsewhere = ctx.nr_events;
       for (const event of this.#events(ctx)) {
+        elsewhere--;
         perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
         if (event.parent === undefined) continue;
+        this.#here.cpu.spend(FN.perf_event_exit_event);
         if (event.attr.inherit_stat === true) perf_event_read_event(event);
         sync_child_event(event, event.parent);
       }
+      if (elsewhere > 0) this.#here.cpu.spend(FN.perf_event_exit_event, elsewhere);
     }
   }
 

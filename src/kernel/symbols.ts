@@ -199,6 +199,8 @@ const FUNCTIONS = [
   ['native_smp_send_reschedule', 64, 'tasks'],
   ['scheduler_ipi', 224, 'interrupts'],
   ['sched_ttwu_pending', 240, 'tasks'],
+  // kernel/events, when a thread ends
+  ['perf_event_exit_event', 528, 'perf'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -185,6 +185,7 @@ const FUNCTIONS = {
     __wake_up_sync_key: 60,
     perf_event_init_task: 90,
     inherit_event: 180,
+    perf_event_exit_event: 260,
     smp_reschedule_interrupt: 30,
     scheduler_ipi: 40,
     sched_ttwu_pending: 50,
