@@ -34,8 +34,9 @@ export const MSR = {
 export const PMC_IDX_FIXED = 32;
 /** RDPMC: ECX bit that selects the fixed counters (INTEL_PMC_FIXED_RDPMC_BASE). */
 export const RDPMC_FIXED = 2 ** 30;
+const GLOBAL_BITS: readonly number[] = Array.from({ length: 64 }, (_, idx) => 2 ** idx);
 /** Bit i of the global registers; fixed counters start at 2^32, out of reach of JavaScript's bit operators. */
-export const globalBit = (idx: number): number => 2 ** idx;
+export const globalBit = (idx: number): number => GLOBAL_BITS[idx] as number;
 
 /** #GP(0): the MSR does not exist, or the value has reserved bits set. */
 export class GeneralProtection extends Error {

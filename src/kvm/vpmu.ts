@@ -11,6 +11,7 @@ import { atLeast, type KernelConfig } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Task } from '../kernel/task.ts';
+import { asDoubles } from '../sim/doubles.ts';
 import type { Probe } from '../sim/probe.ts';
 import type { Cycles } from '../units.ts';
 import type { KvmStep, Request } from './steps.ts';
@@ -38,6 +39,7 @@ export class KvmPmu {
   readonly caps: PmuCaps;
   readonly gp: readonly KvmPmc[];
   readonly fixed: readonly KvmPmc[];
+  readonly #all: readonly KvmPmc[];
   readonly modulus: number;
   fixed_ctr_ctrl = 0;
   global_ctrl = 0;
@@ -52,17 +54,17 @@ export class KvmPmu {
 
   constructor(caps: PmuCaps) {
     this.caps = caps;
-    const pmc = (idx: number): KvmPmc => ({
-      idx,
-      counter: 0,
-      eventsel: 0,
-      perf_event: undefined,
-      current_config: 0,
-      is_paused: false,
-    });
+    const pmc = (idx: number): KvmPmc =>
+      asDoubles(
+        { idx, counter: 0, eventsel: 0, perf_event: undefined, current_config: 0, is_paused: false },
+        'counter',
+        'eventsel',
+      );
     this.gp = Array.from({ length: caps.nrGp }, (_, i) => pmc(i));
     this.fixed = Array.from({ length: caps.nrFixed }, (_, i) => pmc(PMC_IDX_FIXED + i));
+    this.#all = [...this.gp, ...this.fixed];
     this.modulus = 2 ** caps.width;
+    asDoubles(this, 'global_ctrl', 'global_status', 'global_ovf_ctrl');
   }
 
   pmc(idx: number): KvmPmc | undefined {
@@ -70,9 +72,8 @@ export class KvmPmu {
   }
 
   /** All counters in ascending order of index, as KVM walks them. */
-  *all(): Iterable<KvmPmc> {
-    yield* this.gp;
-    yield* this.fixed;
+  all(): readonly KvmPmc[] {
+    return this.#all;
   }
 
   globallyEnabled({ idx }: KvmPmc): boolean {
@@ -84,7 +85,7 @@ export class KvmPmu {
   }
 
   clearStatus(bits: number): void {
-    for (const { idx } of this.all()) {
+    for (const { idx } of this.#all) {
       if (hasBit(bits, idx) && hasBit(this.global_status, idx)) this.global_status -= globalBit(idx);
     }
   }
