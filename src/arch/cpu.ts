@@ -127,6 +127,8 @@ export interface Software {
 export interface TaskBody {
   /** Runs until `until`, or until the thread must be rescheduled, blocks or ends. */
   run(cpu: Cpu, until: Cycles): void;
+  /** The task has ended, and will not run again. */
+  end?(): void;
   /** What is known of its future. Absent: it never affects other CPUs, and may give up its own at any time. */
   outlook?(): Outlook;
 }

@@ -72,6 +72,8 @@ export interface Executable {
   readonly expected?: number;
   /** A fresh thread, before its first instruction; without an argument, FIRST_THREAD. */
   start(thread?: ThreadStart): ExecutionCursor;
+  /** The thread at that cursor has ended, and nobody will use the cursor again. */
+  ended?(cursor: ExecutionCursor): void;
   /** A look ahead of a thread; absent: nothing is known before it happens. */
   scout?(thread: ThreadStart): LookAhead;
 }

@@ -15,6 +15,7 @@ import { PERF_BINARY } from '../tool/perf-binary.ts';
 import { PERF_RECORD_MISC } from '../uapi/perf-event.ts';
 import { Scout } from '../workload/scout.ts';
 import { compile, type CompiledProgram as Image, type Params } from '../workload/compile.ts';
+import { Cursor } from '../workload/cursor.ts';
 import type { Program } from '../workload/program.ts';
 import { expectedCycles } from '../workload/thread-runs.ts';
 import type { BuildId } from '../perfdata/perf-env.ts';
@@ -51,6 +52,9 @@ export function executable({ program, image }: Workload, seed: string): Executab
     libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as DsoImage])),
     expected: expectedCycles(image),
     start: ({ entry, path } = FIRST_THREAD) => of(entry).start(seed + path),
+    ended: (cursor) => {
+      if (cursor instanceof Cursor) cursor.release();
+    },
     scout: ({ entry, path }) => new Scout(of(entry), seed + path),
   };
 }

@@ -19,16 +19,24 @@ import { cycles, type Cycles } from '../units.ts';
 
 /** An executable that can be asked how much user time its threads have taken so far. */
 export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
-  const cursors: ExecutionCursor[] = [];
-  const start: Executable['start'] = (thread) => {
-    const cursor = executable.start(thread);
-    cursors.push(cursor);
-    return cursor;
-  };
+  const running = new Set<ExecutionCursor>();
   const totals = eventVector();
+  const workOf = (cursor: ExecutionCursor): number => cursor.totals(totals)[CYCLES]!;
+  let done = 0;
   return {
-    executable: { ...executable, start },
-    work: () => cycles(cursors.reduce((sum, cursor) => sum + cursor.totals(totals)[CYCLES]!, 0)),
+    executable: {
+      ...executable,
+      start: (thread) => {
+        const cursor = executable.start(thread);
+        running.add(cursor);
+        return cursor;
+      },
+      ended: (cursor) => {
+        if (running.delete(cursor)) done += workOf(cursor);
+        executable.ended?.(cursor);
+      },
+    },
+    work: () => cycles([...running].reduce((sum, cursor) => sum + workOf(cursor), done)),
   };
 }
 

@@ -423,8 +423,9 @@ export class Kernel extends PerCpu implements Software {
     task.stack = [];
     // Whoever reaps it needs only the exit code.
     task.cursor = undefined;
+    task.body.end?.();
     task.body = GONE;
-    task.program?.objects.leave(task.pid);
+    if (task.blocked_on !== undefined) task.program?.objects.leave(task.pid);
     if (task !== task.group_leader) {
       this.rq.account(task, cpu.now());
       addTime(signal.ended, task);

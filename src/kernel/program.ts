@@ -77,6 +77,10 @@ export class ProgramBody implements TaskBody {
     }
   }
 
+  end(): void {
+    this.#executable.ended?.(this.#cursor);
+  }
+
   /** What its scout sees; without one, and when it tries again what it waited for, its next instruction may be an act. */
   outlook(): Outlook {
     this.#scout ??= this.#executable.scout?.(this.#thread);

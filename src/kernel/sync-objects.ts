@@ -49,8 +49,11 @@ export class SyncObjects {
         return this.#pipe(act.object).read(tid, act.bytes);
       case 'write':
         return this.#pipe(act.object).write(tid, act.bytes);
-      case 'join_thread':
-        return this.#end(act.tid).join(tid);
+      case 'join_thread': {
+        const outcome = this.#end(act.tid).join(tid);
+        if (!outcome.sleeps) this.#ends.delete(act.tid);
+        return outcome;
+      }
       case 'clear_child_tid':
         return this.#end(tid).clear();
     }

@@ -151,8 +151,14 @@ export class Engine {
   /** A new execution's record, at the start of the program; valid as long as `owner` lives. */
   start(owner: object, key: bigint, armed: Armed): number {
     const record = this.run.start(this.#tables, this.#used.pop() ?? 0, armed.address, key);
-    gone.register(owner, { record, used: this.#used });
+    gone.register(owner, { record, used: this.#used }, owner);
     return record;
+  }
+
+  /** Gives a record back before its owner is gone. */
+  release(owner: object, record: number): void {
+    gone.unregister(owner);
+    this.#used.push(record);
   }
 
   /** The random key for a text. */

@@ -21,7 +21,7 @@ export interface ThreadRun {
   readonly process: string;
   /** What it executed. */
   readonly image: CompiledProgram;
-  /** At its end: its totals and its truth. */
+  /** At its end: its totals and its truth. Valid until the next thread is asked for. */
   readonly cursor: Cursor;
 }
 
@@ -40,6 +40,7 @@ function* runsOf(
   const cursor = own.start(seed + thread.path);
   const made = execute(own, cursor, thread);
   yield { thread, process, image: own, cursor };
+  cursor.release();
   for (const { child, forked } of made) yield* runsOf(image, seed, child, forked ? child.path : process);
 }
 

@@ -1,6 +1,7 @@
 /** The shipped workloads with threads: under every design each thread executes what its truth says, and perf counts all of it. */
 import { expect } from 'chai';
-import type { ThreadStart } from '../../src/arch/dso.ts';
+import type { ExecutionCursor } from '../../src/arch/cpu.ts';
+import { type Executable, FIRST_THREAD, type ThreadStart } from '../../src/arch/dso.ts';
 import { eventVector } from '../../src/arch/events.ts';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
 import { runStat } from '../../src/experiment/run.ts';
@@ -33,13 +34,20 @@ describe('workloads with threads', () => {
         const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
         const seed = workloadSeed(spec, 0);
         const whole = executable(workload, seed);
-        const started = new Map<string, { start: ThreadStart; cursor: ReturnType<typeof whole.start> }>();
-        const watched = {
+        const started = new Map<ExecutionCursor, ThreadStart>();
+        /** What each thread had executed when it ended, by its path. */
+        const ended = new Map<string, readonly [entry: string | undefined, ...totals: number[]]>();
+        const watched: Executable = {
           ...whole,
-          start: (start: ThreadStart) => {
-            const cursor = whole.start(start);
-            started.set(start.path, { start, cursor });
+          start: (thread = FIRST_THREAD) => {
+            const cursor = whole.start(thread);
+            started.set(cursor, thread);
             return cursor;
+          },
+          ended: (cursor) => {
+            const { path, entry } = started.get(cursor)!;
+            ended.set(path, [entry, ...cursor.totals(eventVector())]);
+            whole.ended!(cursor);
           },
         };
         const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
@@ -48,13 +56,10 @@ describe('workloads with threads', () => {
           run.counts.map(({ val }) => val),
           name,
         ).to.deep.equal(trueCounts(spec, workload, evlist));
-        const threads = [...threadRuns(workload.image, seed)];
-        expect([...started.keys()].toSorted(), name).to.deep.equal(threads.map(({ thread }) => thread.path).toSorted());
-        for (const { thread, cursor } of threads) {
-          const here = started.get(thread.path)!;
-          expect(here.start.entry, name).to.equal(thread.entry);
-          expect([...here.cursor.totals(eventVector())], name).to.deep.equal([...cursor.totals(eventVector())]);
-        }
+        const truth = new Map<string, unknown>();
+        for (const { thread, cursor } of threadRuns(workload.image, seed))
+          truth.set(thread.path, [thread.entry, ...cursor.totals(eventVector())]);
+        expect(Object.fromEntries(ended), name).to.deep.equal(Object.fromEntries(truth));
       }
     });
 
