@@ -38,6 +38,7 @@ function reportOptions(o: Options): Parameters<typeof reportStdio>[2] {
     showTotalPeriod: o['show-total-period'],
     showCpuUtilization: o['show-cpu-utilization'],
     quiet: o.quiet,
+    threads: o.threads,
     verbose: o.verbose > 0 ? true : undefined,
     fieldSeparator: o['field-separator'] === undefined ? undefined : parseSeparator(o['field-separator']),
     percentLimit: limit === undefined ? undefined : Number(limit),

@@ -16,10 +16,12 @@ import { trueCounts } from '../../src/experiment/truth.ts';
 import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
+import { openPerfData } from '../../src/perfdata/reader.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import { Lineage } from '../../src/profile/lineage.ts';
 import { parseProfileKey } from '../../src/profile/profile.ts';
+import { reportStdio } from '../../src/report/report/text.ts';
 import { PERF_RECORD, type ReadRecord } from '../../src/uapi/perf-event.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
@@ -64,7 +66,7 @@ const sets = ['guest.fresh=on', 'host.fresh=on'];
 
 /** perf record of a program into a file. */
 async function record(spec: MachineSpec, executable: Threads, events: string, file: string) {
-  const evlist = recordAttrs(parseEventList([events], 'record'), { freq: 4000, callgraph: true });
+  const evlist = recordAttrs(parseEventList([events], 'record'), { freq: 4000, callgraph: true, inherit_stat: true });
   let writer: PerfDataWriter;
   const outcome = await runRecord(
     spec,
@@ -82,6 +84,18 @@ async function record(spec: MachineSpec, executable: Threads, events: string, fi
   );
   writer!.finish();
   return outcome;
+}
+
+/** The table of gperf report -T. */
+function countsByThread(file: string): string[] {
+  const session = openPerfData(file);
+  try {
+    const options = { quiet: true, callGraph: 'none', threads: true, sort: 'pid' };
+    const lines = [...reportStdio(session, () => undefined, options)];
+    return lines.slice(lines.findIndex((line) => line.startsWith('#')));
+  } finally {
+    session.close();
+  }
 }
 
 describe('threads', () => {
@@ -202,6 +216,8 @@ describe('threads', () => {
           expect(new Set(named.map(({ comm }) => comm)), tids).to.deep.equal(new Set(['threads']));
           expect(named.map(({ tid }) => tid - pid).toSorted((a, b) => a - b)).to.deep.equal([0, 1, 2, 3, 4, 5]);
           expect(named.reduce((sum, { n }) => sum + n, 0)).to.equal(outcome.samples);
+          const table = perf('report', '--stdio', '-q', '-g', 'none', '-T', '--sort', 'pid').split('#')[1]!;
+          expect(`#${table}`).to.equal(`${[...countsByThread(file)].join('\n')}\n`);
           const script = perf('script', '--show-task-events', '-F', 'comm,pid,tid,time,event');
           const lives = [...script.matchAll(/PERF_RECORD_(FORK|EXIT)\((\d+):(\d+)\):\((\d+):(\d+)\)/g)];
           expect(

@@ -26,7 +26,7 @@ const OPTIONS = [
     help: 'output file (default: perf.data; - is standard output)',
   },
   { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's other threads and its children" },
-  { name: 'stat', short: 's', kind: 'flag', help: "record what each thread counts, for 'perf report -T'" },
+  { name: 'stat', short: 's', kind: 'flag', help: 'record what each thread counts, for report -T' },
   { name: 'no-bpf-event', kind: 'flag', help: 'do not ask for BPF records' },
   { name: 'strict-freq', kind: 'flag', help: 'refuse a frequency above the limit instead of lowering it' },
   { name: 'freq', short: 'F', kind: 'text', arg: "freq or 'max'", help: 'samples a second (default: 4000)' },

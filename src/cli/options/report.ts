@@ -94,6 +94,7 @@ const OPTIONS = [
     choices: ['relative', 'absolute'],
     help: 'shares of what filters leave, or of everything (default)',
   },
+  { name: 'threads', short: 'T', kind: 'flag', help: 'show what each thread counted, if recorded (record -s)' },
   { name: 'skip-empty', kind: 'flag', help: 'leave out events without samples (default)' },
   ...IDLE,
 ] as const satisfies readonly OptionSpec[];
@@ -106,7 +107,6 @@ export const REPORT: CommandTable<typeof OPTIONS> = {
     ...refuse('raw dumps', 'D:dump-raw-trace', 'raw-trace', 'pretty'),
     ...refuse('kernel images', 'k:vmlinux', 'kallsyms', 'm:modules'),
     ...refuse('mangled names of kernels', 'demangle-kernel'),
-    ...refuse('counts of single threads in recordings', 'T:threads'),
     ...refuse('a full-screen report', 'tui'),
     ...refuse('this filter', 'ignore-callees', 'symbol-filter', 'socket-filter'),
     ...refuse('the sort key time', 'time-quantum'),

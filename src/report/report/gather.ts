@@ -14,11 +14,13 @@ import { sortKeys } from '../../profile/sort.ts';
 import { PERF_RECORD, PERF_TYPE, type SampleRecord } from '../../uapi/perf-event.ts';
 import { hasChains, type Plan } from './plan.ts';
 import { filterOf } from './sample-filter.ts';
+import { ReadValues } from './thread-counts.ts';
 
 export interface Gathered {
   /** Lines by event. */
   readonly hists: readonly Hists[];
   readonly totalLostSamples: number;
+  readonly reads: ReadValues;
   /** What stopped the reading; everything before it is included. */
   readonly fault: unknown;
 }
@@ -61,14 +63,16 @@ export function gather(
     hists[evsel]?.add(al, sample, chain, { parent, trace: traceOf(sample, recording.evlist[evsel]!) });
   };
   let totalLostSamples = 0;
+  const values = new ReadValues();
   let fault: unknown;
   try {
     for (const replayed of replaySamples(recording, symbols)) {
       if (replayed.record.type === PERF_RECORD.LOST_SAMPLES) totalLostSamples += Number(replayed.record.lost);
+      else if (replayed.record.type === PERF_RECORD.READ) values.add(replayed.record, replayed.evsel);
       if (isSample(replayed)) take(replayed);
     }
   } catch (error) {
     fault = error;
   }
-  return { hists, totalLostSamples, fault };
+  return { hists, totalLostSamples, reads: values, fault };
 }

@@ -39,6 +39,8 @@ export interface ReportOptions extends PlaceFilters, SampleFilters {
   readonly showCpuUtilization?: boolean;
   /** -q: lines only. */
   readonly quiet?: boolean;
+  /** -T: what each thread counted. */
+  readonly threads?: boolean;
   /** -v: paths, addresses and origins of symbols. */
   readonly verbose?: boolean;
   /** -t. */

@@ -43,7 +43,7 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
     else yield* [HEADER_HINT, '#'];
   }
   for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
-  const { hists, totalLostSamples, fault } = gather(recording, symbols, plan, shown);
+  const { hists, totalLostSamples, reads, fault } = gather(recording, symbols, plan, shown);
   if (fault !== undefined && !hists.some(({ nrSamples }) => nrSamples)) throw fault;
   if (!hists.some(({ nrSamples }) => nrSamples))
     throw new ReportError(`The ${recording.path ?? 'perf.data'} data has no samples!`);
@@ -55,6 +55,7 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
     yield* ['', ''];
   }
   if (!quiet) yield* ['#', `# (Tip: ${TIP})`, '#'];
+  if (options.threads) yield* reads.lines(evlist.map(({ name }) => name));
   if (fault !== undefined) throw fault;
 }
 
