@@ -483,17 +483,17 @@ export function compile(program: Program, timing: CoreTiming, params: Params = {
   const code = layout(program, scope, new Instructions(timing));
   const drains = drainsOf(program, code);
   const size: Size = { nodes: 0, instances: 0, facts: 0 };
+  const threads = threadsOf(program, code);
   const images = new Map<string, CompiledProgram>();
   const withEntry = (entry: string): CompiledProgram => {
     let image = images.get(entry);
     if (image === undefined)
-      images.set(entry, (image = started(imageOf(program, code, drains, size, entry), withEntry)));
+      images.set(entry, (image = started(imageOf(program, code, drains, size, threads, entry), withEntry)));
     return image;
   };
   const image = withEntry(program.entry);
-  // What is wrong with a thread is reported here, too.
-  for (const { body } of program.functions)
-    for (const node of nodesOf(body)) if (node.kind === 'sync' && 'target' in node) withEntry(entryName(node));
+  // What is wrong with another thread is reported here, too.
+  for (const entry of threads.keys()) withEntry(entry);
   // A missing engine is reported here, where callers expect faults, rather than at start().
   engineModule();
   return image;
@@ -506,15 +506,24 @@ const started = (image: Image, withEntry: CompiledProgram['withEntry']): Compile
   withEntry,
 });
 
-/** The code of a thread: that of the program's first, or of one that an act makes, by entryName(). */
-function threadOf(program: Program, code: Layout, entry: string): { flow: readonly Flow[]; own: number } {
+/** The code of a thread, and the index of the function that it was made for. */
+interface Thread {
+  readonly flow: readonly Flow[];
+  readonly own: number;
+}
+
+/** The program's first thread, by its function's name, and those that acts make, by entryName(). */
+function threadsOf(program: Program, code: Layout): Map<string, Thread> {
   const { index } = code;
-  if (entry === program.entry) return { flow: [{ kind: 'call', func: index.get(entry)!, by: -1 }], own: OWN_FUNCTION };
+  const first: Thread = { flow: [{ kind: 'call', func: index.get(program.entry)!, by: -1 }], own: OWN_FUNCTION };
+  const threads = new Map([[program.entry, first]]);
   for (const { body } of program.functions)
-    for (const node of nodesOf(body))
-      if (node.kind === 'sync' && 'target' in node && entryName(node) === entry)
-        return { flow: childMadeIn(code, index.get(FUNCTIONS[node.op])!)!, own: index.get(node.target)! };
-  throw new Error(`${program.name} makes no thread "${entry}"`);
+    for (const node of nodesOf(body)) {
+      if (node.kind !== 'sync' || !('target' in node) || threads.has(entryName(node))) continue;
+      const flow = childMadeIn(code, index.get(FUNCTIONS[node.op])!)!;
+      threads.set(entryName(node), { flow, own: index.get(node.target)! });
+    }
+  return threads;
 }
 
 /** What a child executes that is made in a function or one that it calls. */
@@ -529,8 +538,17 @@ function childMadeIn(code: Layout, func: number): readonly Flow[] | undefined {
 }
 
 /** What a thread executes. */
-function imageOf(program: Program, code: Layout, drains: readonly Drain[], size: Size, entry: string): Image {
-  const { flow, own } = threadOf(program, code, entry);
+function imageOf(
+  program: Program,
+  code: Layout,
+  drains: readonly Drain[],
+  size: Size,
+  threads: ReadonlyMap<string, Thread>,
+  entry: string,
+): Image {
+  const thread = threads.get(entry);
+  if (thread === undefined) throw new Error(`${program.name} makes no thread "${entry}"`);
+  const { flow, own } = thread;
   const tree = new TreeBuilder(code, program, flow, own, size);
   const tables = flatten(tree);
   checkTotals(program, tables);

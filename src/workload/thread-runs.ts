@@ -67,12 +67,19 @@ function execute(
 
 /** Mean cycles of a whole run of a program, all its threads together. */
 export function expectedCycles(image: CompiledProgram): number {
-  const { tables: t, acts } = image;
-  let sum = expectedTotals(t)[CYCLES]!;
-  const once = new Float64Array(t.nodes);
-  once[0] = 1;
-  const times = executions(t, once, expectedOccurrences(t));
-  for (const [instance, act] of acts)
-    if (makesThread(act)) sum += times[t.instNode[instance]!]! * expectedCycles(image.withEntry(act.entry));
-  return sum;
+  const known = new Map<CompiledProgram, number>();
+  const cyclesOf = (one: CompiledProgram): number => {
+    let sum = known.get(one);
+    if (sum !== undefined) return sum;
+    const { tables: t, acts } = one;
+    sum = expectedTotals(t)[CYCLES]!;
+    const once = new Float64Array(t.nodes);
+    once[0] = 1;
+    const times = executions(t, once, expectedOccurrences(t));
+    for (const [instance, act] of acts)
+      if (makesThread(act)) sum += times[t.instNode[instance]!]! * cyclesOf(one.withEntry(act.entry));
+    known.set(one, sum);
+    return sum;
+  };
+  return cyclesOf(image);
 }

@@ -38,6 +38,7 @@ import {
   wait,
   write,
 } from '../../src/workload/build.ts';
+import { expectedTotals } from '../../src/workload/expected.ts';
 import { parseText } from '../../src/workload/parse.ts';
 import type { Instruction } from '../../src/workload/program.ts';
 import { Scout } from '../../src/workload/scout.ts';
@@ -213,6 +214,16 @@ describe('threads of a program', () => {
     for (let i = 0; i < 400; i++)
       for (const { cursor } of threadRuns(image, `mean ${i}`)) mean += cyclesOf(cursor) / 400;
     expect(mean / expectedCycles(image)).to.be.within(0.99, 1.01);
+  });
+
+  it('are expected without being listed: two that may each make two, sixty times over', async () => {
+    const names = Array.from({ length: 60 }, (_, i) => `f${i}`);
+    const never = names.map((name, i) => [name, [branch(0, [spawn(names[i + 1] ?? 'leaf', 2), spawn('leaf')])]]);
+    const code = await bare({ main: [spawn('f0', 3)], ...Object.fromEntries(never), leaf: [op('alu')] });
+    const image = compile(code);
+    expect([...threadRuns(image, 'a')]).to.have.length(4);
+    const mean = (entry: string): number => expectedTotals(image.withEntry(entry).tables)[CYCLES]!;
+    expect(expectedCycles(image)).to.equal(mean('begin') + 3 * mean('spawn f0'));
   });
 
   it('are the same when they are printed as YAML and read, in random programs', () =>
