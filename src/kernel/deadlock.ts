@@ -1,6 +1,6 @@
 /**
  * A program all of whose threads wait for each other: none of them will ever run again.
- * Not modelled: threads that wait for each other while others go on, unless these end.
+ * Not modelled: threads that wait for each other while others go on: they are found when these end, too.
  */
 import { ProgramError } from './futex.ts';
 import type { SyncObjects } from './sync-objects.ts';
@@ -16,12 +16,19 @@ export function threadName(system: System, tid: number): string {
   return `${entry.slice(entry.lastIndexOf(' ') + 1)} (tid ${tid})`;
 }
 
-/** Throws ProgramError if every thread of the program waits for another one. */
+/** Threads that an act wakes wait for nobody any more, though it may take some time until they know. */
+export function goesOn(system: System, tids: readonly number[]): void {
+  for (const tid of tids) {
+    const task = system.taskOf(tid);
+    if (task !== undefined) task.blocked_on = undefined;
+  }
+}
+
+/** To be called when a thread begins to wait, or ends. Throws ProgramError if all that are left wait for others. */
 export function deadlock(system: System, objects: SyncObjects): void {
   const threads = system.tasks.filter(({ program }) => program?.objects === objects);
-  const stuck = ({ state, blocked_on, fatal_signal }: Task): boolean =>
-    state === 'sleeping' && blocked_on !== undefined && fatal_signal === 0;
-  if (!threads.every(stuck)) return;
+  const stuck = ({ blocked_on, fatal_signal }: Task): boolean => blocked_on !== undefined && fatal_signal === 0;
+  if (threads.length === 0 || !threads.every(stuck)) return;
   const who = (tid: number): string => threadName(system, tid);
   const waits = threads.map(({ pid, signal, blocked_on: act }) => {
     const what =

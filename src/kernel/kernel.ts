@@ -19,6 +19,7 @@ import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
+import { deadlock, goesOn } from './deadlock.ts';
 import type { Outcome } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
 import { TickSched } from './hrtimer.ts';
@@ -433,6 +434,7 @@ export class Kernel extends PerCpu implements Software {
     signal.threads.delete(task);
     this.system.release_task(task);
     if (hasEnded(task)) this.#do_notify_parent(task);
+    if (task.program !== undefined) deadlock(this.system, task.program.objects);
     cpu.leave();
   }
 
@@ -444,8 +446,9 @@ export class Kernel extends PerCpu implements Software {
     cpu.spend(FN.do_futex);
     cpu.enter(FN.futex_wake);
     cpu.spend(FN.futex_wake);
-    for (const tid of program.objects.apply(pid, { op: 'clear_child_tid' }, false, String).wakes)
-      this.wake(this.system.taskOf(tid)!, 'futex_wake');
+    const { wakes } = program.objects.apply(pid, { op: 'clear_child_tid' }, false, String);
+    goesOn(this.system, wakes);
+    for (const tid of wakes) this.wake(this.system.taskOf(tid)!, 'futex_wake');
     cpu.leave();
     cpu.leave();
   }
@@ -457,7 +460,11 @@ export class Kernel extends PerCpu implements Software {
       parent.signal_pending = true;
       this.wake(parent, 'SIGCHLD');
     }
-    for (const thread of parent.signal.threads) if (thread.blocked_on?.op === 'wait') this.wake(thread, 'SIGCHLD');
+    for (const thread of parent.signal.threads) {
+      if (thread.blocked_on?.op !== 'wait') continue;
+      thread.blocked_on = undefined;
+      this.wake(thread, 'SIGCHLD');
+    }
   }
 }
 

@@ -12,7 +12,7 @@
 import type { Cpu } from '../arch/cpu.ts';
 import { cloneOf, type ThreadStart } from '../arch/dso.ts';
 import type { SyncAct } from '../arch/sync.ts';
-import { deadlock, threadName } from './deadlock.ts';
+import { deadlock, goesOn, threadName } from './deadlock.ts';
 import type { Outcome } from './futex.ts';
 import { FN, type KernelFunction } from './symbols.ts';
 import type { ObjectAct, SyncObjects } from './sync-objects.ts';
@@ -98,7 +98,6 @@ export class ThreadActs {
   resume(): void {
     const pending = this.#pending!;
     this.#pending = undefined;
-    this.#task.blocked_on = undefined;
     this.#task.stack = [];
     this.#goOn(pending);
   }
@@ -110,13 +109,10 @@ export class ThreadActs {
   }
 
   #object(act: ObjectAct, again: boolean): void {
-    const { system } = this.#kernel;
-    const apply = (): Outcome => this.#objects.apply(this.#task.pid, act, again, (tid) => threadName(system, tid));
-    this.#kernel.act(apply, (outcome) => {
-      this.#perform(outcome, again);
-      if (!outcome.sleeps) return;
-      const rest = act.op === 'write' ? { ...act, bytes: act.bytes - outcome.bytes! } : act;
-      this.#sleepIn(rest, { act: rest, again: true });
+    const restOf = ({ bytes = 0 }: Outcome): ObjectAct =>
+      act.op === 'write' ? { ...act, bytes: act.bytes - bytes } : act;
+    this.#act(act, again, restOf, (outcome) => {
+      if (outcome.sleeps) this.#pending = { act: restOf(outcome), again: true };
     });
   }
 
@@ -125,13 +121,44 @@ export class ThreadActs {
     const target = this.#joinable[0];
     if (target === undefined) return;
     const act = { op: 'join_thread', tid: target.pid } as const;
-    const apply = (): Outcome => this.#objects.apply(this.#task.pid, act, false, String);
+    this.#act(
+      act,
+      false,
+      () => act,
+      ({ sleeps }) => {
+        if (sleeps) this.#pending = { act: { op: 'join' }, again: true };
+        else {
+          this.#joinable.shift();
+          this.#join();
+        }
+      },
+    );
+  }
+
+  /** An act upon the objects, in its turn, and then its system call; `restOf`: what the thread waits for if it sleeps. */
+  #act(
+    act: ObjectAct,
+    again: boolean,
+    restOf: (outcome: Outcome) => ObjectAct,
+    then: (outcome: Outcome) => void,
+  ): void {
+    const { system } = this.#kernel;
+    const apply = (): Outcome => {
+      const outcome = this.#objects.apply(this.#task.pid, act, again, (tid) => threadName(system, tid));
+      goesOn(system, outcome.wakes);
+      if (outcome.sleeps) this.#waitFor(restOf(outcome));
+      return outcome;
+    };
     this.#kernel.act(apply, (outcome) => {
-      this.#perform(outcome, false);
-      if (outcome.sleeps) return this.#sleepIn(act, { act: { op: 'join' }, again: true });
-      this.#joinable.shift();
-      this.#join();
+      this.#perform(outcome, again);
+      then(outcome);
     });
+  }
+
+  /** Throws ProgramError if nobody is left who could end the wait. */
+  #waitFor(act: NonNullable<Task['blocked_on']>): void {
+    this.#task.blocked_on = act;
+    deadlock(this.#kernel.system, this.#objects);
   }
 
   /** wait4(-1), once for each child. */
@@ -148,7 +175,8 @@ export class ThreadActs {
       if (ended === undefined && forked.size > 0) {
         this.#task.stack = [...SYSCALL, 'do_wait' as const].map((fn) => FN[fn]);
         this.#kernel.sleep();
-        this.#sleepIn({ op: 'wait' }, { act: { op: 'wait' }, again: true });
+        this.#pending = { act: { op: 'wait' }, again: true };
+        this.#waitFor({ op: 'wait' });
         return;
       }
     } while (forked.size > 0);
@@ -187,14 +215,5 @@ export class ThreadActs {
       if (task !== undefined) this.#kernel.wake(task, fn);
     }
     cpu.leave();
-  }
-
-  /** The task sleeps. Throws ProgramError if nobody is left to wake it. */
-  #sleepIn(act: ObjectAct | { readonly op: 'wait' }, pending: Pending): void {
-    this.#pending = pending;
-    this.#task.blocked_on = act;
-    const { system } = this.#kernel;
-    // On several CPUs, a thread that has been woken may not know it yet.
-    if (system.cpus.size === 1) deadlock(system, this.#objects);
   }
 }

@@ -338,6 +338,21 @@ describe('kernel/threads', () => {
         'deadlock: main (tid 1000) waits for mutex m, held by tid 1001, which has ended',
       ],
       [
+        'a mutex whose holder ends while another waits',
+        { main: [spawn('worker'), sleep, lock()], worker: [lock(), sleep, sleep, sleep] },
+        'deadlock: main (tid 1000) waits for mutex m, held by tid 1001, which has ended',
+      ],
+      [
+        'a reader whose writer ends',
+        {
+          main: [act({ op: 'fork', entry: 'reader' }), act({ op: 'fork', entry: 'writer' }), act({ op: 'wait' })],
+          reader: repeat(2, pipe('read', 'q', 1)),
+          writer: [sleep, pipe('write', 'q', 1), sleep],
+        },
+        'deadlock: main (tid 1000) waits for reader (tid 1001) to end; ' +
+          'reader (tid 1001) waits for pipe q, which is empty and which nobody will write',
+      ],
+      [
         'its own mutex',
         { main: [lock(), lock()] },
         'deadlock: main (tid 1000) waits for mutex m, held by main (tid 1000)',
