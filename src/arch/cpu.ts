@@ -78,9 +78,9 @@ export interface Regs {
 
 /**
  * Interrupts, by Linux' use of them. PERF_GUEST_MEDIATED_PMI: on a host, a PMI of a guest's own counters. RESCHEDULE: an
- * IPI, another CPU has put tasks on this one's rq->wake_list.
+ * IPI, another CPU has put tasks on this one's rq->wake_list. CALL_FUNCTION: one that asks for a function to be called.
  */
-export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK' | 'PERF_GUEST_MEDIATED_PMI' | 'RESCHEDULE';
+export type Vector = 'NMI' | 'LOCAL_TIMER' | 'IRQ_WORK' | 'PERF_GUEST_MEDIATED_PMI' | 'RESCHEDULE' | 'CALL_FUNCTION';
 
 /** Why ring-3 execution returned to the kernel. */
 export type StopReason = 'until' | 'resched' | 'trap' | 'finished';

@@ -8,7 +8,7 @@
 import type { Vector } from './cpu.ts';
 
 /** Maskable interrupts, in the order in which they are taken. */
-const ORDER: readonly Vector[] = ['PERF_GUEST_MEDIATED_PMI', 'LOCAL_TIMER', 'IRQ_WORK', 'RESCHEDULE'];
+const ORDER: readonly Vector[] = ['PERF_GUEST_MEDIATED_PMI', 'LOCAL_TIMER', 'IRQ_WORK', 'RESCHEDULE', 'CALL_FUNCTION'];
 
 export class LocalApic {
   nmiPending = false;

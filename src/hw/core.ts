@@ -35,7 +35,7 @@ import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
 import { FRACTION, asDoubles } from '../sim/doubles.ts';
 import type { Stream } from '../sim/rng.ts';
-import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import { SUBCYCLES, address, cycles, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { CoreApic } from './lapic.ts';
 import { CorePmu, type CountingPlan, type Counter } from './pmu.ts';
 import type { CoreStep } from './steps.ts';
@@ -219,6 +219,11 @@ export class Core implements Cpu {
       } else this.#spendInSteps(this.#spec.ring0[fn] as Ring0Function, pmu.plan(0));
     }
     if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#spec.ring0[fn] as Ring0Function);
+  }
+
+  /** What a pass through a ring-0 function takes. */
+  costOf(fn: number): Cycles {
+    return cycles(this.#costs[fn]!);
   }
 
   spendFor(fn: number, cost: Cycles): void {

@@ -11,11 +11,12 @@ import type { Cycles } from '../units.ts';
 
 const NEVER = Infinity as Cycles;
 
-/** An interrupt on its way from another core. */
+/** Something on its way from another core. */
 interface Ipi {
   readonly at: Cycles;
   readonly from: number;
-  readonly vector: Vector;
+  /** undefined: a write to memory that this core reads, and no interrupt. */
+  readonly vector: Vector | undefined;
   readonly accepted: () => void;
 }
 
@@ -35,9 +36,10 @@ export class CoreApic extends LocalApic {
 
   /**
    * An IPI of core number `from` will arrive. It is accepted at the first boundary from then on at which the core looks
-   * (hw/core.ts); `accepted` is called there. Those that arrive at the same time are in order of the cores.
+   * (hw/core.ts); `accepted` is called there. Those that arrive at the same time are in order of the cores. Without a
+   * vector it is a write to memory that becomes visible to this core then.
    */
-  receive(at: Cycles, from: number, vector: Vector, accepted: () => void): void {
+  receive(at: Cycles, from: number, vector: Vector | undefined, accepted: () => void): void {
     const ipi = { at, from, vector, accepted };
     let i = this.#ipis.length;
     while (i > 0 && precedes(ipi, this.#ipis[i - 1]!)) i--;
@@ -51,7 +53,7 @@ export class CoreApic extends LocalApic {
       const { vector, accepted } = this.#ipis.shift()!;
       this.ipiAt = this.#ipis[0]?.at ?? NEVER;
       accepted();
-      this.accept(vector);
+      if (vector !== undefined) this.accept(vector);
     }
   }
 

@@ -1,13 +1,15 @@
 /**
- * Interrupt handlers of one CPU: PMIs, the timer with the tick, perf's irq_work, other CPUs' wake-ups, and PMIs of a
- * guest that owns its counters.
+ * Interrupt handlers of one CPU: PMIs, the timer with the tick, perf's irq_work, other CPUs' wake-ups and calls, and PMIs
+ * of a guest that owns its counters.
  *
- * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, arch/x86/kernel/smp.c (smp_reschedule_interrupt),
- * kernel/time/timer.c (update_process_times), Linux 5.0; for the guest's PMIs Linux 7.0.
- * Not modelled: function calls of other CPUs, interrupts from devices; NMIs other than PMIs.
+ * Source: arch/x86/entry/entry_64.S, arch/x86/kernel/nmi.c, arch/x86/kernel/smp.c (smp_reschedule_interrupt,
+ * smp_call_function_single_interrupt), kernel/time/timer.c (update_process_times), Linux 5.0; for the guest's PMIs Linux
+ * 7.0.
+ * Not modelled: interrupts from devices; NMIs other than PMIs.
  */
 import type { Regs, Vector } from '../arch/cpu.ts';
 import { cycles, type Nanos } from '../units.ts';
+import type { PerfCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { SampleRate } from './sampling.ts';
@@ -20,12 +22,15 @@ export class Interrupts {
   readonly #pmu: X86Pmu;
   readonly #rate: SampleRate;
   readonly #perf: PerfContexts;
+  readonly #perform: (call: PerfCall) => void;
 
-  constructor(here: PerCpu, pmu: X86Pmu, rate: SampleRate, perf: PerfContexts) {
+  /** `perform`: what another CPU has asked for. */
+  constructor(here: PerCpu, pmu: X86Pmu, rate: SampleRate, perf: PerfContexts, perform: (call: PerfCall) => void) {
     this.#here = here;
     this.#pmu = pmu;
     this.#rate = rate;
     this.#perf = perf;
+    this.#perform = perform;
   }
 
   /** `regs`: what the interrupt hit. */
@@ -42,6 +47,9 @@ export class Interrupts {
         return;
       case 'RESCHEDULE':
         this.#rescheduleInterrupt();
+        return;
+      case 'CALL_FUNCTION':
+        this.#callFunctionInterrupt();
         return;
       case 'PERF_GUEST_MEDIATED_PMI':
         this.#mediatedPmi();
@@ -128,6 +136,10 @@ export class Interrupts {
       // perf_event_wakeup()
       const { rb } = event;
       if (rb === undefined) continue;
+      if (rb.reader !== undefined) {
+        try_to_wake_up(here, rb.reader, 'POLLIN', rb);
+        continue;
+      }
       rb.poll = true;
       if (rb.waiter !== undefined) try_to_wake_up(here, rb.waiter, 'POLLIN');
     }
@@ -149,6 +161,28 @@ export class Interrupts {
     sched_ttwu_pending(this.#here);
     cpu.spend(FN.irq_exit);
     for (let i = 0; i < 3; i++) cpu.leave();
+  }
+
+  /** smp_call_function_single_interrupt(): does what other CPUs have asked for, and tells them. */
+  #callFunctionInterrupt(): void {
+    const here = this.#here;
+    const { cpu, mail } = here;
+    cpu.enter(FN.call_function_single_interrupt);
+    cpu.spend(FN.call_function_single_interrupt);
+    cpu.enter(FN.smp_call_function_single_interrupt);
+    cpu.spend(FN.smp_call_function_single_interrupt);
+    cpu.spend(FN.irq_enter);
+    cpu.enter(FN.flush_smp_call_function_queue);
+    cpu.spend(FN.flush_smp_call_function_queue);
+    for (const { from, call } of mail.call_single_queue.splice(0)) {
+      this.#perform(call);
+      mail.calls--;
+      mail.post({ kind: 'answer', to: from, sent: cpu.now() });
+    }
+    cpu.leave();
+    cpu.spend(FN.irq_exit);
+    cpu.leave();
+    cpu.leave();
   }
 
   /** sysvec_perf_guest_mediated_pmi_handler() */

@@ -10,13 +10,13 @@ import { EINVAL, ENOENT } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import {
   PERF_EVENT_STATE,
-  initialState,
   is_sampling_event,
   newEvent,
   type OpenTarget,
   type OverflowHandler,
   type PerfEvent,
 } from './perf-event.ts';
+import { ownerOf, perf_install_in_context } from './perf-install.ts';
 import { FN } from './symbols.ts';
 
 /** perf_event_alloc() and perf_install_in_context(): the event, or a negative errno. */
@@ -24,28 +24,38 @@ export function perf_event_alloc(
   kernel: Kernel,
   wanted: PerfEventAttr,
   target: OpenTarget,
-  overflow_handler: OverflowHandler,
+  overflow_handler: OverflowHandler | 'sample',
+): PerfEvent | number {
+  const event = perf_event_new(kernel, wanted, target, overflow_handler);
+  if (typeof event === 'number') return event;
+  perf_install_in_context(kernel, event, () => kernel.global?.account(kernel, target.task !== undefined));
+  return event;
+}
+
+/**
+ * perf_event_alloc(): a new event that is yet to be installed, or a negative errno. One that is confined to a CPU uses
+ * that one's PMU; 'sample': it writes samples there.
+ */
+export function perf_event_new(
+  kernel: Kernel,
+  wanted: PerfEventAttr,
+  target: OpenTarget,
+  overflow_handler: OverflowHandler | 'sample',
 ): PerfEvent | number {
   kernel.cpu.spend(FN.perf_event_alloc);
   const attr = { ...wanted };
-  const { group_leader } = target;
-  for (const pmu of [kernel.pmu, kernel.swPmu]) {
-    const event = newEvent(kernel.system.nextEventId, attr, pmu, target, overflow_handler);
-    const error = pmu.event_init(event);
+  const there = kernel.system.cpus.get(target.cpu) ?? kernel;
+  const { output } = there;
+  const handler: OverflowHandler =
+    overflow_handler === 'sample' ? (event, regs, period) => output.sample(event, regs, period) : overflow_handler;
+  for (const pmu of ['pmu', 'swPmu'] as const) {
+    const event = newEvent(kernel.system.nextEventId, attr, there[pmu], target, handler);
+    const error = kernel[pmu].event_init(event);
     if (error === -ENOENT) continue;
     if (error !== 0) return error;
-    const refused = pmu === kernel.pmu ? (kernel.global?.mediated_pmu_account_event(attr) ?? 0) : 0;
+    const refused = pmu === 'pmu' ? (kernel.global?.mediated_pmu_account_event(attr) ?? 0) : 0;
     if (refused !== 0) return refused;
     kernel.system.nextEventId++;
-    // A software event may join a hardware group; a hardware event moves its software group to the hardware context.
-    const kind = group_leader !== undefined && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
-    if (group_leader !== undefined && group_leader.ctx.kind !== kind) moveGroup(kernel, group_leader, kind);
-    event.ctx = kernel.perf.contextFor(kind, target.task, target.cpu);
-    if (pmu === kernel.pmu) {
-      kernel.pmu.activeEvents++;
-      kernel.global?.account(kernel, target.task !== undefined);
-    }
-    kernel.perf.install(event);
     return event;
   }
   return -ENOENT;
@@ -66,7 +76,12 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   kernel.perf.remove(event);
   for (const child of event.child_list) kernel.perf.remove(child);
   if (event.pmu.name !== kernel.pmu.name) return;
-  kernel.pmu.activeEvents--;
+  ownerOf(kernel, event).pmu.activeEvents--;
+  unaccount_event(kernel, event);
+}
+
+/** unaccount_event() */
+export function unaccount_event(kernel: Kernel, event: PerfEvent): void {
   kernel.global?.mediated_pmu_unaccount_event(event.attr);
   kernel.global?.unaccount(kernel, event.task !== undefined);
 }
@@ -107,14 +122,4 @@ export function perf_event_enable(kernel: Kernel, event: PerfEvent): void {
   kernel.cpu.spend(FN.perf_event_enable);
   if (event.state >= PERF_EVENT_STATE.INACTIVE || event.state < PERF_EVENT_STATE.ERROR) return;
   event_function_call(kernel, () => kernel.perf.enable(event));
-}
-
-function moveGroup(kernel: Kernel, leader: PerfEvent, kind: 'hw' | 'sw'): void {
-  const members = [leader, ...leader.sibling_list];
-  for (const member of members.toReversed()) kernel.perf.remove(member);
-  for (const member of members) {
-    member.state = initialState(member.attr);
-    member.ctx = kernel.perf.contextFor(kind, member.task, member.cpu);
-    kernel.perf.install(member);
-  }
 }

@@ -22,6 +22,7 @@ import type { CpuConfig } from './config.ts';
 import { deadlock, goesOn } from './deadlock.ts';
 import type { Outcome } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
+import type { PerfCall } from './mail.ts';
 import { TickSched } from './hrtimer.ts';
 import { Interrupts } from './interrupts.ts';
 import { PerCpu } from './per-cpu.ts';
@@ -32,6 +33,7 @@ import { ProgramBody } from './program.ts';
 import { perf_event_init_task } from './perf-init-task.ts';
 import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
+import { perform } from './perf-install.ts';
 import { FN, KERNEL_SYMBOLS } from './symbols.ts';
 import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
@@ -47,9 +49,14 @@ interface ActInTurn {
   readonly apply: () => Outcome;
   /** What this CPU does about it. */
   readonly goOn: (outcome: Outcome) => void;
+  /** It looks at what the other CPUs have done until now. */
+  readonly looks: boolean;
 }
 
-const NO_OUTLOOK: Outlook = { act: cycles(Infinity), leave: cycles(0) };
+const LOOKED: Outcome = { call: undefined, sleeps: false, wakes: [] };
+
+const NEVER = cycles(Infinity);
+const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0) };
 const outlookOf = ({ body }: Task): Outlook => body.outlook?.() ?? NO_OUTLOOK;
 
 /** What a task that has exited runs. */
@@ -71,6 +78,8 @@ export class Kernel extends PerCpu implements Software {
   /** The act that the CPU stands still for; and one whose turn has come, to go on with. */
   #act: ActInTurn | undefined;
   #acted: (() => void) | undefined;
+  /** Goes on when another CPU has answered. */
+  #calls: (() => void) | undefined;
 
   constructor(system: System, cpu: Cpu, config: CpuConfig, global?: HostGlobal) {
     super(system, cpu, config);
@@ -81,9 +90,10 @@ export class Kernel extends PerCpu implements Software {
     this.swPmu = new SoftwarePmu(this, this.rate);
     this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
     this.sideband = new Sideband(cpu, this.output, this.perf);
-    this.#interrupts = new Interrupts(this, this.pmu, this.rate, this.perf);
+    this.#interrupts = new Interrupts(this, this.pmu, this.rate, this.perf, (call) => perform(this, call));
     const grid = { tick: this.tick, phase: config.tick_phase };
     this.#tickSched = new TickSched(cpu, this.timers, grid, this.#interrupts);
+    system.cpus.set(this.number, this);
   }
 
   /** Brings the CPU up: PMU reset, LVTPC open, tick running. */
@@ -97,6 +107,8 @@ export class Kernel extends PerCpu implements Software {
   /** Lets tasks run until a time, or until `stop` holds at a scheduling point. */
   run(until: Cycles, stop: () => boolean = () => false): void {
     while (this.cpu.now() < until && this.#act === undefined && !stop()) {
+      if (this.spins) return;
+      if (this.#calls !== undefined) this.#finishCall();
       if (this.#acted !== undefined) {
         const goOn = this.#acted;
         this.#acted = undefined;
@@ -120,7 +132,13 @@ export class Kernel extends PerCpu implements Software {
 
   /** Whether the running task must give way at its next preemption point. */
   get mustYield(): boolean {
-    return this.rq.needResched || this.current.state !== 'running' || this.waits || this.cpu.wanted === true;
+    return (
+      this.rq.needResched ||
+      this.current.state !== 'running' ||
+      this.waits ||
+      this.#calls !== undefined ||
+      this.cpu.wanted === true
+    );
   }
 
   /** True when nothing can ever run again: no task runnable, no timer armed. */
@@ -136,7 +154,44 @@ export class Kernel extends PerCpu implements Software {
    */
   act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void {
     if (this.system.cpus.size === 1) goOn(apply());
-    else this.#act = { apply, goOn };
+    else this.#act = { apply, goOn, looks: false };
+  }
+
+  /** Like act(), for a look at what all other CPUs have done by now. What it posts has been sent now. */
+  look(take: () => void, goOn: () => void): void {
+    const apply = (): Outcome => {
+      take();
+      return LOOKED;
+    };
+    this.#act = { apply, goOn, looks: true };
+  }
+
+  /**
+   * smp_call_function_single(): asks another CPU to do something to one of its events, from inside a system call, and
+   * spins until it has; then `goOn` is called.
+   */
+  smp_call_function_single(to: number, call: PerfCall, goOn: () => void): void {
+    const { cpu, mail } = this;
+    cpu.enter(FN.smp_call_function_single);
+    cpu.spend(FN.smp_call_function_single);
+    cpu.spend(FN.native_send_call_func_single_ipi);
+    mail.post({ kind: 'call', to, sent: cpu.now(), from: this.number, call });
+    this.#calls = goOn;
+  }
+
+  /** The CPU spins until another one answers, and does not know yet when that will be. */
+  get spins(): boolean {
+    return this.#calls !== undefined && this.mail.answered === undefined;
+  }
+
+  #finishCall(): void {
+    const goOn = this.#calls!;
+    const { cpu, mail } = this;
+    const left = mail.answered! - cpu.now();
+    this.#calls = mail.answered = undefined;
+    if (left > 0) cpu.spendFor(FN.smp_call_function_single, cycles(left));
+    cpu.leave();
+    this.#acted = goOn;
   }
 
   /** The CPU stands still in front of an act. */
@@ -144,25 +199,48 @@ export class Kernel extends PerCpu implements Software {
     return this.#act !== undefined;
   }
 
+  /** The act that it waits for is a look at the other CPUs. */
+  get looks(): boolean {
+    return this.#act?.looks === true;
+  }
+
   /** The turn of its act has come. Returns what the acting task does next. */
   takeTurn(): 'works' | 'sleeps' | 'posts' {
-    const { apply, goOn } = this.#act!;
+    const { apply, goOn, looks } = this.#act!;
     this.#act = undefined;
     const outcome = apply();
     this.#acted = () => goOn(outcome);
-    if (outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
+    if (looks || outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
     return outcome.sleeps ? 'sleeps' : 'works';
   }
 
   /**
    * No earlier than this can the CPU affect another one, unless something arrives here first; `arrival`: when what is on
-   * its way does. While it waits: what its other tasks may do.
+   * its way does. While it waits: what its other tasks may do. `record`: what it takes at least to write a record.
    */
-  promise(arrival: Cycles): Cycles {
-    const { current, idle, rq } = this;
+  promise(arrival: Cycles, record: Cycles): Cycles {
+    const { mail } = this;
     const now = this.cpu.now();
     if (this.system.cpus.size === 1) return cycles(Infinity);
     if (this.#acted !== undefined) return now;
+    if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered));
+    const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
+    return cycles(Math.min(answers, this.#passesWatermark(record), this.#acts(arrival)));
+  }
+
+  /** When a task of another CPU may be woken because a buffer has filled up. */
+  #passesWatermark(record: Cycles): Cycles {
+    const now = this.cpu.now();
+    if (this.shared_buffers.size === 0) return NEVER;
+    if (this.pending_wakeups.size > 0) return now;
+    const least = Math.min(...[...this.shared_buffers].map((rb) => rb.recordsToWatermark));
+    return cycles(now + least * record);
+  }
+
+  /** When one of its tasks may act. */
+  #acts(arrival: Cycles): Cycles {
+    const { current, idle, rq } = this;
+    const now = this.cpu.now();
     const runs = current !== idle && current.state === 'running';
     const { act, leave } = runs ? outlookOf(current) : NO_OUTLOOK;
     let others = Infinity;
@@ -306,10 +384,12 @@ export class Kernel extends PerCpu implements Software {
 
   /**
    * The current task waits for `span` inside a system call (a grace period, a mutex). Others run meanwhile, or the CPU
-   * idles. If several tasks wait like this, the last one to begin goes on first.
+   * idles. If several tasks wait like this, the last one to begin goes on first. One of several CPUs is kept busy.
    */
   block(span: Cycles): void {
     const task = this.current;
+    // Other CPUs must be able to go on meanwhile.
+    if (this.system.cpus.size > 1) return this.cpu.spendFor(FN.smp_call_function_single, span);
     this.#blocked.push(task);
     this.sleep();
     task.timer = this.hrtimer(cycles(this.cpu.now() + span), 'timer', () => this.wake(task, 'timeout'));
@@ -335,15 +415,23 @@ export class Kernel extends PerCpu implements Software {
 
   /** A system call of the current task: entry and exit around `work`. */
   syscall<T>(work: () => T): T {
+    this.enterSyscall();
+    const result = work();
+    this.leaveSyscall();
+    return result;
+  }
+
+  /** The parts of syscall(), for one in which the CPU waits for others. */
+  enterSyscall(): void {
     const { cpu } = this;
     cpu.enter(FN.entry_SYSCALL_64);
     cpu.spend(FN.entry_SYSCALL_64);
     cpu.enter(FN.do_syscall_64);
     cpu.spend(FN.do_syscall_64);
-    const result = work();
-    cpu.leave();
-    cpu.leave();
-    return result;
+  }
+  leaveSyscall(): void {
+    this.cpu.leave();
+    this.cpu.leave();
   }
 
   /**

@@ -14,6 +14,7 @@ import { CpuHwEvents } from './cpu-hw-events.ts';
 import { Hrtimers } from './hrtimer.ts';
 import { Mail } from './mail.ts';
 import { perfCpuContext, type PerfCpuContext, type PerfEvent } from './perf-event.ts';
+import type { RingBuffer } from './ring-buffer.ts';
 import { RunQueue } from './sched.ts';
 import type { KernelStep } from './steps.ts';
 import type { System } from './system.ts';
@@ -51,6 +52,8 @@ export class PerCpu {
   /** perf_throttled_seq, perf_throttled_count */
   throttled_seq = 0;
   throttled_count = 0;
+  /** Buffers into which this CPU writes, and from which a task of another reads. */
+  readonly shared_buffers = new Set<RingBuffer>();
   /** LVTPC raises PERF_GUEST_MEDIATED_PMI: an NMI that comes now is not a PMI. */
   guest_lvtpc_loaded = false;
   /** KVM's handler for PMIs of a guest's own counters (perf_guest_info_callbacks.handle_mediated_pmi). */
@@ -68,7 +71,6 @@ export class PerCpu {
     this.system = system;
     this.config = system.config;
     this.number = number;
-    system.cpus.add(number);
     this.cpu = cpu;
     this.#clock = clock;
     this.tick = this.cyclesOf(NSEC_PER_SEC / system.config.hz);

@@ -7,7 +7,7 @@
  *
  * Source: kernel/events/core.c, Linux 5.0: ctx_sched_in/out, group_sched_in/out, perf_event_sched_in, ctx_resched,
  * perf_event_context_sched_in/out, perf_rotate_context, perf_event_enable_on_exec, perf_event_task_tick.
- * Not modelled: cgroups, contexts of other simulated CPUs, rotation among exclusive groups (from 5.10).
+ * Not modelled: cgroups, rotation among exclusive groups (from 5.10).
  */
 import { cycles, type Cycles } from '../units.ts';
 import { atLeast } from './config.ts';
@@ -63,7 +63,7 @@ export class PerfContexts {
   /** find_get_context(): the context of a task, or without one of a CPU; made on first use. */
   contextFor(kind: Kind, task: Task | undefined, cpu: number): PerfEventContext {
     if (task === undefined)
-      return cpu === this.#here.number ? this.#cpuctx[kind].ctx : this.#others.contextFor(kind, cpu);
+      return this.#here.system.cpus.get(cpu)?.cpuctx[kind].ctx ?? this.#others.contextFor(kind, cpu);
     let contexts = this.#ctxp.get(task);
     if (contexts === undefined) this.#ctxp.set(task, (contexts = {}));
     const ctx = (contexts[kind] ??= perfEventContext(kind, task));

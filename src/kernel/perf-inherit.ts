@@ -41,11 +41,16 @@ export function swapCounts(a: PerfEvent, b: PerfEvent): void {
   [a.total_time_running, b.total_time_running] = [b.total_time_running, a.total_time_running];
 }
 
-/** Adds up an event, those inherited from it that live, and those that have ended (__perf_event_read_value). */
+/** Brings an event and those inherited from it up to date, and adds up (__perf_event_read_value). */
 export function perf_event_read_value(event: PerfEvent, read: (event: PerfEvent) => void): PerfCountsValues {
+  for (const part of [event, ...event.child_list]) read(part);
+  return perf_event_sum(event);
+}
+
+/** An event, those inherited from it that live, and those that have ended. */
+export function perf_event_sum(event: PerfEvent): PerfCountsValues {
   let { count: val, enabled: ena, running: run } = event.ended;
   for (const part of [event, ...event.child_list]) {
-    read(part);
     val += part.count;
     ena += part.total_time_enabled;
     run += part.total_time_running;

@@ -153,7 +153,7 @@ export class PerfOutput {
         ? { type: PERF_RECORD.LOST, misc: 0, lost: rb.lost, ...this.#common(event, this.#here.current) }
         : undefined;
     const { lostTotal } = rb;
-    const wake = rb.write(event.attr, record, note);
+    const wake = rb.write(event.attr, record, note, cpu.now());
     if (rb.lostTotal > lostTotal) event.lost_samples++;
     if (!wake || event.pending_wakeup) return;
     event.pending_wakeup = true;

@@ -1,5 +1,6 @@
 /**
- * perf_event_open and the system calls on its file descriptors. A PerfEvent stands for its descriptor.
+ * perf_event_open and the system calls on its file descriptors. A PerfEvent stands for its descriptor. Events of other
+ * simulated CPUs: remote.ts.
  *
  * Source: kernel/events/core.c (SYSCALL_DEFINE5(perf_event_open), perf_mmap, perf_ioctl, perf_read, perf_poll), Linux
  * 5.0.
@@ -29,11 +30,8 @@ export class PerfSyscalls {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
-      if (attr.freq === true && attr.sample_period > kernel.system.sysctl.sysctl_perf_event_sample_rate) return -EINVAL;
-      const { perf_event_paranoid: paranoid } = kernel.config;
-      if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
-      if (paranoid > 0 && target.task === undefined) return -EACCES;
-      return perf_event_alloc(kernel, attr, target, (event, regs, period) => kernel.output.sample(event, regs, period));
+      const refused = refusal(kernel, attr, target);
+      return refused === 0 ? perf_event_alloc(kernel, attr, target, 'sample') : refused;
     });
   }
 
@@ -128,6 +126,14 @@ export class PerfSyscalls {
       work();
     });
   }
+}
+
+/** What perf_event_open() checks first: 0, or a negative errno. */
+export function refusal({ config, system }: Kernel, attr: PerfEventAttr, { task }: OpenTarget): number {
+  if (attr.freq === true && attr.sample_period > system.sysctl.sysctl_perf_event_sample_rate) return -EINVAL;
+  const { perf_event_paranoid: paranoid } = config;
+  if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
+  return paranoid > 0 && task === undefined ? -EACCES : 0;
 }
 
 function perf_event_for_each_child(event: PerfEvent, work: (one: PerfEvent) => void): void {

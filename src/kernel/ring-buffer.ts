@@ -8,8 +8,11 @@
  * Not modelled: overwrite (backward) mode, AUX areas, paused buffers.
  */
 import { PERF_RECORD, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
-import { kernelRecordSize } from '../uapi/record-size.ts';
+import { kernelRecordSize, largestRecord } from '../uapi/record-size.ts';
+import type { Cycles } from '../units.ts';
 import type { Task } from './task.ts';
+
+const NEVER = Infinity as Cycles;
 
 export class RingBuffer {
   /** Bytes of data pages. */
@@ -17,10 +20,18 @@ export class RingBuffer {
   /** Bytes written since the last wakeup that cause the next one. */
   readonly watermark: number;
   #head = 0;
-  #tail = 0;
   #wakeup = 0;
   #lost = 0;
   #queue: KernelRecord[] = [];
+  /** Bytes that the reader has taken. */
+  #read = 0;
+  /** data_tail, as the writer sees it. */
+  data_tail = 0;
+  /** A reader on another CPU than the writer's, and that CPU. */
+  reader: Task | undefined;
+  writer: number | undefined;
+  /** For such a reader: when each record was complete, and data_head then. */
+  readonly #written: { readonly at: Cycles; readonly head: number; readonly records: number }[] = [];
   /** Total of records that found no room. */
   lostTotal = 0;
   /** POLLIN: the watermark was passed since the last poll. */
@@ -29,13 +40,23 @@ export class RingBuffer {
   waiter: Task | undefined;
   /** Samples since the last wakeup, for an event with wakeup_events. */
   #events = 0;
+  readonly #every: number;
+  readonly #largest: number;
 
   constructor(size: number, attr: PerfEventAttr) {
     this.size = size;
+    this.#every = attr.watermark === true ? 0 : (attr.wakeup ?? 0);
+    this.#largest = largestRecord(attr);
     this.watermark =
       attr.watermark === true && attr.wakeup !== undefined && attr.wakeup > 0
         ? Math.min(size, attr.wakeup)
         : Math.floor(size / 2);
+  }
+
+  /** `task` will read what CPU number `writer`, another one than its own, writes. */
+  readFrom(task: Task, writer: number): void {
+    this.reader = task;
+    this.writer = writer;
   }
 
   /** Records lost since the last one that was stored; above 0, a LOST record must precede the next. */
@@ -47,10 +68,10 @@ export class RingBuffer {
    * perf_output_begin() to perf_output_end(): stores a record, or counts it as lost. `note` is the LOST record that is
    * due when `lost` is above 0. Returns whether the reader must be woken.
    */
-  write(attr: PerfEventAttr, record: KernelRecord, note: KernelRecord | undefined): boolean {
+  write(attr: PerfEventAttr, record: KernelRecord, note: KernelRecord | undefined, now: Cycles = NEVER): boolean {
     const size = kernelRecordSize(attr, record) + (note === undefined ? 0 : kernelRecordSize(attr, note));
     // CIRC_SPACE(): one byte stays free, so that full and empty differ.
-    if (this.#head + size - this.#tail >= this.size) {
+    if (this.#head + size - this.data_tail >= this.size) {
       this.#lost++;
       this.lostTotal++;
       return false;
@@ -61,6 +82,8 @@ export class RingBuffer {
     }
     this.#queue.push(record);
     this.#head += size;
+    if (this.reader !== undefined)
+      this.#written.push({ at: now, head: this.#head, records: note === undefined ? 1 : 2 });
     let wake = false;
     if (this.#head - this.#wakeup > this.watermark) {
       this.#wakeup += this.watermark;
@@ -76,15 +99,35 @@ export class RingBuffer {
 
   /** Bytes not yet read. */
   get available(): number {
-    return this.#head - this.#tail;
+    return this.#head - this.#read;
   }
 
-  /** The reader takes everything and moves data_tail up to data_head. */
-  drain(): { records: KernelRecord[]; bytes: number } {
-    const records = this.#queue;
-    const bytes = this.#head - this.#tail;
-    this.#queue = [];
-    this.#tail = this.#head;
-    return { records, bytes };
+  /**
+   * The reader takes everything that was there at `now`. Unless it is on another CPU, it also moves data_tail; `tail` says
+   * where to.
+   */
+  drain(now: Cycles = NEVER): { records: KernelRecord[]; bytes: number; tail: number } {
+    const from = this.#read;
+    if (this.reader === undefined) {
+      const records = this.#queue;
+      this.#queue = [];
+      this.data_tail = this.#read = this.#head;
+      return { records, bytes: this.#read - from, tail: this.#read };
+    }
+    let [complete, count] = [0, 0];
+    for (const { at, head, records } of this.#written) {
+      if (at > now) break;
+      complete++;
+      count += records;
+      this.#read = head;
+    }
+    this.#written.splice(0, complete);
+    return { records: this.#queue.splice(0, count), bytes: this.#read - from, tail: this.#read };
+  }
+
+  /** How many more records can be written, whatever they are, before the reader is woken. */
+  get recordsToWatermark(): number {
+    if (this.#every > 0) return 0;
+    return Math.max(0, Math.ceil((this.watermark - (this.#head - this.#wakeup)) / this.#largest) - 1);
   }
 }

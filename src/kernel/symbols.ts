@@ -201,6 +201,12 @@ const FUNCTIONS = [
   ['sched_ttwu_pending', 240, 'tasks'],
   // kernel/events, when a thread ends
   ['perf_event_exit_event', 528, 'perf'],
+  // arch/x86/entry, kernel/smp.c
+  ['call_function_single_interrupt', 192, 'interrupts'],
+  ['smp_call_function_single_interrupt', 128, 'interrupts'],
+  ['flush_smp_call_function_queue', 304, 'interrupts'],
+  ['smp_call_function_single', 288, 'perf'],
+  ['native_send_call_func_single_ipi', 64, 'perf'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -7,20 +7,31 @@
  */
 import type { TaskBody } from '../arch/cpu.ts';
 import type { KernelConfig } from './config.ts';
-import type { PerfEventContext } from './perf-event.ts';
+import type { OverflowHandler, PerfCpuContext, PerfEventContext, Pmu } from './perf-event.ts';
+import type { RingBuffer } from './ring-buffer.ts';
 import { PerfSysctls } from './sysctl.ts';
 import { newTask, type Task } from './task.ts';
 
 /** Pid of the first task. */
 const FIRST_PID = 1000;
 
+/** What an event that is confined to a CPU needs of it. Only that CPU changes it, but for what is said to it. */
+export interface PerfCpu {
+  readonly cpuctx: Readonly<Record<'hw' | 'sw', PerfCpuContext>>;
+  readonly pmu: Pmu & { activeEvents: number };
+  readonly swPmu: Pmu;
+  readonly output: { readonly sample: OverflowHandler };
+  /** Buffers into which it writes, and from which a task of another CPU reads. */
+  readonly shared_buffers: Set<RingBuffer>;
+}
+
 export class System {
   readonly config: KernelConfig;
   readonly sysctl: PerfSysctls;
   /** task->perf_event_ctxp[] */
   readonly perf_event_ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
-  /** Numbers of the CPUs that have a Kernel. */
-  readonly cpus = new Set<number>();
+  /** The CPUs that have a Kernel, by their numbers. */
+  readonly cpus = new Map<number, PerfCpu>();
   /** perf_event_id: the id of the next accepted event. */
   nextEventId = 1;
   #nextPid = FIRST_PID;

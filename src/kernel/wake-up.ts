@@ -6,16 +6,17 @@
  */
 import type { PerCpu } from './per-cpu.ts';
 import { FN } from './symbols.ts';
+import type { RingBuffer } from './ring-buffer.ts';
 import type { Task } from './task.ts';
 
-/** try_to_wake_up(). A task that is not sleeping only gets the reason. */
-export function try_to_wake_up(here: PerCpu, task: Task, reason: string): void {
+/** try_to_wake_up(). A task that is not sleeping only gets the reason. `rb`: the buffer that it is to look into. */
+export function try_to_wake_up(here: PerCpu, task: Task, reason: string, rb?: RingBuffer): void {
   const { cpu } = here;
   if (task.cpu !== here.number) {
     // ttwu_queue_remote(); only the task's own CPU knows whether it sleeps.
     cpu.spend(FN.try_to_wake_up);
     cpu.spend(FN.native_smp_send_reschedule);
-    here.mail.post({ to: task.cpu, sent: cpu.now(), pid: task.pid, reason });
+    here.mail.post({ kind: 'wake', to: task.cpu, sent: cpu.now(), pid: task.pid, reason, rb });
     return;
   }
   if (!endSleep(task, reason)) return;
@@ -26,7 +27,8 @@ export function try_to_wake_up(here: PerCpu, task: Task, reason: string): void {
 /** sched_ttwu_pending(): activates the tasks that other CPUs have put on the wake list. */
 export function sched_ttwu_pending(here: PerCpu): void {
   here.cpu.spend(FN.sched_ttwu_pending);
-  for (const { pid, reason } of here.mail.wake_list.splice(0)) {
+  for (const { pid, reason, rb } of here.mail.wake_list.splice(0)) {
+    if (rb !== undefined) rb.poll = true;
     const task = here.system.taskOf(pid);
     if (task !== undefined && endSleep(task, reason)) ttwu_do_activate(here, task);
   }

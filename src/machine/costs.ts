@@ -50,6 +50,7 @@ const FUNCTIONS = {
     apic_timer_interrupt: 170,
     irq_work_interrupt: 170,
     reschedule_interrupt: 170,
+    call_function_single_interrupt: 170,
     page_fault: 200,
     swapgs_restore_regs_and_return_to_usermode: 60,
     asm_sysvec_perf_guest_mediated_pmi_handler: 170,
@@ -189,8 +190,14 @@ const FUNCTIONS = {
     smp_reschedule_interrupt: 30,
     scheduler_ipi: 40,
     sched_ttwu_pending: 50,
+    smp_call_function_single_interrupt: 30,
+    flush_smp_call_function_queue: 60,
+    smp_call_function_single: 60,
   }),
-  ...passes('core', 'a write of an x2APIC register, like lapic_next_deadline', { native_smp_send_reschedule: 110 }),
+  ...passes('core', 'a write of an x2APIC register, like lapic_next_deadline', {
+    native_smp_send_reschedule: 110,
+    native_send_call_func_single_ipi: 110,
+  }),
   ...passes('core', 'the letter: an intercepted access takes 1,100 ns, in which these are in a row with vmexit', {
     vcpu_enter_guest: 260,
     vmx_handle_exit: 110,

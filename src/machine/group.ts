@@ -1,12 +1,13 @@
 /**
  * Cores that are simulated together, with the CPUs of one boot of Linux on them: runs each up to the end of the window,
  * hands over what they posted, and gives acts their turn.
- * Not modelled: guests' CPUs that affect each other, perf events on another CPU.
+ * Not modelled: guests' CPUs that affect each other.
  */
 import type { Core } from '../hw/core.ts';
 import type { HostCounts } from '../kernel/host-global.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { WakePost } from '../kernel/mail.ts';
+import type { Post } from '../kernel/mail.ts';
+import { FN } from '../kernel/symbols.ts';
 import { Windows, type ActEffect, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
 
@@ -16,18 +17,25 @@ export interface HostCpu {
   readonly host: Kernel;
 }
 
+const VECTORS = { wake: 'RESCHEDULE', call: 'CALL_FUNCTION', tail: undefined } as const;
+/** Every record is written by these. */
+const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
 const ENDED: Standing<Kernel> = { now: cycles(Infinity), promise: cycles(Infinity) };
 
 export class CoreGroup {
   readonly #cpus: readonly HostCpu[];
   readonly #windows: Windows;
   readonly #latency: Cycles;
+  readonly #recordCost: Cycles;
 
   /** CPUs by number. */
   constructor(cpus: readonly HostCpu[], options: WindowOptions) {
     this.#cpus = cpus;
     this.#windows = new Windows(options);
     this.#latency = options.latency;
+    this.#recordCost = cycles(
+      Math.min(...cpus.map(({ core }) => WRITES.reduce((sum, fn) => sum + core.costOf(FN[fn]), 0))),
+    );
   }
 
   /**
@@ -46,22 +54,34 @@ export class CoreGroup {
   }
 
   #meet(stop: () => boolean): void {
-    const standings = this.#cpus.map((cpu, i) => (i === 0 && stop() ? ENDED : this.#standing(cpu)));
+    const posts = this.#cpus.map(({ host }) => host.mail.take());
+    posts.forEach((sent, from) => sent.forEach((post) => this.#deliver(post, from)));
+    const standings = this.#cpus.map((cpu, i) =>
+      i === 0 && stop() ? ENDED : { ...this.#standing(cpu), posts: posts[i] },
+    );
     this.#windows.next(standings, { gridLine: () => this.#look(), apply: (kernel): ActEffect => kernel.takeTurn() });
   }
 
   #standing({ core, host }: HostCpu): Standing<Kernel> {
-    const posts = host.mail.take();
-    for (const post of posts) this.#deliver(post, host.number);
+    const { spins, waits } = host;
+    // Whatever it does next is later than an answer that nobody has given yet.
+    if (spins) return ENDED;
     const now = core.now();
-    const promise = host.promise(core.lapic.ipiAt);
-    if (!host.waits) return { now, promise, posts };
-    return { now, promise: now, act: { what: host, after: host.workAfterAct, others: promise }, posts };
+    const promise = host.promise(core.lapic.ipiAt, this.#recordCost);
+    if (!waits) return { now, promise };
+    const { workAfterAct: after, looks } = host;
+    return { now, promise: now, act: { what: host, after, others: promise, looks } };
   }
 
-  #deliver(post: WakePost, from: number): void {
+  #deliver(post: Post, from: number): void {
     const { core, host } = this.#cpus[post.to]!;
-    core.lapic.receive(cycles(post.sent + this.#latency), from, 'RESCHEDULE', () => host.mail.wake_list.push(post));
+    const at = cycles(post.sent + this.#latency);
+    if (post.kind === 'answer') {
+      host.mail.answered = at;
+      return;
+    }
+    if (post.kind === 'call') host.mail.calls++;
+    core.lapic.receive(at, from, VECTORS[post.kind], () => host.mail.accept(post));
   }
 
   /**

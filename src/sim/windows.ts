@@ -38,6 +38,8 @@ interface WaitingAct<A> {
   readonly after: Cycles;
   /** The promise of everything else on its core. */
   readonly others: Cycles;
+  /** It looks at what all other cores have done by then, and so has its turn when they have come as far. */
+  readonly looks?: boolean | undefined;
 }
 
 export interface SentPost {
@@ -118,6 +120,7 @@ export class Windows {
       const at = promises[first]!;
       // An act at or after the grid line may ask for views as of that line.
       if (act === undefined || at >= this.line) break;
+      if (act.looks === true && cores.some(({ now }) => now < at)) break;
       waiting[first] = undefined;
       const effect = between.apply(act.what, first, at);
       promises[first] =

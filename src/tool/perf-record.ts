@@ -8,6 +8,7 @@
 import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
+import type { Steps } from '../kernel/remote.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
 import { exitStatus, hasEnded, type Task } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
@@ -77,14 +78,14 @@ export function* perfRecord(
   sink: RecordSink,
   done: (outcome: RecordOutcome) => void,
 ): ToolProgram {
-  const { sys, kernel } = tool;
+  const { sys, perf, kernel } = tool;
   const { nrCpus } = kernel.config;
   yield* tool.user('cmd_record', 600_000);
   const workload = tool.forkWorkload(job.executable);
   const { child } = workload;
 
   const systemWide = job.systemWide === true;
-  const opened = openAll(tool, job.evlist, systemWide ? undefined : child);
+  const opened = yield* openAll(tool, job.evlist, systemWide ? undefined : child);
   yield* tool.user('evlist__open', 1_000 * opened.length * nrCpus);
   const evlist = opened.map(({ evsel, events }) => ({ ...evsel, ids: events.map((e) => e.id) }));
   const buffers = mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
@@ -116,24 +117,17 @@ export function* perfRecord(
   emit(synthesized(evlist, systemWide ? kernel.system.tasks : child, nrCpus));
   yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.system.tasks.length : 1));
 
-  if (systemWide) for (const event of leadersByCpu(opened)) sys.enable(event);
+  if (systemWide) for (const event of leadersByCpu(opened)) yield* perf.enable(event);
   const start = kernel.cpu.nanos();
   workload.go();
   let waking = 0;
   let end: Nanos | undefined;
   for (;;) {
     yield* tool.user('record__mmap_read_evlist', 2_000 + 50 * buffers.length);
-    const drained: PerfRecord[] = [];
-    let bytes = 0;
-    for (const rb of buffers) {
-      const part = rb.drain();
-      drained.push(...part.records);
-      bytes += part.bytes;
-    }
+    const { records, bytes } = yield* perf.drain(buffers);
     if (bytes > 0) {
       yield* tool.user('perf_mmap__push', bytes / 8);
-      drained.push({ type: PERF_RECORD_USER.FINISHED_ROUND });
-      emit(drained);
+      emit([...records, { type: PERF_RECORD_USER.FINISHED_ROUND }]);
     } else {
       if (stopping) break;
       while (!sys.poll(buffers)) yield;
@@ -143,14 +137,14 @@ export function* perfRecord(
     stopping ||= hasEnded(child);
     if (stopping && end === undefined) {
       end = kernel.cpu.nanos();
-      if (systemWide) for (const event of leadersByCpu(opened)) sys.disable(event);
+      if (systemWide) for (const event of leadersByCpu(opened)) yield* perf.disable(event);
     }
   }
   if (!hasEnded(child)) {
     kernel.syscall(() => kernel.kill(child, SIGTERM));
     while (sys.wait4(child) === undefined) yield;
   }
-  for (const { events } of opened) for (const event of events) sys.close(event);
+  for (const { events } of opened) for (const event of events) yield* perf.close(event);
   done({
     waking,
     ...counts,
@@ -169,39 +163,38 @@ interface Opened {
 }
 
 /** evlist__open() with perf's fall-backs: less precision, user space only, breaking up weak groups. */
-function openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefined): Opened[] {
-  const { sys } = tool;
+function* openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefined): Steps<Opened[]> {
   let evlist = wanted;
   const opened: Opened[] = [];
   while (opened.length < evlist.length) {
     const i = opened.length;
     const evsel = evlist[i]!;
     const { leader } = evsel;
-    const result = openEvent(tool, evsel, task, leader === i ? undefined : opened[leader]);
+    const result = yield* openEvent(tool, evsel, task, leader === i ? undefined : opened[leader]);
     if (typeof result !== 'number') {
       opened.push(result);
       continue;
     }
     if (result !== EINVAL || leader === i || evsel.weak_group !== true) throw new OpenError(evsel, result);
     // A group's members are adjacent: the leader and all that follows are opened again.
-    for (const { events } of opened.splice(leader)) for (const event of events) sys.close(event);
+    for (const { events } of opened.splice(leader)) for (const event of events) yield* tool.perf.close(event);
     evlist = breakWeakGroup(evlist, leader, ({ attr }) => attr);
   }
   return opened;
 }
 
 /** The events of one evsel, or a positive errno. */
-function openEvent(
-  { sys, kernel }: ToolTask,
+function* openEvent(
+  { perf, kernel }: ToolTask,
   wanted: Evsel,
   task: Task | undefined,
   leader: Opened | undefined,
-): Opened | number {
+): Steps<Opened | number> {
   let evsel = wanted;
   const events: PerfEvent[] = [];
   while (events.length < kernel.config.nrCpus) {
     const cpu = events.length;
-    const event = sys.perf_event_open(evsel.attr, { task, cpu, group_leader: leader?.events[cpu] });
+    const event = yield* perf.perf_event_open(evsel.attr, { task, cpu, group_leader: leader?.events[cpu] });
     if (typeof event !== 'number') {
       events.push(event);
       continue;
@@ -238,7 +231,7 @@ function mapAll(tool: ToolTask, opened: readonly Opened[], pages: number): RingB
   const { sys } = tool;
   const [leader, ...others] = opened;
   if (leader === undefined) return [];
-  const buffers = leader.events.map((event) => sys.mmap(event, pages));
+  const buffers = leader.events.map((event) => tool.perf.mmap(event, pages));
   for (const { events } of others) events.forEach((event, cpu) => sys.setOutput(event, buffers[cpu] as RingBuffer));
   return buffers;
 }

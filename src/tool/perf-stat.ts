@@ -8,6 +8,7 @@
 import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfCountsValues, PerfEvent } from '../kernel/perf-event.ts';
+import type { Steps } from '../kernel/remote.ts';
 import { hasEnded, thread_group_cputime } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup, statUngrouped } from '../perf-events/evsel-config.ts';
@@ -42,15 +43,15 @@ export interface StatOutcome {
 
 /** The tool's program; `done` is called with the outcome. */
 export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutcome) => void): ToolProgram {
-  const { sys, kernel } = tool;
+  const { sys, perf, kernel } = tool;
   yield* tool.user('cmd_stat', 400_000);
   const workload = tool.forkWorkload(job.executable);
   const { child } = workload;
   const systemWide = job.systemWide === true;
   const { evlist, events } = yield* openAll(tool, job, systemWide ? undefined : child);
-  const read = (): StatCount[] => readAll(tool, evlist, events);
+  const read = (): Steps<StatCount[]> => readAll(tool, evlist, events);
   const leaders = events.flatMap((all, i) => (evlist[i]!.leader === i ? (all ?? []) : []));
-  if (systemWide) for (const event of leaders) sys.enable(event);
+  if (systemWide) for (const event of leaders) yield* perf.enable(event);
   const start = kernel.cpu.nanos();
   workload.go();
   if (job.timeout !== undefined)
@@ -60,9 +61,9 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
   while ((status = sys.wait4(child)) === undefined) yield;
   const end = kernel.cpu.nanos();
   yield* tool.user('read_counters', 3_000);
-  if (systemWide) for (const event of leaders) sys.disable(event);
-  const counts = read();
-  for (const event of events.flatMap((all) => all ?? [])) sys.close(event);
+  if (systemWide) for (const event of leaders) yield* perf.disable(event);
+  const counts = yield* read();
+  for (const event of events.flatMap((all) => all ?? [])) yield* perf.close(event);
   yield* tool.user('evlist__print_counters', 40_000);
   const { user, sys: system } = cputime(tool, child);
   done({ evlist, pid: child.pid, run: { counts, elapsed: nanos(end - start), user, sys: system, status } });
@@ -85,10 +86,10 @@ function* openAll(
   let evlist: readonly Evsel[] = job.evlist;
   const events: Counter[] = evlist.map(() => undefined);
   const reopened = new Set<number>();
-  const open = (i: number): number => {
+  const open = function* (i: number): Steps<number> {
     for (;;) {
       const evsel = evlist[i]!;
-      const result = openEvent(tool, evsel, task, evsel.leader === i ? undefined : events[evsel.leader]);
+      const result = yield* openEvent(tool, evsel, task, evsel.leader === i ? undefined : events[evsel.leader]);
       if (typeof result !== 'number') {
         events[i] = result;
         return 0;
@@ -101,7 +102,7 @@ function* openAll(
   };
   for (let i = 0; i < evlist.length; i++) {
     if (reopened.has(i)) continue;
-    const errno = -open(i);
+    const errno = -(yield* open(i));
     const evsel = evlist[i]!;
     if (errno === EINVAL && evsel.leader !== i && evsel.weak_group === true) {
       const { leader } = evsel;
@@ -111,10 +112,10 @@ function* openAll(
       throw new OpenError(evsel, errno);
     yield* tool.user('evlist__open', 2_000);
   }
-  for (const i of reopened) for (const event of events[i] ?? []) tool.sys.close(event);
+  for (const i of reopened) for (const event of events[i] ?? []) yield* tool.perf.close(event);
   for (const i of reopened) {
     events[i] = undefined;
-    open(i);
+    yield* open(i);
     yield* tool.user('evlist__open', 2_000);
   }
   return { evlist, events };
@@ -124,14 +125,18 @@ function* openAll(
 const NOT_SUPPORTED_ERRNOS: ReadonlySet<number> = new Set([EINVAL, ENOENT, EOPNOTSUPP, ENXIO]);
 
 /** The events of one evsel, or a negative errno with none left open. */
-function openEvent(tool: ToolTask, evsel: Evsel, task: PerfEvent['task'], leader: Counter): PerfEvent[] | number {
-  const { sys, kernel } = tool;
+function* openEvent(
+  { perf, kernel }: ToolTask,
+  evsel: Evsel,
+  task: PerfEvent['task'],
+  leader: Counter,
+): Steps<PerfEvent[] | number> {
   const opened: PerfEvent[] = [];
   for (let cpu = 0; cpu < (task === undefined ? kernel.config.nrCpus : 1); cpu++) {
     const target = task === undefined ? { task, cpu } : { task, cpu: -1 };
-    const event = sys.perf_event_open(evsel.attr, { ...target, group_leader: leader?.[cpu] });
+    const event = yield* perf.perf_event_open(evsel.attr, { ...target, group_leader: leader?.[cpu] });
     if (typeof event === 'number') {
-      for (const other of opened) sys.close(other);
+      for (const other of opened) yield* perf.close(other);
       return event;
     }
     opened.push(event);
@@ -143,12 +148,19 @@ function openEvent(tool: ToolTask, evsel: Evsel, task: PerfEvent['task'], leader
  * The counts of each event. perf reads a group whole or not at all: if a member is missing, the kernel's values do not
  * fit perf's buffer (-ENOSPC), so the group stays unread.
  */
-function readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Counter[]): StatCount[] {
+function* readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Counter[]): Steps<StatCount[]> {
   const torn = new Set(evlist.filter((_, i) => events[i] === undefined).map(({ leader }) => leader));
-  return events.map((all, i) => {
-    if (all === undefined) return NOT_SUPPORTED;
-    return torn.has(evlist[i]!.leader) ? UNREAD : sum(all.map((e) => tool.sys.read(e)));
-  });
+  const counts: StatCount[] = [];
+  for (const [i, all] of events.entries()) {
+    if (all === undefined) counts.push(NOT_SUPPORTED);
+    else if (torn.has(evlist[i]!.leader)) counts.push(UNREAD);
+    else {
+      const parts: PerfCountsValues[] = [];
+      for (const event of all) parts.push(yield* tool.perf.read(event));
+      counts.push(sum(parts));
+    }
+  }
+  return counts;
 }
 
 /** An event's total over all CPUs. */
@@ -175,7 +187,7 @@ function* intervals(
   child: StatChild,
   interval: NonNullable<StatJob['interval']>,
   start: Nanos,
-  read: () => readonly StatCount[],
+  read: () => Steps<readonly StatCount[]>,
 ): Generator<void, void, void> {
   const { kernel } = tool;
   while (!hasEnded(child)) {
@@ -183,6 +195,8 @@ function* intervals(
     yield;
     // A SIGCHLD ended the sleep early: the rest belongs to the final reading.
     if (tool.task.wake_reason !== 'timeout') return;
-    interval.report(nanos(kernel.cpu.nanos() - start), read());
+    // The clock is read first.
+    const time = nanos(kernel.cpu.nanos() - start);
+    interval.report(time, yield* read());
   }
 }

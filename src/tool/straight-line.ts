@@ -7,7 +7,7 @@
 import type { ExecutionCursor, Trap } from '../arch/cpu.ts';
 import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../arch/events.ts';
 import { FRACTION } from '../sim/doubles.ts';
-import { address, type Address, type Cycles } from '../units.ts';
+import { address, cycles, type Address, type Cycles } from '../units.ts';
 
 const SUBCYCLES = 64;
 
@@ -35,6 +35,11 @@ export class StraightLine implements ExecutionCursor {
     this.#length = length;
     this.#done = FRACTION;
     this.#done = 0;
+  }
+
+  /** Cycles that it still works. */
+  get left(): Cycles {
+    return cycles(this.#length - this.#done);
   }
 
   arm(columns: readonly EventColumn[]): void {

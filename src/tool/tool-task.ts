@@ -3,10 +3,11 @@
  * yields where it may be preempted or sleeps.
  * Not modelled: page faults, threads.
  */
-import type { Cpu, TaskBody } from '../arch/cpu.ts';
+import type { Cpu, Outlook, TaskBody } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { PerfSyscalls } from '../kernel/perf-syscalls.ts';
+import { RemoteSyscalls } from '../kernel/remote.ts';
 import type { Task } from '../kernel/task.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { PERF_BINARY, perfFunction, type PerfFunction } from './perf-binary.ts';
@@ -18,15 +19,19 @@ export type ToolProgram = Generator<void, number, void>;
 export class ToolTask implements TaskBody {
   readonly kernel: Kernel;
   readonly sys: PerfSyscalls;
+  /** System calls about events that may be another CPU's. */
+  readonly perf: RemoteSyscalls;
   readonly task: Task;
   /** Set when the program has returned. */
   status: number | undefined;
   readonly #program: ToolProgram;
   #until = 0 as Cycles;
+  #code: StraightLine | undefined;
 
   constructor(kernel: Kernel, program: (tool: ToolTask) => ToolProgram) {
     this.kernel = kernel;
     this.sys = new PerfSyscalls(kernel);
+    this.perf = new RemoteSyscalls(kernel, this.sys, () => this.#step());
     this.task = kernel.spawn('perf', this);
     this.task.mm.mmap = [PERF_BINARY];
     this.#program = program(this);
@@ -35,19 +40,29 @@ export class ToolTask implements TaskBody {
   run(_cpu: Cpu, until: Cycles): void {
     this.#until = until;
     while (!this.kernel.mustYield && this.kernel.cpu.now() < until) {
-      const step = this.#program.next();
-      if (step.done !== true) continue;
-      this.status = step.value;
-      this.kernel.do_exit(this.task, step.value);
-      return;
+      this.#step();
+      if (this.status !== undefined) return;
     }
+  }
+
+  #step(): void {
+    const step = this.#program.next();
+    if (step.done !== true) return;
+    this.status = step.value;
+    this.kernel.do_exit(this.task, step.value);
+  }
+
+  /** It may do anything to other CPUs as soon as it is through with what it computes. */
+  outlook(): Outlook {
+    const left = this.#code?.left ?? cycles(0);
+    return { act: left, leave: left };
   }
 
   /** Spends user time in one of the tool's functions. */
   *user(fn: PerfFunction, ns: number): Generator<void, void, void> {
     const { kernel } = this;
     const code = new StraightLine(perfFunction(fn), kernel.cyclesOf(ns));
-    this.task.cursor = code;
+    this.task.cursor = this.#code = code;
     while (!code.finished) {
       kernel.cpu.execute(code, this.#until);
       if (!code.finished) yield;

@@ -55,6 +55,16 @@ export function sampleSize(attr: PerfEventAttr, callchain = 0, members = 1): num
 const sampleIdSize = (attr: PerfEventAttr): number =>
   attr.sample_id_all === true ? fields(attr.sample_type, ID_FIELDS) : 0;
 
+/** Frames of a call chain, with its markers, if the attr does not say; members of a group; bytes of a file's name. */
+const MOST = { frames: 129, members: 16, name: 256 } as const;
+
+/** Bytes that no record of an event exceeds, together with a LOST record before it; but for names of files that are longer. */
+export function largestRecord(attr: PerfEventAttr): number {
+  const id = sampleIdSize(attr);
+  const frames = Math.max(MOST.frames, (attr.sample_max_stack ?? 0) + 2);
+  return Math.max(sampleSize(attr, frames, MOST.members), HEADER + 64 + MOST.name + id) + HEADER + 16 + id;
+}
+
 /** Bytes of one record. */
 export function kernelRecordSize(attr: PerfEventAttr, record: KernelRecord): number {
   switch (record.type) {

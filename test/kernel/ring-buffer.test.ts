@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { RingBuffer } from '../../src/kernel/ring-buffer.ts';
+import type { Task } from '../../src/kernel/task.ts';
 import { ByteWriter } from '../../src/perfdata/bytes.ts';
 import { RecordCodec } from '../../src/perfdata/records.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type SampleRecord,
 } from '../../src/uapi/perf-event.ts';
 import { kernelRecordSize, sampleSize } from '../../src/uapi/record-size.ts';
-import { address, nanos, type Address } from '../../src/units.ts';
+import { address, cycles, nanos, type Address } from '../../src/units.ts';
 
 const PLAIN: PerfEventAttr = {
   type: 0,
@@ -95,6 +96,21 @@ describe('kernel/ring-buffer', () => {
     expect(records).to.deep.equal([note(8), SAMPLE]);
     expect(bytes).to.equal(80);
     expect(rb.lostTotal).to.equal(8);
+  });
+
+  it('a reader on another CPU takes what was complete by then, and the writer learns later of the room', () => {
+    const rb = new RingBuffer(4096, PLAIN);
+    rb.readFrom({} as Task, 1);
+    const write = (at: number): boolean => rb.write(PLAIN, SAMPLE, undefined, cycles(at));
+    for (let i = 0; i < 102; i++) write(i);
+    const { records, bytes, tail } = rb.drain(cycles(49));
+    expect([records.length, bytes, tail]).to.deep.equal([50, 2000, 2000]);
+    write(200);
+    expect(rb.lost).to.equal(1);
+    rb.data_tail = tail;
+    rb.write(PLAIN, SAMPLE, note(1), cycles(300));
+    expect(rb.drain(cycles(300)).records).to.have.length(54);
+    expect(rb.drain(cycles(400))).to.deep.include({ records: [], bytes: 0 });
   });
 
   it('is full one byte before its size', () => {

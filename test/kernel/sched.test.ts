@@ -17,7 +17,7 @@ const ticks = (bench: Bench): number => bench.kernel.throttled_seq;
 
 /** Counts the interrupts that reach the kernel. */
 function countInterrupts(bench: Bench): Record<Vector, number> {
-  const seen = { NMI: 0, LOCAL_TIMER: 0, IRQ_WORK: 0, PERF_GUEST_MEDIATED_PMI: 0, RESCHEDULE: 0 };
+  const seen = { NMI: 0, LOCAL_TIMER: 0, IRQ_WORK: 0, PERF_GUEST_MEDIATED_PMI: 0, RESCHEDULE: 0, CALL_FUNCTION: 0 };
   const { kernel } = bench;
   bench.core.setSoftware({
     interrupt: (vector, regs) => {

@@ -1,25 +1,12 @@
 /** Several CPUs of one Linux: threads that talk across them, and windows that show in nothing. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { FIRST_THREAD } from '../../src/arch/dso.ts';
-import { Core } from '../../src/hw/core.ts';
-import { Kernel } from '../../src/kernel/kernel.ts';
-import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
-import { ProgramBody } from '../../src/kernel/program.ts';
-import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
 import { FN } from '../../src/kernel/symbols.ts';
-import { SyncObjects } from '../../src/kernel/sync-objects.ts';
-import { System } from '../../src/kernel/system.ts';
-import type { Task } from '../../src/kernel/task.ts';
 import { CoreGroup } from '../../src/machine/group.ts';
 import { PromiseBroken } from '../../src/sim/windows.ts';
-import { stream } from '../../src/sim/rng.ts';
-import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
-import { BROADWELL, CONFIG, CPU0 } from '../kernel/machine.ts';
-import { Threads, act, lock, repeat, syscall, unlock, work } from '../kernel/scripts.ts';
-
-type Script = ReturnType<typeof repeat>;
+import { act, lock, repeat, syscall, unlock, work } from '../kernel/scripts.ts';
+import { Smp, TIMES, US, type Placed } from './smp.ts';
 
 const semaphore = (name: string) => ({ kind: 'semaphore', name, value: 0 }) as const;
 const post = (name: string) => act({ op: 'post', object: semaphore(name) });
@@ -27,73 +14,6 @@ const take = (name: string) => act({ op: 'take', object: semaphore(name) });
 const sleep = (ns: number) => syscall('nanosleep', { ns });
 const pipe = (op: 'read' | 'write', bytes: number) =>
   act({ op, object: { kind: 'pipe', name: 'p', capacity: 4096 }, bytes });
-
-/** A thread, and the CPU that it is on. */
-interface Placed {
-  readonly cpu: number;
-  readonly script: Script;
-}
-
-const US = 2800;
-const TIMES = { latency: cycles(US), grid: cycles(4000 * US) };
-
-/** So many cores of 2.8 GHz with Linux on them; IPIs take a microsecond. */
-class Smp {
-  readonly cpus: { readonly core: Core; readonly host: Kernel }[];
-  readonly group: CoreGroup;
-  readonly tasks: Task[] = [];
-  readonly #buffers: RingBuffer[] = [];
-
-  constructor(cpus: number, longest = Infinity) {
-    const system = new System({ ...CONFIG, nrCpus: cpus });
-    this.cpus = Array.from({ length: cpus }, (_, number) => {
-      const core = new Core(BROADWELL, stream('test', `core=${number}/skid`));
-      const host = new Kernel(system, core, { ...CPU0, number });
-      core.setSoftware(host);
-      host.boot();
-      return { core, host };
-    });
-    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest) });
-  }
-
-  /** Threads of one program, with the objects that they share; each is sampled. */
-  start(threads: readonly Placed[], period = 200_000): this {
-    const objects = new SyncObjects();
-    threads.forEach(({ cpu, script }, i) => {
-      const { host } = this.cpus[cpu]!;
-      const task = host.spawn(`thread ${i}`, { run: () => undefined });
-      task.body = new ProgramBody(host, task, new Threads({ main: script }), FIRST_THREAD, objects);
-      const sys = new PerfSyscalls(host);
-      const attr = {
-        type: PERF_TYPE.HARDWARE,
-        config: PERF_COUNT_HW.CPU_CYCLES,
-        sample_period: period,
-        sample_type: 7,
-        read_format: 0,
-      };
-      const event = sys.perf_event_open(attr, { task, cpu: -1, group_leader: undefined });
-      if (typeof event === 'number') throw new Error(`errno ${-event}`);
-      this.#buffers.push(sys.mmap(event, 64));
-      this.tasks.push(task);
-    });
-    return this;
-  }
-
-  /** Runs to so many ms after boot, a multiple of 4. */
-  runTo(ms: number): this {
-    this.group.run(cycles(ms * 1000 * US));
-    return this;
-  }
-
-  /** Everything that can be seen of it. */
-  get seen(): unknown {
-    return {
-      cpus: this.cpus.map(({ core, host }) => [core.now(), core.idle, [...core.passes], host.switches, host.nmis]),
-      tasks: this.tasks.map((task) => [task.state, task.sum_exec_runtime, task.utime, task.nvcsw, task.nivcsw]),
-      records: this.#buffers.map((buffer) => buffer.drain()),
-    };
-  }
-}
 
 /** Signals and answers, so many times. */
 const ping = repeat(50, work(3000), post('there'), take('back'));

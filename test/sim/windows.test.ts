@@ -267,4 +267,22 @@ describe('sim/windows', () => {
       'promise broken: core 0 affects another at 300, but not before 550, it had said',
     );
   });
+
+  it('a look at all cores waits until they have come as far', () => {
+    const windows = new Windows({ latency: cycles(10), grid: cycles(1000) });
+    const seen: string[] = [];
+    const between = {
+      gridLine: () => undefined,
+      apply: (what: string) => {
+        seen.push(what);
+        return 'works' as const;
+      },
+    };
+    const act = { what: 'look', after: cycles(100), others: NEVER, looks: true };
+    const looking = { now: cycles(50), promise: cycles(50), act };
+    windows.next([looking, { now: cycles(20), promise: NEVER }], between);
+    expect([seen, windows.end]).to.deep.equal([[], 60]);
+    windows.next([looking, { now: cycles(60), promise: NEVER }], between);
+    expect([seen, windows.end]).to.deep.equal([['look'], 160]);
+  });
 });
