@@ -6,7 +6,7 @@
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
 import type { DsoImage, ThreadStart } from '../arch/dso.ts';
-import { asDoubles } from '../sim/doubles.ts';
+import { FRACTION } from '../sim/doubles.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { ObjectAct, SyncObjects } from './sync-objects.ts';
@@ -95,7 +95,9 @@ const noTime = (): CpuTime => ({ sum_exec_runtime: 0 as Cycles, utime: 0 as Cycl
  */
 export function newTask(pid: number, parent: Task | undefined, comm: string, body: TaskBody, leader?: Task): Task {
   const task: Mutable<Task> = {
-    ...noTime(),
+    sum_exec_runtime: cycles(FRACTION),
+    utime: cycles(FRACTION),
+    stime: cycles(FRACTION),
     pid,
     tgid: leader?.tgid ?? pid,
     parent: leader === undefined ? parent : leader.parent,
@@ -117,8 +119,8 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
     program: undefined,
     blocked_on: undefined,
     stack: [],
-    vruntime: 0 as Cycles,
-    exec_start: 0 as Cycles,
+    vruntime: cycles(FRACTION),
+    exec_start: cycles(FRACTION),
     nvcsw: 0,
     nivcsw: 0,
     min_flt: 0,
@@ -132,7 +134,10 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
   task.group_leader ??= task;
   task.signal.threads.add(task);
   if (leader === undefined) parent?.signal.forked.add(task);
-  return asDoubles(task, 'sum_exec_runtime', 'utime', 'stime', 'vruntime', 'exec_start');
+  // Doubles from the start, as asDoubles() makes them, but not by changing the shape of every task again.
+  for (const field of ['sum_exec_runtime', 'utime', 'stime', 'vruntime', 'exec_start'] as const)
+    task[field] = cycles(0);
+  return task;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
