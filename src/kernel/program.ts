@@ -131,7 +131,6 @@ export class ProgramBody implements TaskBody {
       } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
         kernel.sleepFor(task, Number(args['ns'] ?? 0));
       else if (trap.name === 'exit_group') kernel.do_group_exit(task, Number(args['status'] ?? 0));
-      else if (trap.name === 'exit') kernel.do_exit(task, Number(args['status'] ?? 0));
     });
   }
 }

@@ -203,11 +203,21 @@ describe('workloads', () => {
       const module = `import { program, func, ops } from '${builder}';
         export default (n = '3') => program({ name: 'code', about: 'made', functions: [func('main', [ops(+n, 'nop')])] });`;
       writeFileSync(join(dir, 'code.mjs'), module);
+      const including = (file: string): string => `import { call, func, join, program, spawn } from '${builder}';
+        export default program({ name: 'code', about: 'made', include: ['pthread', '${file}'],
+          functions: [func('main', [spawn('mine'), join()])] });`;
+      writeFileSync(join(dir, 'threads.mjs'), including('./own.yaml'));
+      writeFileSync(join(dir, 'wrong.mjs'), including('./none.yaml'));
+      writeFileSync(join(dir, 'own.yaml'), 'about: mine\nfunctions: { mine: [{ nop: 7 }] }\n');
       writeFileSync(join(dir, 'empty.mjs'), 'export default 3;');
       writeFileSync(join(dir, 'ftest'), '\x7fELF and so on');
       expect((await run(join(dir, 'mine.yaml')))[INSTRUCTIONS]).to.equal(8);
       expect((await run(join(dir, 'mine')))[INSTRUCTIONS]).to.equal(8);
       expect((await run(join(dir, 'code'), '9'))[INSTRUCTIONS]).to.equal(10);
+      const threads = await loadWorkload(join(dir, 'threads'));
+      expect(threads.entry).to.equal('_start@ld');
+      expect(compile(threads).withEntry('spawn mine').start('a').ip).to.be.greaterThan(0);
+      expect(await refusal(join(dir, 'wrong'))).to.match(/cannot read the included file .*none\.yaml: No such file/);
       expect(await refusal(join(dir, 'empty'))).to.match(/does not export a Program by default/);
       // A real ./ftest is not the built-in one.
       expect(await refusal(join(dir, 'ftest'))).to.match(/is an executable/);
