@@ -65,12 +65,17 @@ const PLACES = [
 const sets = ['guest.fresh=on', 'host.fresh=on'];
 
 /** perf record of a program into a file. */
-async function record(spec: MachineSpec, executable: Threads, events: string, file: string) {
-  const evlist = recordAttrs(parseEventList([events], 'record'), { freq: 4000, callgraph: true, inherit_stat: true });
+async function record(spec: MachineSpec, executable: Threads, events: string, file: string, systemWide = false) {
+  const evlist = recordAttrs(parseEventList([events], 'record'), {
+    freq: 4000,
+    callgraph: true,
+    inherit_stat: true,
+    ...(systemWide && { target: 'cpu', switch_events: true }),
+  });
   let writer: PerfDataWriter;
   const outcome = await runRecord(
     spec,
-    { evlist, executable },
+    { evlist, executable, systemWide },
     {
       opened: (opened) => {
         writer = new PerfDataWriter(openSink(file), opened, { env: perfEnv(spec, ['perf']), spec: specText(spec) });
@@ -230,6 +235,42 @@ describe('threads', () => {
             [4, 5, 4, 4],
           ]);
           expect(lives.filter(([, what]) => what === 'EXIT')).to.have.length(6);
+        } finally {
+          at.remove();
+        }
+      });
+
+  if (perfVersion)
+    for (const vpmu of ['host', 'v2'])
+      it(`${vpmu}: real perf reads what a CPU recorded of them: every birth, switch and end`, async () => {
+        const at = scratch();
+        try {
+          const spec = await setUpMachine({ vpmu, seed: 'threads', sets: [...sets, 'host.cpus=2'] });
+          const file = at.file('perf.data');
+          const { pid } = await record(
+            spec,
+            new Threads(PROGRAMS['a family of threads and processes']),
+            'cycles',
+            file,
+            true,
+          );
+          const args = [
+            'script',
+            '-i',
+            file,
+            '--show-task-events',
+            '--show-switch-events',
+            '-F',
+            'comm,pid,tid,time,event',
+          ];
+          const { stdout, stderr, status } = run('perf', args);
+          expect([status, stderr.replaceAll(/^.*kernel.*\n/gm, '')]).to.deep.equal([0, '']);
+          const count = (what: RegExp): number => [...stdout.matchAll(what)].length;
+          expect(count(new RegExp(`PERF_RECORD_FORK\\(${pid}:\\d+\\):\\(${pid}:${pid}\\)`, 'g'))).to.equal(3);
+          expect(count(/PERF_RECORD_EXIT/g)).to.equal(6);
+          const [ins, outs] = [count(/SWITCH_CPU_WIDE IN/g), count(/SWITCH_CPU_WIDE OUT/g)];
+          expect(outs).to.be.greaterThan(20);
+          expect(Math.abs(ins - outs)).to.be.at.most(1);
         } finally {
           at.remove();
         }
