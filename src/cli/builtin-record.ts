@@ -1,5 +1,7 @@
 /** gperf record: perf's messages around a simulated recording. */
 import { fstatSync } from 'node:fs';
+import { specRequest } from '../experiment/bench.ts';
+import { helpersFor } from '../experiment/helpers.ts';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
 import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
@@ -16,6 +18,7 @@ import { checkRate, withEventErrors } from './events.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { simulationFailure } from './open-failure.ts';
 import { RECORD } from './options/record.ts';
+import { threadsOf } from './runs.ts';
 import {
   Watch,
   commandLine,
@@ -46,6 +49,9 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const maxSize = limit === undefined ? undefined : parseSize(limit, optionUsage(RECORD, 'max-size'));
   if (o['dry-run'] === true) return 0;
 
+  const job = { evlist, ...given({ systemWide: o['all-cpus'], mmapPages: pages?.pages, maxSize }) };
+  const command = { spec: specRequest(spec), words: rest, command: 'record', job, run: 0 } as const;
+  const threads = o.workers === undefined ? 1 : threadsOf(o.workers);
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
   const cmdline = commandLine('record', typed, spec, context);
   const sink = await withFileErrors(() => openSink(output));
@@ -57,7 +63,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
         given({
           spec,
           workload,
-          evlist,
+          ...job,
+          help: helpersFor(command, spec.values['host.cores'], threads),
           cmdline,
           sink,
           cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
@@ -67,9 +74,6 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
           timestampBoundary: o['timestamp-boundary'],
           breathe: watch.breathe,
           say: (text: string) => process.stderr.write(text),
-          systemWide: o['all-cpus'],
-          mmapPages: pages?.pages,
-          maxSize,
         }),
       ),
     );

@@ -13,7 +13,7 @@ import { runRecord, type MachineReport, type RunOptions } from './run.ts';
 import { specText } from './spec-text.ts';
 
 /** What perf is to do, and where its records go. */
-export interface RecordRequest extends Omit<RecordJob, 'executable'>, Pick<RunOptions, 'breathe'> {
+export interface RecordRequest extends Omit<RecordJob, 'executable'>, Pick<RunOptions, 'breathe' | 'help'> {
   readonly spec: MachineSpec;
   readonly workload: Workload;
   readonly cmdline: readonly string[];

@@ -17,6 +17,8 @@ import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
 import { Overrun } from '../hw/core.ts';
+import type { Party } from '../machine/group.ts';
+import { MeetingOver } from '../sim/meeting.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import type { OperationWatch } from './operations.ts';
@@ -41,7 +43,22 @@ export interface RunOptions {
   readonly watch?: OperationWatch;
   /** The longest window in which several cores run, cycles; changes nothing but the speed. */
   readonly longest?: Cycles;
+  /** Starts threads that run the other cores after the warm-up; without, they run here. Changes nothing but the speed. */
+  readonly help?: StartHelpers | undefined;
 }
+
+/** Threads that run other cores of a machine (helpers.ts). */
+export interface Helpers {
+  /** What is left for this thread. */
+  readonly party: Party;
+  /** They have not come to meet for a while: lets the event loop turn, and throws what one of them threw. */
+  look(): Promise<void>;
+  /** Ends them, and waits for that. */
+  end(): Promise<void>;
+}
+
+/** Starts them for the run of that path, after what earlier runs left. */
+export type StartHelpers = (path: string, left: Leftovers) => Helpers;
 
 interface KernelLogLine {
   readonly time: Nanos;
@@ -67,6 +84,8 @@ export interface MachineReport {
 const BREATH = 20_000_000;
 const LATE = 1_000_000_000;
 const SIGINT = 2;
+/** How often threads may be late before ^C gives them up. */
+const MOST_LATE = 2;
 /** PMIs after which the 128-deep running average of a warm-up has settled; the longest warm-up, ns. */
 const SETTLED_PMIS = 1024;
 const LONGEST_WARM_UP = 1_000_000_000;
@@ -81,12 +100,7 @@ export async function runStat(
   let outcome: StatOutcome | undefined;
   const { executable, work } = metered(job.executable);
   const program = (tool: ToolTask): ToolProgram => perfStat(tool, { ...job, executable }, (o) => (outcome = o));
-  const quiet = (tool: ToolTask): ToolProgram =>
-    perfStat(
-      tool,
-      { evlist: job.evlist, executable: job.executable, systemWide: job.systemWide === true },
-      () => undefined,
-    );
+  const { quiet } = quietly('stat', job);
   const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
   if (outcome === undefined) throw new Error('perf stat did not finish');
   return { ...outcome, ...report };
@@ -103,18 +117,56 @@ export async function runRecord(
   let outcome: RecordOutcome | undefined;
   const { executable, work } = metered(job.executable);
   const program = (tool: ToolTask): ToolProgram => perfRecord(tool, { ...job, executable }, sink, (o) => (outcome = o));
-  const nowhere: RecordSink = { opened: () => undefined, write: () => 0 };
-  const quiet = (tool: ToolTask): ToolProgram => perfRecord(tool, job, nowhere, () => undefined);
+  const { quiet } = quietly('record', job);
   const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
   if (outcome === undefined) throw new Error('perf record did not finish');
   return { ...outcome, ...report };
 }
 
-interface Command {
-  readonly program: (tool: ToolTask) => ToolProgram;
-  /** The same command, with its output dropped. */
+/** A command with its output dropped, and the workload. */
+interface QuietCommand {
   readonly quiet: (tool: ToolTask) => ToolProgram;
   readonly executable: Executable;
+}
+
+const NOWHERE: RecordSink = { opened: () => undefined, write: () => 0 };
+
+function quietly(command: 'stat' | 'record', job: StatJob & RecordJob): QuietCommand {
+  const { evlist, executable, systemWide = false } = job;
+  const quiet = (tool: ToolTask): ToolProgram =>
+    command === 'stat'
+      ? perfStat(tool, { evlist, executable, systemWide }, () => undefined)
+      : perfRecord(tool, job, NOWHERE, () => undefined);
+  return { quiet, executable };
+}
+
+/**
+ * Runs a thread's part of a machine that another thread runs, with the same command there, until that one ends the
+ * meeting. Throws MeetingOver, and what the guests' work throws.
+ */
+export function runOtherCores(
+  spec: MachineSpec,
+  {
+    path,
+    left,
+    command,
+    job,
+    party,
+  }: {
+    readonly path: string;
+    readonly left: Leftovers;
+    readonly command: 'stat' | 'record';
+    readonly job: StatJob & RecordJob;
+    readonly party: Party;
+  },
+): void {
+  const machine = bootMachine(spec, path, left, () => false, undefined, { party });
+  occupy(machine, quietly(command, job));
+  for (;;) machine.group!.run(cycles(Infinity));
+}
+
+interface Command extends QuietCommand {
+  readonly program: (tool: ToolTask) => ToolProgram;
   /** User time of the workload so far. */
   readonly work: () => Cycles;
 }
@@ -134,7 +186,9 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   let tool: ToolTask | undefined;
   const timed = options.watch;
   const { left, wanted } = await leftBy(spec, command, options);
-  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap, options.longest);
+  const helpers = options.help?.(path, left);
+  const how = { longest: options.longest, party: helpers?.party };
+  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap, how);
   timed?.attach(machine);
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, function* (self) {
@@ -147,15 +201,27 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   const share = (): number | undefined => (expected === undefined ? undefined : Math.min(1, command.work() / expected));
   let interrupted = false;
   let goOn = wanted;
-  while (tool.status === undefined) {
-    if (!advance(machine, BREATH, () => tool.status !== undefined)) watch.overrun(command.work());
-    const workload = kernel.system.descendants(tool.task);
-    watch.check(workload, command.work());
-    if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
-    if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
-    if (goOn || interrupted || workload.length === 0) continue;
-    interrupted = true;
-    for (const task of workload) if (task === task.group_leader) kernel.kill(task, SIGINT);
+  let late = 0;
+  try {
+    while (tool.status === undefined) {
+      const went = advance(machine, BREATH, () => tool.status !== undefined);
+      if (went === 'lost') watch.overrun(command.work());
+      late = went === 'late' ? late + 1 : 0;
+      if (late > 0) await helpers!.look();
+      const workload = kernel.system.descendants(tool.task);
+      watch.check(workload, command.work());
+      if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
+      if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
+      if (late > MOST_LATE && !goOn)
+        throw new LiveLock(
+          'A thread that simulates other cores of the machine does not come back; what was recorded until now is lost.',
+        );
+      if (goOn || interrupted || workload.length === 0) continue;
+      interrupted = true;
+      for (const task of workload) if (task === task.group_leader) kernel.kill(task, SIGINT);
+    }
+  } finally {
+    await helpers?.end();
   }
   return {
     kernelLog: kernel.log,
@@ -168,15 +234,20 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   };
 }
 
-/** Simulates `ns` more; false if the machine did not come back within that and is lost. */
-function advance({ cpus, group, core, host }: Machine, ns: number, stop: () => boolean): boolean {
+/**
+ * Simulates `ns` more, or less if threads with other cores are late; lost if the machine did not come back within that.
+ */
+function advance({ cpus, group, core, host }: Machine, ns: number, stop: () => boolean): 'done' | 'late' | 'lost' {
   const until = cycles(core.now() + host.cyclesOf(ns));
   for (const cpu of cpus) cpu.core.deadline = cycles(until + host.cyclesOf(LATE));
   try {
-    (group ?? host).run(until, stop);
-    return true;
+    if (group !== undefined) return group.run(until, stop) ? 'done' : 'late';
+    host.run(until, stop);
+    return 'done';
   } catch (error) {
-    if (error instanceof Overrun) return false;
+    // Whoever ended the meeting says why.
+    if (error instanceof MeetingOver) return 'late';
+    if (error instanceof Overrun) return 'lost';
     throw error;
   }
 }
@@ -191,14 +262,14 @@ async function leftBy(
   if (fresh.cpu && fresh.host) return { left: NOTHING_LEFT, wanted: true };
   let tool: ToolTask | undefined;
   const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
-  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled, undefined, longest);
+  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled, undefined, { longest });
   const { host, kernel, core } = machine;
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);
   let wanted = true;
   // A machine that does not come back has also warmed up enough.
   while (wanted && !settled(machine) && core.nanos() < LONGEST_WARM_UP) {
-    if (!advance(machine, BREATH, () => settled(machine))) break;
+    if (advance(machine, BREATH, () => settled(machine)) === 'lost') break;
     if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
   }
   const left = {
@@ -209,7 +280,7 @@ async function leftBy(
 }
 
 /** The other guests repeat the same work all the time: the workload, under perf or without. */
-function occupy({ spec, others }: Machine, { quiet, executable }: Command): void {
+function occupy({ spec, others }: Machine, { quiet, executable }: QuietCommand): void {
   const underPerf = spec.values['host.guests_perf'];
   function* again(tool: ToolTask): ToolProgram {
     for (;;) {

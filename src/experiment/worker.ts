@@ -1,6 +1,7 @@
 /** The work that a thread of the pool can be asked for, by name. A new kind of work is one line here. */
 import { workerData } from 'node:worker_threads';
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
+import { otherCores, type OtherCoresRequest } from './other-cores.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
 import { SetUpError } from './setup.ts';
@@ -10,17 +11,19 @@ import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { type EngineModule, useEngine } from '../workload/engine.ts';
 
-const WORK = { benchOutcome, sampleRun, letterRun } as const;
+const WORK = { benchOutcome, sampleRun, letterRun, otherCores } as const;
 export type WorkName = keyof typeof WORK;
 interface Inputs extends Record<WorkName, unknown> {
   readonly benchOutcome: BenchRequest;
   readonly sampleRun: SampleRequest;
   readonly letterRun: LetterRequest;
+  readonly otherCores: OtherCoresRequest;
 }
 interface Outputs extends Record<WorkName, unknown> {
   readonly benchOutcome: BenchRun | { readonly liveLock: string };
   readonly sampleRun: SampledRun;
   readonly letterRun: LetterRun;
+  readonly otherCores: void;
 }
 export type WorkInput<N extends WorkName> = Inputs[N];
 export type WorkOutput<N extends WorkName> = Outputs[N];

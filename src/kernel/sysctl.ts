@@ -12,11 +12,17 @@ const NSEC_PER_SEC = 1e9;
 /** TICK_NSEC, ns. */
 export const tickNsec = (hz: number): number => Math.floor((NSEC_PER_SEC + hz / 2) / hz);
 
-export class PerfSysctls {
+export interface SamplingLimits {
   /** The current kernel.perf_event_max_sample_rate. */
+  readonly sysctl_perf_event_sample_rate: number;
+  readonly max_samples_per_tick: number;
+  /** perf_sample_allowed_ns; 0: dynamic throttling is off (perf_cpu_time_max_percent of 0 or 100). */
+  readonly sample_allowed_ns: number;
+}
+
+export class PerfSysctls implements SamplingLimits {
   sysctl_perf_event_sample_rate = 0;
   max_samples_per_tick = 0;
-  /** perf_sample_allowed_ns; 0: dynamic throttling is off (perf_cpu_time_max_percent of 0 or 100). */
   sample_allowed_ns = 0;
   readonly #config: KernelConfig;
 
@@ -35,7 +41,7 @@ export class PerfSysctls {
   }
 
   /** Takes over another CPU's limits if they are lower. */
-  takeOver(other: PerfSysctls): void {
+  takeOver(other: SamplingLimits): void {
     if (other.sysctl_perf_event_sample_rate >= this.sysctl_perf_event_sample_rate) return;
     this.sysctl_perf_event_sample_rate = other.sysctl_perf_event_sample_rate;
     this.max_samples_per_tick = other.max_samples_per_tick;

@@ -1,13 +1,16 @@
 /**
- * Cores that are simulated together, with the CPUs of one boot of Linux on them: runs each up to the end of the window,
- * hands over what they posted, and gives acts their turn.
- * Not modelled: guests' CPUs that affect each other.
+ * Cores that are simulated together, with the host's CPUs on them: runs each up to the end of the window, hands over
+ * what they posted, and gives acts their turn. Several threads of Node may each run some of the cores, and meet after
+ * each window.
+ * Not modelled: guests' CPUs that affect each other; posts and acts between cores of different threads.
  */
 import type { Core } from '../hw/core.ts';
 import type { HostCounts } from '../kernel/host-global.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
 import { FN } from '../kernel/symbols.ts';
+import type { SamplingLimits } from '../kernel/sysctl.ts';
+import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
 
@@ -22,44 +25,118 @@ const VECTORS = { wake: 'RESCHEDULE', call: 'CALL_FUNCTION', tail: undefined } a
 const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
 const ENDED: Standing<Kernel> = { now: cycles(Infinity), promise: cycles(Infinity) };
 
+/** A thread's part in simulating a machine: the cores whose number is `party` modulo the number of threads. */
+export interface Party {
+  readonly place: MeetingPlace;
+  readonly party: number;
+}
+
+/**
+ * What a core tells all threads: its clock and promise; its part of the host's counts; its limits of sampling; whether
+ * its run has ended.
+ */
+const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8 } as const;
+const WIDTH = 9;
+const COUNTS = [
+  'hardwareEvents',
+  'perf_sched_count',
+  'include_guest_events',
+] as const satisfies readonly (keyof HostCounts)[];
+const LIMITS = [
+  'sysctl_perf_event_sample_rate',
+  'max_samples_per_tick',
+  'sample_allowed_ns',
+] as const satisfies readonly (keyof SamplingLimits)[];
+
+/** Where so many threads meet who simulate so many cores. */
+export const placeFor = (parties: number, cores: number): MeetingPlace => meetingPlace(parties, cores, WIDTH);
+
+/** ms between two looks at whether the others still live. */
+const PATIENCE = 500;
+
 export class CoreGroup {
   readonly #cpus: readonly HostCpu[];
+  readonly #mine: readonly HostCpu[];
   readonly #windows: Windows;
   readonly #latency: Cycles;
   readonly #recordCost: Cycles;
+  readonly #meeting: Meeting;
+  /** Has told where its cores are, and waits for the others to. */
+  #arrived = false;
+  /** What the own cores have told last. */
+  readonly #told = new Map<HostCpu, Standing<Kernel>>();
+  /** CPU 0 has ended. */
+  #ended = false;
 
-  /** CPUs by number. */
-  constructor(cpus: readonly HostCpu[], options: WindowOptions) {
+  /** CPUs by number, with those that other threads run. */
+  constructor(
+    cpus: readonly HostCpu[],
+    options: WindowOptions,
+    { place, party }: Party = { place: placeFor(1, cpus.length), party: 0 },
+  ) {
     this.#cpus = cpus;
+    this.#mine = cpus.filter((_, i) => i % place.parties === party);
     this.#windows = new Windows(options);
     this.#latency = options.latency;
     this.#recordCost = cycles(
       Math.min(...cpus.map(({ core }) => WRITES.reduce((sum, fn) => sum + core.costOf(FN[fn]), 0))),
     );
+    this.#meeting = new Meeting(place);
   }
 
   /**
    * Lets time pass until all CPUs have passed a grid line at `until` or after, or the first one after `stop` holds at a
-   * scheduling point of CPU 0. Throws PromiseBroken.
+   * scheduling point of CPU 0; true if so. False after some time in which other threads have not come to meet: call it
+   * again. Throws PromiseBroken and MeetingOver.
    */
-  run(until: Cycles, stop: () => boolean = () => false): void {
+  run(until: Cycles, stop: () => boolean = () => false): boolean {
     const windows = this.#windows;
     for (;;) {
       const { line } = windows;
-      this.#meet(stop);
-      if (windows.line === line)
-        for (const { host } of this.#cpus) host.run(windows.end, host === this.#cpus[0]!.host ? stop : undefined);
-      else if (line >= until || stop()) return;
+      if (!this.#meet(stop)) return false;
+      if (windows.line === line) {
+        for (const { host } of this.#mine) host.run(windows.end, host === this.#cpus[0]!.host ? stop : undefined);
+      } else if (line >= until || this.#ended) return true;
     }
   }
 
-  #meet(stop: () => boolean): void {
-    const posts = this.#cpus.map(({ host }) => host.mail.take());
-    posts.forEach((sent, from) => sent.forEach((post) => this.#deliver(post, from)));
-    const standings = this.#cpus.map((cpu, i) =>
-      i === 0 && stop() ? ENDED : { ...this.#standing(cpu), posts: posts[i] },
-    );
+  /** Tells the others where the own cores are, and does what comes between two windows; false if others are late. */
+  #meet(stop: () => boolean): boolean {
+    const meeting = this.#meeting;
+    if (!this.#arrived) {
+      const posts = new Map(this.#mine.map((cpu) => [cpu, cpu.host.mail.take()]));
+      for (const [cpu, sent] of posts) for (const post of sent) this.#deliver(post, this.#cpus.indexOf(cpu));
+      for (const [cpu, sent] of posts) this.#tell(cpu, sent, cpu === this.#cpus[0] && stop());
+      meeting.arrive();
+      this.#arrived = true;
+    }
+    if (!meeting.wait(PATIENCE)) return false;
+    this.#arrived = false;
+    this.#ended = meeting.slotsOf(0)[SLOT.ended] === 1;
+    const standings = this.#cpus.map((cpu, i) => this.#told.get(cpu) ?? this.#heard(i));
     this.#windows.next(standings, { gridLine: () => this.#look(), apply: (kernel): ActEffect => kernel.takeTurn() });
+    meeting.part();
+    return true;
+  }
+
+  #tell(cpu: HostCpu, posts: readonly Post[], ended: boolean): void {
+    const { host } = cpu;
+    if (this.#mine.length < this.#cpus.length && (posts.length > 0 || host.waits))
+      throw new Error('cores of different threads cannot affect each other yet');
+    const standing = ended ? ENDED : { ...this.#standing(cpu), posts };
+    this.#told.set(cpu, standing);
+    const slots = this.#meeting.slotsOf(this.#cpus.indexOf(cpu));
+    slots[SLOT.now] = standing.now;
+    slots[SLOT.promise] = standing.promise;
+    COUNTS.forEach((name, i) => (slots[SLOT.counts + i] = host.global?.own[name] ?? 0));
+    LIMITS.forEach((name, i) => (slots[SLOT.limits + i] = host.system.sysctl[name]));
+    slots[SLOT.ended] = ended ? 1 : 0;
+  }
+
+  /** Where a core of another thread is. */
+  #heard(core: number): Standing<Kernel> {
+    const slots = this.#meeting.slotsOf(core);
+    return { now: slots[SLOT.now] as Cycles, promise: slots[SLOT.promise] as Cycles };
   }
 
   #standing({ core, host }: HostCpu): Standing<Kernel> {
@@ -86,20 +163,19 @@ export class CoreGroup {
 
   /**
    * A grid line: every core learns the sum of what the others have contributed to the host's counts, and the lowest
-   * limits of the sampling rate.
+   * limits of sampling.
    */
   #look(): void {
-    const sysctls = new Set(this.#cpus.map(({ host }) => host.system.sysctl));
-    for (const one of sysctls) for (const other of sysctls) one.takeOver(other);
-    for (const { host } of this.#cpus) {
-      if (host.global === undefined) continue;
-      const others = this.#cpus.filter((cpu) => cpu.host !== host).map((cpu) => cpu.host.global!.own);
-      const sum = (of: keyof HostCounts): number => others.reduce((total, counts) => total + counts[of], 0);
-      host.global.others = {
-        hardwareEvents: sum('hardwareEvents'),
-        perf_sched_count: sum('perf_sched_count'),
-        include_guest_events: sum('include_guest_events'),
-      };
+    const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
+    for (const cpu of this.#mine) {
+      const { global, system } = cpu.host;
+      const others = all.filter((_, i) => this.#cpus[i] !== cpu);
+      const sum = (i: number): number => others.reduce((total, slots) => total + slots[SLOT.counts + i]!, 0);
+      if (global !== undefined) global.others = recordOf(COUNTS, sum);
+      for (const slots of others) system.sysctl.takeOver(recordOf(LIMITS, (i) => slots[SLOT.limits + i]!));
     }
   }
 }
+
+const recordOf = <K extends string>(names: readonly K[], value: (i: number) => number): Record<K, number> =>
+  Object.fromEntries(names.map((name, i) => [name, value(i)])) as Record<K, number>;

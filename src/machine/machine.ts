@@ -22,7 +22,7 @@ import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { SUBCYCLES, cycles, hertz, type Cycles } from '../units.ts';
-import { CoreGroup, type HostCpu } from './group.ts';
+import { CoreGroup, type HostCpu, type Party } from './group.ts';
 import { eventClocks, pmuCaps } from './keys.ts';
 import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
@@ -56,10 +56,17 @@ export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_ev
  */
 export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (vpmu === 'host' ? 'host' : 'guest');
 
+/** How several cores are simulated; none of it changes what they do. */
+export interface HowToRun {
+  /** The longest window. */
+  readonly longest?: Cycles | undefined;
+  /** This thread's part of them; undefined: all. */
+  readonly party?: Party | undefined;
+}
+
 /**
  * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may insert
- * an observer between the kernels of the first core and their CPUs; `longest` is the longest window in which several
- * cores run, and changes nothing. Throws VcpuRefused.
+ * an observer between the kernels of the first core and their CPUs; how several cores run changes nothing. Throws VcpuRefused.
  */
 export function bootMachine(
   spec: MachineSpec,
@@ -67,7 +74,7 @@ export function bootMachine(
   { running_sample_length, perf_sched_events }: Leftovers,
   stop: (machine: Machine) => boolean,
   tap: (cpu: Cpu, of: 'host' | 'guest') => Cpu = (cpu) => cpu,
-  longest?: Cycles,
+  { longest, party }: HowToRun = {},
 ): Machine {
   const { values: v } = spec;
   const clock = hertz(v['core.clock']);
@@ -143,7 +150,7 @@ export function bootMachine(
     cpus.length === 1
       ? undefined
       : // Nothing takes effect between grid lines.
-        new CoreGroup(cpus, { latency: cycles(Infinity), grid: host.cyclesOf(v['machine.grid']), longest });
+        new CoreGroup(cpus, { latency: cycles(Infinity), grid: host.cyclesOf(v['machine.grid']), longest }, party);
   const machine: Machine = { spec, cpus, group, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
   return machine;
 }

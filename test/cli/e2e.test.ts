@@ -80,6 +80,12 @@ describe('the same command', function () {
     expect(sha1(at.read('a.data.old'))).to.equal(first);
   });
 
+  it('does not depend on --workers', async () => {
+    const two = 'record --vpmu legacy --set host.cores=2 --set host.guests=1 -o a.data ./ftest';
+    const expected = await recording(two);
+    expect(await recording(two.replace('record', 'record --workers 2'))).to.equal(expected);
+  });
+
   it('does not depend on place, person, language or day', async () => {
     const elsewhere = at.file('elsewhere');
     mkdirSync(elsewhere);

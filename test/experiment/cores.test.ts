@@ -1,9 +1,16 @@
 /** A host with several cores: guests that are on different ones share its perf, and nothing else. */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
-import { runRecord } from '../../src/experiment/run.ts';
+import { specRequest } from '../../src/experiment/bench.ts';
+import { helpersFor } from '../../src/experiment/helpers.ts';
+import { PoolError } from '../../src/experiment/pool.ts';
+import { LiveLock, runRecord, type RunOptions } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
+import { placeFor } from '../../src/machine/group.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles } from '../../src/units.ts';
@@ -17,18 +24,24 @@ interface How {
   readonly longest?: number;
   readonly seconds?: number;
   readonly systemWide?: boolean;
+  /** Threads of Node. */
+  readonly threads?: number;
+  /** The workload in the other threads, if it is another one. */
+  readonly elsewhere?: string;
+  readonly options?: RunOptions;
 }
 
 /** Records with a frequency of 4 kHz: all records as one hash, and what else is known. */
-async function record(vpmu: string, { sets = [], longest = Infinity, seconds = 0.05, systemWide = false }: How) {
+async function record(vpmu: string, how: How) {
+  const { sets = [], longest = Infinity, seconds = 0.05, systemWide = false, threads = 1, options = {} } = how;
   const machine = vpmu === 'mediated' ? { machine: 'icelake-sp' } : {};
   const spec = await setUpMachine({ vpmu, seed: 'cores', sets, ...machine });
-  const workload = prepareWorkload(await loadWorkload('sqrtloop'), spec, { seconds });
-  const job = {
-    evlist: recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 }),
-    executable: executable(workload, workloadSeed(spec, 0)),
-    systemWide,
-  };
+  const workload = prepareWorkload(await loadWorkload('sqrtloop', [String(seconds)]), spec, {});
+  const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 });
+  const words = how.elsewhere === undefined ? ['sqrtloop', String(seconds)] : [how.elsewhere];
+  const request = { spec: specRequest(spec), words, command: 'record', job: { evlist, systemWide }, run: 0 } as const;
+  const help = helpersFor(request, spec.values['host.cores'], threads);
+  const job = { evlist, systemWide, executable: executable(workload, workloadSeed(spec, 0)) };
   const hash = createHash('sha256');
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
   const sink = {
@@ -38,7 +51,7 @@ async function record(vpmu: string, { sets = [], longest = Infinity, seconds = 0
       return 0;
     },
   };
-  const outcome = await runRecord(spec, job, sink, { longest: cycles(longest) });
+  const outcome = await runRecord(spec, job, sink, { longest: cycles(longest), help, ...options });
   return { records: hash.digest('hex'), ...outcome };
 }
 
@@ -52,10 +65,53 @@ describe('several cores', () => {
     it(`${vpmu}: the windows in which they run show in nothing`, async () => {
       const sets = [...FRESH, ...NEIGHBOUR, 'host.guests=2', 'guest.background=2000'];
       const whole = await record(vpmu, { sets });
-      for (const us of [3, 20, 250])
+      for (const us of vpmu === 'legacy' ? [3, 20, 250] : [20])
         expect(await record(vpmu, { sets, longest: us * 2800 }), `${us} us`).to.deep.equal(whole);
     });
   }
+
+  for (const vpmu of ['host', 'legacy', 'v2'])
+    it(`${vpmu}: so do the threads that simulate them`, async () => {
+      const sets = [...NEIGHBOUR, 'host.cores=3', 'host.guests=3', 'guest.background=2000'];
+      const one = await record(vpmu, { sets });
+      for (const threads of vpmu === 'legacy' ? [2, 3] : [2])
+        expect(await record(vpmu, { sets, threads }), `${threads} threads`).to.deep.equal(one);
+    });
+
+  describe('a thread that', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'gperf-cores-'));
+    after(() => rmSync(directory, { recursive: true }));
+    const failing = async (name: string, fault: string): Promise<unknown> => {
+      const elsewhere = join(directory, `${name}.mjs`);
+      writeFileSync(elsewhere, `${fault}\nexport default {};\n`);
+      return record('v2', { sets: [...FRESH, ...NEIGHBOUR], threads: 2, elsewhere, seconds: 20 }).catch(
+        (error: unknown) => error,
+      );
+    };
+    const faults = [
+      ['throws', "throw new Error('no reason');", 'no reason'],
+      ['exits', 'process.exit(3);', 'a worker thread failed: '],
+      [
+        'runs out of memory',
+        'for (const all = []; ; ) all.push(new Array(1e6).fill(all.length));',
+        'ran out of memory',
+      ],
+    ] as const;
+    for (const [name, fault, sentence] of faults)
+      it(`${name} ends the run with its reason`, async () => {
+        const error = await failing(name, fault);
+        expect(error).to.be.instanceOf(PoolError);
+        expect((error as Error).message).to.include(sentence);
+      });
+
+    it('never comes back can be given up', async () => {
+      const party = { place: placeFor(2, 2), party: 0 };
+      const help = () => ({ party, look: async () => undefined, end: async () => undefined });
+      const options = { help, breathe: async () => false };
+      const error = await record('v2', { sets: [...FRESH, ...NEIGHBOUR], options }).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(LiveLock);
+    });
+  });
 
   it('legacy guests that record at once spare each other the first and the last event of the host', async () => {
     const alone = await record('legacy', { seconds: 1 });

@@ -1,5 +1,5 @@
 /** perf record's options. */
-import { MACHINE_OPTIONS } from './machine.ts';
+import { MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
@@ -68,6 +68,7 @@ const OPTIONS = [
   },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
   { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once this much is written: a number with B, K, M or G' },
+  { ...WORKERS_OPTION, help: 'threads that simulate host.cores (default: 1); the result is the same with any number' },
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 
