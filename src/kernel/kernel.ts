@@ -5,21 +5,22 @@
  * The same code boots twice: on hw/Core as the kernel of the bare machine or the host, on a vCPU as the guest's. It is
  * passive: run() lets tasks run until a given time, and the processor calls interrupt().
  *
- * This file: who runs next, and the life of a task from fork to exit, with its system calls. Elsewhere: per-CPU
+ * This file: who runs next, and a task's life with its system calls; how it ends is in exit.ts. Elsewhere: per-CPU
  * variables (per-cpu.ts), what all CPUs share (system.ts), interrupts and the tick (interrupts.ts), waking
  * (wake-up.ts), scheduling of events (perf-context.ts), sampling rates (sampling.ts), records (perf-output.ts,
  * sideband.ts), the two PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls (perf-syscalls.ts).
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
- * Not modelled: tasks that move between CPUs (CPUs without a Kernel only add to the number of CPUs), preemption inside the kernel, waits inside it that end in any order but last in, first out, signals
- * other than SIGCHLD and deadly ones, memory.
+ * Not modelled: tasks that move between CPUs (CPUs without a Kernel only add to the number of CPUs), preemption inside
+ * the kernel, waits inside it that end in any order but last in, first out, signals other than SIGCHLD and deadly
+ * ones, memory.
  */
 import type { Cpu, Outlook, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
-import { deadlock, goesOn } from './deadlock.ts';
+import { do_exit, do_group_exit, kill } from './exit.ts';
 import type { Outcome } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
 import type { PerfCall } from './mail.ts';
@@ -37,11 +38,9 @@ import { perform } from './perf-install.ts';
 import { FN, KERNEL_SYMBOLS } from './symbols.ts';
 import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
-import { addTime, hasEnded, type Task } from './task.ts';
+import { GONE, type Task } from './task.ts';
 import { try_to_wake_up } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
-
-const SIGKILL = 9;
 
 /** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
 interface ActInTurn {
@@ -58,9 +57,6 @@ const LOOKED: Outcome = { call: undefined, sleeps: false, wakes: [] };
 const NEVER = cycles(Infinity);
 const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0) };
 const outlookOf = ({ body }: Task): Outlook => body.outlook?.() ?? NO_OUTLOOK;
-
-/** What a task that has exited runs. */
-const GONE: TaskBody = { run: () => undefined };
 
 export class Kernel extends PerCpu implements Software {
   readonly pmu: X86Pmu;
@@ -475,84 +471,17 @@ export class Kernel extends PerCpu implements Software {
 
   /** A deadly signal from outside (^C at the terminal is SIGINT): the process ends when its threads next return to ring 3. */
   kill(task: Task, signal: number): void {
-    for (const thread of task.signal.threads) this.#signal_wake_up(thread, signal);
+    kill(this, task, signal);
   }
 
-  #signal_wake_up(thread: Task, signal: number): void {
-    thread.fatal_signal = signal;
-    if (thread === this.current) this.rq.needResched = true;
-    this.wake(thread, 'signal');
-  }
-
-  /** do_group_exit(): the process ends, and all its threads with it (zap_other_threads). */
+  /** exit_group(2): the process ends, and all its threads with it. */
   do_group_exit(task: Task, status: number): void {
-    const { signal } = task;
-    if (signal.group_exit === undefined) {
-      signal.group_exit = status;
-      for (const thread of signal.threads) if (thread !== task) this.#signal_wake_up(thread, SIGKILL);
-    }
-    this.do_exit(task, signal.group_exit);
+    do_group_exit(this, task, status);
   }
 
-  /** do_exit(): a thread ends. The last one of a process unmaps the image and tells the parent. */
+  /** exit(2): a thread ends, and its process if it is the last one. */
   do_exit(task: Task, status: number): void {
-    const { cpu } = this;
-    const { signal } = task;
-    cpu.enter(FN.do_exit);
-    cpu.spend(FN.do_exit);
-    if (signal.threads.size > 1) this.#mm_release(task);
-    else cpu.spend(FN.unmap_page_range);
-    this.perf.exit_task(
-      task,
-      () => this.sideband.perf_event_task(task),
-      (event) => this.output.read(event, task),
-    );
-    task.exit_code = status;
-    task.state = 'dead';
-    task.stack = [];
-    // Whoever reaps it needs only the exit code.
-    task.cursor = undefined;
-    task.body.end?.();
-    task.body = GONE;
-    if (task.blocked_on !== undefined) task.program?.objects.leave(task.pid);
-    if (task !== task.group_leader) {
-      this.rq.account(task, cpu.now());
-      addTime(signal.ended, task);
-    }
-    signal.threads.delete(task);
-    this.system.release_task(task);
-    if (hasEnded(task)) this.#do_notify_parent(task);
-    if (task.program !== undefined) deadlock(this.system, task.program.objects);
-    cpu.leave();
-  }
-
-  /** mm_release() of a thread whose process goes on: whoever joins it learns of its end. */
-  #mm_release({ pid, program }: Task): void {
-    if (program === undefined) return;
-    const { cpu } = this;
-    cpu.enter(FN.do_futex);
-    cpu.spend(FN.do_futex);
-    cpu.enter(FN.futex_wake);
-    cpu.spend(FN.futex_wake);
-    const { wakes } = program.objects.apply(pid, { op: 'clear_child_tid' }, false, String);
-    goesOn(this.system, wakes);
-    for (const tid of wakes) this.wake(this.system.taskOf(tid)!, 'futex_wake');
-    cpu.leave();
-    cpu.leave();
-  }
-
-  /** do_notify_parent(): SIGCHLD, and whoever waits for a child. */
-  #do_notify_parent({ parent }: Task): void {
-    if (parent === undefined || hasEnded(parent)) return;
-    if (parent.signal.catchesSigchld) {
-      parent.signal_pending = true;
-      this.wake(parent, 'SIGCHLD');
-    }
-    for (const thread of parent.signal.threads) {
-      if (thread.blocked_on?.op !== 'wait') continue;
-      thread.blocked_on = undefined;
-      this.wake(thread, 'SIGCHLD');
-    }
+    do_exit(this, task, status);
   }
 }
 

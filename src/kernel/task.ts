@@ -87,6 +87,9 @@ export interface Task extends CpuTime {
   timer: Alarm | undefined;
 }
 
+/** What a task runs before it has anything to run, and after it has ended. */
+export const GONE: TaskBody = { run: () => undefined };
+
 const noTime = (): CpuTime => ({ sum_exec_runtime: 0 as Cycles, utime: 0 as Cycles, stime: 0 as Cycles });
 
 /**
