@@ -84,8 +84,8 @@ export interface MachineReport {
 const BREATH = 20_000_000;
 const LATE = 1_000_000_000;
 const SIGINT = 2;
-/** How often threads may be late before ^C gives them up. */
-const MOST_LATE = 2;
+/** How often in a row threads may be late before ^C gives them up: they take a while to start. */
+const MOST_LATE = 6;
 /** PMIs after which the 128-deep running average of a warm-up has settled; the longest warm-up, ns. */
 const SETTLED_PMIS = 1024;
 const LONGEST_WARM_UP = 1_000_000_000;

@@ -10,7 +10,6 @@ import { helpersFor } from '../../src/experiment/helpers.ts';
 import { PoolError } from '../../src/experiment/pool.ts';
 import { LiveLock, runRecord, type RunOptions } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
-import { placeFor } from '../../src/machine/group.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles } from '../../src/units.ts';
@@ -81,10 +80,10 @@ describe('several cores', () => {
   describe('a thread that', () => {
     const directory = mkdtempSync(join(tmpdir(), 'gperf-cores-'));
     after(() => rmSync(directory, { recursive: true }));
-    const failing = async (name: string, fault: string): Promise<unknown> => {
+    const failing = async (name: string, fault: string, options: RunOptions = {}): Promise<unknown> => {
       const elsewhere = join(directory, `${name}.mjs`);
       writeFileSync(elsewhere, `${fault}\nexport default {};\n`);
-      return record('v2', { sets: [...FRESH, ...NEIGHBOUR], threads: 2, elsewhere, seconds: 20 }).catch(
+      return record('v2', { sets: [...FRESH, ...NEIGHBOUR], threads: 2, elsewhere, seconds: 20, options }).catch(
         (error: unknown) => error,
       );
     };
@@ -104,11 +103,8 @@ describe('several cores', () => {
         expect((error as Error).message).to.include(sentence);
       });
 
-    it('never comes back can be given up', async () => {
-      const party = { place: placeFor(2, 2), party: 0 };
-      const help = () => ({ party, look: async () => undefined, end: async () => undefined });
-      const options = { help, breathe: async () => false };
-      const error = await record('v2', { sets: [...FRESH, ...NEIGHBOUR], options }).catch((reason: unknown) => reason);
+    it('never comes back can be given up, and is ended', async () => {
+      const error = await failing('loops', 'for (;;);', { breathe: async () => false });
       expect(error).to.be.instanceOf(LiveLock);
     });
   });
