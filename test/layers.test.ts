@@ -233,6 +233,18 @@ describe('layers', () => {
     expect(wrong).to.deep.equal([]);
   });
 
+  it('of the simulator, only sim/meeting.ts knows of threads of Node', () => {
+    const thread = /\bAtomics\b|\bSharedArrayBuffer\b|'node:worker_threads'|'piscina'/;
+    const wrong = [...source]
+      .filter(
+        ([path]) => /\/(sim|workload|hw|kernel|kvm|tool|machine)\//.test(path) && !path.endsWith('sim/meeting.ts'),
+      )
+      .filter(([, text]) => text.split('\n').some((line) => thread.test(line.replace(/^\s*(\*|\/\/|\/\*).*/, ''))))
+      .map(([path]) => path);
+    expect(thread.test(source.get(join(SRC, 'sim/meeting.ts'))!), 'finds what it looks for').to.equal(true);
+    expect(wrong).to.deep.equal([]);
+  });
+
   it('has no circles, types included', () => {
     const state = new Map<string, 'open' | 'done'>();
     const circles: string[] = [];
