@@ -11,6 +11,8 @@ import { printable } from '../report/shared/printable.ts';
 import { recordAttrs, recordDefaultEvents } from '../perf-events/evsel-config.ts';
 import { groupAll, parseEventList } from '../perf-events/parse-events.ts';
 import type { ParsedEvent } from '../perf-events/parsed-event.ts';
+import { parseCpuList } from './cpu-list.ts';
+import { nrCpus } from '../experiment/env.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError } from './errors.ts';
@@ -49,7 +51,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const maxSize = limit === undefined ? undefined : parseSize(limit, optionUsage(RECORD, 'max-size'));
   if (o['dry-run'] === true) return 0;
 
-  const job = { evlist, ...given({ systemWide: o['all-cpus'], mmapPages: pages?.pages, maxSize }) };
+  const which = { systemWide: isSystemWide(o), cpus: cpusOf(o, spec) };
+  const job = { evlist, ...given({ ...which, mmapPages: pages?.pages, maxSize }) };
   const command = { spec: specRequest(spec), words: rest, command: 'record', job, run: 0 } as const;
   const threads = o.workers === undefined ? 1 : threadsOf(o.workers);
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
@@ -94,6 +97,12 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 
 type Options = ReturnType<typeof parseArgs<typeof RECORD.options>>['options'];
 
+const isSystemWide = (o: Options): boolean => o['all-cpus'] === true || o.cpu !== undefined;
+
+/** -C */
+const cpusOf = (o: Options, spec: MachineSpec): readonly number[] | undefined =>
+  o.cpu === undefined ? undefined : parseCpuList(o.cpu, nrCpus(spec), optionUsage(RECORD, 'cpu', 'all-cpus'));
+
 /** The attrs to open: -e with its modifiers, -F or -c, and what shapes them. */
 function events(o: Options, spec: MachineSpec, say: (text: string) => void): ParsedEvent[] {
   const parsed = withEventErrors(RECORD, () =>
@@ -108,7 +117,7 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
     o.group === true ? groupAll(parsed) : parsed,
     given({
       callgraph,
-      target: o['all-cpus'] === true ? ('cpu' as const) : undefined,
+      target: isSystemWide(o) ? ('cpu' as const) : undefined,
       freq: o.freq === undefined ? undefined : frequency(o.freq, spec, o['strict-freq'] === true, say),
       period: o.count,
       inherit: o['no-inherit'] !== true,

@@ -1,16 +1,19 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, live or from a file. */
 import { countWorkload, readStatFile, writeStatFile, type CountedWorkload, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
+import { cpuPlaces, nrCpus, perfEnv } from '../experiment/env.ts';
 import { trueCounts } from '../experiment/truth.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { printable } from '../report/shared/printable.ts';
-import { rawCounts } from '../report/stat/text.ts';
+import { rawCounts, type StatTarget } from '../report/stat/text.ts';
+import type { AggrMode, StatRead } from '../results/stat.ts';
 import { statTruthText } from '../report/stat/truth.ts';
 import { statAttrs, statDefaultEvents, statDetailedEvents } from '../perf-events/evsel-config.ts';
 import { groupAll, parseEventList } from '../perf-events/parse-events.ts';
 import { parseArgs, parseSubcommand, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
+import { parseCpuList } from './cpu-list.ts';
 import { EXIT, InputError, UsageError } from './errors.ts';
 import { withEventErrors } from './events.ts';
 import { commandHelp, optionUsage } from './help.ts';
@@ -51,8 +54,6 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   if (subcommand === undefined) return count(typed, options, rest, context, undefined);
   if (options.repeat !== undefined && options.repeat !== 1)
     throw new InputError('Cannot use -r option with perf stat record.');
-  if (options['all-cpus'] === true)
-    throw new UsageError('gperf does not model storing the counts of single CPUs (stat record -a).');
   if (options.append === true)
     throw new UsageError('a file of counts holds one run: nothing can be added to it (stat record --append)');
   // The -o of stat record names the file of counts; the text goes to stderr.
@@ -74,18 +75,23 @@ async function count(
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
   const cmdline = commandLine('stat', typed, spec, context);
   const out = new StatOutput(o);
+  const systemWide = isSystemWide(o);
+  const cpus = cpusOf(o, spec);
+  const mode = aggrMode(typed);
   const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));
   const abandon = (): void => {
     sink?.abort();
     out.abort();
   };
-  const printer = new StatPrinter(o, out, context.terminal);
+  const aggregates = mode === undefined ? undefined : { mode, placeOf: cpuPlaces(perfEnv(spec, []), 0) };
+  const printer = new StatPrinter(o, out, context.terminal, aggregates);
   // -I 0 means no interval.
   const ms = o['interval-print'] ?? 0;
   const readings: Reading[] = [];
-  const interval = (time: Reading['time'], counts: Reading['counts']): void => {
-    readings.push({ time, counts, final: false });
-    printer.interval(evlist, { time, counts, final: false });
+  const interval = (time: Reading['time'], read: StatRead): void => {
+    const reading = { time, ...read, final: false };
+    readings.push(reading);
+    printer.interval(evlist, reading);
   };
   // The lines of -I show progress themselves.
   const watch = await Watch.start(context, ms > 0 && out.live ? undefined : 'stat', abandon);
@@ -98,7 +104,8 @@ async function count(
         workload,
         evlist,
         repeat: o.repeat ?? 1,
-        systemWide: o['all-cpus'],
+        systemWide,
+        cpus,
         breathe: watch.breathe,
         timeout: o.timeout === undefined ? undefined : o.timeout * NS_PER_MS,
         interval: ms === 0 ? undefined : { ns: ms * NS_PER_MS, report: interval },
@@ -111,7 +118,7 @@ async function count(
   }
   watch.stop();
   const last = counted.runs.at(-1)!;
-  readings.push({ time: last.elapsed, counts: last.counts, final: true });
+  readings.push({ time: last.elapsed, counts: last.counts, cpus: last.cpus, final: true });
   ({ status } = last);
   if (status > SIGNALLED) {
     // Like perf, whose exit code reports signals to itself, not one that ended the workload.
@@ -122,15 +129,14 @@ async function count(
   if (ms > 0) printer.interval(counted.evlist, readings.at(-1)!);
   const watchdog = watchdogOf(spec);
   try {
-    if (ms === 0 || o.summary === true)
-      printer.result(counted, o['all-cpus'] === true ? { kind: 'system' } : { kind: 'command', argv: rest }, watchdog);
+    if (ms === 0 || o.summary === true) printer.result(counted, target(o, rest), watchdog);
     if (o.truth === true) {
       const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
       out.write(statTruthText(counted, { workload: rest[0]!, truth }));
     }
     out.close();
     if (sink !== undefined)
-      await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings));
+      await withFileErrors(() => writeStatFile(sink, spec, cmdline, counted.evlist, counted.pid, ms, readings, mode));
   } catch (error) {
     abandon();
     throw error;
@@ -138,6 +144,32 @@ async function count(
   if (o.verbose > 0) process.stderr.write(reproduceLine(cmdline));
   return watch.exitCode ?? status;
 }
+
+const isSystemWide = (o: StatOptions): boolean => o['all-cpus'] === true || o.cpu !== undefined;
+
+/** -C */
+const cpusOf = (o: StatOptions, spec: MachineSpec): readonly number[] | undefined =>
+  o.cpu === undefined
+    ? undefined
+    : parseCpuList(o.cpu, nrCpus(spec), optionUsage(STAT, 'cpu', 'all-cpus'), EXIT.INVALID);
+
+/** What was counted, for the heading. */
+function target(o: StatOptions, argv: readonly string[]): StatTarget {
+  if (o['all-cpus'] === true) return { kind: 'system' };
+  return o.cpu === undefined ? { kind: 'command', argv } : { kind: 'cpus', list: o.cpu };
+}
+
+const AGGR_OPTIONS: Readonly<Record<string, AggrMode>> = {
+  'no-aggr': 'cpu',
+  'per-socket': 'socket',
+  'per-die': 'die',
+  'per-core': 'core',
+  'per-node': 'node',
+};
+
+/** Of -A, --per-core and the like, the last one counts. */
+const aggrMode = (typed: readonly Typed[]): AggrMode | undefined =>
+  AGGR_OPTIONS[typed.flatMap(({ options }) => options).findLast((name) => name in AGGR_OPTIONS) ?? ''];
 
 /** What perf stat refuses before it looks at the workload, in its words. */
 function check(o: StatOptions): void {
@@ -154,6 +186,8 @@ function check(o: StatOptions): void {
     throw new UsageError(`-r ${repeat}: must be from 1 to ${MOST_REPEATS}\n`, optionUsage(STAT, 'repeat'));
   if (o.truth === true && (o['field-separator'] !== undefined || o['json-output'] === true))
     throw refuse('--truth is only supported for text output', 'truth', 'field-separator', 'json-output');
+  if (Object.keys(AGGR_OPTIONS).some((name) => o[name as 'no-aggr'] === true) && !isSystemWide(o))
+    throw refuse('both cgroup and no-aggregation modes only available in system-wide mode', 'no-aggr', 'all-cpus');
   if (o.table === true && (repeat ?? 1) === 1) throw refuse('--table is only supported with -r', 'repeat', 'table');
   const intervals = o['interval-count'] ?? 0;
   if (intervals < 0) throw refuse('interval-count must be a positive number', 'interval-count');
@@ -176,7 +210,7 @@ function check(o: StatOptions): void {
 function events(o: StatOptions, spec: MachineSpec): ReturnType<typeof statAttrs> {
   return withEventErrors(STAT, () => {
     const { detailed } = o;
-    const systemWide = o['all-cpus'] === true;
+    const systemWide = isSystemWide(o);
     const asked = parseEventList(o.event, 'stat', parseOptions(spec));
     if (o.null !== true)
       asked.push(
@@ -201,12 +235,14 @@ async function report(argv: readonly string[], o: StatOptions, context: CommandC
   const stray = STAT.options.find(({ name }) => !OF_PRINTING.has(name) && isGiven(o[name]));
   if (stray !== undefined)
     throw new UsageError(`--${stray.name} does not go with stat report, which runs nothing`, optionUsage(STAT_REPORT));
-  const { options: ro } = parseArgs(STAT_REPORT, argv, context.terminal.env);
+  const { options: ro, typed } = parseArgs(STAT_REPORT, argv, context.terminal.env);
   const path = inputPath(ro.input);
-  const { result, cmdline } = await openErrors(ro.input, () => readStatFile(path));
+  const { result, cmdline, mode, placeOf } = await openErrors(ro.input, () => readStatFile(path));
   const out = new StatOutput(o);
   const evlist = result.evlist.map((evsel) => ({ ...evsel, name: printable(evsel.name), unit: printable(evsel.unit) }));
-  new StatPrinter(o, out, context.terminal).result(
+  const aggr = aggrMode(typed) ?? mode;
+  const aggregates = aggr === undefined ? undefined : { mode: aggr, placeOf };
+  new StatPrinter(o, out, context.terminal, aggregates).result(
     { ...result, evlist },
     { kind: 'recording', argv: path === '-' ? ['pipe'] : cmdline.map(printable) },
   );

@@ -11,16 +11,23 @@ import {
 } from '../report/stat/text.ts';
 import { statCsv } from '../report/stat/csv.ts';
 import { statJson } from '../report/stat/json.ts';
-import { since, statRows, unscaled, type StatRow } from '../report/stat/rows.ts';
+import { partsOf } from '../report/stat/aggregate.ts';
+import { since, statRows, unscaled, type StatPart, type StatRow } from '../report/stat/rows.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import type { parseArgs } from './args.ts';
 import type { STAT } from './options/stat.ts';
 import type { StatOutput } from './stat-output.ts';
 import { localeGroups, wantsColor, type Terminal } from './term.ts';
 import { parseSeparator } from './values.ts';
-import type { StatResult } from '../results/stat.ts';
+import type { AggrMode, CpuCounts, CpuPlace, StatResult } from '../results/stat.ts';
 
 export type StatOptions = ReturnType<typeof parseArgs<typeof STAT.options>>['options'];
+
+/** -A, --per-core and the like, and where CPUs are. */
+interface Aggregates {
+  readonly mode: AggrMode;
+  readonly placeOf: (cpu: number) => CpuPlace;
+}
 
 export class StatPrinter {
   readonly #o: StatOptions;
@@ -30,12 +37,15 @@ export class StatPrinter {
   readonly #metricOnly: boolean;
   readonly #scale: boolean;
   readonly #bigNum: boolean;
+  readonly #aggregates: Aggregates | undefined;
   readonly #color: boolean;
   #before: Reading | undefined;
   #printed = 0;
 
-  constructor(o: StatOptions, out: StatOutput, { stderr, env }: Terminal) {
+  /** `aggregates`: how counts of CPUs are put together; undefined: all in one sum. */
+  constructor(o: StatOptions, out: StatOutput, { stderr, env }: Terminal, aggregates?: Aggregates) {
     this.#o = o;
+    this.#aggregates = aggregates;
     this.#out = out;
     this.#separator = o['field-separator'] === undefined ? undefined : parseSeparator(o['field-separator']);
     this.#json = o['json-output'] === true;
@@ -52,11 +62,13 @@ export class StatPrinter {
     const runs = counted.runs.length;
     const metricOnly = this.#metricOnly;
     const scale = this.#scale;
+    const parts = this.#parts(counted.runs.map(({ cpus }) => cpus));
+    const rows = { scale, parts };
     if (this.#separator !== undefined) {
       const summary = o.summary === true && o['interval-print'] !== undefined && o['no-csv-summary'] !== true;
       const stamp = summary ? { stamp: '         summary' } : {};
-      this.#out.write(statCsv(resultRows(counted, { scale }), this.#separator, { runs, metricOnly, ...stamp }));
-    } else if (this.#json) this.#out.write(statJson(resultRows(counted, { scale }), { runs, metricOnly }));
+      this.#out.write(statCsv(resultRows(counted, rows), this.#separator, { runs, metricOnly, ...stamp }));
+    } else if (this.#json) this.#out.write(statJson(resultRows(counted, rows), { runs, metricOnly }));
     else
       this.#out.write(
         statText(counted, {
@@ -67,7 +79,7 @@ export class StatPrinter {
           nullRun: o.null === true && o.event.length === 0,
           table: o.table === true,
           nmiWatchdog,
-          scale,
+          ...rows,
         }),
       );
   }
@@ -83,7 +95,7 @@ export class StatPrinter {
     if (this.#separator !== undefined) this.#out.write(statCsv(rows, this.#separator, { runs: 1, stamp, metricOnly }));
     else if (this.#json) this.#out.write(statJson(rows, { runs: 1, stamp, metricOnly }));
     else {
-      if (this.#printed % INTERVALS_PER_HEADER === 0) this.#out.write(intervalHeader(undefined, metricOnly));
+      if (this.#printed % INTERVALS_PER_HEADER === 0) this.#out.write(intervalHeader(rows[0]?.aggregate, metricOnly));
       const look = { bigNum: this.#bigNum, color: this.#color, metricOnly };
       this.#out.write(statLines(rows, look, 1, `${stamp} `));
     }
@@ -91,11 +103,20 @@ export class StatPrinter {
     this.#before = reading;
   }
 
-  #rows(evlist: readonly Evsel[], { time, counts }: Reading): StatRow[] {
+  #rows(evlist: readonly Evsel[], { time, counts, cpus }: Reading): StatRow[] {
     // Another repetition starts from zero.
     if (this.#before !== undefined && time < this.#before.time) this.#before = undefined;
     const wall = time - (this.#before?.time ?? 0);
-    const part = { runs: [since(this.#before?.counts, counts)] };
-    return statRows(evlist, [this.#scale ? part : unscaled(part)], wall);
+    const before = this.#before;
+    const passed = cpus?.map((one, i) => ({ cpu: one.cpu, counts: since(before?.cpus?.[i]?.counts, one.counts) }));
+    const parts = this.#parts([passed]) ?? [{ runs: [since(before?.counts, counts)] }];
+    return statRows(evlist, this.#scale ? parts : parts.map(unscaled), wall);
+  }
+
+  /** The aggregates of runs whose counts are known by CPU. */
+  #parts(runs: readonly (readonly CpuCounts[] | undefined)[]): StatPart[] | undefined {
+    const byCpu = runs.filter((cpus) => cpus !== undefined);
+    if (this.#aggregates === undefined || byCpu.length < runs.length) return undefined;
+    return partsOf(this.#aggregates.mode, byCpu, this.#aggregates.placeOf);
   }
 }

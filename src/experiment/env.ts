@@ -5,14 +5,18 @@
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { PerfEnv } from '../perfdata/perf-env.ts';
+import type { CpuPlace } from '../results/stat.ts';
 import { GPERF_VERSION } from './version.ts';
+
+/** How many CPUs the kernel has on which perf runs. */
+export const nrCpus = (spec: MachineSpec): number => spec.values[`${side(spec)}.cpus`];
 
 /** `cmdline` is what was typed, machine options included, so that it repeats the recording. */
 export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv {
   const { identity } = spec.preset;
   const { values: v } = spec;
   const of = side(spec);
-  const cpus = v[`${of}.cpus`];
+  const cpus = nrCpus(spec);
   // Each vCPU is its own socket, as QEMU lays them out.
   const sockets = of === 'guest' ? cpus : identity.sockets;
   const threads = of === 'guest' ? 1 : identity.threadsPerCore;
@@ -32,6 +36,14 @@ export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv 
       { type: 1, name: 'software' },
     ],
     cpu_topology: topology(cpus, sockets, threads),
+  };
+}
+
+/** Where CPUs are, by what a header says of them; all are of one NUMA node, -1 if it is not known. */
+export function cpuPlaces({ cpu_topology }: Pick<PerfEnv, 'cpu_topology'>, node: number): (cpu: number) => CpuPlace {
+  return (cpu) => {
+    const { core_id = 0, socket_id = 0, die_id = 0 } = cpu_topology?.cpus?.[cpu] ?? {};
+    return { node, socket: socket_id, die: die_id, core: core_id };
   };
 }
 

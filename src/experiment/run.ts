@@ -132,10 +132,10 @@ interface QuietCommand {
 const NOWHERE: RecordSink = { opened: () => undefined, write: () => 0 };
 
 function quietly(command: 'stat' | 'record', job: StatJob & RecordJob): QuietCommand {
-  const { evlist, executable, systemWide = false } = job;
+  const { evlist, executable, systemWide = false, cpus } = job;
   const quiet = (tool: ToolTask): ToolProgram =>
     command === 'stat'
-      ? perfStat(tool, { evlist, executable, systemWide }, () => undefined)
+      ? perfStat(tool, { evlist, executable, systemWide, cpus }, () => undefined)
       : perfRecord(tool, job, NOWHERE, () => undefined);
   return { quiet, executable };
 }

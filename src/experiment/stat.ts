@@ -11,12 +11,12 @@ import type { StatJob } from '../tool/perf-stat.ts';
 import { isToolEvent } from '../perf-events/event-names.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { nanos, type Nanos } from '../units.ts';
-import { perfEnv } from './env.ts';
+import { cpuPlaces, perfEnv } from './env.ts';
 import { executable, workloadSeed, type Workload } from './executable.ts';
 import { runStat, type Breathe, type MachineReport } from './run.ts';
 import { specText } from './spec-text.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
-import type { StatCount, StatResult, StatRun } from '../results/stat.ts';
+import type { AggrMode, CpuPlace, StatCount, StatRead, StatResult, StatRun } from '../results/stat.ts';
 
 export interface StatRequest {
   readonly spec: MachineSpec;
@@ -24,8 +24,9 @@ export interface StatRequest {
   readonly evlist: readonly Evsel[];
   /** -r */
   readonly repeat: number;
-  /** -a */
+  /** -a, and the CPUs of -C. */
   readonly systemWide?: boolean;
+  readonly cpus?: readonly number[] | undefined;
   readonly interval?: NonNullable<StatJob['interval']>;
   /** --timeout, ns of simulated time after which the workload is ended. */
   readonly timeout?: number;
@@ -48,16 +49,16 @@ export async function countWorkload(request: StatRequest): Promise<CountedWorklo
     const job = {
       evlist: request.evlist,
       executable: executable(workload, workloadSeed(spec, run)),
-      ...(request.systemWide === true ? { systemWide: true } : {}),
+      ...(request.systemWide === true ? { systemWide: true, cpus: request.cpus } : {}),
       ...(interval === undefined
         ? {}
         : {
             interval: {
               ns: interval.ns,
-              report: (elapsed: Nanos, counts: readonly StatCount[]) =>
+              report: (elapsed: Nanos, read: StatRead) =>
                 interval.report(
                   elapsed,
-                  withToolEvents(request.evlist, counts, { elapsed, user: nanos(0), sys: nanos(0) }),
+                  withToolEvents(request.evlist, read, { elapsed, user: nanos(0), sys: nanos(0) }),
                 ),
             },
           }),
@@ -65,7 +66,7 @@ export async function countWorkload(request: StatRequest): Promise<CountedWorklo
     };
     const options = { run, ...(request.breathe === undefined ? {} : { breathe: request.breathe }) };
     const outcome = await runStat(spec, job, options);
-    runs.push({ ...outcome.run, counts: withToolEvents(outcome.evlist, outcome.run.counts, outcome.run) });
+    runs.push({ ...outcome.run, ...withToolEvents(outcome.evlist, outcome.run, outcome.run) });
     if (run + 1 < request.repeat && !outcome.interrupted) continue;
     return { evlist: outcome.evlist, runs, report: outcome, pid: outcome.pid };
   }
@@ -73,34 +74,38 @@ export async function countWorkload(request: StatRequest): Promise<CountedWorklo
 
 /**
  * duration_time, user_time and system_time are the tool's own measurements in ns; their value is also their enabled
- * time. User and system time are known only at the end.
+ * time. User and system time are known only at the end. The first CPU has them.
  */
 function withToolEvents(
   evlist: readonly Evsel[],
-  counts: readonly StatCount[],
+  { counts: all, cpus }: StatRead,
   { elapsed, user, sys }: Pick<StatRun, 'elapsed' | 'user' | 'sys'>,
-): StatCount[] {
-  return counts.map((count, i) => {
+): StatRead {
+  const filled = (count: StatCount, i: number): StatCount => {
     const name = /\w+/.exec(evlist[i]!.name)?.[0] ?? '';
     if (!isToolEvent(name)) return count;
     const val = { duration_time: elapsed, user_time: user, system_time: sys }[name];
     return { val, ena: val, run: val, supported: true };
-  });
+  };
+  const byCpu = cpus?.map(({ cpu, counts }, k) => ({ cpu, counts: k === 0 ? counts.map(filled) : counts }));
+  return { counts: all.map(filled), cpus: byCpu };
 }
 
 /** One reading of all counters, cumulative. */
-export interface Reading {
+export interface Reading extends StatRead {
   readonly time: Nanos;
-  readonly counts: readonly StatCount[];
   readonly final: boolean;
 }
 
 /** PERF_STAT_ROUND_TYPE__* */
 const ROUND = { INTERVAL: 0, FINAL: 1 } as const;
-/** aggr_mode of a workload's counts. */
-const AGGR_GLOBAL = 1;
+/** enum aggr_mode */
+const AGGR = { cpu: 0, global: 1, socket: 2, die: 3, core: 4, node: 7 } as const;
 
-/** Writes the file of `perf stat record`: the events counted, and every reading. Puts the file in its place. */
+/**
+ * Writes the file of `perf stat record`: the events counted, and every reading; `mode`: how its reader is to put CPUs
+ * together. Puts the file in its place.
+ */
 export function writeStatFile(
   sink: Sink,
   spec: MachineSpec,
@@ -109,8 +114,11 @@ export function writeStatFile(
   pid: number,
   intervalMs: number,
   readings: readonly Reading[],
+  mode?: AggrMode,
 ): void {
-  const withIds = evlist.map((evsel, i) => ({ ...evsel, ids: [i + 1] }));
+  const cpus = readings[0]?.cpus?.map(({ cpu }) => cpu) ?? [-1];
+  const idOf = (event: number, cpu: number): number => event * cpus.length + cpu + 1;
+  const withIds = evlist.map((evsel, i) => ({ ...evsel, ids: cpus.map((_, k) => idOf(i, k)) }));
   const writer = new PerfDataWriter(sink, withIds, { env: perfEnv(spec, cmdline), spec: specText(spec), stat: true });
   const records: PerfRecord[] = [];
   for (const { unit, scale, ids } of withIds) {
@@ -119,28 +127,41 @@ export function writeStatFile(
     records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
     records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
   }
-  records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid, comm: '' }] });
-  records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus: [-1] });
-  records.push({ type: PERF_RECORD_USER.STAT_CONFIG, aggr_mode: AGGR_GLOBAL, interval: intervalMs, scale: 1 });
-  for (const { time, counts, final } of readings) {
-    counts.forEach(({ val, ena, run, supported, unread }, i) => {
-      if (supported && unread !== true)
-        records.push({ type: PERF_RECORD_USER.STAT, id: i + 1, cpu: -1, thread: 0, val, ena, run });
-    });
+  records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid: cpus[0] === -1 ? pid : -1, comm: '' }] });
+  records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus });
+  const aggr_mode = AGGR[mode ?? 'global'];
+  records.push({ type: PERF_RECORD_USER.STAT_CONFIG, aggr_mode, interval: intervalMs, scale: 1 });
+  for (const { time, counts, cpus: byCpu = [{ cpu: -1, counts }], final } of readings) {
+    for (const i of evlist.keys())
+      for (const [k, { cpu, counts: own }] of byCpu.entries()) {
+        const { val, ena, run, supported, unread } = own[i]!;
+        if (supported && unread !== true)
+          records.push({ type: PERF_RECORD_USER.STAT, id: idOf(i, k), cpu, thread: 0, val, ena, run });
+      }
     records.push({ type: PERF_RECORD_USER.STAT_ROUND, round: final ? ROUND.FINAL : ROUND.INTERVAL, time });
   }
   writer.write(records);
   writer.finish();
 }
 
-/** What `perf stat report` prints for a file of stat record, gperf's or real perf's. Throws what the reader throws. */
-export function readStatFile(path: string): { result: StatResult; cmdline: readonly string[] } {
+/** What a file of stat record holds: counts, how they are to be put together, and where its CPUs are. */
+export interface StatFile {
+  readonly result: StatResult;
+  readonly cmdline: readonly string[];
+  readonly mode: AggrMode | undefined;
+  readonly placeOf: (cpu: number) => CpuPlace;
+}
+
+/** Reads what `perf stat report` prints, of gperf's stat record or real perf's. Throws what the reader throws. */
+export function readStatFile(path: string): StatFile {
   const session = openPerfData(path);
   try {
     const { evlist, env } = session;
     const none = { val: 0, ena: 0, run: 0, supported: false };
     const byId = new Map(evlist.flatMap(({ ids }, i) => ids.map((id) => [id, i] as const)));
     const counts = evlist.map(() => ({ ...none }));
+    const byCpu = new Map<number, typeof counts>();
+    let mode: AggrMode | undefined;
     let elapsed = nanos(0);
     let counted = false;
     for (const { record } of session.records()) {
@@ -148,19 +169,32 @@ export function readStatFile(path: string): { result: StatResult; cmdline: reado
       if (record.type === PERF_RECORD_USER.STAT_ROUND) {
         elapsed = nanos(Number(record.time));
         counted = true;
-        if (record.round === ROUND.INTERVAL) counts.forEach((count) => Object.assign(count, none));
+        if (record.round === ROUND.INTERVAL)
+          for (const all of [counts, ...byCpu.values()]) for (const count of all) Object.assign(count, none);
+      } else if (record.type === PERF_RECORD_USER.STAT_CONFIG) {
+        const number = Number(record.aggr_mode);
+        mode = (['cpu', 'socket', 'die', 'core', 'node'] as const).find((one) => AGGR[one] === number);
       } else if (record.type === PERF_RECORD_USER.STAT) {
-        const count = counts[byId.get(record.id) ?? -1];
-        if (count === undefined) continue;
-        count.val += Number(record.val);
-        count.ena += Number(record.ena);
-        count.run += Number(record.run);
-        count.supported = true;
+        const i = byId.get(record.id) ?? -1;
+        const { cpu } = record;
+        if (cpu >= 0 && !byCpu.has(cpu))
+          byCpu.set(
+            cpu,
+            evlist.map(() => ({ ...none })),
+          );
+        for (const count of [counts[i], byCpu.get(cpu)?.[i]]) {
+          if (count === undefined) continue;
+          count.val += Number(record.val);
+          count.ena += Number(record.ena);
+          count.run += Number(record.run);
+          count.supported = true;
+        }
       }
     }
     if (!counted) throw new PerfDataFormatError(path, `${path} has no counts: it is no file of 'gperf stat record'`);
-    const run = { counts, elapsed, user: nanos(0), sys: nanos(0), status: 0 };
-    return { result: { evlist, runs: [run] }, cmdline: env.cmdline ?? [] };
+    const cpus = byCpu.size === 0 ? undefined : [...byCpu].map(([cpu, of]) => ({ cpu, counts: of }));
+    const run = { counts, cpus, elapsed, user: nanos(0), sys: nanos(0), status: 0 };
+    return { result: { evlist, runs: [run] }, cmdline: env.cmdline ?? [], mode, placeOf: cpuPlaces(env, -1) };
   } finally {
     session.close();
   }

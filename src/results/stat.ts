@@ -15,9 +15,32 @@ export interface StatCount {
   readonly unread?: boolean;
 }
 
-/** One run of a workload under perf stat. `counts` is parallel to `evlist`. */
-export interface StatRun {
+/** How counts of CPUs are put together: each by itself, or by what has them in common. Absent: all in one sum. */
+export type AggrMode = 'cpu' | 'socket' | 'die' | 'core' | 'node';
+
+/** Where a CPU is in its machine. */
+export interface CpuPlace {
+  readonly node: number;
+  readonly socket: number;
+  readonly die: number;
+  readonly core: number;
+}
+
+/** What one CPU counted. `counts` is parallel to `evlist`. */
+export interface CpuCounts {
+  readonly cpu: number;
   readonly counts: readonly StatCount[];
+}
+
+/** One reading of all counters. `counts` is parallel to `evlist`. */
+export interface StatRead {
+  readonly counts: readonly StatCount[];
+  /** Of which they are the sums, by number of the CPU; absent if the events followed a workload. */
+  readonly cpus?: readonly CpuCounts[] | undefined;
+}
+
+/** One run of a workload under perf stat, and the counts at its end. */
+export interface StatRun extends StatRead {
   /** Wall time from enabling to the end. */
   readonly elapsed: Nanos;
   /** ru_utime and ru_stime of the workload. */

@@ -26,6 +26,8 @@ export interface RecordJob {
   readonly executable: Executable;
   /** -a: samples every CPU while the workload runs; otherwise only the workload. */
   readonly systemWide?: boolean;
+  /** -C: with systemWide, only these CPUs, in ascending order. */
+  readonly cpus?: readonly number[] | undefined;
   /** -m: data pages of each buffer; by default what perf_event_mlock_kb allows. */
   readonly mmapPages?: number;
   /** --max-size: bytes after which the session ends, and the workload with it; 0: no limit. */
@@ -79,14 +81,14 @@ export function* perfRecord(
   done: (outcome: RecordOutcome) => void,
 ): ToolProgram {
   const { sys, perf, kernel } = tool;
-  const { nrCpus } = kernel.config;
+  const cpus = job.cpus ?? Array.from({ length: kernel.config.nrCpus }, (_, cpu) => cpu);
   yield* tool.user('cmd_record', 600_000);
   const workload = tool.forkWorkload(job.executable);
   const { child } = workload;
 
   const systemWide = job.systemWide === true;
-  const opened = yield* openAll(tool, job.evlist, systemWide ? undefined : child);
-  yield* tool.user('evlist__open', 1_000 * opened.length * nrCpus);
+  const opened = yield* openAll(tool, job.evlist, systemWide ? undefined : child, cpus);
+  yield* tool.user('evlist__open', 1_000 * opened.length * cpus.length);
   const evlist = opened.map(({ evsel, events }) => ({ ...evsel, ids: events.map((e) => e.id) }));
   const buffers = mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
   yield* tool.user('evlist__mmap', 1_000 * buffers.length);
@@ -114,7 +116,7 @@ export function* perfRecord(
     stopping = true;
     sink.say?.(`[ perf record: perf size limit reached (${Math.floor(written / 1024)} KB), stopping session ]\n`);
   };
-  emit(synthesized(evlist, systemWide ? kernel.system.tasks : child, nrCpus));
+  emit(synthesized(evlist, systemWide ? kernel.system.tasks : child, cpus));
   yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.system.tasks.length : 1));
 
   if (systemWide) for (const event of leadersByCpu(opened)) yield* perf.enable(event);
@@ -163,14 +165,19 @@ interface Opened {
 }
 
 /** evlist__open() with perf's fall-backs: less precision, user space only, breaking up weak groups. */
-function* openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefined): Steps<Opened[]> {
+function* openAll(
+  tool: ToolTask,
+  wanted: readonly Evsel[],
+  task: Task | undefined,
+  cpus: readonly number[],
+): Steps<Opened[]> {
   let evlist = wanted;
   const opened: Opened[] = [];
   while (opened.length < evlist.length) {
     const i = opened.length;
     const evsel = evlist[i]!;
     const { leader } = evsel;
-    const result = yield* openEvent(tool, evsel, task, leader === i ? undefined : opened[leader]);
+    const result = yield* openEvent(tool, evsel, task, cpus, leader === i ? undefined : opened[leader]);
     if (typeof result !== 'number') {
       opened.push(result);
       continue;
@@ -185,16 +192,18 @@ function* openAll(tool: ToolTask, wanted: readonly Evsel[], task: Task | undefin
 
 /** The events of one evsel, or a positive errno. */
 function* openEvent(
-  { perf, kernel }: ToolTask,
+  { perf }: ToolTask,
   wanted: Evsel,
   task: Task | undefined,
+  cpus: readonly number[],
   leader: Opened | undefined,
 ): Steps<Opened | number> {
   let evsel = wanted;
   const events: PerfEvent[] = [];
-  while (events.length < kernel.config.nrCpus) {
-    const cpu = events.length;
-    const event = yield* perf.perf_event_open(evsel.attr, { task, cpu, group_leader: leader?.events[cpu] });
+  while (events.length < cpus.length) {
+    const at = events.length;
+    const target = { task, cpu: cpus[at]!, group_leader: leader?.events[at] };
+    const event = yield* perf.perf_event_open(evsel.attr, target);
     if (typeof event !== 'number') {
       events.push(event);
       continue;

@@ -13,7 +13,7 @@ import { hasEnded, thread_group_cputime } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup, statUngrouped } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
-import type { StatCount, StatRun } from '../results/stat.ts';
+import type { StatCount, StatRead, StatRun } from '../results/stat.ts';
 import { cycles, nanos, type Nanos } from '../units.ts';
 import { OpenError } from './perf-record.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
@@ -23,10 +23,12 @@ export interface StatJob {
   readonly executable: Executable;
   /** -a: counts every CPU while the workload runs; otherwise only the workload. */
   readonly systemWide?: boolean;
+  /** -C: with systemWide, only these CPUs, in ascending order. */
+  readonly cpus?: readonly number[] | undefined;
   /** --timeout: ns after which the workload is killed. */
   readonly timeout?: number;
   /** -I: ns between intermediate readings, and the callback that gets them (cumulative counts). */
-  readonly interval?: { readonly ns: number; readonly report: (time: Nanos, counts: readonly StatCount[]) => void };
+  readonly interval?: { readonly ns: number; readonly report: (time: Nanos, read: StatRead) => void };
 }
 
 const SIGTERM = 15;
@@ -49,7 +51,8 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
   const { child } = workload;
   const systemWide = job.systemWide === true;
   const { evlist, events } = yield* openAll(tool, job, systemWide ? undefined : child);
-  const read = (): Steps<StatCount[]> => readAll(tool, evlist, events);
+  const cpus = systemWide ? cpusOf(tool, job) : undefined;
+  const read = (): Steps<StatRead> => readAll(tool, evlist, events, cpus);
   const leaders = events.flatMap((all, i) => (evlist[i]!.leader === i ? (all ?? []) : []));
   if (systemWide) for (const event of leaders) yield* perf.enable(event);
   const start = kernel.cpu.nanos();
@@ -62,13 +65,17 @@ export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutc
   const end = kernel.cpu.nanos();
   yield* tool.user('read_counters', 3_000);
   if (systemWide) for (const event of leaders) yield* perf.disable(event);
-  const counts = yield* read();
+  const last = yield* read();
   for (const event of events.flatMap((all) => all ?? [])) yield* perf.close(event);
   yield* tool.user('evlist__print_counters', 40_000);
   const { user, sys: system } = cputime(tool, child);
-  done({ evlist, pid: child.pid, run: { counts, elapsed: nanos(end - start), user, sys: system, status } });
+  done({ evlist, pid: child.pid, run: { ...last, elapsed: nanos(end - start), user, sys: system, status } });
   return status;
 }
+
+/** The CPUs to count on. */
+const cpusOf = ({ kernel }: ToolTask, { cpus }: Pick<StatJob, 'cpus'>): readonly number[] =>
+  cpus ?? Array.from({ length: kernel.config.nrCpus }, (_, cpu) => cpu);
 
 /** One event for each CPU, or one that follows the workload; undefined: not supported. */
 type Counter = readonly PerfEvent[] | undefined;
@@ -89,7 +96,9 @@ function* openAll(
   const open = function* (i: number): Steps<number> {
     for (;;) {
       const evsel = evlist[i]!;
-      const result = yield* openEvent(tool, evsel, task, evsel.leader === i ? undefined : events[evsel.leader]);
+      const leader = evsel.leader === i ? undefined : events[evsel.leader];
+      const targets = task === undefined ? cpusOf(tool, job).map((cpu) => ({ task, cpu })) : [{ task, cpu: -1 }];
+      const result = yield* openEvent(tool, evsel, targets, leader);
       if (typeof result !== 'number') {
         events[i] = result;
         return 0;
@@ -126,15 +135,14 @@ const NOT_SUPPORTED_ERRNOS: ReadonlySet<number> = new Set([EINVAL, ENOENT, EOPNO
 
 /** The events of one evsel, or a negative errno with none left open. */
 function* openEvent(
-  { perf, kernel }: ToolTask,
+  { perf }: ToolTask,
   evsel: Evsel,
-  task: PerfEvent['task'],
+  targets: readonly Pick<PerfEvent, 'task' | 'cpu'>[],
   leader: Counter,
 ): Steps<PerfEvent[] | number> {
   const opened: PerfEvent[] = [];
-  for (let cpu = 0; cpu < (task === undefined ? kernel.config.nrCpus : 1); cpu++) {
-    const target = task === undefined ? { task, cpu } : { task, cpu: -1 };
-    const event = yield* perf.perf_event_open(evsel.attr, { ...target, group_leader: leader?.[cpu] });
+  for (const [i, target] of targets.entries()) {
+    const event = yield* perf.perf_event_open(evsel.attr, { ...target, group_leader: leader?.[i] });
     if (typeof event === 'number') {
       for (const other of opened) yield* perf.close(other);
       return event;
@@ -148,19 +156,28 @@ function* openEvent(
  * The counts of each event. perf reads a group whole or not at all: if a member is missing, the kernel's values do not
  * fit perf's buffer (-ENOSPC), so the group stays unread.
  */
-function* readAll(tool: ToolTask, evlist: readonly Evsel[], events: readonly Counter[]): Steps<StatCount[]> {
+function* readAll(
+  tool: ToolTask,
+  evlist: readonly Evsel[],
+  events: readonly Counter[],
+  cpus: readonly number[] | undefined,
+): Steps<StatRead> {
   const torn = new Set(evlist.filter((_, i) => events[i] === undefined).map(({ leader }) => leader));
   const counts: StatCount[] = [];
+  const byCpu = (cpus ?? []).map((cpu) => ({ cpu, counts: [] as StatCount[] }));
   for (const [i, all] of events.entries()) {
-    if (all === undefined) counts.push(NOT_SUPPORTED);
-    else if (torn.has(evlist[i]!.leader)) counts.push(UNREAD);
-    else {
-      const parts: PerfCountsValues[] = [];
-      for (const event of all) parts.push(yield* tool.perf.read(event));
-      counts.push(sum(parts));
+    const missing = all === undefined ? NOT_SUPPORTED : torn.has(evlist[i]!.leader) ? UNREAD : undefined;
+    if (missing !== undefined) {
+      counts.push(missing);
+      for (const one of byCpu) one.counts.push(missing);
+      continue;
     }
+    const parts: PerfCountsValues[] = [];
+    for (const event of all!) parts.push(yield* tool.perf.read(event));
+    counts.push(sum(parts));
+    for (const [k, one] of byCpu.entries()) one.counts.push({ ...parts[k]!, supported: true });
   }
-  return counts;
+  return { counts, cpus: cpus === undefined ? undefined : byCpu };
 }
 
 /** An event's total over all CPUs. */
@@ -187,7 +204,7 @@ function* intervals(
   child: StatChild,
   interval: NonNullable<StatJob['interval']>,
   start: Nanos,
-  read: () => Steps<readonly StatCount[]>,
+  read: () => Steps<StatRead>,
 ): Generator<void, void, void> {
   const { kernel } = tool;
   while (!hasEnded(child)) {

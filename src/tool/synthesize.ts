@@ -21,11 +21,15 @@ type Base = Pick<KernelRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cp
 const isList = (watched: Task | readonly Task[]): watched is readonly Task[] => Array.isArray(watched);
 
 /** record__synthesize(): for the task that will exec the workload, or for all living tasks. */
-export function synthesized(evlist: readonly Evsel[], watched: Task | readonly Task[], nrCpus: number): PerfRecord[] {
+export function synthesized(
+  evlist: readonly Evsel[],
+  watched: Task | readonly Task[],
+  cpus: readonly number[],
+): PerfRecord[] {
   const records: PerfRecord[] = [];
   const systemWide = isList(watched);
   const pid = systemWide ? -1 : watched.pid;
-  const index = evlist.flatMap((evsel) => evsel.ids.map((id, cpu) => ({ id, idx: cpu, cpu, tid: pid })));
+  const index = evlist.flatMap((evsel) => evsel.ids.map((id, idx) => ({ id, idx, cpu: cpus[idx]!, tid: pid })));
   for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
     records.push({ type: PERF_RECORD_USER.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
   const base: Base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
@@ -48,7 +52,7 @@ export function synthesized(evlist: readonly Evsel[], watched: Task | readonly T
     records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
   }
   records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid, comm: '' }] });
-  records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus: Array.from({ length: nrCpus }, (_, cpu) => cpu) });
+  records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus });
   if (systemWide) for (const task of watched) records.push(...threadRecords(task, base));
   else records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: watched.comm });
   records.push({ type: PERF_RECORD_USER.FINISHED_INIT });

@@ -195,7 +195,7 @@ describe("perf's options", () => {
   });
 
   it('refuses what gperf does not model, in one sentence', () => {
-    expect(failure(STAT, '-C 0 true').message).to.equal('  Error: gperf does not model a choice of CPUs (-C, --cpu).');
+    expect(failure(STAT, '-S true').message).to.equal('  Error: gperf does not model file systems (-S, --sync).');
     expect(failure(STAT, '--topdown true').message).to.contain('does not model top-down analysis (--topdown)');
     expect(failure(RECORD, '-z9 true').message).to.contain('compressed recordings (-z, --compression-level)');
     expect(failure(RECORD, '--switch-output=1s true').message).to.contain('more than one output file');

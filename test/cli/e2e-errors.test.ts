@@ -75,7 +75,12 @@ const CASES: readonly Case[] = [
   // Options.
   ['record --frq 3 true', 129, /^ {2}Error: unknown option `frq'\n {2}Did you mean `--freq'\?\n\n Usage: /],
   ['stat -Y true', 129, /^ {2}Error: unknown switch `Y'\n\n Usage: /],
-  ['stat -C 0 true', 129, '  Error: gperf does not model a choice of CPUs (-C, --cpu).\n'],
+  ['stat --per-thread true', 129, '  Error: gperf does not model counting by thread (--per-thread).\n'],
+  ['stat -C 3-1 true', 234, /^failed to parse CPUs map: '3-1' is not a list like 0,2-3\n\n Usage: /],
+  ['stat -C 0,0 true', 234, /^failed to parse CPUs map: '0,0' is not a list/],
+  ['stat -C 0,88 --vpmu host true', 234, /^CPU 88 of -C 0,88: the machine has CPUs 0-87\n\n Usage: /],
+  ['record -C x true', 129, /^failed to parse CPUs map: 'x' is not a list/],
+  ['stat -A true', 234, /^both cgroup and no-aggregation modes only available in system-wide mode\n\n Usage: /],
   // The machine.
   ['stat --vpmu hots true', 129, /^no such vPMU design: hots \(did you mean host\?\)\n$/],
   ['stat --machine brodwell-ep true', 129, 'no such machine: brodwell-ep (did you mean broadwell-ep?)\n'],

@@ -60,7 +60,7 @@ describe('help', () => {
     expect(lines[long + 1]).to.equal('                          print what was counted every n ms');
     expect(commandHelp(RECORD)).to.contain('\n    -g                    record call chains\n');
     expect(commandHelp(STAT)).to.match(/\n gperf's own:\n {8}--color <when> +colours/);
-    expect(commandHelp(STAT)).to.match(/\n Of perf stat, but not modelled:\n {4}-A\/--no-aggr /);
+    expect(commandHelp(STAT)).to.match(/\n Of perf stat, but not modelled:\n {4}-D\/--delay /);
   });
 
   it('orders letters first, small before capital, then names', () => {

@@ -88,13 +88,37 @@ describe('system-wide', function () {
     expect(stderr).to.match(/seconds time elapsed\n\n\n?$/);
   });
 
+  it('-C records and counts on these CPUs only', async () => {
+    const cpus = '--set guest.cpus=4';
+    expect((await at.gperf(`record -C 0,2-3 ${cpus} -o some.data true`)).status).to.equal(0);
+    const all = await at.gperf(`record -a ${cpus} -o all.data true`);
+    expect(all.status).to.equal(0);
+    const samples = async (file: string): Promise<number> =>
+      (await at.gperf(['script', '-i', file, '-F', 'cpu,ip'])).stdout.trim().split('\n').length;
+    expect(await samples('some.data')).to.be.closeTo(await samples('all.data'), 3);
+    expect((await at.gperf(`record -C 1,2 ${cpus} -o idle.data true`)).status).to.equal(0);
+    expect((await at.gperf(['script', '-i', 'idle.data'])).stdout).to.equal('');
+    const counts = await at.gperf(`stat -x, -C 0,2-3 -A -e instructions:u,cs ${cpus} true`);
+    expect(counts.stderr.split('\n').map((line) => line.split(',')[0])).to.deep.equal(
+      'CPU0 CPU2 CPU3 CPU0 CPU2 CPU3 '.split(' '),
+    );
+    const values = counts.stderr.split('\n').map((line) => Number(line.split(',')[1]));
+    expect(values[0]).to.be.greaterThan(1000);
+    expect(values.slice(1, 3)).to.deep.equal([0, 0]);
+    if (perfVersion === undefined) return;
+    for (const file of ['some.data', 'idle.data']) {
+      const read = await at.run('perf', ['script', '-i', file, '--show-mmap-events']);
+      expect(read.stderr).to.equal('');
+      expect((await at.gperf(['script', '-i', file, '--show-mmap-events'])).stdout).to.equal(read.stdout);
+    }
+  });
+
   it('is refused where it may not be, or what is asked for is missing or not modelled', async () => {
     const cases = [
       ['record -a -o x.data --set guest.paranoid=1 true', /paranoid/],
       ['stat -a --set guest.paranoid=1 true', /paranoid/],
-      ['stat record -a true', /stat record -a/],
       ['record -a', /no workload given/],
-      ['record -C 0 true', /does not model a choice of CPUs/],
+      ['record -C 1 --set guest.cpus=1 true', /^CPU 1 of -C 1: the machine has only CPU 0\n/],
     ] as const;
     for (const [words, text] of cases) {
       const { status, stderr } = await at.gperf(words);

@@ -1,12 +1,14 @@
 /** perf on several CPUs: events and buffers of other CPUs, through the tool's own system calls. */
 import { expect } from 'chai';
+import { COLUMN } from '../../src/arch/events.ts';
 import { given } from '../../src/given.ts';
 import { FN } from '../../src/kernel/symbols.ts';
 import { OrderedEvents } from '../../src/perfdata/sorter.ts';
-import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
 import { perfRecord, type RecordOutcome } from '../../src/tool/perf-record.ts';
+import { perfStat, type StatOutcome } from '../../src/tool/perf-stat.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
 import { PERF_RECORD, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
@@ -15,6 +17,8 @@ import { Smp, US, type Placed } from './smp.ts';
 
 const sleep = (ns: number) => syscall('nanosleep', { ns });
 const MS = 1000 * US;
+/** Instructions of a system call, the first thing that a late thread executes. */
+const BEFORE_SLEEP = 200;
 
 /** Somebody else's threads on the other CPUs: one computes, two talk to each other. */
 const neighbours: readonly Placed[] = [
@@ -99,5 +103,31 @@ describe('machine/remote', () => {
     // Three events, with the one for side-band records: installed, switched on and off, removed.
     expect(calls).to.deep.equal([0, 12, 12]);
     expect(smp.cpus[0]!.core.passes[FN.native_send_call_func_single_ipi]).to.equal(24);
+  });
+
+  it('perf stat -a counts on each CPU what its threads execute', () => {
+    const smp = new Smp(3);
+    // They begin when the counters are on, and end before they go off.
+    const late = (script: ReturnType<typeof repeat>) => [sleep(8_000_000)].concat(script);
+    const [one, two, three] = smp.place([
+      { cpu: 1, script: late(repeat(50, work(100 * US), sleep(10_000))) },
+      { cpu: 2, script: late(repeat(30, work(70 * US))) },
+      { cpu: 2, script: late(repeat(20, work(90 * US), sleep(1000))) },
+    ]);
+    const executable = new Threads({ main: repeat(40, work(1000 * US)) });
+    let outcome: StatOutcome | undefined;
+    const evlist = statAttrs(parseEventList(['instructions:u', 'cpu-clock'], 'stat'), { target: 'cpu' });
+    const job = { evlist, executable, systemWide: true };
+    const tool = new ToolTask(smp.cpus[0]!.host, (self) => perfStat(self, job, (done) => (outcome = done)));
+    smp.group.run(cycles(400 * MS), () => tool.status !== undefined);
+    const { cpus, counts, elapsed } = outcome!.run;
+    const [own, first, second] = cpus!.map((cpu) => cpu.counts[0]!.val);
+    const since = (program: Threads | undefined): number => program!.total(COLUMN.instructions) - BEFORE_SLEEP;
+    expect(first).to.equal(since(one));
+    expect(second).to.equal(since(two) + since(three));
+    // CPU 0 also has the tool.
+    expect(own).to.be.greaterThan(executable.total(COLUMN.instructions));
+    expect(counts[0]!.val).to.equal(own! + first! + second!);
+    for (const cpu of cpus!) expect(cpu.counts[1]!.val / elapsed).to.be.closeTo(1, 0.01);
   });
 });

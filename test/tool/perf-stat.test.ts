@@ -5,7 +5,7 @@ import type { KernelConfig } from '../../src/kernel/config.ts';
 import { startWatchdog } from '../../src/kernel/watchdog.ts';
 import { statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
-import type { StatCount } from '../../src/results/stat.ts';
+import type { StatCount, StatRead } from '../../src/results/stat.ts';
 import { OpenError } from '../../src/tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../../src/tool/perf-stat.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
@@ -36,7 +36,7 @@ function stat(what: Program, events: string, o: Options = {}): Counted {
   if (o.watchdog === true) startWatchdog(bench.kernel, hertz(2.2e9));
   if (o.rival === true) bench.spinner();
   const readings: { time: number; counts: readonly StatCount[] }[] = [];
-  const report = (time: number, counts: readonly StatCount[]): void => void readings.push({ time, counts });
+  const report = (time: number, { counts }: Pick<StatRead, 'counts'>): void => void readings.push({ time, counts });
   const job: StatJob = {
     evlist: statAttrs(parseEventList([events], 'stat')),
     executable: executableOf(what),

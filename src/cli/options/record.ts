@@ -17,6 +17,7 @@ const OPTIONS = [
     kind: 'flag',
     help: 'sample everything that runs on the machine while the workload does',
   },
+  { name: 'cpu', short: 'C', kind: 'text', arg: 'cpu', help: 'record on these CPUs only, a list like 0,2-3' },
   { name: 'count', short: 'c', kind: 'unsigned', arg: 'n', help: 'sample every n events' },
   {
     name: 'output',
@@ -81,7 +82,6 @@ export const RECORD: CommandTable<typeof OPTIONS> = {
     ...refuse('attaching to running processes', 'p:pid', 't:tid', 'u:uid', 'per-thread'),
     ...refuse('priorities of the recording tool', 'r:realtime', 'affinity', 'aio', 'threads', 'num-thread-synthesize'),
     ...refuse('raw sample data', 'R:raw-samples'),
-    ...refuse('a choice of CPUs', 'C:cpu'),
     ...refuse('flight recording', 'overwrite', 'tail-synthesize'),
     ...refuse('a flush threshold', 'mmap-flush'),
     ...refuse('data addresses', 'd:data', 'phys-data', 'data-page-size', 'code-page-size', 'W:weight', 'transaction'),

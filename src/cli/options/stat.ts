@@ -2,6 +2,20 @@
 import { COLOR_OPTION, MACHINE_OPTIONS } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
+/** How counts of CPUs are put together. */
+const NO_AGGR = {
+  name: 'no-aggr',
+  short: 'A',
+  kind: 'flag',
+  help: 'print the counts of each CPU (with -a or -C)',
+} as const;
+const PER = [
+  { name: 'per-socket', kind: 'flag', help: 'print the counts of each socket (with -a or -C)' },
+  { name: 'per-die', kind: 'flag', help: 'print the counts of each die (with -a or -C)' },
+  { name: 'per-core', kind: 'flag', help: 'print the counts of each core (with -a or -C)' },
+  { name: 'per-node', kind: 'flag', help: 'print the counts of each NUMA node (with -a or -C)' },
+] as const;
+
 const OPTIONS = [
   { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },
   { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's other threads and its children" },
@@ -25,6 +39,8 @@ const OPTIONS = [
   { name: 'table', kind: 'flag', help: "show each repetition's time (with -r)" },
   { name: 'null', short: 'n', kind: 'flag', help: 'count nothing, only measure the time' },
   { name: 'detailed', short: 'd', kind: 'count', help: 'add cache events; -dd and -ddd add more' },
+  { name: 'cpu', short: 'C', kind: 'text', arg: 'cpu', help: 'count on these CPUs only, a list like 0,2-3' },
+  NO_AGGR,
   { name: 'big-num', short: 'B', kind: 'flag', help: 'separate thousands' },
   {
     name: 'field-separator',
@@ -46,6 +62,7 @@ const OPTIONS = [
   { name: 'interval-print', short: 'I', kind: 'unsigned', arg: 'n', help: 'print what was counted every n ms' },
   { name: 'interval-count', kind: 'integer', arg: 'n', help: 'stop printing after n intervals (with -I)' },
   { name: 'timeout', kind: 'unsigned', arg: 'n', help: 'end the workload after n ms (at least 10)' },
+  ...PER,
   { name: 'metric-only', kind: 'flag', help: 'print metrics without the counts behind them' },
   { name: 'all-kernel', kind: 'flag', help: 'count in the kernel only' },
   { name: 'all-user', kind: 'flag', help: 'count in user space only' },
@@ -68,17 +85,8 @@ export const STAT: CommandTable<typeof OPTIONS> = {
     ...refuse('hardware transactions', 'T:transaction'),
     ...refuse('event filters', 'filter'),
     ...refuse('attaching to running processes', 'p:pid', 't:tid'),
-    ...refuse('a choice of CPUs', 'C:cpu'),
-    ...refuse(
-      'counting by CPU, core or thread',
-      'A:no-aggr',
-      'per-socket',
-      'per-die',
-      'per-core',
-      'per-thread',
-      'per-node',
-      'percore-show-thread',
-    ),
+    ...refuse('counting by thread', 'per-thread'),
+    ...refuse('events of a whole core', 'percore-show-thread'),
     ...refuse('file systems', 'S:sync'),
     ...refuse('events that are merged', 'no-merge', 'hybrid-merge'),
     ...refuse('cgroups', 'G:cgroup', 'for-each-cgroup'),
@@ -97,6 +105,8 @@ export const STAT: CommandTable<typeof OPTIONS> = {
 
 const REPORT_OPTIONS = [
   { name: 'input', short: 'i', kind: 'text', arg: 'file', help: 'file of gperf stat record (default: perf.data)' },
+  ...PER,
+  NO_AGGR,
 ] as const satisfies readonly OptionSpec[];
 
 /** Options after the word "report"; those of stat come before it. */
@@ -104,6 +114,5 @@ export const STAT_REPORT: CommandTable<typeof REPORT_OPTIONS> = {
   name: 'stat report',
   usage: ['[<options>]'],
   options: REPORT_OPTIONS,
-  refused: refuse('counting by CPU or core', 'A:no-aggr', 'per-socket', 'per-die', 'per-core', 'per-node'),
   stopAtNonOption: false,
 };

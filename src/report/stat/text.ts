@@ -39,7 +39,7 @@ export interface StatReportOptions extends StatTextOptions {
   /** False (--no-scale): counts of multiplexed events are printed as read. */
   readonly scale?: boolean;
   /** -A, --per-core, ...: aggregates instead of sums. */
-  readonly parts?: readonly StatPart[];
+  readonly parts?: readonly StatPart[] | undefined;
 }
 
 const NAME_WIDTH = 32;

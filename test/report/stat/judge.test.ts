@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { machineSpec } from '../../../src/machine/spec.ts';
 import { readStatFile, writeStatFile } from '../../../src/experiment/stat.ts';
 import { openSink } from '../../../src/perfdata/sink.ts';
+import { partsOf } from '../../../src/report/stat/aggregate.ts';
 import { statCsv } from '../../../src/report/stat/csv.ts';
 import { statJson } from '../../../src/report/stat/json.ts';
 import { resultRows, statText } from '../../../src/report/stat/text.ts';
@@ -68,6 +69,29 @@ describe('perf stat, judged by perf', function () {
       expect(statJson(rows, { runs: 1 })).to.equal(perf('-j'));
     });
   }
+
+  // The judge has two CPUs, and has no names for others.
+  for (const mode of [undefined, 'cpu', 'core', 'die', 'socket', 'node'] as const)
+    it(`prints counts of CPUs ${mode === undefined ? 'in one sum' : `by ${mode}`} as perf does`, () => {
+      const [{ evlist, runs }, other] = [oddResult(11), oddResult(11)];
+      const { elapsed, counts } = runs[0]!;
+      const more = other.runs[0]!.counts.map(({ val, ena, run: on, supported }) => {
+        const twice = on === 0 ? 0 : 2 * val + 1;
+        return { val: twice, ena, run: on, supported };
+      });
+      const cpus = [counts, more].map((one, cpu) => ({ cpu, counts: one }));
+      const file = dir.file(`${mode}.data`);
+      const argv = ['gperf', 'stat', '-a', 'true'];
+      const spec = machineSpec('broadwell-ep', 'host', 'judge', []);
+      writeStatFile(openSink(file), spec, argv, evlist, 1, 0, [{ time: elapsed, counts, cpus, final: true }], mode);
+      const perf = (...options: string[]): string => run('perf', ['stat', ...options, 'report', '-i', file]).stderr;
+      const read = readStatFile(file);
+      expect(read.mode).to.equal(mode);
+      const parts = mode === undefined ? undefined : partsOf(mode, [read.result.runs[0]!.cpus!], read.placeOf);
+      expect(statText(read.result, { target: { kind: 'recording', argv }, parts })).to.equal(perf());
+      expect(statCsv(resultRows(read.result, { parts }), ',', { runs: 1 })).to.equal(perf('-x,'));
+      expect(statJson(resultRows(read.result, { parts }), { runs: 1 })).to.equal(perf('-j'));
+    });
 
   it('prints a run that counted nothing as perf does, and of a group that was not read what a file can say of it', () => {
     const argv = ['gperf', 'stat', '-n', 'true'];
