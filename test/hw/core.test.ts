@@ -1,6 +1,7 @@
 /** The core: when interrupts arrive, which address they report, how they nest, and that no event is lost. */
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Trap } from '../../src/arch/cpu.ts';
 import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
 import { MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL } from '../../src/arch/perfevtsel.ts';
@@ -10,6 +11,7 @@ import { StraightLine } from '../../src/tool/straight-line.ts';
 import { cycles } from '../../src/units.ts';
 import { func, ops, program as programOf, syscall } from '../../src/workload/build.ts';
 import { compile } from '../workload/compiled.ts';
+import { Threads, work } from '../kernel/scripts.ts';
 import { F, RING0, at, bareCore, inside, type Seen } from './bare-core.ts';
 
 const FULL = 2 ** 48;
@@ -135,6 +137,21 @@ describe('hw/core', () => {
         const { [COLUMN.cycles]: worked } = code.totals(eventVector());
         expect(core.pmu.rdpmc(RDPMC_FIXED + 1) - Math.floor(worked!)).to.equal(expected);
       }
+    });
+
+    it('returns from the system call of an act as from any other, and not as from a fault', () => {
+      const refilled = (trap: Trap): number => {
+        const { core } = bareCore(undefined, 'test', 200);
+        const code = new Threads({ main: [{ cycles: 1000, trap }, work(1000)] }).start();
+        expect(core.execute(code, cycles(1e6))).to.equal('trap');
+        core.spend(F.handler);
+        const before = core.now();
+        expect(core.execute(code, cycles(1e6))).to.equal('finished');
+        return core.now() - before - 1000;
+      };
+      expect(refilled({ kind: 'syscall', name: 'read', args: {} })).to.equal(0);
+      expect(refilled({ kind: 'sync', op: 'join' })).to.equal(0);
+      expect(refilled({ kind: 'page_fault', write: true })).to.equal(200);
     });
 
     it('lets handlers count nothing on a user counter', () => {
