@@ -4,6 +4,7 @@
  */
 import { PoolError } from '../experiment/pool.ts';
 import { LiveLock, OpenError, ProgramError } from '../experiment/run.ts';
+import { SetUpError } from '../experiment/setup.ts';
 import { EXIT, InputError } from './errors.ts';
 
 const EACCES = 13;
@@ -22,7 +23,7 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
 export function simulationFailure(error: unknown): unknown {
   if (error instanceof OpenError) return new InputError(openFailure(error));
   if (error instanceof LiveLock || error instanceof ProgramError) return new InputError(error.message, EXIT.LIVE_LOCK);
-  if (error instanceof PoolError) return new InputError(error.message);
+  if (error instanceof PoolError || error instanceof SetUpError) return new InputError(error.message);
   return error;
 }
 

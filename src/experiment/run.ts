@@ -176,7 +176,7 @@ function onFirstCpu(spec: MachineSpec, { systemWide }: { readonly systemWide?: b
   const cores = spec.values['host.cores'];
   if (systemWide !== true || side(spec) !== 'host' || cores === 1) return;
   throw new SetUpError(
-    `-a counts on the first CPU of the host only, and host.cores=${cores} simulates ${cores}: leave out -a, or record in a guest (--vpmu)`,
+    `-a and -C count on the first CPU of the host only, and host.cores=${cores} simulates ${cores}: leave them out, or use perf in a guest (--vpmu)`,
   );
 }
 
