@@ -248,7 +248,7 @@ export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
     () => false,
   );
   const { rate, config } = kernel;
-  const { sysctl } = kernel.system;
+  const { sysctl } = kernel;
   const limits = (): SampleLimits => ({
     allowed_ns: sysctl.sample_allowed_ns,
     max_samples_per_tick: sysctl.max_samples_per_tick,

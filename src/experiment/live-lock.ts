@@ -84,7 +84,7 @@ export class ProgressWatch {
     const { kernel, spec } = this.#machine;
     const us = (ns: number): string => (ns / 1e3).toFixed(0);
     const { rate } = kernel;
-    const { sysctl } = kernel.system;
+    const { sysctl } = kernel;
     const percent = kernel.config.perf_cpu_time_max_percent;
     // perf_sample_event_took() updates its average only if that may lower the limit.
     const length =

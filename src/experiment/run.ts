@@ -285,7 +285,7 @@ function occupy({ spec, others }: Machine, { quiet, executable }: QuietCommand):
   function* again(tool: ToolTask): ToolProgram {
     for (;;) {
       // Its own PMIs may have lowered the limit, and perf would refuse to start again.
-      tool.kernel.system.sysctl.perf_proc_update_handler();
+      tool.kernel.sysctl.perf_proc_update_handler();
       yield* underPerf ? quiet(tool) : plainRun(tool, executable);
     }
   }

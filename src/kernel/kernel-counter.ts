@@ -16,7 +16,7 @@ import {
   type OverflowHandler,
   type PerfEvent,
 } from './perf-event.ts';
-import { ownerOf, perf_install_in_context } from './perf-install.ts';
+import { countActive, perf_install_in_context } from './perf-install.ts';
 import { FN } from './symbols.ts';
 
 /** perf_event_alloc() and perf_install_in_context(): the event, or a negative errno. */
@@ -24,7 +24,7 @@ export function perf_event_alloc(
   kernel: Kernel,
   wanted: PerfEventAttr,
   target: OpenTarget,
-  overflow_handler: OverflowHandler | 'sample',
+  overflow_handler: OverflowHandler | undefined,
 ): PerfEvent | number {
   const event = perf_event_new(kernel, wanted, target, overflow_handler);
   if (typeof event === 'number') return event;
@@ -34,22 +34,19 @@ export function perf_event_alloc(
 
 /**
  * perf_event_alloc(): a new event that is yet to be installed, or a negative errno. One that is confined to a CPU uses
- * that one's PMU; 'sample': it writes samples there.
+ * that one's PMU; without a handler it writes samples.
  */
 export function perf_event_new(
   kernel: Kernel,
   wanted: PerfEventAttr,
   target: OpenTarget,
-  overflow_handler: OverflowHandler | 'sample',
+  overflow_handler: OverflowHandler | undefined,
 ): PerfEvent | number {
   kernel.cpu.spend(FN.perf_event_alloc);
   const attr = { ...wanted };
   const there = kernel.system.cpus.get(target.cpu) ?? kernel;
-  const { output } = there;
-  const handler: OverflowHandler =
-    overflow_handler === 'sample' ? (event, regs, period) => output.sample(event, regs, period) : overflow_handler;
   for (const pmu of ['pmu', 'swPmu'] as const) {
-    const event = newEvent(kernel.system.nextEventId, attr, there[pmu], target, handler);
+    const event = newEvent(kernel.system.nextEventId, attr, there[pmu], target, overflow_handler);
     const error = kernel[pmu].event_init(event);
     if (error === -ENOENT) continue;
     if (error !== 0) return error;
@@ -76,7 +73,7 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   kernel.perf.remove(event);
   for (const child of event.child_list) kernel.perf.remove(child);
   if (event.pmu.name !== kernel.pmu.name) return;
-  ownerOf(kernel, event).pmu.activeEvents--;
+  countActive(kernel, event, -1);
   unaccount_event(kernel, event);
 }
 

@@ -17,6 +17,7 @@ import { perfCpuContext, type PerfCpuContext, type PerfEvent } from './perf-even
 import type { RingBuffer } from './ring-buffer.ts';
 import { RunQueue } from './sched.ts';
 import type { KernelStep } from './steps.ts';
+import { PerfSysctls } from './sysctl.ts';
 import type { System } from './system.ts';
 import { newTask, type Task } from './task.ts';
 
@@ -27,6 +28,8 @@ export class PerCpu {
   readonly number: number;
   readonly cpu: Cpu;
   readonly system: System;
+  /** The limits of sampling as this CPU knows them; whoever simulates several tells it what the others have lowered. */
+  readonly sysctl: PerfSysctls;
   readonly config: KernelConfig;
   /** Cycles of one tick. */
   readonly tick: Cycles;
@@ -69,6 +72,7 @@ export class PerCpu {
 
   constructor(system: System, cpu: Cpu, { number, clock, running_sample_length }: CpuConfig) {
     this.system = system;
+    this.sysctl = new PerfSysctls(system.config);
     this.config = system.config;
     this.number = number;
     this.cpu = cpu;

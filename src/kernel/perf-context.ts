@@ -500,7 +500,8 @@ export class PerfContexts {
 
   #event_sched_in(event: PerfEvent, cpuctx: PerfCpuContext): boolean {
     if (event.state <= PERF_EVENT_STATE.OFF) return true;
-    const { ctx, pmu } = event;
+    const { ctx } = event;
+    const pmu = (event.pmu = this.#pmuOf[event.pmu.task_ctx_nr]);
     this.#here.cpu.spend(FN.event_sched_in);
     perf_event_set_state(event, PERF_EVENT_STATE.ACTIVE);
     // A throttled event is unthrottled when it is scheduled in again, even within the same tick.

@@ -89,7 +89,8 @@ export type OverflowHandler = (event: PerfEvent, regs: Regs, period: number) => 
 export interface PerfEvent {
   readonly id: number;
   readonly attr: PerfEventAttr;
-  readonly pmu: Pmu;
+  /** That of the CPU on which it is, was last or will be first. */
+  pmu: Pmu;
   /** The task it follows; undefined: it counts whatever its CPU runs. */
   readonly task: Task | undefined;
   /** CPU it is confined to; -1: wherever its task runs. */
@@ -118,7 +119,8 @@ export interface PerfEvent {
   pending_wakeup: boolean;
   /** How many of its records found no room in the buffer. */
   lost_samples: number;
-  overflow_handler: OverflowHandler;
+  /** undefined: it writes samples (perf_event_output_forward). */
+  overflow_handler: OverflowHandler | undefined;
   /** KVM drives the counter: the host's driver leaves its selector and counter registers alone but may read them. */
   ownedByKvm: boolean;
 }
@@ -257,7 +259,7 @@ export function newEvent(
   attr: PerfEventAttr,
   pmu: Pmu,
   { task, cpu, group_leader }: OpenTarget,
-  overflow_handler: OverflowHandler,
+  overflow_handler: OverflowHandler | undefined,
   parent?: PerfEvent,
 ): PerfEvent {
   const period = attr.freq === true ? 1 : Number(attr.sample_period);

@@ -23,14 +23,18 @@ export function perf_install_in_context(here: Owner, event: PerfEvent, account?:
   if (!leads && group_leader.ctx.kind !== kind) moveGroup(here, group_leader, kind);
   event.ctx = here.perf.contextFor(kind, task, cpu);
   if (pmu.task_ctx_nr === 'hw') {
-    ownerOf(here, event).pmu.activeEvents++;
+    countActive(here, event, 1);
     account?.();
   }
   here.perf.install(event);
 }
 
-/** The CPU that the event is confined to, if it is simulated. */
-export const ownerOf = (here: Owner, { cpu }: PerfEvent): PerfCpu => here.system.cpus.get(cpu) ?? here;
+/** active_events of every CPU that the event may be on, if that is simulated; else of this one. */
+export function countActive(here: Owner, { cpu }: PerfEvent, by: number): void {
+  const { cpus } = here.system;
+  const those = cpu === -1 ? cpus.values() : [cpus.get(cpu) ?? here];
+  for (const { pmu } of those) pmu.activeEvents += by;
+}
 
 function moveGroup(here: Owner, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   const members = [leader, ...leader.sibling_list];
@@ -48,5 +52,5 @@ export function perform(here: Owner, { func, event }: PerfCall): void {
   else here.perf[func](event);
   if (func !== 'remove') return;
   if (event.rb !== undefined) here.shared_buffers.delete(event.rb);
-  if (event.pmu === here.pmu && event.parent === undefined) here.pmu.activeEvents--;
+  if (event.pmu.task_ctx_nr === 'hw' && event.parent === undefined) countActive(here, event, -1);
 }

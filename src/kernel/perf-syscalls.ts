@@ -31,7 +31,7 @@ export class PerfSyscalls {
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
       const refused = refusal(kernel, attr, target);
-      return refused === 0 ? perf_event_alloc(kernel, attr, target, 'sample') : refused;
+      return refused === 0 ? perf_event_alloc(kernel, attr, target, undefined) : refused;
     });
   }
 
@@ -129,8 +129,8 @@ export class PerfSyscalls {
 }
 
 /** What perf_event_open() checks first: 0, or a negative errno. */
-export function refusal({ config, system }: Kernel, attr: PerfEventAttr, { task }: OpenTarget): number {
-  if (attr.freq === true && attr.sample_period > system.sysctl.sysctl_perf_event_sample_rate) return -EINVAL;
+export function refusal({ config, sysctl }: Kernel, attr: PerfEventAttr, { task }: OpenTarget): number {
+  if (attr.freq === true && attr.sample_period > sysctl.sysctl_perf_event_sample_rate) return -EINVAL;
   const { perf_event_paranoid: paranoid } = config;
   if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
   return paranoid > 0 && task === undefined ? -EACCES : 0;

@@ -49,7 +49,7 @@ export class RemoteSyscalls {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
       const refused = refusal(kernel, attr, target);
       if (refused !== 0) return refused;
-      const event = perf_event_new(kernel, attr, target, 'sample');
+      const event = perf_event_new(kernel, attr, target, undefined);
       if (typeof event === 'number') return event;
       kernel.global?.account(kernel, target.task !== undefined);
       yield* this.#call(to, { func: 'install', event });

@@ -31,15 +31,15 @@ export class SampleRate {
   readonly #here: PerCpu;
   readonly #cpu: Cpu;
   readonly #sysctl: PerfSysctls;
-  readonly #output: Pick<PerfOutput, 'throttle'>;
+  readonly #output: Pick<PerfOutput, 'sample' | 'throttle'>;
   /** When the limit throttles: from the second PMI on; from 6.3 only above it; from 6.16 at the first PMI, too. */
   readonly #rule: 'second on' | 'above' | 'first too';
 
-  constructor(here: PerCpu, output: Pick<PerfOutput, 'throttle'>) {
+  constructor(here: PerCpu, output: Pick<PerfOutput, 'sample' | 'throttle'>) {
     const { config } = here;
     this.#here = here;
     this.#cpu = here.cpu;
-    this.#sysctl = here.system.sysctl;
+    this.#sysctl = here.sysctl;
     this.#output = output;
     this.tick_nsec = tickNsec(config.hz);
     this.#rule = atLeast(config, 6, 16) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
@@ -55,7 +55,8 @@ export class SampleRate {
     this.#cpu.enter(FN.__perf_event_overflow);
     this.#cpu.spend(FN.__perf_event_overflow);
     const stop = this.account_interrupt(event, throttle);
-    event.overflow_handler(event, regs, period);
+    if (event.overflow_handler === undefined) this.#output.sample(event, regs, period);
+    else event.overflow_handler(event, regs, period);
     this.#cpu.leave();
     return stop;
   }

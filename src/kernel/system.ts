@@ -1,5 +1,5 @@
 /**
- * What the CPUs of one boot share: configuration, sysctls, tasks with their pids, and ids of perf events. Each CPU is a
+ * What the CPUs of one boot share: configuration, tasks with their pids, and ids of perf events. Each CPU is a
  * Kernel over this System.
  *
  * Nothing here has a clock, spends time or draws random numbers: the CPU that makes a change spends the time for it.
@@ -7,9 +7,8 @@
  */
 import type { TaskBody } from '../arch/cpu.ts';
 import type { KernelConfig } from './config.ts';
-import type { OverflowHandler, PerfCpuContext, PerfEventContext, Pmu } from './perf-event.ts';
+import type { PerfCpuContext, PerfEventContext, Pmu } from './perf-event.ts';
 import type { RingBuffer } from './ring-buffer.ts';
-import { PerfSysctls } from './sysctl.ts';
 import { newTask, type Task } from './task.ts';
 
 /** Pid of the first task. */
@@ -20,14 +19,12 @@ export interface PerfCpu {
   readonly cpuctx: Readonly<Record<'hw' | 'sw', PerfCpuContext>>;
   readonly pmu: Pmu & { activeEvents: number };
   readonly swPmu: Pmu;
-  readonly output: { readonly sample: OverflowHandler };
   /** Buffers into which it writes, and from which a task of another CPU reads. */
   readonly shared_buffers: Set<RingBuffer>;
 }
 
 export class System {
   readonly config: KernelConfig;
-  readonly sysctl: PerfSysctls;
   /** task->perf_event_ctxp[] */
   readonly perf_event_ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
   /** The CPUs that have a Kernel, by their numbers. */
@@ -40,7 +37,6 @@ export class System {
 
   constructor(config: KernelConfig) {
     this.config = config;
-    this.sysctl = new PerfSysctls(config);
   }
 
   /**

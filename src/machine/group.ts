@@ -129,7 +129,7 @@ export class CoreGroup {
     slots[SLOT.now] = standing.now;
     slots[SLOT.promise] = standing.promise;
     COUNTS.forEach((name, i) => (slots[SLOT.counts + i] = host.global?.own[name] ?? 0));
-    LIMITS.forEach((name, i) => (slots[SLOT.limits + i] = host.system.sysctl[name]));
+    LIMITS.forEach((name, i) => (slots[SLOT.limits + i] = host.sysctl[name]));
     slots[SLOT.ended] = ended ? 1 : 0;
   }
 
@@ -168,11 +168,11 @@ export class CoreGroup {
   #look(): void {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     for (const cpu of this.#mine) {
-      const { global, system } = cpu.host;
+      const { global, sysctl } = cpu.host;
       const others = all.filter((_, i) => this.#cpus[i] !== cpu);
       const sum = (i: number): number => others.reduce((total, slots) => total + slots[SLOT.counts + i]!, 0);
       if (global !== undefined) global.others = recordOf(COUNTS, sum);
-      for (const slots of others) system.sysctl.takeOver(recordOf(LIMITS, (i) => slots[SLOT.limits + i]!));
+      for (const slots of others) sysctl.takeOver(recordOf(LIMITS, (i) => slots[SLOT.limits + i]!));
     }
   }
 }

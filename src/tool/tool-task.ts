@@ -13,6 +13,9 @@ import { cycles, type Cycles } from '../units.ts';
 import { PERF_BINARY, perfFunction, type PerfFunction } from './perf-binary.ts';
 import { StraightLine } from './straight-line.ts';
 
+/** Why the child that waits to become the workload is woken. */
+const RELEASED = 'POLLIN';
+
 /** Yields to give way or to sleep; returns the exit status. */
 export type ToolProgram = Generator<void, number, void>;
 
@@ -75,7 +78,8 @@ export class ToolTask implements TaskBody {
     let released = false;
     const body: TaskBody = {
       run: (): void => {
-        if (released) kernel.execve(executable);
+        const killed = released && child.fatal_signal !== 0;
+        if (killed || child.wake_reason === RELEASED) kernel.execve(executable);
         else kernel.sleep();
       },
     };
@@ -85,7 +89,7 @@ export class ToolTask implements TaskBody {
       child,
       go: (): void => {
         released = true;
-        kernel.syscall(() => kernel.wake(child, 'POLLIN'));
+        kernel.syscall(() => kernel.wake(child, RELEASED));
       },
     };
   }

@@ -114,7 +114,7 @@ describe('kernel: register accesses of the x86 driver', () => {
 
   it('stops a throttled counter in two more', () => {
     const tap = new Tap('cycles:u', { sample_period: 100_000 });
-    tap.kernel.system.sysctl.max_samples_per_tick = 2;
+    tap.kernel.sysctl.max_samples_per_tick = 2;
     const log = tap.touchedUntil(() => tap.kernel.throttled_count);
     expect(log.slice(-7)).to.deep.equal([
       'RDPMC',
@@ -179,7 +179,7 @@ describe('kernel: register accesses of the x86 driver', () => {
 
     it('is written where a PMI throttles its counter', () => {
       const tap = since('cycles:u', { sample_period: 100_000 });
-      tap.kernel.system.sysctl.max_samples_per_tick = 1;
+      tap.kernel.sysctl.max_samples_per_tick = 1;
       const log = tap.touchedUntil(() => tap.kernel.throttled_count);
       expect(log.slice(-6)).to.deep.equal(['RDPMC', 'W CTR', 'R GLOBAL_STATUS', 'W FCC', 'W GLOBAL_CTRL', 'W LVTPC']);
     });

@@ -24,8 +24,9 @@ class Desk {
     const cpu = { spend: () => undefined, nanos: () => nanos(this.now) } as unknown as Cpu;
     const system = new System({ ...CONFIG, ...config });
     this.here = new PerCpu(system, cpu, CPU0);
-    this.sysctl = system.sysctl;
-    this.rate = new SampleRate(this.here, { throttle: (_, enable) => this.throttles.push(enable) });
+    this.sysctl = this.here.sysctl;
+    const throttle = (_: PerfEvent, enable: boolean): number => this.throttles.push(enable);
+    this.rate = new SampleRate(this.here, { sample: () => undefined, throttle });
     const pmu = {
       stop: (_: PerfEvent, flags: number) => this.driver.push(`stop ${flags}`),
       start: (_: PerfEvent, flags: number) => this.driver.push(`start ${flags}`),

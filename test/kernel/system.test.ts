@@ -80,14 +80,16 @@ describe('kernel/system', () => {
     expect(system.tasks).to.deep.equal([parent]);
   });
 
-  it('long PMIs on one CPU lower the limit of both, while each has its own average and log', () => {
-    const { system, cpus } = new Pair();
+  it('long PMIs on one CPU lower the limit of both as soon as the other learns of it; average and log are its own', () => {
+    const { cpus } = new Pair();
     const [slow, other] = cpus;
     const sampling = { sample_period: 50_000, freq: true };
     expect(() => open(other, spinner(other), -1, sampling)).not.to.throw();
     slow.running_sample_length = 128 * 8800;
     slow.rate.sample_event_took(8800 as Nanos);
-    expect(system.sysctl.sysctl_perf_event_sample_rate).to.equal(22_500);
+    expect(slow.sysctl.sysctl_perf_event_sample_rate).to.equal(22_500);
+    expect(() => open(other, spinner(other), -1, sampling)).not.to.throw();
+    other.sysctl.takeOver(slow.sysctl);
     expect(() => open(other, spinner(other), -1, sampling)).to.throw(`errno ${EINVAL}`);
     expect([slow, other].map(({ rate }) => rate.averagePmi)).to.deep.equal([8800, 0]);
     expect([slow, other].map(({ log }) => log.length)).to.deep.equal([1, 0]);

@@ -10,7 +10,7 @@ import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-re
 import { perfRecord, type RecordOutcome } from '../../src/tool/perf-record.ts';
 import { perfStat, type StatOutcome } from '../../src/tool/perf-stat.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
-import { PERF_RECORD, type SampleRecord } from '../../src/uapi/perf-event.ts';
+import { PERF_COUNT_HW, PERF_RECORD, PERF_TYPE, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
 import { Threads, act, repeat, syscall, work } from '../kernel/scripts.ts';
 import { Smp, US, type Placed } from './smp.ts';
@@ -129,5 +129,42 @@ describe('machine/remote', () => {
     expect(own).to.be.greaterThan(executable.total(COLUMN.instructions));
     expect(counts[0]!.val).to.equal(own! + first! + second!);
     for (const cpu of cpus!) expect(cpu.counts[1]!.val / elapsed).to.be.closeTo(1, 0.01);
+  });
+
+  it("an event that follows another CPU's task counts and samples there, for whoever opened it", () => {
+    const run = (longest: number): unknown[] => {
+      const smp = new Smp(2, longest);
+      const [program] = smp.place([
+        { cpu: 1, script: [sleep(3_000_000), ...repeat(50, work(100 * US), sleep(10_000))] },
+      ]);
+      const [task] = smp.tasks;
+      const seen: unknown[] = [];
+      const attr = { type: PERF_TYPE.HARDWARE, config: PERF_COUNT_HW.INSTRUCTIONS, sample_type: 7, read_format: 3 };
+      const counting = { ...attr, sample_period: 0, exclude_kernel: true, disabled: true };
+      const sampling = { ...attr, sample_period: 400_000, disabled: true };
+      const tool = new ToolTask(smp.cpus[0]!.host, function* ({ perf, kernel }) {
+        const counter = yield* perf.perf_event_open(counting, { task, cpu: -1, group_leader: undefined });
+        const sampler = yield* perf.perf_event_open(sampling, { task, cpu: 1, group_leader: undefined });
+        if (typeof counter === 'number' || typeof sampler === 'number') throw new Error('refused');
+        const rb = perf.mmap(sampler, 64);
+        for (const event of [counter, sampler]) yield* perf.enable(event);
+        for (let i = 0; i < 5; i++) {
+          kernel.nanosleep(2_000_000);
+          yield;
+          seen.push(yield* perf.read(counter), yield* perf.drain([rb]));
+        }
+        seen.push((yield* perf.read(counter)).val - program!.total(COLUMN.instructions) + BEFORE_SLEEP);
+        for (const event of [counter, sampler]) yield* perf.close(event);
+        return 0;
+      });
+      smp.group.run(cycles(40 * MS), () => tool.status !== undefined);
+      expect(tool.status).to.equal(0);
+      return seen;
+    };
+    const seen = run(Infinity);
+    expect(seen.at(-1)).to.equal(0);
+    const { records } = seen[5] as { records: SampleRecord[] };
+    expect(new Set(records.map(({ cpu }) => cpu))).to.deep.equal(new Set([1]));
+    expect(run(20 * US)).to.deep.equal(seen);
   });
 });
