@@ -15,10 +15,10 @@ import { fileSymbols } from '../profile/symbolize.ts';
 import { headerLines } from '../report/header/text.ts';
 import { leftOut, type Teller } from '../report/shared/left-out.ts';
 import { printable, printableLines, printableText } from '../report/shared/printable.ts';
-import { ReportError } from '../report/report/options.ts';
+import { NoSamples, ReportError } from '../report/report/options.ts';
 import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import type { CommandContext } from './commands.ts';
-import { InputError, UsageError } from './errors.ts';
+import { EXIT, InputError, UsageError } from './errors.ts';
 import { optionUsage } from './help.ts';
 import type { CommandTable } from './options/option.ts';
 import { withFileErrors } from './simulation.ts';
@@ -157,7 +157,7 @@ export async function printRecording(
   } catch (error) {
     if (!(error instanceof ReportError)) throw error;
     if (error.option !== undefined) throw new UsageError(trouble + error.message, optionUsage(table, error.option));
-    throw new InputError(trouble + error.message);
+    throw new InputError(trouble + error.message, error instanceof NoSamples ? EXIT.OK : EXIT.INPUT);
   } finally {
     for (const sentence of leftOut(session, teller)) process.stderr.write(`${printable(sentence)}\n`);
     opened.close();

@@ -51,7 +51,7 @@ const RECORDINGS: Readonly<Record<string, readonly [options: string, command: st
   tracepoints: ['-e sched:sched_switch,sched:sched_wakeup -a -g', 'sleep 0.02'],
   'system calls': ['-e raw_syscalls:sys_enter,raw_syscalls:sys_exit', './spin'],
   'counts of the software': ['-e context-switches,cpu-migrations,minor-faults,dummy -c 1', './forker'],
-  'one thread each': ['-e cpu-clock -F 999 --per-thread', './threads'],
+  'one thread each': ['-e cpu-clock -F 999 --per-thread', './spin'],
   'weights, addresses and times': ['-e cpu-clock -F 999 --sample-cpu -W -P -T -d', './spin'],
   switches: ['-e cpu-clock -F 999 --switch-events', './forker'],
   'no build-ids': [`${CLOCK} -B`, './spin'],
@@ -114,4 +114,13 @@ describe('recordings of real perf, judged by it', function () {
         expect(real.stdout.length, text).to.be.greaterThan(20);
       }
     });
+
+  it("says that nothing was sampled, with perf's exit code", async () => {
+    expect((await at.run('perf', ['record', '-q', '-e', 'dummy', '-o', 'empty.data', 'true'])).status).to.equal(0);
+    const asked = ['report', '--stdio', '-i', 'empty.data'];
+    const [own, real] = [await at.gperf(asked), await at.run('perf', asked)];
+    expect(own.stderr).to.equal('Error:\nThe empty.data data has no samples!\n');
+    expect(real.stderr).to.contain(own.stderr);
+    expect([own.status, own.stdout]).to.deep.equal([real.status, real.stdout]);
+  });
 });

@@ -82,6 +82,13 @@ export class ReportError extends Error {
   }
 }
 
+/** Nothing was sampled: perf says so as of an error, and exits with 0 (__cmd_report()). */
+export class NoSamples extends ReportError {
+  constructor(path: string) {
+    super(`The ${path} data has no samples!`);
+  }
+}
+
 export type Field = { readonly hpp: HppName } | { readonly key: SortName };
 export const sameField = (a: Field, b: Field): boolean =>
   'hpp' in a ? 'hpp' in b && a.hpp === b.hpp : 'key' in b && a.key === b.key;

@@ -20,7 +20,7 @@ import { callGraphLines } from './callgraph.ts';
 import { type BlockTotals, type ReportColumn, type ColumnStyle, hppColumn, keyColumn } from './columns.ts';
 import { gather } from './gather.ts';
 import { hierarchyLines } from './hierarchy.ts';
-import { type Field, ReportError, type ReportOptions, sameField } from './options.ts';
+import { type Field, NoSamples, type ReportOptions, sameField } from './options.ts';
 import { hasChains, makePlan, type Plan } from './plan.ts';
 import { sampleFilter } from './sample-filter.ts';
 import { abbreviated, percentOf } from '../shared/format.ts';
@@ -31,7 +31,7 @@ const TIP = 'To see the exact profile of what was recorded: gperf truth WORKLOAD
 
 /**
  * Lines of the report, without their newlines. For a damaged recording, what could be read is reported before the
- * reader's error is thrown. Throws ReportError for what cannot be done.
+ * reader's error is thrown. Throws NoSamples, and ReportError for what cannot be done.
  */
 export function* reportStdio(recording: Recording, symbols: SymbolSource, options: ReportOptions): Generator<string> {
   const { evlist } = recording;
@@ -45,8 +45,7 @@ export function* reportStdio(recording: Recording, symbols: SymbolSource, option
   for (const [name, value] of plan.elided) yield `# ${name}: ${value}`;
   const { hists, totalLostSamples, reads, fault } = gather(recording, symbols, plan, shown);
   if (fault !== undefined && !hists.some(({ nrSamples }) => nrSamples)) throw fault;
-  if (!hists.some(({ nrSamples }) => nrSamples))
-    throw new ReportError(`The ${recording.path ?? 'perf.data'} data has no samples!`);
+  if (!hists.some(({ nrSamples }) => nrSamples)) throw new NoSamples(recording.path ?? 'perf.data');
   if (!quiet) yield* ['#', `# Total Lost Samples: ${totalLostSamples}`, '#'];
   for (const block of blocksOf(evlist, options)) {
     const group = block.shown.map((member) => hists[member]!);
