@@ -1,66 +1,23 @@
 /** perf on several CPUs: events and buffers of other CPUs, through the tool's own system calls. */
 import { expect } from 'chai';
 import { COLUMN } from '../../src/arch/events.ts';
-import { given } from '../../src/given.ts';
 import { FN } from '../../src/kernel/symbols.ts';
 import { OrderedEvents } from '../../src/perfdata/sorter.ts';
-import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../../src/perf-events/tool-record.ts';
-import { perfRecord, type RecordOutcome } from '../../src/tool/perf-record.ts';
 import { perfStat, type StatOutcome } from '../../src/tool/perf-stat.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
 import { PERF_COUNT_HW, PERF_RECORD, PERF_TYPE, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
-import { Threads, act, repeat, syscall, work } from '../kernel/scripts.ts';
-import { Smp, US, type Placed } from './smp.ts';
+import { Threads, repeat, syscall, work } from '../kernel/scripts.ts';
+import { recordAll } from './recorded.ts';
+import { Smp, US } from './smp.ts';
 
 const sleep = (ns: number) => syscall('nanosleep', { ns });
 const MS = 1000 * US;
 /** Instructions of a system call, the first thing that a late thread executes. */
 const BEFORE_SLEEP = 200;
-
-/** Somebody else's threads on the other CPUs: one computes, two talk to each other. */
-const neighbours: readonly Placed[] = [
-  { cpu: 1, script: repeat(2000, work(60 * US)) },
-  { cpu: 2, script: repeat(400, work(90 * US), sleep(20_000)) },
-  {
-    cpu: 2,
-    script: repeat(300, act({ op: 'post', object: { kind: 'semaphore', name: 's', value: 0 } }), work(150 * US)),
-  },
-  {
-    cpu: 0,
-    script: repeat(300, act({ op: 'take', object: { kind: 'semaphore', name: 's', value: 0 } }), work(20 * US)),
-  },
-];
-const workload = new Threads({ main: repeat(40, work(300 * US), sleep(30_000)) });
-
-interface Recording {
-  readonly records: PerfRecord[];
-  readonly outcome: RecordOutcome;
-  readonly smp: Smp;
-}
-
-/** perf record -a on CPU 0 of three. */
-function record(longest: number, freq = 4000, mmapPages?: number): Recording {
-  const smp = new Smp(3, longest);
-  smp.place(neighbours);
-  const records: PerfRecord[] = [];
-  let outcome: RecordOutcome | undefined;
-  const evlist = recordAttrs(parseEventList(['cycles', 'instructions:u'], 'record'), { target: 'cpu', freq });
-  const sink = {
-    opened: () => undefined,
-    write: (batch: readonly PerfRecord[]): number => {
-      records.push(...batch);
-      return 0;
-    },
-  };
-  const job = given({ evlist, executable: workload, systemWide: true, mmapPages });
-  const tool = new ToolTask(smp.cpus[0]!.host, (self) => perfRecord(self, job, sink, (done) => (outcome = done)));
-  smp.group.run(cycles(400 * MS), () => tool.status !== undefined);
-  expect(tool.status).to.equal(0);
-  return { records, outcome: outcome!, smp };
-}
 
 /** How many records would reach a reader of the file after a later one, if it sorts as perf does. */
 function unordered(records: readonly PerfRecord[]): number {
@@ -77,7 +34,7 @@ const samples = (records: readonly PerfRecord[]): SampleRecord[] =>
 
 describe('machine/remote', () => {
   it('perf record -a samples every CPU, each into a buffer of its own', () => {
-    const { records, outcome } = record(Infinity);
+    const { records, outcome } = recordAll(Infinity);
     for (const cpu of [0, 1, 2])
       expect(samples(records).filter((s) => s.cpu === cpu).length, `CPU ${cpu}`).to.be.greaterThan(20);
     expect(outcome.lost).to.equal(0);
@@ -85,20 +42,20 @@ describe('machine/remote', () => {
   });
 
   it('is the same for any longest window', () => {
-    const wide = record(Infinity);
+    const wide = recordAll(Infinity);
     for (const longest of [3 * US, 20 * US, 250 * US])
-      expect(record(longest).records, `${longest / US} µs`).to.deep.equal(wide.records);
+      expect(recordAll(longest).records, `${longest / US} µs`).to.deep.equal(wide.records);
   });
 
   it('no record is out of order when buffers of a page overflow at 50 kHz', () => {
-    const { records, outcome } = record(Infinity, 50_000, 1);
+    const { records, outcome } = recordAll(Infinity, 50_000, 1);
     expect(outcome.waking).to.be.greaterThan(20);
     expect(unordered(records)).to.equal(0);
-    expect(record(20 * US, 50_000, 1).records).to.deep.equal(records);
+    expect(recordAll(20 * US, 50_000, 1).records).to.deep.equal(records);
   });
 
   it('asks each other CPU by an IPI, once for each event and operation, and waits for the answer', () => {
-    const { smp } = record(Infinity);
+    const { smp } = recordAll(Infinity);
     const calls = smp.cpus.map(({ core }) => core.passes[FN.flush_smp_call_function_queue]!);
     // Three events, with the one for side-band records: installed, switched on and off, removed.
     expect(calls).to.deep.equal([0, 12, 12]);

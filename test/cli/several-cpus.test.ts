@@ -1,0 +1,47 @@
+/** A recording of several CPUs: real perf reads it without a warning, and by CPU and thread as gperf does. */
+import { expect } from 'chai';
+import { perfEnv } from '../../src/experiment/env.ts';
+import { specText } from '../../src/experiment/spec-text.ts';
+import { machineSpec } from '../../src/machine/spec.ts';
+import { openSink } from '../../src/perfdata/sink.ts';
+import { PerfDataWriter } from '../../src/perfdata/writer.ts';
+import { recordAll } from '../machine/recorded.ts';
+import { perfVersion } from '../perfdata/real-perf.ts';
+import { place, type Place } from './e2e.ts';
+
+describe('a recording of several CPUs', function () {
+  let at: Place;
+  before(function () {
+    if (perfVersion !== '6.1') this.skip();
+    at = place();
+    const { evlist, records } = recordAll(Infinity);
+    const spec = machineSpec('broadwell-ep', 'host', 'test', ['host.cpus=3']);
+    const options = { env: perfEnv(spec, ['gperf', 'record', '-a', 'threads']), spec: specText(spec) };
+    const writer = new PerfDataWriter(openSink(at.file('perf.data')), evlist, options);
+    writer.write(records);
+    writer.finish();
+  });
+  after(() => at?.remove());
+
+  const WORDS = [
+    'script -F comm,pid,tid,cpu,time,event,ip',
+    'script -F comm,tid,cpu,time,event --show-task-events --show-mmap-events',
+    'report --stdio -q --sort cpu,pid',
+    'report --stdio -q --sort pid,comm,cpu',
+    'report --stdio -q -F overhead,sample,period,comm --sort cpu,comm',
+    'evlist -v',
+  ];
+  for (const words of WORDS)
+    it(words, async () => {
+      const real = await at.run('perf', [...words.split(' '), '-i', 'perf.data']);
+      expect(real).to.include({ status: 0, stderr: '' });
+      expect((await at.gperf([...words.split(' '), '-i', 'perf.data'])).stdout).to.equal(real.stdout);
+    });
+
+  it('report --header -I says how many CPUs there are, and where', async () => {
+    const { stdout, stderr } = await at.run('perf', ['report', '--header-only', '-I', '-i', 'perf.data']);
+    expect(stderr).to.equal('');
+    expect(stdout).to.match(/^# nrcpus online : 3\n# nrcpus avail : 3\n/m);
+    expect(stdout).to.match(/^# CPU 0: Core ID 0, Die ID 0, Socket ID 0\n# CPU 1: /m);
+  });
+});
