@@ -102,6 +102,8 @@ describe('system-wide', function () {
     expect(counts.stderr.split('\n').map((line) => line.split(',')[0])).to.deep.equal(
       'CPU0 CPU2 CPU3 CPU0 CPU2 CPU3 '.split(' '),
     );
+    const own = await at.gperf(`stat -x, -a -A -e duration_time,cs ${cpus} true`);
+    expect(own.stderr.match(/^CPU.*duration_time/gm)).to.have.length(1);
     const values = counts.stderr.split('\n').map((line) => Number(line.split(',')[1]));
     expect(values[0]).to.be.greaterThan(1000);
     expect(values.slice(1, 3)).to.deep.equal([0, 0]);

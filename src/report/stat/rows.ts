@@ -6,6 +6,7 @@
  * here the count is the mean, as in perf's documentation and its other versions.
  * Not modelled: cgroups, hybrid PMUs, uncore events (merged by name).
  */
+import { isToolEvent } from '../../perf-events/event-names.ts';
 import type { Evsel } from '../../perf-events/evsel.ts';
 import type { StatCount } from '../../results/stat.ts';
 import { type Metric, ShadowStats } from './metrics.ts';
@@ -114,8 +115,10 @@ export function statRows(evlist: readonly Evsel[], parts: readonly StatPart[], w
   });
   const kind = parts[0]?.aggregate?.kind;
   if (kind !== 'cpu' && kind !== 'thread') return rows.flat();
-  return evlist.flatMap((_, i) => {
+  return evlist.flatMap(({ name }, i) => {
     const column = rows.map((r) => r[i]!);
+    // perf's own measurements are the first CPU's.
+    if (kind === 'cpu' && isToolEvent(/\w+/.exec(name)?.[0] ?? '')) return column.slice(0, 1);
     return kind === 'thread' ? column.toSorted((a, b) => b.value - a.value) : column;
   });
 }
