@@ -57,9 +57,10 @@ export const whole = (value: number): string =>
     .toString()
     .replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** Three significant digits, without an exponent: a ratio. */
+/** A ratio: three significant digits, all before the point from 1,000 on, and never an exponent. */
 export function ratio(value: number): string {
   if (!Number.isFinite(value)) return '';
+  if (value >= 999.5) return whole(value);
   const text = value.toPrecision(3);
-  return text.includes('e') ? String(Number(value.toFixed(9))) : text;
+  return text.includes('e') ? value.toFixed(9) : text;
 }
