@@ -27,7 +27,8 @@ export function goesOn(system: System, tids: readonly number[]): void {
 /** To be called when a thread begins to wait, or ends. Throws ProgramError if all that are left wait for others. */
 export function deadlock(system: System, objects: SyncObjects): void {
   const threads = system.tasks.filter(({ program }) => program?.objects === objects);
-  const stuck = ({ blocked_on, fatal_signal }: Task): boolean => blocked_on !== undefined && fatal_signal === 0;
+  const stuck = ({ blocked_on, fatal_signal, signal }: Task): boolean =>
+    blocked_on !== undefined && fatal_signal === 0 && signal.group_exit === undefined;
   if (threads.length === 0 || !threads.every(stuck)) return;
   const who = (tid: number): string => threadName(system, tid);
   const waits = threads.map(({ pid, signal, blocked_on: act }) => {

@@ -12,13 +12,13 @@ import type { PerfOutput } from './perf-output.ts';
 import type { Sideband } from './sideband.ts';
 import { FN } from './symbols.ts';
 import { GONE, addTime, hasEnded, type Task } from './task.ts';
+import { try_to_wake_up } from './wake-up.ts';
 
 /** The CPU on which a thread ends. */
 interface ExitHost extends PerCpu {
   readonly perf: PerfContexts;
   readonly output: PerfOutput;
   readonly sideband: Sideband;
-  wake(task: Task, reason: string): void;
 }
 
 const SIGKILL = 9;
@@ -29,9 +29,11 @@ export function kill(here: ExitHost, task: Task, signal: number): void {
 }
 
 function signal_wake_up(here: ExitHost, thread: Task, signal: number): void {
-  thread.fatal_signal = signal;
-  if (thread === here.current) here.rq.needResched = true;
-  here.wake(thread, 'signal');
+  if (thread.cpu === here.number) {
+    thread.fatal_signal = signal;
+    if (thread === here.current) here.rq.needResched = true;
+  }
+  try_to_wake_up(here, thread, 'signal', { signal });
 }
 
 /** do_group_exit(): the process ends, and all its threads with it (zap_other_threads). */
@@ -86,21 +88,26 @@ function mm_release(here: ExitHost, { pid, program }: Task): void {
   cpu.spend(FN.futex_wake);
   const { wakes } = program.objects.apply(pid, { op: 'clear_child_tid' }, false, String);
   goesOn(system, wakes);
-  for (const tid of wakes) here.wake(system.taskOf(tid)!, 'futex_wake');
+  for (const tid of wakes) try_to_wake_up(here, system.taskOf(tid)!, 'futex_wake');
   cpu.leave();
   cpu.leave();
 }
 
 /** do_notify_parent(): SIGCHLD, and whoever waits for a child. */
-function do_notify_parent(here: ExitHost, { parent }: Task): void {
+function do_notify_parent(here: ExitHost, child: Task): void {
+  const { parent } = child;
   if (parent === undefined || hasEnded(parent)) return;
-  if (parent.signal.catchesSigchld) {
-    parent.signal_pending = true;
-    here.wake(parent, 'SIGCHLD');
+  if (parent.cpu !== here.number) try_to_wake_up(here, parent, 'SIGCHLD', { child });
+  else {
+    child.signal.zombie = true;
+    if (parent.signal.catchesSigchld) {
+      parent.signal_pending = true;
+      try_to_wake_up(here, parent, 'SIGCHLD');
+    }
   }
   for (const thread of parent.signal.threads) {
     if (thread.blocked_on?.op !== 'wait') continue;
     thread.blocked_on = undefined;
-    here.wake(thread, 'SIGCHLD');
+    try_to_wake_up(here, thread, 'SIGCHLD');
   }
 }

@@ -137,7 +137,7 @@ export class Interrupts {
       const { rb } = event;
       if (rb === undefined) continue;
       if (rb.reader !== undefined) {
-        try_to_wake_up(here, rb.reader, 'POLLIN', rb);
+        try_to_wake_up(here, rb.reader, 'POLLIN', { rb });
         continue;
       }
       rb.poll = true;

@@ -27,6 +27,7 @@ import type { PerfCall } from './mail.ts';
 import { TickSched } from './hrtimer.ts';
 import { Interrupts } from './interrupts.ts';
 import { PerCpu } from './per-cpu.ts';
+import { find_idlest_cpu } from './placement.ts';
 import { PerfContexts } from './perf-context.ts';
 import { PerfOutput } from './perf-output.ts';
 import { SampleRate } from './sampling.ts';
@@ -39,7 +40,8 @@ import { FN, KERNEL_SYMBOLS } from './symbols.ts';
 import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
 import { GONE, type Task } from './task.ts';
-import { try_to_wake_up } from './wake-up.ts';
+import type { ExitBy } from './thread-acts.ts';
+import { try_to_wake_up, wake_up_new_task } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 /** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
@@ -50,13 +52,18 @@ interface ActInTurn {
   readonly goOn: (outcome: Outcome) => void;
   /** It looks at what the other CPUs have done until now. */
   readonly looks: boolean;
+  /** Going on may reach another CPU at once, whatever the outcome says. */
+  readonly posts: boolean;
 }
 
-const LOOKED: Outcome = { call: undefined, sleeps: false, wakes: [] };
+const NOTHING: Outcome = { call: undefined, sleeps: false, wakes: [] };
 
 const NEVER = cycles(Infinity);
 const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0) };
-const outlookOf = ({ body }: Task): Outlook => body.outlook?.() ?? NO_OUTLOOK;
+const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
+/** A task that a signal ends does so as soon as it runs. */
+const outlookOf = ({ body, fatal_signal }: Task): Outlook =>
+  fatal_signal === 0 ? (body.outlook?.() ?? NO_OUTLOOK) : SOON;
 
 export class Kernel extends PerCpu implements Software {
   readonly pmu: X86Pmu;
@@ -150,16 +157,31 @@ export class Kernel extends PerCpu implements Software {
    */
   act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void {
     if (this.system.cpus.size === 1) goOn(apply());
-    else this.#act = { apply, goOn, looks: false };
+    else this.#act = { apply, goOn, looks: false, posts: false };
+  }
+
+  /**
+   * Like act(), for the beginning or end of a task: what it changes is changed when it goes on, in order of these acts,
+   * and may reach another CPU.
+   */
+  #taskAct(apply: () => void, goOn: () => void): void {
+    const act = (): Outcome => {
+      apply();
+      return NOTHING;
+    };
+    if (this.system.cpus.size === 1) {
+      apply();
+      goOn();
+    } else this.#act = { apply: act, goOn, looks: false, posts: true };
   }
 
   /** Like act(), for a look at what all other CPUs have done by now. What it posts has been sent now. */
   look(take: () => void, goOn: () => void): void {
     const apply = (): Outcome => {
       take();
-      return LOOKED;
+      return NOTHING;
     };
-    this.#act = { apply, goOn, looks: true };
+    this.#act = { apply, goOn, looks: true, posts: true };
   }
 
   /**
@@ -202,11 +224,11 @@ export class Kernel extends PerCpu implements Software {
 
   /** The turn of its act has come. Returns what the acting task does next. */
   takeTurn(): 'works' | 'sleeps' | 'posts' {
-    const { apply, goOn, looks } = this.#act!;
+    const { apply, goOn, posts } = this.#act!;
     this.#act = undefined;
     const outcome = apply();
     this.#acted = () => goOn(outcome);
-    if (looks || outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
+    if (posts || outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
     return outcome.sleeps ? 'sleeps' : 'works';
   }
 
@@ -221,7 +243,8 @@ export class Kernel extends PerCpu implements Software {
     if (this.#acted !== undefined) return now;
     if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered));
     const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
-    return cycles(Math.min(answers, this.#passesWatermark(record), this.#acts(arrival)));
+    const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? now : cycles(Math.max(now, arrival));
+    return cycles(Math.min(answers, ends, this.#passesWatermark(record), this.#acts(arrival)));
   }
 
   /** When a task of another CPU may be woken because a buffer has filled up. */
@@ -355,27 +378,47 @@ export class Kernel extends PerCpu implements Software {
 
   /** fork() by the perf tool; the child is runnable with the parent's name, and owes nothing for being new. */
   fork(body: TaskBody): Task {
-    const child = this.syscall(() => this.clone(false, () => body));
-    child.vruntime = this.current.vruntime;
+    const { current } = this;
+    const child = this.system.copy_process(current, current.comm, GONE);
+    this.syscall(() => this.#do_fork(child, () => body));
+    child.vruntime = current.vruntime;
     return child;
   }
 
-  /** _do_fork() by the current task, with CLONE_THREAD and what goes with it if `thread`. */
-  clone(thread: boolean, body: (child: Task) => TaskBody): Task {
+  /**
+   * clone(2) by the current task, with CLONE_THREAD and what goes with it if `thread`. The child runs `body`, on the CPU
+   * that is chosen for it; `then` is called with it afterwards.
+   */
+  clone(thread: boolean, body: (child: Task, on: Kernel) => TaskBody, then: (child: Task) => void): void {
+    const { current, system } = this;
+    let child: Task | undefined;
+    const copy = (): void => {
+      child = system.copy_process(current, current.comm, GONE, thread);
+      child.cpu = find_idlest_cpu(this);
+      if (child.cpu !== this.number) child.state = 'new';
+    };
+    this.#taskAct(copy, () => {
+      this.syscall(() => this.#do_fork(child!, body));
+      then(child!);
+    });
+  }
+
+  /** _do_fork(): the rest of it, once the child has a pid. */
+  #do_fork(child: Task, body: (child: Task, on: Kernel) => TaskBody): void {
     const { cpu, current } = this;
+    const thread = child.tgid === current.tgid;
     cpu.enter(FN._do_fork);
     cpu.spend(FN._do_fork);
     cpu.enter(FN.copy_process);
     cpu.spend(FN.copy_process);
-    const child = this.system.copy_process(current, current.comm, GONE, thread);
     perf_event_init_task(this, this.perf, child);
     if (!thread) cpu.spend(FN.copy_page_range);
-    child.body = body(child);
+    // Every CPU of the system is a Kernel.
+    child.body = body(child, this.system.cpus.get(child.cpu) as Kernel);
     this.sideband.perf_event_fork(child, current);
     cpu.leave();
-    this.rq.enqueueNew(child, current);
+    wake_up_new_task(this, child);
     cpu.leave();
-    return child;
   }
 
   /**
@@ -474,14 +517,21 @@ export class Kernel extends PerCpu implements Software {
     kill(this, task, signal);
   }
 
-  /** exit_group(2): the process ends, and all its threads with it. */
-  do_group_exit(task: Task, status: number): void {
-    do_group_exit(this, task, status);
+  /** The process ends, and all its threads with it: by exit_group(2), or by a signal. */
+  do_group_exit(task: Task, status: number, by: ExitBy): void {
+    this.#exit(() => do_group_exit(this, task, status), by);
   }
 
   /** exit(2): a thread ends, and its process if it is the last one. */
-  do_exit(task: Task, status: number): void {
-    do_exit(this, task, status);
+  do_exit(task: Task, status: number, by: ExitBy): void {
+    this.#exit(() => do_exit(this, task, status), by);
+  }
+
+  #exit(work: () => void, by: ExitBy): void {
+    this.#taskAct(
+      () => undefined,
+      () => (by === 'syscall' ? this.syscall(work) : work()),
+    );
   }
 }
 

@@ -2,7 +2,8 @@
  * What the CPUs of one boot tell each other. Each kind of post arrives a latency after it was sent, which the machine
  * knows:
  *
- * - wake: a CPU that wakes another one's task puts it on that one's wake list and sends an IPI;
+ * - wake: a CPU that wakes another one's task puts it on that one's wake list and sends an IPI; so does one that has
+ *   made a task for it, sends a signal to its task, or tells it that a child has ended;
  * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
  * - answer: the other has done it;
  * - tail: a reader has taken records out of a ring buffer into which the other CPU writes.
@@ -17,6 +18,7 @@
 import type { Cycles } from '../units.ts';
 import type { PerfEvent } from './perf-event.ts';
 import type { RingBuffer } from './ring-buffer.ts';
+import type { Task } from './task.ts';
 
 interface Sent {
   /** Number of the CPU that it is for. */
@@ -32,6 +34,12 @@ export interface WakePost extends Sent {
   readonly reason: string;
   /** The buffer whose watermark was passed, if that is why. */
   readonly rb?: RingBuffer | undefined;
+  /** A signal that ends the task. */
+  readonly signal?: number | undefined;
+  /** The task's child that has ended. */
+  readonly child?: Task | undefined;
+  /** The task is new, and this CPU was chosen for it. */
+  readonly isNew?: boolean | undefined;
 }
 
 /** What a CPU can be asked to do to an event of its own. */
@@ -67,6 +75,8 @@ export class Mail {
   readonly call_single_queue: CallPost[] = [];
   /** Calls that this CPU has yet to answer, those that are on their way included. */
   calls = 0;
+  /** Likewise, signals that will end a task of this CPU. */
+  signals = 0;
   /** When the answer to this CPU's own call is visible to it. */
   answered: Cycles | undefined;
   #sent: Post[] = [];

@@ -39,6 +39,8 @@ export class PerCpu {
   readonly rq: RunQueue;
   /** When `current` was last picked. */
   pickedAt = 0 as Cycles;
+  /** rq->nr_running of other CPUs as of the last grid line, with the tasks that this one has sent them since. */
+  readonly others_running = new Map<number, number>();
   readonly timers: Hrtimers;
   readonly mail = new Mail();
   /** What the current timer interrupt hit (get_irq_regs). */
@@ -85,6 +87,11 @@ export class PerCpu {
     this.cpu_hw_events = new CpuHwEvents(number);
     this.running_sample_length = running_sample_length;
     asDoubles(this, 'pickedAt');
+  }
+
+  /** rq->nr_running: tasks that are runnable here, the running one included. */
+  get nr_running(): number {
+    return this.rq.waiting + (this.current !== this.idle && this.current.state === 'running' ? 1 : 0);
   }
 
   cyclesOf(ns: number): Cycles {

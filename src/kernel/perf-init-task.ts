@@ -15,14 +15,18 @@ import {
   type PerfEventContext,
 } from './perf-event.ts';
 import { FN } from './symbols.ts';
+import type { PerfCpu } from './system.ts';
 import type { Task } from './task.ts';
 
+/** The CPU that forks, with its PMUs. */
+type Forking = PerCpu & PerfCpu;
+
 /** perf_event_init_task(): gives `child` copies of the current task's events. */
-export function perf_event_init_task(here: PerCpu, perf: PerfContexts, child: Task): void {
+export function perf_event_init_task(here: Forking, perf: PerfContexts, child: Task): void {
   for (const parent_ctx of perf.ofTask(here.current)) perf_event_init_context(here, perf, child, parent_ctx);
 }
 
-function perf_event_init_context(here: PerCpu, perf: PerfContexts, child: Task, parent_ctx: PerfEventContext): void {
+function perf_event_init_context(here: Forking, perf: PerfContexts, child: Task, parent_ctx: PerfEventContext): void {
   const { cpu, system } = here;
   const { kind } = parent_ctx;
   // A rotation meanwhile changes the order of the groups.
@@ -61,14 +65,16 @@ function perf_event_init_context(here: PerCpu, perf: PerfContexts, child: Task, 
 }
 
 function inherit_event(
-  { cpu, system }: PerCpu,
+  here: Forking,
   perf: PerfContexts,
   event: PerfEvent,
   target: OpenTarget,
   ctx: PerfEventContext,
 ): PerfEvent {
   const primary = primaryEvent(event);
-  const { attr, pmu, hw } = primary;
+  const { cpu, system } = here;
+  const { attr } = primary;
+  const pmu = primary.pmu.task_ctx_nr === 'hw' ? here.pmu : here.swPmu;
   cpu.spend(FN.inherit_event);
   cpu.spend(FN.perf_event_alloc);
   const copy = newEvent(system.nextEventId++, { ...attr }, pmu, target, primary.overflow_handler, primary);
@@ -77,7 +83,9 @@ function inherit_event(
   // It was accepted once. The event that it came from outlives it and keeps the hardware reserved.
   pmu.event_init(copy);
   copy.state = event.state >= PERF_EVENT_STATE.INACTIVE ? PERF_EVENT_STATE.INACTIVE : PERF_EVENT_STATE.OFF;
-  if (attr.freq === true) copy.hw.sample_period = copy.hw.last_period = copy.hw.period_left = hw.sample_period;
+  // The first event's period may be changing on another CPU; the parent's own is here.
+  const { sample_period } = (system.cpus.size === 1 ? primary : event).hw;
+  if (attr.freq === true) copy.hw.sample_period = copy.hw.last_period = copy.hw.period_left = sample_period;
   perf.install(copy);
   primary.child_list.add(copy);
   return copy;

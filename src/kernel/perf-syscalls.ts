@@ -14,7 +14,7 @@ import { PERF_EVENT_STATE, type OpenTarget, type PerfCountsValues, type PerfEven
 import { perf_event_read_value } from './perf-inherit.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
-import { hasEnded, wait_task_zombie, type Task } from './task.ts';
+import { isZombie, wait_task_zombie, type Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
 
@@ -103,7 +103,7 @@ export class PerfSyscalls {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.do_wait);
-      if (hasEnded(child)) return wait_task_zombie(kernel.current, child);
+      if (isZombie(child)) return wait_task_zombie(kernel.current, child);
       kernel.sleep();
       return undefined;
     });

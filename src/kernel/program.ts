@@ -13,7 +13,7 @@ import { FN } from './symbols.ts';
 import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
 import type { SyncObjects } from './sync-objects.ts';
 import type { Task } from './task.ts';
-import { ThreadActs, type ThreadHost } from './thread-acts.ts';
+import { ThreadActs, type ExitBy, type ThreadHost } from './thread-acts.ts';
 
 /** A shell reports death by a signal as this plus the signal's number. */
 const SIGNAL_STATUS = 128;
@@ -28,9 +28,9 @@ export interface ProgramHost extends ThreadHost {
   readonly waits: boolean;
   needResched(): boolean;
   sleepFor(task: Task, ns: number): void;
-  do_group_exit(task: Task, status: number): void;
+  do_group_exit(task: Task, status: number, by: ExitBy): void;
   /** A child of the current task that runs `body`: one more thread of its process, or a process. */
-  clone(thread: boolean, body: (child: Task) => TaskBody): Task;
+  clone(thread: boolean, body: (child: Task, on: ProgramHost) => TaskBody, then: (child: Task) => void): void;
 }
 
 export class ProgramBody implements TaskBody {
@@ -51,8 +51,8 @@ export class ProgramBody implements TaskBody {
     this.#executable = executable;
     this.#thread = thread;
     task.program = { thread, objects };
-    const clone = (start: ThreadStart, ofProcess: boolean): Task =>
-      kernel.clone(ofProcess, (child) => new ProgramBody(kernel, child, executable, start, objects));
+    const clone = (start: ThreadStart, ofProcess: boolean, then: (child: Task) => void): void =>
+      kernel.clone(ofProcess, (child, on) => new ProgramBody(on, child, executable, start, objects), then);
     this.#acts = new ThreadActs(kernel, task, task.program, clone);
   }
 
@@ -62,7 +62,7 @@ export class ProgramBody implements TaskBody {
     const cursor = this.#cursor;
     while (task.state === 'running' && cpu.now() < until && !kernel.waits) {
       if (task.fatal_signal !== 0) {
-        kernel.do_group_exit(task, SIGNAL_STATUS + task.fatal_signal);
+        kernel.do_group_exit(task, SIGNAL_STATUS + task.fatal_signal, 'none');
         return;
       }
       if (kernel.needResched()) return;
@@ -98,8 +98,8 @@ export class ProgramBody implements TaskBody {
   /** The first thread returns from main, which ends the process; any other one ends alone. */
   #finished(): void {
     const task = this.#task;
-    if (task === task.group_leader) this.#kernel.do_group_exit(task, 0);
-    else this.#kernel.do_exit(task, 0);
+    if (task === task.group_leader) this.#kernel.do_group_exit(task, 0, 'none');
+    else this.#kernel.do_exit(task, 0, 'none');
   }
 
   #trap(trap: Trap): void {
@@ -122,6 +122,10 @@ export class ProgramBody implements TaskBody {
       this.#acts.begin(trap);
       return;
     }
+    if (trap.name === 'exit_group') {
+      kernel.do_group_exit(task, Number(trap.args['status'] ?? 0), 'syscall');
+      return;
+    }
     kernel.syscall(() => {
       for (const fn of SYSCALL_PATHS[trap.name] ?? []) cpu.spend(FN[fn]);
       const { args } = trap;
@@ -130,7 +134,6 @@ export class ProgramBody implements TaskBody {
         if (library !== undefined) kernel.sideband.mmap_region(task, library);
       } else if (trap.name === 'nanosleep' || trap.name === 'clock_nanosleep')
         kernel.sleepFor(task, Number(args['ns'] ?? 0));
-      else if (trap.name === 'exit_group') kernel.do_group_exit(task, Number(args['status'] ?? 0));
     });
   }
 }

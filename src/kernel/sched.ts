@@ -48,8 +48,24 @@ export class RunQueue {
    * period is promised to others (START_DEBIT).
    */
   enqueueNew(task: Task, current: Task): void {
+    this.#startDebit(task, current);
+    this.#queue.push(task);
+  }
+
+  /** task_fork_fair() of a task for another CPU: until it is there, its vruntime is relative. */
+  sendNew(task: Task, current: Task): void {
+    this.#startDebit(task, current);
+    task.vruntime = (task.vruntime - this.#minVruntime) as Cycles;
+  }
+
+  #startDebit(task: Task, current: Task): void {
     const slice = Math.max(this.#latency / (this.#queue.length + 2), this.#minGranularity);
     task.vruntime = Math.max(current.vruntime, this.#minVruntime + slice) as Cycles;
+  }
+
+  /** enqueue_task_fair() of a task that another CPU has sent. */
+  enqueueSent(task: Task): void {
+    task.vruntime = cycles(task.vruntime + this.#minVruntime);
     this.#queue.push(task);
   }
 

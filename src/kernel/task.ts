@@ -11,7 +11,8 @@ import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { ObjectAct, SyncObjects } from './sync-objects.ts';
 
-type TaskState = 'running' | 'sleeping' | 'dead';
+/** new: on its way to the CPU that was chosen for it, nothing wakes it before (TASK_NEW). */
+type TaskState = 'new' | 'running' | 'sleeping' | 'dead';
 
 /** struct mm_struct: threads have one together, a fork copies it, exec makes a new one. */
 interface MmStruct {
@@ -33,6 +34,8 @@ interface SignalStruct {
   readonly threads: Set<Task>;
   /** The process is ending, with this status, and all its threads with it (SIGNAL_GROUP_EXIT, group_exit_code). */
   group_exit: number | undefined;
+  /** All its threads have ended, and the CPU of its parent has learnt of it. */
+  zombie: boolean;
   /** Processes that its threads have forked and not yet waited for, by their first threads. */
   readonly forked: Set<Task>;
   /** SIGCHLD has a handler, so it ends a sleep. exec takes handlers away. */
@@ -108,6 +111,7 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
     signal: leader?.signal ?? {
       threads: new Set(),
       group_exit: undefined,
+      zombie: false,
       forked: new Set(),
       catchesSigchld: parent?.signal.catchesSigchld ?? true,
       ended: noTime(),
@@ -147,6 +151,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Whether all threads of a process have ended, so that its parent can reap it (wait_task_zombie). */
 export const hasEnded = ({ signal }: Task): boolean => signal.threads.size === 0;
+
+/** hasEnded(), as far as the CPU of the parent knows: only in an act is what other CPUs have done known at once. */
+export const isZombie = ({ signal }: Task): boolean => signal.zombie;
 
 /** What wait4() tells of a process that has ended. */
 export const exitStatus = ({ signal, group_leader }: Task): number => signal.group_exit ?? group_leader.exit_code;

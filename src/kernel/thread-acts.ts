@@ -6,8 +6,7 @@
  * When it is woken, it tries again: a read or write within its call, all others after the call has returned.
  *
  * Source: kernel/futex.c, fs/pipe.c, kernel/exit.c (do_wait), Linux 5.0; glibc's nptl for what enters the kernel.
- * Not modelled: time that the C library takes to try again, waiting for one certain child, threads on several CPUs that
- * end or are made (only their acts upon objects take turns).
+ * Not modelled: time that the C library takes to try again, waiting for one certain child.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import { cloneOf, type ThreadStart } from '../arch/dso.ts';
@@ -28,8 +27,11 @@ export interface ThreadHost {
   wake(task: Task, reason: string): void;
   /** Changes what threads on other CPUs share, when it is this one's turn. */
   act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void;
-  do_exit(task: Task, status: number): void;
+  do_exit(task: Task, status: number, by: ExitBy): void;
 }
+
+/** The system call that ends a task, or none: its first function has returned, or a signal has come. */
+export type ExitBy = 'syscall' | 'none';
 
 const PAGE_SIZE = 4096;
 const SYSCALL: readonly KernelFunction[] = ['entry_SYSCALL_64', 'do_syscall_64'];
@@ -60,7 +62,7 @@ export class ThreadActs {
   readonly #thread: ThreadStart;
   readonly #objects: SyncObjects;
   /** Makes the thread or process that is to run from there. */
-  readonly #clone: (start: ThreadStart, thread: boolean) => Task;
+  readonly #clone: (start: ThreadStart, thread: boolean, then: (child: Task) => void) => void;
   /** How many threads and processes it has made; the threads among them that it has not joined. */
   #clones = 0;
   readonly #joinable: Task[] = [];
@@ -70,7 +72,7 @@ export class ThreadActs {
     kernel: ThreadHost,
     task: Task,
     { thread, objects }: NonNullable<Task['program']>,
-    clone: (start: ThreadStart, thread: boolean) => Task,
+    clone: (start: ThreadStart, thread: boolean, then: (child: Task) => void) => void,
   ) {
     this.#kernel = kernel;
     this.#task = task;
@@ -88,9 +90,10 @@ export class ThreadActs {
   begin(act: SyncAct): void {
     if ('entry' in act) {
       const start = cloneOf(this.#thread, this.#clones++, act.entry);
-      const child = this.#kernel.syscall(() => this.#clone(start, act.op === 'spawn'));
-      if (act.op === 'spawn') this.#joinable.push(child);
-    } else if (act.op === 'exit') this.#kernel.syscall(() => this.#kernel.do_exit(this.#task, 0));
+      this.#clone(start, act.op === 'spawn', (child) => {
+        if (act.op === 'spawn') this.#joinable.push(child);
+      });
+    } else if (act.op === 'exit') this.#kernel.do_exit(this.#task, 0, 'syscall');
     else this.#goOn({ act, again: false });
   }
 
@@ -164,22 +167,26 @@ export class ThreadActs {
   /** wait4(-1), once for each child. */
   #wait(): void {
     const { forked } = this.#task.signal;
-    do {
-      const ended = [...forked].find(hasEnded);
+    let ended: Task | undefined;
+    const apply = (): Outcome => {
+      ended = [...forked].find(hasEnded);
+      const sleeps = ended === undefined && forked.size > 0;
+      if (sleeps) this.#waitFor({ op: 'wait' });
+      return { call: undefined, sleeps, wakes: [] };
+    };
+    this.#kernel.act(apply, ({ sleeps }) => {
       this.#kernel.syscall(() => {
         this.#kernel.cpu.enter(FN.do_wait);
         this.#kernel.cpu.spend(FN.do_wait);
         if (ended !== undefined) wait_task_zombie(this.#task, ended);
         this.#kernel.cpu.leave();
       });
-      if (ended === undefined && forked.size > 0) {
+      if (sleeps) {
         this.#task.stack = [...SYSCALL, 'do_wait' as const].map((fn) => FN[fn]);
         this.#kernel.sleep();
         this.#pending = { act: { op: 'wait' }, again: true };
-        this.#waitFor({ op: 'wait' });
-        return;
-      }
-    } while (forked.size > 0);
+      } else if (forked.size > 0) this.#wait();
+    });
   }
 
   /** The system call of an outcome, if it takes one; `again`: the thread has slept in it. */

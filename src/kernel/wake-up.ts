@@ -1,22 +1,26 @@
 /**
  * Waking a task: it goes onto the run queue of its CPU, and may preempt the running task. A task of another CPU is put
  * on that one's wake list; an IPI lets that CPU do the rest.
- * Source: kernel/sched/core.c (try_to_wake_up, ttwu_queue_remote, sched_ttwu_pending, ttwu_do_activate), Linux 5.0.
- * Not modelled: the choice of another CPU (select_task_rq_fair).
+ * Source: kernel/sched/core.c (try_to_wake_up, ttwu_queue_remote, sched_ttwu_pending, ttwu_do_activate,
+ * wake_up_new_task), Linux 5.0.
+ * Not modelled: the choice of another CPU for a task that is woken (select_task_rq_fair); a new task's CPU is told by an
+ * IPI even if its own would not be needed.
  */
+import type { WakePost } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import { FN } from './symbols.ts';
-import type { RingBuffer } from './ring-buffer.ts';
 import type { Task } from './task.ts';
 
-/** try_to_wake_up(). A task that is not sleeping only gets the reason. `rb`: the buffer that it is to look into. */
-export function try_to_wake_up(here: PerCpu, task: Task, reason: string, rb?: RingBuffer): void {
+/** What else the task's CPU is to learn. */
+type News = Pick<WakePost, 'rb' | 'signal' | 'child' | 'isNew'>;
+
+/** try_to_wake_up(). A task that is not sleeping only gets the reason. `news` is for a task of another CPU. */
+export function try_to_wake_up(here: PerCpu, task: Task, reason: string, news: News = {}): void {
   const { cpu } = here;
   if (task.cpu !== here.number) {
     // ttwu_queue_remote(); only the task's own CPU knows whether it sleeps.
     cpu.spend(FN.try_to_wake_up);
-    cpu.spend(FN.native_smp_send_reschedule);
-    here.mail.post({ kind: 'wake', to: task.cpu, sent: cpu.now(), pid: task.pid, reason, rb });
+    post(here, task, reason, news);
     return;
   }
   if (!endSleep(task, reason)) return;
@@ -24,13 +28,39 @@ export function try_to_wake_up(here: PerCpu, task: Task, reason: string, rb?: Ri
   ttwu_do_activate(here, task);
 }
 
+function post(here: PerCpu, task: Task, reason: string, news: News): void {
+  here.cpu.spend(FN.native_smp_send_reschedule);
+  here.mail.post({ kind: 'wake', to: task.cpu, sent: here.cpu.now(), pid: task.pid, reason, ...news });
+}
+
+/** wake_up_new_task(): a task that the current one has made becomes runnable on the CPU that was chosen for it. */
+export function wake_up_new_task(here: PerCpu, child: Task): void {
+  if (child.cpu === here.number) here.rq.enqueueNew(child, here.current);
+  else {
+    here.rq.sendNew(child, here.current);
+    post(here, child, 'new', { isNew: true });
+  }
+}
+
 /** sched_ttwu_pending(): activates the tasks that other CPUs have put on the wake list. */
 export function sched_ttwu_pending(here: PerCpu): void {
   here.cpu.spend(FN.sched_ttwu_pending);
-  for (const { pid, reason, rb } of here.mail.wake_list.splice(0)) {
+  for (const { pid, reason, rb, signal, child, isNew } of here.mail.wake_list.splice(0)) {
+    if (signal !== undefined) here.mail.signals--;
+    if (child !== undefined) child.signal.zombie = true;
     if (rb !== undefined) rb.poll = true;
     const task = here.system.taskOf(pid);
-    if (task !== undefined && endSleep(task, reason)) ttwu_do_activate(here, task);
+    if (task === undefined) continue;
+    if (signal !== undefined) {
+      task.fatal_signal = signal;
+      if (task === here.current) here.rq.needResched = true;
+    }
+    if (child !== undefined) {
+      if (!task.signal.catchesSigchld) continue;
+      task.signal_pending = true;
+    }
+    if (isNew === true) ttwu_do_activate(here, task, () => here.rq.enqueueSent(task));
+    else if (endSleep(task, reason)) ttwu_do_activate(here, task);
   }
 }
 
@@ -43,12 +73,12 @@ function endSleep(task: Task, reason: string): boolean {
   return true;
 }
 
-function ttwu_do_activate(here: PerCpu, task: Task): void {
+function ttwu_do_activate(here: PerCpu, task: Task, enqueue = (): void => here.rq.enqueue(task, true)): void {
   const { cpu, rq } = here;
   cpu.spend(FN.enqueue_task_fair);
   task.state = 'running';
   if (task === here.current) return;
-  rq.enqueue(task, true);
+  enqueue();
   if (here.current === here.idle) rq.needResched = true;
   else {
     rq.account(here.current, cpu.now());

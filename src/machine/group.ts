@@ -33,10 +33,10 @@ export interface Party {
 
 /**
  * What a core tells all threads: its clock and promise; its part of the host's counts; its limits of sampling; whether
- * its run has ended.
+ * its run has ended; how many of its tasks are runnable.
  */
-const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8 } as const;
-const WIDTH = 9;
+const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8, running: 9 } as const;
+const WIDTH = 10;
 const COUNTS = [
   'hardwareEvents',
   'perf_sched_count',
@@ -131,6 +131,7 @@ export class CoreGroup {
     COUNTS.forEach((name, i) => (slots[SLOT.counts + i] = host.global?.own[name] ?? 0));
     LIMITS.forEach((name, i) => (slots[SLOT.limits + i] = host.sysctl[name]));
     slots[SLOT.ended] = ended ? 1 : 0;
+    slots[SLOT.running] = host.nr_running;
   }
 
   /** Where a core of another thread is. */
@@ -158,17 +159,19 @@ export class CoreGroup {
       return;
     }
     if (post.kind === 'call') host.mail.calls++;
+    if (post.kind === 'wake' && post.signal !== undefined) host.mail.signals++;
     core.lapic.receive(at, from, VECTORS[post.kind], () => host.mail.accept(post));
   }
 
   /**
    * A grid line: every core learns the sum of what the others have contributed to the host's counts, and the lowest
-   * limits of sampling.
+   * limits of sampling, and how many tasks are runnable elsewhere.
    */
   #look(): void {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     for (const cpu of this.#mine) {
-      const { global, sysctl } = cpu.host;
+      const { global, others_running, sysctl } = cpu.host;
+      all.forEach((slots, i) => others_running.set(i, slots[SLOT.running]!));
       const others = all.filter((_, i) => this.#cpus[i] !== cpu);
       const sum = (i: number): number => others.reduce((total, slots) => total + slots[SLOT.counts + i]!, 0);
       if (global !== undefined) global.others = recordOf(COUNTS, sum);

@@ -10,7 +10,7 @@ import { EACCES, EINVAL, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Steps } from '../kernel/remote.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
-import { exitStatus, hasEnded, type Task } from '../kernel/task.ts';
+import { exitStatus, isZombie, type Task } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -136,13 +136,13 @@ export function* perfRecord(
       waking++;
     }
     // Checked here because there may always be something to read, of other tasks or of this one.
-    stopping ||= hasEnded(child);
+    stopping ||= isZombie(child);
     if (stopping && end === undefined) {
       end = kernel.cpu.nanos();
       if (systemWide) for (const event of leadersByCpu(opened)) yield* perf.disable(event);
     }
   }
-  if (!hasEnded(child)) {
+  if (!isZombie(child)) {
     kernel.syscall(() => kernel.kill(child, SIGTERM));
     while (sys.wait4(child) === undefined) yield;
   }

@@ -9,7 +9,7 @@ import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfCountsValues, PerfEvent } from '../kernel/perf-event.ts';
 import type { Steps } from '../kernel/remote.ts';
-import { hasEnded, thread_group_cputime } from '../kernel/task.ts';
+import { isZombie, thread_group_cputime } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup, statUngrouped } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -207,7 +207,7 @@ function* intervals(
   read: () => Steps<StatRead>,
 ): Generator<void, void, void> {
   const { kernel } = tool;
-  while (!hasEnded(child)) {
+  while (!isZombie(child)) {
     kernel.nanosleep(interval.ns);
     yield;
     // A SIGCHLD ended the sleep early: the rest belongs to the final reading.

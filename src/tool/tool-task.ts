@@ -52,7 +52,7 @@ export class ToolTask implements TaskBody {
     const step = this.#program.next();
     if (step.done !== true) return;
     this.status = step.value;
-    this.kernel.do_exit(this.task, step.value);
+    this.kernel.do_exit(this.task, step.value, 'none');
   }
 
   /** It may do anything to other CPUs as soon as it is through with what it computes. */
