@@ -1,9 +1,6 @@
 /** The engine against the oracle, stop by stop: totals, addresses, call chains, traps, truth, snapshots. */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { COLUMN, EVENT_COLUMNS, eventVector, INSTRUCTIONS, NR_EVENTS } from '../../src/arch/events.ts';
 import type { Address } from '../../src/units.ts';
@@ -15,7 +12,7 @@ import { LOOP } from '../../src/workload/image.ts';
 import { Instructions } from '../../src/workload/instructions.ts';
 import type { Node } from '../../src/workload/program.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
-import { compileEngine, engineModule, engineOf, TABLE_FIELDS } from '../../src/workload/engine.ts';
+import { compileEngine, engineModule, TABLE_FIELDS } from '../../src/workload/engine.ts';
 import { Dice, randomProgram } from './programs.ts';
 
 describe('cursor', () => {
@@ -126,31 +123,6 @@ describe('cursor', () => {
     expect(snapshot.byteLength).to.equal(0);
     cursor.advance(Float64Array.of(1500, Infinity));
     expect(there).to.deep.equal({ ip: cursor.ip, counts: cursor.counts, totals: cursor.totals(eventVector()) });
-  });
-
-  it('uses the memory of cursors that are gone again, and each starts as if it were the first', async () => {
-    setFlagsFromString('--expose-gc');
-    const gc = runInNewContext('gc') as () => void;
-    const image = compile(randomProgram(14));
-    const { memory } = engineOf(image.tables).run;
-    const execute = (seed: string): string => {
-      const cursor = image.start(seed);
-      cursor.arm([0, INSTRUCTIONS]);
-      for (let limit = 500; cursor.advance(Float64Array.of(limit, Infinity)) >= 0; limit += 500) cursor.snapshot();
-      return JSON.stringify(cursor.truthByInstruction());
-    };
-    const first = execute('first');
-    const before = memory.buffer.byteLength;
-    let afterMany = 0;
-    for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 50; i++) execute(`other ${i}`);
-      if (round === 0) afterMany = memory.buffer.byteLength;
-      expect(execute('first')).to.equal(first);
-      gc();
-      await setTimeout(5);
-    }
-    expect(afterMany).to.be.greaterThan(before);
-    expect(memory.buffer.byteLength - before).to.be.lessThan(5 * (afterMany - before));
   });
 
   it('has its tables in the order in which the engine finds them', () => {

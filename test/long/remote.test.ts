@@ -11,8 +11,8 @@ import { ToolTask } from '../../src/tool/tool-task.ts';
 import { PERF_COUNT_HW, PERF_RECORD, PERF_TYPE, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
 import { Threads, repeat, syscall, work } from '../kernel/scripts.ts';
-import { recordAll } from './recorded.ts';
-import { Smp, US } from './smp.ts';
+import { recordAll } from '../machine/recorded.ts';
+import { Smp, US } from '../machine/smp.ts';
 
 const sleep = (ns: number) => syscall('nanosleep', { ns });
 const MS = 1000 * US;

@@ -7,7 +7,7 @@ import { CoreGroup } from '../../src/machine/group.ts';
 import { PromiseBroken } from '../../src/sim/windows.ts';
 import { cycles } from '../../src/units.ts';
 import { act, lock, repeat, syscall, unlock, work } from '../kernel/scripts.ts';
-import { Smp, TIMES, US, type Placed } from './smp.ts';
+import { Smp, TIMES, US, type Placed } from '../machine/smp.ts';
 
 const semaphore = (name: string) => ({ kind: 'semaphore', name, value: 0 }) as const;
 const post = (name: string) => act({ op: 'post', object: semaphore(name) });

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { evidenceOf } from '../../src/stats/shares.ts';
-import { drawSymbol, random } from './draw.ts';
-import { golden, near, rfcCounts, sharesOf } from './golden.ts';
-import { burstLabels, designEffect, sharesOfSamples, type Samples } from './samples.ts';
+import { drawSymbol, random } from '../stats/draw.ts';
+import { golden, near, rfcCounts, sharesOf } from '../stats/golden.ts';
+import { burstLabels, designEffect, sharesOfSamples, type Samples } from '../stats/samples.ts';
 
 const HOST = sharesOf(rfcCounts('host'));
 const symbols = golden.symbols;

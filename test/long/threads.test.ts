@@ -43,9 +43,9 @@ import { parseText } from '../../src/workload/parse.ts';
 import type { Instruction } from '../../src/workload/program.ts';
 import { Scout } from '../../src/workload/scout.ts';
 import { expectedCycles, threadRuns } from '../../src/workload/thread-runs.ts';
-import { compile, link } from './compiled.ts';
-import { Dice } from './programs.ts';
-import { checkEveryStop } from './oracle/witness.ts';
+import { compile, link } from '../workload/compiled.ts';
+import { Dice } from '../workload/programs.ts';
+import { checkEveryStop } from '../workload/oracle/witness.ts';
 
 const OBJECTS: readonly ObjectSpec[] = [mutex('m'), barrier('b', 2), semaphore('s', 1), pipe('q', 100)];
 const M = { kind: 'mutex', name: 'm' };

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { exp, lnFactorial, log } from '../../src/sim/math.ts';
 import { SEED_CONTRACT } from '../../src/workload/seed-contract.ts';
-import { checkedEngine, draws } from './checked-engine.ts';
-import { Dice } from './programs.ts';
+import { checkedEngine, draws } from '../workload/checked-engine.ts';
+import { Dice } from '../workload/programs.ts';
 import {
   binomial,
   hypergeometric,
@@ -15,7 +15,7 @@ import {
   next53,
   normal,
   seedRng,
-} from './oracle/samplers.ts';
+} from '../workload/oracle/samplers.ts';
 
 /** Both forms of the draws. Keys are 64-bit numbers, their first half the low one. */
 interface Samplers {
