@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { specRequest } from '../experiment/bench.ts';
 import { helpersFor } from '../experiment/helpers.ts';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
-import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { isOneBoot, parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
@@ -67,7 +67,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
           spec,
           workload,
           ...job,
-          help: helpersFor(command, spec.values['host.cores'], threads),
+          help: helpersFor(command, isOneBoot(spec) ? 1 : spec.values['host.cores'], threads),
           cmdline,
           sink,
           cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),

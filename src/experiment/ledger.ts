@@ -5,6 +5,8 @@
  * guest's, or that of the kernel that has the core (hw/core.ts). Here the rows are summed by owner and purpose. If a
  * register access in the guest exits, the exit and KVM's work are booked as such; if not, the access is the guest's.
  *
+ * If the workload runs on several cores, the whole is the sum of their times.
+ *
  * Not modelled: blame. The host's tick is host work, whether or not a guest with perf made it more expensive, and
  * exits of other guests are exits.
  * other guests are exits.
@@ -13,7 +15,7 @@ import type { ExecutionCursor } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import { CYCLES, eventVector } from '../arch/events.ts';
 import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
-import type { Machine } from '../machine/machine.ts';
+import { isOneBoot, type Machine } from '../machine/machine.ts';
 import type { Ledger, LedgerAccount } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 
@@ -41,8 +43,11 @@ export function metered(executable: Executable): { readonly executable: Executab
 }
 
 /** The accounts of a run so far; `work` is the workload's own part. Throws if they do not add up to the clock. */
-export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
-  const { guest, host: outer, others } = core.spent;
+export function ledgerOf({ spec, core, cpus, vcpu, host }: Machine, work: Cycles): Ledger {
+  const { guest, others } = core.spent;
+  // The CPUs of one boot share the workload, and so an account.
+  const cores = isOneBoot(spec) ? cpus.map((cpu) => cpu.core) : [core];
+  const outer = core.spent.host.map((_, i) => cores.reduce((total, { spent }) => total + spent.host[i]!, 0));
   const ring3 = KERNEL_SYMBOLS.length;
   // Without a guest, perf runs on the kernel that has the core.
   const inner = vcpu === undefined ? outer : guest;
@@ -67,7 +72,7 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
       'host tasks',
       ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]!) + others.reduce((a, b) => a + b),
     ],
-    ['idle', core.idle],
+    ['idle', cores.reduce((total, { idle }) => total + idle, 0)],
   ];
   let end = 0;
   const rows = spans.map(([account, span]) => {
@@ -76,7 +81,7 @@ export function ledgerOf({ core, vcpu, host }: Machine, work: Cycles): Ledger {
     // Differences of rounded sums, so that rows in whole nanoseconds add up to the whole.
     return { account, cycles: cycles(span), ns: host.nanosOf(cycles(end)) - host.nanosOf(cycles(start)) };
   });
-  const total = core.now();
+  const total = cycles(cores.reduce((all, one) => all + one.now(), 0));
   if (end !== total) throw new Error(`the ledger does not add up: ${end} of ${total} cycles`);
-  return { rows, total, ns: core.nanos() };
+  return { rows, total, ns: host.nanosOf(total) };
 }

@@ -6,11 +6,12 @@
  * length outlives a perf run, and for a second so does the static key that the host enables for task events (a grace
  * period of some 20 ms). host.fresh and guest.fresh in the spec turn this off.
  *
- * Several cores stop at the first grid line after the tool has ended (machine/group.ts).
+ * Several cores stop at the first grid line after the tool has ended (machine/group.ts). If they are one boot's, what is
+ * said about the machine after the run is the sum over its CPUs.
  * Not modelled: what an earlier run left on other cores than the first.
  */
 import type { Executable } from '../arch/dso.ts';
-import { NOTHING_LEFT, bootMachine, side, type Leftovers, type Machine } from '../machine/machine.ts';
+import { NOTHING_LEFT, bootMachine, isOneBoot, side, type Leftovers, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
@@ -190,7 +191,8 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   const how = { longest: options.longest, party: helpers?.party };
   const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap, how);
   timed?.attach(machine);
-  const { host, kernel, core } = machine;
+  const { cpus, kernel, core } = machine;
+  const kernels = isOneBoot(spec) ? cpus.map(({ host }) => host) : [kernel];
   tool = new ToolTask(kernel, function* (self) {
     timed?.start();
     return yield* command.program(self);
@@ -210,7 +212,8 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
       if (late > 0) await helpers!.look();
       const workload = kernel.system.descendants(tool.task);
       watch.check(workload, command.work());
-      if (host.dead) throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
+      if (cpus.every((cpu) => cpu.host.dead && cpu.core.lapic.ipiAt === Infinity))
+        throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
       if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
       if (late > MOST_LATE && !goOn)
         throw new LiveLock(
@@ -218,16 +221,16 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
         );
       if (goOn || interrupted || workload.length === 0) continue;
       interrupted = true;
-      for (const task of workload) if (task === task.group_leader) kernel.kill(task, SIGINT);
+      for (const on of kernels) for (const task of workload) if (task === task.group_leader) on.kill_here(task, SIGINT);
     }
   } finally {
     await helpers?.end();
   }
   return {
-    kernelLog: kernel.log,
+    kernelLog: kernels.flatMap(({ log }) => log).toSorted((a, b) => a.time - b.time),
     averagePmi: kernel.rate.averagePmi,
-    pmis: kernel.nmis,
-    contextSwitches: kernel.switches,
+    pmis: kernels.reduce((sum, { nmis }) => sum + nmis, 0),
+    contextSwitches: kernels.reduce((sum, { switches }) => sum + switches, 0),
     simulated: core.nanos(),
     interrupted,
     ledger: ledgerOf(machine, command.work()),

@@ -23,9 +23,10 @@ interface ExitHost extends PerCpu {
 
 const SIGKILL = 9;
 
-/** A deadly signal to a process: its threads end when they next return to ring 3. */
-export function kill(here: ExitHost, task: Task, signal: number): void {
-  for (const thread of task.signal.threads) signal_wake_up(here, thread, signal);
+/** A deadly signal to a process: its threads end when they next return to ring 3. `onlyHere`: those of this CPU. */
+export function kill(here: ExitHost, task: Task, signal: number, onlyHere = false): void {
+  for (const thread of task.signal.threads)
+    if (!onlyHere || thread.cpu === here.number) signal_wake_up(here, thread, signal);
 }
 
 function signal_wake_up(here: ExitHost, thread: Task, signal: number): void {

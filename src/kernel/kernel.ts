@@ -517,6 +517,11 @@ export class Kernel extends PerCpu implements Software {
     kill(this, task, signal);
   }
 
+  /** The same while no CPU runs, for the threads of this one. */
+  kill_here(task: Task, signal: number): void {
+    kill(this, task, signal, true);
+  }
+
   /** The process ends, and all its threads with it: by exit_group(2), or by a signal. */
   do_group_exit(task: Task, status: number, by: ExitBy): void {
     this.#exit(() => do_group_exit(this, task, status), by);

@@ -19,6 +19,7 @@ export const LINUX_DEFAULTS = {
   'host.fresh': [false, EARLIER],
   'host.perf': ['off', QUIET],
   'host.cores': [1, 'chosen: what perf measures takes one'],
+  'host.ipi_latency': [1000, 'chosen: the order of magnitude between running cores, not measured'],
   'host.guests': [0, QUIET],
   'host.guests_perf': [false, QUIET],
   'host.ipi': ['warm', 'chosen: a host whose CPUs are busy'],

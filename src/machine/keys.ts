@@ -32,7 +32,13 @@ export const SPEC_KEYS = {
     'who else uses perf on the host: nobody, perf stat -a -e cycles, perf record -a -e cycles, or perf stat -e task-clock of a task on another CPU',
     ['off', 'stat', 'record', 'task'],
   ),
-  'host.cores': number('cores', 'simulated CPUs; perf and the workload are on the first', 1, 64),
+  'host.cores': number(
+    'cores',
+    'simulated CPUs; perf is on the first, and so is the workload, but for threads on bare metal without other guests',
+    1,
+    64,
+  ),
+  'host.ipi_latency': number('ns', 'from sending an interrupt to another core until it arrives', 1, 1e6),
   'host.guests': number(
     'guests',
     'other guests, each running the same workload over and over: guest i on core i modulo host.cores',
@@ -65,7 +71,12 @@ export const SPEC_KEYS = {
   'guest.memory': number('kB', 'memory of the guest, for the header only', 1, 1e12),
   'host.fresh': flag("start without what earlier runs left: an average PMI length, perf's static key switched on"),
   'host.memory': number('kB', 'memory of the host, for the header only', 1, 1e12),
-  'machine.grid': number('ns', 'how often a core learns how many perf events the others have', 1e4, 1e8),
+  'machine.grid': number(
+    'ns',
+    'how often a core learns how many perf events and runnable tasks the others have',
+    1e4,
+    1e8,
+  ),
   ...TIMING_KEYS,
   ...COST_KEYS,
 } as const;

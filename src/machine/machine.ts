@@ -2,7 +2,8 @@
  * Assembles a machine from its spec: cores with Linux on them; under a vPMU design also a vCPU with Linux on it, on the
  * first core; other users of the host's perf; other guests, dealt over the cores. It models nothing itself.
  *
- * The CPUs of the host have a System each, as if each were a boot of its own: they look at each other's perf events
+ * On bare metal without guests the CPUs are those of one boot, and threads of the workload run on all of them. With
+ * guests they have a System each, as if each were a boot of its own: they look at each other's perf events
  * (kernel/host-global.ts) and sampling limits, and have nothing else in common.
  */
 import type { Cpu } from '../arch/cpu.ts';
@@ -56,6 +57,10 @@ export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_ev
  */
 export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (vpmu === 'host' ? 'host' : 'guest');
 
+/** Whether the cores are one boot's, whose CPUs affect each other at any time; otherwise they only look at each other. */
+export const isOneBoot = ({ vpmu, values }: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
+  vpmu === 'host' && values['host.guests'] === 0 && values['host.cores'] > 1;
+
 /** How several cores are simulated; none of it changes what they do. */
 export interface HowToRun {
   /** The longest window. */
@@ -93,23 +98,28 @@ export function bootMachine(
     tick_phase,
     running_sample_length: average,
   });
-  const bootCpu = (number: number): HostCpu => {
+  const system = isOneBoot(spec) ? new System(kernelConfig(spec, 'host')) : undefined;
+  const makeCpu = (number: number): HostCpu => {
     const core = new Core(coreSpec, stream(spec.seed, `${path}/core=${number}/skid`));
     const ipis = number === 0 ? `${path}/host/ipi` : `${path}/host/cpu=${number}/ipi`;
     const host = new Kernel(
-      new System(kernelConfig(spec, 'host')),
+      system ?? new System(kernelConfig(spec, 'host')),
       number === 0 ? tap(core, 'host') : core,
       cpuConfig(number, 0, number === 0 && side(spec) === 'host' ? running_sample_length : 0),
       new HostGlobal(hostDraws(stream(spec.seed, ipis), spec)),
     );
     core.setSoftware(host);
+    return { core, host };
+  };
+  const bootCpu = ({ host }: HostCpu): void => {
     host.boot();
     if (v['host.watchdog']) startWatchdog(host, hertz(v['core.tsc']));
     if (v['host.perf'] === 'stat') startSystemWideStat(host);
     if (v['host.perf'] === 'record') startSystemWideRecord(host);
-    return { core, host };
   };
-  const cpus = Array.from({ length: v['host.cores'] }, (_, number) => bootCpu(number));
+  const cpus = Array.from({ length: v['host.cores'] }, (_, number) => makeCpu(number));
+  // Each finds all the others there.
+  for (const cpu of cpus) bootCpu(cpu);
   const { core, host } = cpus[0]!;
   if (perf_sched_events) host.global!.leaveSwitchedOn(host);
   if (v['host.perf'] === 'task') host.global!.accountTaskElsewhere();
@@ -146,11 +156,12 @@ export function bootMachine(
     const on = cpus[(i + 1) % cpus.length]!;
     return bootGuest(design ?? none, `${path}/guest=${i + 1}/vcpu=0`, on, 'others', average, (cpu) => cpu).kernel;
   });
+  // Without a boot in common nothing takes effect between grid lines.
+  const latency = system === undefined ? cycles(Infinity) : host.cyclesOf(v['host.ipi_latency']);
   const group =
     cpus.length === 1
       ? undefined
-      : // Nothing takes effect between grid lines.
-        new CoreGroup(cpus, { latency: cycles(Infinity), grid: host.cyclesOf(v['machine.grid']), longest }, party);
+      : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest }, party);
   const machine: Machine = { spec, cpus, group, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
   return machine;
 }

@@ -1,0 +1,77 @@
+/** Bare metal with several cores: threads run on all of them, and perf counts and samples every one. */
+import { expect } from 'chai';
+import { createHash } from 'node:crypto';
+import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
+import { runRecord, runStat } from '../../src/experiment/run.ts';
+import { setUpMachine } from '../../src/experiment/setup.ts';
+import { trueCounts } from '../../src/experiment/truth.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
+import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
+import { cycles } from '../../src/units.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+
+const US = 2800;
+const WORKLOADS = [
+  ['ftest-threads', '4', '0.02'],
+  ['pingpong', '200'],
+  ['lockbound', '3', '300'],
+  ['server', '4', '60'],
+] as const;
+
+async function prepare([name, ...args]: readonly [string, ...string[]], cores = 4) {
+  const sets = ['host.fresh=on', `host.cores=${cores}`];
+  const spec = await setUpMachine({ vpmu: 'host', seed: 'threads', sets });
+  const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
+  return { spec, workload, executable: executable(workload, workloadSeed(spec, 0)) };
+}
+
+/** Samples user cycles at 4 kHz: all records, and the length of the run. */
+async function record(words: readonly [string, ...string[]], { cores = 4, longest = Infinity } = {}) {
+  const { spec, executable: program } = await prepare(words, cores);
+  const records: PerfRecord[] = [];
+  const sink = {
+    opened: () => undefined,
+    write: (batch: readonly PerfRecord[]): number => {
+      records.push(...batch);
+      return 0;
+    },
+  };
+  const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 });
+  const { ledger } = await runRecord(spec, { evlist, executable: program }, sink, { longest: cycles(longest) });
+  const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
+  const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
+  return { records, hash, ledger };
+}
+
+describe('one boot on several cores', () => {
+  for (const words of WORKLOADS) {
+    it(`${words[0]}: perf stat counts all threads`, async () => {
+      const { spec, workload, executable: program } = await prepare(words);
+      const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
+      const { run } = await runStat(spec, { evlist, executable: program });
+      expect(run.counts.map(({ val }) => val)).to.deep.equal(trueCounts(spec, workload, evlist));
+    });
+
+    it(`${words[0]}: is the same for any longest window`, async () => {
+      const unlimited = await record(words);
+      for (const us of [3, 20, 250]) {
+        const { hash, ledger } = await record(words, { longest: us * US });
+        expect([hash, ledger]).to.deep.equal([unlimited.hash, unlimited.ledger]);
+      }
+    });
+  }
+
+  it('threads run at once: they are sampled, and through earlier than on one core', async () => {
+    const [four, one] = [
+      await record(['ftest-threads', '4', '0.02']),
+      await record(['ftest-threads', '4', '0.02'], { cores: 1 }),
+    ];
+    const samples = four.records.filter(({ type }) => type === PERF_RECORD.SAMPLE);
+    expect(samples.length).to.be.greaterThan(100);
+    const last = ({ records }: typeof four): number =>
+      Math.max(...records.map((each) => ('time' in each ? Number(each.time) : 0)));
+    expect(last(one) - last(four)).to.be.greaterThan(20e6);
+  });
+});
