@@ -6,7 +6,9 @@
  * last.
  *
  * Source: tools/perf/util/sort.c; measured on perf 6.1.
- * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, fields of tracepoints.
+ * Not modelled: keys of branch stacks and memory samples, srcline, cgroup, fields of tracepoints; lines that perf prints in
+ * parts when it sorts by symbol but not by dso: it compares two addresses without a symbol by number, all others by file
+ * first, which is no order where several files have both.
  */
 import { compareBytes as compare } from '../perfdata/octets.ts';
 import type { Dso, Sym } from './dso.ts';
