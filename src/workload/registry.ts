@@ -149,9 +149,17 @@ function withArguments(program: Program, args: readonly string[]): Program {
  */
 const BUILDER = Symbol.for('@gperf/gperf/workload');
 
+/** Node seeks packages in the folders above a module; gperf itself may be installed elsewhere. */
+const lacksPackage = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  error.code === 'ERR_MODULE_NOT_FOUND' &&
+  error.message.includes(`package '@gperf/gperf'`);
+
 /** What a module threw, located by the stack. */
 function moduleFault(file: string, url: string, error: unknown): WorkloadFault {
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const told = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const message = lacksPackage(error) ? `${told}: npm install gperf in the module's folder, too` : told;
   const stack = (error instanceof Error && error.stack) || '';
   const behind = stack.split(`${url}:`)[1] ?? '';
   const [, line, column] = /^(\d+)(?::(\d+))?/.exec(behind) ?? [];

@@ -219,6 +219,10 @@ describe('workloads', () => {
       expect(compile(threads).withEntry('spawn mine').start('a').ip).to.be.greaterThan(0);
       expect(await refusal(join(dir, 'wrong'))).to.match(/cannot read the included file .*none\.yaml: No such file/);
       expect(await refusal(join(dir, 'empty'))).to.match(/does not export a Program by default/);
+      writeFileSync(join(dir, 'alone.mjs'), `import { program } from '@gperf/gperf/workload';\n`);
+      expect(await refusal(join(dir, 'alone'))).to.match(
+        /package '@gperf\/gperf' imported from .*: npm install gperf in the module's folder/,
+      );
       // A real ./ftest is not the built-in one.
       expect(await refusal(join(dir, 'ftest'))).to.match(/is an executable/);
       expect((await loadWorkload('./ftest')).name).to.equal('ftest');
