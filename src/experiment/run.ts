@@ -175,9 +175,9 @@ interface Command extends QuietCommand {
 /** Events of other CPUs would count nothing, as if these idled. Throws SetUpError. */
 function onFirstCpu(spec: MachineSpec, { systemWide }: { readonly systemWide?: boolean }): void {
   const cores = spec.values['host.cores'];
-  if (systemWide !== true || side(spec) !== 'host' || cores === 1) return;
+  if (systemWide !== true || side(spec) !== 'host' || cores === 1 || isOneBoot(spec)) return;
   throw new SetUpError(
-    `-a and -C count on the first CPU of the host only, and host.cores=${cores} simulates ${cores}: leave them out, or use perf in a guest (--vpmu)`,
+    `-a and -C count on the first CPU of the host only, and host.cores=${cores} simulates ${cores}: leave them out, or the other guests, or use perf in a guest (--vpmu)`,
   );
 }
 

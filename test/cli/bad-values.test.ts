@@ -33,7 +33,7 @@ describe('odd values', function () {
     [['stat', '--set', 'core.mispredikt=3', 'true'], 129, /\(did you mean core\.mispredict\?\)\n$/],
     [['stat', '--set', 'cost.vmexit=1e9', 'true'], 129, /^cost\.vmexit=1e9: must be a number from 0 to 10000000\n$/],
     ...['stat', 'record'].map((command): [readonly string[], number, RegExp] => [
-      [command, '--vpmu', 'host', '--set', 'host.cores=2', '-a', 'true'],
+      [command, '--vpmu', 'host', '--set', 'host.cores=2', '--set', 'host.guests=1', '-a', 'true'],
       255,
       /^-a and -C count on the first CPU of the host only, and host\.cores=2 simulates 2: leave them out,/,
     ]),

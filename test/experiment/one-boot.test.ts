@@ -28,7 +28,10 @@ async function prepare([name, ...args]: readonly [string, ...string[]], cores = 
 }
 
 /** Samples user cycles at 4 kHz: all records, and the length of the run. */
-async function record(words: readonly [string, ...string[]], { cores = 4, longest = Infinity } = {}) {
+async function record(
+  words: readonly [string, ...string[]],
+  { cores = 4, longest = Infinity, systemWide = false } = {},
+) {
   const { spec, executable: program } = await prepare(words, cores);
   const records: PerfRecord[] = [];
   const sink = {
@@ -38,8 +41,13 @@ async function record(words: readonly [string, ...string[]], { cores = 4, longes
       return 0;
     },
   };
-  const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 });
-  const { ledger } = await runRecord(spec, { evlist, executable: program }, sink, { longest: cycles(longest) });
+  const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), {
+    freq: 4000,
+    target: systemWide ? 'cpu' : 'fork',
+  });
+  const { ledger } = await runRecord(spec, { evlist, executable: program, systemWide }, sink, {
+    longest: cycles(longest),
+  });
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
   const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
   return { records, hash, ledger };
@@ -62,6 +70,21 @@ describe('one boot on several cores', () => {
       }
     });
   }
+
+  it('-a sees every core, whatever the longest window', async () => {
+    const words = ['ftest-threads', '4', '0.02'] as const;
+    const { spec, workload, executable: program } = await prepare(words);
+    const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'), { target: 'cpu' });
+    const { run } = await runStat(spec, { evlist, executable: program, systemWide: true });
+    // The perf tool executes a little, too.
+    for (const [i, truth] of trueCounts(spec, workload, evlist).entries())
+      expect(run.counts[i]!.val).to.be.within(truth!, truth! * 1.01);
+    const unlimited = await record(words, { systemWide: true });
+    const samples = unlimited.records.filter((one) => one.type === PERF_RECORD.SAMPLE);
+    expect(samples.map(({ cpu }) => cpu)).to.include.members([1, 2, 3]);
+    for (const us of [3, 250])
+      expect((await record(words, { systemWide: true, longest: us * US })).hash).to.equal(unlimited.hash);
+  });
 
   it('threads run at once: they are sampled, and through earlier than on one core', async () => {
     const [four, one] = [
