@@ -159,7 +159,7 @@ const lacksPackage = (error: unknown): boolean =>
 /** What a module threw, located by the stack. */
 function moduleFault(file: string, url: string, error: unknown): WorkloadFault {
   const told = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const message = lacksPackage(error) ? `${told}: npm install gperf in the module's folder, too` : told;
+  const message = lacksPackage(error) ? `${told}: install gperf's package in the module's folder, too` : told;
   const stack = (error instanceof Error && error.stack) || '';
   const behind = stack.split(`${url}:`)[1] ?? '';
   const [, line, column] = /^(\d+)(?::(\d+))?/.exec(behind) ?? [];

@@ -221,7 +221,7 @@ describe('workloads', () => {
       expect(await refusal(join(dir, 'empty'))).to.match(/does not export a Program by default/);
       writeFileSync(join(dir, 'alone.mjs'), `import { program } from '@gperf/gperf/workload';\n`);
       expect(await refusal(join(dir, 'alone'))).to.match(
-        /package '@gperf\/gperf' imported from .*: npm install gperf in the module's folder/,
+        /package '@gperf\/gperf' imported from .*: install gperf's package in the module's folder/,
       );
       // A real ./ftest is not the built-in one.
       expect(await refusal(join(dir, 'ftest'))).to.match(/is an executable/);
