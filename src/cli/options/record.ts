@@ -69,7 +69,10 @@ const OPTIONS = [
   },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
   { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once this much is written: a number with B, K, M or G' },
-  { ...WORKERS_OPTION, help: 'threads that simulate host.cores (default: 1); the result is the same with any number' },
+  {
+    ...WORKERS_OPTION,
+    help: 'threads that simulate host.cores where guests run (default: 1); the result is the same with any number',
+  },
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 
