@@ -8,7 +8,8 @@
  * - answer: the other has done it;
  * - tail: a reader has taken records out of a ring buffer into which the other CPU writes.
  *
- * A task is named by its pid, which says nothing about where it is simulated.
+ * A task to be woken is named by its pid; buffers, events and children that have ended are the things themselves, so that
+ * posts stay within one thread of Node.
  *
  * Source: kernel/sched/core.c (ttwu_queue_remote, scheduler_ipi, sched_ttwu_pending), kernel/smp.c
  * (smp_call_function_single, flush_smp_call_function_queue), Linux 5.0.

@@ -314,9 +314,10 @@ export function bareCells(line: string, keys: readonly string[]): Cells | undefi
     const number = numberOf(word);
     if (number === undefined || (counts.length > 0 && word.endsWith('%'))) break;
     if (word.endsWith('%')) numbers.push(number);
-    // A command's name may be a number; counts stand in columns of their own.
-    else if (numbers.length > 0 && (fields.includes(word) || keys.length < BARE_KEYS.length)) counts.push(number);
-    else break;
+    // A command's name may be a number; counts stand in columns of their own. N/A is a share that this row has none of.
+    else if (numbers.length > 0 && (fields.includes(word) || keys.length < BARE_KEYS.length)) {
+      if (!Number.isNaN(number)) counts.push(number);
+    } else break;
     at = to;
   }
   if (numbers.length === 0) return undefined;

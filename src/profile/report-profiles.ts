@@ -174,8 +174,7 @@ function ownShares({ rows }: ReportTable, refuse: () => never): readonly ReportR
   const same = rows.every(({ shares }) => shares?.every((share) => share === shares[0]));
   if (most > 2 || (most === 2 && !same && sum(0) <= 100 + ROUNDING)) refuse();
   const counts = rows.flatMap(({ samples }) => samples ?? []);
-  const areSamples =
-    rows.every(({ samples }) => samples?.length === 1) && counts.every(Number.isInteger) && !areMultiples(counts);
+  const areSamples = rows.every(({ samples }) => samples?.length === 1) && !areMultiples(counts);
   return rows.map((row) => ({ ...row, shares: row.shares?.slice(-1), samples: areSamples ? row.samples : undefined }));
 }
 

@@ -123,6 +123,12 @@ describe('a printed report', () => {
       expect(() => parse(`\n${row}\n`), row).to.throw(TextError, /^x\.txt:[23]: cannot tell the columns apart/);
   });
 
+  it('takes N/A for no count of samples', () => {
+    const [profile] = parse('    62.50%       N/A  ftest  [.] qux\n    37.50%       N/A  ftest  [.] foo\n');
+    expect(profile!.samples).to.equal(undefined);
+    expect([...profile!.weights.values()]).to.deep.equal([62.5, 37.5]);
+  });
+
   it('does not take callers for the one symbol that was asked for', () => {
     const text = `# symbol: qux
 #
