@@ -27,7 +27,7 @@ const perfStat = (spec: string): ReturnType<typeof run> => run('perf', ['stat', 
 function byPerf(spec: string): string {
   const { stderr } = perfStat(spec);
   const at = stderr.indexOf('event syntax error');
-  if (at >= 0) return stderr.slice(at, stderr.indexOf("Run 'perf list'")).trimEnd();
+  if (at >= 0) return withoutLeftovers(stderr.slice(at, stderr.indexOf("Run 'perf list'")).trimEnd(), spec);
   // A leader missing on the machine ends it, but the names are known.
   if (stderr.startsWith('Error:\n')) return 'unsupported leader';
   return stderr
@@ -35,6 +35,15 @@ function byPerf(spec: string): string {
     .split('\n')
     .map((line) => line.split('|')[2])
     .join('|');
+}
+
+/** perf's error without what it sometimes reads from behind the end of a list: "'uu,cyclesNUMERIC'". */
+function withoutLeftovers(error: string, spec: string): string {
+  const [quoted, ...rest] = error.split('\n');
+  const end = spec.slice(-10);
+  const isWhole = end !== '' && !quoted!.endsWith("..'");
+  const at = isWhole ? quoted!.lastIndexOf(end) : -1;
+  return [at < 0 ? quoted! : `${quoted!.slice(0, at)}${end}'`, ...rest].join('\n');
 }
 
 function byGperf(spec: string): string {
