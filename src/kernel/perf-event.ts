@@ -238,6 +238,17 @@ export function perf_event_update_time(event: PerfEvent): void {
   if (state >= PERF_EVENT_STATE.ACTIVE) event.total_time_running += delta;
 }
 
+/** Which class of its context an event belongs to, and whether that is the CPU's own (get_event_type). */
+export function get_event_type(event: PerfEvent, ofCpu: boolean): number {
+  return (event.group_leader.attr.pinned === true ? EVENT.PINNED : EVENT.FLEXIBLE) | (ofCpu ? EVENT.CPU : 0);
+}
+
+/** Every event of a context, leaders before their members (ctx->event_list). */
+export function* ctx_events(ctx: PerfEventContext): Iterable<PerfEvent> {
+  for (const leader of ctx.pinned_groups) yield* groupMembers(leader);
+  for (const leader of ctx.flexible_groups) yield* groupMembers(leader);
+}
+
 /** Leader first, then siblings. */
 export function* groupMembers(leader: PerfEvent): Iterable<PerfEvent> {
   yield leader;
@@ -313,3 +324,9 @@ export function newEvent(
 /** perf_event__state_init() */
 export const initialState = (attr: PerfEventAttr): PerfEventState =>
   attr.disabled === true ? PERF_EVENT_STATE.OFF : PERF_EVENT_STATE.INACTIVE;
+
+/** list_del(): does nothing if the event is not in the list. */
+export function removeFrom(list: PerfEvent[], item: PerfEvent): void {
+  const i = list.indexOf(item);
+  if (i >= 0) list.splice(i, 1);
+}
