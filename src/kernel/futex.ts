@@ -28,8 +28,8 @@ export class ProgramError extends Error {
   override readonly name = 'ProgramError';
 }
 
-/** Done in ring 3. */
-const DONE: Outcome = { call: undefined, sleeps: false, wakes: [] };
+/** Done in ring 3; nobody sleeps or wakes. */
+export const DONE: Outcome = { call: undefined, sleeps: false, wakes: [] };
 const WAIT: Outcome = { call: 'futex_wait', sleeps: true, wakes: [] };
 const wake = (wakes: readonly number[]): Outcome => ({ call: 'futex_wake', sleeps: false, wakes });
 

@@ -6,24 +6,24 @@
  * passive: run() lets tasks run until a given time, and the processor calls interrupt().
  *
  * This file: who runs next, and a task's life with its system calls; how it ends is in exit.ts. Elsewhere: per-CPU
- * variables (per-cpu.ts), what all CPUs share (system.ts), interrupts and the tick (interrupts.ts), waking
- * (wake-up.ts), scheduling of events (perf-context.ts), sampling rates (sampling.ts), records (perf-output.ts,
- * sideband.ts), the two PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls (perf-syscalls.ts).
+ * variables (per-cpu.ts), what all CPUs share (system.ts), waiting for other CPUs (turns.ts), interrupts and the tick
+ * (interrupts.ts), waking (wake-up.ts), scheduling of events (perf-context.ts), sampling rates (sampling.ts), records
+ * (perf-output.ts, sideband.ts), the two PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls
+ * (perf-syscalls.ts).
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
  * Not modelled: tasks that move between CPUs (CPUs without a Kernel only add to the number of CPUs), preemption inside
  * the kernel, waits inside it that end in any order but last in, first out, signals other than SIGCHLD and deadly
  * ones, memory.
  */
-import type { Cpu, Outlook, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
+import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
 import { do_exit, do_group_exit, kill } from './exit.ts';
-import type { Outcome } from './futex.ts';
+import { DONE, type Outcome } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
-import type { PerfCall } from './mail.ts';
 import { TickSched } from './hrtimer.ts';
 import { Interrupts } from './interrupts.ts';
 import { PerCpu } from './per-cpu.ts';
@@ -41,29 +41,9 @@ import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
 import { GONE, type Task } from './task.ts';
 import type { ExitBy } from './thread-acts.ts';
+import { Turns } from './turns.ts';
 import { try_to_wake_up, wake_up_new_task } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
-
-/** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
-interface ActInTurn {
-  /** Changes what is shared. */
-  readonly apply: () => Outcome;
-  /** What this CPU does about it. */
-  readonly goOn: (outcome: Outcome) => void;
-  /** It looks at what the other CPUs have done until now. */
-  readonly looks: boolean;
-  /** Going on may reach another CPU at once, whatever the outcome says. */
-  readonly posts: boolean;
-}
-
-const NOTHING: Outcome = { call: undefined, sleeps: false, wakes: [] };
-
-const NEVER = cycles(Infinity);
-const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0) };
-const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
-/** A task that a signal ends does so as soon as it runs. */
-const outlookOf = ({ body, fatal_signal }: Task): Outlook =>
-  fatal_signal === 0 ? (body.outlook?.() ?? NO_OUTLOOK) : SOON;
 
 export class Kernel extends PerCpu implements Software {
   readonly pmu: X86Pmu;
@@ -74,19 +54,17 @@ export class Kernel extends PerCpu implements Software {
   readonly sideband: Sideband;
   /** What the host's CPUs and guests share; undefined for a guest's kernel, which has no debug store. */
   readonly global: HostGlobal | undefined;
+  /** What the CPU waits for before it goes on: its turn, or another CPU. */
+  readonly turns: Turns;
   readonly #interrupts: Interrupts;
   readonly #tickSched: TickSched;
   /** Tasks inside block(), the innermost last. */
   readonly #blocked: Task[] = [];
-  /** The act that the CPU stands still for; and one whose turn has come, to go on with. */
-  #act: ActInTurn | undefined;
-  #acted: (() => void) | undefined;
-  /** Goes on when another CPU has answered. */
-  #calls: (() => void) | undefined;
 
   constructor(system: System, cpu: Cpu, config: CpuConfig, global?: HostGlobal) {
     super(system, cpu, config);
     this.global = global;
+    this.turns = new Turns(this);
     this.output = new PerfOutput(this);
     this.rate = new SampleRate(this, this.output);
     this.pmu = new X86Pmu(this, this.rate);
@@ -109,15 +87,10 @@ export class Kernel extends PerCpu implements Software {
 
   /** Lets tasks run until a time, or until `stop` holds at a scheduling point. */
   run(until: Cycles, stop: () => boolean = () => false): void {
-    while (this.cpu.now() < until && this.#act === undefined && !stop()) {
-      if (this.spins) return;
-      if (this.#calls !== undefined) this.#finishCall();
-      if (this.#acted !== undefined) {
-        const goOn = this.#acted;
-        this.#acted = undefined;
-        goOn();
-        continue;
-      }
+    const { turns } = this;
+    while (this.cpu.now() < until && !turns.waits && !stop()) {
+      if (turns.spins) return;
+      if (turns.goOn()) continue;
       if (this.rq.needResched || this.current.state !== 'running' || this.current === this.idle) {
         this.#schedule();
         // block() waits for its task to get the CPU back, and goes on itself.
@@ -135,146 +108,12 @@ export class Kernel extends PerCpu implements Software {
 
   /** Whether the running task must give way at its next preemption point. */
   get mustYield(): boolean {
-    return (
-      this.rq.needResched ||
-      this.current.state !== 'running' ||
-      this.waits ||
-      this.#calls !== undefined ||
-      this.cpu.wanted === true
-    );
+    return this.rq.needResched || this.current.state !== 'running' || this.turns.holdsUp || this.cpu.wanted === true;
   }
 
   /** True when nothing can ever run again: no task runnable, no timer armed. */
   get dead(): boolean {
     return this.current === this.idle && this.rq.waiting === 0 && this.timers.next === Infinity;
-  }
-
-  // --- other CPUs --------------------------------------------------------------------------------------------------
-
-  /**
-   * The current task, at a point where its body can return, changes what several CPUs share. On one CPU that happens
-   * now; if there are more, the CPU stands still, and goes on with `goOn` when the act has had its turn.
-   */
-  act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void {
-    if (this.system.cpus.size === 1) goOn(apply());
-    else this.#act = { apply, goOn, looks: false, posts: false };
-  }
-
-  /**
-   * Like act(), for the beginning or end of a task: what it changes is changed when it goes on, in order of these acts,
-   * and may reach another CPU.
-   */
-  #taskAct(apply: () => void, goOn: () => void): void {
-    const act = (): Outcome => {
-      apply();
-      return NOTHING;
-    };
-    if (this.system.cpus.size === 1) {
-      apply();
-      goOn();
-    } else this.#act = { apply: act, goOn, looks: false, posts: true };
-  }
-
-  /** Like act(), for a look at what all other CPUs have done by now. What it posts has been sent now. */
-  look(take: () => void, goOn: () => void): void {
-    const apply = (): Outcome => {
-      take();
-      return NOTHING;
-    };
-    this.#act = { apply, goOn, looks: true, posts: true };
-  }
-
-  /**
-   * smp_call_function_single(): asks another CPU to do something to one of its events, from inside a system call, and
-   * spins until it has; then `goOn` is called.
-   */
-  smp_call_function_single(to: number, call: PerfCall, goOn: () => void): void {
-    const { cpu, mail } = this;
-    cpu.enter(FN.smp_call_function_single);
-    cpu.spend(FN.smp_call_function_single);
-    cpu.spend(FN.native_send_call_func_single_ipi);
-    mail.post({ kind: 'call', to, sent: cpu.now(), from: this.number, call });
-    this.#calls = goOn;
-  }
-
-  /** The CPU spins until another one answers, and does not know yet when that will be. */
-  get spins(): boolean {
-    return this.#calls !== undefined && this.mail.answered === undefined;
-  }
-
-  #finishCall(): void {
-    const goOn = this.#calls!;
-    const { cpu, mail } = this;
-    const left = mail.answered! - cpu.now();
-    this.#calls = mail.answered = undefined;
-    if (left > 0) cpu.spendFor(FN.smp_call_function_single, cycles(left));
-    cpu.leave();
-    this.#acted = goOn;
-  }
-
-  /** The CPU stands still in front of an act. */
-  get waits(): boolean {
-    return this.#act !== undefined;
-  }
-
-  /** The act that it waits for is a look at the other CPUs. */
-  get looks(): boolean {
-    return this.#act?.looks === true;
-  }
-
-  /** The turn of its act has come. Returns what the acting task does next. */
-  takeTurn(): 'works' | 'sleeps' | 'posts' {
-    const { apply, goOn, posts } = this.#act!;
-    this.#act = undefined;
-    const outcome = apply();
-    this.#acted = () => goOn(outcome);
-    if (posts || outcome.wakes.some((tid) => this.system.taskOf(tid)?.cpu !== this.number)) return 'posts';
-    return outcome.sleeps ? 'sleeps' : 'works';
-  }
-
-  /**
-   * No earlier than this can the CPU affect another one, unless something arrives here first; `arrival`: when what is on
-   * its way does. While it waits: what its other tasks may do. `record`: what it takes at least to write a record.
-   */
-  promise(arrival: Cycles, record: Cycles): Cycles {
-    const { mail } = this;
-    const now = this.cpu.now();
-    if (this.system.cpus.size === 1) return cycles(Infinity);
-    if (this.#acted !== undefined) return now;
-    if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered));
-    const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
-    const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? now : cycles(Math.max(now, arrival));
-    return cycles(Math.min(answers, ends, this.#passesWatermark(record), this.#acts(arrival)));
-  }
-
-  /** When a task of another CPU may be woken because a buffer has filled up. */
-  #passesWatermark(record: Cycles): Cycles {
-    const now = this.cpu.now();
-    if (this.shared_buffers.size === 0) return NEVER;
-    if (this.pending_wakeups.size > 0) return now;
-    const least = Math.min(...[...this.shared_buffers].map((rb) => rb.recordsToWatermark));
-    return cycles(now + least * record);
-  }
-
-  /** When one of its tasks may act. */
-  #acts(arrival: Cycles): Cycles {
-    const { current, idle, rq } = this;
-    const now = this.cpu.now();
-    const runs = current !== idle && current.state === 'running';
-    const { act, leave } = runs ? outlookOf(current) : NO_OUTLOOK;
-    let others = Infinity;
-    for (const task of this.system.tasks)
-      if (task.cpu === this.number && !(runs && task === current)) others = Math.min(others, outlookOf(task).act);
-    const own = this.waits ? Infinity : now + act;
-    if (others === Infinity) return cycles(own);
-    const switches = rq.needResched || this.waits || (runs ? leave === 0 : rq.waiting > 0);
-    const turn = switches ? now : Math.max(now, Math.min(this.timers.next, arrival, runs ? now + leave : Infinity));
-    return cycles(Math.min(own, turn + others));
-  }
-
-  /** Cycles that the current task works after the act that the CPU stands still for, until it may next act. */
-  get workAfterAct(): Cycles {
-    return outlookOf(this.current).act;
   }
 
   /** __schedule() */
@@ -392,15 +231,17 @@ export class Kernel extends PerCpu implements Software {
   clone(thread: boolean, body: (child: Task, on: Kernel) => TaskBody, then: (child: Task) => void): void {
     const { current, system } = this;
     let child: Task | undefined;
-    const copy = (): void => {
+    const copy = (): Outcome => {
       child = system.copy_process(current, current.comm, GONE, thread);
       child.cpu = find_idlest_cpu(this);
       if (child.cpu !== this.number) child.state = 'new';
+      return DONE;
     };
-    this.#taskAct(copy, () => {
+    const goOn = (): void => {
       this.syscall(() => this.#do_fork(child!, body));
       then(child!);
-    });
+    };
+    this.turns.act(copy, goOn, { posts: true });
   }
 
   /** _do_fork(): the rest of it, once the child has a pid. */
@@ -533,10 +374,9 @@ export class Kernel extends PerCpu implements Software {
   }
 
   #exit(work: () => void, by: ExitBy): void {
-    this.#taskAct(
-      () => undefined,
-      () => (by === 'syscall' ? this.syscall(work) : work()),
-    );
+    // What it changes is changed when it goes on, in order of these acts.
+    const goOn = (): void => (by === 'syscall' ? this.syscall(work) : work());
+    this.turns.act(() => DONE, goOn, { posts: true });
   }
 }
 

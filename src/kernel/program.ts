@@ -24,8 +24,6 @@ const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
 export interface ProgramHost extends ThreadHost {
   readonly swPmu: SoftwarePmu;
   readonly sideband: Sideband;
-  /** The CPU stands still in front of an act. */
-  readonly waits: boolean;
   needResched(): boolean;
   sleepFor(task: Task, ns: number): void;
   do_group_exit(task: Task, status: number, by: ExitBy): void;
@@ -60,7 +58,7 @@ export class ProgramBody implements TaskBody {
     const kernel = this.#kernel;
     const task = this.#task;
     const cursor = this.#cursor;
-    while (task.state === 'running' && cpu.now() < until && !kernel.waits) {
+    while (task.state === 'running' && cpu.now() < until && !kernel.turns.waits) {
       if (task.fatal_signal !== 0) {
         kernel.do_group_exit(task, SIGNAL_STATUS + task.fatal_signal, 'none');
         return;

@@ -15,6 +15,7 @@
  * here it is made.
  */
 import type { KernelRecord, PerfEventAttr } from '../uapi/perf-event.ts';
+import { DONE, type Outcome } from './futex.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_new, unaccount_event } from './kernel-counter.ts';
 import { PERF_EVENT_STATE, type OpenTarget, type PerfCountsValues, type PerfEvent } from './perf-event.ts';
@@ -102,7 +103,7 @@ export class RemoteSyscalls {
     const kernel = this.#kernel;
     const records: KernelRecord[] = [];
     let bytes = 0;
-    const take = (): void => {
+    const take = (): Outcome => {
       const now = kernel.cpu.now();
       for (const rb of buffers) {
         const part = rb.drain(now);
@@ -111,9 +112,10 @@ export class RemoteSyscalls {
         if (rb.writer !== undefined && part.bytes > 0)
           kernel.mail.post({ kind: 'tail', to: rb.writer, sent: now, rb, tail: part.tail });
       }
+      return DONE;
     };
     if (buffers.some(({ reader }) => reader !== undefined)) {
-      kernel.look(take, this.#resume);
+      kernel.turns.act(take, this.#resume, { looks: true, posts: true });
       yield;
     } else take();
     return { records, bytes };
@@ -138,7 +140,7 @@ export class RemoteSyscalls {
 
   /** smp_call_function_single() */
   *#call(to: number, call: PerfCall): Steps<void> {
-    this.#kernel.smp_call_function_single(to, call, this.#resume);
+    this.#kernel.turns.smp_call_function_single(to, call, this.#resume);
     yield;
   }
 

@@ -17,6 +17,7 @@ import { FN, type KernelFunction } from './symbols.ts';
 import type { ObjectAct, SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
 import { hasEnded, wait_task_zombie, type Task } from './task.ts';
+import type { Turns } from './turns.ts';
 
 /** What acts need from the kernel. */
 export interface ThreadHost {
@@ -25,8 +26,8 @@ export interface ThreadHost {
   syscall<T>(work: () => T): T;
   sleep(): void;
   wake(task: Task, reason: string): void;
-  /** Changes what threads on other CPUs share, when it is this one's turn. */
-  act(apply: () => Outcome, goOn: (outcome: Outcome) => void): void;
+  /** For changes of what threads on other CPUs share. */
+  readonly turns: Turns;
   do_exit(task: Task, status: number, by: ExitBy): void;
 }
 
@@ -152,7 +153,7 @@ export class ThreadActs {
       if (outcome.sleeps) this.#waitFor(restOf(outcome));
       return outcome;
     };
-    this.#kernel.act(apply, (outcome) => {
+    this.#kernel.turns.act(apply, (outcome) => {
       this.#perform(outcome, again);
       then(outcome);
     });
@@ -174,7 +175,7 @@ export class ThreadActs {
       if (sleeps) this.#waitFor({ op: 'wait' });
       return { call: undefined, sleeps, wakes: [] };
     };
-    this.#kernel.act(apply, ({ sleeps }) => {
+    this.#kernel.turns.act(apply, ({ sleeps }) => {
       this.#kernel.syscall(() => {
         this.#kernel.cpu.enter(FN.do_wait);
         this.#kernel.cpu.spend(FN.do_wait);

@@ -114,14 +114,14 @@ export class CoreGroup {
     this.#arrived = false;
     this.#ended = meeting.slotsOf(0)[SLOT.ended] === 1;
     const standings = this.#cpus.map((cpu, i) => this.#told.get(cpu) ?? this.#heard(i));
-    this.#windows.next(standings, { gridLine: () => this.#look(), apply: (kernel): ActEffect => kernel.takeTurn() });
+    this.#windows.next(standings, { gridLine: () => this.#look(), apply: (kernel): ActEffect => kernel.turns.take() });
     meeting.part();
     return true;
   }
 
   #tell(cpu: HostCpu, posts: readonly Post[], ended: boolean): void {
     const { host } = cpu;
-    if (this.#mine.length < this.#cpus.length && (posts.length > 0 || host.waits))
+    if (this.#mine.length < this.#cpus.length && (posts.length > 0 || host.turns.waits))
       throw new Error('cores of different threads cannot affect each other yet');
     const standing = ended ? ENDED : { ...this.#standing(cpu), posts };
     this.#told.set(cpu, standing);
@@ -141,14 +141,13 @@ export class CoreGroup {
   }
 
   #standing({ core, host }: HostCpu): Standing<Kernel> {
-    const { spins, waits } = host;
+    const { spins, waits, looks } = host.turns;
     // Whatever it does next is later than an answer that nobody has given yet.
     if (spins) return ENDED;
     const now = core.now();
-    const promise = host.promise(core.lapic.ipiAt, this.#recordCost);
+    const promise = host.turns.promise(core.lapic.ipiAt, this.#recordCost);
     if (!waits) return { now, promise };
-    const { workAfterAct: after, looks } = host;
-    return { now, promise: now, act: { what: host, after, others: promise, looks } };
+    return { now, promise: now, act: { what: host, after: host.turns.workAfterAct, others: promise, looks } };
   }
 
   #deliver(post: Post, from: number): void {

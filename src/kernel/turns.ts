@@ -1,0 +1,169 @@
+/**
+ * When a CPU of several may affect another one, and what it waits for before it goes on: the turn of an act upon what
+ * all CPUs share, or another CPU's answer to a call. A CPU on its own waits for nothing.
+ *
+ * Source: kernel/smp.c (smp_call_function_single), Linux 5.0; acts and promises: sim/windows.ts.
+ * Not modelled: interrupts of other CPUs while one waits for an answer.
+ */
+import type { Outlook } from '../arch/cpu.ts';
+import { cycles, type Cycles } from '../units.ts';
+import type { Outcome } from './futex.ts';
+import type { PerfCall } from './mail.ts';
+import type { PerCpu } from './per-cpu.ts';
+import { FN } from './symbols.ts';
+import type { Task } from './task.ts';
+
+/** What is special about an act. */
+interface ActTraits {
+  /** It looks at what the other CPUs have done until now, and so waits until they have come as far. */
+  readonly looks?: boolean;
+  /** It, or going on after it, may reach another CPU at once, whatever the outcome says. */
+  readonly posts?: boolean;
+}
+
+/** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
+interface ActInTurn extends ActTraits {
+  /** Changes what is shared. */
+  readonly apply: () => Outcome;
+  /** What this CPU does about it. */
+  readonly goOn: (outcome: Outcome) => void;
+}
+
+const NEVER = cycles(Infinity);
+const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0) };
+const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
+/** A task that a signal ends does so as soon as it runs. */
+const outlookOf = ({ body, fatal_signal }: Task): Outlook =>
+  fatal_signal === 0 ? (body.outlook?.() ?? NO_OUTLOOK) : SOON;
+
+export class Turns {
+  readonly #here: PerCpu;
+  /** The act that the CPU stands still for; and one whose turn has come, to go on with. */
+  #act: ActInTurn | undefined;
+  #acted: (() => void) | undefined;
+  /** Goes on when another CPU has answered. */
+  #calls: (() => void) | undefined;
+
+  constructor(here: PerCpu) {
+    this.#here = here;
+  }
+
+  /**
+   * The current task, at a point where its body can return, changes what several CPUs share. On one CPU that happens
+   * now; if there are more, the CPU stands still, and goes on with `goOn` when the act has had its turn.
+   */
+  act(apply: () => Outcome, goOn: (outcome: Outcome) => void, traits: ActTraits = {}): void {
+    if (this.#here.system.cpus.size === 1) goOn(apply());
+    else this.#act = { apply, goOn, ...traits };
+  }
+
+  /**
+   * smp_call_function_single(): asks another CPU to do something to one of its events, from inside a system call, and
+   * spins until it has; then `goOn` is called.
+   */
+  smp_call_function_single(to: number, call: PerfCall, goOn: () => void): void {
+    const { cpu, mail, number } = this.#here;
+    cpu.enter(FN.smp_call_function_single);
+    cpu.spend(FN.smp_call_function_single);
+    cpu.spend(FN.native_send_call_func_single_ipi);
+    mail.post({ kind: 'call', to, sent: cpu.now(), from: number, call });
+    this.#calls = goOn;
+  }
+
+  /** The CPU stands still in front of an act. */
+  get waits(): boolean {
+    return this.#act !== undefined;
+  }
+
+  /** The act that it waits for is a look at the other CPUs. */
+  get looks(): boolean {
+    return this.#act?.looks === true;
+  }
+
+  /** The CPU spins until another one answers, and does not know yet when that will be. */
+  get spins(): boolean {
+    return this.#calls !== undefined && this.#here.mail.answered === undefined;
+  }
+
+  /** The current task cannot go on by itself. */
+  get holdsUp(): boolean {
+    return this.waits || this.#calls !== undefined;
+  }
+
+  /** Goes on after an act that has had its turn, or after a call that was answered; whether there was one. */
+  goOn(): boolean {
+    if (this.#calls !== undefined) this.#finishCall();
+    const acted = this.#acted;
+    if (acted === undefined) return false;
+    this.#acted = undefined;
+    acted();
+    return true;
+  }
+
+  #finishCall(): void {
+    const goOn = this.#calls!;
+    const { cpu, mail } = this.#here;
+    const left = mail.answered! - cpu.now();
+    this.#calls = mail.answered = undefined;
+    if (left > 0) cpu.spendFor(FN.smp_call_function_single, cycles(left));
+    cpu.leave();
+    this.#acted = goOn;
+  }
+
+  /** The turn of its act has come. Returns what the acting task does next. */
+  take(): 'works' | 'sleeps' | 'posts' {
+    const { apply, goOn, posts } = this.#act!;
+    const { number, system } = this.#here;
+    this.#act = undefined;
+    const outcome = apply();
+    this.#acted = () => goOn(outcome);
+    if (posts === true || outcome.wakes.some((tid) => system.taskOf(tid)?.cpu !== number)) return 'posts';
+    return outcome.sleeps ? 'sleeps' : 'works';
+  }
+
+  /**
+   * No earlier than this can the CPU affect another one, unless something arrives here first; `arrival`: when what is on
+   * its way does. While it waits: what its other tasks may do. `record`: what it takes at least to write a record.
+   */
+  promise(arrival: Cycles, record: Cycles): Cycles {
+    const { cpu, mail, system } = this.#here;
+    const now = cpu.now();
+    if (system.cpus.size === 1) return NEVER;
+    if (this.#acted !== undefined) return now;
+    if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered));
+    const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
+    const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? now : cycles(Math.max(now, arrival));
+    return cycles(Math.min(answers, ends, this.#passesWatermark(record), this.#acts(arrival)));
+  }
+
+  /** When a task of another CPU may be woken because a buffer has filled up. */
+  #passesWatermark(record: Cycles): Cycles {
+    const { cpu, pending_wakeups, shared_buffers } = this.#here;
+    if (shared_buffers.size === 0) return NEVER;
+    const now = cpu.now();
+    if (pending_wakeups.size > 0) return now;
+    const least = Math.min(...[...shared_buffers].map((rb) => rb.recordsToWatermark));
+    return cycles(now + least * record);
+  }
+
+  /** When one of its tasks may act. */
+  #acts(arrival: Cycles): Cycles {
+    const { cpu, current, idle, number, rq, system, timers } = this.#here;
+    const now = cpu.now();
+    const runs = current !== idle && current.state === 'running';
+    const { act, leave } = runs ? outlookOf(current) : NO_OUTLOOK;
+    let others = Infinity;
+    for (const task of system.tasks)
+      if (task.cpu === number && !(runs && task === current)) others = Math.min(others, outlookOf(task).act);
+    const own = this.waits ? Infinity : now + act;
+    if (others === Infinity) return cycles(own);
+    const switches = rq.needResched || this.waits || (runs ? leave === 0 : rq.waiting > 0);
+    const turn = switches ? now : Math.max(now, Math.min(timers.next, arrival, runs ? now + leave : Infinity));
+    return cycles(Math.min(own, turn + others));
+  }
+
+  /** Cycles that the current task works after the act that the CPU stands still for, until it may next act. */
+  get workAfterAct(): Cycles {
+    return outlookOf(this.#here.current).act;
+  }
+}
