@@ -81,7 +81,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       ),
     );
   } catch (error) {
-    throw simulationFailure(error);
+    throw simulationFailure(error, isSystemWide(o));
   } finally {
     watch.stop();
   }

@@ -114,7 +114,7 @@ async function count(
   } catch (error) {
     watch.stop();
     abandon();
-    throw simulationFailure(error);
+    throw simulationFailure(error, systemWide);
   }
   watch.stop();
   const last = counted.runs.at(-1)!;
@@ -237,15 +237,21 @@ async function report(argv: readonly string[], o: StatOptions, context: CommandC
     throw new UsageError(`--${stray.name} does not go with stat report, which runs nothing`, optionUsage(STAT_REPORT));
   const { options: ro, typed } = parseArgs(STAT_REPORT, argv, context.terminal.env);
   const path = inputPath(ro.input);
-  const { result, cmdline, mode, placeOf } = await openErrors(ro.input, () => readStatFile(path));
+  const { result, intervals, cmdline, mode, placeOf } = await openErrors(ro.input, () => readStatFile(path));
   const out = new StatOutput(o);
   const evlist = result.evlist.map((evsel) => ({ ...evsel, name: printable(evsel.name), unit: printable(evsel.unit) }));
-  const aggr = aggrMode(typed) ?? mode;
+  const asked = aggrMode(typed);
+  if (asked !== undefined && result.runs[0]!.cpus === undefined)
+    process.stderr.write('warning: processing task data, aggregation mode not set\n');
+  const aggr = asked ?? mode;
   const aggregates = aggr === undefined ? undefined : { mode: aggr, placeOf };
-  new StatPrinter(o, out, context.terminal, aggregates).result(
-    { ...result, evlist },
-    { kind: 'recording', argv: path === '-' ? ['pipe'] : cmdline.map(printable) },
-  );
+  const printer = new StatPrinter(o, out, context.terminal, aggregates);
+  if (intervals === undefined)
+    printer.result(
+      { ...result, evlist },
+      { kind: 'recording', argv: path === '-' ? ['pipe'] : cmdline.map(printable) },
+    );
+  else for (const reading of intervals) printer.interval(evlist, reading);
   out.close();
   return EXIT.OK;
 }

@@ -5,6 +5,7 @@
 import { PoolError } from '../experiment/pool.ts';
 import { LiveLock, OpenError, ProgramError } from '../experiment/run.ts';
 import { SetUpError } from '../experiment/setup.ts';
+import { PERF_SAMPLE } from '../uapi/perf-event.ts';
 import { EXIT, InputError } from './errors.ts';
 
 const EACCES = 13;
@@ -19,15 +20,15 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
   [EOPNOTSUPP]: 'Operation not supported',
 };
 
-/** An error that the user can mend, as an InputError; any other unchanged. */
-export function simulationFailure(error: unknown): unknown {
-  if (error instanceof OpenError) return new InputError(openFailure(error));
+/** An error that the user can mend, as an InputError; any other unchanged. `systemWide`: perf watched CPUs (-a, -C). */
+export function simulationFailure(error: unknown, systemWide = false): unknown {
+  if (error instanceof OpenError) return new InputError(openFailure(error, systemWide));
   if (error instanceof LiveLock || error instanceof ProgramError) return new InputError(error.message, EXIT.LIVE_LOCK);
   if (error instanceof PoolError || error instanceof SetUpError) return new InputError(error.message);
   return error;
 }
 
-function openFailure({ evsel, errno }: OpenError): string {
+function openFailure({ evsel, errno }: OpenError, systemWide: boolean): string {
   const { name, attr } = evsel;
   if (errno === EACCES)
     return (
@@ -40,6 +41,14 @@ function openFailure({ evsel, errno }: OpenError): string {
     return `Error:\n${name}: PMU Hardware doesn't support sampling/overflow-interrupts. Try 'gperf stat'`;
   if (errno === ENOENT) return `Error:\nThe ${name} event is not supported.`;
   const words = ERRNO_WORDS[errno] === undefined ? '' : ` (${ERRNO_WORDS[errno]})`;
-  const why = errno === EINVAL ? '\nThere are too few counters for its group, or its options do not go together.' : '';
+  if (errno === EINVAL && !systemWide)
+    return `Error:\nInvalid event (${name}) in per-thread mode, enable system wide with '-a'.\n${whyInvalid(evsel)}`;
+  const why = errno === EINVAL ? `\n${whyInvalid(evsel)}` : '';
   return `Error:\nThe sys_perf_event_open() syscall returned with ${errno}${words} for event (${name}).${why}`;
 }
+
+/** What perf leaves to guess: why EINVAL. */
+const whyInvalid = ({ attr: { inherit, sample_type } }: OpenError['evsel']): string =>
+  inherit === true && (sample_type & PERF_SAMPLE.READ) !== 0
+    ? 'Linux before 6.13 cannot tell in samples what a workload with its threads has counted (:S): use -i, or a group.'
+    : 'There are too few counters for its group, or its options do not go together.';

@@ -146,7 +146,10 @@ export function writeStatFile(
 
 /** What a file of stat record holds: counts, how they are to be put together, and where its CPUs are. */
 export interface StatFile {
+  /** The last reading. */
   readonly result: StatResult;
+  /** With -I, all of them. */
+  readonly intervals: readonly Reading[] | undefined;
   readonly cmdline: readonly string[];
   readonly mode: AggrMode | undefined;
   readonly placeOf: (cpu: number) => CpuPlace;
@@ -159,21 +162,23 @@ export function readStatFile(path: string): StatFile {
     const { evlist, env } = session;
     const none = { val: 0, ena: 0, run: 0, supported: false };
     const byId = new Map(evlist.flatMap(({ ids }, i) => ids.map((id) => [id, i] as const)));
-    const counts = evlist.map(() => ({ ...none }));
-    const byCpu = new Map<number, typeof counts>();
+    let counts = evlist.map(() => ({ ...none }));
+    let byCpu = new Map<number, typeof counts>();
     let mode: AggrMode | undefined;
-    let elapsed = nanos(0);
-    let counted = false;
+    let interval = 0;
+    const readings: Reading[] = [];
     for (const { record } of session.records()) {
       if ('payload' in record) continue;
       if (record.type === PERF_RECORD_USER.STAT_ROUND) {
-        elapsed = nanos(Number(record.time));
-        counted = true;
-        if (record.round === ROUND.INTERVAL)
-          for (const all of [counts, ...byCpu.values()]) for (const count of all) Object.assign(count, none);
+        const cpus = byCpu.size === 0 ? undefined : [...byCpu].map(([cpu, of]) => ({ cpu, counts: of }));
+        const final = record.round === ROUND.FINAL;
+        readings.push({ time: nanos(Number(record.time)), counts, cpus, final });
+        counts = evlist.map(() => ({ ...none }));
+        byCpu = new Map([...byCpu.keys()].map((cpu) => [cpu, evlist.map(() => ({ ...none }))]));
       } else if (record.type === PERF_RECORD_USER.STAT_CONFIG) {
         const number = Number(record.aggr_mode);
         mode = (['cpu', 'socket', 'die', 'core', 'node'] as const).find((one) => AGGR[one] === number);
+        interval = Number(record.interval);
       } else if (record.type === PERF_RECORD_USER.STAT) {
         const i = byId.get(record.id) ?? -1;
         const { cpu } = record;
@@ -191,10 +196,17 @@ export function readStatFile(path: string): StatFile {
         }
       }
     }
-    if (!counted) throw new PerfDataFormatError(path, `${path} has no counts: it is no file of 'gperf stat record'`);
-    const cpus = byCpu.size === 0 ? undefined : [...byCpu].map(([cpu, of]) => ({ cpu, counts: of }));
-    const run = { counts, cpus, elapsed, user: nanos(0), sys: nanos(0), status: 0 };
-    return { result: { evlist, runs: [run] }, cmdline: env.cmdline ?? [], mode, placeOf: cpuPlaces(env, -1) };
+    const last = readings.at(-1);
+    if (last === undefined)
+      throw new PerfDataFormatError(path, `${path} has no counts: it is no file of 'gperf stat record'`);
+    const run = { counts: last.counts, cpus: last.cpus, elapsed: last.time, user: nanos(0), sys: nanos(0), status: 0 };
+    return {
+      result: { evlist, runs: [run] },
+      intervals: interval > 0 ? readings : undefined,
+      cmdline: env.cmdline ?? [],
+      mode,
+      placeOf: cpuPlaces(env, -1),
+    };
   } finally {
     session.close();
   }

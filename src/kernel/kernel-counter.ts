@@ -7,6 +7,7 @@
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import { EINVAL, ENOENT } from './errno.ts';
+import { has_inherit_and_sample_read, readsByThread } from './perf-inherit.ts';
 import type { Kernel } from './kernel.ts';
 import {
   PERF_EVENT_STATE,
@@ -43,6 +44,7 @@ export function perf_event_new(
   overflow_handler: OverflowHandler | undefined,
 ): PerfEvent | number {
   kernel.cpu.spend(FN.perf_event_alloc);
+  if (has_inherit_and_sample_read(wanted) && !readsByThread(kernel.config, wanted)) return -EINVAL;
   const attr = { ...wanted };
   const there = kernel.system.cpus.get(target.cpu) ?? kernel;
   for (const pmu of ['pmu', 'swPmu'] as const) {

@@ -11,7 +11,20 @@
  * Source: kernel/events/core.c (context_equiv, unclone_ctx, sync_child_event, __perf_event_read_value), Linux 5.0.
  * Not modelled: wakeups of poll() when a thread ends.
  */
+import { PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { atLeast, type KernelConfig } from './config.ts';
 import type { PerfCountsValues, PerfEvent, PerfEventContext } from './perf-event.ts';
+
+/** Whether an event that is inherited wants counts in its samples. */
+export const has_inherit_and_sample_read = ({ inherit, sample_type }: PerfEventAttr): boolean =>
+  inherit === true && (sample_type & PERF_SAMPLE.READ) !== 0;
+
+/**
+ * Whether the kernel has such events: from 6.13 on, with a thread's id in each sample, whose counts are then the
+ * thread's own ("perf: Support PERF_SAMPLE_READ with inherit"). Before, a sample can only tell sums.
+ */
+export const readsByThread = (config: Pick<KernelConfig, 'release'>, { sample_type }: PerfEventAttr): boolean =>
+  (sample_type & PERF_SAMPLE.TID) !== 0 && atLeast(config, 6, 13);
 
 /** Makes the context unequal to all others. */
 export function unclone_ctx(ctx: PerfEventContext): void {

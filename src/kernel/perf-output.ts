@@ -20,6 +20,7 @@ import {
 } from '../uapi/perf-event.ts';
 import { address, nanos, type Address, type Nanos } from '../units.ts';
 import { atLeast } from './config.ts';
+import { has_inherit_and_sample_read } from './perf-inherit.ts';
 import type { PerCpu } from './per-cpu.ts';
 import { PERF_EVENT_STATE, groupMembers, primaryEvent, type PerfEvent, type PerfEventContext } from './perf-event.ts';
 import { FN } from './symbols.ts';
@@ -93,12 +94,13 @@ export class PerfOutput {
       (event.attr.read_format & PERF_FORMAT.GROUP) === 0 ? [event] : [...groupMembers(event.group_leader)];
     for (const member of members)
       if (member !== event && member.state === PERF_EVENT_STATE.ACTIVE) member.pmu.read(member);
+    const ofThread = has_inherit_and_sample_read(event.attr);
     const since = ctx.time - tstamp + this.#here.cpu.nanos() - ctx.timestamp;
     return {
       time_enabled: total_time_enabled + since,
       time_running: total_time_running + since,
       values: members.map((member) => ({
-        value: member.count + member.ended.count,
+        value: ofThread ? member.count : member.count + member.ended.count,
         id: primaryEvent(member).id,
         lost: member.lost_samples,
       })),

@@ -20,7 +20,13 @@ import {
   type PerfEventContext,
   type Pmu,
 } from './perf-event.ts';
-import { context_equiv, swapCounts, sync_child_event, unclone_ctx } from './perf-inherit.ts';
+import {
+  context_equiv,
+  has_inherit_and_sample_read,
+  swapCounts,
+  sync_child_event,
+  unclone_ctx,
+} from './perf-inherit.ts';
 import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
 import type { System } from './system.ts';
@@ -89,6 +95,8 @@ export class TaskContexts {
     const theirs = this.#ctxp.get(next);
     const other = theirs?.[kind];
     if (theirs === undefined || other === undefined || task === undefined || !context_equiv(ctx, other)) return false;
+    // nr_no_switch_fast: counts that samples carry are of one thread, so they cannot change hands.
+    for (const { attr } of ctx_events(ctx)) if (has_inherit_and_sample_read(attr)) return false;
     [ctx.task, other.task] = [next, task];
     theirs[kind] = ctx;
     this.#ctxp.get(task)![kind] = other;

@@ -3,7 +3,7 @@
  * modifier) is a sample of each event read; its period is what that event counted since its last reading.
  *
  * Source: tools/perf/util/session.c of Linux 6.1.
- * Not modelled: readings by thread (PERF_SAMPLE_READ of inherited events, Linux 6.12).
+ * Not modelled: readings by thread (PERF_SAMPLE_READ of inherited events, Linux 6.13).
  */
 import { subU64, type U64 } from '../units.ts';
 import type { Evsel } from '../perf-events/evsel.ts';

@@ -72,6 +72,16 @@ const CASES: readonly Case[] = [
   ],
   ['stat -e cycles,brnches true', 129, /\\___ parser error\nDid you mean 'branches'\?\n/],
   ['truth -e cs true', 129, /^there is no ground truth for 'cs': [^\n]+\n$/],
+  [
+    'record -e cycles:S true',
+    255,
+    "Error:\nInvalid event (cycles:S) in per-thread mode, enable system wide with '-a'.\nLinux before 6.13 cannot tell in samples what a workload with its threads has counted (:S): use -i, or a group.\n",
+  ],
+  [
+    'record -a -e cycles:S true',
+    255,
+    /^Error:\nThe sys_perf_event_open\(\) syscall returned with 22 \(Invalid argument\) for event \(cycles:S\)\.\n/,
+  ],
   // Options.
   ['record --frq 3 true', 129, /^ {2}Error: unknown option `frq'\n {2}Did you mean `--freq'\?\n\n Usage: /],
   ['stat -Y true', 129, /^ {2}Error: unknown switch `Y'\n\n Usage: /],

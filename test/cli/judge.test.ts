@@ -161,6 +161,26 @@ describe('counts, judged by perf', function () {
     }
   });
 
+  it('prints every interval of a recording, and that a workload has no CPUs to tell apart', async () => {
+    const two = ['--set', 'host.cpus=2', '--set', 'host.cores=2', '-a', '-A'];
+    for (const options of [[], two]) {
+      // perf divides by averages over the rounds so far; of these events it has no ratios.
+      const record = ['stat', 'record', ...HOST, ...options, '-I', '40', '-o', 'stat.data'];
+      const live = await at.gperf([...record, '-e', 'instructions,faults,cs', 'noploop', '0.15']);
+      expect(live.stderr.match(/ instructions /g)).to.have.length(options.length === 0 ? 4 : 8);
+      for (const form of FORMS)
+        for (const by of [[], ['-A'], ['--per-core']]) {
+          const words = ['stat', ...form, 'report', ...by, '-i', 'stat.data'];
+          const [own, real] = await Promise.all([at.gperf(words), at.run('perf', words)]);
+          expect(own, words.join(' ')).to.deep.equal(real);
+          if (form.length === 0 && by.length === 0) expect(own.stderr).to.equal(live.stderr);
+        }
+      const rates = await at.gperf([...record, '-e', 'instructions,cycles,cpu-clock', 'noploop', '0.15']);
+      expect(rates.stderr).to.contain('# ');
+      expect((await at.gperf('stat report -i stat.data')).stderr).to.equal(rates.stderr);
+    }
+  });
+
   it('separates thousands where the locale does', async function () {
     const locales = at.file('locale');
     mkdirSync(locales);

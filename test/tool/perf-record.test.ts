@@ -123,6 +123,24 @@ describe('tool/perf-record', () => {
         expect(() => record(code(busy(10)), group), group).to.throw(OpenError, 'LLC-stores');
     });
 
+    it('refuses counts in samples of a workload with its threads, which kernels before 6.13 cannot tell apart', () => {
+      const reads = 'cycles:uS';
+      expect(() => record(code(busy(10)), reads)).to.throw(
+        OpenError,
+        'cycles:uS: perf_event_open failed with errno 22',
+      );
+      for (const [inherit, release] of [
+        [false, '5.0.0'],
+        [true, '6.13.0'],
+      ] as const) {
+        const options = { inherit, period: 100_003, config: { release } };
+        const { records } = record(code(busy(1_000_000)), reads, options);
+        const counts = samplesOf(records).map(({ read }) => Number(read!.values[0]!.value));
+        expect(counts.length).to.be.greaterThan(100);
+        expect(counts.at(-1)).to.be.closeTo(11_000_000, 100_003);
+      }
+    });
+
     it('refuses more samples a second than the kernel allows', () => {
       const limit = { perf_event_max_sample_rate: 1000 };
       expect(() => record(code(busy(10)), 'cycles', { config: limit, freq: 1001 })).to.throw(OpenError, 'errno 22');

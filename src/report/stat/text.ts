@@ -1,8 +1,9 @@
 /**
  * perf stat's output for people, in perf 6.1's columns; csv.ts and json.ts are for programs.
  *
- * Compared with `perf stat report` on files with the same counts. It deviates from perf 6.1 in two of its faults: -r
- * shows means (see rows.ts), and --metric-only names its columns in every mode.
+ * Compared with `perf stat report` on files with the same counts. It deviates from perf 6.1 in three of its faults: -r
+ * shows means (see rows.ts), --metric-only names its columns in every mode, and stat report relates what was counted in
+ * an interval to the time of that interval, as -I does, not to averages over the intervals before.
  * Not modelled: cgroups, --iostat, --topdown.
  */
 import type { Evsel } from '../../perf-events/evsel.ts';
