@@ -15,7 +15,10 @@ import { fileSymbols } from '../../src/profile/symbolize.ts';
 import { canRecord, run, scratch } from '../perfdata/real-perf.ts';
 import { readOperand } from './read-operand.ts';
 
-/** Its first thread spends more in a function of libc than in the least of its own, so that no filter of files may hide it. */
+/**
+ * Its first thread spends much more in a function of libc than in `small`, the least of its own that is sampled in every
+ * run, so that no filter of files may hide it.
+ */
 const PROGRAM = `
 #include <pthread.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@ const PROGRAM = `
 static volatile unsigned long s;
 F void leaf(int n) { for (int i = 0; i < n; i++) s += i; }
 F void a_function_of_a_very_long_name_that_widens_its_column(int n) { for (int i = 0; i < n; i++) s ^= i; }
+F void small(int n) { for (int i = 0; i < n; i++) s += i; }
 F void caller(int n) { leaf(n); a_function_of_a_very_long_name_that_widens_its_column(n / 2); }
 static void *work(void *name) {
   prctl(PR_SET_NAME, name);
@@ -36,7 +40,7 @@ int main(void) {
   char *names[] = {"caf\\xc3\\xa9  x", "\\xff\\xe9 raw", "[k] odd"};
   for (int i = 0; i < 3; i++) pthread_create(&t[i], 0, work, names[i]);
   for (int i = 0; i < 3; i++) pthread_join(t[i], 0);
-  for (int i = 0; i < 6000; i++) { leaf(900); caller(700); for (int j = 0; j < 600; j++) s ^= rand(); }
+  for (int i = 0; i < 6000; i++) { leaf(900); small(600); caller(700); for (int j = 0; j < 600; j++) s ^= rand(); }
   return 0;
 }
 `;
