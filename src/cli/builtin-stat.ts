@@ -2,7 +2,7 @@
 import { countWorkload, readStatFile, writeStatFile, type CountedWorkload, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { cpuPlaces, nrCpus, perfEnv } from '../experiment/env.ts';
-import { trueCounts } from '../experiment/truth.ts';
+import { sharesCores, trueCounts } from '../experiment/truth.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
 import { printable } from '../report/shared/printable.ts';
@@ -132,7 +132,7 @@ async function count(
     if (ms === 0 || o.summary === true) printer.result(counted, target(o, rest), watchdog);
     if (o.truth === true) {
       const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
-      out.write(statTruthText(counted, { workload: rest[0]!, truth }));
+      out.write(statTruthText(counted, { workload: rest[0]!, truth, sharedCores: sharesCores(spec) }));
     }
     out.close();
     if (sink !== undefined)

@@ -4,6 +4,7 @@
  */
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
+import { placesOf } from '../machine/topology.ts';
 import type { PerfEnv } from '../perfdata/perf-env.ts';
 import type { CpuPlace } from '../results/stat.ts';
 import { GPERF_VERSION } from './version.ts';
@@ -19,7 +20,7 @@ export function perfEnv(spec: MachineSpec, cmdline: readonly string[]): PerfEnv 
   const cpus = nrCpus(spec);
   // Each vCPU is its own socket, as QEMU lays them out.
   const sockets = of === 'guest' ? cpus : identity.sockets;
-  const threads = of === 'guest' ? 1 : identity.threadsPerCore;
+  const threads = of === 'guest' ? 1 : v['host.threads_per_core'];
   return {
     hostname: 'gperf',
     os_release: v[`${of}.kernel`],
@@ -47,21 +48,14 @@ export function cpuPlaces({ cpu_topology }: Pick<PerfEnv, 'cpu_topology'>, node:
   };
 }
 
-/** Linux numbers the first threads of all cores, socket by socket, then the second threads. */
 function topology(cpus: number, sockets: number, threads: number): NonNullable<PerfEnv['cpu_topology']> {
-  const cores = Math.max(1, Math.ceil(cpus / threads));
-  const perSocket = Math.max(1, Math.ceil(cores / sockets));
-  const all = Array.from({ length: cpus }, (_, cpu) => ({
-    cpu,
-    core: cpu % cores,
-    socket: Math.floor((cpu % cores) / perSocket),
-  }));
+  const all = placesOf(cpus, sockets, threads);
   const distinct = (key: 'core' | 'socket'): string[] => {
     const groups = new Map<number, number[]>();
-    for (const each of all) {
-      const group = groups.get(each[key]);
-      if (group === undefined) groups.set(each[key], [each.cpu]);
-      else group.push(each.cpu);
+    for (const [cpu, place] of all.entries()) {
+      const group = groups.get(place[key]);
+      if (group === undefined) groups.set(place[key], [cpu]);
+      else group.push(cpu);
     }
     return [...groups.values()].map(ranges);
   };
@@ -70,7 +64,7 @@ function topology(cpus: number, sockets: number, threads: number): NonNullable<P
     core_siblings,
     die_siblings: core_siblings,
     thread_siblings: distinct('core'),
-    cpus: all.map(({ core, socket }) => ({ core_id: core % perSocket, socket_id: socket, die_id: 0 })),
+    cpus: all.map(({ core_id, socket }) => ({ core_id, socket_id: socket, die_id: 0 })),
   };
 }
 

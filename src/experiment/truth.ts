@@ -21,6 +21,8 @@ import { threadRuns, type ThreadRun } from '../workload/thread-runs.ts';
 import { workloadSeed, type Workload } from './executable.ts';
 import { originOf } from './spec-text.ts';
 
+export { sharesCores } from '../machine/machine.ts';
+
 /** No program retires this event, so it has no truth. */
 export class NoTruthError extends Error {
   constructor(name: string, why = 'programs retire hardware events only') {

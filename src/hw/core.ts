@@ -24,7 +24,7 @@
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
  * Not modelled: the cost of SYSRET in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes,
- * hyperthreads, caches shared with the handler's own code, SMIs, IPIs that interrupt ring 0 (they wait for
+ * caches shared with the handler's own code, SMIs, IPIs that interrupt ring 0 (they wait for
  * its end, as rescheduling does in a kernel without preemption).
  */
 import type { Cpu, Drain, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
@@ -38,6 +38,7 @@ import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, cycles, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { CoreApic } from './lapic.ts';
 import { CorePmu, type CountingPlan, type Counter } from './pmu.ts';
+import type { Sibling } from './sibling.ts';
 import type { CoreStep } from './steps.ts';
 
 /** Delay of a PMI, cycles: `fixed` plus an exponential with mean `mean`, at most `max`. */
@@ -91,11 +92,19 @@ export class Core implements Cpu {
    * return by itself.
    */
   deadline = Infinity as Cycles;
+  /** The core's other hardware thread, if there is one. */
+  sibling: Sibling | undefined;
   /** If set: told of overflows that pull the PMI line. */
   probe: Probe<CoreStep> | undefined;
   readonly #spec: CoreSpec;
-  /** Cycles of a pass through each ring-0 function. */
-  readonly #costs: Float64Array;
+  /** Ring-0 functions, and the cycles of a pass through each: now, and while this is the core's only busy thread. */
+  #functions: Ring0Table;
+  #costs: Float64Array;
+  readonly #alone: Float64Array;
+  /** The core's other hardware thread while both are busy; and ring-0 functions then. */
+  #beside: Sibling | undefined;
+  #stretched: Ring0Table = [];
+  #stretchedCosts: Float64Array = new Float64Array();
   readonly #hz: Hertz;
   readonly #skidStream: Stream;
   #software!: Software;
@@ -126,7 +135,8 @@ export class Core implements Cpu {
 
   constructor(spec: CoreSpec, skid: Stream) {
     this.#spec = spec;
-    this.#costs = Float64Array.from(spec.ring0, ({ cost }) => cost);
+    this.#functions = spec.ring0;
+    this.#costs = this.#alone = costsOf(spec.ring0);
     this.caps = spec.caps;
     this.pmu = new CorePmu(spec.caps, spec.events, spec.clocks);
     this.#hz = spec.clocks.coreHz as Hertz;
@@ -147,6 +157,21 @@ export class Core implements Cpu {
   setSoftware(software: Software, page: LedgerPage = 'host'): void {
     this.#software = software;
     this.#page = this.spent[page];
+  }
+
+  /** Makes this a hardware thread of a core that has another one, which is busy; before any time passes. */
+  shareWith(sibling: Sibling): void {
+    this.sibling = sibling;
+    this.#stretched = sibling.stretched(this.#spec.ring0);
+    this.#stretchedCosts = costsOf(this.#stretched);
+    this.siblingIs(true);
+  }
+
+  /** Word from the other hardware thread: it has left HLT, or entered it. */
+  siblingIs(busy: boolean): void {
+    this.#beside = busy ? this.sibling : undefined;
+    this.#functions = busy ? this.#stretched : this.#spec.ring0;
+    this.#costs = busy ? this.#stretchedCosts : this.#alone;
   }
 
   now(): Cycles {
@@ -216,14 +241,14 @@ export class Core implements Cpu {
       if (end < lapic.quietUntil && pmu.plan(0).counters.length === 0) {
         this.#clock = end;
         this.#page[fn]! += cost;
-      } else this.#spendInSteps(this.#spec.ring0[fn] as Ring0Function, pmu.plan(0));
+      } else this.#spendInSteps(this.#functions[fn] as Ring0Function, pmu.plan(0));
     }
-    if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#spec.ring0[fn] as Ring0Function);
+    if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#functions[fn] as Ring0Function);
   }
 
-  /** What a pass through a ring-0 function takes. */
+  /** The least that a pass through a ring-0 function takes. */
   costOf(fn: number): Cycles {
-    return cycles(this.#costs[fn]!);
+    return cycles(this.#alone[fn]!);
   }
 
   spendFor(fn: number, cost: Cycles): void {
@@ -245,6 +270,7 @@ export class Core implements Cpu {
     const { lapic, pmu } = this;
     if (code !== this.#latest) this.#syscall = false;
     this.#latest = code;
+    this.sibling?.wakes(this.#clock);
     let end = Math.min(until, lapic.ipiAt) as Cycles;
     for (;;) {
       this.#ring3 = code;
@@ -293,13 +319,16 @@ export class Core implements Cpu {
       const at = before[slot]! + pmu.remaining(counters[i] as Counter);
       if (at < limits[slot]!) limits[slot] = at;
     }
+    const beside = this.#beside;
+    if (beside !== undefined) limits[0] = before[0]! + beside.workIn(limits[0] - before[0]!);
     code.advance(limits);
-    const worked = counts[0]! - before[0]!;
-    this.#clock = (this.#clock + worked) as Cycles;
-    this.#page[this.#ring3Row]! += worked;
+    const worked = (counts[0]! - before[0]!) as Cycles;
+    const span = beside === undefined ? worked : beside.spanOf(worked);
+    this.#clock = (this.#clock + span) as Cycles;
+    this.#page[this.#ring3Row]! += span;
     for (let i = 0; i < counters.length; i++) {
       const slot = slots[i] as number;
-      pmu.add(counters[i] as Counter, counts[slot]! - before[slot]!);
+      pmu.add(counters[i] as Counter, slot === 0 ? span : counts[slot]! - before[slot]!);
     }
     if (pmu.pmi) this.#raisePmi();
     if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
@@ -311,6 +340,7 @@ export class Core implements Cpu {
     const start = this.#clock;
     const end = Math.min(until, lapic.ipiAt);
     if (!lapic.pending) this.#clock = Math.max(start, Math.min(end, lapic.timerAt, lapic.pmiAt)) as Cycles;
+    if (this.#clock > start) this.sibling?.halts(start);
     this.idle = (this.idle + this.#clock - start) as Cycles;
     this.#serve(undefined, 0);
     if (this.#clock < lapic.ipiAt || this.#clock >= until || this.#software.needResched()) return;
@@ -477,6 +507,7 @@ export class Core implements Cpu {
 
   #dispatch(vector: Vector, f: Ring0Function | undefined, offset: number): void {
     if (this.#clock > this.deadline) throw new Overrun();
+    this.sibling?.wakes(this.#clock);
     const interrupted = this.#ring3;
     const regs = this.#regs(f, offset);
     this.#ring3 = undefined;
@@ -512,6 +543,8 @@ export class Core implements Cpu {
     };
   }
 }
+
+const costsOf = (table: Ring0Table): Float64Array => Float64Array.from(table, ({ cost }) => cost);
 
 /**
  * Events of a column that have retired after `x` of the function's cycles: the whole part of the proportional share.

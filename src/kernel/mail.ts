@@ -6,7 +6,8 @@
  *   made a task for it, sends a signal to its task, or tells it that a child has ended;
  * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
  * - answer: the other has done it;
- * - tail: a reader has taken records out of a ring buffer into which the other CPU writes.
+ * - tail: a reader has taken records out of a ring buffer into which the other CPU writes;
+ * - sibling: the other hardware thread of the CPU's core has entered or left HLT, which is no business of the kernel's.
  *
  * A task to be woken is named by its pid; buffers, events and children that have ended are the things themselves, so that
  * posts stay within one thread of Node.
@@ -67,7 +68,12 @@ interface TailPost extends Sent {
   readonly tail: number;
 }
 
-export type Post = WakePost | CallPost | AnswerPost | TailPost;
+interface SiblingPost extends Sent {
+  readonly kind: 'sibling';
+  readonly busy: boolean;
+}
+
+export type Post = WakePost | CallPost | AnswerPost | TailPost | SiblingPost;
 
 export class Mail {
   /** rq->wake_list: what has arrived with the IPIs that the CPU has accepted. */
@@ -95,7 +101,7 @@ export class Mail {
   }
 
   /** The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. */
-  accept(post: Exclude<Post, AnswerPost>): void {
+  accept(post: Exclude<Post, AnswerPost | SiblingPost>): void {
     if (post.kind === 'wake') this.wake_list.push(post);
     else if (post.kind === 'call') this.call_single_queue.push(post);
     else post.rb.data_tail = post.tail;

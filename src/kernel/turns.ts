@@ -113,10 +113,12 @@ export class Turns {
   /** The turn of its act has come. Returns what the acting task does next. */
   take(): 'works' | 'sleeps' | 'posts' {
     const { apply, goOn, posts } = this.#act!;
-    const { number, system } = this.#here;
+    const { number, sibling, system } = this.#here;
     this.#act = undefined;
     const outcome = apply();
     this.#acted = () => goOn(outcome);
+    // The CPU may go idle, of which its core's other thread is told.
+    if (outcome.sleeps && sibling !== undefined) return 'posts';
     if (posts === true || outcome.wakes.some((tid) => system.taskOf(tid)?.cpu !== number)) return 'posts';
     return outcome.sleeps ? 'sleeps' : 'works';
   }
@@ -160,6 +162,17 @@ export class Turns {
     const switches = rq.needResched || this.waits || (runs ? leave === 0 : rq.waiting > 0);
     const turn = switches ? now : Math.max(now, Math.min(timers.next, arrival, runs ? now + leave : Infinity));
     return cycles(Math.min(own, turn + others));
+  }
+
+  /**
+   * No earlier than this does the CPU enter HLT, if it is out of it: the running task works at least as long. While it
+   * waits for an act's turn, it does not.
+   */
+  get idlesFrom(): Cycles {
+    if (this.waits) return NEVER;
+    const { cpu, current, idle } = this.#here;
+    const works = current.state === 'running' && current !== idle;
+    return cycles(cpu.now() + (works ? outlookOf(current).leave : 0));
   }
 
   /** Cycles that the current task works after the act that the CPU stands still for, until it may next act. */

@@ -20,7 +20,7 @@ export interface HostCpu {
   readonly host: Kernel;
 }
 
-const VECTORS = { wake: 'RESCHEDULE', call: 'CALL_FUNCTION', tail: undefined } as const;
+const VECTORS = { wake: 'RESCHEDULE', call: 'CALL_FUNCTION', tail: undefined, sibling: undefined } as const;
 /** Every record is written by these. */
 const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
 const ENDED: Standing<Kernel> = { now: cycles(Infinity), promise: cycles(Infinity) };
@@ -145,7 +145,8 @@ export class CoreGroup {
     // Whatever it does next is later than an answer that nobody has given yet.
     if (spins) return ENDED;
     const now = core.now();
-    const promise = host.turns.promise(core.lapic.ipiAt, this.#recordCost);
+    const { ipiAt } = core.lapic;
+    const promise = cycles(Math.min(host.turns.promise(ipiAt, this.#recordCost), tellsSibling({ core, host })));
     if (!waits) return { now, promise };
     return { now, promise: now, act: { what: host, after: host.turns.workAfterAct, others: promise, looks } };
   }
@@ -159,7 +160,8 @@ export class CoreGroup {
     }
     if (post.kind === 'call') host.mail.calls++;
     if (post.kind === 'wake' && post.signal !== undefined) host.mail.signals++;
-    core.lapic.receive(at, from, VECTORS[post.kind], () => host.mail.accept(post));
+    const accepted = post.kind === 'sibling' ? () => core.siblingIs(post.busy) : () => host.mail.accept(post);
+    core.lapic.receive(at, from, VECTORS[post.kind], accepted);
   }
 
   /**
@@ -177,6 +179,14 @@ export class CoreGroup {
       for (const slots of others) sysctl.takeOver(recordOf(LIMITS, (i) => slots[SLOT.limits + i]!));
     }
   }
+}
+
+/** No earlier than this does a core tell its other hardware thread that it enters or leaves HLT. */
+function tellsSibling({ core, host }: HostCpu): Cycles {
+  const { sibling, lapic } = core;
+  if (sibling === undefined) return cycles(Infinity);
+  if (!sibling.halted) return host.turns.idlesFrom;
+  return lapic.pending ? core.now() : cycles(Math.min(lapic.timerAt, lapic.pmiAt, lapic.ipiAt));
 }
 
 const recordOf = <K extends string>(names: readonly K[], value: (i: number) => number): Record<K, number> =>

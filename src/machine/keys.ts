@@ -10,6 +10,13 @@ export const SPEC_KEYS = {
   'core.clock': number('Hz', 'core clock while code runs', 1e8, 1e10),
   'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', 1e8, 1e10),
   'core.refill': number('cycles', 'from an IRET to ring 3 until an instruction executes', 0, 1e6, false),
+  'core.smt_throughput': number(
+    '',
+    'work that a core does with both hardware threads busy, over what it does with one',
+    1,
+    2,
+    false,
+  ),
   'core.bus': number('Hz', 'bus clock, what bus-cycles counts at', 1e6, 1e9),
   'pmu.version': number('', 'architectural performance monitoring version', 1, 5),
   'pmu.gp': number('counters', 'general-purpose counters of a thread', 0, 8),
@@ -21,7 +28,13 @@ export const SPEC_KEYS = {
   'skid.max': number('cycles', 'longest delay', 0, 1e7, false),
   'host.kernel': text('Linux version of the host', /^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0'),
   'host.hz': number('Hz', "the host kernel's tick", 100, 1000),
-  'host.cpus': number('CPUs', 'possible CPUs; one is simulated, all are counted', 1, 8192),
+  'host.cpus': number('CPUs', 'possible CPUs; host.cores are simulated, all are counted', 1, 8192),
+  'host.threads_per_core': number(
+    'threads',
+    "hardware threads of a core: CPU k is on a core with CPU k + host.cpus/2, and they slow each other down if both are simulated; 1 also gives each its core's counters",
+    1,
+    2,
+  ),
   'host.watchdog': flag("the host's NMI watchdog, a pinned cycles event"),
   'host.libc': text("glibc version of the host's libc and ld.so", /^\d+\.\d+$/, 'a version like 2.17'),
   'host.paranoid': number('', 'kernel.perf_event_paranoid of the host', -1, 4),
@@ -96,9 +109,10 @@ export interface MachinePreset {
     readonly cpuid: string;
     readonly sockets: number;
     readonly coresPerSocket: number;
-    readonly threadsPerCore: number;
   };
   readonly values: SpecValues;
+  /** What else is different with hyperthreads switched off. */
+  readonly singleThreaded: Pick<SpecValues, 'host.cpus' | 'pmu.gp'>;
   /** Where each value comes from. */
   readonly sources: Readonly<Record<SpecKey, string>>;
   /** What the core's event codes count. */

@@ -11,6 +11,7 @@ import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CpuConfig, KernelConfig } from '../kernel/config.ts';
 import { HostGlobal } from '../kernel/host-global.ts';
 import { Core, type CoreSpec, type LedgerPage } from '../hw/core.ts';
+import { Sibling } from '../hw/sibling.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { System } from '../kernel/system.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
@@ -24,9 +25,10 @@ import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { SUBCYCLES, cycles, hertz, type Cycles } from '../units.ts';
 import { CoreGroup, type HostCpu, type Party } from './group.ts';
-import { eventClocks, pmuCaps } from './keys.ts';
+import { eventClocks, pmuCaps, type SpecValues } from './keys.ts';
 import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
+import { threadSibling } from './topology.ts';
 
 export interface Machine {
   readonly spec: MachineSpec;
@@ -118,6 +120,7 @@ export function bootMachine(
     if (v['host.perf'] === 'record') startSystemWideRecord(host);
   };
   const cpus = Array.from({ length: v['host.cores'] }, (_, number) => makeCpu(number));
+  if (system !== undefined) for (const cpu of cpus) pairUp(cpu, cpus, v);
   // Each finds all the others there.
   for (const cpu of cpus) bootCpu(cpu);
   const { core, host } = cpus[0]!;
@@ -164,6 +167,20 @@ export function bootMachine(
       : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest }, party);
   const machine: Machine = { spec, cpus, group, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
   return machine;
+}
+
+/** Whether two hardware threads of a core are simulated. */
+export const sharesCores = (spec: MachineSpec): boolean =>
+  isOneBoot(spec) && (threadSibling(spec.values, 0) ?? Infinity) < spec.values['host.cores'];
+
+/** Gives a CPU the other hardware thread of its core, if that is simulated. */
+function pairUp({ core, host }: HostCpu, cpus: readonly HostCpu[], values: SpecValues): void {
+  const to = threadSibling(values, host.number);
+  if (to === undefined || to >= cpus.length) return;
+  host.sibling = to;
+  core.shareWith(
+    new Sibling(values['core.smt_throughput'], (busy, sent) => host.mail.post({ kind: 'sibling', to, sent, busy })),
+  );
 }
 
 interface Guest {

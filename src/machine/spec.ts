@@ -83,6 +83,9 @@ export function machineSpec(
     if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
     values[key] = parseValue(key as SpecKey, raw);
   }
+  const given = (key: SpecKey): boolean => sets.some((set) => set.startsWith(`${key}=`));
+  if (values['host.threads_per_core'] === 1)
+    for (const key of ['host.cpus', 'pmu.gp'] as const) if (!given(key)) values[key] = preset.singleThreaded[key];
   const design = loaded ?? DESIGNS.find(({ name }) => name === vpmu);
   const spec = { preset, values: values as unknown as SpecValues, vpmu, design, seed };
   checkDesign(spec);

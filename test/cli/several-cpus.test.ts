@@ -44,4 +44,17 @@ describe('a recording of several CPUs', function () {
     expect(stdout).to.match(/^# nrcpus online : 3\n# nrcpus avail : 3\n/m);
     expect(stdout).to.match(/^# CPU 0: Core ID 0, Die ID 0, Socket ID 0\n# CPU 1: /m);
   });
+
+  it('stat report --per-core puts the two hardware threads of a core together', async () => {
+    const machine = ['--vpmu', 'host', '--set', 'host.cores=4', '--set', 'host.cpus=4'];
+    const counting = ['-a', '-e', 'instructions:u,cycles:u', ...machine];
+    await at.gperf(['stat', 'record', ...counting, '-o', 'stat.data', 'ftest-threads', '3', '0.01']);
+    const real = await at.run('perf', ['stat', 'report', '--per-core', '-i', 'stat.data']);
+    const cores = /^S0-D0-C0 +2 .*instructions:u.*\n.*cycles:u.*\nS1-D0-C0 +2 /m;
+    expect(real.stderr + real.stdout).to.match(cores);
+    const ours = await at.gperf(['stat', 'report', '--per-core', '-i', 'stat.data']);
+    expect(ours.stderr + ours.stdout).to.equal(real.stderr + real.stdout);
+    const header = await at.run('perf', ['report', '--header-only', '-I', '-i', 'stat.data']);
+    expect(header.stdout).to.include('# sibling threads : 0,2\n# sibling threads : 1,3\n');
+  });
 });

@@ -20,19 +20,22 @@ const WORKLOADS = [
   ['server', '4', '60'],
 ] as const;
 
-async function prepare([name, ...args]: readonly [string, ...string[]], cores = 4) {
-  const sets = ['host.fresh=on', `host.cores=${cores}`];
-  const spec = await setUpMachine({ vpmu: 'host', seed: 'threads', sets });
+async function prepare([name, ...args]: readonly [string, ...string[]], sets: readonly string[] = FOUR) {
+  const spec = await setUpMachine({ vpmu: 'host', seed: 'threads', sets: ['host.fresh=on', ...sets] });
   const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
   return { spec, workload, executable: executable(workload, workloadSeed(spec, 0)) };
 }
 
+/** CPUs on four cores; and on two, with two hardware threads each. */
+const FOUR = ['host.cores=4'];
+const HYPERTHREADS = ['host.cores=4', 'host.cpus=4'];
+
 /** Samples user cycles at 4 kHz: all records, and the length of the run. */
 async function record(
   words: readonly [string, ...string[]],
-  { cores = 4, longest = Infinity, systemWide = false } = {},
+  { sets = FOUR, longest = Infinity, systemWide = false } = {},
 ) {
-  const { spec, executable: program } = await prepare(words, cores);
+  const { spec, executable: program } = await prepare(words, sets);
   const records: PerfRecord[] = [];
   const sink = {
     opened: () => undefined,
@@ -54,22 +57,41 @@ async function record(
 }
 
 describe('one boot on several cores', () => {
-  for (const words of WORKLOADS) {
-    it(`${words[0]}: perf stat counts all threads`, async () => {
-      const { spec, workload, executable: program } = await prepare(words);
-      const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
-      const { run } = await runStat(spec, { evlist, executable: program });
-      expect(run.counts.map(({ val }) => val)).to.deep.equal(trueCounts(spec, workload, evlist));
-    });
+  for (const sets of [FOUR, HYPERTHREADS])
+    for (const words of WORKLOADS) {
+      const of = `${words[0]}, ${sets.join(' ')}`;
+      it(`${of}: perf stat counts all threads`, async () => {
+        const { spec, workload, executable: program } = await prepare(words, sets);
+        const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
+        const { run } = await runStat(spec, { evlist, executable: program });
+        expect(run.counts.map(({ val }) => val)).to.deep.equal(trueCounts(spec, workload, evlist));
+      });
 
-    it(`${words[0]}: is the same for any longest window`, async () => {
-      const unlimited = await record(words);
-      for (const us of [3, 20, 250]) {
-        const { hash, ledger } = await record(words, { longest: us * US });
-        expect([hash, ledger]).to.deep.equal([unlimited.hash, unlimited.ledger]);
-      }
-    });
-  }
+      it(`${of}: is the same for any longest window`, async () => {
+        const unlimited = await record(words, { sets });
+        for (const us of sets === FOUR ? [3, 20, 250] : [3, 250, 20_000]) {
+          const { hash, ledger } = await record(words, { sets, longest: us * US });
+          expect([hash, ledger]).to.deep.equal([unlimited.hash, unlimited.ledger]);
+        }
+      });
+    }
+
+  it('two threads of a core take longer than two cores, for the same work', async () => {
+    const events = parseEventList(['instructions:u,cycles:u'], 'stat');
+    const counted = async (sets: readonly string[]): Promise<readonly number[]> => {
+      const { spec, executable: program } = await prepare(['ftest-threads', '3', '0.02'], sets);
+      const { run } = await runStat(spec, { evlist: statAttrs(events), executable: program });
+      return run.counts.map(({ val }) => val);
+    };
+    const [[instructions, cyclesAlone], [sameInstructions, cyclesTogether]] = [
+      await counted(FOUR),
+      await counted(HYPERTHREADS),
+    ];
+    expect(sameInstructions).to.equal(instructions);
+    // Of three threads, two share a core, and take 2 / core.smt_throughput as many cycles each; messages take a while.
+    expect(cyclesTogether! / cyclesAlone!).to.be.closeTo(1 + (2 / 3) * (2 / 1.3 - 1), 0.002);
+    expect(await counted([...HYPERTHREADS, 'host.threads_per_core=1'])).to.deep.equal([instructions, cyclesAlone]);
+  });
 
   it('-a sees every core, whatever the longest window', async () => {
     const words = ['ftest-threads', '4', '0.02'] as const;
@@ -89,7 +111,7 @@ describe('one boot on several cores', () => {
   it('threads run at once: they are sampled, and through earlier than on one core', async () => {
     const [four, one] = [
       await record(['ftest-threads', '4', '0.02']),
-      await record(['ftest-threads', '4', '0.02'], { cores: 1 }),
+      await record(['ftest-threads', '4', '0.02'], { sets: ['host.cores=1'] }),
     ];
     const samples = four.records.filter(({ type }) => type === PERF_RECORD.SAMPLE);
     expect(samples.length).to.be.greaterThan(100);

@@ -86,8 +86,9 @@ describe('machine/presets', () => {
       });
 
       it('has as many CPUs as its topology, and an event for every fixed counter', () => {
-        const { sockets, coresPerSocket, threadsPerCore } = preset.identity;
-        expect(preset.values['host.cpus']).to.equal(sockets * coresPerSocket * threadsPerCore);
+        const { sockets, coresPerSocket } = preset.identity;
+        const threads = preset.values['host.threads_per_core'];
+        expect(preset.values['host.cpus']).to.equal(sockets * coresPerSocket * threads);
         const { nrFixed } = coreSpec(preset).caps;
         for (let i = 0; i < nrFixed; i++) expect(fixedEventSource(preset.events, i, clocks)).to.not.equal(undefined);
       });

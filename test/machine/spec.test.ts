@@ -57,6 +57,18 @@ describe('machine/spec', () => {
     expect(changedValues(spec(`host.hz=${broadwellEp.values['host.hz']}`))).to.deep.equal([]);
   });
 
+  it('without hyperthreads there are half as many CPUs, and a core has eight counters of its own, unless said otherwise', () => {
+    const of = (machine: string, ...sets: string[]): readonly unknown[] => {
+      const { values } = machineSpec(machine, 'host', 's', sets);
+      return [values['host.cpus'], values['pmu.gp']];
+    };
+    expect(of('broadwell-ep')).to.deep.equal([88, 4]);
+    expect(of('broadwell-ep', 'host.threads_per_core=1')).to.deep.equal([44, 8]);
+    expect(of('icelake-sp')).to.deep.equal([160, 8]);
+    expect(of('icelake-sp', 'host.threads_per_core=1')).to.deep.equal([80, 8]);
+    expect(of('broadwell-ep', 'host.cpus=4', 'pmu.gp=2', 'host.threads_per_core=1')).to.deep.equal([4, 2]);
+  });
+
   for (const preset of MACHINES)
     it(`${preset.name} holds a value for every key, each a valid one`, () => {
       for (const key of Object.keys(SPEC_KEYS) as SpecKey[]) {

@@ -68,7 +68,6 @@ export const broadwellEp = intelCore({
     cpuid: 'GenuineIntel,6,79,1',
     sockets: 2,
     coresPerSocket: 22,
-    threadsPerCore: 2,
   },
   numbers: {
     'core.clock': [2.8e9, 'all-core turbo of a busy socket; sample counts do not depend on it'],

@@ -64,7 +64,6 @@ export const cascadelakeAp = intelCore({
     cpuid: 'GenuineIntel,6,85,7',
     sockets: 2,
     coresPerSocket: 48,
-    threadsPerCore: 2,
   },
   numbers: {
     'core.clock': [3.1e9, 'chosen: all-core turbo'],

@@ -74,7 +74,6 @@ export const icelakeSp = intelCore({
     cpuid: 'GenuineIntel,6,106,6',
     sockets: 2,
     coresPerSocket: 40,
-    threadsPerCore: 2,
   },
   numbers: {
     'core.clock': [3.0e9, "Intel's product page: all-core turbo"],

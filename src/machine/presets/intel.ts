@@ -16,6 +16,13 @@ import { LINUX_DEFAULTS } from '../defaults.ts';
 import type { MachinePreset, SpecKey, SpecNumbers, SpecValues } from '../keys.ts';
 import { TIMING_NUMBERS } from '../penalties.ts';
 
+const THREADS_PER_CORE = 2;
+/**
+ * General-purpose counters that a thread without a sibling has (SDM volume 3B on Sandy Bridge, CPUID.0AH:EAX[15:8]);
+ * before Ice Lake, two threads have half of them each.
+ */
+const GP_OF_CORE = 8;
+
 const CHOSEN = 'chosen: a plausible value that nothing pins down';
 
 /** Keys without a common value. */
@@ -30,6 +37,11 @@ const BASE: Omit<SpecNumbers, Own> = {
   'skid.fixed': [20, `${CHOSEN}; rr relies on 125 branches as the bound`],
   'skid.mean': [20, CHOSEN],
   'skid.max': [200, CHOSEN],
+  'core.smt_throughput': [
+    1.3,
+    'between the means of two suites on one core of a Nehalem, 1.28 and 1.31 (Esmaeilzadeh, Cao, Yang, Blackburn, McKinley: "Looking Back on the Language and Hardware Revolutions", ASPLOS 2011; Hennessy and Patterson, 5th edition, section 3.12)',
+  ],
+  'host.threads_per_core': [THREADS_PER_CORE, "Intel's product page; on, as machines are shipped"],
   'host.kernel': ['7.0.0', "the first with KVM's mediated vPMU"],
   'host.libc': ['2.31', "Debian 11's"],
   'guest.kernel': ['6.1.0', 'chosen: Debian 11 with a later kernel'],
@@ -38,22 +50,23 @@ const BASE: Omit<SpecNumbers, Own> = {
   ...COST_NUMBERS,
 };
 
-interface Model extends Omit<MachinePreset, 'values' | 'sources'> {
+interface Model extends Omit<MachinePreset, 'values' | 'sources' | 'singleThreaded'> {
   /** What differs from the base. */
   readonly numbers: Pick<SpecNumbers, Exclude<Own, 'host.cpus'>> & Partial<SpecNumbers>;
 }
 
 /** A preset: the base with a model's numbers. */
 export function intelCore({ numbers, ...model }: Model): MachinePreset {
-  const { sockets, coresPerSocket, threadsPerCore } = model.identity;
+  const cores = model.identity.sockets * model.identity.coresPerSocket;
   const all: SpecNumbers = {
     ...BASE,
-    'host.cpus': [sockets * coresPerSocket * threadsPerCore, "Intel's product page: sockets, cores, threads"],
+    'host.cpus': [cores * THREADS_PER_CORE, "Intel's product page: sockets, cores, threads"],
     ...numbers,
   };
   const each = Object.entries(all) as [SpecKey, SpecNumbers[SpecKey]][];
   return {
     ...model,
+    singleThreaded: { 'host.cpus': cores, 'pmu.gp': GP_OF_CORE },
     values: Object.fromEntries(each.map(([key, [value]]) => [key, value])) as unknown as SpecValues,
     sources: Object.fromEntries(each.map(([key, [, source]]) => [key, source])) as MachinePreset['sources'],
   };

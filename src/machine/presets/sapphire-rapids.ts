@@ -83,7 +83,6 @@ export const sapphireRapids = intelCore({
     cpuid: 'GenuineIntel,6,143,8',
     sockets: 2,
     coresPerSocket: 56,
-    threadsPerCore: 2,
   },
   numbers: {
     'core.clock': [3.0e9, "Intel's product page: all-core turbo"],

@@ -15,6 +15,8 @@ export interface StatTruthOptions {
   readonly workload: string;
   /** Retired in user space, parallel to the event list; undefined if an event has no truth. */
   readonly truth: readonly (number | undefined)[];
+  /** Two hardware threads of a core are simulated, so that one works less in a cycle while the other is busy. */
+  readonly sharedCores?: boolean;
 }
 
 const CLOCKS = new Set<number>([PERF_COUNT_HW.CPU_CYCLES, PERF_COUNT_HW.BUS_CYCLES, PERF_COUNT_HW.REF_CPU_CYCLES]);
@@ -24,7 +26,10 @@ const WIDTH = 18;
 const ERROR_WIDTH = 16;
 
 /** The table of means over all runs. */
-export function statTruthText({ evlist, runs }: StatResult, { workload, truth }: StatTruthOptions): string {
+export function statTruthText(
+  { evlist, runs }: StatResult,
+  { workload, truth, sharedCores = false }: StatTruthOptions,
+): string {
   const right = (text: string): string => text.padStart(WIDTH);
   const line = (estimate: string, exact: string, error: string, name: string): string =>
     `${right(estimate)}${right(exact)}${error.padStart(ERROR_WIDTH)}${name}`;
@@ -43,6 +48,11 @@ export function statTruthText({ evlist, runs }: StatResult, { workload, truth }:
       : []),
     ...(known.some(isClock)
       ? [" A clock also counts each interrupt's return, until an instruction executes (core.refill)."]
+      : []),
+    ...(sharedCores && known.some(isClock)
+      ? [
+          ' It counts all cycles of a hardware thread, the truth those that a thread alone would take (core.smt_throughput).',
+        ]
       : []),
   ];
   return [

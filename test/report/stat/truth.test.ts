@@ -51,4 +51,14 @@ describe('counts beside the truth', () => {
     expect(said('cycles:u')).to.match(/A clock also counts each interrupt's return, .*\(core\.refill\)\.\n\n$/);
     expect(said('instructions:u')).to.not.include('clock');
   });
+
+  it('says why cycles are more than work where hardware threads share cores', () => {
+    const said = (sharedCores: boolean): string =>
+      statTruthText(
+        { evlist: parseEventList(['cycles:u'], 'stat'), runs: [run([900, 9, 9])] },
+        { workload: './w', truth: [900], sharedCores },
+      );
+    expect(said(true)).to.match(/\(core\.smt_throughput\)\.\n\n$/);
+    expect(said(false)).to.not.include('hardware thread');
+  });
 });

@@ -1,0 +1,84 @@
+/**
+ * A hardware thread's view of the other one of its core (hyperthreads, simultaneous multithreading).
+ *
+ * Each thread has a clock, registers, counters and a local APIC of its own, all of which go on at full speed; they share
+ * what executes. While both are out of HLT, a clock cycle of either does only part of the work that it would do alone:
+ * `throughput / 2`, where `throughput` is what the core does with two busy threads over what it does with one. So
+ * unhalted cycles grow, and instructions do not.
+ *
+ * A thread that enters or leaves HLT tells the other, which learns of it the latency of all messages later, and
+ * accepts it where it accepts IPIs (hw/core.ts). So neither depends on how far apart the two are simulated.
+ *
+ * Times in 1/64 cycles stay exact: what a stretched piece of work takes beyond whole 64ths is owed to the next one, so
+ * that it does not matter in how many pieces work is done.
+ *
+ * SDM volume 3A "Intel Hyper-Threading Technology Architecture".
+ * Not modelled: which resources two programs want, and so which pairs get on better than others; PAUSE, by which a
+ * thread leaves them to the other; caches and TLBs, which each thread has as if it were alone; AnyThread; waits of drawn
+ * length, the filling of the pipeline and skids, which do not stretch; that the other one's news take no time.
+ */
+import type { Ring0Table } from '../arch/ring0.ts';
+import { CYCLES } from '../arch/events.ts';
+import { SUBCYCLES, type Cycles } from '../units.ts';
+
+/** The stretch is a whole number of these. */
+const STEPS = 1024;
+
+export class Sibling {
+  /** This thread is in HLT. */
+  #halted = false;
+  readonly #tell: (busy: boolean, at: Cycles) => void;
+  /** Cycles for a cycle's work while both are busy, in STEPS. */
+  readonly #stretch: number;
+  /** Below 1/64 of a cycle. */
+  #owed = 0;
+
+  /** `throughput` is from 1 to 2; `tell` sends word to the other thread. */
+  constructor(throughput: number, tell: (busy: boolean, at: Cycles) => void) {
+    this.#stretch = Math.round((2 / throughput) * STEPS);
+    this.#tell = tell;
+  }
+
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  /** The thread enters HLT, unless it is there. */
+  halts(at: Cycles): void {
+    if (this.#halted) return;
+    this.#halted = true;
+    this.#tell(false, at);
+  }
+
+  /** It leaves HLT, unless it has. */
+  wakes(at: Cycles): void {
+    if (!this.#halted) return;
+    this.#halted = false;
+    this.#tell(true, at);
+  }
+
+  /** What so many cycles' work takes while both are busy. */
+  spanOf(work: Cycles): Cycles {
+    const exact = this.#owed + (work * this.#stretch) / STEPS;
+    const whole = Math.floor(exact * SUBCYCLES) / SUBCYCLES;
+    this.#owed = exact - whole;
+    return whole as Cycles;
+  }
+
+  /** The least work that then takes `span`. */
+  workIn(span: number): Cycles {
+    return (Math.ceil(((span - this.#owed) * SUBCYCLES * STEPS) / this.#stretch) / SUBCYCLES) as Cycles;
+  }
+
+  /** Ring-0 functions while both are busy: the same events in more cycles. */
+  stretched(table: Ring0Table): Ring0Table {
+    return table.map((fn) => {
+      const cost = Math.round((fn.cost * this.#stretch * SUBCYCLES) / STEPS) / SUBCYCLES;
+      return {
+        ...fn,
+        cost: cost as Cycles,
+        events: fn.events.map((count, column) => (column === CYCLES ? cost : count)),
+      };
+    });
+  }
+}
