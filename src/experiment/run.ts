@@ -297,7 +297,7 @@ function occupy({ spec, others }: Machine, { quiet, executable }: QuietCommand):
 
 /** A shell that runs a program and waits for it. */
 function* plainRun(tool: ToolTask, executable: Executable): ToolProgram {
-  const workload = tool.forkWorkload(executable);
+  const workload = yield* tool.forkWorkload(executable);
   workload.go();
   let status: number | undefined;
   while ((status = tool.sys.wait4(workload.child)) === undefined) yield;

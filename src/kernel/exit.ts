@@ -1,114 +1,122 @@
 /**
  * The end of threads and processes, by themselves or by a signal: events leave, others learn of it, the parent is told.
+ * What all CPUs share changes in two acts (acts.ts): when a thread begins to end, and when nothing of it is left but its
+ * status.
  *
  * Source: kernel/exit.c (do_exit, do_group_exit), kernel/fork.c (mm_release), kernel/signal.c (zap_other_threads,
  * do_notify_parent), Linux 5.0.
  * Not modelled: signals other than SIGCHLD and deadly ones, children that are handed over to init, core dumps.
  */
-import { deadlock, goesOn } from './deadlock.ts';
+import { cycles } from '../units.ts';
+import type { ActOutcome } from './acts.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { PerfOutput } from './perf-output.ts';
 import type { Sideband } from './sideband.ts';
 import { FN } from './symbols.ts';
-import { GONE, addTime, hasEnded, type Task } from './task.ts';
-import { try_to_wake_up } from './wake-up.ts';
+import { GONE, type CpuTime, type Task } from './task.ts';
+import type { ExitBy } from './thread-acts.ts';
+import type { Turns } from './turns.ts';
+import { kill_here, signal_wake_up, try_to_wake_up } from './wake-up.ts';
 
 /** The CPU on which a thread ends. */
 interface ExitHost extends PerCpu {
+  readonly turns: Turns;
   readonly perf: PerfContexts;
   readonly output: PerfOutput;
   readonly sideband: Sideband;
+  enterSyscall(): void;
+  leaveSyscall(): void;
 }
 
 const SIGKILL = 9;
 
-/** A deadly signal to a process: its threads end when they next return to ring 3. `onlyHere`: those of this CPU. */
-export function kill(here: ExitHost, task: Task, signal: number, onlyHere = false): void {
-  for (const thread of task.signal.threads)
-    if (!onlyHere || thread.cpu === here.number) signal_wake_up(here, thread, signal);
-}
-
-function signal_wake_up(here: ExitHost, thread: Task, signal: number): void {
-  if (thread.cpu === here.number) {
-    thread.fatal_signal = signal;
-    if (thread === here.current) here.rq.needResched = true;
+/** A deadly signal to a process: its threads end when they next return to ring 3. Other CPUs are told. */
+export function kill(here: PerCpu, { tgid }: Task, signal: number): void {
+  kill_here(here, tgid, signal);
+  for (const to of here.system.cpus.keys()) {
+    if (to === here.number) continue;
+    here.cpu.spend(FN.native_smp_send_reschedule);
+    here.mail.post({ kind: 'kill', to, sent: here.cpu.now(), tgid, signal });
   }
-  try_to_wake_up(here, thread, 'signal', { signal });
 }
 
-/** do_group_exit(): the process ends, and all its threads with it (zap_other_threads). */
-export function do_group_exit(here: ExitHost, task: Task, status: number): void {
-  const { signal } = task;
-  if (signal.group_exit === undefined) {
-    signal.group_exit = status;
-    for (const thread of signal.threads) if (thread !== task) signal_wake_up(here, thread, SIGKILL);
-  }
-  do_exit(here, task, signal.group_exit);
+/**
+ * do_exit(): the current thread ends; the last one of a process unmaps the image and tells the parent. do_group_exit(),
+ * with `group`: so do all other threads of its process (zap_other_threads), unless they have been told already. Throws
+ * ProgramError.
+ */
+export function do_exit(here: ExitHost, task: Task, status: number, by: ExitBy, group: boolean): void {
+  here.turns.act({ op: 'exit', tid: task.pid, group_exit: group ? status : undefined }, (begun) => {
+    if (by === 'syscall') here.enterSyscall();
+    for (const tid of begun.kills!) signal_wake_up(here, here.system.taskOf(tid)!, SIGKILL);
+    end(here, task, group ? begun.status! : status, begun, () => {
+      if (by === 'syscall') here.leaveSyscall();
+    });
+  });
 }
 
-/** do_exit(): a thread ends. The last one of a process unmaps the image and tells the parent. Throws ProgramError. */
-export function do_exit(here: ExitHost, task: Task, status: number): void {
-  const { cpu, system } = here;
-  const { signal } = task;
+function end(here: ExitHost, task: Task, status: number, begun: ActOutcome, then: () => void): void {
+  const { cpu } = here;
   cpu.enter(FN.do_exit);
   cpu.spend(FN.do_exit);
-  if (signal.threads.size > 1) mm_release(here, task);
-  else cpu.spend(FN.unmap_page_range);
-  here.perf.exit_task(
+  if (begun.alone === true) cpu.spend(FN.unmap_page_range);
+  else mm_release(here, task, begun.wakes);
+  const counts = here.perf.exit_task(
     task,
-    () => here.sideband.perf_event_task(task),
+    () => here.sideband.perf_event_task(task, begun.ppid!),
     (event) => here.output.read(event, task),
   );
-  task.exit_code = status;
   task.state = 'dead';
   task.stack = [];
   // Whoever reaps it needs only the exit code.
   task.cursor = undefined;
   task.body.end?.();
   task.body = GONE;
-  if (task.blocked_on !== undefined) task.program?.objects.leave(task.pid);
-  if (task !== task.group_leader) {
-    here.rq.account(task, cpu.now());
-    addTime(signal.ended, task);
-  }
-  signal.threads.delete(task);
-  system.release_task(task);
-  if (hasEnded(task)) do_notify_parent(here, task);
-  if (task.program !== undefined) deadlock(system, task.program.objects);
-  cpu.leave();
+  here.turns.act({ op: 'exit_notify', tid: task.pid, status, time: timeOf(here, task), counts }, (ended) => {
+    do_notify_parent(here, task, ended);
+    cpu.leave();
+    then();
+  });
+}
+
+/** How long a thread has run; of a process's first one, on a CPU of its own, that is known when it has left the CPU. */
+function timeOf({ cpu, rq, system }: PerCpu, task: Task): CpuTime | undefined {
+  const now = cpu.now();
+  const { exec_start, group_leader } = task;
+  if (task !== group_leader) rq.account(task, now);
+  else if (system.cpus.size === 1) return undefined;
+  const { sum_exec_runtime, utime, stime } = task;
+  const since = task === group_leader ? now - exec_start : 0;
+  return { sum_exec_runtime: cycles(sum_exec_runtime + since), utime, stime };
 }
 
 /** mm_release() of a thread whose process goes on: whoever joins it learns of its end. */
-function mm_release(here: ExitHost, { pid, program }: Task): void {
+function mm_release(here: ExitHost, { program }: Task, wakes: readonly number[]): void {
   if (program === undefined) return;
   const { cpu, system } = here;
   cpu.enter(FN.do_futex);
   cpu.spend(FN.do_futex);
   cpu.enter(FN.futex_wake);
   cpu.spend(FN.futex_wake);
-  const { wakes } = program.objects.apply(pid, { op: 'clear_child_tid' }, false, String);
-  goesOn(system, wakes);
   for (const tid of wakes) try_to_wake_up(here, system.taskOf(tid)!, 'futex_wake');
   cpu.leave();
   cpu.leave();
 }
 
 /** do_notify_parent(): SIGCHLD, and whoever waits for a child. */
-function do_notify_parent(here: ExitHost, child: Task): void {
-  const { parent } = child;
-  if (parent === undefined || hasEnded(parent)) return;
-  if (parent.cpu !== here.number) try_to_wake_up(here, parent, 'SIGCHLD', { child });
-  else {
-    child.signal.zombie = true;
-    if (parent.signal.catchesSigchld) {
-      parent.signal_pending = true;
-      try_to_wake_up(here, parent, 'SIGCHLD');
+function do_notify_parent(here: ExitHost, child: Task, { parent: pid, wakes }: ActOutcome): void {
+  const { system } = here;
+  const parent = pid === undefined ? undefined : system.taskOf(pid);
+  if (parent !== undefined) {
+    if (parent.cpu !== here.number) try_to_wake_up(here, parent, 'SIGCHLD', { child: child.tgid });
+    else {
+      child.signal.zombie = true;
+      if (parent.signal.catchesSigchld) {
+        parent.signal_pending = true;
+        try_to_wake_up(here, parent, 'SIGCHLD');
+      }
     }
   }
-  for (const thread of parent.signal.threads) {
-    if (thread.blocked_on?.op !== 'wait') continue;
-    thread.blocked_on = undefined;
-    try_to_wake_up(here, thread, 'SIGCHLD');
-  }
+  for (const tid of wakes) try_to_wake_up(here, system.taskOf(tid)!, 'SIGCHLD');
 }

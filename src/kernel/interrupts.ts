@@ -9,23 +9,30 @@
  */
 import type { Regs, Vector } from '../arch/cpu.ts';
 import { cycles, type Nanos } from '../units.ts';
-import type { PerfCall } from './mail.ts';
+import type { PerfAnswer, PerfCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { SampleRate } from './sampling.ts';
 import { FN } from './symbols.ts';
+import type { PerfCpu } from './system.ts';
 import { sched_ttwu_pending, try_to_wake_up } from './wake-up.ts';
 import type { X86Pmu } from './x86-pmu.ts';
 
 export class Interrupts {
-  readonly #here: PerCpu;
+  readonly #here: PerCpu & PerfCpu;
   readonly #pmu: X86Pmu;
   readonly #rate: SampleRate;
   readonly #perf: PerfContexts;
-  readonly #perform: (call: PerfCall) => void;
+  readonly #perform: (call: PerfCall) => PerfAnswer | undefined;
 
   /** `perform`: what another CPU has asked for. */
-  constructor(here: PerCpu, pmu: X86Pmu, rate: SampleRate, perf: PerfContexts, perform: (call: PerfCall) => void) {
+  constructor(
+    here: PerCpu & PerfCpu,
+    pmu: X86Pmu,
+    rate: SampleRate,
+    perf: PerfContexts,
+    perform: (call: PerfCall) => PerfAnswer | undefined,
+  ) {
     this.#here = here;
     this.#pmu = pmu;
     this.#rate = rate;
@@ -137,7 +144,7 @@ export class Interrupts {
       const { rb } = event;
       if (rb === undefined) continue;
       if (rb.reader !== undefined) {
-        try_to_wake_up(here, rb.reader, 'POLLIN', { rb });
+        try_to_wake_up(here, rb.reader, 'POLLIN', { rb: rb.id });
         continue;
       }
       rb.poll = true;
@@ -175,9 +182,9 @@ export class Interrupts {
     cpu.enter(FN.flush_smp_call_function_queue);
     cpu.spend(FN.flush_smp_call_function_queue);
     for (const { from, call } of mail.call_single_queue.splice(0)) {
-      this.#perform(call);
+      const answer = this.#perform(call);
       mail.calls--;
-      mail.post({ kind: 'answer', to: from, sent: cpu.now() });
+      mail.post({ kind: 'answer', to: from, sent: cpu.now(), answer });
     }
     cpu.leave();
     cpu.spend(FN.irq_exit);

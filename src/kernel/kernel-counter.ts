@@ -17,7 +17,7 @@ import {
   type OverflowHandler,
   type PerfEvent,
 } from './perf-event.ts';
-import { countActive, perf_install_in_context } from './perf-install.ts';
+import { perf_install_in_context } from './perf-install.ts';
 import { FN } from './symbols.ts';
 
 /** perf_event_alloc() and perf_install_in_context(): the event, or a negative errno. */
@@ -29,7 +29,10 @@ export function perf_event_alloc(
 ): PerfEvent | number {
   const event = perf_event_new(kernel, wanted, target, overflow_handler);
   if (typeof event === 'number') return event;
-  perf_install_in_context(kernel, event, () => kernel.global?.account(kernel, target.task !== undefined));
+  perf_install_in_context(kernel, event, () => {
+    countActive(kernel, event, 1);
+    kernel.global?.account(kernel, target.task !== undefined);
+  });
   return event;
 }
 
@@ -48,13 +51,13 @@ export function perf_event_new(
   const attr = { ...wanted };
   const there = kernel.system.cpus.get(target.cpu) ?? kernel;
   for (const pmu of ['pmu', 'swPmu'] as const) {
-    const event = newEvent(kernel.system.nextEventId, attr, there[pmu], target, overflow_handler);
+    const event = newEvent(kernel.event_ids.next, attr, there[pmu], target, overflow_handler);
     const error = kernel[pmu].event_init(event);
     if (error === -ENOENT) continue;
     if (error !== 0) return error;
     const refused = pmu === 'pmu' ? (kernel.global?.mediated_pmu_account_event(attr) ?? 0) : 0;
     if (refused !== 0) return refused;
-    kernel.system.nextEventId++;
+    kernel.event_ids.take();
     return event;
   }
   return -ENOENT;
@@ -77,6 +80,11 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   if (event.pmu.name !== kernel.pmu.name) return;
   countActive(kernel, event, -1);
   unaccount_event(kernel, event);
+}
+
+/** active_events of every CPU that the event may be on, if that is simulated; else of this one. */
+function countActive({ number, system }: Kernel, { cpu }: PerfEvent, by: number): void {
+  system.countActive(cpu === -1 || system.cpus.has(cpu) ? cpu : number, by);
 }
 
 /** unaccount_event() */

@@ -17,14 +17,14 @@
  * ones, memory.
  */
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
-import { FIRST_THREAD, type Executable } from '../arch/dso.ts';
+import type { Executable, ThreadStart } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
-import { do_exit, do_group_exit, kill } from './exit.ts';
-import { DONE, type Outcome } from './futex.ts';
+import { do_exit, kill } from './exit.ts';
 import type { HostGlobal } from './host-global.ts';
 import { TickSched } from './hrtimer.ts';
+import type { Post } from './mail.ts';
 import { Interrupts } from './interrupts.ts';
 import { PerCpu } from './per-cpu.ts';
 import { find_idlest_cpu } from './placement.ts';
@@ -37,12 +37,11 @@ import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
 import { perform } from './perf-install.ts';
 import { FN, KERNEL_SYMBOLS } from './symbols.ts';
-import { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
-import { GONE, type Task } from './task.ts';
+import type { Task } from './task.ts';
 import type { ExitBy } from './thread-acts.ts';
 import { Turns } from './turns.ts';
-import { try_to_wake_up, wake_up_new_task } from './wake-up.ts';
+import { kill_here, try_to_wake_up, wake_up_new_task } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 export class Kernel extends PerCpu implements Software {
@@ -216,36 +215,30 @@ export class Kernel extends PerCpu implements Software {
   }
 
   /** fork() by the perf tool; the child is runnable with the parent's name, and owes nothing for being new. */
-  fork(body: TaskBody): Task {
+  fork(body: TaskBody, then: (child: Task) => void): void {
     const { current } = this;
-    const child = this.system.copy_process(current, current.comm, GONE);
-    this.syscall(() => this.#do_fork(child, () => body));
-    child.vruntime = current.vruntime;
-    return child;
+    this.turns.act({ op: 'clone', tid: current.pid, thread: false, cpu: this.number }, ({ pid }) => {
+      const child = this.system.taskOf(pid!)!;
+      this.syscall(() => this.#do_fork(child, body));
+      child.vruntime = current.vruntime;
+      then(child);
+    });
   }
 
   /**
-   * clone(2) by the current task, with CLONE_THREAD and what goes with it if `thread`. The child runs `body`, on the CPU
-   * that is chosen for it; `then` is called with it afterwards.
+   * clone(2) by the current task, with CLONE_THREAD and what goes with it if `thread`. The child runs the same program
+   * from `start`, on the CPU that is chosen for it; `then` is called with its pid.
    */
-  clone(thread: boolean, body: (child: Task, on: Kernel) => TaskBody, then: (child: Task) => void): void {
-    const { current, system } = this;
-    let child: Task | undefined;
-    const copy = (): Outcome => {
-      child = system.copy_process(current, current.comm, GONE, thread);
-      child.cpu = find_idlest_cpu(this);
-      if (child.cpu !== this.number) child.state = 'new';
-      return DONE;
-    };
-    const goOn = (): void => {
-      this.syscall(() => this.#do_fork(child!, body));
-      then(child!);
-    };
-    this.turns.act(copy, goOn, { posts: true });
+  clone(thread: boolean, start: ThreadStart, then: (pid: number) => void): void {
+    const cpu = find_idlest_cpu(this);
+    this.turns.act({ op: 'clone', tid: this.current.pid, thread, cpu, start }, ({ pid }) => {
+      this.syscall(() => this.#do_fork(this.system.taskOf(pid!)!));
+      then(pid!);
+    });
   }
 
-  /** _do_fork(): the rest of it, once the child has a pid. */
-  #do_fork(child: Task, body: (child: Task, on: Kernel) => TaskBody): void {
+  /** _do_fork(): the rest of it, once the child has a pid; without a body, it goes on with the program. */
+  #do_fork(child: Task, body?: TaskBody): void {
     const { cpu, current } = this;
     const thread = child.tgid === current.tgid;
     cpu.enter(FN._do_fork);
@@ -254,12 +247,21 @@ export class Kernel extends PerCpu implements Software {
     cpu.spend(FN.copy_process);
     perf_event_init_task(this, this.perf, child);
     if (!thread) cpu.spend(FN.copy_page_range);
-    // Every CPU of the system is a Kernel.
-    child.body = body(child, this.system.cpus.get(child.cpu) as Kernel);
+    if (child.cpu === this.number) child.body = body ?? new ProgramBody(this, child);
     this.sideband.perf_event_fork(child, current);
     cpu.leave();
     wake_up_new_task(this, child);
     cpu.leave();
+  }
+
+  /** What other CPUs have sent, before it arrives. */
+  announce(post: Post): void {
+    const { mail } = this;
+    if (post.kind === 'call') mail.calls++;
+    if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
+    if (post.kind !== 'wake' || post.made === undefined) return;
+    const task = this.system.taskOf(post.pid)!;
+    task.body = new ProgramBody(this, task);
   }
 
   /**
@@ -318,6 +320,12 @@ export class Kernel extends PerCpu implements Software {
    * execve() by the current task: new image and name, side-band records, and the start of events with enable_on_exec.
    */
   execve(executable: Executable): void {
+    const { path } = executable.program;
+    this.system.executables.set(path, executable);
+    this.turns.act({ op: 'exec', tid: this.current.pid, path }, () => this.#execve(executable));
+  }
+
+  #execve(executable: Executable): void {
     const task = this.current;
     const { cpu } = this;
     this.syscall(() => {
@@ -325,9 +333,6 @@ export class Kernel extends PerCpu implements Software {
       cpu.spend(FN.do_execveat_common);
       cpu.enter(FN.load_elf_binary);
       cpu.spend(FN.load_elf_binary);
-      task.comm = executable.comm.slice(0, 15);
-      task.mm = { mmap: [] };
-      task.signal.catchesSigchld = false;
       this.perf.enable_on_exec(task);
       this.sideband.perf_event_comm(task, true);
       this.sideband.mmap_region(task, executable.program);
@@ -335,7 +340,7 @@ export class Kernel extends PerCpu implements Software {
       cpu.leave();
       cpu.leave();
     });
-    task.body = new ProgramBody(this, task, executable, FIRST_THREAD, new SyncObjects());
+    task.body = new ProgramBody(this, task);
   }
 
   /** nanosleep() of the current task: it sleeps until the timer or a signal wakes it. */
@@ -360,23 +365,17 @@ export class Kernel extends PerCpu implements Software {
 
   /** The same while no CPU runs, for the threads of this one. */
   kill_here(task: Task, signal: number): void {
-    kill(this, task, signal, true);
+    kill_here(this, task.tgid, signal);
   }
 
   /** The process ends, and all its threads with it: by exit_group(2), or by a signal. */
   do_group_exit(task: Task, status: number, by: ExitBy): void {
-    this.#exit(() => do_group_exit(this, task, status), by);
+    do_exit(this, task, status, by, true);
   }
 
   /** exit(2): a thread ends, and its process if it is the last one. */
   do_exit(task: Task, status: number, by: ExitBy): void {
-    this.#exit(() => do_exit(this, task, status), by);
-  }
-
-  #exit(work: () => void, by: ExitBy): void {
-    // What it changes is changed when it goes on, in order of these acts.
-    const goOn = (): void => (by === 'syscall' ? this.syscall(work) : work());
-    this.turns.act(() => DONE, goOn, { posts: true });
+    do_exit(this, task, status, by, false);
   }
 }
 

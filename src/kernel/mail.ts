@@ -4,13 +4,13 @@
  *
  * - wake: a CPU that wakes another one's task puts it on that one's wake list and sends an IPI; so does one that has
  *   made a task for it, sends a signal to its task, or tells it that a child has ended;
+ * - kill: a signal is to end all threads of a process;
  * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
  * - answer: the other has done it;
- * - tail: a reader has taken records out of a ring buffer into which the other CPU writes;
  * - sibling: the other hardware thread of the CPU's core has entered or left HLT, which is no business of the kernel's.
  *
- * A task to be woken is named by its pid; buffers, events and children that have ended are the things themselves, so that
- * posts stay within one thread of Node.
+ * A post is plain data, which may reach another thread of Node: tasks are named by their pids, events and buffers by ids.
+ * What a new task needs to begin on another CPU, it brings.
  *
  * Source: kernel/sched/core.c (ttwu_queue_remote, scheduler_ipi, sched_ttwu_pending), kernel/smp.c
  * (smp_call_function_single, flush_smp_call_function_queue), Linux 5.0.
@@ -18,9 +18,7 @@
  * one CPU.
  */
 import type { Cycles } from '../units.ts';
-import type { PerfEvent } from './perf-event.ts';
-import type { RingBuffer } from './ring-buffer.ts';
-import type { Task } from './task.ts';
+import type { PackedContext } from './perf-pack.ts';
 
 interface Sent {
   /** Number of the CPU that it is for. */
@@ -35,19 +33,37 @@ export interface WakePost extends Sent {
   readonly pid: number;
   readonly reason: string;
   /** The buffer whose watermark was passed, if that is why. */
-  readonly rb?: RingBuffer | undefined;
+  readonly rb?: number | undefined;
   /** A signal that ends the task. */
   readonly signal?: number | undefined;
-  /** The task's child that has ended. */
-  readonly child?: Task | undefined;
+  /** The process that has ended, a child of the task. */
+  readonly child?: number | undefined;
   /** The task is new, and this CPU was chosen for it. */
-  readonly isNew?: boolean | undefined;
+  readonly made?: NewTask | undefined;
+}
+
+/** What a new task brings to its CPU. */
+interface NewTask {
+  /** Relative to the run queue from which it comes. */
+  readonly vruntime: Cycles;
+  readonly contexts: readonly PackedContext[];
 }
 
 /** What a CPU can be asked to do to an event of its own. */
 export interface PerfCall {
   readonly func: 'install' | 'remove' | 'enable' | 'disable' | 'read';
-  readonly event: PerfEvent;
+  readonly event: number;
+}
+
+/** What a CPU has read of an event and of what was inherited from it. */
+export interface PerfAnswer {
+  /** The event is in ERROR, and reads as zero. */
+  readonly failed: boolean;
+  readonly val: number;
+  readonly ena: number;
+  readonly run: number;
+  /** The events that are in it. */
+  readonly copies: readonly number[];
 }
 
 interface CallPost extends Sent {
@@ -59,13 +75,14 @@ interface CallPost extends Sent {
 
 interface AnswerPost extends Sent {
   readonly kind: 'answer';
+  readonly answer: PerfAnswer | undefined;
 }
 
-interface TailPost extends Sent {
-  readonly kind: 'tail';
-  readonly rb: RingBuffer;
-  /** data_tail: bytes read since the buffer was made. */
-  readonly tail: number;
+/** All threads of a process that belong to the CPU will end. */
+interface KillPost extends Sent {
+  readonly kind: 'kill';
+  readonly tgid: number;
+  readonly signal: number;
 }
 
 interface SiblingPost extends Sent {
@@ -73,19 +90,25 @@ interface SiblingPost extends Sent {
   readonly busy: boolean;
 }
 
-export type Post = WakePost | CallPost | AnswerPost | TailPost | SiblingPost;
+export type Post = WakePost | KillPost | CallPost | AnswerPost | SiblingPost;
+
+/** An answer to a call, and when it is visible to the CPU that has called. */
+export interface Answered {
+  readonly at: Cycles;
+  readonly answer: PerfAnswer | undefined;
+}
 
 export class Mail {
   /** rq->wake_list: what has arrived with the IPIs that the CPU has accepted. */
-  readonly wake_list: WakePost[] = [];
+  readonly wake_list: (WakePost | KillPost)[] = [];
   /** call_single_queue, likewise. */
   readonly call_single_queue: CallPost[] = [];
   /** Calls that this CPU has yet to answer, those that are on their way included. */
   calls = 0;
   /** Likewise, signals that will end a task of this CPU. */
   signals = 0;
-  /** When the answer to this CPU's own call is visible to it. */
-  answered: Cycles | undefined;
+  /** The answer to this CPU's own call. */
+  answered: Answered | undefined;
   #sent: Post[] = [];
 
   post(post: Post): void {
@@ -101,9 +124,8 @@ export class Mail {
   }
 
   /** The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. */
-  accept(post: Exclude<Post, AnswerPost | SiblingPost>): void {
-    if (post.kind === 'wake') this.wake_list.push(post);
-    else if (post.kind === 'call') this.call_single_queue.push(post);
-    else post.rb.data_tail = post.tail;
+  accept(post: WakePost | KillPost | CallPost): void {
+    if (post.kind === 'call') this.call_single_queue.push(post);
+    else this.wake_list.push(post);
   }
 }

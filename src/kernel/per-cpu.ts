@@ -23,6 +23,28 @@ import { newTask, type Task } from './task.ts';
 
 const NSEC_PER_SEC = 1e9;
 
+/** Numbers that no other CPU of the boot gives out: each has every n-th, if there are n. */
+class Stripe {
+  readonly #here: Pick<PerCpu, 'number' | 'system'>;
+  #taken = 0;
+
+  constructor(here: Pick<PerCpu, 'number' | 'system'>) {
+    this.#here = here;
+  }
+
+  get next(): number {
+    const { number, system } = this.#here;
+    const { size } = system.cpus;
+    return 1 + (number % size) + size * this.#taken;
+  }
+
+  take(): number {
+    const { next } = this;
+    this.#taken++;
+    return next;
+  }
+}
+
 export class PerCpu {
   /** smp_processor_id() */
   readonly number: number;
@@ -45,6 +67,8 @@ export class PerCpu {
   sibling: number | undefined;
   readonly timers: Hrtimers;
   readonly mail = new Mail();
+  /** Processes that a signal has ended here, with that signal. */
+  readonly killed = new Map<number, number>();
   /** What the current timer interrupt hit (get_irq_regs). */
   irq_regs: Regs | undefined;
   /** Events whose buffers passed their watermark: irq_work will wake their readers. */
@@ -61,6 +85,9 @@ export class PerCpu {
   throttled_count = 0;
   /** Buffers into which this CPU writes, and from which a task of another reads. */
   readonly shared_buffers = new Set<RingBuffer>();
+  /** perf_event_id: ids of events that are made here; and ids of contexts. */
+  readonly event_ids = new Stripe(this);
+  readonly context_ids = new Stripe(this);
   /** LVTPC raises PERF_GUEST_MEDIATED_PMI: an NMI that comes now is not a PMI. */
   guest_lvtpc_loaded = false;
   /** KVM's handler for PMIs of a guest's own counters (perf_guest_info_callbacks.handle_mediated_pmi). */

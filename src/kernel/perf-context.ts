@@ -46,7 +46,7 @@ export class PerfContexts extends TaskContexts {
       return this.#here.system.cpus.get(cpu)?.cpuctx[kind].ctx ?? this.#others.contextFor(kind, cpu);
     let contexts = this.#here.system.perf_event_ctxp.get(task);
     if (contexts === undefined) this.#here.system.perf_event_ctxp.set(task, (contexts = {}));
-    const ctx = (contexts[kind] ??= perfEventContext(kind, task));
+    const ctx = (contexts[kind] ??= perfEventContext(kind, task, this.#here.context_ids.take()));
     unclone_ctx(ctx);
     return ctx;
   }

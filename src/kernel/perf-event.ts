@@ -110,6 +110,8 @@ export interface PerfEvent {
   total_time_running: number;
   /** The same of inherited events that have ended (child_count, child_total_time_*). */
   readonly ended: { count: number; enabled: number; running: number };
+  /** Each of them, in a system of several CPUs. */
+  readonly ended_copies: EndedCount[];
   /** ctx.time at the last change of the times above. */
   tstamp: number;
   /** Cleared by the first exec. */
@@ -134,6 +136,16 @@ export interface PerfCountsValues {
   readonly run: number;
 }
 
+/** What an inherited event has counted when its thread ends. */
+export interface EndedCount {
+  /** Ids: its own, and that of the event that it was inherited from. */
+  readonly id: number;
+  readonly parent: number;
+  readonly count: number;
+  readonly enabled: number;
+  readonly running: number;
+}
+
 /** The event that user space knows: itself, or the one that it was inherited from. */
 export const primaryEvent = (event: PerfEvent): PerfEvent => event.parent ?? event;
 
@@ -143,10 +155,12 @@ export const is_sampling_event = (event: PerfEvent): boolean => event.attr.sampl
 /** struct perf_event_context: the events of a task, or of a CPU, of one kind. */
 export interface PerfEventContext {
   readonly kind: 'hw' | 'sw';
+  /** Of a task's context: no other one of the boot has it. */
+  readonly id: number;
   /** Whose events they are now: clones that follow each other on a CPU swap their contexts. */
   task: Task | undefined;
-  /** The context that this one is a clone of, and that one's generation then. */
-  parent_ctx: PerfEventContext | undefined;
+  /** The id of the context that this one is a clone of, and that one's generation then. */
+  parent_ctx: number | undefined;
   parent_gen: number;
   /** How often events have come and gone. */
   generation: number;
@@ -168,10 +182,11 @@ export interface PerfEventContext {
 /** EVENT_*: which parts of a context are scheduled. */
 export const EVENT = { FLEXIBLE: 1, PINNED: 2, TIME: 4, CPU: 8, ALL: 3 } as const;
 
-export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined): PerfEventContext =>
+export const perfEventContext = (kind: 'hw' | 'sw', task: Task | undefined, id = 0): PerfEventContext =>
   asDoubles(
     {
       kind,
+      id,
       task,
       parent_ctx: undefined,
       parent_gen: 0,
@@ -308,6 +323,7 @@ export function newEvent(
     total_time_enabled: 0,
     total_time_running: 0,
     ended: { count: 0, enabled: 0, running: 0 },
+    ended_copies: [],
     tstamp: 0,
     enable_on_exec: attr.enable_on_exec === true,
     rb: undefined,

@@ -8,12 +8,12 @@
  *
  * This file: equality of contexts, and sums over what was inherited. Copies are made in perf-init-task.ts.
  *
- * Source: kernel/events/core.c (context_equiv, unclone_ctx, sync_child_event, __perf_event_read_value), Linux 5.0.
+ * Source: kernel/events/core.c (context_equiv, unclone_ctx, perf_child_detach, __perf_event_read_value), Linux 5.0.
  * Not modelled: wakeups of poll() when a thread ends.
  */
 import { PERF_SAMPLE, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { atLeast, type KernelConfig } from './config.ts';
-import type { PerfCountsValues, PerfEvent, PerfEventContext } from './perf-event.ts';
+import type { EndedCount, PerfCountsValues, PerfEvent, PerfEventContext } from './perf-event.ts';
 
 /** Whether an event that is inherited wants counts in its samples. */
 export const has_inherit_and_sample_read = ({ inherit, sample_type }: PerfEventAttr): boolean =>
@@ -34,17 +34,16 @@ export function unclone_ctx(ctx: PerfEventContext): void {
 
 /** Whether one of the contexts is a clone of the other, or both are of a third, and none has changed since. */
 export function context_equiv(a: PerfEventContext, b: PerfEventContext): boolean {
-  if (a === b.parent_ctx && a.generation === b.parent_gen) return true;
-  if (a.parent_ctx === b && a.parent_gen === b.generation) return true;
+  if (a.id === b.parent_ctx && a.generation === b.parent_gen) return true;
+  if (a.parent_ctx === b.id && a.parent_gen === b.generation) return true;
   return a.parent_ctx !== undefined && a.parent_ctx === b.parent_ctx && a.parent_gen === b.parent_gen;
 }
 
-/** sync_child_event(): an inherited event ends; what it counted stays with the event it came from. */
-export function sync_child_event(event: PerfEvent, parent: PerfEvent): void {
-  parent.ended.count += event.count;
-  parent.ended.enabled += event.total_time_enabled;
-  parent.ended.running += event.total_time_running;
+/** perf_child_detach(): an inherited event ends; what it counted is for the event it came from (acts.ts). */
+export function perf_child_detach(event: PerfEvent, parent: PerfEvent): EndedCount {
   parent.child_list.delete(event);
+  const { id, count, total_time_enabled: enabled, total_time_running: running } = event;
+  return { id, parent: parent.id, count, enabled, running };
 }
 
 /** __perf_event_sync_stat() */
@@ -61,7 +60,7 @@ export function perf_event_read_value(event: PerfEvent, read: (event: PerfEvent)
 }
 
 /** An event, those inherited from it that live, and those that have ended. */
-export function perf_event_sum(event: PerfEvent): PerfCountsValues {
+function perf_event_sum(event: PerfEvent): PerfCountsValues {
   let { count: val, enabled: ena, running: run } = event.ended;
   for (const part of [event, ...event.child_list]) {
     val += part.count;

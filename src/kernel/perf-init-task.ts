@@ -58,7 +58,7 @@ function perf_event_init_context(here: Forking, perf: PerfContexts, child: Task,
   if (child_ctx !== undefined) child_ctx.nr_events += elsewhere;
   if (child_ctx !== undefined && inherited === groups.length) {
     // Clones of clones are clones of the first.
-    child_ctx.parent_ctx = parent_ctx.parent_ctx ?? parent_ctx;
+    child_ctx.parent_ctx = parent_ctx.parent_ctx ?? parent_ctx.id;
     child_ctx.parent_gen = parent_ctx.parent_ctx === undefined ? parent_ctx.generation : parent_ctx.parent_gen;
   }
   cpu.leave();
@@ -77,7 +77,7 @@ function inherit_event(
   const pmu = primary.pmu.task_ctx_nr === 'hw' ? here.pmu : here.swPmu;
   cpu.spend(FN.inherit_event);
   cpu.spend(FN.perf_event_alloc);
-  const copy = newEvent(system.nextEventId++, { ...attr }, pmu, target, primary.overflow_handler, primary);
+  const copy = newEvent(here.event_ids.take(), { ...attr }, pmu, target, primary.overflow_handler, primary);
   copy.ctx = ctx;
   copy.enable_on_exec = primary.enable_on_exec;
   // It was accepted once. The event that it came from outlives it and keeps the hardware reserved.

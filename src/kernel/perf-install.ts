@@ -4,12 +4,13 @@
  * Source: kernel/events/core.c (perf_install_in_context, and the move of a software group in perf_event_open), Linux 5.0.
  * Not modelled: tasks that move between CPUs meanwhile.
  */
-import type { PerfCall } from './mail.ts';
+import type { PerfAnswer, PerfCall } from './mail.ts';
 import type { PerfContexts } from './perf-context.ts';
-import { initialState, type PerfEvent } from './perf-event.ts';
+import { PERF_EVENT_STATE, initialState, type PerfEvent, type PerfEventContext } from './perf-event.ts';
 import type { PerfCpu, System } from './system.ts';
 
 interface Owner extends PerfCpu {
+  readonly number: number;
   readonly system: System;
   readonly perf: PerfContexts;
 }
@@ -22,18 +23,8 @@ export function perf_install_in_context(here: Owner, event: PerfEvent, account?:
   const kind = !leads && pmu.task_ctx_nr === 'sw' ? group_leader.ctx.kind : pmu.task_ctx_nr;
   if (!leads && group_leader.ctx.kind !== kind) moveGroup(here, group_leader, kind);
   event.ctx = here.perf.contextFor(kind, task, cpu);
-  if (pmu.task_ctx_nr === 'hw') {
-    countActive(here, event, 1);
-    account?.();
-  }
+  if (pmu.task_ctx_nr === 'hw') account?.();
   here.perf.install(event);
-}
-
-/** active_events of every CPU that the event may be on, if that is simulated; else of this one. */
-export function countActive(here: Owner, { cpu }: PerfEvent, by: number): void {
-  const { cpus } = here.system;
-  const those = cpu === -1 ? cpus.values() : [cpus.get(cpu) ?? here];
-  for (const { pmu } of those) pmu.activeEvents += by;
 }
 
 function moveGroup(here: Owner, leader: PerfEvent, kind: 'hw' | 'sw'): void {
@@ -46,11 +37,32 @@ function moveGroup(here: Owner, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   }
 }
 
-/** A CPU does something to an event of its own. */
-export function perform(here: Owner, { func, event }: PerfCall): void {
-  if (func === 'install') perf_install_in_context(here, event);
-  else here.perf[func](event);
-  if (func !== 'remove') return;
-  if (event.rb !== undefined) here.shared_buffers.delete(event.rb);
-  if (event.pmu.task_ctx_nr === 'hw' && event.parent === undefined) countActive(here, event, -1);
+/**
+ * A CPU does something to an event and to what was inherited from it, as far as they are its own. Returns what it has
+ * read.
+ */
+export function perform(here: Owner, { func, event: id }: PerfCall): PerfAnswer | undefined {
+  const event = here.system.events.get(id)!;
+  if (func === 'install') {
+    perf_install_in_context(here, event);
+    return undefined;
+  }
+  const own = [event, ...event.child_list].filter((one) => isHere(here, one));
+  for (const one of own) here.perf[func](one);
+  if (func === 'remove' && event.rb !== undefined) here.shared_buffers.delete(event.rb);
+  if (func !== 'read') return undefined;
+  return {
+    failed: event.state === PERF_EVENT_STATE.ERROR,
+    val: own.reduce((sum, { count }) => sum + count, 0),
+    ena: own.reduce((sum, one) => sum + one.total_time_enabled, 0),
+    run: own.reduce((sum, one) => sum + one.total_time_running, 0),
+    copies: own.map((one) => one.id),
+  };
+}
+
+/** Whether the CPU owns the event: it is its own, or the one of a task that belongs to it. */
+function isHere({ number }: Owner, { cpu, ctx }: PerfEvent): boolean {
+  // Elsewhere it has no context.
+  if ((ctx as PerfEventContext | undefined) === undefined) return false;
+  return (ctx.task?.cpu ?? cpu) === number;
 }

@@ -16,7 +16,7 @@ import { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
 import { isZombie, wait_task_zombie, type Task } from './task.ts';
 
-const PAGE_SIZE = 4096;
+export const PAGE_SIZE = 4096;
 
 export class PerfSyscalls {
   readonly #kernel: Kernel;
@@ -31,7 +31,9 @@ export class PerfSyscalls {
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
       const refused = refusal(kernel, attr, target);
-      return refused === 0 ? perf_event_alloc(kernel, attr, target, undefined) : refused;
+      const event = refused === 0 ? perf_event_alloc(kernel, attr, target, undefined) : refused;
+      if (typeof event !== 'number') kernel.system.events.set(event.id, event);
+      return event;
     });
   }
 
@@ -40,7 +42,7 @@ export class PerfSyscalls {
     const kernel = this.#kernel;
     return kernel.syscall(() => {
       kernel.cpu.spend(FN.perf_mmap);
-      const rb = new RingBuffer(pages * PAGE_SIZE, event.attr);
+      const rb = new RingBuffer(pages * PAGE_SIZE, event.attr, event.id);
       event.rb = rb;
       return rb;
     });
@@ -74,6 +76,7 @@ export class PerfSyscalls {
   close(event: PerfEvent): void {
     const kernel = this.#kernel;
     kernel.syscall(() => perf_event_release_kernel(kernel, event));
+    kernel.system.events.delete(event.id);
   }
 
   /** poll() on ring buffers: true if one has passed its watermark or a signal came; otherwise the caller sleeps. */

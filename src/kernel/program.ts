@@ -11,7 +11,6 @@ import type { Sideband } from './sideband.ts';
 import type { SoftwarePmu } from './sw-pmu.ts';
 import { FN } from './symbols.ts';
 import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
-import type { SyncObjects } from './sync-objects.ts';
 import type { Task } from './task.ts';
 import { ThreadActs, type ExitBy, type ThreadHost } from './thread-acts.ts';
 
@@ -27,8 +26,6 @@ export interface ProgramHost extends ThreadHost {
   needResched(): boolean;
   sleepFor(task: Task, ns: number): void;
   do_group_exit(task: Task, status: number, by: ExitBy): void;
-  /** A child of the current task that runs `body`: one more thread of its process, or a process. */
-  clone(thread: boolean, body: (child: Task, on: ProgramHost) => TaskBody, then: (child: Task) => void): void;
 }
 
 export class ProgramBody implements TaskBody {
@@ -41,17 +38,15 @@ export class ProgramBody implements TaskBody {
   /** Made when somebody asks: on one CPU, nobody does. */
   #scout: LookAhead | undefined;
 
-  /** The task becomes a thread of the program, with the objects of its other threads. */
-  constructor(kernel: ProgramHost, task: Task, executable: Executable, thread: ThreadStart, objects: SyncObjects) {
+  /** The task, which has a program, becomes the thread of it that it is. */
+  constructor(kernel: ProgramHost, task: Task) {
+    const { executable, thread } = task.program!;
     this.#kernel = kernel;
     this.#task = task;
     this.#cursor = task.cursor = executable.start(thread);
     this.#executable = executable;
     this.#thread = thread;
-    task.program = { thread, objects };
-    const clone = (start: ThreadStart, ofProcess: boolean, then: (child: Task) => void): void =>
-      kernel.clone(ofProcess, (child, on) => new ProgramBody(on, child, executable, start, objects), then);
-    this.#acts = new ThreadActs(kernel, task, task.program, clone);
+    this.#acts = new ThreadActs(kernel, task);
   }
 
   run(cpu: Cpu, until: Cycles): void {

@@ -2,8 +2,9 @@
  * Perf events on other CPUs of the same boot: the system calls that must ask another CPU, and what that one does.
  *
  * The CPU that owns an event does everything about it. A system call about another's event sends an IPI, and spins until
- * the other has answered; so it is a generator, which yields while its CPU spins. Of an event of its own CPU, or of one that
- * is not simulated, it is the plain system call (perf-syscalls.ts) and never yields.
+ * the other has answered; so it is a generator, which yields while its CPU spins. All CPUs know which events there are.
+ * On one CPU, and for an event of one that is not simulated, it is the plain system call (perf-syscalls.ts) and never
+ * yields.
  *
  * Reading a ring buffer needs no system call. But what is in it depends on how far its CPU has come, so that a reader takes
  * from all buffers in one step, which waits until all CPUs have come as far. The writer learns of the room a latency
@@ -12,19 +13,21 @@
  * Source: kernel/events/core.c (cpu_function_call, event_function_call, perf_event_read, perf_install_in_context),
  * kernel/smp.c (smp_call_function_single), Linux 5.0.
  * Not modelled: interrupts of other CPUs while one spins; a call is saved if a task's event is known to be off its CPU,
- * here it is made.
+ * here it is made, once for each CPU that has a thread with the event.
  */
+import type { TaskBody } from '../arch/cpu.ts';
 import type { KernelRecord, PerfEventAttr } from '../uapi/perf-event.ts';
-import { DONE, type Outcome } from './futex.ts';
+import type { SystemAct, ActOutcome } from './acts.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_new, unaccount_event } from './kernel-counter.ts';
-import { PERF_EVENT_STATE, type OpenTarget, type PerfCountsValues, type PerfEvent } from './perf-event.ts';
-import { perf_event_sum } from './perf-inherit.ts';
+import type { PerfAnswer, PerfCall } from './mail.ts';
+import type { OpenTarget, PerfCountsValues, PerfEvent } from './perf-event.ts';
 import { perform } from './perf-install.ts';
-import { refusal, type PerfSyscalls } from './perf-syscalls.ts';
-import type { PerfCall } from './mail.ts';
+import { packEvent } from './perf-pack.ts';
+import { PAGE_SIZE, refusal, type PerfSyscalls } from './perf-syscalls.ts';
 import type { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
+import type { Task } from './task.ts';
 
 /** Yields while the caller's CPU stands still. */
 export type Steps<T> = Generator<void, T, void>;
@@ -44,28 +47,43 @@ export class RemoteSyscalls {
   /** perf_event_open(2): the event, or a negative errno. */
   *perf_event_open(attr: PerfEventAttr, target: OpenTarget): Steps<PerfEvent | number> {
     const kernel = this.#kernel;
-    const to = target.task === undefined ? target.cpu : target.task.cpu;
-    if (!this.#isElsewhere(to)) return this.#local.perf_event_open(attr, target);
+    const { system } = kernel;
+    if (!this.#concerns(target.cpu)) return this.#local.perf_event_open(attr, target);
     return yield* this.#syscall(function* (this: RemoteSyscalls): Steps<PerfEvent | number> {
       kernel.cpu.spend(FN.__do_sys_perf_event_open);
       const refused = refusal(kernel, attr, target);
       if (refused !== 0) return refused;
-      const event = perf_event_new(kernel, attr, target, undefined);
-      if (typeof event === 'number') return event;
-      kernel.global?.account(kernel, target.task !== undefined);
-      yield* this.#call(to, { func: 'install', event });
+      const made = perf_event_new(kernel, attr, target, undefined);
+      if (typeof made === 'number') return made;
+      yield* this.act({ op: 'perf_event_open', event: packEvent(made) });
+      const event = system.events.get(made.id)!;
+      if (event.pmu.task_ctx_nr === 'hw') kernel.global?.account(kernel, target.task !== undefined);
+      yield* this.#at(target.task?.cpu ?? target.cpu, { func: 'install', event: event.id });
+      // The next member of the group is tried together with those that there are.
+      const { group_leader } = event;
+      if (group_leader !== event && !group_leader.sibling_list.includes(event)) group_leader.sibling_list.push(event);
       return event;
     });
   }
 
   /** mmap() of a buffer with `pages` data pages. */
-  mmap(event: PerfEvent, pages: number): RingBuffer {
-    const rb = this.#local.mmap(event, pages);
-    const writer = event.cpu === this.#kernel.number ? undefined : this.#kernel.system.cpus.get(event.cpu);
-    if (writer === undefined) return rb;
-    rb.readFrom(this.#kernel.current, event.cpu);
-    writer.shared_buffers.add(rb);
-    return rb;
+  *mmap(event: PerfEvent, pages: number): Steps<RingBuffer> {
+    const kernel = this.#kernel;
+    if (!this.#concerns(event.cpu)) return this.#local.mmap(event, pages);
+    return yield* this.#syscall(function* (this: RemoteSyscalls): Steps<RingBuffer> {
+      kernel.cpu.spend(FN.perf_mmap);
+      yield* this.act({ op: 'perf_mmap', event: event.id, size: pages * PAGE_SIZE, reader: kernel.current.pid });
+      return event.rb!;
+    });
+  }
+
+  /** PERF_EVENT_IOC_SET_OUTPUT */
+  *setOutput(event: PerfEvent, rb: RingBuffer): Steps<void> {
+    if (!this.#concerns(event.cpu)) return this.#local.setOutput(event, rb);
+    yield* this.#syscall(function* (this: RemoteSyscalls): Steps<void> {
+      this.#kernel.cpu.spend(FN.perf_ioctl);
+      yield* this.act({ op: 'perf_set_output', event: event.id, rb: rb.id });
+    });
   }
 
   /** PERF_EVENT_IOC_ENABLE */
@@ -81,67 +99,95 @@ export class RemoteSyscalls {
   /** read() with PERF_FORMAT_TOTAL_TIME_ENABLED|RUNNING; an event in ERROR reads as zero. */
   *read(event: PerfEvent): Steps<PerfCountsValues> {
     const kernel = this.#kernel;
-    if (!this.#anyElsewhere(event)) return this.#local.read(event);
+    if (!this.#concerns(event.cpu)) return this.#local.read(event);
     return yield* this.#syscall(function* (this: RemoteSyscalls): Steps<PerfCountsValues> {
       kernel.cpu.spend(FN.perf_read);
-      if (event.state === PERF_EVENT_STATE.ERROR) return { val: 0, ena: 0, run: 0 };
-      yield* this.#each(event, 'read');
-      return perf_event_sum(event);
+      const answers = yield* this.#each(event, 'read');
+      if (answers.some(({ failed }) => failed)) return { val: 0, ena: 0, run: 0 };
+      const { ended } = yield* this.act({ op: 'perf_ended', event: event.id });
+      // Those that have ended since they were read are not counted twice.
+      const read = new Set(answers.flatMap(({ copies }) => copies));
+      const parts = ended!
+        .filter(({ id }) => !read.has(id))
+        .map(({ count, enabled, running }) => ({ val: count, ena: enabled, run: running }));
+      let [val, ena, run] = [0, 0, 0];
+      for (const part of [...answers, ...parts]) [val, ena, run] = [val + part.val, ena + part.ena, run + part.run];
+      return { val, ena, run };
     });
   }
 
   *close(event: PerfEvent): Steps<void> {
-    if (!this.#anyElsewhere(event)) return this.#local.close(event);
+    if (!this.#concerns(event.cpu)) return this.#local.close(event);
     yield* this.#syscall(function* (this: RemoteSyscalls): Steps<void> {
       yield* this.#each(event, 'remove');
+      yield* this.act({ op: 'perf_close', event: event.id });
       if (event.pmu.task_ctx_nr === 'hw') unaccount_event(this.#kernel, event);
     });
   }
 
   /** Takes everything out of the buffers that has been written by now. */
   *drain(buffers: readonly RingBuffer[]): Steps<{ records: KernelRecord[]; bytes: number }> {
-    const kernel = this.#kernel;
+    const elsewhere = buffers.filter(({ reader }) => reader !== undefined).map(({ id }) => id);
+    const outcome = elsewhere.length === 0 ? undefined : yield* this.act({ op: 'perf_drain', buffers: elsewhere });
     const records: KernelRecord[] = [];
     let bytes = 0;
-    const take = (): Outcome => {
-      const now = kernel.cpu.now();
-      for (const rb of buffers) {
-        const part = rb.drain(now);
-        for (const record of part.records) records.push(record);
-        bytes += part.bytes;
-        if (rb.writer !== undefined && part.bytes > 0)
-          kernel.mail.post({ kind: 'tail', to: rb.writer, sent: now, rb, tail: part.tail });
-      }
-      return DONE;
-    };
-    if (buffers.some(({ reader }) => reader !== undefined)) {
-      kernel.turns.act(take, this.#resume, { looks: true, posts: true });
-      yield;
-    } else take();
+    for (const rb of buffers) {
+      const part = rb.reader === undefined ? rb.drain() : outcome!.drained!.get(rb.id)!;
+      for (const record of part.records) records.push(record);
+      bytes += part.bytes;
+    }
     return { records, bytes };
   }
 
+  /** fork(): the child, which runs `body`. */
+  *fork(body: TaskBody): Steps<Task> {
+    return yield* this.#until((goOn: (child: Task) => void) => this.#kernel.fork(body, goOn));
+  }
+
+  /** An act of the caller, in its turn. */
+  *act(act: SystemAct): Steps<ActOutcome> {
+    return yield* this.#until((goOn: (outcome: ActOutcome) => void) => this.#kernel.turns.act(act, goOn));
+  }
+
+  /** What `begin` passes on, at once or when the CPU has stood still for it. */
+  *#until<T>(begin: (goOn: (result: T) => void) => void): Steps<T> {
+    let result: T | undefined;
+    let waits = false;
+    begin((given) => {
+      result = given;
+      if (waits) this.#resume();
+    });
+    waits = result === undefined;
+    if (waits) yield;
+    return result!;
+  }
+
   *#ioctl(event: PerfEvent, func: 'enable' | 'disable'): Steps<void> {
-    if (!this.#anyElsewhere(event)) return this.#local[func](event);
+    if (!this.#concerns(event.cpu)) return this.#local[func](event);
     yield* this.#syscall(function* (this: RemoteSyscalls): Steps<void> {
       this.#kernel.cpu.spend(FN.perf_ioctl);
       yield* this.#each(event, func);
     });
   }
 
-  /** For an event and those inherited from it. */
-  *#each(event: PerfEvent, func: Exclude<PerfCall['func'], 'install'>): Steps<void> {
-    for (const one of [event, ...event.child_list]) {
-      const at = cpuOf(one);
-      if (this.#isElsewhere(at)) yield* this.#call(at, { func, event: one });
-      else perform(this.#kernel, { func, event: one });
+  /** For an event and those inherited from it, on every CPU that may have one of them. */
+  *#each(event: PerfEvent, func: Exclude<PerfCall['func'], 'install'>): Steps<PerfAnswer[]> {
+    const { cpus } = yield* this.act({ op: 'perf_cpus', event: event.id });
+    const answers: PerfAnswer[] = [];
+    for (const cpu of cpus!) {
+      const answer = yield* this.#at(cpu, { func, event: event.id });
+      if (answer !== undefined) answers.push(answer);
     }
+    return answers;
   }
 
-  /** smp_call_function_single() */
-  *#call(to: number, call: PerfCall): Steps<void> {
-    this.#kernel.turns.smp_call_function_single(to, call, this.#resume);
-    yield;
+  /** Here, or by smp_call_function_single(). */
+  *#at(cpu: number, call: PerfCall): Steps<PerfAnswer | undefined> {
+    const kernel = this.#kernel;
+    if (cpu === kernel.number) return perform(kernel, call);
+    return (yield* this.#until((goOn: (given: { readonly answer: PerfAnswer | undefined }) => void) =>
+      kernel.turns.smp_call_function_single(cpu, call, goOn),
+    )).answer;
   }
 
   *#syscall<T>(work: (this: RemoteSyscalls) => Steps<T>): Steps<T> {
@@ -152,15 +198,9 @@ export class RemoteSyscalls {
     return result;
   }
 
-  #anyElsewhere(event: PerfEvent): boolean {
-    if (this.#kernel.system.cpus.size === 1) return false;
-    return [event, ...event.child_list].some((one) => this.#isElsewhere(cpuOf(one)));
-  }
-
-  #isElsewhere(cpu: number): boolean {
-    return cpu !== this.#kernel.number && this.#kernel.system.cpus.has(cpu);
+  /** Whether an event of that CPU, or with -1 of any, may concern several that are simulated. */
+  #concerns(cpu: number): boolean {
+    const { cpus } = this.#kernel.system;
+    return cpus.size > 1 && (cpu === -1 || cpus.has(cpu));
   }
 }
-
-/** Whose event it is: its CPU's, or that of the CPU to which its task belongs. */
-const cpuOf = ({ cpu, ctx }: PerfEvent): number => ctx.task?.cpu ?? cpu;

@@ -14,7 +14,15 @@ import type { Task } from './task.ts';
 
 const NEVER = Infinity as Cycles;
 
+/** What has been written into a buffer since it was last emptied. */
+export interface Drained {
+  readonly records: readonly KernelRecord[];
+  readonly bytes: number;
+}
+
 export class RingBuffer {
+  /** That of the event on which it was mapped. */
+  readonly id: number;
   /** Bytes of data pages. */
   readonly size: number;
   /** Bytes written since the last wakeup that cause the next one. */
@@ -43,7 +51,8 @@ export class RingBuffer {
   readonly #every: number;
   readonly #largest: number;
 
-  constructor(size: number, attr: PerfEventAttr) {
+  constructor(size: number, attr: PerfEventAttr, id = 0) {
+    this.id = id;
     this.size = size;
     this.#every = attr.watermark === true ? 0 : (attr.wakeup ?? 0);
     this.#largest = largestRecord(attr);

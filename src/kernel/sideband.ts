@@ -10,7 +10,7 @@ import { address } from '../units.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { PerfOutput } from './perf-output.ts';
 import { FN } from './symbols.ts';
-import { ppidOf, type Task } from './task.ts';
+import type { Task } from './task.ts';
 
 const PAGE_SIZE = 4096;
 /** misc of context-switch records. */
@@ -59,9 +59,8 @@ export class Sideband {
     );
   }
 
-  /** perf_event_task(): the EXIT records. */
-  perf_event_task(task: Task): void {
-    const ppid = ppidOf(task);
+  /** perf_event_task(): the EXIT records; `ppid`: the process's parent. */
+  perf_event_task(task: Task, ppid: number): void {
     this.#output.sideband(
       task,
       this.#perf.contextsOf(task),

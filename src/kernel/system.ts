@@ -1,13 +1,14 @@
 /**
- * What the CPUs of one boot share: configuration, tasks with their pids, and ids of perf events. Each CPU is a
- * Kernel over this System.
+ * What the CPUs of one boot share: configuration, tasks with their pids, and the perf events that user space has opened.
+ * Each CPU is a Kernel over this System. It changes by acts (acts.ts), once CPUs run.
  *
  * Nothing here has a clock, spends time or draws random numbers: the CPU that makes a change spends the time for it.
  * Not modelled: pid namespaces, the reuse of pids and event ids.
  */
 import type { TaskBody } from '../arch/cpu.ts';
+import type { Executable } from '../arch/dso.ts';
 import type { KernelConfig } from './config.ts';
-import type { PerfCpuContext, PerfEventContext, Pmu } from './perf-event.ts';
+import type { PerfCpuContext, PerfEvent, PerfEventContext, Pmu } from './perf-event.ts';
 import type { RingBuffer } from './ring-buffer.ts';
 import { newTask, type Task } from './task.ts';
 
@@ -29,8 +30,11 @@ export class System {
   readonly perf_event_ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
   /** The CPUs that have a Kernel, by their numbers. */
   readonly cpus = new Map<number, PerfCpu>();
-  /** perf_event_id: the id of the next accepted event. */
-  nextEventId = 1;
+  /** What can be executed, by path: whoever simulates some of the CPUs knows all of it. */
+  readonly executables = new Map<string, Executable>();
+  /** Events that user space has opened and buffers that it has mapped; a buffer has the id of an event. */
+  readonly events = new Map<number, PerfEvent>();
+  readonly buffers = new Map<number, RingBuffer>();
   #nextPid = FIRST_PID;
   /** Living tasks, by pid. */
   readonly #tasks = new Map<number, Task>();
@@ -52,6 +56,11 @@ export class System {
   /** release_task(): no longer listed; whoever holds the task may still read its exit code. */
   release_task(task: Task): void {
     this.#tasks.delete(task.pid);
+  }
+
+  /** active_events of the CPU with that number, or with -1 of all. */
+  countActive(cpu: number, by: number): void {
+    for (const [number, { pmu }] of this.cpus) if (cpu === -1 || cpu === number) pmu.activeEvents += by;
   }
 
   /** Living tasks by pid, as /proc lists them. */

@@ -15,6 +15,7 @@ import {
   perf_event_set_state,
   perf_event_update_time,
   primaryEvent,
+  type EndedCount,
   type PerfCpuContext,
   type PerfEvent,
   type PerfEventContext,
@@ -24,7 +25,7 @@ import {
   context_equiv,
   has_inherit_and_sample_read,
   swapCounts,
-  sync_child_event,
+  perf_child_detach,
   unclone_ctx,
 } from './perf-inherit.ts';
 import type { SampleRate } from './sampling.ts';
@@ -198,9 +199,10 @@ export class TaskContexts {
   /**
    * perf_event_exit_task(): the contexts leave the CPU for good; counts stay readable. `perf_event_task` writes the
    * EXIT records: after the last sample, but while the events still take records. `perf_event_read_event` is called for
-   * each inherited event that is to tell what it counted.
+   * each inherited event that is to tell what it counted. Returns what these have counted.
    */
-  exit_task(task: Task, perf_event_task: () => void, perf_event_read_event: (event: PerfEvent) => void): void {
+  exit_task(task: Task, perf_event_task: () => void, perf_event_read_event: (event: PerfEvent) => void): EndedCount[] {
+    const counts: EndedCount[] = [];
     const contexts = this.ofTask(task);
     for (const ctx of contexts) {
       this.#here.cpu.spend(FN.perf_event_exit_task);
@@ -220,10 +222,11 @@ export class TaskContexts {
         if (event.parent === undefined) continue;
         this.#here.cpu.spend(FN.perf_event_exit_event);
         if (event.attr.inherit_stat === true) perf_event_read_event(event);
-        sync_child_event(event, event.parent);
+        counts.push(perf_child_detach(event, event.parent));
       }
       if (elsewhere > 0) this.#here.cpu.spend(FN.perf_event_exit_event, elsewhere);
     }
+    return counts;
   }
 
   /** perf_event_task_tick(): frequency feedback and unthrottling, once a tick. */

@@ -5,7 +5,7 @@
  * Not modelled: signals other than SIGCHLD and deadly ones, credentials, children that are handed over to init.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
-import type { DsoImage, ThreadStart } from '../arch/dso.ts';
+import type { DsoImage, Executable, ThreadStart } from '../arch/dso.ts';
 import { FRACTION } from '../sim/doubles.ts';
 import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
@@ -32,6 +32,8 @@ export interface CpuTime {
 interface SignalStruct {
   /** thread_head: those that live, in the order in which they were made. */
   readonly threads: Set<Task>;
+  /** Those of them that have not begun to end. */
+  readonly live: Set<Task>;
   /** The process is ending, with this status, and all its threads with it (SIGNAL_GROUP_EXIT, group_exit_code). */
   group_exit: number | undefined;
   /** All its threads have ended, and the CPU of its parent has learnt of it. */
@@ -43,6 +45,8 @@ interface SignalStruct {
   /** Of its threads that have ended, the first one apart; of its children that were waited for. */
   readonly ended: CpuTime;
   readonly children: CpuTime;
+  /** Of the first one, if it ended on one of several CPUs. */
+  leader: CpuTime | undefined;
 }
 
 export interface Task extends CpuTime {
@@ -64,8 +68,8 @@ export interface Task extends CpuTime {
   /** Its user code, for call chains and faults; undefined: it runs none. */
   cursor: ExecutionCursor | undefined;
   mm: MmStruct;
-  /** Which thread of its program it is, and the objects by which that program's threads wait for each other. */
-  program: { readonly thread: ThreadStart; readonly objects: SyncObjects } | undefined;
+  /** Its program, which thread of it it is, and the objects by which that program's threads wait for each other. */
+  program: { readonly executable: Executable; readonly thread: ThreadStart; readonly objects: SyncObjects } | undefined;
   /** What it waits for, if another thread of its program must end that wait. */
   blocked_on: ObjectAct | { readonly op: 'wait' } | undefined;
   /** The frames of the system call in which it sleeps, outermost first; of most calls they are not kept. */
@@ -110,12 +114,14 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
     group_leader: leader!,
     signal: leader?.signal ?? {
       threads: new Set(),
+      live: new Set(),
       group_exit: undefined,
       zombie: false,
       forked: new Set(),
       catchesSigchld: parent?.signal.catchesSigchld ?? true,
       ended: noTime(),
       children: noTime(),
+      leader: undefined,
     },
     cpu: parent?.cpu ?? 0,
     comm,
@@ -140,6 +146,7 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
   };
   task.group_leader ??= task;
   task.signal.threads.add(task);
+  task.signal.live.add(task);
   if (leader === undefined) parent?.signal.forked.add(task);
   // Doubles from the start, as asDoubles() makes them, but not by changing the shape of every task again.
   for (const field of ['sum_exec_runtime', 'utime', 'stime', 'vruntime', 'exec_start'] as const)
@@ -171,7 +178,8 @@ export const ppidOf = ({ parent }: Task): number => (parent === undefined || has
 /** thread_group_cputime(): of all threads of a process, and of its children that were waited for (RUSAGE_BOTH). */
 export function thread_group_cputime({ signal, group_leader }: Task): CpuTime {
   const total = noTime();
-  for (const part of new Set([signal.ended, signal.children, group_leader, ...signal.threads])) addTime(total, part);
+  const parts = new Set([signal.ended, signal.children, signal.leader ?? group_leader, ...signal.threads]);
+  for (const part of parts) addTime(total, part);
   return total;
 }
 

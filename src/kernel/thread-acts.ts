@@ -11,12 +11,12 @@
 import type { Cpu } from '../arch/cpu.ts';
 import { cloneOf, type ThreadStart } from '../arch/dso.ts';
 import type { SyncAct } from '../arch/sync.ts';
-import { deadlock, goesOn, threadName } from './deadlock.ts';
+import { restOf } from './acts.ts';
 import type { Outcome } from './futex.ts';
 import { FN, type KernelFunction } from './symbols.ts';
-import type { ObjectAct, SyncObjects } from './sync-objects.ts';
+import type { ObjectAct } from './sync-objects.ts';
 import type { System } from './system.ts';
-import { hasEnded, wait_task_zombie, type Task } from './task.ts';
+import type { Task } from './task.ts';
 import type { Turns } from './turns.ts';
 
 /** What acts need from the kernel. */
@@ -28,6 +28,8 @@ export interface ThreadHost {
   wake(task: Task, reason: string): void;
   /** For changes of what threads on other CPUs share. */
   readonly turns: Turns;
+  /** A child of the current task: one more thread of its process, or a process, that runs its program from there. */
+  clone(thread: boolean, start: ThreadStart, then: (pid: number) => void): void;
   do_exit(task: Task, status: number, by: ExitBy): void;
 }
 
@@ -60,26 +62,14 @@ interface Pending {
 export class ThreadActs {
   readonly #kernel: ThreadHost;
   readonly #task: Task;
-  readonly #thread: ThreadStart;
-  readonly #objects: SyncObjects;
-  /** Makes the thread or process that is to run from there. */
-  readonly #clone: (start: ThreadStart, thread: boolean, then: (child: Task) => void) => void;
   /** How many threads and processes it has made; the threads among them that it has not joined. */
   #clones = 0;
-  readonly #joinable: Task[] = [];
+  readonly #joinable: number[] = [];
   #pending: Pending | undefined;
 
-  constructor(
-    kernel: ThreadHost,
-    task: Task,
-    { thread, objects }: NonNullable<Task['program']>,
-    clone: (start: ThreadStart, thread: boolean, then: (child: Task) => void) => void,
-  ) {
+  constructor(kernel: ThreadHost, task: Task) {
     this.#kernel = kernel;
     this.#task = task;
-    this.#thread = thread;
-    this.#objects = objects;
-    this.#clone = clone;
   }
 
   /** The thread was woken, and must try again what it waited for. */
@@ -90,9 +80,9 @@ export class ThreadActs {
   /** An act that the thread begins. It has ended unless the thread sleeps then. Throws ProgramError. */
   begin(act: SyncAct): void {
     if ('entry' in act) {
-      const start = cloneOf(this.#thread, this.#clones++, act.entry);
-      this.#clone(start, act.op === 'spawn', (child) => {
-        if (act.op === 'spawn') this.#joinable.push(child);
+      const start = cloneOf(this.#task.program!.thread, this.#clones++, act.entry);
+      this.#kernel.clone(act.op === 'spawn', start, (tid) => {
+        if (act.op === 'spawn') this.#joinable.push(tid);
       });
     } else if (act.op === 'exit') this.#kernel.do_exit(this.#task, 0, 'syscall');
     else this.#goOn({ act, again: false });
@@ -113,80 +103,45 @@ export class ThreadActs {
   }
 
   #object(act: ObjectAct, again: boolean): void {
-    const restOf = ({ bytes = 0 }: Outcome): ObjectAct =>
-      act.op === 'write' ? { ...act, bytes: act.bytes - bytes } : act;
-    this.#act(act, again, restOf, (outcome) => {
-      if (outcome.sleeps) this.#pending = { act: restOf(outcome), again: true };
+    this.#act(act, again, (outcome) => {
+      if (outcome.sleeps) this.#pending = { act: restOf(act, outcome), again: true };
     });
   }
 
   /** pthread_join() of one thread after the other. */
   #join(): void {
-    const target = this.#joinable[0];
-    if (target === undefined) return;
-    const act = { op: 'join_thread', tid: target.pid } as const;
-    this.#act(
-      act,
-      false,
-      () => act,
-      ({ sleeps }) => {
-        if (sleeps) this.#pending = { act: { op: 'join' }, again: true };
-        else {
-          this.#joinable.shift();
-          this.#join();
-        }
-      },
-    );
+    const tid = this.#joinable[0];
+    if (tid === undefined) return;
+    this.#act({ op: 'join_thread', tid }, false, ({ sleeps }) => {
+      if (sleeps) this.#pending = { act: { op: 'join' }, again: true };
+      else {
+        this.#joinable.shift();
+        this.#join();
+      }
+    });
   }
 
-  /** An act upon the objects, in its turn, and then its system call; `restOf`: what the thread waits for if it sleeps. */
-  #act(
-    act: ObjectAct,
-    again: boolean,
-    restOf: (outcome: Outcome) => ObjectAct,
-    then: (outcome: Outcome) => void,
-  ): void {
-    const { system } = this.#kernel;
-    const apply = (): Outcome => {
-      const outcome = this.#objects.apply(this.#task.pid, act, again, (tid) => threadName(system, tid));
-      goesOn(system, outcome.wakes);
-      if (outcome.sleeps) this.#waitFor(restOf(outcome));
-      return outcome;
-    };
-    this.#kernel.turns.act(apply, (outcome) => {
+  /** An act upon the objects, in its turn, and then its system call. */
+  #act(act: ObjectAct, again: boolean, then: (outcome: Outcome) => void): void {
+    this.#kernel.turns.act({ op: 'object', tid: this.#task.pid, act, again }, (outcome) => {
       this.#perform(outcome, again);
       then(outcome);
     });
   }
 
-  /** Throws ProgramError if nobody is left who could end the wait. */
-  #waitFor(act: NonNullable<Task['blocked_on']>): void {
-    this.#task.blocked_on = act;
-    deadlock(this.#kernel.system, this.#objects);
-  }
-
   /** wait4(-1), once for each child. */
   #wait(): void {
-    const { forked } = this.#task.signal;
-    let ended: Task | undefined;
-    const apply = (): Outcome => {
-      ended = [...forked].find(hasEnded);
-      const sleeps = ended === undefined && forked.size > 0;
-      if (sleeps) this.#waitFor({ op: 'wait' });
-      return { call: undefined, sleeps, wakes: [] };
-    };
-    this.#kernel.turns.act(apply, ({ sleeps }) => {
+    this.#kernel.turns.act({ op: 'wait', tid: this.#task.pid }, ({ sleeps, more = false }) => {
       this.#kernel.syscall(() => {
         this.#kernel.cpu.enter(FN.do_wait);
         this.#kernel.cpu.spend(FN.do_wait);
-        if (ended !== undefined) wait_task_zombie(this.#task, ended);
         this.#kernel.cpu.leave();
       });
       if (sleeps) {
         this.#task.stack = [...SYSCALL, 'do_wait' as const].map((fn) => FN[fn]);
         this.#kernel.sleep();
         this.#pending = { act: { op: 'wait' }, again: true };
-      } else if (forked.size > 0) this.#wait();
+      } else if (more) this.#wait();
     });
   }
 

@@ -7,26 +7,17 @@
  */
 import type { Outlook } from '../arch/cpu.ts';
 import { cycles, type Cycles } from '../units.ts';
-import type { Outcome } from './futex.ts';
-import type { PerfCall } from './mail.ts';
+import { apply, type SystemAct, type ActOutcome } from './acts.ts';
+import type { Answered, PerfCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
-/** What is special about an act. */
-interface ActTraits {
-  /** It looks at what the other CPUs have done until now, and so waits until they have come as far. */
-  readonly looks?: boolean;
-  /** It, or going on after it, may reach another CPU at once, whatever the outcome says. */
-  readonly posts?: boolean;
-}
-
 /** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
-interface ActInTurn extends ActTraits {
-  /** Changes what is shared. */
-  readonly apply: () => Outcome;
+interface ActInTurn {
+  readonly act: SystemAct;
   /** What this CPU does about it. */
-  readonly goOn: (outcome: Outcome) => void;
+  readonly goOn: (outcome: ActOutcome) => void;
 }
 
 const NEVER = cycles(Infinity);
@@ -42,7 +33,7 @@ export class Turns {
   #act: ActInTurn | undefined;
   #acted: (() => void) | undefined;
   /** Goes on when another CPU has answered. */
-  #calls: (() => void) | undefined;
+  #calls: ((given: Answered) => void) | undefined;
 
   constructor(here: PerCpu) {
     this.#here = here;
@@ -52,16 +43,17 @@ export class Turns {
    * The current task, at a point where its body can return, changes what several CPUs share. On one CPU that happens
    * now; if there are more, the CPU stands still, and goes on with `goOn` when the act has had its turn.
    */
-  act(apply: () => Outcome, goOn: (outcome: Outcome) => void, traits: ActTraits = {}): void {
-    if (this.#here.system.cpus.size === 1) goOn(apply());
-    else this.#act = { apply, goOn, ...traits };
+  act(act: SystemAct, goOn: (outcome: ActOutcome) => void): void {
+    const { system } = this.#here;
+    if (system.cpus.size === 1) goOn(apply(system, act));
+    else this.#act = { act, goOn };
   }
 
   /**
    * smp_call_function_single(): asks another CPU to do something to one of its events, from inside a system call, and
-   * spins until it has; then `goOn` is called.
+   * spins until it has; then `goOn` is called with the answer.
    */
-  smp_call_function_single(to: number, call: PerfCall, goOn: () => void): void {
+  smp_call_function_single(to: number, call: PerfCall, goOn: (given: Answered) => void): void {
     const { cpu, mail, number } = this.#here;
     cpu.enter(FN.smp_call_function_single);
     cpu.spend(FN.smp_call_function_single);
@@ -75,9 +67,9 @@ export class Turns {
     return this.#act !== undefined;
   }
 
-  /** The act that it waits for is a look at the other CPUs. */
-  get looks(): boolean {
-    return this.#act?.looks === true;
+  /** That act. */
+  get waitsFor(): SystemAct | undefined {
+    return this.#act?.act;
   }
 
   /** The CPU spins until another one answers, and does not know yet when that will be. */
@@ -103,24 +95,19 @@ export class Turns {
   #finishCall(): void {
     const goOn = this.#calls!;
     const { cpu, mail } = this.#here;
-    const left = mail.answered! - cpu.now();
+    const given = mail.answered!;
+    const left = given.at - cpu.now();
     this.#calls = mail.answered = undefined;
     if (left > 0) cpu.spendFor(FN.smp_call_function_single, cycles(left));
     cpu.leave();
-    this.#acted = goOn;
+    this.#acted = () => goOn(given);
   }
 
-  /** The turn of its act has come. Returns what the acting task does next. */
-  take(): 'works' | 'sleeps' | 'posts' {
-    const { apply, goOn, posts } = this.#act!;
-    const { number, sibling, system } = this.#here;
+  /** Its act has had its turn. */
+  acted(outcome: ActOutcome): void {
+    const { goOn } = this.#act!;
     this.#act = undefined;
-    const outcome = apply();
     this.#acted = () => goOn(outcome);
-    // The CPU may go idle, of which its core's other thread is told.
-    if (outcome.sleeps && sibling !== undefined) return 'posts';
-    if (posts === true || outcome.wakes.some((tid) => system.taskOf(tid)?.cpu !== number)) return 'posts';
-    return outcome.sleeps ? 'sleeps' : 'works';
   }
 
   /**
@@ -132,7 +119,7 @@ export class Turns {
     const now = cpu.now();
     if (system.cpus.size === 1) return NEVER;
     if (this.#acted !== undefined) return now;
-    if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered));
+    if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered.at));
     const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
     const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? now : cycles(Math.max(now, arrival));
     return cycles(Math.min(answers, ends, this.#passesWatermark(record), this.#acts(arrival)));

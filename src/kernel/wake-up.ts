@@ -8,11 +8,13 @@
  */
 import type { WakePost } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
+import { packContexts, unpackContexts } from './perf-pack.ts';
 import { FN } from './symbols.ts';
+import type { PerfCpu } from './system.ts';
 import type { Task } from './task.ts';
 
 /** What else the task's CPU is to learn. */
-type News = Pick<WakePost, 'rb' | 'signal' | 'child' | 'isNew'>;
+type News = Pick<WakePost, 'rb' | 'signal' | 'child' | 'made'>;
 
 /** try_to_wake_up(). A task that is not sleeping only gets the reason. `news` is for a task of another CPU. */
 export function try_to_wake_up(here: PerCpu, task: Task, reason: string, news: News = {}): void {
@@ -20,7 +22,7 @@ export function try_to_wake_up(here: PerCpu, task: Task, reason: string, news: N
   if (task.cpu !== here.number) {
     // ttwu_queue_remote(); only the task's own CPU knows whether it sleeps.
     cpu.spend(FN.try_to_wake_up);
-    post(here, task, reason, news);
+    send(here, task, reason, news);
     return;
   }
   if (!endSleep(task, reason)) return;
@@ -28,40 +30,75 @@ export function try_to_wake_up(here: PerCpu, task: Task, reason: string, news: N
   ttwu_do_activate(here, task);
 }
 
-function post(here: PerCpu, task: Task, reason: string, news: News): void {
+function send(here: PerCpu, task: Task, reason: string, news: News): void {
   here.cpu.spend(FN.native_smp_send_reschedule);
   here.mail.post({ kind: 'wake', to: task.cpu, sent: here.cpu.now(), pid: task.pid, reason, ...news });
 }
 
 /** wake_up_new_task(): a task that the current one has made becomes runnable on the CPU that was chosen for it. */
 export function wake_up_new_task(here: PerCpu, child: Task): void {
-  if (child.cpu === here.number) here.rq.enqueueNew(child, here.current);
-  else {
+  if (child.cpu === here.number) {
+    endIfKilled(here, child);
+    here.rq.enqueueNew(child, here.current);
+  } else {
     here.rq.sendNew(child, here.current);
-    post(here, child, 'new', { isNew: true });
+    const contexts = packContexts(here.system, child);
+    send(here, child, 'new', { made: { vruntime: child.vruntime, contexts } });
   }
 }
 
-/** sched_ttwu_pending(): activates the tasks that other CPUs have put on the wake list. */
-export function sched_ttwu_pending(here: PerCpu): void {
-  here.cpu.spend(FN.sched_ttwu_pending);
-  for (const { pid, reason, rb, signal, child, isNew } of here.mail.wake_list.splice(0)) {
-    if (signal !== undefined) here.mail.signals--;
-    if (child !== undefined) child.signal.zombie = true;
-    if (rb !== undefined) rb.poll = true;
-    const task = here.system.taskOf(pid);
-    if (task === undefined) continue;
-    if (signal !== undefined) {
-      task.fatal_signal = signal;
-      if (task === here.current) here.rq.needResched = true;
-    }
-    if (child !== undefined) {
-      if (!task.signal.catchesSigchld) continue;
-      task.signal_pending = true;
-    }
-    if (isNew === true) ttwu_do_activate(here, task, () => here.rq.enqueueSent(task));
-    else if (endSleep(task, reason)) ttwu_do_activate(here, task);
+/** A deadly signal for one thread. */
+export function signal_wake_up(here: PerCpu, thread: Task, signal: number): void {
+  if (thread.cpu === here.number) {
+    thread.fatal_signal = signal;
+    if (thread === here.current) here.rq.needResched = true;
   }
+  try_to_wake_up(here, thread, 'signal', { signal });
+}
+
+/** A deadly signal for the threads of a process that belong to this CPU, and for those that are on their way to it. */
+export function kill_here(here: PerCpu, tgid: number, signal: number): void {
+  here.killed.set(tgid, signal);
+  for (const thread of here.system.tasks)
+    if (thread.tgid === tgid && thread.cpu === here.number && thread.state !== 'new')
+      signal_wake_up(here, thread, signal);
+}
+
+/** sched_ttwu_pending(): activates the tasks that other CPUs have put on the wake list. */
+export function sched_ttwu_pending(here: PerCpu & PerfCpu): void {
+  here.cpu.spend(FN.sched_ttwu_pending);
+  for (const post of here.mail.wake_list.splice(0)) {
+    if (post.signal !== undefined) here.mail.signals--;
+    if (post.kind === 'kill') kill_here(here, post.tgid, post.signal);
+    else wake(here, post);
+  }
+}
+
+function wake(here: PerCpu & PerfCpu, { pid, reason, rb, signal, child, made }: WakePost): void {
+  const { system } = here;
+  if (rb !== undefined) system.buffers.get(rb)!.poll = true;
+  const task = system.taskOf(pid);
+  if (task === undefined) return;
+  if (signal !== undefined) {
+    task.fatal_signal = signal;
+    if (task === here.current) here.rq.needResched = true;
+  }
+  if (child !== undefined) {
+    for (const one of task.signal.forked) if (one.pid === child) one.signal.zombie = true;
+    if (!task.signal.catchesSigchld) return;
+    task.signal_pending = true;
+  }
+  if (made !== undefined) {
+    task.vruntime = made.vruntime;
+    unpackContexts(here, system, task, made.contexts);
+    endIfKilled(here, task);
+    ttwu_do_activate(here, task, () => here.rq.enqueueSent(task));
+  } else if (endSleep(task, reason)) ttwu_do_activate(here, task);
+}
+
+/** A thread that was made while its process was told to end. */
+function endIfKilled({ killed }: PerCpu, task: Task): void {
+  task.fatal_signal ||= killed.get(task.tgid) ?? 0;
 }
 
 /** Whether it slept until now. */

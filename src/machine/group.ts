@@ -2,14 +2,17 @@
  * Cores that are simulated together, with the host's CPUs on them: runs each up to the end of the window, hands over
  * what they posted, and gives acts their turn. Several threads of Node may each run some of the cores, and meet after
  * each window.
- * Not modelled: guests' CPUs that affect each other; posts and acts between cores of different threads.
+ * Not modelled: guests' CPUs that affect each other.
  */
 import type { Core } from '../hw/core.ts';
+import { apply, effectOf, looks, type SystemAct, type ActOutcome } from '../kernel/acts.ts';
 import type { HostCounts } from '../kernel/host-global.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
+import type { Drained } from '../kernel/ring-buffer.ts';
 import { FN } from '../kernel/symbols.ts';
 import type { SamplingLimits } from '../kernel/sysctl.ts';
+import type { System } from '../kernel/system.ts';
 import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
@@ -20,10 +23,23 @@ export interface HostCpu {
   readonly host: Kernel;
 }
 
-const VECTORS = { wake: 'RESCHEDULE', call: 'CALL_FUNCTION', tail: undefined, sibling: undefined } as const;
+const VECTORS = { wake: 'RESCHEDULE', kill: 'RESCHEDULE', call: 'CALL_FUNCTION', sibling: undefined } as const;
 /** Every record is written by these. */
 const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
-const ENDED: Standing<Kernel> = { now: cycles(Infinity), promise: cycles(Infinity) };
+const LOOKED: ActOutcome = { call: undefined, sleeps: false, wakes: [], posts: true };
+const ENDED: Standing<SystemAct> = { now: cycles(Infinity), promise: cycles(Infinity) };
+
+/** What a thread says about one of its cores, besides numbers. */
+interface Said {
+  readonly core: number;
+  readonly posts: readonly Post[];
+  readonly act: Standing<SystemAct>['act'];
+  /** What was in its buffers, for a core that looks. */
+  readonly drained: ReadonlyMap<number, Drained>;
+}
+
+/** What was in the buffers of all CPUs, for a core that waits for it. */
+type Look = Map<number, Drained>;
 
 /** A thread's part in simulating a machine: the cores whose number is `party` modulo the number of threads. */
 export interface Party {
@@ -32,11 +48,11 @@ export interface Party {
 }
 
 /**
- * What a core tells all threads: its clock and promise; its part of the host's counts; its limits of sampling; whether
- * its run has ended; how many of its tasks are runnable.
+ * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
+ * its limits of sampling; whether its run has ended; how many of its tasks are runnable; its clock in any case.
  */
-const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8, running: 9 } as const;
-const WIDTH = 10;
+const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8, running: 9, clock: 10 } as const;
+const WIDTH = 11;
 const COUNTS = [
   'hardwareEvents',
   'perf_sched_count',
@@ -63,8 +79,11 @@ export class CoreGroup {
   readonly #meeting: Meeting;
   /** Has told where its cores are, and waits for the others to. */
   #arrived = false;
-  /** What the own cores have told last. */
-  readonly #told = new Map<HostCpu, Standing<Kernel>>();
+  /** What all cores have told last. */
+  #told: Standing<SystemAct>[] = [];
+  /** Cores whose looks have had their turn, and what they wait for. */
+  readonly #looks = new Map<number, Look>();
+  readonly #party: Party;
   /** CPU 0 has ended. */
   #ended = false;
 
@@ -72,16 +91,17 @@ export class CoreGroup {
   constructor(
     cpus: readonly HostCpu[],
     options: WindowOptions,
-    { place, party }: Party = { place: placeFor(1, cpus.length), party: 0 },
+    party: Party = { place: placeFor(1, cpus.length), party: 0 },
   ) {
     this.#cpus = cpus;
-    this.#mine = cpus.filter((_, i) => i % place.parties === party);
+    this.#party = party;
+    this.#mine = cpus.filter((_, i) => this.#isMine(i));
     this.#windows = new Windows(options);
     this.#latency = options.latency;
     this.#recordCost = cycles(
       Math.min(...cpus.map(({ core }) => WRITES.reduce((sum, fn) => sum + core.costOf(FN[fn]), 0))),
     );
-    this.#meeting = new Meeting(place);
+    this.#meeting = new Meeting(party.place);
   }
 
   /**
@@ -104,64 +124,143 @@ export class CoreGroup {
   #meet(stop: () => boolean): boolean {
     const meeting = this.#meeting;
     if (!this.#arrived) {
-      const posts = new Map(this.#mine.map((cpu) => [cpu, cpu.host.mail.take()]));
-      for (const [cpu, sent] of posts) for (const post of sent) this.#deliver(post, this.#cpus.indexOf(cpu));
-      for (const [cpu, sent] of posts) this.#tell(cpu, sent, cpu === this.#cpus[0] && stop());
+      const posts = this.#mine.map(({ host }) => host.mail.take());
+      posts.forEach((sent, i) => this.#deliver(sent, this.#numberOf(i)));
+      const said = posts.map((sent, i) =>
+        this.#tell(this.#numberOf(i), sent, this.#mine[i] === this.#cpus[0] && stop()),
+      );
+      const news = said.filter((one) => one.posts.length > 0 || one.act !== undefined || one.drained.size > 0);
+      meeting.say(this.#party.party, news.length === 0 ? undefined : news);
       meeting.arrive();
       this.#arrived = true;
     }
     if (!meeting.wait(PATIENCE)) return false;
     this.#arrived = false;
     this.#ended = meeting.slotsOf(0)[SLOT.ended] === 1;
-    const standings = this.#cpus.map((cpu, i) => this.#told.get(cpu) ?? this.#heard(i));
-    this.#windows.next(standings, { gridLine: () => this.#look(), apply: (kernel): ActEffect => kernel.turns.take() });
+    this.#hear();
+    this.#windows.next(this.#told, { gridLine: () => this.#look(), apply: (...turn) => this.#apply(...turn) });
     meeting.part();
     return true;
   }
 
-  #tell(cpu: HostCpu, posts: readonly Post[], ended: boolean): void {
-    const { host } = cpu;
-    if (this.#mine.length < this.#cpus.length && (posts.length > 0 || host.turns.waits))
-      throw new Error('cores of different threads cannot affect each other yet');
-    const standing = ended ? ENDED : { ...this.#standing(cpu), posts };
-    this.#told.set(cpu, standing);
-    const slots = this.#meeting.slotsOf(this.#cpus.indexOf(cpu));
+  #isMine(core: number): boolean {
+    const { place, party } = this.#party;
+    return core % place.parties === party;
+  }
+
+  /** The number of the i-th of the own cores. */
+  #numberOf(i: number): number {
+    const { place, party } = this.#party;
+    return party + i * place.parties;
+  }
+
+  #tell(number: number, posts: readonly Post[], ended: boolean): Said {
+    const { core, host } = this.#cpus[number]!;
+    const standing = ended ? ENDED : { ...this.#standing(number), posts };
+    this.#told[number] = standing;
+    const slots = this.#meeting.slotsOf(number);
     slots[SLOT.now] = standing.now;
     slots[SLOT.promise] = standing.promise;
     COUNTS.forEach((name, i) => (slots[SLOT.counts + i] = host.global?.own[name] ?? 0));
     LIMITS.forEach((name, i) => (slots[SLOT.limits + i] = host.sysctl[name]));
     slots[SLOT.ended] = ended ? 1 : 0;
     slots[SLOT.running] = host.nr_running;
+    slots[SLOT.clock] = core.now();
+    const drained = new Map<number, Drained>();
+    for (const look of this.#looks.values())
+      for (const [id, part] of look) if (host.system.buffers.get(id)!.writer === number) drained.set(id, part);
+    return { core: number, posts, act: standing.act, drained };
   }
 
-  /** Where a core of another thread is. */
-  #heard(core: number): Standing<Kernel> {
-    const slots = this.#meeting.slotsOf(core);
-    return { now: slots[SLOT.now] as Cycles, promise: slots[SLOT.promise] as Cycles };
+  /** Where the cores of other threads are, and what they have sent. */
+  #hear(): void {
+    const { parties } = this.#party.place;
+    for (let core = 0; core < this.#cpus.length; core++) {
+      if (this.#isMine(core)) continue;
+      const slots = this.#meeting.slotsOf(core);
+      this.#told[core] = { now: slots[SLOT.now] as Cycles, promise: slots[SLOT.promise] as Cycles };
+    }
+    for (let party = 0; party < parties; party++) {
+      if (party === this.#party.party) continue;
+      for (const { core, posts, act, drained } of (this.#meeting.heardOf(party) ?? []) as readonly Said[]) {
+        this.#told[core] = { ...this.#told[core]!, posts, act };
+        this.#deliver(posts, core);
+        for (const look of this.#looks.values()) for (const [id, part] of drained) look.set(id, part);
+      }
+    }
+    if (parties > 1) this.#answered();
+    for (const [core, drained] of this.#looks)
+      if (this.#isMine(core)) this.#cpus[core]!.host.turns.acted({ ...LOOKED, drained });
+    this.#looks.clear();
   }
 
-  #standing({ core, host }: HostCpu): Standing<Kernel> {
-    const { spins, waits, looks } = host.turns;
+  /** A core that spins goes on when its answer arrives; its own thread may have learnt of it just now. */
+  #answered(): void {
+    for (const { posts } of this.#told)
+      for (const post of (posts ?? []) as readonly Post[]) {
+        if (post.kind !== 'answer') continue;
+        const now = this.#meeting.slotsOf(post.to)[SLOT.clock] as Cycles;
+        const promise = cycles(Math.max(now, post.sent + this.#latency));
+        this.#told[post.to] = { ...this.#told[post.to], now, promise };
+      }
+  }
+
+  #standing(number: number): Standing<SystemAct> {
+    const { core, host } = this.#cpus[number]!;
+    const { spins, waitsFor } = host.turns;
     // Whatever it does next is later than an answer that nobody has given yet.
     if (spins) return ENDED;
     const now = core.now();
+    if (this.#looks.has(number)) return { now, promise: now };
     const { ipiAt } = core.lapic;
     const promise = cycles(Math.min(host.turns.promise(ipiAt, this.#recordCost), tellsSibling({ core, host })));
-    if (!waits) return { now, promise };
-    return { now, promise: now, act: { what: host, after: host.turns.workAfterAct, others: promise, looks } };
+    if (waitsFor === undefined) return { now, promise };
+    const act = { what: waitsFor, after: host.turns.workAfterAct, others: promise, looks: looks(waitsFor) };
+    return { now, promise: now, act };
   }
 
-  #deliver(post: Post, from: number): void {
-    const { core, host } = this.#cpus[post.to]!;
-    const at = cycles(post.sent + this.#latency);
-    if (post.kind === 'answer') {
-      host.mail.answered = at;
-      return;
+  /** The turn of a core's act: every thread applies it, and the core's own lets it go on. */
+  #apply(act: SystemAct, core: number, at: Cycles): ActEffect {
+    const { host } = this.#cpus[core]!;
+    const outcome = apply(host.system, act);
+    if (act.op === 'perf_drain') {
+      const look = this.#drain(host.system, act.buffers, core, at);
+      if (this.#party.place.parties > 1) this.#looks.set(core, look);
+      else host.turns.acted({ ...outcome, drained: look });
+    } else if (this.#isMine(core)) host.turns.acted(outcome);
+    return effectOf(host, outcome);
+  }
+
+  /** Empties the buffers into which own CPUs write; these learn of the room a latency later. */
+  #drain({ buffers }: System, ids: readonly number[], reader: number, at: Cycles): Look {
+    const look: Look = new Map();
+    for (const id of ids) {
+      const rb = buffers.get(id)!;
+      const writer = rb.writer!;
+      if (!this.#isMine(writer)) continue;
+      const part = rb.drain(at);
+      look.set(id, part);
+      const arrival = cycles(at + this.#latency);
+      if (part.bytes > 0)
+        this.#cpus[writer]!.core.lapic.receive(arrival, reader, undefined, () => (rb.data_tail = part.tail));
     }
-    if (post.kind === 'call') host.mail.calls++;
-    if (post.kind === 'wake' && post.signal !== undefined) host.mail.signals++;
-    const accepted = post.kind === 'sibling' ? () => core.siblingIs(post.busy) : () => host.mail.accept(post);
-    core.lapic.receive(at, from, VECTORS[post.kind], accepted);
+    return look;
+  }
+
+  /** To own cores; what goes to others is heard by their threads. */
+  #deliver(posts: readonly Post[], from: number): void {
+    for (const post of posts) {
+      if (!this.#isMine(post.to)) continue;
+      const { core, host } = this.#cpus[post.to]!;
+      const at = cycles(post.sent + this.#latency);
+      if (post.kind === 'answer') {
+        host.mail.answered = { at, answer: post.answer };
+        continue;
+      }
+      host.announce(post);
+      const accepted = post.kind === 'sibling' ? () => core.siblingIs(post.busy) : () => host.mail.accept(post);
+      core.lapic.receive(at, from, VECTORS[post.kind], accepted);
+    }
   }
 
   /**

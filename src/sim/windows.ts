@@ -22,7 +22,7 @@ import type { Cycles } from '../units.ts';
 
 /** Where a core is after a window. */
 export interface Standing<A> {
-  /** Its clock; Infinity if it has ended. */
+  /** Its clock; Infinity if it has ended, or stands still until another core does something. */
   readonly now: Cycles;
   /** Nothing that it does can affect another core before; unused if it stops in front of an act. */
   readonly promise: Cycles;
@@ -105,11 +105,17 @@ export class Windows {
   next<A>(cores: readonly Standing<A>[], between: Between<A>): void {
     const promises = cores.map((core, i) => this.#check(core, i));
     const waiting = cores.map(({ act }) => act);
-    // Below its clock, a promise would stop all others for ever.
+    // Nothing that has arrived in the meantime is in what a core has promised.
+    const arrivals = cores.map(() => Infinity);
+    for (const { posts } of cores)
+      for (const { to, sent } of posts ?? []) arrivals[to] = Math.min(arrivals[to]!, sent + this.#latency);
     const lower = (core: number, to: number): void => {
-      promises[core] = Math.min(promises[core]!, Math.max(cores[core]!.now, to)) as Cycles;
+      const { now } = cores[core]!;
+      // Below its clock, a promise would stop all others for ever.
+      const arrival = Math.max(now === Infinity ? 0 : now, arrivals[core]!);
+      promises[core] = Math.min(to, arrival) as Cycles;
     };
-    for (const { posts } of cores) for (const { to, sent } of posts ?? []) lower(to, sent + this.#latency);
+    promises.forEach((promise, core) => lower(core, promise));
     if (cores.every(({ now }) => now >= this.line)) {
       this.line = (this.line + this.#grid) as Cycles;
       between.gridLine();
@@ -123,8 +129,8 @@ export class Windows {
       if (act.looks === true && cores.some(({ now }) => now < at)) break;
       waiting[first] = undefined;
       const effect = between.apply(act.what, first, at);
-      promises[first] =
-        effect === 'posts' ? at : (Math.min(act.others, effect === 'works' ? at + act.after : Infinity) as Cycles);
+      if (effect === 'posts') promises[first] = at;
+      else lower(first, Math.min(act.others, effect === 'works' ? at + act.after : Infinity));
     }
     this.#promised = promises;
     const end = Math.min(this.line, promises[least(promises)]! + this.#latency, this.end + this.#longest);

@@ -83,14 +83,14 @@ export function* perfRecord(
   const { sys, perf, kernel } = tool;
   const cpus = job.cpus ?? Array.from({ length: kernel.config.nrCpus }, (_, cpu) => cpu);
   yield* tool.user('cmd_record', 600_000);
-  const workload = tool.forkWorkload(job.executable);
+  const workload = yield* tool.forkWorkload(job.executable);
   const { child } = workload;
 
   const systemWide = job.systemWide === true;
   const opened = yield* openAll(tool, job.evlist, systemWide ? undefined : child, cpus);
   yield* tool.user('evlist__open', 1_000 * opened.length * cpus.length);
   const evlist = opened.map(({ evsel, events }) => ({ ...evsel, ids: events.map((e) => e.id) }));
-  const buffers = mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
+  const buffers = yield* mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
   yield* tool.user('evlist__mmap', 1_000 * buffers.length);
   sink.opened(evlist);
 
@@ -236,12 +236,13 @@ function fallback(evsel: Evsel, errno: number): Evsel | undefined {
 }
 
 /** One buffer for each CPU, owned by the first event and shared by the others. */
-function mapAll(tool: ToolTask, opened: readonly Opened[], pages: number): RingBuffer[] {
-  const { sys } = tool;
+function* mapAll({ perf }: ToolTask, opened: readonly Opened[], pages: number): Steps<RingBuffer[]> {
   const [leader, ...others] = opened;
   if (leader === undefined) return [];
-  const buffers = leader.events.map((event) => tool.perf.mmap(event, pages));
-  for (const { events } of others) events.forEach((event, cpu) => sys.setOutput(event, buffers[cpu] as RingBuffer));
+  const buffers: RingBuffer[] = [];
+  for (const event of leader.events) buffers.push(yield* perf.mmap(event, pages));
+  for (const { events } of others)
+    for (const [cpu, event] of events.entries()) yield* perf.setOutput(event, buffers[cpu]!);
   return buffers;
 }
 

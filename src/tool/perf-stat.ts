@@ -16,7 +16,7 @@ import type { Evsel } from '../perf-events/evsel.ts';
 import type { StatCount, StatRead, StatRun } from '../results/stat.ts';
 import { cycles, nanos, type Nanos } from '../units.ts';
 import { OpenError } from './perf-record.ts';
-import type { ToolProgram, ToolTask } from './tool-task.ts';
+import type { ForkedWorkload, ToolProgram, ToolTask } from './tool-task.ts';
 
 export interface StatJob {
   readonly evlist: readonly Evsel[];
@@ -47,7 +47,7 @@ export interface StatOutcome {
 export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutcome) => void): ToolProgram {
   const { sys, perf, kernel } = tool;
   yield* tool.user('cmd_stat', 400_000);
-  const workload = tool.forkWorkload(job.executable);
+  const workload = yield* tool.forkWorkload(job.executable);
   const { child } = workload;
   const systemWide = job.systemWide === true;
   const { evlist, events } = yield* openAll(tool, job, systemWide ? undefined : child);
@@ -196,7 +196,7 @@ function cputime({ kernel }: ToolTask, child: StatChild): { user: Nanos; sys: Na
   const user = ticks === 0 ? total : Math.floor((total * utime) / ticks);
   return { user: nanos(user), sys: nanos(total - user) };
 }
-type StatChild = ReturnType<ToolTask['forkWorkload']>['child'];
+type StatChild = ForkedWorkload['child'];
 
 /** Reads the counters at each interval until the workload ends. */
 function* intervals(

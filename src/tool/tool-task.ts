@@ -7,7 +7,7 @@ import type { Cpu, Outlook, TaskBody } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { PerfSyscalls } from '../kernel/perf-syscalls.ts';
-import { RemoteSyscalls } from '../kernel/remote.ts';
+import { RemoteSyscalls, type Steps } from '../kernel/remote.ts';
 import type { Task } from '../kernel/task.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { PERF_BINARY, perfFunction, type PerfFunction } from './perf-binary.ts';
@@ -15,9 +15,19 @@ import { StraightLine } from './straight-line.ts';
 
 /** Why the child that waits to become the workload is woken. */
 const RELEASED = 'POLLIN';
+/** It execs as soon as it runs; until then it only waits. */
+const AT_ONCE: Outlook = { act: cycles(0), leave: cycles(0) };
+const NOTHING_AHEAD: Outlook = { act: cycles(Infinity), leave: cycles(0) };
 
 /** Yields to give way or to sleep; returns the exit status. */
 export type ToolProgram = Generator<void, number, void>;
+
+/** The process that will be the workload. */
+export interface ForkedWorkload {
+  readonly child: Task;
+  /** Lets it exec. */
+  go(): void;
+}
 
 export class ToolTask implements TaskBody {
   readonly kernel: Kernel;
@@ -73,17 +83,19 @@ export class ToolTask implements TaskBody {
   }
 
   /** fork() of the workload: a child that waits for go(), then execs. */
-  forkWorkload(executable: Executable): { readonly child: Task; go(): void } {
+  *forkWorkload(executable: Executable): Steps<ForkedWorkload> {
     const { kernel } = this;
     let released = false;
     const body: TaskBody = {
       run: (): void => {
-        const killed = released && child.fatal_signal !== 0;
-        if (killed || child.wake_reason === RELEASED) kernel.execve(executable);
+        const { fatal_signal, wake_reason } = kernel.current;
+        const killed = released && fatal_signal !== 0;
+        if (killed || wake_reason === RELEASED) kernel.execve(executable);
         else kernel.sleep();
       },
+      outlook: () => (released ? AT_ONCE : NOTHING_AHEAD),
     };
-    const child = kernel.fork(body);
+    const child = yield* this.perf.fork(body);
     child.comm = 'perf-exec';
     return {
       child,

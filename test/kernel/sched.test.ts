@@ -141,7 +141,7 @@ describe('kernel/sched', () => {
       const bench = new Bench();
       let seen: [status: number, when: number] | undefined;
       bench.task(function* (tool) {
-        const child = tool.kernel.fork({ run: () => bench.kernel.do_exit(bench.kernel.current, 3, 'none') });
+        const child = yield* tool.perf.fork({ run: () => bench.kernel.do_exit(bench.kernel.current, 3, 'none') });
         let status: number | undefined;
         while ((status = tool.sys.wait4(child)) === undefined) yield;
         seen = [status, bench.core.nanos()];

@@ -54,7 +54,7 @@ describe('kernel/system', () => {
     expect(tasks.map(({ pid }) => pid)).to.deep.equal([1000, 1001, 1002, 1003]);
     expect(system.tasks).to.deep.equal(tasks);
     const events = [0, 1, 1, 0].map((i, n) => open(cpus[i]!, tasks[n], -1));
-    expect(events.map(({ id }) => id)).to.deep.equal([1, 2, 3, 4]);
+    expect(new Set(events.map(({ id }) => id)).size).to.equal(4);
   });
 
   it('knows who comes from a task, and what threads share, until they end', () => {

@@ -103,7 +103,7 @@ describe('machine/remote', () => {
         const counter = yield* perf.perf_event_open(counting, { task, cpu: -1, group_leader: undefined });
         const sampler = yield* perf.perf_event_open(sampling, { task, cpu: 1, group_leader: undefined });
         if (typeof counter === 'number' || typeof sampler === 'number') throw new Error('refused');
-        const rb = perf.mmap(sampler, 64);
+        const rb = yield* perf.mmap(sampler, 64);
         for (const event of [counter, sampler]) yield* perf.enable(event);
         for (let i = 0; i < 5; i++) {
           kernel.nanosleep(2_000_000);

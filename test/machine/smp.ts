@@ -52,7 +52,8 @@ export class Smp {
       const { host } = this.cpus[cpu]!;
       const program = new Threads({ main: script });
       const task = host.spawn(`thread ${i}`, { run: () => undefined });
-      task.body = new ProgramBody(host, task, program, FIRST_THREAD, objects);
+      task.program = { executable: program, thread: FIRST_THREAD, objects };
+      task.body = new ProgramBody(host, task);
       this.tasks.push(task);
       return program;
     });

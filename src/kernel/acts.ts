@@ -1,0 +1,249 @@
+/**
+ * Acts: the changes of what all CPUs of a boot share, as plain data. Whoever simulates some of the CPUs has a copy of what
+ * they share, and applies all acts to it, in order of time; so all copies are equal.
+ *
+ * An act has no clock, spends no time and draws no random numbers. What it takes a CPU to act, and whatever follows from
+ * the outcome, is the business of the CPU that acts.
+ *
+ * Source: kernel/fork.c (copy_process), kernel/exit.c (do_exit, do_group_exit, wait_consider_task, exit_notify),
+ * kernel/events/core.c (perf_event_open, sync_child_event), Linux 5.0.
+ * Not modelled: signals other than SIGCHLD and deadly ones, children that are handed over to init.
+ */
+import { FIRST_THREAD, type ThreadStart } from '../arch/dso.ts';
+import { deadlock, goesOn, threadName } from './deadlock.ts';
+import { DONE, type Outcome } from './futex.ts';
+import type { PerCpu } from './per-cpu.ts';
+import type { EndedCount } from './perf-event.ts';
+import { unpackEvent, type PackedEvent } from './perf-pack.ts';
+import { RingBuffer, type Drained } from './ring-buffer.ts';
+import { SyncObjects, type ObjectAct } from './sync-objects.ts';
+import type { System } from './system.ts';
+import { GONE, addTime, hasEnded, ppidOf, wait_task_zombie, type CpuTime, type Task } from './task.ts';
+
+/** What a thread does; `tid` is its own. */
+type ThreadAct =
+  /** Upon the objects of its program; `again`: it has slept in this act and was woken. */
+  | { readonly op: 'object'; readonly act: ObjectAct; readonly again: boolean }
+  /** wait4(-1), for one child. */
+  | { readonly op: 'wait' }
+  /** clone(2), with `thread` of a thread, else of a process, which is to run on that CPU; what of its program, if any. */
+  | { readonly op: 'clone'; readonly thread: boolean; readonly cpu: number; readonly start?: ThreadStart }
+  /** execve() of the executable with that path. */
+  | { readonly op: 'exec'; readonly path: string }
+  /** It begins to end; with a status: and all threads of its process with it. */
+  | { readonly op: 'exit'; readonly group_exit: number | undefined }
+  /** It has ended; `time`: how long it has run, if that will not change any more. */
+  | {
+      readonly op: 'exit_notify';
+      readonly status: number;
+      readonly time: CpuTime | undefined;
+      readonly counts: readonly EndedCount[];
+    };
+
+/** What is done to the events that user space has opened, named by their ids. */
+type PerfAct =
+  | { readonly op: 'perf_event_open'; readonly event: PackedEvent }
+  | { readonly op: 'perf_close'; readonly event: number }
+  /** Bytes of the buffer, which has the event's id from then on. */
+  | { readonly op: 'perf_mmap'; readonly event: number; readonly size: number; readonly reader: number }
+  | { readonly op: 'perf_set_output'; readonly event: number; readonly rb: number }
+  /** Which CPUs have an event, or what was inherited from it. */
+  | { readonly op: 'perf_cpus'; readonly event: number }
+  /** What has been counted by inherited events that have ended. */
+  | { readonly op: 'perf_ended'; readonly event: number }
+  /** A look: takes everything out of these buffers that has been written by now. */
+  | { readonly op: 'perf_drain'; readonly buffers: readonly number[] };
+
+export type SystemAct = (ThreadAct & { readonly tid: number }) | PerfAct;
+
+/** An act waits until all other CPUs have come as far, because it takes what they have done until now. */
+export const looks = (act: SystemAct): boolean => act.op === 'perf_drain';
+
+export interface ActOutcome extends Outcome {
+  /** Going on may reach another CPU at once, whoever is woken. */
+  readonly posts?: boolean;
+  /** The thread or process that was made, or reaped. */
+  readonly pid?: number | undefined;
+  /** There is more to wait for. */
+  readonly more?: boolean;
+  /** Threads that a signal must end. */
+  readonly kills?: readonly number[];
+  /** The thread that ends: its process's status, its parent's pid, and whether others of its process live. */
+  readonly status?: number;
+  readonly ppid?: number;
+  readonly alone?: boolean;
+  /** The process to be told that a child has ended. */
+  readonly parent?: number | undefined;
+  readonly cpus?: readonly number[];
+  readonly ended?: readonly EndedCount[];
+  /** What was in each buffer, by its id. */
+  readonly drained?: ReadonlyMap<number, Drained>;
+}
+
+/** The acting thread may reach other CPUs at once when it goes on. */
+const POSTS: ActOutcome = { ...DONE, posts: true };
+
+/** What is left of an act in which a thread sleeps. */
+export const restOf = (act: ObjectAct, { bytes = 0 }: Outcome): ObjectAct =>
+  act.op === 'write' ? { ...act, bytes: act.bytes - bytes } : act;
+
+type Acting = Pick<PerCpu, 'system' | 'number' | 'sibling'>;
+
+/** What the acting thread of that CPU does next: it works on, it sleeps, or it may reach another CPU at once. */
+export function effectOf({ system, number, sibling }: Acting, outcome: ActOutcome): 'works' | 'sleeps' | 'posts' {
+  // The CPU may go idle, of which its core's other thread is told.
+  if (outcome.sleeps && sibling !== undefined) return 'posts';
+  if (outcome.posts === true || outcome.wakes.some((tid) => system.taskOf(tid)?.cpu !== number)) return 'posts';
+  return outcome.sleeps ? 'sleeps' : 'works';
+}
+
+/** Applies an act to what is shared. Throws ProgramError. */
+export function apply(system: System, act: SystemAct): ActOutcome {
+  if (!('tid' in act)) return applyPerf(system, act);
+  const task = system.taskOf(act.tid)!;
+  switch (act.op) {
+    case 'object':
+      return applyObject(system, task, act.act, act.again);
+    case 'wait':
+      return reap(system, task);
+    case 'clone': {
+      const child = system.copy_process(task, task.comm, GONE, act.thread);
+      child.cpu = act.cpu;
+      if (child.cpu !== task.cpu) child.state = 'new';
+      if (act.start !== undefined) child.program = { ...task.program!, thread: act.start };
+      return { ...POSTS, pid: child.pid };
+    }
+    case 'exec': {
+      const executable = system.executables.get(act.path)!;
+      task.comm = executable.comm.slice(0, 15);
+      task.mm = { mmap: [] };
+      task.signal.catchesSigchld = false;
+      task.program = { executable, thread: FIRST_THREAD, objects: new SyncObjects() };
+      return POSTS;
+    }
+    case 'exit':
+      return exit(system, task, act.group_exit);
+    case 'exit_notify':
+      return exit_notify(system, task, act);
+  }
+}
+
+function applyObject(system: System, task: Task, act: ObjectAct, again: boolean): Outcome {
+  const outcome = task.program!.objects.apply(task.pid, act, again, (tid) => threadName(system, tid));
+  goesOn(system, outcome.wakes);
+  if (outcome.sleeps) waitFor(system, task, restOf(act, outcome));
+  return outcome;
+}
+
+/** Throws ProgramError if nobody is left who could end the wait. */
+function waitFor(system: System, task: Task, act: NonNullable<Task['blocked_on']>): void {
+  task.blocked_on = act;
+  deadlock(system, task.program!.objects);
+}
+
+function reap(system: System, task: Task): ActOutcome {
+  const { forked } = task.signal;
+  const ended = [...forked].find(hasEnded);
+  if (ended !== undefined) wait_task_zombie(task, ended);
+  const sleeps = ended === undefined && forked.size > 0;
+  if (sleeps) waitFor(system, task, { op: 'wait' });
+  return { ...DONE, sleeps, pid: ended?.pid, more: forked.size > 0 };
+}
+
+/** do_group_exit() and the beginning of do_exit(), with mm_release(): whoever joins the thread learns of its end. */
+function exit(system: System, task: Task, group_exit: number | undefined): ActOutcome {
+  const { pid, program, signal } = task;
+  signal.live.delete(task);
+  const kills = group_exit !== undefined && signal.group_exit === undefined ? [...signal.live] : [];
+  if (group_exit !== undefined) signal.group_exit ??= group_exit;
+  const alone = signal.live.size === 0;
+  const wakes = alone || program === undefined ? [] : clearChildTid(system, pid, program.objects);
+  const status = group_exit === undefined ? 0 : signal.group_exit!;
+  return { ...POSTS, wakes, kills: kills.map((thread) => thread.pid), alone, status, ppid: ppidOf(task) };
+}
+
+function clearChildTid(system: System, tid: number, objects: SyncObjects): readonly number[] {
+  const { wakes } = objects.apply(tid, { op: 'clear_child_tid' }, false, String);
+  goesOn(system, wakes);
+  return wakes;
+}
+
+/** The end of do_exit(), with exit_notify() and release_task(). */
+function exit_notify(
+  system: System,
+  task: Task,
+  { status, time, counts }: Extract<SystemAct, { readonly op: 'exit_notify' }>,
+): ActOutcome {
+  const { signal, program } = task;
+  task.exit_code = status;
+  task.state = 'dead';
+  if (task.blocked_on !== undefined) program?.objects.leave(task.pid);
+  if (task !== task.group_leader) addTime(signal.ended, time!);
+  else if (time !== undefined) signal.leader = time;
+  for (const one of counts) sync_child_event(system, one);
+  signal.threads.delete(task);
+  system.release_task(task);
+  const { parent, waiting } = hasEnded(task) ? toBeTold(task) : { parent: undefined, waiting: [] };
+  for (const one of waiting) one.blocked_on = undefined;
+  if (program !== undefined) deadlock(system, program.objects);
+  return { ...POSTS, wakes: waiting.map(({ pid }) => pid), parent: parent?.pid };
+}
+
+/** sync_child_event(): an inherited event ends; what it counted stays with the event that it came from. */
+function sync_child_event(system: System, ended: EndedCount): void {
+  const event = system.events.get(ended.parent);
+  if (event === undefined) return;
+  event.ended.count += ended.count;
+  event.ended.enabled += ended.enabled;
+  event.ended.running += ended.running;
+  // Whoever asks several CPUs must know which he has asked for before they ended.
+  if (system.cpus.size > 1) event.ended_copies.push(ended);
+}
+
+/** do_notify_parent(): the process that gets SIGCHLD, and its threads that wait for a child. */
+function toBeTold({ parent }: Task): { readonly parent: Task | undefined; readonly waiting: readonly Task[] } {
+  if (parent === undefined || hasEnded(parent)) return { parent: undefined, waiting: [] };
+  return { parent, waiting: [...parent.signal.threads].filter(({ blocked_on }) => blocked_on?.op === 'wait') };
+}
+
+function applyPerf(system: System, act: PerfAct): ActOutcome {
+  if (act.op === 'perf_event_open') {
+    const { cpu, kind, tid, id } = act.event;
+    const owner = tid === undefined ? cpu : system.taskOf(tid)!.cpu;
+    const there = system.cpus.get(cpu === -1 ? owner : cpu)!;
+    system.events.set(id, unpackEvent(system, there, act.event));
+    if (kind === 'hw') system.countActive(cpu, 1);
+    return DONE;
+  }
+  // Its CPUs' buffers are emptied by whoever simulates them.
+  if (act.op === 'perf_drain') return POSTS;
+  const event = system.events.get(act.event)!;
+  switch (act.op) {
+    case 'perf_close':
+      if (event.pmu.task_ctx_nr === 'hw') system.countActive(event.cpu, -1);
+      system.events.delete(event.id);
+      system.buffers.delete(event.id);
+      return DONE;
+    case 'perf_mmap': {
+      const rb = new RingBuffer(act.size, event.attr, event.id);
+      const reader = system.taskOf(act.reader)!;
+      event.rb = rb;
+      system.buffers.set(rb.id, rb);
+      if (event.cpu === reader.cpu) return DONE;
+      rb.readFrom(reader, event.cpu);
+      system.cpus.get(event.cpu)!.shared_buffers.add(rb);
+      return DONE;
+    }
+    case 'perf_set_output':
+      event.rb = system.buffers.get(act.rb);
+      return DONE;
+    case 'perf_cpus': {
+      const { task, cpu } = event;
+      if (task === undefined) return { ...DONE, cpus: [cpu] };
+      const tasks = [task, ...task.signal.threads, ...system.descendants(task)];
+      return { ...DONE, cpus: [...new Set(tasks.map((one) => one.cpu))].toSorted((a, b) => a - b) };
+    }
+    case 'perf_ended':
+      return { ...DONE, ended: event.ended_copies };
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Perf events as plain data: how an event, or all that a task has, gets to another CPU, which may be simulated by another
+ * thread of Node. Other events are named by their ids, and so is the context that one is a clone of.
+ *
+ * Not modelled: events with handlers of the kernel's own, which stay where they were made.
+ */
+import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import {
+  ctx_events,
+  newEvent,
+  perfEventContext,
+  type OpenTarget,
+  type PerfEvent,
+  type PerfEventContext,
+} from './perf-event.ts';
+import type { PerfCpu, System } from './system.ts';
+import type { Task } from './task.ts';
+
+/** An event that user space has opened, before it is in a context. */
+export interface PackedEvent {
+  readonly id: number;
+  readonly attr: PerfEventAttr;
+  readonly kind: 'hw' | 'sw';
+  /** The thread that it follows, and the CPU that it is confined to. */
+  readonly tid: number | undefined;
+  readonly cpu: number;
+  readonly group_leader: number | undefined;
+  readonly hw: PerfEvent['hw'];
+}
+
+/** An inherited event that is on no PMU. */
+interface PackedCopy extends Pick<PerfEvent, (typeof KEPT)[number]> {
+  readonly id: number;
+  /** The event that it was inherited from. */
+  readonly parent: number;
+  readonly cpu: number;
+  readonly hw: PerfEvent['hw'];
+}
+
+/** A task's events of one kind. */
+export interface PackedContext extends Pick<PerfEventContext, (typeof KEPT_OF_CONTEXT)[number]> {
+  /** Leaders first. */
+  readonly pinned_groups: readonly (readonly PackedCopy[])[];
+  readonly flexible_groups: readonly (readonly PackedCopy[])[];
+}
+
+const KEPT = [
+  'state',
+  'count',
+  'total_time_enabled',
+  'total_time_running',
+  'tstamp',
+  'enable_on_exec',
+  'lost_samples',
+] as const;
+const KEPT_OF_CONTEXT = ['kind', 'id', 'parent_ctx', 'parent_gen', 'generation', 'nr_events', 'time'] as const;
+
+const pick = <T, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(keys.map((key) => [key, from[key]])) as Pick<T, K>;
+
+const hwOf = ({ hw }: PerfEvent): PerfEvent['hw'] => ({ ...hw, extra_reg: hw.extra_reg && { ...hw.extra_reg } });
+
+export function packEvent(event: PerfEvent): PackedEvent {
+  const { id, attr, pmu, task, cpu, group_leader } = event;
+  const leader = group_leader === event ? undefined : group_leader.id;
+  return { id, attr, kind: pmu.task_ctx_nr, tid: task?.pid, cpu, group_leader: leader, hw: hwOf(event) };
+}
+
+/** The event that user space knows by its id, on the CPU that is to have it first. */
+export function unpackEvent(system: System, there: PerfCpu, packed: PackedEvent): PerfEvent {
+  const { id, attr, kind, tid, cpu, group_leader } = packed;
+  const target: OpenTarget = {
+    task: tid === undefined ? undefined : system.taskOf(tid),
+    cpu,
+    group_leader: group_leader === undefined ? undefined : system.events.get(group_leader),
+  };
+  const event = newEvent(id, { ...attr }, kind === 'hw' ? there.pmu : there.swPmu, target, undefined);
+  Object.assign(event.hw, hwOf(packed as PerfEvent & PackedEvent));
+  return event;
+}
+
+/** Takes the events away from a task that has not run here. All of them were inherited. */
+export function packContexts(system: System, task: Task): PackedContext[] {
+  const contexts = Object.values(system.perf_event_ctxp.get(task) ?? {});
+  system.perf_event_ctxp.delete(task);
+  return contexts.map(packContext);
+}
+
+function packContext(ctx: PerfEventContext): PackedContext {
+  for (const event of ctx_events(ctx)) event.parent!.child_list.delete(event);
+  const group = (leader: PerfEvent): PackedCopy[] => [leader, ...leader.sibling_list].map(packCopy);
+  return {
+    ...pick(ctx, KEPT_OF_CONTEXT),
+    pinned_groups: ctx.pinned_groups.map(group),
+    flexible_groups: ctx.flexible_groups.map(group),
+  };
+}
+
+function packCopy(event: PerfEvent): PackedCopy {
+  const { id, parent, cpu } = event;
+  return { id, parent: parent!.id, cpu, hw: hwOf(event), ...pick(event, KEPT) };
+}
+
+/** Gives them to the task on the CPU that is its own now. */
+export function unpackContexts(here: PerfCpu, system: System, task: Task, contexts: readonly PackedContext[]): void {
+  const own: { hw?: PerfEventContext; sw?: PerfEventContext } = {};
+  for (const packed of contexts) {
+    const ctx = perfEventContext(packed.kind, task, packed.id);
+    own[packed.kind] = Object.assign(ctx, pick(packed, KEPT_OF_CONTEXT));
+    for (const kind of ['pinned_groups', 'flexible_groups'] as const)
+      for (const group of packed[kind]) {
+        const [leader, ...members] = group.map((copy) => unpackCopy(here, system, task, ctx, copy));
+        for (const member of members) {
+          member.group_leader = leader!;
+          leader!.sibling_list.push(member);
+        }
+        ctx[kind].push(leader!);
+      }
+  }
+  system.perf_event_ctxp.set(task, own);
+}
+
+function unpackCopy(here: PerfCpu, system: System, task: Task, ctx: PerfEventContext, packed: PackedCopy): PerfEvent {
+  const primary = system.events.get(packed.parent)!;
+  const pmu = primary.pmu.task_ctx_nr === 'hw' ? here.pmu : here.swPmu;
+  const target = { task, cpu: packed.cpu, group_leader: undefined };
+  const copy = newEvent(packed.id, { ...primary.attr }, pmu, target, primary.overflow_handler, primary);
+  Object.assign(copy.hw, packed.hw);
+  Object.assign(copy, pick(packed, KEPT));
+  copy.ctx = ctx;
+  primary.child_list.add(copy);
+  return copy;
+}
