@@ -20,7 +20,7 @@ const target = join(root, out);
 if (sources.some((source) => age(source) > age(target))) {
   mkdirSync(dirname(target), { recursive: true });
   const { default: asc } = await import('assemblyscript/asc');
-  const plain = ['--baseDir', root, '--runtime', 'stub', '--use', 'abort=', '--initialMemory', '4'];
+  const plain = ['--baseDir', root, '--runtime', 'stub', '--use', 'abort=', '--initialMemory', '4', '--enable', 'simd'];
   const { error, stderr } = await asc.main([...entries.map((name) => join(engine, name)), '-o', target, ...plain, ...options]);
   process.stderr.write(stderr.toString());
   if (error) process.exit(1);

@@ -352,6 +352,10 @@ function setBit(bits: Int32Array, i: number): void {
   bits[i >> 5] = bits[i >> 5]! | (1 << (i & 31));
 }
 
+function hasBit(bits: Int32Array, i: number): boolean {
+  return (bits[i >> 5]! & (1 << (i & 31))) !== 0;
+}
+
 function flatten(t: TreeBuilder): Tables {
   const { nodes, entries } = t;
   const children = nodes.map((n) => n.children);
@@ -385,6 +389,11 @@ function flatten(t: TreeBuilder): Tables {
       // An entry that is tried when another does not happen needs that one's trials, even if its count is zero.
       if (not) setBit(forcedBits, parent - node.s0);
       if (entry.every > 0) setBit(forcedBits, e - node.s0);
+    }
+    // And that one's trials need those of what it depends on.
+    for (let e = node.s1 - 1; e >= node.s0; e--) {
+      const parent = relParent[rel0[id] + e - node.s0]!;
+      if (parent >= 0 && hasBit(forcedBits, e - node.s0)) setBit(forcedBits, parent);
     }
     for (const bits of multiBits) multi.push(bits);
     for (const bits of forcedBits) forced.push(bits);

@@ -21,6 +21,7 @@ interface Exports {
   newRecord(words: number): number;
   scratch(bytes: number): number;
   select(from: number, rows: number, columns: number, n: number): number;
+  prepare(tables: number): void;
   keyOfText(units: number, n: number): bigint;
   start(tables: number, used: number, armed: number, key: bigint): number;
   arm(run: number, armed: number): void;
@@ -145,7 +146,12 @@ export class Engine {
       t.nrVectors,
       t.maxWords,
       ...this.#fields.values(),
+      // Made by the engine.
+      0,
+      0,
+      0,
     ]);
+    this.run.prepare(this.#tables);
   }
 
   /** A new execution's record, at the start of the program; valid as long as `owner` lives. */
@@ -175,7 +181,7 @@ export class Engine {
     const known = this.#armed.get(name);
     if (known) return known;
     const filled = [...columns];
-    while (filled.length < 3) filled.push(CYCLES);
+    if (filled.length % 2 === 1) filled.push(CYCLES);
     const n = filled.length;
     const at = this.#copy(Int32Array.from(filled));
     const select = (field: Field, rows: number): number => this.run.select(this.#fields.get(field)!, rows, at, n);

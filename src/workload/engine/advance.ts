@@ -13,7 +13,8 @@ import { binomial } from './binomial.ts';
 import { CHUNK_MAX, stepChunk } from './chunk.ts';
 import { BLOCK, CHUNK, Execution, RANGE, SEQ } from './execution.ts';
 import { DRAWS, mixKey, seeded, setRng } from './random.ts';
-import { consumeRange, divide, initMask, isUniform, rangeTotals, unfold } from './ranges.ts';
+import { consumeRange, countExecutions, divide, initMask, isUniform, rangeTotals, unfold } from './ranges.ts';
+import { beginRange, relationsOf } from './relations.ts';
 import { split } from './split.ts';
 import { Armed, Tables } from './tables.ts';
 import { walkBlock, walkSeq } from './walk.ts';
@@ -38,15 +39,15 @@ export function begin(run: Execution, armed: Armed, key: u64): void {
 function drawRoot(run: Execution): void {
   const t = run.t;
   const counts = run.rootCounts;
-  const trials = run.trialsAll;
+  const relations = relationsOf(t, 0);
   setRng(seeded(mixKey(run.key, DRAWS)));
+  beginRange(t, 1, 0);
   for (let e = 0; e < t.entries; e++) {
-    const r = t.rel0[0] + e;
-    const parent = t.relParent[r];
-    const condition: f64 = parent < 0 ? 1 : t.relElse[r] === 0 ? counts[parent] : trials[parent] - counts[parent];
-    const n = condition * t.relTimes[r];
-    trials[e] = n;
-    counts[e] = t.every[e] > 0 ? floor<f64>(n / <f64>t.every[e]) : binomial(n, t.p[e]);
+    const relation = relations[e];
+    const n = relation.factor * relation.when.all;
+    const x = relation.every > 0 ? floor<f64>(n / <f64>relation.every) : binomial(n, t.p[e]);
+    relation.happens(x, 0, n, 0);
+    counts[e] = x;
   }
 }
 
@@ -72,11 +73,10 @@ export function advance(run: Execution): i32 {
       }
     } else {
       if (top.version !== run.version) rangeTotals(run, top);
-      const totals = top.totals;
-      let crosses = false;
-      for (let a = 0; a < asked; a++) if (current[a] + totals[a] >= limits[a]) crosses = true;
-      if (!crosses) consumeRange(run, top);
-      else if (isUniform(run, top)) divide(run, top);
+      if (!run.crosses(top.totals)) {
+        countExecutions(run, top.node, top.node, top.n, top.base);
+        consumeRange(run, top);
+      } else if (isUniform(run, top)) divide(run, top);
       else if (kind === CHUNK) stepChunk(run, top);
       else if (top.n === 1) unfold(run, top);
       else if (top.n <= CHUNK_MAX) stepChunk(run, top);

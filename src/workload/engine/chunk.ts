@@ -5,7 +5,8 @@
 import { CHUNK, Execution, Piece, RANGE, SEQ } from './execution.ts';
 import { hypergeometric } from './hypergeometric.ts';
 import { DRAWS, mixKey, next32, rng, seeded, setRng, TWO32, UNIT } from './random.ts';
-import { identify, unfold } from './ranges.ts';
+import { countLeft, identify, unfold } from './ranges.ts';
+import { beginRange, relationsOf } from './relations.ts';
 import { periodic } from './split.ts';
 
 /** Ranges of up to so many iterations are drawn iteration by iteration. Part of the seed contract. */
@@ -15,12 +16,9 @@ export const CHUNK_MAX: f64 = 8;
 export function stepChunk(run: Execution, range: Piece): void {
   const t = run.t;
   const na = run.stride;
-  const asked = run.nrArmed;
   const inUnit = run.inUnit;
   const happened = run.happened;
-  const current = run.current;
   const item = run.item;
-  const limits = run.limits;
   const tally = run.tally;
   const totals = range.totals;
   const mask = range.mask;
@@ -29,14 +27,11 @@ export function stepChunk(run: Execution, range: Piece): void {
   const counts = run.arena.from(range.base + s0);
   const nw = t.words[node];
   const forced = t.forced.from(t.word0[node]);
-  const rel0 = t.rel0[node];
+  const relations = relationsOf(t, node);
   const body = t.body(node);
   const plain = run.armed.plain.from(body * na);
   const weights = run.armed.weight.from(s0 * na);
   const key = range.key;
-  const limit0 = limits[0];
-  const limit1 = asked > 1 ? limits[1] : Infinity;
-  const limit2 = asked > 2 ? limits[2] : Infinity;
   if (range.kind === RANGE) {
     range.kind = CHUNK;
     range.index = 0;
@@ -46,68 +41,60 @@ export function stepChunk(run: Execution, range: Piece): void {
   let n = range.n;
   let done = range.index;
   while (n > 1) {
+    beginRange(t, n, 1);
     let nh = 0;
     let left = 0;
-    let t0 = plain[0];
-    let t1 = plain[1];
-    let t2 = plain[2];
-    for (let a = 3; a < na; a++) item[a] = plain[a];
+    let retires = plain.pair(0);
+    for (let a = 2; a < na; a += 2) item.putPair(a, plain.pair(a));
     for (let w = 0; w < nw; w++) {
       const present = mask[w];
       let remain = present;
       for (let todo = present | forced[w]; todo !== 0; todo &= todo - 1) {
-        const bit = todo & -todo;
-        const i = (w << 5) + ctz(todo);
-        run.findTrials(rel0 + i, i, n, 1, inUnit, counts);
-        const M = run.trialsAll[i];
-        const ML = run.trialsLeft[i];
-        if ((present & bit) === 0 || ML === 0) continue;
+        const bit = ctz(todo);
+        const i = (w << 5) + bit;
+        const relation = relations[i];
         const c = counts[i];
+        const M = relation.factor * relation.when.all;
+        const ML = relation.factor * relation.when.left;
         let x: f64 = 0;
-        if (c === M) x = ML;
-        else if (ML === M) x = c;
-        else if (t.every[s0 + i] !== 0) x = periodic(run, s0 + i, ML);
-        // One trial with c of M marked, or ML trials with one of M marked: one comparison decides either.
-        else if (ML === 1 || c === 1) x = <f64>i32(<f64>next32() * M < c * ML * TWO32);
-        else x = hypergeometric(M, c, ML);
+        if (c !== 0 && ML !== 0) {
+          if (c === M) x = ML;
+          else if (ML === M) x = c;
+          else if (relation.every !== 0) x = periodic(run, s0 + i, relation.every, ML);
+          // One trial with c of M marked, or ML trials with one of M marked: one comparison decides either.
+          else if (ML === 1 || c === 1) x = <f64>i32(<f64>next32() * M < c * ML * TWO32);
+          else x = hypergeometric(M, c, ML);
+        }
+        relation.happens(c, x, M, ML);
         if (x === 0) continue;
         inUnit[i] = x;
         happened[nh++] = i;
         counts[i] = c - x;
-        if (c === x) remain ^= bit;
+        remain &= ~(i32(x === c) << bit);
         const weight = weights.from(i * na);
-        t0 += x * weight[0];
-        t1 += x * weight[1];
-        t2 += x * weight[2];
-        for (let a = 3; a < na; a++) item[a] = item[a] + x * weight[a];
+        retires = f64x2.add(retires, f64x2.mul(f64x2.splat(x), weight.pair(0)));
+        item.addRest(weight, x, na);
       }
       mask[w] = remain;
       left |= remain;
     }
-    item[0] = t0;
-    item[1] = t1;
-    item[2] = t2;
-    let crosses = current[0] + t0 >= limit0 || current[1] + t1 >= limit1 || current[2] + t2 >= limit2;
-    for (let a = 3; a < asked; a++) if (current[a] + item[a] >= limits[a]) crosses = true;
-    for (let a = 0; a < na; a++) totals[a] = totals[a] - item[a];
+    item.putPair(0, retires);
+    for (let a = 0; a < na; a += 2) totals.putPair(a, f64x2.sub(totals.pair(a), item.pair(a)));
     n--;
-    if (crosses) {
+    if (run.crosses(item)) {
       range.n = n;
       range.index = done + 1;
       range.q = rng;
       pushUnit(run, node, nh, mixKey(key, UNIT + done));
       return;
     }
-    for (let a = 0; a < na; a++) current[a] = current[a] + item[a];
+    run.retire(item);
     for (let h = 0; h < nh; h++) {
       const i = happened[h];
       tally.occur(s0 + i, inUnit[i]);
       inUnit[i] = 0;
     }
-    for (let j = t.periodic0[node]; j < t.periodic0[node + 1]; j++) {
-      const e = t.periodicEntry[j];
-      run.executed[e] = run.executed[e] + run.trialsLeft[e - s0];
-    }
+    countLeft(run, node);
     tally.whole(body, 1);
     done++;
     if (left === 0) {
@@ -131,6 +118,7 @@ function pushUnit(run: Execution, node: i32, nh: i32, key: u64): void {
   const before = run.arenaTop;
   const lo = run.reserve(size);
   const unit = run.push(SEQ, t.body(node), 1, key, lo - s0, before, size);
+  unit.unit = run.sp - 1;
   const mask = unit.mask;
   const counts = run.arena.from(lo);
   for (let w = 0; w < t.words[node]; w++) mask[w] = 0;

@@ -38,6 +38,8 @@ export class Piece {
   /** Arena top when the piece is done, and how many counts above it the piece owns. */
   top: i32;
   own: i32;
+  /** Of a SEQ, the piece on the stack whose mask says which entries of the frame happen in this iteration. */
+  unit: i32;
   /** Version of the armed set that the totals were computed for; 0 for none. */
   version: i32;
 }
@@ -72,9 +74,6 @@ export class Execution {
   arenaTop: i32;
   arenaLength: i32;
 
-  /** Trials of each entry of the range being drawn from, and of its left part. */
-  trialsAll: Doubles;
-  trialsLeft: Doubles;
   /** Entries that happened in one iteration or item, and how often each entry did. */
   happened: Ints;
   inUnit: Doubles;
@@ -84,29 +83,6 @@ export class Execution {
   }
   @inline top(): Piece {
     return this.piece(this.sp - 1);
-  }
-
-  /**
-   * How often entry i of a loop (relation r) is tried in n iterations and in the first nL of them, where the entries before
-   * it happen `left` times in those and `right` times in the others.
-   */
-  @inline findTrials(r: i32, i: i32, n: f64, nL: f64, left: Doubles, right: Doubles): void {
-    const t = this.t;
-    const parent = t.relParent[r];
-    let all = t.relTimes[r];
-    let first = all;
-    if (parent < 0) {
-      all *= n;
-      first *= nL;
-    } else if (t.relElse[r] === 0) {
-      all *= right[parent] + left[parent];
-      first *= left[parent];
-    } else {
-      all *= this.trialsAll[parent] - right[parent] - left[parent];
-      first *= this.trialsLeft[parent] - left[parent];
-    }
-    this.trialsAll[i] = all;
-    this.trialsLeft[i] = first;
   }
 
   push(kind: i32, node: i32, n: f64, key: u64, base: i32, top: i32, own: i32): Piece {
@@ -167,6 +143,20 @@ export class Execution {
     this.sp = 0;
   }
 
+  /** Whether a limit is reached when so much retires. */
+  @inline crosses(totals: Doubles): bool {
+    let crosses = v128.any_true(f64x2.ge(f64x2.add(this.current.pair(0), totals.pair(0)), this.limits.pair(0)));
+    for (let a = 2; a < this.stride; a += 2)
+      if (v128.any_true(f64x2.ge(f64x2.add(this.current.pair(a), totals.pair(a)), this.limits.pair(a)))) crosses = true;
+    return crosses;
+  }
+
+  /** So much retires. */
+  @inline retire(totals: Doubles): void {
+    const current = this.current;
+    for (let a = 0; a < this.stride; a += 2) current.putPair(a, f64x2.add(current.pair(a), totals.pair(a)));
+  }
+
   /** Follows another set of columns; totals of pending ranges are those of the old one. */
   arm(armed: Armed): void {
     this.tally.fold();
@@ -174,6 +164,8 @@ export class Execution {
     this.nrArmed = armed.asked;
     this.stride = armed.n;
     for (let a = 0; a < armed.n; a++) this.current[a] = this.tally.sums[armed.columns[a]];
+    // What fills up the columns stops at nothing.
+    for (let a = armed.asked; a < armed.n; a++) this.limits[a] = Infinity;
     this.version++;
   }
 }
@@ -187,8 +179,6 @@ export function newExecution(t: Tables): Execution {
   // deepen() doubles what there is: as if half of DEPTH were there, and none of it in use.
   run.depth = DEPTH / 2;
   run.deepen();
-  run.trialsAll = doubles(t.entries);
-  run.trialsLeft = doubles(t.entries);
   run.happened = ints(t.entries);
   run.inUnit = doubles(t.entries);
   run.executed = doubles(t.entries);

@@ -10,11 +10,10 @@
  * P. Sanders et al., "Efficient parallel random sampling", ACM TOMS 44(3), 2018.
  * Not modelled: populations of 2^53 or more.
  */
-import { exp, lnFactorial } from './math.ts';
-import { doubles, ints } from './memory.ts';
-import { Doubles } from './memory.ts';
+import { exp, lnFactorial, toInt } from './math.ts';
+import { Bytes, bytesAt, Doubles, doublesAt, ints, reserve } from './memory.ts';
 import { normal } from './normal.ts';
-import { next32, next53, TWO32 } from './random.ts';
+import { bits, next32, next53, rng, setRng, step, TWO32 } from './random.ts';
 
 /** Populations up to this size are drawn from tabulated distributions, and those up to twice it where half is sampled. */
 const TABLE_M: i32 = 64;
@@ -33,16 +32,20 @@ export function hypergeometric(M: f64, c: f64, L: f64): f64 {
   const flipL = L + L > M;
   const C = flipC ? M - c : c;
   const D = flipL ? M - L : L;
-  let x = folded(M, C < D ? C : D, C < D ? D : C);
+  const a = C < D ? C : D;
+  const b = C < D ? D : C;
+  const half = b + b === M;
+  let x: f64 = 0;
+  if (a <= FEW_HALF || (a <= FEW && !half)) x = oneByOne(M, a, b);
+  else if (a <= BITWISE && a + a <= b) x = byRejection(M, a, b, half);
+  else if (M <= <f64>TABLE_M || (half && M <= 2 * <f64>TABLE_M)) x = fromTable(M, a, b);
+  else x = ofMany(M, a, b);
   if (flipL) x = C - x;
   return flipC ? L - x : x;
 }
 
-function folded(M: f64, a: f64, b: f64): f64 {
-  const half = b + b === M;
-  if (a <= FEW_HALF || (a <= FEW && !half)) return oneByOne(M, a, b);
-  if (a <= BITWISE && a + a <= b) return byRejection(M, a, b, half);
-  if (M <= <f64>TABLE_M || (half && M <= 2 * <f64>TABLE_M)) return fromTable(M, a, b);
+/** Of high variance: the Cornish-Fisher image of a normal deviate, rounded to a value the law has. */
+function ofMany(M: f64, a: f64, b: f64): f64 {
   const r = 1 / M;
   const fa = a * r;
   const fb = b * r;
@@ -51,7 +54,6 @@ function folded(M: f64, a: f64, b: f64): f64 {
   // M / (M - 1), to the third order in 1 / M: M is above 64 here.
   const v = M * va * vb * (1 + r * (1 + r * (1 + r)));
   if (v < MANY) return byInversion(M, a, b);
-  // The Cornish-Fisher image of a normal deviate, rounded to a value the law has.
   const z = normal();
   const sd = sqrt<f64>(v);
   const iv = 1 / v;
@@ -64,10 +66,14 @@ function folded(M: f64, a: f64, b: f64): f64 {
 }
 
 function oneByOne(M: f64, a: f64, b: f64): f64 {
-  const n = <i32>a;
+  let q = rng;
   let x = 0;
   // Branch-free: the outcome is as unpredictable as the bits.
-  for (let j = 0; j < n; j++) x += i32(<f64>next32() * (M - <f64>j) < (b - <f64>x) * TWO32);
+  for (let j: f64 = 0; j < a; j++) {
+    x += i32(<f64>bits(q) * (M - j) < (b - <f64>x) * TWO32);
+    q = step(q);
+  }
+  setRng(q);
   return <f64>x;
 }
 
@@ -76,11 +82,11 @@ function oneByOne(M: f64, a: f64, b: f64): f64 {
  * nearer x is to its mean. For b >= 2a.
  */
 function byRejection(M: f64, a: f64, b: f64, half: bool): f64 {
-  const p: u32 = half ? 0x80000000 : <u32>floor<f64>((b / M) * TWO32);
+  const p: u32 = half ? 0x80000000 : toInt(floor<f64>((b / M) * TWO32));
   const B = M - b;
-  const best = half ? <f64>((<i32>a + 1) >> 1) : floor<f64>(((a - 1) * b) / M) + 1;
+  const best = half ? floor<f64>((a + 1) * 0.5) : floor<f64>(((a - 1) * b) / M) + 1;
   while (true) {
-    const x = ones(<u32>a, p);
+    const x = ones(toInt(a), p);
     const u = <f64>next32() * (1 / TWO32);
     const d = x > best ? x - best : best - x;
     // A lower bound of the ratio, met nearly always.
@@ -93,14 +99,17 @@ function ones(a: u32, p: u32): f64 {
   let open: u32 = <u32>-1 >> (32 - a);
   let below: u32 = 0;
   let digits = <i32>p;
+  let q = rng;
   do {
-    const u = next32();
+    const u = bits(q);
+    q = step(q);
     const one = <u32>(digits >> 31);
     below |= open & ~u & one;
     open &= u ^ ~one;
     digits <<= 1;
     // Once the remaining digits of p are zero, nothing is below them.
   } while (open !== 0 && digits !== 0);
+  setRng(q);
   return <f64>popcnt<u32>(below);
 }
 
@@ -136,31 +145,49 @@ function rowKey(M: i32, a: i32, b: i32): i32 {
   return M <= TABLE_M ? M * SQUARE + a * SIDE + b : (TABLE_M + 1) * SQUARE + b * (TABLE_M + 1) + a;
 }
 
-/** A row: the mode, then 2^32 P(X <= x) for x = 0..a. */
-function tabulate(M: i32, a: i32, b: i32): Doubles {
-  const row = doubles(a + 2);
-  row[0] = floor<f64>((<f64>(a + 1) * <f64>(b + 1)) / <f64>(M + 2));
+/** So many leading bits of a deviate say where to look for it. */
+const GUIDE_BITS: i32 = 6;
+const GUIDES: i32 = 1 << GUIDE_BITS;
+
+/**
+ * A row: the least count for every beginning of a deviate; then 2^32 P(X <= x) for x = 0..a. A search from the mode would cost two
+ * mispredicted jumps, from there it is hardly ever more than a look.
+ */
+@unmanaged
+class Row {
+  @inline get begin(): Bytes {
+    return changetype<Bytes>(this);
+  }
+  @inline get below(): Doubles {
+    return Doubles.at(changetype<usize>(this) + GUIDES);
+  }
+}
+
+function tabulate(M: i32, a: i32, b: i32): Row {
+  const at = reserve(<usize>GUIDES + ((<usize>a + 1) << 3));
+  const begin = bytesAt(at, GUIDES);
+  const below = doublesAt(at + GUIDES, a + 1);
   let sum: f64 = 0;
   for (let x = 0; x <= a; x++) {
     sum += exp(lnHypergeometric(<f64>M, <f64>a, <f64>b, <f64>x));
     // The last entry exceeds every deviate, whatever rounding left out of the sum.
-    row[1 + x] = x === a ? TWO32 + 1 : sum * TWO32;
+    below[x] = x === a ? TWO32 + 1 : sum * TWO32;
   }
-  rows[rowKey(M, a, b)] = <i32>changetype<usize>(row);
-  return row;
+  for (let i = 0, x = 0; i < GUIDES; i++) {
+    while ((<f64>i * TWO32) / GUIDES >= below[x]) x++;
+    begin[i] = x;
+  }
+  rows[rowKey(M, a, b)] = <i32>at;
+  return changetype<Row>(at);
 }
 
 function fromTable(M: f64, a: f64, b: f64): f64 {
-  const at = rows[rowKey(<i32>M, <i32>a, <i32>b)];
-  const row = at !== 0 ? changetype<Doubles>(<usize>at) : tabulate(<i32>M, <i32>a, <i32>b);
-  const u = <f64>next32();
-  let x = <i32>row[0];
-  if (u < row[1 + x]) {
-    while (x > 0 && u < row[x]) x--;
-  } else {
-    do x++;
-    while (u >= row[1 + x]);
-  }
+  const at = rows[rowKey(toInt(M), toInt(a), toInt(b))];
+  const row = at !== 0 ? changetype<Row>(<usize>at) : tabulate(toInt(M), toInt(a), toInt(b));
+  const u = next32();
+  let x = row.begin[<i32>(u >> (32 - GUIDE_BITS))];
+  const below = row.below;
+  while (<f64>u >= below[x]) x++;
   return <f64>x;
 }
 

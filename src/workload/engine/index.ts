@@ -1,8 +1,10 @@
 /** What engine.ts calls. Records and arrays are addresses there. */
 import { advance as advanceTo, begin, next as nextOf } from './advance.ts';
 import { Execution, newExecution } from './execution.ts';
+import { findInsides } from './insides.ts';
 import { Bytes, bytes, doubles, Doubles, Ints, ints, reserve } from './memory.ts';
 import { keyOfText as keyOf } from './random.ts';
+import { relate } from './relations.ts';
 import {
   fits as fitsIn,
   restore as restoreFrom,
@@ -35,6 +37,12 @@ export function scratch(n: usize): usize {
     passing = reserve(room);
   }
   return passing;
+}
+
+/** Makes what the tables leave to the engine. */
+export function prepare(t: Tables): void {
+  relate(t);
+  findInsides(t);
 }
 
 /** The rows of a table of all columns, reduced to some of them. */

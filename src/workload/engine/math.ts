@@ -8,6 +8,16 @@ import { doubles } from './memory.ts';
 const LN2_HI: f64 = 0.6931471803691238;
 const LN2_LO: f64 = 1.9082149292705877e-10;
 
+const TWO52: f64 = 4503599627370496;
+
+/**
+ * A whole number from 0 to 2^32 - 1 as an integer: after 2^52 has been added, it is the mantissa's end. WebAssembly's conversions
+ * check what they are given, which takes longer than all else in a short draw.
+ */
+export function toInt(x: f64): u32 {
+  return <u32>reinterpret<u64>(x + TWO52);
+}
+
 /** Natural logarithm of a positive normal number. */
 export function log(x: f64): f64 {
   const bits = reinterpret<i64>(x);

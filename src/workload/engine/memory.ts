@@ -33,6 +33,11 @@ export class Bytes {
     check(at, BYTES);
     return <i32>load<u8>(at);
   }
+  @inline @operator('[]=') put(i: i32, v: i32): void {
+    const at = changetype<usize>(this) + <usize>i;
+    check(at, BYTES);
+    store<u8>(at, v);
+  }
 }
 
 @unmanaged
@@ -70,6 +75,23 @@ export class Doubles {
     const at = changetype<usize>(this) + ((<usize>i) << 3);
     check(at, DOUBLES);
     store<f64>(at, v);
+  }
+  /** Two values at once, those at i and i + 1. */
+  @inline pair(i: i32): v128 {
+    const at = changetype<usize>(this) + ((<usize>i) << 3);
+    check(at, DOUBLES);
+    check(at + 8, DOUBLES);
+    return v128.load(at);
+  }
+  @inline putPair(i: i32, v: v128): void {
+    const at = changetype<usize>(this) + ((<usize>i) << 3);
+    check(at, DOUBLES);
+    check(at + 8, DOUBLES);
+    v128.store(at, v);
+  }
+  /** Adds x times another array of an even number of values; the first two are the caller's. */
+  @inline addRest(other: Doubles, x: f64, n: i32): void {
+    for (let i = 2; i < n; i += 2) this.putPair(i, f64x2.add(this.pair(i), f64x2.mul(f64x2.splat(x), other.pair(i))));
   }
   /** The array that begins at an index of this one. */
   @inline from(i: i32): Doubles {
@@ -112,6 +134,10 @@ export function doubles(n: i32): Doubles {
 }
 
 /** Arrays inside a record. */
+export function bytesAt(at: usize, n: i32): Bytes {
+  declare(at, <usize>n, BYTES);
+  return changetype<Bytes>(at);
+}
 export function intsAt(at: usize, n: i32): Ints {
   declare(at, (<usize>n) << 2, INTS);
   return changetype<Ints>(at);

@@ -53,11 +53,11 @@ export function seeded(key: u64): u64 {
   return key === 0 ? (<u64>0x5bd1e995) << 32 : key;
 }
 /** What a generator gives, an unsigned number of 32 bits. */
-function bits(q: u64): u32 {
+export function bits(q: u64): u32 {
   return rotl<u32>(<u32>q * 0x9e3779bb, 5) * 5;
 }
 /** Its state after that. */
-function step(q: u64): u64 {
+export function step(q: u64): u64 {
   const s0 = <u32>q;
   const s1 = <u32>(q >> 32) ^ s0;
   return pair(rotl<u32>(s0, 26) ^ s1 ^ (s1 << 9), rotl<u32>(s1, 13));

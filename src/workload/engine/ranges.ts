@@ -4,6 +4,7 @@
  * Not modelled: parts of an iteration; walk.ts has those.
  */
 import { Execution, Piece, SEQ } from './execution.ts';
+import { relationsOf } from './relations.ts';
 
 /** Finds out which entries of a range have a count. */
 export function initMask(run: Execution, range: Piece): void {
@@ -48,18 +49,14 @@ export function rangeTotals(run: Execution, range: Piece): void {
   range.version = run.version;
 }
 
-/** The whole range on top of the stack retires. */
+/** The whole range on top of the stack retires; periodic branches in it have been counted. */
 export function consumeRange(run: Execution, range: Piece): void {
   const t = run.t;
-  const na = run.stride;
   const node = range.node;
   const s0 = t.s0[node];
-  const current = run.current;
-  const totals = range.totals;
   const counts = run.arena.from(range.base + s0);
   const tally = run.tally;
-  for (let a = 0; a < na; a++) current[a] = current[a] + totals[a];
-  countExecutions(run, node, node, range.n, range.base);
+  run.retire(range.totals);
   for (let w = 0; w < t.words[node]; w++) {
     for (let left = range.mask[w]; left !== 0; left &= left - 1) {
       const i = (w << 5) + ctz(left);
@@ -78,6 +75,17 @@ export function countExecutions(run: Execution, node: i32, frame: i32, n: f64, b
   for (let j = t.periodic0[node]; j < t.periodic0[node + 1]; j++) {
     const e = t.periodicEntry[j];
     run.executed[e] = run.executed[e] + trials(run, e, node, frame, n, base);
+  }
+}
+
+/** The same for the left part of the range of a loop that has just been drawn. */
+export function countLeft(run: Execution, loop: i32): void {
+  const t = run.t;
+  const relations = relationsOf(t, loop);
+  const s0 = t.s0[loop];
+  for (let j = t.periodic0[loop]; j < t.periodic0[loop + 1]; j++) {
+    const e = t.periodicEntry[j];
+    run.executed[e] = run.executed[e] + relations[e - s0].triedLeft;
   }
 }
 
@@ -100,6 +108,7 @@ export function unfold(run: Execution, range: Piece): void {
   range.kind = SEQ;
   range.node = run.t.body(node);
   range.index = 0;
+  range.unit = run.sp - 1;
 }
 
 /** In one iteration, a class that happens has its slot number + 1 in place of its count. */
@@ -150,5 +159,7 @@ export function divide(run: Execution, range: Piece): void {
   range.n = n - skip - 1;
   for (let a = 0; a < na; a++) totals[a] = totals[a] - plain[a];
   // Its counts are all zero and so are those of any loop in it: keys are never used, the zeros can be shared.
-  run.push(SEQ, body, 1, 0, base, run.arenaTop, 0);
+  const unit = run.push(SEQ, body, 1, 0, base, run.arenaTop, 0);
+  unit.unit = run.sp - 1;
+  for (let w = 0; w < run.t.words[node]; w++) unit.mask[w] = 0;
 }

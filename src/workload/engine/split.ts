@@ -7,16 +7,21 @@
  */
 import { Execution, RANGE } from './execution.ts';
 import { hypergeometric } from './hypergeometric.ts';
+import { consumeRange, countLeft } from './ranges.ts';
 import { DRAWS, LEFT, mixKey, RIGHT, seeded, setRng } from './random.ts';
+import { beginRange, relationsOf } from './relations.ts';
 
 /** How often a periodic branch takes its rare way in its next executions. */
-export function periodic(run: Execution, e: i32, executions: f64): f64 {
-  const period = <f64>run.t.every[e];
+export function periodic(run: Execution, e: i32, every: i32, executions: f64): f64 {
+  const period = <f64>every;
   const before = run.executed[e];
   return floor<f64>((before + executions) / period) - floor<f64>(before / period);
 }
 
-/** Splits the range on top: its left part, the largest power of two below n, is pushed; the right part remains below. */
+/**
+ * Splits the range on top: the left part, the largest power of two below n, retires if no limit is in it, and is pushed otherwise; the
+ * right part remains below.
+ */
 export function split(run: Execution): void {
   const t = run.t;
   const na = run.stride;
@@ -34,56 +39,54 @@ export function split(run: Execution): void {
   right.key = mixKey(key, RIGHT);
   right.n = n - nL;
   setRng(seeded(mixKey(key, DRAWS)));
+  beginRange(t, n, nL);
   const countsR = run.arena.from(right.base + s0);
   const countsL = run.arena.from(lo);
-  const rel0 = t.rel0[node];
+  const relations = relationsOf(t, node);
   const forced = t.forced.from(t.word0[node]);
-  const nw = t.words[node];
   const maskR = right.mask;
   const maskL = left.mask;
-  const totalsR = right.totals;
   const totalsL = left.totals;
   const plain = run.armed.plain.from(t.body(node) * na);
   const weights = run.armed.weight.from(s0 * na);
-  // The first three columns are kept in locals: most armed sets have no more.
-  let t0 = nL * plain[0];
-  let t1 = nL * plain[1];
-  let t2 = nL * plain[2];
-  for (let a = 3; a < na; a++) totalsL[a] = nL * plain[a];
-  for (let w = 0; w < nw; w++) {
+  for (let a = 2; a < na; a += 2) totalsL.putPair(a, f64x2.mul(f64x2.splat(nL), plain.pair(a)));
+  // Most armed sets have two columns.
+  let totals = f64x2.mul(f64x2.splat(nL), plain.pair(0));
+  for (let w = 0; w < t.words[node]; w++) {
     const present = maskR[w];
     let inRight = present;
     let inLeft = 0;
     for (let todo = present | forced[w]; todo !== 0; todo &= todo - 1) {
-      const bit = todo & -todo;
-      const i = (w << 5) + ctz(todo);
-      run.findTrials(rel0 + i, i, n, nL, countsL, countsR);
-      const M = run.trialsAll[i];
-      const ML = run.trialsLeft[i];
-      if ((present & bit) === 0 || ML === 0) continue;
+      const bit = ctz(todo);
+      const i = (w << 5) + bit;
+      const relation = relations[i];
       const c = countsR[i];
+      const M = relation.factor * relation.when.all;
+      const ML = relation.factor * relation.when.left;
       let x: f64 = 0;
-      if (c === M) x = ML;
-      else if (ML === M) x = c;
-      else if (t.every[s0 + i] !== 0) x = periodic(run, s0 + i, ML);
-      else x = hypergeometric(M, c, ML);
-      if (x === 0) continue;
+      if (c !== 0 && ML !== 0) {
+        if (c === M) x = ML;
+        else if (ML === M) x = c;
+        else if (relation.every !== 0) x = periodic(run, s0 + i, relation.every, ML);
+        else x = hypergeometric(M, c, ML);
+      }
+      relation.happens(c, x, M, ML);
       countsL[i] = x;
       countsR[i] = c - x;
-      inLeft |= bit;
-      if (c === x) inRight ^= bit;
+      inLeft |= i32(x !== 0) << bit;
+      inRight &= ~(i32(x === c) << bit);
       const weight = weights.from(i * na);
-      t0 += x * weight[0];
-      t1 += x * weight[1];
-      t2 += x * weight[2];
-      for (let a = 3; a < na; a++) totalsL[a] = totalsL[a] + x * weight[a];
+      totals = f64x2.add(totals, f64x2.mul(f64x2.splat(x), weight.pair(0)));
+      totalsL.addRest(weight, x, na);
     }
     maskR[w] = inRight;
     maskL[w] = inLeft;
   }
-  totalsL[0] = t0;
-  totalsL[1] = t1;
-  totalsL[2] = t2;
+  totalsL.putPair(0, totals);
   left.version = run.version;
-  for (let a = 0; a < na; a++) totalsR[a] = totalsR[a] - totalsL[a];
+  const totalsR = right.totals;
+  for (let a = 0; a < na; a += 2) totalsR.putPair(a, f64x2.sub(totalsR.pair(a), totalsL.pair(a)));
+  if (run.crosses(totalsL)) return;
+  countLeft(run, node);
+  consumeRange(run, left);
 }

@@ -13,6 +13,14 @@ export const BLOCK: i32 = 0;
 export const LOOP: i32 = 2;
 export const BRANCH: i32 = 3;
 
+/** Entries with a slot inside a node, and those of the loops in it: bits as in the mask of the node's frame, by word. */
+@unmanaged
+export class Insides {
+  first: Ints;
+  word: Ints;
+  bits: Ints;
+}
+
 @unmanaged
 export class Tables {
   nodes: i32;
@@ -64,6 +72,10 @@ export class Tables {
   word0: Ints;
   multi: Ints;
   forced: Ints;
+  /** What relations.ts and insides.ts make of them. */
+  relations: usize;
+  iterations: usize;
+  insides: Insides;
 
   /** The body of a loop. */
   @inline body(loop: i32): i32 {

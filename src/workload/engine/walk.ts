@@ -5,27 +5,26 @@
 import { BLOCK, Execution, Piece, RANGE, SEQ } from './execution.ts';
 import { mixKey, NEST } from './random.ts';
 import { countExecutions, initMask } from './ranges.ts';
-import { BLOCK as BLOCK_NODE, BRANCH, LOOP } from './tables.ts';
+import { BLOCK as BLOCK_NODE, BRANCH, LOOP, Tables } from './tables.ts';
 
 /** Retires items of the sequence on top up to the one that crosses a limit, and opens that one. */
 export function walkSeq(run: Execution, seq: Piece): void {
   const t = run.t;
   const tally = run.tally;
-  const current = run.current;
   const item = run.item;
-  const limits = run.limits;
   const happened = run.happened;
   const inUnit = run.inUnit;
   const na = run.stride;
-  const asked = run.nrArmed;
-  const limit0 = limits[0];
-  const limit1 = asked > 1 ? limits[1] : Infinity;
-  const limit2 = asked > 2 ? limits[2] : Infinity;
   const base = seq.base;
   const counts = run.arena.from(base);
   const children = t.children.from(t.child0[seq.node]);
   const count = t.childCount[seq.node];
   const armed = run.armed;
+  const insides = t.insides;
+  const frame = t.frame[seq.node];
+  const s0 = t.s0[frame];
+  const multi = t.multi.from(t.word0[frame]);
+  const present = run.piece(seq.unit).mask;
   for (let ix = seq.index; ix < count; ix++) {
     let v = children[ix];
     let branch = -1;
@@ -34,42 +33,30 @@ export function walkSeq(run: Execution, seq: Piece): void {
       v = t.children[t.child0[v] + (counts[branch] !== 0 ? 0 : 1)];
     }
     const plain = armed.plain.from(v * na);
-    let t0 = plain[0];
-    let t1 = plain[1];
-    let t2 = plain[2];
-    for (let a = 3; a < na; a++) item[a] = plain[a];
+    let retires = plain.pair(0);
+    for (let a = 2; a < na; a += 2) item.putPair(a, plain.pair(a));
     // What happens inside, to be booked if the item retires.
     let nh = 0;
-    for (let j = t.own0[v]; j < t.own0[v + 1]; j++) {
-      const e = t.ownEntry[j];
-      const x = counts[e];
-      if (x <= <f64>t.ownLo[j] || x > <f64>t.ownHi[j]) continue;
-      happened[nh] = e;
-      inUnit[nh++] = 1;
-    }
-    for (let j = t.nested0[v]; j < t.nested0[v + 1]; j++) {
-      for (let e = t.nestedFrom[j]; e < t.nestedTo[j]; e++) {
-        const c = counts[e];
-        if (c === 0) continue;
+    for (let j = insides.first[v]; j < insides.first[v + 1]; j++) {
+      const w = insides.word[j];
+      for (let bits = present[w] & insides.bits[j]; bits !== 0; bits &= bits - 1) {
+        const e = s0 + (w << 5) + ctz(bits);
+        let x = counts[e];
+        if ((multi[w] & bits & -bits) !== 0) {
+          if (!hasSlot(t, v, e, x)) continue;
+          x = 1;
+        }
         happened[nh] = e;
-        inUnit[nh++] = c;
+        inUnit[nh++] = x;
+        const weight = armed.weight.from(e * na);
+        retires = f64x2.add(retires, f64x2.mul(f64x2.splat(x), weight.pair(0)));
+        item.addRest(weight, x, na);
       }
     }
-    for (let h = 0; h < nh; h++) {
-      const x = inUnit[h];
-      const weight = armed.weight.from(happened[h] * na);
-      t0 += x * weight[0];
-      t1 += x * weight[1];
-      t2 += x * weight[2];
-      for (let a = 3; a < na; a++) item[a] = item[a] + x * weight[a];
-    }
-    let crosses = current[0] + t0 >= limit0 || current[1] + t1 >= limit1 || current[2] + t2 >= limit2;
-    for (let a = 3; a < asked; a++) if (current[a] + item[a] >= limits[a]) crosses = true;
+    item.putPair(0, retires);
+    const crosses = run.crosses(item);
     if (!crosses) {
-      current[0] = current[0] + t0;
-      current[1] = current[1] + t1;
-      current[2] = current[2] + t2;
-      for (let a = 3; a < na; a++) current[a] = current[a] + item[a];
+      run.retire(item);
       if (t.periodic0[v + 1] > t.periodic0[v]) countExecutions(run, v, t.frame[v], 1, base);
       for (let h = 0; h < nh; h++) tally.occur(happened[h], inUnit[h]);
       tally.whole(v, 1);
@@ -78,7 +65,7 @@ export function walkSeq(run: Execution, seq: Piece): void {
     for (let h = 0; h < nh; h++) inUnit[h] = 0;
     if (crosses) {
       seq.index = ix + 1;
-      open(run, seq.key, v, base);
+      open(run, seq.key, v, base, seq.unit);
       return;
     }
   }
@@ -86,12 +73,19 @@ export function walkSeq(run: Execution, seq: Piece): void {
 }
 
 /** An item of a sequence becomes the next piece to run. */
-function open(run: Execution, key: u64, v: i32, base: i32): void {
+function open(run: Execution, key: u64, v: i32, base: i32, unit: i32): void {
   const kind = run.t.kind[v];
   if (kind === BLOCK_NODE) run.push(BLOCK, v, 1, 0, base, run.arenaTop, 0);
   else if (kind === LOOP)
     initMask(run, run.push(RANGE, v, run.t.trip[v], mixKey(key, NEST + v), base, run.arenaTop, 0));
-  else run.push(SEQ, v, 1, key, base, run.arenaTop, 0);
+  else run.push(SEQ, v, 1, key, base, run.arenaTop, 0).unit = unit;
+}
+
+/** Whether an entry of several slots, of which one has happened (its number + 1 is given), has that one inside a node. */
+function hasSlot(t: Tables, v: i32, e: i32, slot: f64): bool {
+  let j = t.own0[v];
+  while (t.ownEntry[j] !== e) j++;
+  return slot > <f64>t.ownLo[j] && slot <= <f64>t.ownHi[j];
 }
 
 /** Retires instructions of the block on top up to the first that reaches a limit; the slot that fired, or -1 if none did. */
