@@ -5,19 +5,29 @@
  * - perf_adjust_period(): a low-pass filter on the period, run at every PMI and every tick, in integer arithmetic as in
  *   C.
  * - __perf_event_account_interrupt(): the first PMI of a tick is never throttled, so a 5.0 kernel takes two PMIs per
- *   tick at a limit of 1 as well as of 2. 6.3 changed the comparison; 6.16 applies it to the first PMI, too.
+ *   tick at a limit of 1 as well as of 2. 6.4 changed the comparison; 6.16 applies it to the first PMI, too (both, and
+ *   their stable trees: changes.ts). From 6.16 on the whole group is throttled, and its leader logs it.
  * - perf_sample_event_took(): a running average of the NMI handler's time over 128 PMIs, which carries over between
  *   runs.
  *
- * Source: kernel/events/core.c, Linux 5.0, and 6.3 or 6.16 depending on `release`.
- * Not modelled: the throttling of whole groups (6.16); 6.16's rule in stable kernels from 6.15.3 on, which took
- * "perf/core: Fix broken throttling when max_samples_per_tick=1".
+ * Source: kernel/events/core.c, Linux 5.0 to 6.18 as `release` says; commits 9734e25fbf5a ("perf: Fix the throttle logic
+ * for a group"), e800ac51202f ("perf: Only dump the throttle log for the leader"), f38628b06c36 ("perf/core: Reduce PMU
+ * access to adjust sample freq").
+ * Not modelled: what 6.16 before its first fixes did with members of a throttled group that are off (it stopped them).
  */
 import type { Cpu, Regs } from '../arch/cpu.ts';
 import { nanos, type Nanos } from '../units.ts';
+import { CHANGES, has } from './changes.ts';
 import { atLeast } from './config.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { MAX_INTERRUPTS, PERF_EF, is_sampling_event, type PerfEvent } from './perf-event.ts';
+import {
+  MAX_INTERRUPTS,
+  PERF_EF,
+  PERF_EVENT_STATE,
+  groupMembers,
+  is_sampling_event,
+  type PerfEvent,
+} from './perf-event.ts';
 import type { PerfOutput } from './perf-output.ts';
 import { FN } from './symbols.ts';
 import { tickNsec, type PerfSysctls } from './sysctl.ts';
@@ -32,8 +42,14 @@ export class SampleRate {
   readonly #cpu: Cpu;
   readonly #sysctl: PerfSysctls;
   readonly #output: Pick<PerfOutput, 'sample' | 'throttle'>;
-  /** When the limit throttles: from the second PMI on; from 6.3 only above it; from 6.16 at the first PMI, too. */
+  /** When the limit throttles: from the second PMI on; from 6.4 only above it; from 6.16 at the first PMI, too. */
   readonly #rule: 'second on' | 'above' | 'first too';
+  /** From 6.16 an event's whole group is throttled with it. */
+  readonly #throttlesGroups: boolean;
+  /** From 6.10 the tick starts a throttled frequency event once, not twice. */
+  readonly #startsOnce: boolean;
+  /** From 6.12 a period moves down by as much as it would up: the filter rounds away from zero. */
+  readonly #roundsAway: boolean;
 
   constructor(here: PerCpu, output: Pick<PerfOutput, 'sample' | 'throttle'>) {
     const { config } = here;
@@ -42,7 +58,14 @@ export class SampleRate {
     this.#sysctl = here.sysctl;
     this.#output = output;
     this.tick_nsec = tickNsec(config.hz);
-    this.#rule = atLeast(config, 6, 16) ? 'first too' : atLeast(config, 6, 3) ? 'above' : 'second on';
+    this.#rule = has(config, CHANGES.throttleFirstPmi)
+      ? 'first too'
+      : has(config, CHANGES.throttleAboveLimit)
+        ? 'above'
+        : 'second on';
+    this.#throttlesGroups = atLeast(config, 6, 16);
+    this.#startsOnce = atLeast(config, 6, 10);
+    this.#roundsAway = has(config, CHANGES.smallNegativePeriod);
   }
 
   /**
@@ -78,8 +101,7 @@ export class SampleRate {
     }
     if (throttled) {
       here.throttled_count++;
-      hw.interrupts = MAX_INTERRUPTS;
-      this.#output.throttle(event, false);
+      this.#throttle(event);
     }
     if (event.attr.freq === true) {
       const now = this.#cpu.nanos();
@@ -99,7 +121,8 @@ export class SampleRate {
     this.#cpu.spend(FN.perf_adjust_period);
     const { hw } = event;
     const target = quotient(count * NSEC_PER_SEC, nsec * Number(event.attr.sample_period));
-    const delta = Math.trunc((target - hw.sample_period + 7) / 8);
+    const apart = target - hw.sample_period;
+    const delta = Math.trunc((apart + (apart < 0 && this.#roundsAway ? -7 : 7)) / 8);
     hw.sample_period = hw.sample_period + delta || 1;
     if (hw.period_left > 8 * hw.sample_period) {
       if (disable) event.pmu.stop(event, PERF_EF.UPDATE);
@@ -117,20 +140,47 @@ export class SampleRate {
     return throttled;
   }
 
-  /** Ends throttling: PMIs are counted from 0 again, and an UNTHROTTLE record is written. */
+  /** perf_event_throttle(), of its group too where that is throttled as one. */
+  #throttle(event: PerfEvent): void {
+    if (!this.#throttlesGroups) {
+      event.hw.interrupts = MAX_INTERRUPTS;
+      this.#output.throttle(event, false);
+      return;
+    }
+    for (const member of groupMembers(event.group_leader)) {
+      if (member.state !== PERF_EVENT_STATE.ACTIVE) continue;
+      member.pmu.stop(member, 0);
+      member.hw.interrupts = MAX_INTERRUPTS;
+      if (member === event.group_leader) this.#output.throttle(member, false);
+    }
+  }
+
+  /** perf_event_unthrottle(): PMIs are counted from 0 again, and an UNTHROTTLE record is written. */
   unthrottle(event: PerfEvent): void {
     event.hw.interrupts = 0;
-    this.#output.throttle(event, true);
+    if (!this.#throttlesGroups || event === event.group_leader) this.#output.throttle(event, true);
+  }
+
+  /** Ends throttling at the tick, of its group too where that was throttled; `started`: the caller starts the event. */
+  #unthrottleAll(event: PerfEvent, started: boolean): void {
+    if (!this.#throttlesGroups) {
+      this.unthrottle(event);
+      if (!started) event.pmu.start(event, 0);
+      return;
+    }
+    for (const member of groupMembers(event.group_leader)) {
+      if (member.state !== PERF_EVENT_STATE.ACTIVE) continue;
+      if (member !== event || !started) member.pmu.start(member, 0);
+      this.unthrottle(member);
+    }
   }
 
   /** perf_adjust_freq_unthr_context() for one active event. */
   adjust_freq_unthr(event: PerfEvent): void {
     const { hw, pmu } = event;
-    if (hw.interrupts === MAX_INTERRUPTS) {
-      this.unthrottle(event);
-      pmu.start(event, 0);
-    }
-    if (event.attr.freq !== true || !is_sampling_event(event)) return;
+    const adjusts = event.attr.freq === true && is_sampling_event(event);
+    if (hw.interrupts === MAX_INTERRUPTS) this.#unthrottleAll(event, adjusts && this.#startsOnce);
+    if (!adjusts) return;
     pmu.stop(event, PERF_EF.UPDATE);
     const delta = event.count - hw.freq_count_stamp;
     hw.freq_count_stamp = event.count;

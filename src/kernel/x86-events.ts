@@ -105,6 +105,20 @@ export function eventCodeOf({ cache }: X86Events, type: number, config: number):
   return code === undefined ? undefined : plain(code);
 }
 
+/** What each generic hardware event is assumed to occur a second (intel_pmu_freq_start_period); cache events: like misses. */
+const PER_SECOND: readonly (number | undefined)[] = [
+  500_000_000, 500_000_000, 25_000_000, 25_000_000, 125_000_000, 125_000_000, 500_000_000, 500_000_000, 500_000_000,
+  500_000_000,
+];
+/** Of events that Linux knows nothing about. */
+const RARE_PER_SECOND = 64 * 4000;
+
+/** Events a second that Linux assumes for an event sampled by frequency, before it has seen any. */
+export function freqStartFactor({ type, config }: { readonly type: number; readonly config: number | bigint }): number {
+  if (type === PERF_TYPE.HW_CACHE) return PER_SECOND[3]!;
+  return (type === PERF_TYPE.HARDWARE ? PER_SECOND[Number(config)] : undefined) ?? RARE_PER_SECOND;
+}
+
 /** Which MSR_OFFCORE_RSP an event code needs besides the selector, if any. */
 export function offcoreRspOf({ offcore }: X86Events, code: number): 0 | 1 | undefined {
   const i = offcore.codes.indexOf(code & 0xffff);

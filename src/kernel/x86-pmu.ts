@@ -14,6 +14,7 @@ import type { Cpu, Regs } from '../arch/cpu.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, globalBit } from '../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, withFixedCtrlField } from '../arch/perfevtsel.ts';
 import { PERF_TYPE } from '../uapi/perf-event.ts';
+import { CHANGES, has } from './changes.ts';
 import { atLeast } from './config.ts';
 import type { CpuHwEvents } from './cpu-hw-events.ts';
 import { EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from './errno.ts';
@@ -32,6 +33,7 @@ import { FN } from './symbols.ts';
 import {
   X86_RAW_EVENT_MASK,
   eventCodeOf,
+  freqStartFactor,
   offcoreRspOf,
   unknownEvent,
   validOffcoreRsp,
@@ -56,6 +58,8 @@ export class X86Pmu implements Pmu {
   readonly #mask: number;
   /** From 6.1 FIXED_CTR_CTRL is kept in software. */
   readonly #keepsFixedCtrl: boolean;
+  /** From 6.14 a frequency event starts with an estimated period, before with 1. */
+  readonly #estimatesPeriod: boolean;
   /** extra_msr_access: MSR_OFFCORE_RSP_0 and _1 exist (not in a guest). */
   #offcoreRsp = false;
   /** active_events made on this CPU: without any, the handler returns at once. */
@@ -68,6 +72,7 @@ export class X86Pmu implements Pmu {
     this.#rate = rate;
     this.#model = config.events;
     this.#keepsFixedCtrl = atLeast(config, 6, 1);
+    this.#estimatesPeriod = has(config, CHANGES.freqStartPeriod);
     const { nrGp, nrFixed, width, fullWidthWrite } = cpu.caps;
     this.#mask = 2 ** width;
     this.max_period = fullWidthWrite ? 2 ** (width - 1) - 1 : 2 ** 31 - 1;
@@ -123,6 +128,11 @@ export class X86Pmu implements Pmu {
     }
     if (!is_sampling_event(event)) {
       hw.sample_period = this.max_period;
+      hw.last_period = hw.sample_period;
+      hw.period_left = hw.sample_period;
+    } else if (attr.freq === true && this.#estimatesPeriod) {
+      const start = Math.min(freqStartFactor(attr) / period, this.max_period + 1);
+      hw.sample_period = this.#limit(hw.config, Math.ceil(start) - 1);
       hw.last_period = hw.sample_period;
       hw.period_left = hw.sample_period;
     }

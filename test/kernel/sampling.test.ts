@@ -40,7 +40,8 @@ class Desk {
       freq_time_stamp: 0,
       freq_count_stamp: 0,
     };
-    this.event = { attr: { sample_period: 4000, freq: true, ...attr }, hw, pmu, count: 0 } as unknown as PerfEvent;
+    const event = { attr: { sample_period: 4000, freq: true, ...attr }, hw, pmu, count: 0, state: 1, sibling_list: [] };
+    this.event = Object.assign(event as unknown as PerfEvent, { group_leader: event });
   }
 
   get log(): string[] {
@@ -119,7 +120,12 @@ describe('kernel/sampling', () => {
     const rules = [
       { release: '5.0.0', taken: [2, 2, 3] },
       { release: '6.2.0', taken: [2, 2, 3] },
-      { release: '6.3.0', taken: [2, 3, 4] },
+      { release: '6.3.0', taken: [2, 2, 3] },
+      { release: '6.3.2', taken: [2, 3, 4] },
+      { release: '6.4', taken: [2, 3, 4] },
+      { release: '6.6.93', taken: [2, 3, 4] },
+      { release: '6.6.94', taken: [1, 2, 3] },
+      { release: '6.15.2', taken: [2, 3, 4] },
       { release: '6.16.0', taken: [1, 2, 3] },
     ];
     for (const { release, taken } of rules)
@@ -159,33 +165,85 @@ describe('kernel/sampling', () => {
     });
   });
 
+  describe('the throttling of groups', () => {
+    /** A leader that samples, and a sibling that only counts. */
+    const pair = (release: string): { desk: Desk; sibling: PerfEvent } => {
+      const desk = new Desk({ release, perf_event_max_sample_rate: 250 });
+      const { event } = desk;
+      const sibling = { ...event, hw: { ...event.hw }, attr: { ...event.attr, sample_period: 0 } } as PerfEvent;
+      event.sibling_list.push(sibling);
+      return { desk, sibling };
+    };
+
+    it('before 6.16 the event alone is throttled, and logs it', () => {
+      const { desk, sibling } = pair('6.15.0');
+      desk.allowance();
+      expect([desk.event.hw.interrupts, sibling.hw.interrupts]).to.deep.equal([Infinity, 0]);
+      expect(desk.throttles).to.deep.equal([false]);
+      expect(desk.driver, 'its driver stops it').to.deep.equal([]);
+    });
+
+    it('from 6.16 on all its active members stop at once, and start together at the tick; the leader logs', () => {
+      const { desk, sibling } = pair('6.16.0');
+      const off = { ...sibling, state: -1, hw: { ...sibling.hw } } as PerfEvent;
+      desk.event.sibling_list.push(off);
+      desk.allowance();
+      expect([desk.event, sibling, off].map(({ hw }) => hw.interrupts)).to.deep.equal([Infinity, Infinity, 0]);
+      expect(desk.driver).to.deep.equal(['stop 0', 'stop 0']);
+      desk.driver.length = 0;
+      desk.event.count = 100;
+      desk.rate.adjust_freq_unthr(desk.event);
+      expect(sibling.hw.interrupts).to.equal(0);
+      expect(desk.driver, 'the sibling; then the leader, whose period is adjusted').to.deep.equal([
+        'start 0',
+        'stop 4',
+        'start 2',
+      ]);
+      expect(desk.throttles).to.deep.equal([false, true]);
+    });
+
+    it('before 6.10 the tick starts a throttled frequency event twice', () => {
+      const starts = (release: string): number => {
+        const desk = new Desk({ release, perf_event_max_sample_rate: 250 });
+        desk.allowance();
+        desk.driver.length = 0;
+        desk.rate.adjust_freq_unthr(desk.event);
+        return desk.driver.filter((call) => call.startsWith('start')).length;
+      };
+      expect(['6.9.0', '6.10.0', '6.16.0'].map(starts)).to.deep.equal([2, 1, 1]);
+    });
+  });
+
   describe('perf_adjust_period', () => {
     /** The kernel's formula in its own arithmetic: 64-bit integers, division that truncates. */
-    function reference(period: bigint, nsec: bigint, count: bigint, freq: bigint): bigint {
+    function reference(period: bigint, nsec: bigint, count: bigint, freq: bigint, symmetric: boolean): bigint {
       const target = (count * 1_000_000_000n) / (nsec * freq);
-      const next = period + (target - period + 7n) / 8n;
+      const apart = target - period;
+      const next = period + (apart + (symmetric && apart < 0n ? -7n : 7n)) / 8n;
       return next === 0n ? 1n : next;
     }
 
-    it('agrees with 64-bit integers', () => {
-      const big = fc.integer({ min: 1, max: 2 ** 31 - 1 });
-      fc.assert(
-        fc.property(
-          fc.oneof(big, fc.integer({ min: 1, max: 40 })),
-          fc.integer({ min: 1000, max: 8_000_000 }),
-          fc.oneof(big, fc.integer({ min: 1, max: 100 })),
-          fc.integer({ min: 1, max: 100_000 }),
-          (period, nsec, count, freq) => {
-            const { rate, event } = new Desk({}, { sample_period: freq });
-            event.hw.sample_period = period;
-            rate.adjust_period(event, nsec, count, false);
-            const expected = reference(BigInt(period), BigInt(nsec), BigInt(count), BigInt(freq));
-            expect(BigInt(event.hw.sample_period)).to.equal(expected);
-          },
-        ),
-        { numRuns: 2000 },
-      );
-    });
+    for (const release of ['5.0.0', '6.12.0'])
+      it(`agrees with 64-bit integers on ${release}`, () => {
+        const big = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+        fc.assert(
+          fc.property(
+            fc.oneof(big, fc.integer({ min: 1, max: 40 })),
+            fc.integer({ min: 1000, max: 8_000_000 }),
+            fc.oneof(big, fc.integer({ min: 1, max: 100 })),
+            fc.integer({ min: 1, max: 100_000 }),
+            (period, nsec, count, freq) => {
+              const { rate, event } = new Desk({ release }, { sample_period: freq });
+              event.hw.sample_period = period;
+              rate.adjust_period(event, nsec, count, false);
+              const numbers = [period, nsec, count, freq].map(BigInt) as [bigint, bigint, bigint, bigint];
+              const expected = reference(...numbers, release === '6.12.0');
+              expect(BigInt(event.hw.sample_period)).to.equal(expected);
+            },
+          ),
+          { numRuns: 2000 },
+        );
+      });
 
     it('divides exactly where the quotient is just short of a whole number', () => {
       const { rate, event } = new Desk({}, { sample_period: 64_627 });
@@ -208,6 +266,26 @@ describe('kernel/sampling', () => {
           expect(event.hw.sample_period).to.equal(sample_period);
         }),
       );
+    });
+
+    it('reaches the target from above on kernels that took "Fix small negative period being ignored"', () => {
+      const settled = (release: string): number => {
+        const { rate, event } = new Desk({ release }, { sample_period: 1000 });
+        event.hw.sample_period = 30;
+        for (let i = 0; i < 300; i++) rate.adjust_period(event, 1_000_000, 10, false);
+        return event.hw.sample_period;
+      };
+      const settles = Object.fromEntries(
+        ['5.15.167', '5.15.168', '6.6.54', '6.6.55', '6.9.0', '6.12'].map((r) => [r, settled(r)]),
+      );
+      expect(settles).to.deep.equal({
+        '5.15.167': 24,
+        '5.15.168': 10,
+        '6.6.54': 24,
+        '6.6.55': 10,
+        '6.9.0': 24,
+        '6.12': 10,
+      });
     });
 
     it('re-arms at once a counter armed for more than eight new periods', () => {

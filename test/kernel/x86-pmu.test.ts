@@ -241,6 +241,23 @@ describe('kernel/x86-pmu', () => {
       ]);
       expect(driver.limit_period!(0xc0, 1)).to.equal(1);
     });
+    it('frequency mode starts at 1, and where Linux has intel_pmu_freq_start_period() at what it estimates', () => {
+      const starts = (release: string, events: string, freq: number): number[] => {
+        const bench = new Bench({ release });
+        const opened = bench.open(events, bench.spinner(), { attr: { freq: true, sample_period: freq } });
+        return opened.map(({ hw }) => hw.sample_period);
+      };
+      const events = 'cpu-cycles,ref-cycles,bus-cycles,branches,branch-misses,cache-misses,L1-dcache-loads,r003c';
+      expect(starts('6.12.19', events, 4000)).to.deep.equal(Array.from({ length: 8 }, () => 1));
+      const estimated = [124_999, 124_999, 124_999, 31_249, 31_249, 6249, 6249, 63];
+      for (const release of ['6.12.20', '6.14', '7.0.0'])
+        expect(starts(release, events, 4000), release).to.deep.equal(estimated);
+      // The erratum of INST_RETIRED.ALL; division rounds up; nothing above the largest period.
+      expect(starts('6.14', 'instructions,r01c0', 4000)).to.deep.equal([124_999, 128]);
+      expect(starts('6.14', 'cpu-cycles', 3000)).to.deep.equal([166_666]);
+      expect(starts('6.14', 'cpu-cycles', 1)).to.deep.equal([499_999_999]);
+    });
+
     it('a counting event is armed for half the counter, for 2^31-1 without full-width writes', () => {
       const armed = (fullWidthWrite: boolean): number => {
         const bench = new Bench({}, { caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite } });

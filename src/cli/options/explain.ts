@@ -23,6 +23,6 @@ export const EXPLAIN: CommandTable<typeof OPTIONS> = {
   epilogue: ` pmi       from the counter that wraps to the end of the handler
  rotation  four general-purpose events and a fixed one, and a sixth that takes its turn
  switch    from one task to another, each with its own five events
- throttle  what perf_sample_event_took() does and prints at an average (Linux 5.0, 6.3 and 6.16 differ);
+ throttle  what perf_sample_event_took() does and prints at an average (Linux 5.0, 6.4 and 6.16 differ);
            the kernel is the host's, whose limits are --set host.max_sample_rate and host.cpu_time_max_percent`,
 };
