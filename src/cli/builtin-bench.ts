@@ -65,7 +65,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     exports.abort();
     throw new InputError(report.liveLocked[0]!.why, EXIT.LIVE_LOCK);
   }
-  await printLines(benchLines(report));
+  await printLines(benchLines(report, o.verbose > 0));
   exports.write();
   if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine('bench', typed, specs[0]!, context)));
   return EXIT.OK;

@@ -12,12 +12,13 @@ import type { Evsel } from '../perf-events/evsel.ts';
 import { medianOf } from '../stats/distribution.ts';
 import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
+import { CpuWatch } from './cpu-watch.ts';
 import { executable, prepareWorkload, workloadSeed } from './executable.ts';
 import { OPERATIONS, OperationWatch } from './operations.ts';
 import { LiveLock, runRecord, runStat } from './run.ts';
 import { setUpMachine } from './setup.ts';
 import type { BenchDesign, BenchFigure, BenchOperation } from '../results/bench.ts';
-import type { Ledger } from '../results/ledger.ts';
+import type { Ledger, LedgerSheet } from '../results/ledger.ts';
 import type { OperationRow } from '../results/operations.ts';
 
 /** A machine as it was asked for, in a form that a message to another thread can carry. */
@@ -51,6 +52,8 @@ export interface BenchRequest {
 
 export interface BenchRun {
   readonly operations: readonly OperationRow[];
+  /** The same of each CPU, if there are several. */
+  readonly cpus: readonly { readonly cpu: number; readonly operations: readonly OperationRow[] }[];
   readonly ledger: Ledger;
   /** Wall time of the workload. */
   readonly elapsed: Nanos;
@@ -75,14 +78,18 @@ export async function benchRun({
   const [name = '', ...args] = words;
   const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
   const job = { evlist, systemWide, executable: executable(workload, workloadSeed(spec, run)) };
-  const watch = new OperationWatch(spec);
-  const options = { run, watch };
+  const [watch, where] = [new OperationWatch(spec), new CpuWatch()];
+  const options = { run, watch, where };
+  const seen = (): Pick<BenchRun, 'operations' | 'cpus' | 'paid'> => {
+    const cpus = watch.rowsByCpu();
+    return { operations: watch.rows(), cpus: cpus.length > 1 ? cpus : [], paid: watch.paid };
+  };
   if (mode === 'record') {
     const { ledger, elapsed, samples, throttled } = await runRecord(spec, job, NOWHERE, options);
-    return { operations: watch.rows(), ledger, elapsed, samples, throttled, paid: watch.paid };
+    return { ...seen(), ledger, elapsed, samples, throttled };
   }
   const { ledger, run: counted } = await runStat(spec, job, options);
-  return { operations: watch.rows(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0, paid: watch.paid };
+  return { ...seen(), ledger, elapsed: counted.elapsed, samples: 0, throttled: 0 };
 }
 
 /** The same, but a live-lock is a result with its reason. Throws whatever else benchRun throws. */
@@ -98,10 +105,15 @@ export async function benchOutcome(request: BenchRequest): Promise<BenchRun | { 
 /** Summarizes the runs of one design; `bare` are the runs of the same seeds without events. */
 export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: readonly BenchRun[]): BenchDesign {
   const figure = (of: (run: BenchRun, k: number) => number): BenchFigure => medianOf(runs.map(of));
+  const counts = perfCaps(spec).nrGp > 0;
+  const cpus = counts
+    ? runs[0]!.cpus.map(({ cpu }, i) => ({ cpu, operations: operationsOf(runs.map((run) => run.cpus[i]!)) }))
+    : [];
   return {
     vpmu: spec.vpmu,
     runs: runs.length,
-    operations: perfCaps(spec).nrGp === 0 ? [] : operationsOf(runs),
+    operations: counts ? operationsOf(runs) : [],
+    ...(cpus.length > 0 && { cpus }),
     elapsed: figure(({ elapsed }) => elapsed),
     bare: medianOf(bare.map(({ elapsed }) => elapsed)),
     overhead: figure(({ elapsed }, k) => elapsed / bare[k]!.elapsed - 1),
@@ -115,7 +127,7 @@ export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: 
 }
 
 /** Medians of the time each operation took. */
-function operationsOf(runs: readonly BenchRun[]): BenchOperation[] {
+function operationsOf(runs: readonly Pick<BenchRun, 'operations'>[]): BenchOperation[] {
   return OPERATIONS.map((operation, i) => {
     const each = (key: Exclude<keyof OperationRow, 'operation' | 'exact'>): BenchFigure =>
       medianOf(runs.map(({ operations }) => operations[i]![key]));
@@ -133,11 +145,23 @@ function operationsOf(runs: readonly BenchRun[]): BenchOperation[] {
   });
 }
 
-/** The mean of ledgers; its rows add up as theirs do. */
+/** The mean of ledgers, core by core. */
 function meanLedger(ledgers: readonly Ledger[], spec: MachineSpec): Ledger {
+  const cores = ledgers[0]!.cores?.map(({ core }, i) => ({
+    core,
+    sheet: meanSheet(
+      ledgers.map((ledger) => ledger.cores![i]!.sheet),
+      spec,
+    ),
+  }));
+  return { ...meanSheet(ledgers, spec), ...(cores && { cores }) };
+}
+
+/** The mean of sheets; its rows add up as theirs do. */
+function meanSheet(ledgers: readonly LedgerSheet[], spec: MachineSpec): LedgerSheet {
   const n = ledgers.length;
   const clock = hertz(spec.values['core.clock']);
-  const sumOf = (of: (ledger: Ledger) => number): number => ledgers.reduce((sum, ledger) => sum + of(ledger), 0);
+  const sumOf = (of: (ledger: LedgerSheet) => number): number => ledgers.reduce((sum, ledger) => sum + of(ledger), 0);
   let end = 0;
   const rows = ledgers[0]!.rows.map(({ account }, i) => {
     const start = end;

@@ -5,19 +5,21 @@
  * guest's, or that of the kernel that has the core (hw/core.ts). Here the rows are summed by owner and purpose. If a
  * register access in the guest exits, the exit and KVM's work are booked as such; if not, the access is the guest's.
  *
- * If the workload runs on several cores, the whole is the sum of their times.
+ * If the workload runs on several cores, the whole is the sum of their times: the run times the number of cores, and a
+ * little more, as all but the first end at a grid line.
  *
  * Not modelled: blame. The host's tick is host work, whether or not a guest with perf made it more expensive, and
  * exits of other guests are exits.
- * other guests are exits.
  */
 import type { ExecutionCursor } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import { CYCLES, eventVector } from '../arch/events.ts';
+import type { Core } from '../hw/core.ts';
 import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
 import { isOneBoot, type Machine } from '../machine/machine.ts';
-import type { Ledger, LedgerAccount } from '../results/ledger.ts';
+import type { Ledger, LedgerAccount, LedgerSheet } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
+import type { CpuWatch } from './cpu-watch.ts';
 
 /** An executable that can be asked how much user time its threads have taken so far. */
 export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
@@ -42,15 +44,29 @@ export function metered(executable: Executable): { readonly executable: Executab
   };
 }
 
-/** The accounts of a run so far; `work` is the workload's own part. Throws if they do not add up to the clock. */
-export function ledgerOf({ spec, core, cpus, vcpu, host }: Machine, work: Cycles): Ledger {
-  const { guest, others } = core.spent;
+/**
+ * The accounts of a run so far; `work` is the workload's own part, and `where` knows on which CPU. Throws if they do not
+ * add up to the clocks.
+ */
+export function ledgerOf(machine: Machine, work: Cycles, where?: CpuWatch): Ledger {
+  const { spec, core, cpus } = machine;
   // The CPUs of one boot share the workload, and so an account.
   const cores = isOneBoot(spec) ? cpus.map((cpu) => cpu.core) : [core];
-  const outer = core.spent.host.map((_, i) => cores.reduce((total, { spent }) => total + spent.host[i]!, 0));
+  const whole = sheetOf(machine, cores, work);
+  if (cores.length === 1 || where === undefined) return whole;
+  const sheets = cores.map((one, number) => ({ core: number, sheet: sheetOf(machine, [one], where.workOn(number)) }));
+  return { ...whole, cores: sheets };
+}
+
+/** Some cores' times, put together. */
+function sheetOf({ vcpu, host }: Machine, cores: readonly Core[], work: Cycles): LedgerSheet {
+  const add = (of: (core: Core) => Float64Array): Float64Array =>
+    cores.map(of).reduce((sum, page) => sum.map((n, i) => n + page[i]!));
+  const outer = add(({ spent }) => spent.host);
   const ring3 = KERNEL_SYMBOLS.length;
   // Without a guest, perf runs on the kernel that has the core.
-  const inner = vcpu === undefined ? outer : guest;
+  const inner = vcpu === undefined ? outer : add(({ spent }) => spent.guest);
+  const others = add(({ spent }) => spent.others).reduce((a, b) => a + b);
   const sum = (page: Float64Array, purpose: Purpose): number =>
     KERNEL_SYMBOLS.reduce((total, symbol, fn) => (symbol.purpose === purpose ? total + page[fn]! : total), 0);
   const ofHost = (purpose: Purpose): number => (inner === outer ? 0 : sum(outer, purpose));
@@ -68,10 +84,7 @@ export function ledgerOf({ spec, core, cpus, vcpu, host }: Machine, work: Cycles
     ['host perf', ofHost('perf')],
     ['host registers', ofHost('registers')],
     ['host interrupts', ofHost('interrupts')],
-    [
-      'host tasks',
-      ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]!) + others.reduce((a, b) => a + b),
-    ],
+    ['host tasks', ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]!) + others],
     ['idle', cores.reduce((total, { idle }) => total + idle, 0)],
   ];
   let end = 0;

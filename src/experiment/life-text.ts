@@ -133,6 +133,7 @@ function textOf(told: Told<MachineStep>, context: LifeContext): string | undefin
     case 'sched_out':
     case 'sched_in':
     case 'rotation':
+    case 'switch':
       return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The cost of a kernel's PMU operations: a probe that times them while a machine runs, and keeps counts rather than
- * steps.
+ * The cost of a kernel's PMU operations: probes that time them on every CPU of its boot while a machine runs, and keep
+ * counts rather than steps.
  *
  * An operation is timed from its first instruction to the one after it, by the clock that sched_clock() of that kernel
  * reads; exits, the host's work and interrupts in between are included. Operations contain each other:
@@ -12,7 +12,8 @@ import { PMC_IDX_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import { EVENTSEL } from '../arch/perfevtsel.ts';
 import type { HostGlobal } from '../kernel/host-global.ts';
 import type { KernelFunction } from '../kernel/symbols.ts';
-import { side, type Machine } from '../machine/machine.ts';
+import type { Vcpu } from '../kvm/vcpu.ts';
+import { cpusOf, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { Operation, OperationRow } from '../results/operations.ts';
 import type { Probe, Span } from '../sim/probe.ts';
@@ -48,35 +49,43 @@ interface Tally {
   exits: number;
   outside: number;
 }
+type Tallies = ReadonlyMap<Operation, Tally>;
 
-/** For a step that is not timed. */
-const UNTIMED: Span = { end: () => undefined };
-
-/** Watches one machine: pass `tap` to its boot, then the machine to `attach`. */
-export class OperationWatch {
-  #on = false;
-  readonly #of: 'host' | 'guest';
-  readonly #tallies = new Map(
+const noTallies = (): Tallies =>
+  new Map(
     OPERATIONS.map((operation): [Operation, Tally] => [
       operation,
       { durations: new Distribution(), exits: 0, outside: 0 },
     ]),
   );
+
+/** For a step that is not timed. */
+const UNTIMED: Span = { end: () => undefined };
+
+/** Watches the CPUs of one boot: pass `tap` to its machine's, then the machine to `attach`. */
+export class OperationWatch {
+  #on = false;
+  readonly #of: 'host' | 'guest';
+  readonly #cpus = new Map<number, CpuOperations>();
   #machine: Machine | undefined;
-  #fixedCtrCtrl = 0;
 
   constructor(spec: MachineSpec) {
     this.#of = side(spec);
   }
 
   /** Wraps the CPU under a kernel; passes everything through. */
-  readonly tap = (cpu: Cpu, of: 'host' | 'guest'): Cpu =>
-    of === this.#of ? new TappedCpu(cpu, this.#probe(), false) : cpu;
+  readonly tap = (cpu: Cpu, of: 'host' | 'guest', number: number): Cpu => {
+    if (of !== this.#of) return cpu;
+    const operations = new CpuOperations(cpu, () => this.#on);
+    this.#cpus.set(number, operations);
+    return new TappedCpu(cpu, operations, false);
+  };
 
   attach(machine: Machine): void {
     this.#machine = machine;
-    machine.kernel.probe = this.#probe();
-    if (machine.vcpu !== undefined) machine.vcpu.probe = this.#probe();
+    for (const kernel of cpusOf(machine)) kernel.probe = this.#cpus.get(kernel.number)!;
+    const { kernel, vcpu } = machine;
+    if (vcpu !== undefined) vcpu.probe = this.#cpus.get(kernel.number)!.under(vcpu);
   }
 
   /** Starts timing: the kernel has booted and perf begins. */
@@ -89,12 +98,29 @@ export class OperationWatch {
     return this.#machine!.host.global!.paid;
   }
 
-  /** The operations that were timed. */
+  /** The operations that were timed on all CPUs. */
   rows(): OperationRow[] {
+    const all = noTallies();
+    for (const { tallies } of this.#cpus.values())
+      for (const [operation, { durations, exits, outside }] of tallies) {
+        const tally = all.get(operation)!;
+        tally.durations.addAll(durations);
+        tally.exits += exits;
+        tally.outside += outside;
+      }
+    return this.#rows(all);
+  }
+
+  /** The same of each CPU. */
+  rowsByCpu(): { cpu: number; operations: OperationRow[] }[] {
+    return [...this.#cpus].map(([cpu, { tallies }]) => ({ cpu, operations: this.#rows(tallies) }));
+  }
+
+  #rows(tallies: Tallies): OperationRow[] {
     const clock = this.#machine!.spec.values['core.clock'];
     const ns = (span: number): number => (span * 1e9) / clock;
     return OPERATIONS.map((operation) => {
-      const { durations, exits, outside } = this.#tallies.get(operation)!;
+      const { durations, exits, outside } = tallies.get(operation)!;
       const { count } = durations;
       if (count === 0) return { operation, calls: 0, mean: 0, p50: 0, p99: 0, max: 0, exits: 0, host: 0, exact: true };
       return {
@@ -110,26 +136,45 @@ export class OperationWatch {
       };
     });
   }
+}
 
-  #probe(): Probe<MachineStep> {
-    return { instant: () => undefined, begin: (step) => this.#begin(step) };
+/** Times what one CPU does. */
+class CpuOperations implements Probe<MachineStep> {
+  readonly tallies = noTallies();
+  readonly #cpu: Cpu;
+  readonly #on: () => boolean;
+  #vcpu: Vcpu | undefined;
+  #fixedCtrCtrl = 0;
+
+  constructor(cpu: Cpu, on: () => boolean) {
+    this.#cpu = cpu;
+    this.#on = on;
   }
 
-  #begin(step: MachineStep): Span {
-    if (!this.#on) return UNTIMED;
+  /** The vCPU that the CPU is to its host. */
+  under(vcpu: Vcpu): this {
+    this.#vcpu = vcpu;
+    return this;
+  }
+
+  instant(): void {}
+
+  begin(step: MachineStep): Span {
+    if (!this.#on()) return UNTIMED;
     const operations = this.#operationsOf(step);
     if (operations.length === 0) return UNTIMED;
-    const { core, vcpu } = this.#machine!;
-    const at = core.now();
-    const [exits, outside] = [vcpu?.exits.total ?? 0, vcpu?.exits.outside ?? 0];
+    const at = this.#cpu.now();
+    const [exits, outside] = [this.#vcpu?.exits.total ?? 0, this.#vcpu?.exits.outside ?? 0];
     const inHost = 'pmc' in step;
     const end = (): void => {
-      const until = core.now();
+      const time = this.#cpu.now() - at;
+      const left = (this.#vcpu?.exits.total ?? 0) - exits;
+      const host = inHost ? time : (this.#vcpu?.exits.outside ?? 0) - outside;
       for (const operation of operations) {
-        const tally = this.#tallies.get(operation)!;
-        tally.durations.add(until - at);
-        tally.exits += (vcpu?.exits.total ?? 0) - exits;
-        tally.outside += inHost ? until - at : (vcpu?.exits.outside ?? 0) - outside;
+        const tally = this.tallies.get(operation)!;
+        tally.durations.add(time);
+        tally.exits += left;
+        tally.outside += host;
       }
     };
     return { end };
@@ -156,6 +201,7 @@ export class OperationWatch {
       case 'stop':
       case 'release':
         return [step.pmc >= PMC_IDX_FIXED ? 'pmc_stop_counter, fixed' : 'pmc_stop_counter, GP'];
+      case 'switch':
       case 'pause':
       case 'resume':
       case 'timer':

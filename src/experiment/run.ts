@@ -11,7 +11,15 @@
  * Not modelled: what an earlier run left on other cores than the first.
  */
 import type { Executable } from '../arch/dso.ts';
-import { NOTHING_LEFT, bootMachine, isOneBoot, side, type Leftovers, type Machine } from '../machine/machine.ts';
+import {
+  NOTHING_LEFT,
+  bootMachine,
+  cpusOf,
+  isOneBoot,
+  side,
+  type Leftovers,
+  type Machine,
+} from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
@@ -21,6 +29,7 @@ import { Overrun } from '../hw/core.ts';
 import type { Party } from '../machine/group.ts';
 import { MeetingOver } from '../sim/meeting.ts';
 import { ledgerOf, metered } from './ledger.ts';
+import type { CpuWatch } from './cpu-watch.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import type { OperationWatch } from './operations.ts';
 import { SetUpError } from './setup.ts';
@@ -42,6 +51,8 @@ export interface RunOptions {
   readonly breathe?: Breathe;
   /** Times the operations of the kernel on which perf runs. */
   readonly watch?: OperationWatch;
+  /** Books what runs to the CPU it runs on; without helpers. */
+  readonly where?: CpuWatch;
   /** The longest window in which several cores run, cycles; changes nothing but the speed. */
   readonly longest?: Cycles;
   /** Starts threads that run the other cores after the warm-up; without, they run here. Changes nothing but the speed. */
@@ -99,7 +110,7 @@ export async function runStat(
 ): Promise<StatOutcome & MachineReport> {
   onFirstCpu(spec, job);
   let outcome: StatOutcome | undefined;
-  const { executable, work } = metered(job.executable);
+  const { executable, work } = metered(options.where?.watched(job.executable) ?? job.executable);
   const program = (tool: ToolTask): ToolProgram => perfStat(tool, { ...job, executable }, (o) => (outcome = o));
   const { quiet } = quietly('stat', job);
   const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
@@ -116,7 +127,7 @@ export async function runRecord(
 ): Promise<RecordOutcome & MachineReport> {
   onFirstCpu(spec, job);
   let outcome: RecordOutcome | undefined;
-  const { executable, work } = metered(job.executable);
+  const { executable, work } = metered(options.where?.watched(job.executable) ?? job.executable);
   const program = (tool: ToolTask): ToolProgram => perfRecord(tool, { ...job, executable }, sink, (o) => (outcome = o));
   const { quiet } = quietly('record', job);
   const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
@@ -191,8 +202,9 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   const how = { longest: options.longest, party: helpers?.party };
   const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap, how);
   timed?.attach(machine);
+  options.where?.attach(machine);
   const { cpus, kernel, core } = machine;
-  const kernels = isOneBoot(spec) ? cpus.map(({ host }) => host) : [kernel];
+  const kernels = cpusOf(machine);
   tool = new ToolTask(kernel, function* (self) {
     timed?.start();
     return yield* command.program(self);
@@ -233,7 +245,7 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
     contextSwitches: kernels.reduce((sum, { switches }) => sum + switches, 0),
     simulated: core.nanos(),
     interrupted,
-    ledger: ledgerOf(machine, command.work()),
+    ledger: ledgerOf(machine, command.work(), options.where),
   };
 }
 

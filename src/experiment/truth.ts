@@ -232,7 +232,8 @@ export function hasTruth(spec: MachineSpec, evsel: Evsel): boolean {
   }
 }
 
-function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {
+/** The column that counts an event, and how many of it one there stands for. Throws NoTruthError. */
+export function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {
   const { attr, name } = evsel;
   if (attr.exclude_user) throw new NoTruthError(name, 'programs retire in user space only');
   const clocks = eventClocks(spec.values);

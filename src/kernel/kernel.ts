@@ -174,6 +174,7 @@ export class Kernel extends PerCpu implements Software {
     this.perf.task_sched_in(next);
     if (next !== this.idle) this.sideband.perf_event_switch(next, prev, SWITCHED.in);
     next.preempt_notifier?.sched_in();
+    this.probe?.instant({ kind: 'switch', prev, next });
     cpu.spend(FN.finish_task_switch);
   }
 

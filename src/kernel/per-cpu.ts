@@ -97,7 +97,7 @@ export class PerCpu {
   switches = 0;
   /** This CPU's lines in the kernel log. */
   readonly log: { readonly time: Nanos; readonly text: string }[] = [];
-  /** If set: told what perf does at context switches and rotations. */
+  /** If set: told of context switches, and of what perf does at them and at rotations. */
   probe: Probe<KernelStep> | undefined;
   readonly #clock: Hertz;
 

@@ -63,6 +63,10 @@ export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (
 export const isOneBoot = ({ vpmu, values }: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
   vpmu === 'host' && values['host.guests'] === 0 && values['host.cores'] > 1;
 
+/** The CPUs of the kernel that perf and the workload run on. */
+export const cpusOf = ({ spec, cpus, kernel }: Machine): readonly Kernel[] =>
+  isOneBoot(spec) ? cpus.map(({ host }) => host) : [kernel];
+
 /** How several cores are simulated; none of it changes what they do. */
 export interface HowToRun {
   /** The longest window. */
@@ -71,16 +75,19 @@ export interface HowToRun {
   readonly party?: Party | undefined;
 }
 
+/** May put an observer between a kernel and its CPU; `number`: of the CPU in its boot. */
+export type Tap = (cpu: Cpu, of: 'host' | 'guest', number: number) => Cpu;
+
 /**
- * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` may insert
- * an observer between the kernels of the first core and their CPUs; how several cores run changes nothing. Throws VcpuRefused.
+ * Boots a machine. `path` names the run within the seed ("run=0"); the guest stops when `stop` holds. `tap` is asked
+ * for the CPUs of the first core, and of one boot for all; how several cores run changes nothing. Throws VcpuRefused.
  */
 export function bootMachine(
   spec: MachineSpec,
   path: string,
   { running_sample_length, perf_sched_events }: Leftovers,
   stop: (machine: Machine) => boolean,
-  tap: (cpu: Cpu, of: 'host' | 'guest') => Cpu = (cpu) => cpu,
+  tap: Tap = (cpu) => cpu,
   { longest, party }: HowToRun = {},
 ): Machine {
   const { values: v } = spec;
@@ -106,7 +113,7 @@ export function bootMachine(
     const ipis = number === 0 ? `${path}/host/ipi` : `${path}/host/cpu=${number}/ipi`;
     const host = new Kernel(
       system ?? new System(kernelConfig(spec, 'host')),
-      number === 0 ? tap(core, 'host') : core,
+      number === 0 || system !== undefined ? tap(core, 'host', number) : core,
       cpuConfig(number, 0, number === 0 && side(spec) === 'host' ? running_sample_length : 0),
       new HostGlobal(hostDraws(stream(spec.seed, ipis), spec)),
     );
@@ -153,7 +160,7 @@ export function bootMachine(
   const guest =
     design === undefined
       ? undefined
-      : bootGuest(design, `${path}/vcpu=0`, cpus[0]!, 'guest', running_sample_length, (cpu) => tap(cpu, 'guest'));
+      : bootGuest(design, `${path}/vcpu=0`, cpus[0]!, 'guest', running_sample_length, (cpu) => tap(cpu, 'guest', 0));
   const others = Array.from({ length: v['host.guests'] }, (_, i) => {
     const average = v['host.guests_perf'] ? running_sample_length : 0;
     const on = cpus[(i + 1) % cpus.length]!;

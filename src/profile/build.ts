@@ -11,7 +11,7 @@ import { moveAddress, nanos, type Nanos, type Nanos64 } from '../units.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { PERF_RECORD, PERF_SAMPLE, type PerfEventAttr, type SampleId, type SampleRecord } from '../uapi/perf-event.ts';
 import { NO_SYMBOL, type Sym, type SymbolSource } from './dso.ts';
-import { Lineage } from './lineage.ts';
+import { Lineage, MAIN } from './lineage.ts';
 import type { Location } from './machine-maps.ts';
 import { type Granularity, type Origin, type Profile, profileKey } from './profile.ts';
 import { isSample, type Recording, replaySamples, type Replayed } from './session.ts';
@@ -79,16 +79,23 @@ export class ProfileBuilder {
       const period = Number(sample.period);
       if (period >= FALL) this.#fallen.add(evsel);
       tally.add(this.#row(tally, evsel, al, replayed), period, timeOf(sample), places.ofSample(sample), sample.ip);
+      if (sample.cpu !== undefined) tally.onCpu(sample.cpu, this.#threadOf(sample, al), timeOf(sample));
       const stacks = this.#stacks[evsel];
       if (!stacks) return;
       const stack = chainOf(al, replayed);
       stacks.set(stack, (stacks.get(stack) ?? 0) + period);
     } else if (record.type === PERF_RECORD.THROTTLE)
-      tally.throttle(timeOf(record), places.of(record), record.stream_id);
+      tally.throttle(timeOf(record), places.of(record), record.stream_id, record.cpu);
     else if (record.type === PERF_RECORD.UNTHROTTLE)
       tally.unthrottle(timeOf(record), places.of(record), record.stream_id);
     else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES)
       tally.lost += Number(record.lost);
+  }
+
+  /** As lanes name it: a first thread by its command. */
+  #threadOf({ tid }: SampleRecord, { comm }: Location): string {
+    const name = this.#lineage.nameOf(tid);
+    return name === MAIN ? comm : name;
   }
 
   #row(tally: Tally, evsel: number, al: Location, replayed: Replayed<SampleRecord>): TallyRow {

@@ -7,9 +7,12 @@
  */
 import { PERF_RECORD, type TaskRecord } from '../uapi/perf-event.ts';
 
+/** The name of a program's first thread. */
+export const MAIN = 'main';
+
 /** The name of the thread that was made so: the number of each clone among those of its maker, from 1. */
 export const cloneName = (numbers: readonly number[]): string =>
-  numbers.length === 0 ? 'main' : `clone ${numbers.join('.')}`;
+  numbers.length === 0 ? MAIN : `clone ${numbers.join('.')}`;
 
 export class Lineage {
   readonly #numbers = new Map<number, readonly number[]>();

@@ -93,6 +93,8 @@ export interface Sampling {
   readonly time?: SampledTime;
   /** A few ticks in full; absent if it is unknown where ticks begin. */
   readonly closeUp?: SampledTicks;
+  /** Who was sampled on which CPU; absent if samples do not name several. */
+  readonly lanes?: CpuLanes;
   /** Samples keep step with the tick, and so does the program, or may; absent otherwise. */
   readonly lockStep?: LockStep;
   /** Share of samples at the very address of the sample before. */
@@ -124,6 +126,30 @@ export interface SampledTime {
   readonly samples: readonly number[];
   readonly periods: readonly number[];
   readonly stopped: readonly number[];
+}
+
+/** Who was on which CPU, in time bins of equal width. */
+export interface CpuLanes {
+  readonly start: Nanos;
+  /** Of what is known; the last bin extends beyond it. */
+  readonly end: Nanos;
+  readonly width: Nanos;
+  /** Names of the threads, in the order in which they came. */
+  readonly threads: readonly string[];
+  /** By number of the CPU. */
+  readonly cpus: readonly CpuLane[];
+}
+
+export interface CpuLane {
+  readonly cpu: number;
+  /** From `start` on; a lane may end before others. */
+  readonly bins: readonly {
+    /** By index of the thread: ns, or samples if the lanes are sampled. */
+    readonly threads: readonly (readonly [thread: number, share: number])[];
+    readonly samples: number;
+    /** ns in which throttling had stopped the event there. */
+    readonly stopped: number;
+  }[];
 }
 
 /** Consecutive ticks with everything that fell into them. */

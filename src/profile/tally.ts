@@ -6,6 +6,7 @@
  */
 import { nanos, type Nanos } from '../units.ts';
 import { Bursts } from './bursts.ts';
+import { CpuBins } from './cpu-bins.ts';
 import { CloseUpFinder } from './close-up.ts';
 import { LockStepFinder } from './lock-step.ts';
 import type { Periods, Sampling } from './profile.ts';
@@ -38,6 +39,7 @@ export class Tally {
   readonly #trace: number[] = [];
   readonly #time: TimeBins;
   readonly #closeUp: CloseUpFinder | undefined;
+  readonly #cpus: CpuBins;
   #stride = 1;
   #squares = 0;
   #first = 0;
@@ -54,6 +56,7 @@ export class Tally {
     this.#tick = tick;
     this.#frequency = frequency;
     this.#time = new TimeBins(tick);
+    this.#cpus = new CpuBins(tick);
     this.#closeUp = tick === undefined ? undefined : new CloseUpFinder(tick);
     this.#bursts = new Bursts(tick);
     this.#lockStep = new LockStepFinder(tick);
@@ -105,13 +108,20 @@ export class Tally {
     this.#trace.length = TRACE / 2;
   }
 
+  /** The sample was taken on that CPU, of that thread. */
+  onCpu(cpu: number, thread: string, time: Nanos): void {
+    this.#cpus.sampled(cpu, thread, time);
+  }
+
   /** The kernel's event `stream` was stopped, or restarted; 0: unknown which of those sampled here. */
-  throttle(time: Nanos, where = 0, stream: number | bigint = 0): void {
+  throttle(time: Nanos, where = 0, stream: number | bigint = 0, cpu?: number): void {
     this.throttled++;
+    if (cpu !== undefined) this.#cpus.stop(cpu, stream, time);
     this.#bursts.throttle(time, where);
     this.#stops.begin(time, where, stream);
   }
   unthrottle(time: Nanos, where = 0, stream: number | bigint = 0): void {
+    this.#cpus.start(stream, time);
     this.#bursts.unthrottle(time, where);
     this.#stops.end(time, where, stream);
   }
@@ -129,7 +139,7 @@ export class Tally {
       trace: this.#trace,
       stride: this.#stride,
     };
-    const [time, closeUp] = [this.#time.taken(), this.#closeUp?.taken()];
+    const [time, closeUp, lanes] = [this.#time.taken(), this.#closeUp?.taken(), this.#cpus.taken()];
     let alike = 0;
     for (const { sum } of this.rows.values()) alike += (sum / this.#total) ** 2;
     const lockStep = this.#lockStep.found(alike, this.#lastTime - this.#firstTime);
@@ -146,6 +156,7 @@ export class Tally {
       periods,
       ...(time && { time }),
       ...(closeUp && { closeUp }),
+      ...(lanes && lanes.cpus.length > 1 && { lanes }),
       ...(lockStep && { lockStep }),
       repeats: this.samples > this.#lastAddress.size ? this.#repeats / (this.samples - this.#lastAddress.size) : 0,
       addresses: evenness > 0 ? 1 / evenness : 0,

@@ -17,6 +17,12 @@ export interface BenchOperation extends Readonly<
   readonly exact: boolean;
 }
 
+/** What a CPU of the kernel under perf did. */
+interface BenchCpu {
+  readonly cpu: number;
+  readonly operations: readonly BenchOperation[];
+}
+
 /** One design's column of a bench. */
 export interface BenchDesign {
   readonly vpmu: string;
@@ -31,6 +37,8 @@ export interface BenchDesign {
   readonly throttled: BenchFigure;
   /** Mean over the runs with perf. */
   readonly ledger: Ledger;
+  /** The operations of each CPU, if there are several. */
+  readonly cpus?: readonly BenchCpu[];
 }
 
 export interface BenchReport {

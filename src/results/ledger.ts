@@ -30,8 +30,13 @@ export type LedgerAccount =
   /** Halted: nothing to run, a sleep or a grace period. */
   | 'idle';
 
-/** Where the time of a run went, boot to end. */
-export interface Ledger {
+/** Where the time of a run went, boot to end: if there are several cores, the sum of their times. */
+export interface Ledger extends LedgerSheet {
+  /** The same of each core, if there are several and it is known who ran where. */
+  readonly cores?: readonly { readonly core: number; readonly sheet: LedgerSheet }[];
+}
+
+export interface LedgerSheet {
   /** Every account once, in this order; cycles add up to `total` and ns to `ns`, exactly. */
   readonly rows: readonly { readonly account: LedgerAccount; readonly cycles: Cycles; readonly ns: number }[];
   readonly total: Cycles;

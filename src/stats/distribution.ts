@@ -32,11 +32,19 @@ export class Distribution {
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
     this.#put(this.exact ? value : rounded(value), 1);
-    if (!this.exact || this.#counts.size <= LIMIT) return;
-    this.exact = false;
-    const fine = this.#counts;
-    this.#counts = new Map();
-    for (const [each, count] of fine) this.#put(rounded(each), count);
+    if (this.#counts.size > LIMIT) this.#coarsen();
+  }
+
+  /** Counts all values that another has counted. */
+  addAll(other: Distribution): void {
+    this.#sorted = undefined;
+    this.count += other.count;
+    this.sum += other.sum;
+    this.min = Math.min(this.min, other.min);
+    this.max = Math.max(this.max, other.max);
+    if (!other.exact) this.#coarsen();
+    for (const [value, count] of other.#counts) this.#put(this.exact ? value : rounded(value), count);
+    if (this.#counts.size > LIMIT) this.#coarsen();
   }
 
   /** NaN if nothing was counted. */
@@ -54,6 +62,14 @@ export class Distribution {
       if (rank <= 0) return Math.min(this.max, value);
     }
     return this.max;
+  }
+
+  #coarsen(): void {
+    if (!this.exact) return;
+    this.exact = false;
+    const fine = this.#counts;
+    this.#counts = new Map();
+    for (const [each, count] of fine) this.#put(rounded(each), count);
   }
 
   #put(value: number, count: number): void {

@@ -35,9 +35,9 @@ describe('gperf bench', function () {
       expect(ledger.rows.reduce((sum, { ns }) => sum + ns, 0)).to.equal(ledger.ns);
     expect(markdown).to.contain('\n| **RDPMC** |').and.to.contain('\n| user work |');
     const lines = csv.trimEnd().split('\n');
-    expect(lines[0]).to.equal('design,section,name,statistic,median,low,high');
+    expect(lines[0]).to.equal('design,section,name,statistic,median,low,high,cpu');
     expect(lines).to.satisfy((all: string[]) =>
-      all.every((line) => line.replace(/"[^"]*"/, '').split(',').length === 7),
+      all.every((line) => line.replace(/"[^"]*"/, '').split(',').length === 8),
     );
     expect(readdirSync(at.path).filter((name) => name.startsWith('.b'))).to.deep.equal([]);
   });

@@ -58,3 +58,22 @@ describe('a recording of several CPUs', function () {
     expect(header.stdout).to.include('# sibling threads : 0,2\n# sibling threads : 1,3\n');
   });
 });
+
+describe('truth --sort cpu', () => {
+  it('says how much each CPU did, of which run, and draws who ran where', async () => {
+    const at = place();
+    try {
+      const words = 'truth --vpmu host --set host.cores=3 --sort cpu -e instructions --export-html cpus.html';
+      const { stdout, status } = await at.gperf(`${words} lockbound 4 30`);
+      expect(status).to.equal(0);
+      expect(stdout).to.match(/\n# Who ran on which CPU is of one run, without events: /);
+      expect(stdout).to.match(/\n# Overhead +Count +Command +CPU\n/);
+      expect(stdout.match(/^ +\d+\.\d\d% +\d+ {2}lockbound {2}00[012]$/gm)).to.have.length(3);
+      const page = at.read('cpus.html').toString();
+      expect(page.match(/<div class="track lane">/g)).to.have.length(3);
+      for (const text of ['Who ran where', 'thread clone 1', 'CPU 2', 'Every CPU']) expect(page).to.contain(text);
+    } finally {
+      at.remove();
+    }
+  });
+});

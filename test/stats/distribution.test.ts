@@ -36,6 +36,35 @@ describe('a distribution', () => {
   });
 });
 
+describe('two distributions together', () => {
+  it('are that of all their values, also beyond what is exact', () => {
+    const shown = (d: Distribution): unknown[] => [
+      d.count,
+      d.sum,
+      d.min,
+      d.max,
+      d.exact,
+      ...[0, 0.01, 0.5, 0.99, 1].map((p) => d.quantile(p)),
+    ];
+    const many = [...shuffled(200_003)];
+    for (const [a, b] of [
+      [
+        [30, 10],
+        [20, 10, 40],
+      ],
+      [[], [7]],
+      [[5], []],
+      [many, [0, 3]],
+      [[0, 3], many],
+      [many.slice(0, 100_000), many.slice(100_000)],
+    ] as const) {
+      const together = of(a);
+      together.addAll(of(b));
+      expect(shown(together)).to.deep.equal(shown(of([...a, ...b])));
+    }
+  });
+});
+
 describe('the median of runs', () => {
   it('comes with the order statistics that cover it', () => {
     const ten = [9, 1, 8, 2, 7, 3, 6, 4, 5, 10];

@@ -9,6 +9,7 @@ import { ACCOUNTS, benchGaps, benchGrids, benchNotes } from './text.ts';
 export function benchPage(report: BenchReport, made: Making): Page {
   const { command, seeds, designs } = report;
   const { operations, overhead, ledger } = benchGrids(report);
+  const { cores } = benchGrids(report, true);
   return {
     ...made,
     title: `The cost of perf under ${listed(designs.map(({ vpmu }) => vpmu))}`,
@@ -31,7 +32,11 @@ export function benchPage(report: BenchReport, made: Making): Page {
       {
         title: 'Where the time went',
         about: 'Every cycle of the run, perf and all, on one account.',
-        parts: [ledgerBars(designs), gridTable(ledger, ['account'])],
+        parts: [
+          ledgerBars(designs),
+          gridTable(ledger, ['account']),
+          ...cores.map((grid) => gridTable(grid, ['account'])),
+        ],
       },
     ],
   };

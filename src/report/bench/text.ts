@@ -36,12 +36,15 @@ export interface BenchGrids {
   readonly operations: Grid | undefined;
   readonly overhead: Grid;
   readonly ledger: Grid;
+  /** The ledger of each core, a grid for each design with several. */
+  readonly cores: readonly Grid[];
 }
 
-export function benchGrids({ command, seeds, designs }: BenchReport): BenchGrids {
+/** `byCpu`: operations and ledger also of each CPU, where there are several. */
+export function benchGrids({ command, seeds, designs }: BenchReport, byCpu = false): BenchGrids {
   const figures = seeds === 1 ? 'one run' : `medians of ${seeds} runs`;
   const counting = designs.filter(hasPmu);
-  const rows = operationRows(counting);
+  const rows = operationRows(counting, byCpu);
   const operations: Grid = {
     title: `${command}: PMU operations of the kernel, ns (${figures})`,
     columns: [
@@ -61,22 +64,26 @@ export function benchGrids({ command, seeds, designs }: BenchReport): BenchGrids
     operations: rows.length > 0 ? operations : undefined,
     overhead: overheadGrid(designs, seeds),
     ledger: ledgerGrid(designs, seeds),
+    cores: byCpu ? designs.flatMap((design) => coreGrid(design, seeds)) : [],
   };
 }
 
 const hasPmu = ({ operations }: BenchDesign): boolean => operations.length > 0;
 
 /** Every operation that took place under one of the designs, all of which have a PMU. */
-function operationRows(designs: readonly BenchDesign[]): GridRow[] {
+function operationRows(designs: readonly BenchDesign[], byCpu: boolean): GridRow[] {
   const rows: GridRow[] = [];
   for (const [i, { operation }] of (designs[0]?.operations ?? []).entries()) {
     if (designs.every(({ operations }) => operations[i]!.calls.median === 0)) continue;
     const part = PARTS.has(operation);
     rows.push({ heading: true, cells: [part ? `  of which ${operation}` : operation] });
-    for (const [d, { vpmu, operations }] of designs.entries()) {
+    for (const [d, { vpmu, operations, cpus = [] }] of designs.entries()) {
       const cells = [`${part ? '  ' : ''}  ${vpmu}`, ...operationCells(operations[i]!)];
       if (d > 0) cells.push(meanRatio(operations[i]!, designs[0]!.operations[i]!));
       rows.push({ cells });
+      if (!byCpu) continue;
+      for (const { cpu, operations: own } of cpus)
+        rows.push({ cells: [`${part ? '  ' : ''}    CPU ${cpu}`, ...operationCells(own[i]!)] });
     }
   }
   return rows;
@@ -118,15 +125,38 @@ function overheadGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   };
 }
 
+const ms = (ns: number): string => (ns / 1e6).toFixed(6);
+const meanOf = (seeds: number): string => (seeds > 1 ? ` (mean of ${seeds} runs)` : '');
+
+function coreGrid({ vpmu, ledger }: BenchDesign, seeds: number): Grid[] {
+  const { cores, rows } = ledger;
+  if (cores === undefined) return [];
+  return [
+    {
+      title: `Where the time of each core went under ${vpmu}, ms${meanOf(seeds)}`,
+      columns: ['', ...cores.map(({ core }) => `core ${core}`)],
+      rows: [
+        ...rows.map(({ account }, i) => ({
+          cells: [ACCOUNTS[account], ...cores.map(({ sheet }) => ms(sheet.rows[i]!.ns))],
+        })),
+        { cells: ['run time', ...cores.map(({ sheet }) => ms(sheet.ns))] },
+      ],
+    },
+  ];
+}
+
 function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
-  const ms = (ns: number): string => (ns / 1e6).toFixed(6);
+  const several = designs.some(({ ledger }) => ledger.cores !== undefined);
   const rows = designs[0]!.ledger.rows.map(({ account }, i) => ({
     cells: [ACCOUNTS[account], ...designs.map(({ ledger }) => ms(ledger.rows[i]!.ns))],
   }));
   return {
-    title: `Where the time went, perf and all, ms${seeds > 1 ? ` (mean of ${seeds} runs)` : ''}`,
+    title: `Where the time went, perf and all, ms${meanOf(seeds)}`,
     columns: ['', ...designs.map(({ vpmu }) => vpmu)],
-    rows: [...rows, { cells: ['run time', ...designs.map(({ ledger }) => ms(ledger.ns))] }],
+    rows: [
+      ...rows,
+      { cells: [several ? 'run time of all cores' : 'run time', ...designs.map(({ ledger }) => ms(ledger.ns))] },
+    ],
   };
 }
 
@@ -164,15 +194,17 @@ export function benchNotes(report: BenchReport): string[] {
   ];
 }
 
-const gridsOf = ({ operations, overhead, ledger }: BenchGrids): Grid[] => [
+const gridsOf = ({ operations, overhead, ledger, cores }: BenchGrids): Grid[] => [
   ...(operations === undefined ? [] : [operations]),
   overhead,
   ledger,
+  ...cores,
 ];
 
-export function* benchLines(report: BenchReport): Generator<string> {
+/** `byCpu`: also what each CPU did, where there are several. */
+export function* benchLines(report: BenchReport, byCpu = false): Generator<string> {
   for (const gap of benchGaps(report)) yield* [`# ${gap}`, ''];
-  for (const grid of gridsOf(benchGrids(report))) {
+  for (const grid of gridsOf(benchGrids(report, byCpu))) {
     yield* gridLines(grid);
     yield '';
   }
@@ -187,9 +219,15 @@ export function* benchMarkdown(report: BenchReport): Generator<string> {
 
 /** Every figure on a line of its own, with its interval: for programs that join and plot. */
 export function* benchCsv({ designs }: BenchReport): Generator<string> {
-  yield 'design,section,name,statistic,median,low,high';
-  const row = (design: BenchDesign, section: string, name: string, statistic: string, f: BenchFigure): string =>
-    `${csvName(design.vpmu)},${section},"${name}",${statistic},${f.median},${f.low},${f.high}`;
+  yield 'design,section,name,statistic,median,low,high,cpu';
+  const row = (
+    design: BenchDesign,
+    section: string,
+    name: string,
+    statistic: string,
+    f: BenchFigure,
+    cpu: number | '' = '',
+  ): string => `${csvName(design.vpmu)},${section},"${name}",${statistic},${f.median},${f.low},${f.high},${cpu}`;
   for (const design of designs) {
     for (const operation of design.operations)
       for (const key of KEYS) yield row(design, 'operation', operation.operation, key, operation[key]);
@@ -197,5 +235,11 @@ export function* benchCsv({ designs }: BenchReport): Generator<string> {
       yield row(design, 'run', 'workload', key, design[key]);
     for (const { account, ns } of design.ledger.rows)
       yield row(design, 'ledger', ACCOUNTS[account], 'ns', { median: ns, low: ns, high: ns });
+    for (const { cpu, operations } of design.cpus ?? [])
+      for (const operation of operations)
+        for (const key of KEYS) yield row(design, 'operation', operation.operation, key, operation[key], cpu);
+    for (const { core, sheet } of design.ledger.cores ?? [])
+      for (const { account, ns } of sheet.rows)
+        yield row(design, 'ledger', ACCOUNTS[account], 'ns', { median: ns, low: ns, high: ns }, core);
   }
 }

@@ -10,7 +10,7 @@ import type { Bars, Cell, Column, Estimate, Finding, Making, Page, Section, Tabl
 import { ruledTable, subjectOf } from '../shared/page-parts.ts';
 import { listed, points } from '../shared/format.ts';
 import { flameFigures } from './stacks.ts';
-import { timeFigures } from './time.ts';
+import { laneFigures, timeFigures } from './time.ts';
 import { distrusts, figure, nearnessFindings, type NearnessFinding, signed, verdictSentence } from './verdict.ts';
 
 export interface ComparePageOptions extends Making {
@@ -84,6 +84,7 @@ function sectionsOf(compared: ComparedProfiles, titled: (title: string) => strin
   const time = timeFigures(compared.operands);
   const split = splitColumns(compared);
   const flames = flameFigures(compared);
+  const lanes = laneFigures(compared.operands);
   const deep = operands.some(({ exact, profile: { stacks } }) => !exact && stacks && stackDepth(stacks) > 1);
   return [
     {
@@ -109,6 +110,16 @@ function sectionsOf(compared: ComparedProfiles, titled: (title: string) => strin
             title: titled('When samples were taken'),
             about: 'All panels share their axes; time begins with the first sample.',
             parts: time,
+          },
+        ]),
+    ...(lanes.length === 0
+      ? []
+      : [
+          {
+            title: titled('Who ran where'),
+            about:
+              "Threads by their samples. Programs execute the same under every design; where they do is the run's own.",
+            parts: lanes,
           },
         ]),
     ...(flames.length === 0

@@ -2,7 +2,8 @@
 import type { ComparedOperand } from '../../profile/compare.ts';
 import type { SampledTime } from '../../profile/profile.ts';
 import { nanos } from '../../units.ts';
-import type { CloseUp, Moments, Series, Timeline } from '../html/model.ts';
+import type { CloseUp, CpuChart, Moments, Series, Table, Timeline } from '../html/model.ts';
+import { laneChart, laneTable } from '../shared/cpu-lanes.ts';
 import { fixed } from '../shared/format.ts';
 import { subjectOf } from '../shared/page-parts.ts';
 
@@ -11,6 +12,18 @@ export const timeFigures = (operands: readonly ComparedOperand[]): (Timeline | C
   ...timeline(operands),
   ...closeUp(operands),
 ];
+
+/** Where threads were sampled, of all profiles that know several CPUs. */
+export function laneFigures(operands: readonly ComparedOperand[]): (CpuChart | Table)[] {
+  const all = operands.flatMap((operand) => {
+    const { lanes } = operand.profile.sampling ?? {};
+    return lanes === undefined ? [] : [{ subject: subjectOf(operand), lanes, summary: firstOf(operand) }];
+  });
+  if (all.length === 0) return [];
+  return [laneChart('Threads and samples on CPUs over time', all, true), laneTable('Every CPU', all, true)];
+}
+
+const firstOf = ({ runs }: ComparedOperand): string => (runs > 1 ? `the first of ${runs} runs` : '');
 
 /** Bins are merged while they hold fewer samples than this on average, and there are more than FEW_BINS. */
 const FEW_SAMPLES = 5;
@@ -42,7 +55,7 @@ function timeline(operands: readonly ComparedOperand[]): Timeline[] {
     const unit = ticked ? sampling!.tick! : 1e9;
     return {
       subject: subjectOf(operand),
-      summary: `${operand.runs > 1 ? `the first of ${operand.runs} runs; all together ` : ''}${samples ?? '?'} samples${
+      summary: `${operand.runs > 1 ? `${firstOf(operand)}; all together ` : ''}${samples ?? '?'} samples${
         operand.duty === undefined
           ? ''
           : operand.duty === 1

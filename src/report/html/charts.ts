@@ -9,7 +9,7 @@
  */
 import { log } from '../../sim/math.ts';
 import { type Markup, markup } from './markup.ts';
-import type { BarRow, Bars, CloseUp, Estimate, Moments, Series, Timeline } from './model.ts';
+import type { BarRow, Bars, Bin, CloseUp, Estimate, Moments, Series, Timeline } from './model.ts';
 import type { Hues } from './palette.ts';
 
 /** A position in percent, to a thousandth: no screen shows more, and it keeps the file small. */
@@ -201,7 +201,7 @@ ${track(rate, samples, SAMPLES_HEIGHT, markup`<path class="area ${hue}" d="${are
 }
 
 /** Bins in which the event was stopped, shaded by how long; equal neighbours are merged. */
-function stretches(bins: Series['bins'], height: number): Markup[] {
+export function stretches(bins: readonly Pick<Bin, 'stopped'>[], height: number): Markup[] {
   const drawn: Markup[] = [];
   for (let i = 0; i < bins.length;) {
     const part = shade(bins[i]!.stopped);
@@ -251,4 +251,4 @@ function momentsRow({ subject, summary, tick, samples, stops }: Moments, span: n
 }
 
 /** Texts at the ends of an axis stay within it. */
-const edge = (i: number, part: number): string => (i === 0 ? 'first' : part > 0.96 ? 'last' : '');
+export const edge = (i: number, part: number): string => (i === 0 ? 'first' : part > 0.96 ? 'last' : '');

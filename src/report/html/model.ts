@@ -55,7 +55,7 @@ export interface Section {
   readonly parts: readonly Part[];
 }
 
-export type Part = Table | Bars | Timeline | CloseUp | Flames;
+export type Part = Table | Bars | Timeline | CpuChart | CloseUp | Flames;
 
 /** One of the things being compared. */
 export interface Subject {
@@ -158,6 +158,48 @@ export interface Bin {
   readonly samples: number;
   /** Mean period of its samples, in events; absent without samples. */
   readonly period?: number | undefined;
+  /** Fraction of its time in which throttling had stopped the event. */
+  readonly stopped: number;
+}
+
+/** Who was on which CPU over time: a panel for each subject with a lane for each CPU, all on one time axis. */
+export interface CpuChart {
+  readonly kind: 'cpus';
+  readonly title: string;
+  /** Seconds on the axis. */
+  readonly seconds: number;
+  /** Threads, each with a colour of its own; the last one stands for all others if `others` is set. */
+  readonly threads: readonly string[];
+  readonly others: boolean;
+  /** What the strokes below a lane are; absent if there are none. */
+  readonly strokes?: string | undefined;
+  readonly panels: readonly CpuPanel[];
+  readonly note?: string | undefined;
+}
+
+export interface CpuPanel {
+  /** Absent if the chart has one panel only. */
+  readonly subject?: Subject | undefined;
+  readonly summary: string;
+  /** Seconds from the first bin's start to the last one's end; bins have equal width. */
+  readonly seconds: number;
+  readonly bins: number;
+  readonly lanes: readonly CpuLaneDrawn[];
+}
+
+export interface CpuLaneDrawn {
+  /** "CPU 0". */
+  readonly name: string;
+  readonly summary: string;
+  /** From the panel's start on; may end before the panel. */
+  readonly bins: readonly CpuBin[];
+}
+
+export interface CpuBin {
+  /** Part of the bin that each thread has, by its index. */
+  readonly threads: readonly (readonly [thread: number, part: number])[];
+  /** Height of the stroke, 0 to 1. */
+  readonly stroke: number;
   /** Fraction of its time in which throttling had stopped the event. */
   readonly stopped: number;
 }

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { barChart, closeUp, timeline } from './charts.ts';
+import { cpuChart } from './cpu-chart.ts';
 import { flameGraphs } from './flame.ts';
 import { embeddedJson, Markup, markup } from './markup.ts';
 import type { Caution, Finding, Page, Part, Section } from './model.ts';
@@ -125,6 +126,8 @@ function partOf(part: Part, hues: Hues): Markup {
       return barChart(part, hues);
     case 'timeline':
       return timeline(part, hues);
+    case 'cpus':
+      return cpuChart(part, hues);
     case 'close-up':
       return closeUp(part, hues);
     case 'flames':

@@ -53,6 +53,9 @@ const TRUTH = 'truth';
 
 const keyOf = ({ design, label }: Pick<Subject, 'design' | 'label'>): string => design ?? label;
 
+/** The colour class of the thread with that index; `others`: those that have none of their own. */
+export const threadHue = (index: number, others = false): string => `c${others ? HUES.length : index % HUES.length}`;
+
 /** Assigns a colour class ("c0" to "c6") to every subject of a page. */
 export class Hues {
   readonly #slots = new Map<string, number>();
@@ -81,6 +84,7 @@ export function subjectsOf({ sections }: Page): Pick<Subject, 'design' | 'label'
     .flatMap((part) => {
       if (part.kind === 'bars') return part.subjects;
       if (part.kind === 'timeline' || part.kind === 'close-up') return part.series.map(({ subject }) => subject);
+      if (part.kind === 'cpus') return part.panels.flatMap(({ subject }) => subject ?? []);
       if (part.kind === 'flames') return part.graphs.filter(({ differential }) => !differential);
       return [];
     });

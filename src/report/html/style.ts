@@ -118,6 +118,10 @@ text.last{text-anchor:end}
 .mark path{fill:var(--ink);stroke:var(--paper);stroke-width:1}
 
 .panel{margin:0 0 1.1rem}
+.lane{margin-bottom:.3rem}
+.lane>span{font:.76rem/26px var(--mono);text-align:right;color:var(--quiet);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+.lane>svg{background:var(--raised)}
+.strokes{fill:none;stroke:var(--ink);stroke-width:1.2;vector-effect:non-scaling-stroke}
 .track{display:grid;grid-template-columns:6.6rem 1fr;gap:0 .6rem;margin-bottom:.45rem}
 .scale{margin:0;padding:0;list-style:none;display:flex;flex-direction:column;justify-content:space-between;text-align:right;font-size:.72rem;line-height:1;color:var(--quiet)}
 .area{fill-opacity:.75}

@@ -1,17 +1,25 @@
 /** Ground truth as a page, with the counts and shares of the text. */
-import { parseProfileKey, totalWeight, type Profile } from '../../profile/profile.ts';
+import { parseProfileKey, totalWeight, type CpuLanes, type Profile } from '../../profile/profile.ts';
 import { stackTree } from '../../profile/stacks.ts';
 import type { Cell, Making, Page, Section, Table } from '../html/model.ts';
+import { laneChart, laneTable } from '../shared/cpu-lanes.ts';
 import { frameOf } from '../shared/flame-frame.ts';
 import { fixed, percentOf } from '../shared/format.ts';
-import { exact, TRUTH_COLUMNS, truthRows, shareText, type TruthRows } from './text.ts';
+import { CPU_NOTE, exact, TRUTH_COLUMNS, truthRows, shareText, type TruthRows } from './text.ts';
 
 /** Rows to draw; the tables have them all. */
 const DRAWN = 24;
 /** Least percentage drawn; less would be invisible. */
 const LEAST = 0.005;
 
-export function truthPage(profiles: readonly Profile[], workload: string, by: TruthRows, made: Making): Page {
+/** `lanes`: who ran where, if rows are CPUs. */
+export function truthPage(
+  profiles: readonly Profile[],
+  workload: string,
+  by: TruthRows,
+  made: Making,
+  lanes?: CpuLanes,
+): Page {
   const named = TRUTH_COLUMNS[by].at(-1)!.of;
   const totals = profiles.map(totalWeight);
   const keys = new Map<string, number>();
@@ -38,8 +46,8 @@ export function truthPage(profiles: readonly Profile[], workload: string, by: Tr
     cautions: [],
     sections: [
       {
-        title: `Shares by ${by === 'symbol' ? 'function' : by === 'dso' ? 'file' : by}`,
-        about: 'Every user-space instruction counted, nothing sampled: no interval, no noise.',
+        title: `Shares by ${UNITS[by]}`,
+        about: `Every user-space instruction counted, nothing sampled: no interval, no noise.${by === 'cpu' ? ` ${CPU_NOTE}` : ''}`,
         parts: [
           {
             kind: 'bars',
@@ -52,10 +60,28 @@ export function truthPage(profiles: readonly Profile[], workload: string, by: Tr
         ],
       },
       { title: 'Counts', parts: profiles.map((profile) => countTable(profile, by)) },
+      ...(lanes === undefined ? [] : [laneSection(lanes)]),
       ...stackSection(profiles),
     ],
   };
 }
+
+const UNITS: Readonly<Record<TruthRows, string>> = {
+  symbol: 'function',
+  dso: 'file',
+  process: 'process',
+  thread: 'thread',
+  cpu: 'CPU',
+};
+
+const laneSection = (lanes: CpuLanes): Section => {
+  const all = [{ lanes, summary: '' }];
+  return {
+    title: 'Who ran where',
+    about: CPU_NOTE,
+    parts: [laneChart('Threads on CPUs over time', all, false), laneTable('Every CPU', all, false)],
+  };
+};
 
 function stackSection(profiles: readonly Profile[]): Section[] {
   const known = profiles.filter(({ stacks }) => stacks !== undefined);

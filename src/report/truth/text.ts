@@ -19,8 +19,13 @@ export const TRUTH_COLUMNS = {
   dso: [COMM, DSO],
   process: [COMM, { title: 'Process', name: 'process', of: 'symbol' }],
   thread: [COMM, { title: 'Thread', name: 'thread', of: 'symbol' }],
+  cpu: [COMM, { title: 'CPU', name: 'cpu', of: 'symbol' }],
 } as const satisfies Record<string, readonly TruthColumn[]>;
 export type TruthRows = keyof typeof TRUTH_COLUMNS;
+
+/** What programs execute is the same in every run; where is not. */
+export const CPU_NOTE =
+  'Who ran on which CPU is of one run, without events: with others, threads may be dealt out otherwise.';
 
 export interface TruthTextOptions {
   /** What rows are. */
@@ -64,6 +69,7 @@ export function* truthLines(profiles: readonly Profile[], o: TruthTextOptions): 
       cells.map((text, i) => (last || i < cells.length - 1 ? text.padEnd(widths[i + 1]!) : text));
     if (o.quiet !== true) {
       yield `# Exact profile of '${o.workload}': every user-space instruction counted, nothing sampled.`;
+      if (o.by === 'cpu') yield `# ${CPU_NOTE}`;
       yield '#';
       yield `# Event '${profile.event}'`;
       yield `# Event count: ${exact(total)}`;

@@ -192,6 +192,40 @@ export function madeUpPage(names: readonly string[] = [...NAMES, ...HOSTILE, ...
         ],
       },
       {
+        title: 'CPUs',
+        parts: [
+          {
+            kind: 'cpus',
+            title: 'Threads on CPUs',
+            seconds: 10.4,
+            threads: ['clone 1', ...names.slice(-3), '12 others'],
+            others: true,
+            strokes: 'samples',
+            panels: subjects.map((subject, i) => ({
+              subject,
+              summary: 'made up',
+              seconds: i === 1 ? 10.4 : 5.2,
+              bins: 80,
+              lanes: [0, 1, 17].map((cpu) => ({
+                name: `CPU ${cpu}`,
+                summary: `of ${names.at(-1)}`,
+                bins: Array.from({ length: cpu === 17 ? 40 : 80 }, (_, k) => ({
+                  threads:
+                    k % 9 === 8
+                      ? []
+                      : ([
+                          [(k + cpu) % 5, 0.6],
+                          [(k + 2) % 5, k % 2 === cpu % 2 ? 0.4 : 0],
+                        ] as const),
+                  stroke: (k % 4) / 3,
+                  stopped: i === 1 ? 0.9 : 0,
+                })),
+              })),
+            })),
+          },
+        ],
+      },
+      {
         title: 'Ticks',
         parts: [
           {

@@ -5,8 +5,9 @@ import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { layOut, NARROWEST, Paths } from '../../../src/report/html/flame.ts';
 import { axisText, barChart, ticksTo } from '../../../src/report/html/charts.ts';
+import { cpuChart } from '../../../src/report/html/cpu-chart.ts';
 import { escapeHtml } from '../../../src/report/html/markup.ts';
-import type { Bars, Frame, Page } from '../../../src/report/html/model.ts';
+import type { Bars, CpuBin, Frame, Page } from '../../../src/report/html/model.ts';
 import { pageHtml } from '../../../src/report/html/page.ts';
 import { Hues } from '../../../src/report/html/palette.ts';
 import { HOSTILE, madeUpPage } from './made-up-page.ts';
@@ -75,6 +76,35 @@ describe('html page', () => {
     expect(text).to.contain('scope="row"');
     for (const [svg] of text.matchAll(/<svg class="(?:plot|graph)"[^>]*>/g))
       if (!svg.includes('height="18"')) expect(svg).to.match(/role="img" aria-label="[^"]+"/);
+  });
+
+  it('has a lane for each CPU, with words, and a colour for each thread but the others', () => {
+    const lanes = [...text.matchAll(/<div class="track lane">.*?<\/div>/gs)].map(([lane]) => lane);
+    expect(lanes).to.have.length(9);
+    for (const lane of lanes) expect(lane).to.match(/<svg height="35" role="img" aria-label="\w+, CPU \d+: of [^"]+">/);
+    expect(lanes[0]).to.match(/<path class="area c0" d="M0 26h1v-15.6h-1zM[^"]*"\/>/);
+    expect(lanes[0]).to.match(/<path class="area c6" /);
+    expect(lanes.filter((lane) => lane.includes('class="stopped"'))).to.have.length(3);
+  });
+
+  it('merges equal neighbours of a lane, whatever lies beneath', () => {
+    const bin = (...threads: (readonly [number, number])[]): CpuBin => ({ threads, stroke: 0, stopped: 0 });
+    const drawn = (...bins: CpuBin[]): string =>
+      cpuChart(
+        {
+          kind: 'cpus',
+          title: '',
+          seconds: 1,
+          threads: ['a', 'b'],
+          others: false,
+          panels: [{ summary: '', seconds: 1, bins: bins.length, lanes: [{ name: 'CPU 0', summary: '', bins }] }],
+        },
+        new Hues([]),
+      ).text;
+    const full = drawn(bin([0, 1]), bin([0, 1]), bin([1, 1]), bin([0, 0.5], [1, 0.5]), bin([1, 0.5], [0, 0.5]), bin());
+    expect(full).to.contain('<path class="area c0" d="M0 26h2v-26h-2zM3 26h2v-13h-2z"/>');
+    expect(full).to.contain('<path class="area c1" d="M2 26h1v-26h-1zM3 13h2v-13h-2z"/>');
+    expect(full).not.to.contain('class="strokes"');
   });
 
   it('balances its tags', () => {

@@ -1,0 +1,121 @@
+/**
+ * Who was on which CPU over time, with interrupts and stops, in memory that does not grow: when the bins are used up,
+ * neighbours are merged and all become twice as wide.
+ *
+ * What is known may be exact, from a simulated machine's switches (`ran`), or sampled: then each sample stands for the
+ * thread that it hit.
+ * Not modelled: who ran before whom within a bin.
+ */
+import { nanos, type Nanos } from '../units.ts';
+import type { CpuLane, CpuLanes } from './profile.ts';
+
+/** Most bins: a lane's pixels, two or three to a bin. */
+const MOST = 256;
+/** Initial width in ns if the tick is unknown. */
+const NARROWEST = 1_000_000;
+
+interface Bin {
+  /** By thread: ns, or samples. */
+  readonly threads: Map<number, number>;
+  samples: number;
+  stopped: number;
+}
+
+const merged = (a: Bin, b: Bin | undefined): Bin => {
+  if (b === undefined) return a;
+  for (const [thread, n] of b.threads) a.threads.set(thread, (a.threads.get(thread) ?? 0) + n);
+  a.samples += b.samples;
+  a.stopped += b.stopped;
+  return a;
+};
+
+export class CpuBins {
+  readonly #threads = new Map<string, number>();
+  readonly #cpus = new Map<number, Bin[]>();
+  readonly #stopped = new Map<number | bigint, { readonly cpu: number; readonly since: Nanos }>();
+  #start: number | undefined;
+  #width: number;
+  #end = 0;
+
+  constructor(tick: Nanos | undefined) {
+    this.#width = tick ?? NARROWEST;
+  }
+
+  /** The thread had the CPU for all of this time. */
+  ran(cpu: number, thread: string, from: Nanos, to: Nanos): void {
+    const who = this.#threadOf(thread);
+    this.#spread(cpu, from, to, (bin, ns) => bin.threads.set(who, (bin.threads.get(who) ?? 0) + ns));
+  }
+
+  /** The thread was sampled there. */
+  sampled(cpu: number, thread: string, time: Nanos): void {
+    const bin = this.#bin(cpu, time);
+    const who = this.#threadOf(thread);
+    bin.samples++;
+    bin.threads.set(who, (bin.threads.get(who) ?? 0) + 1);
+    this.#end = Math.max(this.#end, time);
+  }
+
+  /** Throttling stops the kernel event `stream` there, until it is started again, wherever that is. */
+  stop(cpu: number, stream: number | bigint, time: Nanos): void {
+    if (!this.#stopped.has(stream)) this.#stopped.set(stream, { cpu, since: time });
+  }
+  start(stream: number | bigint, time: Nanos): void {
+    const stopped = this.#stopped.get(stream);
+    if (stopped === undefined) return;
+    this.#stopped.delete(stream);
+    if (time > stopped.since) this.#spread(stopped.cpu, stopped.since, time, (bin, ns) => (bin.stopped += ns));
+  }
+
+  #threadOf(name: string): number {
+    let thread = this.#threads.get(name);
+    if (thread === undefined) this.#threads.set(name, (thread = this.#threads.size));
+    return thread;
+  }
+
+  #spread(cpu: number, from: Nanos, to: Nanos, add: (bin: Bin, ns: number) => void): void {
+    this.#bin(cpu, from);
+    this.#bin(cpu, to);
+    this.#end = Math.max(this.#end, to);
+    for (let at: number = from; at < to;) {
+      const ends = this.#start! + (Math.floor((at - this.#start!) / this.#width) + 1) * this.#width;
+      add(this.#bin(cpu, at), Math.min(ends, to) - at);
+      at = ends;
+    }
+  }
+
+  /** The bin for a time, created if needed; times before the first bin count there. */
+  #bin(cpu: number, time: number): Bin {
+    this.#start ??= Math.floor(time / this.#width) * this.#width;
+    while (time >= this.#start + MOST * this.#width) this.#widen();
+    let bins = this.#cpus.get(cpu);
+    if (bins === undefined) this.#cpus.set(cpu, (bins = []));
+    const i = Math.max(0, Math.floor((time - this.#start) / this.#width));
+    while (bins.length <= i) bins.push({ threads: new Map(), samples: 0, stopped: 0 });
+    return bins[i]!;
+  }
+
+  #widen(): void {
+    for (const bins of this.#cpus.values()) {
+      for (let i = 0; 2 * i < bins.length; i++) bins[i] = merged(bins[2 * i]!, bins[2 * i + 1]);
+      bins.length = Math.ceil(bins.length / 2);
+    }
+    this.#width *= 2;
+  }
+
+  /** What was gathered so far; undefined if nothing came. */
+  taken(): CpuLanes | undefined {
+    if (this.#start === undefined) return undefined;
+    const lanes = [...this.#cpus].toSorted(([a], [b]) => a - b);
+    return {
+      start: nanos(this.#start),
+      end: nanos(this.#end),
+      width: nanos(this.#width),
+      threads: [...this.#threads.keys()],
+      cpus: lanes.map(([cpu, bins]): CpuLane => ({
+        cpu,
+        bins: bins.map(({ threads, samples, stopped }) => ({ threads: [...threads], samples, stopped })),
+      })),
+    };
+  }
+}

@@ -1,0 +1,122 @@
+/** What is said of several CPUs together and of each: the ledger, the operations, who ran where. */
+import { expect } from 'chai';
+import { benchDesign, benchRun, specRequest, type BenchRequest } from '../../src/experiment/bench.ts';
+import { prepareWorkload } from '../../src/experiment/executable.ts';
+import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
+import { groundTruth } from '../../src/experiment/truth.ts';
+import { truthByCpu, type CpuTruth } from '../../src/experiment/truth-cpu.ts';
+import { statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { parseProfileKey, totalWeight } from '../../src/profile/profile.ts';
+import { benchLines } from '../../src/report/bench/text.ts';
+import type { LedgerSheet } from '../../src/results/ledger.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+
+const several = (cores: number, ...sets: string[]): Promise<MachineSpec> =>
+  setUpMachine({ vpmu: 'host', sets: [`host.cores=${cores}`, 'host.fresh=on', ...sets] });
+
+async function request(spec: MachineSpec, ...words: string[]): Promise<BenchRequest> {
+  const evlist = statAttrs(parseEventList(['cycles,branches'], 'stat'));
+  return { spec: specRequest(spec), words, mode: 'stat', systemWide: false, evlist, run: 0 };
+}
+
+describe('several CPUs', () => {
+  describe('the ledger', () => {
+    it('is the sum of the cores, and each of them adds up to its own clock', async () => {
+      const spec = await several(3);
+      const { ledger } = await benchRun(await request(spec, 'lockbound', '3', '50'));
+      const { cores, ...whole } = ledger;
+      expect(cores!.map(({ core }) => core)).to.deep.equal([0, 1, 2]);
+      const of = ({ rows }: LedgerSheet): number[] => rows.map(({ cycles }) => cycles);
+      for (const sheet of [whole, ...cores!.map((one) => one.sheet)]) {
+        expect(of(sheet).reduce((sum, n) => sum + n)).to.equal(sheet.total);
+        expect(sheet.rows.reduce((sum, { ns }) => sum + ns, 0)).to.equal(sheet.ns);
+      }
+      const sums = of(whole).map((_, i) => cores!.reduce((sum, { sheet }) => sum + of(sheet)[i]!, 0));
+      expect(sums).to.deep.equal(of(whole));
+      // All but the first end at the same grid line.
+      const [first, ...others] = cores!.map(({ sheet }) => sheet.total);
+      expect(new Set(others).size).to.equal(1);
+      expect(others[0]).to.be.within(first!, first! + (spec.values['machine.grid'] * spec.values['core.clock']) / 1e9);
+    });
+
+    it("has all of the truth's cycles as user work, and perf on the CPU it is pinned to", async () => {
+      const spec = await several(2);
+      const { ledger } = await benchRun(await request(spec, 'pingpong', '20'));
+      const workload = prepareWorkload(await loadWorkload('pingpong', ['20']), spec, {});
+      const [truth] = groundTruth(spec, workload, parseEventList(['cycles'], 'stat'));
+      const spent = (sheet: LedgerSheet, account: string): number =>
+        sheet.rows.find((row) => row.account === account)!.cycles;
+      expect(spent(ledger, 'workload')).to.equal(totalWeight(truth!));
+      const [first, second] = ledger.cores!.map(({ sheet }) => sheet);
+      expect(spent(second!, 'workload')).to.be.greaterThan(0);
+      expect(spent(first!, 'programs')).to.be.greaterThan(0);
+      expect(spent(second!, 'programs')).to.equal(0);
+    });
+  });
+
+  describe('operations', () => {
+    it('are timed on every CPU: pingpong across two switches as often on both', async () => {
+      const spec = await several(2);
+      const run = await benchRun(await request(spec, 'pingpong', '100'));
+      const calls = (operations: typeof run.operations, name: string): number =>
+        operations.find(({ operation }) => operation === name)!.calls;
+      expect(run.cpus.map(({ cpu }) => cpu)).to.deep.equal([0, 1]);
+      for (const { operation, calls: all } of run.operations)
+        expect(run.cpus.reduce((sum, { operations }) => sum + calls(operations, operation), 0)).to.equal(all);
+      for (const { operations } of run.cpus) {
+        expect(calls(operations, 'context_switch, sched_in')).to.be.within(100, 105);
+        expect(calls(operations, 'context_switch, sched_out')).to.be.within(98, 105);
+      }
+      const design = benchDesign(spec, [run], [run]);
+      const report = { command: 'x', seeds: 1, designs: [design], liveLocked: [] };
+      const text = [...benchLines(report, true)].join('\n');
+      expect(text).to.match(/\ncontext_switch, sched_in\n {2}host +2\d\d .*\n {4}CPU 0 +10\d .*\n {4}CPU 1 +10\d /);
+      expect(text).to.match(/\n# Where the time of each core went under host, ms\n\n +core 0 +core 1\nuser work /);
+      expect([...benchLines(report)].join('\n')).not.to.match(/CPU|core 0/);
+    });
+  });
+
+  describe('truth by CPU', () => {
+    const of = async (spec: MachineSpec, ...words: string[]): Promise<{ truth: CpuTruth; whole: number }> => {
+      const [name = '', ...args] = words;
+      const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
+      const evlist = parseEventList(['instructions'], 'stat');
+      const [whole] = groundTruth(spec, workload, evlist);
+      return { truth: await truthByCpu(spec, workload, evlist), whole: totalWeight(whole!) };
+    };
+    const byCpu = ({ profiles: [profile] }: CpuTruth): [string, number][] =>
+      [...profile!.weights].map(([key, weight]) => [parseProfileKey(key).symbol, weight]);
+
+    it('adds up to the truth, wherever threads ran', async () => {
+      for (const words of [
+        ['lockbound', '4', '30'],
+        ['pingpong', '50'],
+        ['server', '3', '20'],
+      ]) {
+        const { truth, whole } = await of(await several(3), ...words);
+        expect(totalWeight(truth.profiles[0]!), words[0]).to.equal(whole);
+        expect(byCpu(truth).filter(([, n]) => n > 0).length, words[0]).to.be.greaterThan(1);
+      }
+    });
+
+    it('is all on the one CPU of a guest', async () => {
+      const { truth, whole } = await of(await setUpMachine({ vpmu: 'v2', sets: [] }), 'pingpong', '50');
+      expect(byCpu(truth)).to.deep.equal([['000', whole]]);
+    });
+
+    it('knows who had each CPU when: lanes are as long as the threads ran', async () => {
+      const spec = await several(2);
+      const { truth } = await of(spec, 'ftest-threads', '2', '0.05');
+      const { threads, cpus, width } = truth.lanes!;
+      expect(threads.toSorted()).to.deep.equal(['clone 1', 'clone 2', 'ftest-threads']);
+      const busy = new Map<string, number>();
+      for (const { bins } of cpus)
+        for (const bin of bins) {
+          expect(bin.threads.reduce((sum, [, ns]) => sum + ns, 0)).to.be.at.most(width + 1e-6);
+          for (const [thread, ns] of bin.threads) busy.set(threads[thread]!, (busy.get(threads[thread]!) ?? 0) + ns);
+        }
+      for (const clone of ['clone 1', 'clone 2']) expect(busy.get(clone)! / 1e9).to.be.within(0.05, 0.06);
+    });
+  });
+});
