@@ -75,6 +75,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly Core[], work: Cycles):
     ['workload', work],
     ['programs', inner[ring3]! - work],
     ['refill', inner[ring3 + 1]!],
+    ...(cores.some(({ sibling }) => sibling !== undefined) ? [['sibling', inner[ring3 + 2]!] as const] : []),
     ['kernel perf', sum(inner, 'perf')],
     ['kernel registers', sum(inner, 'registers')],
     ['kernel interrupts', sum(inner, 'interrupts')],
@@ -84,7 +85,10 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly Core[], work: Cycles):
     ['host perf', ofHost('perf')],
     ['host registers', ofHost('registers')],
     ['host interrupts', ofHost('interrupts')],
-    ['host tasks', ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]!) + others],
+    [
+      'host tasks',
+      ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]! + outer[ring3 + 2]!) + others,
+    ],
     ['idle', cores.reduce((total, { idle }) => total + idle, 0)],
   ];
   let end = 0;

@@ -83,8 +83,8 @@ export class Core implements Cpu {
   /** Cycles spent halted. */
   idle = 0 as Cycles;
   /**
-   * Where every other cycle went. Each page has a row for each ring-0 function, one for ring 3 and a last one for IRETs
-   * to it (`refill`). Together with `idle` they add up to now(), to the last 64th of a cycle.
+   * Where every other cycle went. Each page has a row for each ring-0 function, one for ring 3, one for IRETs to it
+   * (`refill`), and one for what ring 3 took longer beside a busy sibling. Together with `idle` they add up to now(), to the last 64th of a cycle.
    */
   readonly spent: Readonly<Record<LedgerPage, Float64Array>>;
   /**
@@ -143,7 +143,7 @@ export class Core implements Cpu {
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);
     this.#ring3Row = spec.ring0.length;
-    const page = (): Float64Array => new Float64Array(spec.ring0.length + 2);
+    const page = (): Float64Array => new Float64Array(spec.ring0.length + 3);
     this.spent = { host: page(), guest: page(), others: page() };
     this.#page = this.spent.host;
     asDoubles(this, 'idle');
@@ -325,7 +325,8 @@ export class Core implements Cpu {
     const worked = (counts[0]! - before[0]!) as Cycles;
     const span = beside === undefined ? worked : beside.spanOf(worked);
     this.#clock = (this.#clock + span) as Cycles;
-    this.#page[this.#ring3Row]! += span;
+    this.#page[this.#ring3Row]! += worked;
+    if (beside !== undefined) this.#page[this.#ring3Row + 2]! += span - worked;
     for (let i = 0; i < counters.length; i++) {
       const slot = slots[i] as number;
       pmu.add(counters[i] as Counter, slot === 0 ? span : counts[slot]! - before[slot]!);

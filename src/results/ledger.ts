@@ -9,6 +9,8 @@ export type LedgerAccount =
   | 'programs'
   /** From an IRET to ring 3 until its next instruction begins to execute. */
   | 'refill'
+  /** What all of this user space took longer beside a busy hardware thread of its core; only if cores have two. */
+  | 'sibling'
   /** perf's core and drivers, PMIs included. */
   | 'kernel perf'
   /** Register accesses that do not exit. */

@@ -55,6 +55,19 @@ describe('several CPUs', () => {
     });
   });
 
+  it('the ledger says what threads of one core took longer for each other', async () => {
+    const spec = await several(2, 'host.cpus=2');
+    const { ledger } = await benchRun(await request(spec, 'lockbound', '2', '50'));
+    const workload = prepareWorkload(await loadWorkload('lockbound', ['2', '50']), spec, {});
+    const [truth] = groundTruth(spec, workload, parseEventList(['cycles'], 'stat'));
+    const spent = (account: string): number => ledger.rows.find((row) => row.account === account)!.cycles;
+    expect(spent('workload')).to.equal(totalWeight(truth!));
+    expect(spent('sibling')).to.be.greaterThan(0);
+    expect(ledger.rows.reduce((sum, { cycles }) => sum + cycles, 0)).to.equal(ledger.total);
+    const { ledger: apart } = await benchRun(await request(await several(2), 'lockbound', '2', '50'));
+    expect(apart.rows.map(({ account }) => account)).not.to.include('sibling');
+  });
+
   describe('operations', () => {
     it('are timed on every CPU: pingpong across two switches as often on both', async () => {
       const spec = await several(2);

@@ -4,7 +4,7 @@ import type { Bars, Estimate, Making, Page, Subject } from '../html/model.ts';
 import { listed } from '../shared/format.ts';
 import { whole } from '../shared/grid.ts';
 import { gridTable } from '../shared/page-parts.ts';
-import { ACCOUNTS, benchGaps, benchGrids, benchNotes } from './text.ts';
+import { accountsOf, benchGaps, benchGrids, benchNotes } from './text.ts';
 
 export function benchPage(report: BenchReport, made: Making): Page {
   const { command, seeds, designs } = report;
@@ -94,10 +94,9 @@ function overheadBars(designs: readonly BenchDesign[], seeds: number): Bars {
 }
 
 function ledgerBars(designs: readonly BenchDesign[]): Bars {
-  const rows = designs[0]!.ledger.rows.flatMap(({ account }, i) => {
-    const each = designs.map(({ ledger }) => ledger.rows[i]!.ns / 1e6);
-    if (each.every((ms) => ms === 0)) return [];
-    return [{ name: ACCOUNTS[account], bars: each.map((ms) => ({ value: ms, text: ms.toFixed(3) })) }];
+  const rows = accountsOf(designs.map(({ ledger }) => ledger)).flatMap(({ name, ns }) => {
+    if (ns.every((each) => each === 0)) return [];
+    return [{ name, bars: ns.map((each) => ({ value: each / 1e6, text: (each / 1e6).toFixed(3) })) }];
   });
   return { kind: 'bars', title: 'Time by account', unit: 'ms', dots: true, subjects: subjects(designs), rows };
 }

@@ -3,16 +3,17 @@
  * Times of operations are ns.
  */
 import type { BenchDesign, BenchFigure, BenchOperation, BenchReport } from '../../results/bench.ts';
-import type { LedgerAccount } from '../../results/ledger.ts';
+import type { LedgerAccount, LedgerSheet } from '../../results/ledger.ts';
 import type { Operation } from '../../results/operations.ts';
 import { gridLines, gridMarkdown, ratio, whole, type Grid, type GridRow } from '../shared/grid.ts';
 import { csvName, markdownText } from '../shared/printable.ts';
 
 /** Names of the accounts. */
-export const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
+const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   workload: 'user work',
   programs: 'perf and other programs',
   refill: 'returns to user space',
+  sibling: 'slowed by hyperthreads',
   'kernel perf': 'kernel: perf',
   'kernel registers': 'kernel: PMU registers',
   'kernel interrupts': 'kernel: ticks and timers',
@@ -125,30 +126,38 @@ function overheadGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   };
 }
 
+/** Every account that one of the sheets has, by its name, with the ns of each sheet. */
+export function accountsOf(sheets: readonly LedgerSheet[]): { name: string; ns: number[] }[] {
+  const names = Object.entries(ACCOUNTS) as [LedgerAccount, string][];
+  const of = (sheet: LedgerSheet, account: LedgerAccount): number | undefined =>
+    sheet.rows.find((row) => row.account === account)?.ns;
+  return names
+    .filter(([account]) => sheets.some((sheet) => of(sheet, account) !== undefined))
+    .map(([account, name]) => ({ name, ns: sheets.map((sheet) => of(sheet, account) ?? 0) }));
+}
+
 const ms = (ns: number): string => (ns / 1e6).toFixed(6);
 const meanOf = (seeds: number): string => (seeds > 1 ? ` (mean of ${seeds} runs)` : '');
 
 function coreGrid({ vpmu, ledger }: BenchDesign, seeds: number): Grid[] {
-  const { cores, rows } = ledger;
+  const { cores } = ledger;
   if (cores === undefined) return [];
+  const rows = accountsOf(cores.map(({ sheet }) => sheet)).map(({ name, ns }) => ({
+    cells: [name].concat(ns.map(ms)),
+  }));
   return [
     {
       title: `Where the time of each core went under ${vpmu}, ms${meanOf(seeds)}`,
       columns: ['', ...cores.map(({ core }) => `core ${core}`)],
-      rows: [
-        ...rows.map(({ account }, i) => ({
-          cells: [ACCOUNTS[account], ...cores.map(({ sheet }) => ms(sheet.rows[i]!.ns))],
-        })),
-        { cells: ['run time', ...cores.map(({ sheet }) => ms(sheet.ns))] },
-      ],
+      rows: [...rows, { cells: ['run time', ...cores.map(({ sheet }) => ms(sheet.ns))] }],
     },
   ];
 }
 
 function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   const several = designs.some(({ ledger }) => ledger.cores !== undefined);
-  const rows = designs[0]!.ledger.rows.map(({ account }, i) => ({
-    cells: [ACCOUNTS[account], ...designs.map(({ ledger }) => ms(ledger.rows[i]!.ns))],
+  const rows = accountsOf(designs.map(({ ledger }) => ledger)).map(({ name, ns }) => ({
+    cells: [name].concat(ns.map(ms)),
   }));
   return {
     title: `Where the time went, perf and all, ms${meanOf(seeds)}`,
