@@ -118,6 +118,11 @@ export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: 
     bare: medianOf(bare.map(({ elapsed }) => elapsed)),
     overhead: figure(({ elapsed }, k) => elapsed / bare[k]!.elapsed - 1),
     samples: figure(({ samples }) => samples),
+    paid: {
+      reserve: figure(({ paid }) => paid.reserve),
+      release: figure(({ paid }) => paid.release),
+      static_key: figure(({ paid }) => paid.static_key),
+    },
     throttled: figure(({ throttled }) => throttled),
     ledger: meanLedger(
       runs.map(({ ledger }) => ledger),

@@ -34,6 +34,8 @@ export interface BenchDesign {
   readonly bare: BenchFigure;
   readonly overhead: BenchFigure;
   readonly samples: BenchFigure;
+  /** How often the first core's host paid for its first hardware event, its last, and for perf's scheduling hooks. */
+  readonly paid: Readonly<Record<'reserve' | 'release' | 'static_key', BenchFigure>>;
   readonly throttled: BenchFigure;
   /** Mean over the runs with perf. */
   readonly ledger: Ledger;

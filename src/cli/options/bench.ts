@@ -26,7 +26,12 @@ const OPTIONS = [
   },
   { name: 'all-user', kind: 'flag', help: 'count or sample in user space only' },
   { name: 'all-kernel', kind: 'flag', help: 'count or sample in the kernel only' },
-  { name: 'verbose', short: 'v', kind: 'count', help: 'tell what each CPU did, and how to reproduce the bench' },
+  {
+    name: 'verbose',
+    short: 'v',
+    kind: 'count',
+    help: 'tell the surcharges, what each CPU did, and how to reproduce the bench',
+  },
   {
     name: 'seeds',
     kind: 'unsigned',

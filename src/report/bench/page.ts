@@ -9,7 +9,7 @@ import { accountsOf, benchGaps, benchGrids, benchNotes } from './text.ts';
 export function benchPage(report: BenchReport, made: Making): Page {
   const { command, seeds, designs } = report;
   const { operations, overhead, ledger } = benchGrids(report);
-  const { cores } = benchGrids(report, true);
+  const { cores, surcharges } = benchGrids(report, true);
   return {
     ...made,
     title: `The cost of perf under ${listed(designs.map(({ vpmu }) => vpmu))}`,
@@ -34,6 +34,7 @@ export function benchPage(report: BenchReport, made: Making): Page {
         about: 'Every cycle of the run, perf and all, on one account.',
         parts: [
           ledgerBars(designs),
+          gridTable(surcharges, ['design']),
           gridTable(ledger, ['account']),
           ...cores.map((grid) => gridTable(grid, ['account'])),
         ],

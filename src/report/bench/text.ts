@@ -36,6 +36,7 @@ export interface BenchGrids {
   /** Absent if no operation took place under any design. */
   readonly operations: Grid | undefined;
   readonly overhead: Grid;
+  readonly surcharges: Grid;
   readonly ledger: Grid;
   /** The ledger of each core, a grid for each design with several. */
   readonly cores: readonly Grid[];
@@ -64,6 +65,7 @@ export function benchGrids({ command, seeds, designs }: BenchReport, byCpu = fal
   return {
     operations: rows.length > 0 ? operations : undefined,
     overhead: overheadGrid(designs, seeds),
+    surcharges: surchargeGrid(designs, seeds),
     ledger: ledgerGrid(designs, seeds),
     cores: byCpu ? designs.flatMap((design) => coreGrid(design, seeds)) : [],
   };
@@ -139,6 +141,16 @@ export function accountsOf(sheets: readonly LedgerSheet[]): { name: string; ns: 
 const ms = (ns: number): string => (ns / 1e6).toFixed(6);
 const meanOf = (seeds: number): string => (seeds > 1 ? ` (mean of ${seeds} runs)` : '');
 
+function surchargeGrid(designs: readonly BenchDesign[], seeds: number): Grid {
+  return {
+    title: `What changes for the whole host, times${seeds > 1 ? ` (medians of ${seeds} runs)` : ''}`,
+    columns: ['', 'first event (reserve_ds_buffers)', 'last event (release_ds_buffers)', 'perf_sched_events on'],
+    rows: designs.map(({ vpmu, paid: { reserve, release, static_key } }) => ({
+      cells: [vpmu, ...[reserve, release, static_key].map(({ median }) => whole(median))],
+    })),
+  };
+}
+
 function coreGrid({ vpmu, ledger }: BenchDesign, seeds: number): Grid[] {
   const { cores } = ledger;
   if (cores === undefined) return [];
@@ -203,17 +215,18 @@ export function benchNotes(report: BenchReport): string[] {
   ];
 }
 
-const gridsOf = ({ operations, overhead, ledger, cores }: BenchGrids): Grid[] => [
+const gridsOf = ({ operations, overhead, surcharges, ledger, cores }: BenchGrids, everything: boolean): Grid[] => [
   ...(operations === undefined ? [] : [operations]),
   overhead,
+  ...(everything ? [surcharges] : []),
   ledger,
   ...cores,
 ];
 
-/** `byCpu`: also what each CPU did, where there are several. */
-export function* benchLines(report: BenchReport, byCpu = false): Generator<string> {
+/** `everything`: also surcharges, and what each CPU did where there are several. */
+export function* benchLines(report: BenchReport, everything = false): Generator<string> {
   for (const gap of benchGaps(report)) yield* [`# ${gap}`, ''];
-  for (const grid of gridsOf(benchGrids(report, byCpu))) {
+  for (const grid of gridsOf(benchGrids(report, everything), everything)) {
     yield* gridLines(grid);
     yield '';
   }
@@ -222,7 +235,7 @@ export function* benchLines(report: BenchReport, byCpu = false): Generator<strin
 
 export function* benchMarkdown(report: BenchReport): Generator<string> {
   for (const gap of benchGaps(report)) yield* [markdownText(gap), ''];
-  for (const grid of gridsOf(benchGrids(report))) yield* gridMarkdown(grid);
+  for (const grid of gridsOf(benchGrids(report), false)) yield* gridMarkdown(grid);
   yield markdownText(benchNotes(report).join(' '));
 }
 
