@@ -197,7 +197,7 @@ async function load(name: string, path: string, args: readonly string[]): Promis
     if (!(error instanceof SourceError)) throw error;
     throw failed(name, error.message);
   }
-  const shipped = trusted ? shippedProgram(path, text) : undefined;
+  const shipped = dirname(resolve(path)) === dirname(INCLUDE) ? shippedProgram(path, text) : undefined;
   return withArguments(shipped ?? (await parseText(path, text, { includeDir: INCLUDE, trusted })), args);
 }
 

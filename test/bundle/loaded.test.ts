@@ -68,6 +68,11 @@ describe('a command loads', () => {
     });
   });
 
+  it('no library for a workload of ours named by its path from here', async () => {
+    const path = relative(there.path, 'workloads/true.yaml');
+    expect(await loaded(`truth ${path}`)).to.deep.equal({ files: ALL, packages: [] });
+  });
+
   it('a pool of threads only for runs on several', async () => {
     expect((await loaded('compare --vpmu host,v2 --workers 2 true')).packages).to.deep.equal(['piscina']);
   });
