@@ -3,9 +3,10 @@
  */
 import { eventCodeOf } from '../kernel/x86-events.ts';
 import { printValue } from '../machine/keys.ts';
-import { VcpuRefused, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
+import { DESIGNS } from '../kvm/vpmu/index.ts';
+import { VcpuRefused, linuxRange, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
-import { MACHINES, SpecError, VPMUS, machineSpec, type MachineSpec } from '../machine/spec.ts';
+import { MACHINES, SpecError, VPMUS, lacking, machineSpec, parseSet, type MachineSpec } from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
 import type { ParseEventsOptions } from '../perf-events/parse-events.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -16,6 +17,8 @@ export { isOneBoot } from '../machine/machine.ts';
 export type { MachineSpec } from '../machine/spec.ts';
 
 export const DEFAULTS = { machine: 'broadwell-ep', vpmu: 'v2', seed: 'gperf' } as const;
+/** What KVM does by default on hosts that the letter's patches were not made for. */
+const UNPATCHED = 'reuse-lazy';
 
 export interface SetUp {
   /** A preset's name, or a YAML file. */
@@ -33,16 +36,19 @@ export class SetUpError extends Error {
 /** Builds the machine's spec. Throws SetUpError. */
 export async function setUpMachine({
   machine = DEFAULTS.machine,
-  vpmu = DEFAULTS.vpmu,
+  vpmu: asked,
   seed = DEFAULTS.seed,
-  sets,
+  sets: more,
 }: SetUp): Promise<MachineSpec> {
   const file = /\.ya?ml$/.test(machine) ? await specFile(machine) : undefined;
+  const name = file?.machine ?? machine;
+  const sets = [...(file?.sets ?? []), ...more];
+  const vpmu = asked ?? defaultVpmu(name, sets);
   const design = isDesignFile(vpmu) ? await designFile(vpmu) : undefined;
   if (design === undefined && /\.m?[jt]s$/.test(vpmu))
     throw new SetUpError(`no such vPMU design: ${vpmu}; for the file of this directory write ./${vpmu}`);
   try {
-    const spec = machineSpec(file?.machine ?? machine, vpmu, seed, [...(file?.sets ?? []), ...sets], design);
+    const spec = machineSpec(name, vpmu, seed, sets, design);
     // Only a running host shows whether it can have a vCPU.
     bootMachine(spec, 'set-up', NOTHING_LEFT, () => true);
     return spec;
@@ -51,6 +57,17 @@ export async function setUpMachine({
     if (error instanceof SpecError) throw new SetUpError(withHint(error.message, error.key, error.known));
     if (design !== undefined) throw new SetUpError(`--vpmu ${faultIn(vpmu, error)}`);
     throw error;
+  }
+}
+
+/** The letter's proposal, or what KVM of the host's Linux does; a wrong machine or key is told later. */
+function defaultVpmu(machine: string, sets: readonly string[]): string {
+  try {
+    const { values } = machineSpec(machine, 'host', DEFAULTS.seed, sets);
+    const letters = DESIGNS.find(({ name }) => name === DEFAULTS.vpmu);
+    return lacking(letters, values) === undefined ? DEFAULTS.vpmu : UNPATCHED;
+  } catch {
+    return DEFAULTS.vpmu;
   }
 }
 
@@ -113,8 +130,8 @@ async function specFile(path: string): Promise<{ machine: string; sets: string[]
       if (!isScalar(value)) throw new SetUpError(`${place}: ${name} needs a value`);
       const raw = typeof value.value === 'boolean' ? printValue(value.value) : String(value.source ?? value.value);
       try {
-        if (name === 'machine') machineSpec(raw, DEFAULTS.vpmu, DEFAULTS.seed, []);
-        else machineSpec(DEFAULTS.machine, DEFAULTS.vpmu, DEFAULTS.seed, [`${name}=${raw}`]);
+        if (name === 'machine') machineSpec(raw, 'host', DEFAULTS.seed, []);
+        else parseSet(`${name}=${raw}`);
       } catch (error) {
         if (!(error instanceof SpecError)) throw error;
         const { message, key: word, known } = error;
@@ -142,10 +159,11 @@ const marked = (about: string, isDefault: boolean): string => (isDefault ? `${ab
 
 export const catalogue = {
   vpmu: (): CatalogueRow[] =>
-    VPMUS.map(({ name, about, source }) => ({
+    VPMUS.map(({ name, about, source, linux }) => ({
       name,
       label: source,
       description: marked(about, name === DEFAULTS.vpmu),
+      ...(linux !== undefined && { more: [`on hosts with Linux ${linuxRange(linux)}`] }),
     })),
   machine: (): CatalogueRow[] =>
     MACHINES.map(({ name, about, identity }) => ({

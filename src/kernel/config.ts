@@ -38,6 +38,10 @@ export interface CpuConfig {
   readonly running_sample_length: number;
 }
 
+/** The releases whose rules are modelled: the letter's, and the last that was read. */
+export const OLDEST_RELEASE = [5, 0] as const;
+export const NEWEST_RELEASE = [7, 0] as const;
+
 /** Whether the boot's version is at least major.minor. */
 export function atLeast(config: Pick<KernelConfig, 'release'>, major: number, minor: number): boolean {
   const [a = 0, b = 0] = config.release.split('.').map(Number);

@@ -47,6 +47,8 @@ export interface ConstraintRow {
 export interface X86Events {
   /** The kernel's name for the model at boot ("Broadwell events"). */
   readonly name: string;
+  /** The first Linux that knows the model; absent: older than any here. */
+  readonly since?: readonly [major: number, minor: number];
   /** cache | op << 8 | result << 16 -> event; undefined: meaningless on this model (-1 in the kernel's tables). */
   readonly cache: ReadonlyMap<number, CacheEvent | undefined>;
   /** The event codes that use MSR_OFFCORE_RSP_0 and _1, and the bits of those registers that may be set. */

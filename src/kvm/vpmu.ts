@@ -193,8 +193,8 @@ export interface VpmuDesign {
   readonly deviates: readonly Deviation[];
   /** What it needs but this processor lacks, e.g. "a PMU of version 4"; undefined: nothing. */
   needs?(caps: PmuCaps): string | undefined;
-  /** The first host Linux that it can run on; absent: any. */
-  readonly since?: LinuxVersion;
+  /** The host's Linux versions that have it, or that its patches were made for; absent: any. */
+  readonly linux?: { readonly from: LinuxVersion; readonly to?: LinuxVersion };
   /** Its colour on pages; absent: any free one. */
   readonly hue?: DesignHue;
   /** What may help when PMIs under it take all the time. */
@@ -209,10 +209,17 @@ export interface VpmuDesign {
   attach(port: VpmuPort): Vpmu;
 }
 
+/** Linux versions as words: "5.0 to 5.4", "7.0 or later". */
+export const linuxRange = ({ from, to }: NonNullable<VpmuDesign['linux']>): string =>
+  `${from.join('.')} ${to === undefined ? 'or later' : `to ${to.join('.')}`}`;
+
 /** What a design needs but this processor or the host's Linux lacks; undefined: nothing. */
 export function lackedBy(design: VpmuDesign, caps: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined {
   const lacks = design.needs?.(caps);
-  if (lacks !== undefined || design.since === undefined || atLeast(host, ...design.since)) return lacks;
-  const since = design.since.join('.');
-  return `Linux ${since} on the host, and this is ${host.release} (--set host.kernel=${since})`;
+  if (lacks !== undefined || design.linux === undefined) return lacks;
+  const { from, to } = design.linux;
+  const old = !atLeast(host, ...from);
+  if (!old && (to === undefined || !atLeast(host, to[0], to[1] + 1))) return undefined;
+  const nearest = (old || to === undefined ? from : to).join('.');
+  return `Linux ${linuxRange(design.linux)} on the host, and this is ${host.release} (--set host.kernel=${nearest})`;
 }

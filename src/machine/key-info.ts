@@ -57,6 +57,21 @@ export const text = (about: string, pattern: RegExp, what: string): TextInfo => 
   check: (value) => (pattern.test(String(value)) ? undefined : `must be ${what}`),
 });
 
+/** A Linux version between two others, both included. */
+export const linux = (about: string, oldest: readonly number[], newest: readonly number[]): TextInfo => ({
+  kind: 'string',
+  unit: '',
+  about,
+  check: (value) => {
+    if (!/^\d+\.\d+(\.\d+)?$/.test(String(value))) return 'must be a version like 5.0.0';
+    const ordered = ([major = 0, minor = 0]: readonly number[]): number => 1000 * major + minor;
+    const release = ordered(String(value).split('.').map(Number));
+    return release >= ordered(oldest) && release <= ordered(newest)
+      ? undefined
+      : `gperf knows Linux ${oldest.join('.')} to ${newest.join('.')}`;
+  },
+});
+
 export const choice = (about: string, words: readonly string[]): TextInfo => ({
   kind: 'string',
   unit: words.join('|'),

@@ -1,9 +1,10 @@
 /** The keys of a machine's spec, with unit, meaning and range, and the format of a preset. */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CoreEvents, EventClocks } from '../arch/events.ts';
+import { NEWEST_RELEASE, OLDEST_RELEASE } from '../kernel/config.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
 import { COST_KEYS } from './costs.ts';
-import { choice, flag, number, text, type KeyKind } from './key-info.ts';
+import { choice, flag, linux, number, text, type KeyKind } from './key-info.ts';
 import { TIMING_KEYS } from './penalties.ts';
 
 export const SPEC_KEYS = {
@@ -26,7 +27,7 @@ export const SPEC_KEYS = {
   'skid.fixed': number('cycles', 'least delay from an overflow to its interrupt', 0, 1e6, false),
   'skid.mean': number('cycles', 'mean of the exponential delay on top', 0, 1e6, false),
   'skid.max': number('cycles', 'longest delay', 0, 1e7, false),
-  'host.kernel': text('Linux version of the host', /^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0'),
+  'host.kernel': linux('Linux version of the host, 5.0 to 7.0', OLDEST_RELEASE, NEWEST_RELEASE),
   'host.hz': number('Hz', "the host kernel's tick", 100, 1000),
   'host.cpus': number('CPUs', 'possible CPUs; host.cores are simulated, all are counted', 1, 8192),
   'host.threads_per_core': number(
@@ -60,7 +61,7 @@ export const SPEC_KEYS = {
   ),
   'host.guests_perf': flag('the other guests run it under perf, by the same command'),
   'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
-  'guest.kernel': text('Linux version of the guest', /^\d+\.\d+(\.\d+)?$/, 'a version like 5.0.0'),
+  'guest.kernel': linux('Linux version of the guest, 5.0 to 7.0', OLDEST_RELEASE, NEWEST_RELEASE),
   'guest.hz': number('Hz', "the guest kernel's tick", 100, 1000),
   'guest.cpus': number('CPUs', 'possible CPUs of the guest; one is simulated', 1, 8192),
   'guest.watchdog': flag("the guest's own NMI watchdog (off by default in a KVM guest)"),

@@ -5,6 +5,7 @@
 import { SPEC_KEYS, pmuCaps, printValue, type MachinePreset, type SpecKey, type SpecValues } from './keys.ts';
 import { costInstead } from './costs.ts';
 import type { KeyInfo } from './key-info.ts';
+import { atLeast } from '../kernel/config.ts';
 import { lackedBy, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { broadwellEp } from './presets/broadwell-ep.ts';
@@ -42,6 +43,7 @@ export const VPMUS: readonly {
   readonly name: string;
   readonly about: string;
   readonly source: string;
+  readonly linux?: VpmuDesign['linux'];
   readonly hue?: DesignHue;
 }[] = [
   {
@@ -78,18 +80,25 @@ export function machineSpec(
     );
   const values: Record<string, number | string | boolean> = { ...preset.values };
   for (const set of sets) {
-    const [, key = '', raw = ''] = /^([^=]*)=(.*)$/s.exec(set) ?? [undefined, set, ''];
-    if (!Object.hasOwn(SPEC_KEYS, key)) throw noSuchKey(key);
-    if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
-    values[key] = parseValue(key as SpecKey, raw);
+    const [key, value] = parseSet(set);
+    values[key] = value;
   }
   const given = (key: SpecKey): boolean => sets.some((set) => set.startsWith(`${key}=`));
   if (values['host.threads_per_core'] === 1)
     for (const key of ['host.cpus', 'pmu.gp'] as const) if (!given(key)) values[key] = preset.singleThreaded[key];
   const design = loaded ?? DESIGNS.find(({ name }) => name === vpmu);
   const spec = { preset, values: values as unknown as SpecValues, vpmu, design, seed };
+  checkKernels(spec);
   checkDesign(spec);
   return spec;
+}
+
+/** One KEY=VALUE. Throws SpecError. */
+export function parseSet(set: string): readonly [key: SpecKey, value: number | string | boolean] {
+  const [, key = '', raw = ''] = /^([^=]*)=(.*)$/s.exec(set) ?? [undefined, set, ''];
+  if (!Object.hasOwn(SPEC_KEYS, key)) throw noSuchKey(key);
+  if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
+  return [key as SpecKey, parseValue(key as SpecKey, raw)];
 }
 
 function noSuchKey(key: string): SpecError {
@@ -99,8 +108,20 @@ function noSuchKey(key: string): SpecError {
 }
 
 /** What a design needs but a machine with these values lacks. */
-function lacking(design: VpmuDesign | undefined, values: SpecValues): string | undefined {
+export function lacking(design: VpmuDesign | undefined, values: SpecValues): string | undefined {
   return design && lackedBy(design, pmuCaps(values), { release: values['host.kernel'] });
+}
+
+/** Throws if a kernel is older than the machine's processor. */
+function checkKernels({ preset, values, design }: MachineSpec): void {
+  const { since, name } = preset.driver;
+  if (since === undefined) return;
+  for (const key of design === undefined ? (['host.kernel'] as const) : (['host.kernel', 'guest.kernel'] as const))
+    if (!atLeast({ release: values[key] }, ...since))
+      throw new SpecError(
+        key,
+        `${key}=${values[key]}: Linux knows ${name}, as ${preset.name} has it, from ${since.join('.')} on`,
+      );
 }
 
 /** Throws if the machine cannot run the design; the error names machines that can. */

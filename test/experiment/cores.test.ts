@@ -14,6 +14,7 @@ import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles } from '../../src/units.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
+import { setsFor } from '../kvm/guest.ts';
 
 const FRESH = ['guest.fresh=on', 'host.fresh=on'];
 const NEIGHBOUR = ['host.cores=2', 'host.guests=1', 'host.guests_perf=on'];
@@ -34,7 +35,7 @@ interface How {
 async function record(vpmu: string, how: How) {
   const { sets = [], longest = Infinity, seconds = 0.05, systemWide = false, threads = 1, options = {} } = how;
   const machine = vpmu === 'mediated' ? { machine: 'icelake-sp' } : {};
-  const spec = await setUpMachine({ vpmu, seed: 'cores', sets, ...machine });
+  const spec = await setUpMachine({ vpmu, seed: 'cores', sets: [...setsFor(vpmu), ...sets], ...machine });
   const workload = prepareWorkload(await loadWorkload('sqrtloop', [String(seconds)]), spec, {});
   const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 });
   const words = how.elsewhere === undefined ? ['sqrtloop', String(seconds)] : [how.elsewhere];

@@ -11,7 +11,7 @@ import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
-import { WITH_COUNTERS } from '../kvm/guest.ts';
+import { WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
 
 const GUESTS = WITH_COUNTERS.map(({ name }) => name);
 const SECONDS = 0.2;
@@ -21,7 +21,7 @@ const FIVE = 'branches:u,branch-misses:u,L1-dcache-loads:u,dTLB-load-misses:u,cy
 async function setUp(vpmu: string, sets: readonly string[]) {
   // Returns from interrupts, which are more frequent beside others, cost no cycles here: the work counts the same.
   const alone = ['guest.fresh=on', 'host.fresh=on', 'core.refill=0'];
-  const spec = await setUpMachine({ vpmu, seed: 'host users', sets: [...alone, ...sets] });
+  const spec = await setUpMachine({ vpmu, seed: 'host users', sets: [...alone, ...setsFor(vpmu), ...sets] });
   return { spec, workload: prepareWorkload(await loadWorkload('sqrtloop'), spec, { seconds: SECONDS }) };
 }
 

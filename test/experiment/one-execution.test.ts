@@ -16,7 +16,7 @@ import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { statText } from '../../src/report/stat/text.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
-import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
+import { ELSEWHERE, WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
 
 const EVENTS = ['instructions:u', 'branches:u'];
 /** Bare metal, and every design that gives guests counters on this machine. */
@@ -36,7 +36,7 @@ const WORKLOADS: readonly (readonly [name: string, params: Record<string, number
 
 async function setUp(vpmu: string, name: string, params: Record<string, number>, machine = 'broadwell-ep') {
   const sets = ['guest.fresh=on', 'host.fresh=on'];
-  const spec = await setUpMachine({ machine, vpmu, seed: 'one execution', sets });
+  const spec = await setUpMachine({ machine, vpmu, seed: 'one execution', sets: [...sets, ...setsFor(vpmu)] });
   return { spec, workload: prepareWorkload(await loadWorkload(name), spec, params) };
 }
 

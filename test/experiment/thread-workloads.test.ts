@@ -11,7 +11,7 @@ import { statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { threadRuns } from '../../src/workload/thread-runs.ts';
-import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
+import { ELSEWHERE, WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
 
 const WORKLOADS = [
   ['ftest-threads', '4', '0.02'],
@@ -29,7 +29,12 @@ const PLACES = [
 describe('workloads with threads', () => {
   for (const { vpmu, machine } of PLACES)
     it(`${vpmu} on ${machine}: every thread executes its truth, and all of it is counted`, async () => {
-      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: ['guest.fresh=on', 'host.fresh=on'] });
+      const spec = await setUpMachine({
+        machine,
+        vpmu,
+        seed: 'threads',
+        sets: [...setsFor(vpmu), 'guest.fresh=on', 'host.fresh=on'],
+      });
       for (const [name, ...args] of WORKLOADS) {
         const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
         const seed = workloadSeed(spec, 0);

@@ -25,7 +25,7 @@ import { reportStdio } from '../../src/report/report/text.ts';
 import { PERF_RECORD, type ReadRecord } from '../../src/uapi/perf-event.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
-import { ELSEWHERE, WITH_COUNTERS } from '../kvm/guest.ts';
+import { ELSEWHERE, WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
 import { perfVersion, run, scratch } from '../perfdata/real-perf.ts';
 
 const M = 2.8e6;
@@ -106,7 +106,7 @@ function countsByThread(file: string): string[] {
 describe('threads', () => {
   for (const { vpmu, machine } of PLACES)
     it(`${vpmu} on ${machine}: every instruction and branch of every thread is counted once`, async () => {
-      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: [...sets, ...setsFor(vpmu)] });
       for (const [what, scripts] of Object.entries(PROGRAMS)) {
         const executable = new Threads(scripts);
         const evlist = statAttrs(parseEventList(['instructions:u,branches:u'], 'stat'));
@@ -122,7 +122,7 @@ describe('threads', () => {
 
   for (const { vpmu, machine } of PLACES)
     it(`${vpmu} on ${machine}: those of the workloads that come with gperf retire their truth`, async () => {
-      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: [...sets, ...setsFor(vpmu)] });
       const names = ['host', 'v2'].includes(vpmu) ? ['pingpong', 'lockbound', 'server'] : ['lockbound'];
       for (const name of names) {
         const workload = prepareWorkload(await loadWorkload(name), spec, {});
@@ -137,7 +137,7 @@ describe('threads', () => {
 
   for (const { vpmu, machine } of PLACES)
     it(`${vpmu} on ${machine}: what each thread is said to have counted is what it executed`, async () => {
-      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+      const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: [...sets, ...setsFor(vpmu)] });
       for (const [what, scripts] of Object.entries(PROGRAMS)) {
         const executable = new Threads(scripts);
         const options = { inherit_stat: true, period: 1e9 };
@@ -200,7 +200,7 @@ describe('threads', () => {
       it(`${vpmu} on ${machine}: real perf reads what they recorded without a warning`, async () => {
         const at = scratch();
         try {
-          const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets });
+          const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: [...sets, ...setsFor(vpmu)] });
           const file = at.file('perf.data');
           const executable = new Threads(PROGRAMS['a family of threads and processes']);
           const outcome = await record(spec, executable, 'cycles', file);
@@ -245,7 +245,7 @@ describe('threads', () => {
       it(`${vpmu}: real perf reads what a CPU recorded of them: every birth, switch and end`, async () => {
         const at = scratch();
         try {
-          const spec = await setUpMachine({ vpmu, seed: 'threads', sets: [...sets, 'host.cpus=2'] });
+          const spec = await setUpMachine({ vpmu, seed: 'threads', sets: [...sets, ...setsFor(vpmu), 'host.cpus=2'] });
           const file = at.file('perf.data');
           const { pid } = await record(
             spec,

@@ -10,7 +10,7 @@ import type { Life } from '../../src/results/life.ts';
 import { Trace } from '../../src/sim/probe.ts';
 import { cycles } from '../../src/units.ts';
 import { expectKept } from '../kept.ts';
-import { WITH_COUNTERS } from '../kvm/guest.ts';
+import { WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
 
 interface Where {
   readonly vpmu: string;
@@ -26,8 +26,9 @@ const WHERE: readonly Where[] = [
 ];
 const DIR = 'fixtures/golden';
 
-const spec = (vpmu: string, ...sets: string[]): Promise<MachineSpec> => setUpMachine({ vpmu, sets });
-const specOf = ({ vpmu, machine }: Where): Promise<MachineSpec> => setUpMachine({ vpmu, machine, sets: [] });
+const spec = (vpmu: string, ...sets: string[]): Promise<MachineSpec> =>
+  setUpMachine({ vpmu, sets: [...setsFor(vpmu), ...sets] });
+const specOf = ({ vpmu, machine }: Where): Promise<MachineSpec> => setUpMachine({ vpmu, machine, sets: setsFor(vpmu) });
 const known = new Map<string, Life>();
 /** A life on the plain machine; lives are made once for all tests. */
 async function life(vpmu: string, kind: LifeKind, machine?: string): Promise<Life> {

@@ -2,7 +2,7 @@
 import type { Regs, Vector } from '../../src/arch/cpu.ts';
 import { decodePmuMsr } from '../../src/arch/msr.ts';
 import { Core } from '../../src/hw/core.ts';
-import type { KernelConfig } from '../../src/kernel/config.ts';
+import { atLeast, type KernelConfig } from '../../src/kernel/config.ts';
 import { HostGlobal } from '../../src/kernel/host-global.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
@@ -23,18 +23,29 @@ import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles, hertz, type Cycles, type Hertz } from '../../src/units.ts';
 import { BROADWELL, CONFIG, CPU0, coreSpec } from '../kernel/machine.ts';
 
+/** The Linux of a host that has a design: that of this machine, or the nearest. */
+const releaseFor = ({ linux }: VpmuDesign): string =>
+  linux === undefined || atLeast(CONFIG, ...linux.from) ? CONFIG.release : linux.from.join('.');
+
+/** What must be set for a design on this machine. */
+export const setsFor = (vpmu: string): string[] => {
+  const design = DESIGNS.find(({ name }) => name === vpmu);
+  const release = design === undefined ? CONFIG.release : releaseFor(design);
+  return release === CONFIG.release ? [] : [`host.kernel=${release}`];
+};
+
 /** The designs that give guests counters on this machine. */
 export const WITH_COUNTERS = DESIGNS.filter(
   (design) =>
-    lackedBy(design, BROADWELL.caps, CONFIG) === undefined && design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
+    lackedBy(design, BROADWELL.caps, { release: releaseFor(design) }) === undefined &&
+    design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
 );
 
 /** The designs that need more than this machine has, each with the presets that have it. */
-export const ELSEWHERE = DESIGNS.filter((design) => lackedBy(design, BROADWELL.caps, CONFIG) !== undefined).flatMap(
-  (design) =>
-    MACHINES.filter(({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
-      (machine) => ({ design, machine }),
-    ),
+export const ELSEWHERE = DESIGNS.filter((design) => design.needs?.(BROADWELL.caps) !== undefined).flatMap((design) =>
+  MACHINES.filter(({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
+    (machine) => ({ design, machine }),
+  ),
 );
 
 export interface HostOptions {

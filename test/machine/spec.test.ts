@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { CYCLES } from '../../src/arch/events.ts';
 import { FN, KERNEL_SYMBOLS, type KernelFunction } from '../../src/kernel/symbols.ts';
+import { setUpMachine } from '../../src/experiment/setup.ts';
 import { costKeyOf } from '../../src/machine/costs.ts';
 import type { KeyInfo } from '../../src/machine/key-info.ts';
 import { SPEC_KEYS, printValue, type SpecKey } from '../../src/machine/keys.ts';
@@ -10,7 +11,7 @@ import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { ring0Table } from '../../src/machine/ring0.ts';
 import { MACHINES, SpecError, VPMUS, changedValues, machineSpec } from '../../src/machine/spec.ts';
 import { coreTiming } from '../../src/machine/timing.ts';
-import { ELSEWHERE } from '../kvm/guest.ts';
+import { ELSEWHERE, setsFor } from '../kvm/guest.ts';
 import { cycles } from '../../src/units.ts';
 import type { CoreTiming } from '../../src/workload/instructions.ts';
 
@@ -79,6 +80,62 @@ describe('machine/spec', () => {
         expect(machineSpec(preset.name, 'host', 's', [`${key}=${printValue(value)}`]).values[key], key).to.equal(value);
       }
     });
+
+  describe('versions that cannot meet', () => {
+    const why = (machine: string, vpmu: string, ...sets: string[]): string => {
+      try {
+        machineSpec(machine, vpmu, 's', sets);
+        return 'runs';
+      } catch (error) {
+        return (error as SpecError).message;
+      }
+    };
+
+    it('a design is refused on hosts whose Linux does not have it', () => {
+      const [bdw, icx] = ['broadwell-ep', 'icelake-sp'];
+      for (const vpmu of ['legacy', 'v2']) {
+        expect(why(icx, vpmu), vpmu).to.equal(
+          `--vpmu ${vpmu} on icelake-sp needs Linux 5.0 to 5.4 on the host, and this is 7.0.0 (--set host.kernel=5.4); ` +
+            'there is --machine broadwell-ep',
+        );
+        expect(why(icx, vpmu, 'host.kernel=5.4'), vpmu).to.equal('runs');
+        expect(why(bdw, vpmu, 'host.kernel=5.4.295'), vpmu).to.equal('runs');
+        expect(why(bdw, vpmu, 'host.kernel=5.5'), vpmu).to.contain('(--set host.kernel=5.4)');
+      }
+      expect(why(bdw, 'reuse-lazy')).to.contain(
+        'Linux 5.5 or later on the host, and this is 5.0.0 (--set host.kernel=5.5)',
+      );
+      expect(why(bdw, 'reuse-lazy', 'host.kernel=5.5')).to.equal('runs');
+      expect(why(icx, 'mediated', 'host.kernel=6.19')).to.contain('Linux 7.0 or later on the host, and this is 6.19 ');
+      for (const vpmu of ['host', 'none'])
+        for (const release of ['5.0', '6.6.84', '7.0'])
+          expect(why(bdw, vpmu, `host.kernel=${release}`)).to.equal('runs');
+    });
+
+    it('a kernel is refused whose rules are not known, or that does not know the processor', () => {
+      for (const key of ['host.kernel', 'guest.kernel']) {
+        for (const release of ['4.19', '7.1', '2.6.32'])
+          expect(why('broadwell-ep', 'v2', `${key}=${release}`)).to.equal(
+            `${key}=${release}: gperf knows Linux 5.0 to 7.0`,
+          );
+        expect(why('sapphire-rapids', 'reuse-lazy', `${key}=5.11`)).to.equal(
+          `${key}=5.11: Linux knows Sapphire Rapids, as sapphire-rapids has it, from 5.12 on`,
+        );
+        expect(why('sapphire-rapids', 'reuse-lazy', `${key}=5.12`)).to.equal('runs');
+      }
+      expect(why('sapphire-rapids', 'host', 'guest.kernel=5.11'), 'there is no guest').to.equal('runs');
+    });
+
+    it('without --vpmu a guest has the proposal where the host can have it, and else what KVM there does', async () => {
+      const chosen = async (...sets: string[]): Promise<string> => (await setUpMachine({ sets })).vpmu;
+      expect([await chosen(), await chosen('host.kernel=5.4'), await chosen('host.kernel=5.5')]).to.deep.equal([
+        'v2',
+        'v2',
+        'reuse-lazy',
+      ]);
+      expect((await setUpMachine({ machine: 'icelake-sp', sets: [] })).vpmu).to.equal('reuse-lazy');
+    });
+  });
 
   it('has one line about each design', () => {
     for (const { name, about, source } of VPMUS)
@@ -185,7 +242,12 @@ describe('machine/machine', () => {
   it('boots a guest on a vCPU under every design', () => {
     for (const { name } of VPMUS) {
       const preset = ELSEWHERE.find(({ design }) => design.name === name)?.machine ?? broadwellEp;
-      const machine = bootMachine(machineSpec(preset.name, name, 's', []), 'run=0', NOTHING_LEFT, () => false);
+      const machine = bootMachine(
+        machineSpec(preset.name, name, 's', setsFor(name)),
+        'run=0',
+        NOTHING_LEFT,
+        () => false,
+      );
       machine.host.run(cycles(2.8e7));
       expect(machine.kernel === machine.host, name).to.equal(name === 'host');
       expect(machine.core.now(), name).to.be.at.least(2.8e7);

@@ -6,7 +6,7 @@ export const MACHINE_OPTIONS = [
     name: 'vpmu',
     kind: 'text',
     arg: 'design',
-    help: "where the workload runs: host, or a guest's PMU design, by name or ./file.mjs (default: v2; see 'gperf list vpmu')",
+    help: "where the workload runs: host, or a guest's PMU design, by name or ./file.mjs (default: v2, on newer hosts reuse-lazy; see 'gperf list vpmu')",
     env: 'GPERF_VPMU',
     own: true,
   },

@@ -3,6 +3,7 @@
  *
  * A guest's PMI handler clears and sets GLOBAL_CTRL, so each PMI releases and makes every enabled event once. The
  * overflow itself costs one more release and one more event before that (KVM_REQ_PMU).
+ * Linux 5.5 keeps events (reuse-lazy).
  * Source: arch/x86/kvm/pmu.c, arch/x86/kvm/vmx/pmu_intel.c, Linux 5.0.
  */
 import type { VpmuDesign } from '../vpmu.ts';
@@ -20,6 +21,7 @@ export const legacy: VpmuDesign = {
   name: 'legacy',
   about: 'a host perf event, released and made again at every change',
   source: 'Linux 5.0, arch/x86/kvm/pmu.c',
+  linux: { from: [5, 0], to: [5, 4] },
   deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, PERIOD_STAYS],
   hue: 'vermilion',
   remedies: [

@@ -165,7 +165,7 @@ export const mediated: VpmuDesign = {
   deviates: [],
   filters: true,
   needs,
-  since: [7, 0],
+  linux: { from: [7, 0] },
   hue: 'orange',
   guestCaps: (host) => ({ ...versionTwoGuest(host), fullWidthWrite: host.fullWidthWrite }),
   precreate({ global }) {

@@ -12,6 +12,7 @@ export const reuseLazy: VpmuDesign = {
   name: 'reuse-lazy',
   about: 'a host perf event, paused and resumed while its selector stays, released after a slice without use',
   source: 'Linux 5.5, arch/x86/kvm/pmu.c',
+  linux: { from: [5, 5] },
   hue: 'purple',
   ...reusing({ release: 'after a slice without use' }),
 };

@@ -211,6 +211,8 @@ export const v2: VpmuDesign = {
   name: 'v2',
   about: "the letter's proposal: a host counter allocated once, its MSRs driven by KVM",
   source: 'RFC "Intel Virtual PMU Optimization" v2, March 2019',
+  // What the series patches was rewritten in 5.5 (a6da0d77e98e).
+  linux: { from: [5, 0], to: [5, 4] },
   deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, MOVED_UNSEEN],
   hue: 'green',
   guestCaps: versionTwoGuest,

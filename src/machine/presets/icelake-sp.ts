@@ -31,6 +31,7 @@ const EVENTS: CoreEvents = {
 
 const DRIVER: X86Events = {
   name: 'Icelake',
+  since: [5, 3], // faaeff98666c
   cache: cacheEvents({
     L1_icache_load_misses: 0x0283,
     LLC_loads: { code: 0x01b7, extra: 0x3fc0010001 },

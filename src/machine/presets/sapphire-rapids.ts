@@ -38,6 +38,7 @@ const EVENTS: CoreEvents = {
 
 const DRIVER: X86Events = {
   name: 'Sapphire Rapids',
+  since: [5, 12], // 61b985e3e775
   cache: cacheEvents({
     L1_dcache_load_misses: 0xe124,
     L1_icache_load_misses: 0xe424,
