@@ -139,4 +139,6 @@ export interface Outlook {
   readonly act: Cycles;
   /** Before it may next give up its own: sleep, end, or wait for an act. */
   readonly leave: Cycles;
+  /** Before it next enters the kernel by itself, by a system call or a fault. */
+  readonly trap: Cycles;
 }

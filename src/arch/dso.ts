@@ -55,6 +55,8 @@ export const clonesIn = (path: string): number[] => [...path.matchAll(/=(\d+)/g)
 export interface LookAhead {
   /** The first such act that was not passed, at that many of the thread's own cycles; without a trap: its end. */
   readonly next: { readonly at: Cycles; readonly trap: Trap | undefined };
+  /** The first trap of any kind after that many of its own cycles, no later than `next`. Never called with fewer again. */
+  trapAfter(done: Cycles): Cycles;
   /** Goes on to the one after; does nothing at the last. */
   pass(): void;
 }

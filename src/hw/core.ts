@@ -266,6 +266,21 @@ export class Core implements Cpu {
     if (this.#clock >= lapic.quietUntil) this.#serveIn(f);
   }
 
+  /** No earlier than this does a PMI arrive, by the clocks that are counted: of other events, nothing is known. */
+  get pmiFrom(): Cycles {
+    const { lapic, pmu } = this;
+    let left = lapic.pending || lapic.pmiHeld ? 0 : lapic.pmiAt - this.#clock;
+    for (const cpl of [0, 3] as const) {
+      const { columns, counters, slots } = pmu.plan(cpl);
+      for (let i = 0; i < counters.length; i++) {
+        const counter = counters[i] as Counter;
+        if (counter.int) left = Math.min(left, columns[slots[i] as number] === CYCLES ? pmu.remaining(counter) : 0);
+      }
+    }
+    // Other clocks overflow between two 64ths of a cycle.
+    return (this.#clock + Math.floor(Math.max(0, left) * SUBCYCLES) / SUBCYCLES) as Cycles;
+  }
+
   execute(code: ExecutionCursor, until: Cycles): StopReason {
     const { lapic, pmu } = this;
     if (code !== this.#latest) this.#syscall = false;

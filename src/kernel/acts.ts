@@ -235,7 +235,8 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
       return DONE;
     }
     case 'perf_set_output':
-      event.rb = system.buffers.get(act.rb);
+      event.rb = system.buffers.get(act.rb)!;
+      event.rb.take(event.attr);
       return DONE;
     case 'perf_cpus': {
       const { task, cpu } = event;

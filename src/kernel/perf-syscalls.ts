@@ -52,6 +52,7 @@ export class PerfSyscalls {
   setOutput(event: PerfEvent, rb: RingBuffer): void {
     this.#ioctl(() => {
       event.rb = rb;
+      rb.take(event.attr);
     });
   }
 

@@ -17,7 +17,7 @@ import { ThreadActs, type ExitBy, type ThreadHost } from './thread-acts.ts';
 /** A shell reports death by a signal as this plus the signal's number. */
 const SIGNAL_STATUS = 128;
 
-const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
+const SOON: Outlook = { act: cycles(0), leave: cycles(0), trap: cycles(0) };
 
 /** What a program needs from its kernel. */
 export interface ProgramHost extends ThreadHost {
@@ -85,7 +85,7 @@ export class ProgramBody implements TaskBody {
       this.#scout.pass();
     }
     const work = cycles(Math.max(0, at - done));
-    return { act: work, leave: work };
+    return { act: work, leave: work, trap: cycles(Math.min(work, this.#scout.trapAfter(cycles(done)) - done)) };
   }
 
   /** The first thread returns from main, which ends the process; any other one ends alone. */

@@ -8,7 +8,7 @@
  * Not modelled: overwrite (backward) mode, AUX areas, paused buffers.
  */
 import { PERF_RECORD, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
-import { kernelRecordSize, largestRecord } from '../uapi/record-size.ts';
+import { kernelRecordSize, largestRecord, largestSample } from '../uapi/record-size.ts';
 import type { Cycles } from '../units.ts';
 import type { Task } from './task.ts';
 
@@ -49,17 +49,25 @@ export class RingBuffer {
   /** Samples since the last wakeup, for an event with wakeup_events. */
   #events = 0;
   readonly #every: number;
-  readonly #largest: number;
+  /** Bytes of the largest record that can be written here, and of the largest that a PMI writes. */
+  #largest = 0;
+  #largestSample = 0;
 
   constructor(size: number, attr: PerfEventAttr, id = 0) {
     this.id = id;
     this.size = size;
     this.#every = attr.watermark === true ? 0 : (attr.wakeup ?? 0);
-    this.#largest = largestRecord(attr);
     this.watermark =
       attr.watermark === true && attr.wakeup !== undefined && attr.wakeup > 0
         ? Math.min(size, attr.wakeup)
         : Math.floor(size / 2);
+    this.take(attr);
+  }
+
+  /** Events with this attr write here. */
+  take(attr: PerfEventAttr): void {
+    this.#largest = Math.max(this.#largest, largestRecord(attr));
+    this.#largestSample = Math.max(this.#largestSample, largestSample(attr));
   }
 
   /** `task` will read what CPU number `writer`, another one than its own, writes. */
@@ -134,9 +142,11 @@ export class RingBuffer {
     return { records: this.#queue.splice(0, count), bytes: this.#read - from, tail: this.#read };
   }
 
-  /** How many more records can be written, whatever they are, before the reader is woken. */
-  get recordsToWatermark(): number {
-    if (this.#every > 0) return 0;
-    return Math.max(0, Math.ceil((this.watermark - (this.#head - this.#wakeup)) / this.#largest) - 1);
+  /** How many more records can be written before the reader is woken: of any kind, and such as a PMI writes. */
+  get toWatermark(): { readonly records: number; readonly samples: number } {
+    if (this.#every > 0) return { records: 0, samples: 0 };
+    const left = this.watermark - (this.#head - this.#wakeup);
+    const fit = (size: number): number => Math.max(0, Math.ceil(left / size) - 1);
+    return { records: fit(this.#largest), samples: fit(this.#largestSample) };
   }
 }

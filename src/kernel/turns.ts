@@ -21,8 +21,18 @@ interface ActInTurn {
 }
 
 const NEVER = cycles(Infinity);
-const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0) };
-const SOON: Outlook = { act: cycles(0), leave: cycles(0) };
+/** What is known of the CPU besides its tasks. */
+export interface Ahead {
+  /** When what is on its way to it arrives. */
+  readonly arrival: Cycles;
+  /** No earlier than this does a PMI interrupt it. */
+  readonly pmi: Cycles;
+  /** What it takes at least to write a record. */
+  readonly record: Cycles;
+}
+
+const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0), trap: cycles(0) };
+const SOON: Outlook = { act: cycles(0), leave: cycles(0), trap: cycles(0) };
 /** A task that a signal ends does so as soon as it runs. */
 const outlookOf = ({ body, fatal_signal }: Task): Outlook =>
   fatal_signal === 0 ? (body.outlook?.() ?? NO_OUTLOOK) : SOON;
@@ -111,10 +121,11 @@ export class Turns {
   }
 
   /**
-   * No earlier than this can the CPU affect another one, unless something arrives here first; `arrival`: when what is on
-   * its way does. While it waits: what its other tasks may do. `record`: what it takes at least to write a record.
+   * No earlier than this can the CPU affect another one, unless something arrives here first. While it waits: what its
+   * other tasks may do.
    */
-  promise(arrival: Cycles, record: Cycles): Cycles {
+  promise(ahead: Ahead): Cycles {
+    const { arrival } = ahead;
     const { cpu, mail, system } = this.#here;
     const now = cpu.now();
     if (system.cpus.size === 1) return NEVER;
@@ -122,17 +133,36 @@ export class Turns {
     if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered.at));
     const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
     const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? now : cycles(Math.max(now, arrival));
-    return cycles(Math.min(answers, ends, this.#passesWatermark(record), this.#acts(arrival)));
+    return cycles(Math.min(answers, ends, this.#passesWatermark(ahead), this.#acts(arrival)));
   }
 
   /** When a task of another CPU may be woken because a buffer has filled up. */
-  #passesWatermark(record: Cycles): Cycles {
+  #passesWatermark({ arrival, pmi, record }: Ahead): Cycles {
     const { cpu, pending_wakeups, shared_buffers } = this.#here;
     if (shared_buffers.size === 0) return NEVER;
     const now = cpu.now();
     if (pending_wakeups.size > 0) return now;
-    const least = Math.min(...[...shared_buffers].map((rb) => rb.recordsToWatermark));
-    return cycles(now + least * record);
+    const quiet = this.#quietUntil(arrival);
+    const first = Math.min(quiet, pmi);
+    let at: number = NEVER;
+    for (const { toWatermark } of shared_buffers)
+      at = Math.min(
+        at,
+        Math.max(first + toWatermark.records * record, Math.min(first + toWatermark.samples * record, quiet)),
+      );
+    return cycles(at);
+  }
+
+  /** Until then the CPU writes no records but those of PMIs: no timer fires, no task calls the kernel or gives way. */
+  #quietUntil(arrival: Cycles): Cycles {
+    const { cpu, current, idle, rq, timers } = this.#here;
+    const now = cpu.now();
+    if (this.waits || rq.needResched) return now;
+    const until = Math.min(timers.next, arrival);
+    if (current === idle) return rq.waiting > 0 ? now : cycles(Math.max(now, until));
+    if (current.state !== 'running') return now;
+    const { leave, trap } = outlookOf(current);
+    return cycles(Math.max(now, Math.min(until, now + Math.min(leave, trap))));
   }
 
   /** When one of its tasks may act. */

@@ -213,7 +213,12 @@ export class CoreGroup {
     const now = core.now();
     if (this.#looks.has(number)) return { now, promise: now };
     const { ipiAt } = core.lapic;
-    const promise = cycles(Math.min(host.turns.promise(ipiAt, this.#recordCost), tellsSibling({ core, host })));
+    const promise = cycles(
+      Math.min(
+        host.turns.promise({ arrival: ipiAt, pmi: core.pmiFrom, record: this.#recordCost }),
+        tellsSibling({ core, host }),
+      ),
+    );
     if (waitsFor === undefined) return { now, promise };
     const act = { what: waitsFor, after: host.turns.workAfterAct, others: promise, looks: looks(waitsFor) };
     return { now, promise: now, act };

@@ -16,8 +16,8 @@ import { StraightLine } from './straight-line.ts';
 /** Why the child that waits to become the workload is woken. */
 const RELEASED = 'POLLIN';
 /** It execs as soon as it runs; until then it only waits. */
-const AT_ONCE: Outlook = { act: cycles(0), leave: cycles(0) };
-const NOTHING_AHEAD: Outlook = { act: cycles(Infinity), leave: cycles(0) };
+const AT_ONCE: Outlook = { act: cycles(0), leave: cycles(0), trap: cycles(0) };
+const NOTHING_AHEAD: Outlook = { act: cycles(Infinity), leave: cycles(0), trap: cycles(0) };
 
 /** Yields to give way or to sleep; returns the exit status. */
 export type ToolProgram = Generator<void, number, void>;
@@ -68,7 +68,7 @@ export class ToolTask implements TaskBody {
   /** It may do anything to other CPUs as soon as it is through with what it computes. */
   outlook(): Outlook {
     const left = this.#code?.left ?? cycles(0);
-    return { act: left, leave: left };
+    return { act: left, leave: left, trap: left };
   }
 
   /** Spends user time in one of the tool's functions. */

@@ -59,10 +59,14 @@ const sampleIdSize = (attr: PerfEventAttr): number =>
 const MOST = { frames: 129, members: 16, name: 256 } as const;
 
 /** Bytes that no record of an event exceeds, together with a LOST record before it; but for names of files that are longer. */
-export function largestRecord(attr: PerfEventAttr): number {
+export const largestRecord = (attr: PerfEventAttr): number =>
+  Math.max(largestSample(attr), 2 * HEADER + 64 + MOST.name + 16 + 2 * sampleIdSize(attr));
+
+/** The same of the records that a PMI writes: a sample, THROTTLE. */
+export function largestSample(attr: PerfEventAttr): number {
   const id = sampleIdSize(attr);
   const frames = Math.max(MOST.frames, (attr.sample_max_stack ?? 0) + 2);
-  return Math.max(sampleSize(attr, frames, MOST.members), HEADER + 64 + MOST.name + id) + HEADER + 16 + id;
+  return Math.max(sampleSize(attr, frames, MOST.members), HEADER + 24 + id) + HEADER + 16 + id;
 }
 
 /** Bytes of one record. */

@@ -28,10 +28,18 @@ const SLEEPS: ReadonlySet<string> = new Set(['nanosleep', 'clock_nanosleep']);
 const concernsOthers = (trap: Trap): boolean =>
   trap.kind === 'sync' || (trap.kind === 'syscall' && (SLEEPS.has(trap.name) || EXITS.has(trap.name)));
 
+/** Traps before an act that are remembered; of more, only the first are known. */
+const MOST_TRAPS = 256;
+
 export class Scout {
   readonly #cursor: ReturnType<CompiledProgram['start']>;
   readonly #limits = Float64Array.of(Infinity, 0);
   #next: Act;
+  /** Where traps before `next` are, and how many of them have been passed. */
+  #traps: Cycles[] = [];
+  #passed = 0;
+  /** Whether these are all. */
+  #complete = true;
 
   /** Of the thread that an image and a seed make; or where such a scout took a snapshot. */
   constructor(image: CompiledProgram, from: string | Snapshot) {
@@ -39,12 +47,24 @@ export class Scout {
     if (typeof from === 'string') {
       this.#cursor.arm([CYCLES, TRAPS]);
       this.#next = this.#look();
-    } else this.#next = this.#here();
+    } else {
+      this.#next = this.#here();
+      this.#complete = false;
+    }
   }
 
   /** The first act that was not passed. */
   get next(): Act {
     return this.#next;
+  }
+
+  /**
+   * The first trap after that many of the thread's own cycles, or where it may be; no later than `next`. Calls may only
+   * go forward.
+   */
+  trapAfter(done: Cycles): Cycles {
+    while (this.#passed < this.#traps.length && this.#traps[this.#passed]! <= done) this.#passed++;
+    return this.#traps[this.#passed] ?? (this.#complete ? this.#next.at : done);
   }
 
   /** Goes on to the act after `next`; does nothing at the last, which is an exit or the end of the program. */
@@ -59,9 +79,15 @@ export class Scout {
 
   #look(): Act {
     const cursor = this.#cursor;
-    do this.#limits[1] = cursor.counts[1]! + 1;
-    while (cursor.advance(this.#limits) >= 0 && !concernsOthers(cursor.trap!));
-    return this.#here();
+    this.#traps = [];
+    this.#passed = 0;
+    this.#complete = true;
+    for (;;) {
+      this.#limits[1] = cursor.counts[1]! + 1;
+      if (cursor.advance(this.#limits) < 0 || concernsOthers(cursor.trap!)) return this.#here();
+      if (this.#traps.length < MOST_TRAPS) this.#traps.push(cycles(cursor.counts[0]!));
+      else this.#complete = false;
+    }
   }
 
   #here(): Act {

@@ -30,10 +30,20 @@ async function prepare([name, ...args]: readonly [string, ...string[]], sets: re
 const FOUR = ['host.cores=4'];
 const HYPERTHREADS = ['host.cores=4', 'host.cpus=4'];
 
-/** Samples user cycles at 4 kHz: all records, and the length of the run. */
+interface How {
+  readonly sets?: readonly string[];
+  readonly longest?: number;
+  readonly systemWide?: boolean;
+  readonly events?: string;
+  readonly freq?: number;
+  /** -m */
+  readonly pages?: number;
+}
+
+/** Samples user cycles at 4 kHz, if nothing else is said: all records, and the length of the run. */
 async function record(
   words: readonly [string, ...string[]],
-  { sets = FOUR, longest = Infinity, systemWide = false } = {},
+  { sets = FOUR, longest = Infinity, systemWide = false, events = 'cycles:u', freq = 4000, pages }: How = {},
 ) {
   const { spec, executable: program } = await prepare(words, sets);
   const records: PerfRecord[] = [];
@@ -44,13 +54,9 @@ async function record(
       return 0;
     },
   };
-  const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), {
-    freq: 4000,
-    target: systemWide ? 'cpu' : 'fork',
-  });
-  const { ledger } = await runRecord(spec, { evlist, executable: program, systemWide }, sink, {
-    longest: cycles(longest),
-  });
+  const evlist = recordAttrs(parseEventList([events], 'record'), { freq, target: systemWide ? 'cpu' : 'fork' });
+  const job = { evlist, executable: program, systemWide, ...(pages !== undefined && { mmapPages: pages }) };
+  const { ledger } = await runRecord(spec, job, sink, { longest: cycles(longest) });
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
   const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
   return { records, hash, ledger };
@@ -107,6 +113,15 @@ describe('one boot on several cores', () => {
     for (const us of [3, 250])
       expect((await record(words, { systemWide: true, longest: us * US })).hash).to.equal(unlimited.hash);
   });
+
+  for (const events of ['cycles:u', 'cycles,ref-cycles:u', 'instructions:u,page-faults', 'cpu-clock'])
+    it(`${events} into buffers of a page at 20 kHz: is the same for any longest window`, async () => {
+      const words = ['ftest-threads', '4', '0.005'] as const;
+      const how = { events, freq: 20_000, pages: 1 };
+      const unlimited = await record(words, how);
+      for (const us of [3, 40])
+        expect((await record(words, { ...how, longest: us * US })).hash).to.equal(unlimited.hash);
+    });
 
   it('threads run at once: they are sampled, and through earlier than on one core', async () => {
     const [four, one] = [

@@ -113,6 +113,24 @@ describe('kernel/ring-buffer', () => {
     expect(rb.drain(cycles(400))).to.deep.include({ records: [], bytes: 0 });
   });
 
+  it('knows how many records it takes at least until the reader is woken', () => {
+    const rb = new RingBuffer(1 << 14, PLAIN);
+    const wakesAfter = (write: () => boolean): number => {
+      for (let n = 0; ; n++) if (write()) return n;
+    };
+    const { samples } = rb.toWatermark;
+    expect(wakesAfter(() => rb.write(PLAIN, SAMPLE, note(1)))).to.be.at.least(samples);
+    rb.drain();
+    const { records } = rb.toWatermark;
+    expect(records).to.be.within(1, samples - 1);
+    const name = { ...COMMON, type: PERF_RECORD.COMM, comm: 'x'.repeat(250) } as const;
+    expect(wakesAfter(() => rb.write(PLAIN, name, note(1)))).to.be.at.least(records);
+    rb.drain();
+    rb.take({ ...PLAIN, sample_type: PLAIN.sample_type | PERF_SAMPLE.CALLCHAIN });
+    expect(rb.toWatermark.records).to.be.below(records);
+    expect(new RingBuffer(1 << 14, { ...PLAIN, wakeup: 3 }).toWatermark).to.deep.equal({ records: 0, samples: 0 });
+  });
+
   it('is full one byte before its size', () => {
     const attr = { ...PLAIN, sample_type: PLAIN.sample_type & ~PERF_SAMPLE.PERIOD };
     expect(sampleSize(attr)).to.equal(32);

@@ -146,6 +146,7 @@ export class Threads implements Executable {
       get next() {
         return next;
       },
+      trapAfter: () => next.at,
       pass: () => (next = look()),
     };
   }

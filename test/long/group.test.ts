@@ -116,7 +116,7 @@ describe('machine/group', () => {
       { cpu: 0, script: ping },
       { cpu: 1, script: pong },
     ]);
-    smp.tasks[0]!.body.outlook = () => ({ act: cycles(1e6), leave: cycles(1e6) });
+    smp.tasks[0]!.body.outlook = () => ({ act: cycles(1e6), leave: cycles(1e6), trap: cycles(1e6) });
     expect(() => smp.runTo(4)).to.throw(PromiseBroken, 'core 0 affects another at');
   });
 });
