@@ -1,9 +1,8 @@
 /** gperf record: perf's messages around a simulated recording. */
 import { fstatSync } from 'node:fs';
 import { specRequest } from '../experiment/bench.ts';
-import { helpersFor } from '../experiment/helpers.ts';
 import { recordWorkload, type Recorded } from '../experiment/record.ts';
-import { isOneBoot, parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
+import { parseOptions, sampleRateLimit, type MachineSpec } from '../experiment/setup.ts';
 import { defaultCacheDir } from '../perfdata/buildid-cache.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
@@ -20,7 +19,7 @@ import { checkRate, withEventErrors } from './events.ts';
 import { commandHelp, optionUsage } from './help.ts';
 import { simulationFailure } from './open-failure.ts';
 import { RECORD } from './options/record.ts';
-import { threadsOf } from './runs.ts';
+import { helpersOf } from './runs.ts';
 import {
   Watch,
   commandLine,
@@ -53,8 +52,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 
   const which = { systemWide: isSystemWide(o), cpus: cpusOf(o, spec) };
   const job = { evlist, ...given({ ...which, mmapPages: pages?.pages, maxSize }) };
-  const command = { spec: specRequest(spec), words: rest, command: 'record', job, run: 0 } as const;
-  const threads = o.workers === undefined ? 1 : threadsOf(o.workers);
+  const command = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
+  const helpers = await helpersOf(command, spec, o.workers);
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
   const cmdline = commandLine('record', typed, spec, context);
   const sink = await withFileErrors(() => openSink(output));
@@ -67,7 +66,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
           spec,
           workload,
           ...job,
-          help: helpersFor(command, isOneBoot(spec) ? 1 : spec.values['host.cores'], threads),
+          help: helpers?.start,
           cmdline,
           sink,
           cacheDir: context.buildIdDir ?? defaultCacheDir(context.terminal.env),
@@ -84,6 +83,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     throw simulationFailure(error, isSystemWide(o));
   } finally {
     watch.stop();
+    await helpers?.close();
   }
   say(closing(recorded, output, o['no-buildid'] !== true && o['buildid-all'] !== true));
   if (o.verbose > 0) {

@@ -1,6 +1,9 @@
 /** Many runs on the pool's threads: progress on a terminal, and ^C. */
 import { availableParallelism } from 'node:os';
+import { helperThreads, type HelperThreads } from '../experiment/helpers.ts';
+import type { CommandRequest } from '../experiment/other-cores.ts';
 import { runAll } from '../experiment/pool.ts';
+import type { MachineSpec } from '../experiment/setup.ts';
 import type { WorkInput, WorkOutput, WorkName } from '../experiment/worker.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
@@ -26,6 +29,20 @@ export function threadsOf(workers: string | undefined): number {
   if (workers === undefined || workers === 'auto') return availableParallelism();
   if (!/^[1-9]\d*$/.test(workers)) throw new UsageError(`--workers ${workers}: must be a number above 0, or auto`);
   return Number(workers);
+}
+
+/** Threads that simulate other cores of one machine, as --workers asks; undefined: this one does all. */
+export async function helpersOf(
+  request: CommandRequest,
+  spec: MachineSpec,
+  workers: string | undefined,
+): Promise<HelperThreads | undefined> {
+  const threads = workers === undefined ? 1 : threadsOf(workers);
+  const cpuTime = (): number => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  return helperThreads(request, spec.values['host.cores'], threads, { cpuTime });
 }
 
 /** Number of runs for --seeds. */

@@ -44,14 +44,22 @@ export function metered(executable: Executable): { readonly executable: Executab
   };
 }
 
+/** Where the time of one core went. */
+export interface CoreTimes {
+  readonly now: Cycles;
+  readonly idle: Cycles;
+  readonly spent: Core['spent'];
+  /** It has another hardware thread that is simulated. */
+  readonly shared: boolean;
+}
+
 /**
- * The accounts of a run so far; `work` is the workload's own part, and `where` knows on which CPU. Throws if they do not
- * add up to the clocks.
+ * The accounts of a run so far; `work` is the workload's own part, `all` the times of all cores, and `where` knows on which
+ * CPU the workload was. Throws if they do not add up to the clocks.
  */
-export function ledgerOf(machine: Machine, work: Cycles, where?: CpuWatch): Ledger {
-  const { spec, core, cpus } = machine;
+export function ledgerOf(machine: Machine, work: Cycles, all: readonly CoreTimes[], where?: CpuWatch): Ledger {
   // The CPUs of one boot share the workload, and so an account.
-  const cores = isOneBoot(spec) ? cpus.map((cpu) => cpu.core) : [core];
+  const cores = isOneBoot(machine.spec) ? all : [all[0]!];
   const whole = sheetOf(machine, cores, work);
   if (cores.length === 1 || where === undefined) return whole;
   const sheets = cores.map((one, number) => ({ core: number, sheet: sheetOf(machine, [one], where.workOn(number)) }));
@@ -59,8 +67,8 @@ export function ledgerOf(machine: Machine, work: Cycles, where?: CpuWatch): Ledg
 }
 
 /** Some cores' times, put together. */
-function sheetOf({ vcpu, host }: Machine, cores: readonly Core[], work: Cycles): LedgerSheet {
-  const add = (of: (core: Core) => Float64Array): Float64Array =>
+function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cycles): LedgerSheet {
+  const add = (of: (core: CoreTimes) => Float64Array): Float64Array =>
     cores.map(of).reduce((sum, page) => sum.map((n, i) => n + page[i]!));
   const outer = add(({ spent }) => spent.host);
   const ring3 = KERNEL_SYMBOLS.length;
@@ -75,7 +83,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly Core[], work: Cycles):
     ['workload', work],
     ['programs', inner[ring3]! - work],
     ['refill', inner[ring3 + 1]!],
-    ...(cores.some(({ sibling }) => sibling !== undefined) ? [['sibling', inner[ring3 + 2]!] as const] : []),
+    ...(cores.some(({ shared }) => shared) ? [['sibling', inner[ring3 + 2]!] as const] : []),
     ['kernel perf', sum(inner, 'perf')],
     ['kernel registers', sum(inner, 'registers')],
     ['kernel interrupts', sum(inner, 'interrupts')],
@@ -98,7 +106,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly Core[], work: Cycles):
     // Differences of rounded sums, so that rows in whole nanoseconds add up to the whole.
     return { account, cycles: cycles(span), ns: host.nanosOf(cycles(end)) - host.nanosOf(cycles(start)) };
   });
-  const total = cycles(cores.reduce((all, one) => all + one.now(), 0));
+  const total = cycles(cores.reduce((time, { now }) => time + now, 0));
   if (end !== total) throw new Error(`the ledger does not add up: ${end} of ${total} cycles`);
   return { rows, total, ns: host.nanosOf(total) };
 }

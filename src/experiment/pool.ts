@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
+import { Overrun } from '../hw/core.ts';
 import { errnoOf } from '../strerror.ts';
 import { engineModule } from '../workload/engine.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
@@ -12,13 +13,16 @@ import type { Answer, WorkInput, WorkOutput, WorkerData, WorkName } from './work
 /** Heap of a thread, MB. */
 const MOST_MEMORY = 1024;
 
-export interface PoolOptions {
-  /** Number of threads; never more than inputs. */
-  readonly workers: number;
+interface RunsOptions {
   /** Ends everything at once: run() then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after each run with the number done. */
   readonly progress?: (done: number) => void;
+}
+
+export interface PoolOptions extends RunsOptions {
+  /** Number of threads; never more than inputs. */
+  readonly workers: number;
 }
 
 /** The work cannot be done, or a thread failed; `message` is the whole sentence. */
@@ -26,61 +30,94 @@ export class PoolError extends Error {
   override readonly name = 'PoolError';
 }
 
-/**
- * Does one kind of work on every input. The first error ends the others. LiveLock, ProgramError and OpenError keep their
- * classes, and errors of the system are passed on; throws PoolError for anything else that is not gperf's fault.
- */
+/** runAll() on threads that are there for it alone. */
 export async function runAll<N extends WorkName>(
   name: N,
   inputs: readonly WorkInput<N>[],
-  { workers, signal, progress }: PoolOptions,
+  { workers, ...options }: PoolOptions,
 ): Promise<WorkOutput<N>[]> {
-  const { Piscina } = await import('piscina');
-  const threads = Math.max(1, Math.min(workers, inputs.length));
-  const start = (): Pool<N> =>
-    new Piscina({
-      filename: new URL('./worker.js', import.meta.url).href,
-      minThreads: threads,
-      maxThreads: threads,
-      // The work is long, so waking threads faster gains nothing; and without this, their timers stay alive.
-      atomics: 'disabled',
-      // Compiled once, on first use; all threads share its machine code.
-      workerData: { engine: engineModule() } satisfies WorkerData,
-      resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
-    });
-  const pool = started(start, threads);
-  const stop = new AbortController();
-  // Every task listens to it.
-  setMaxListeners(inputs.length + 1, stop.signal);
-  const abort = (): void => stop.abort();
-  signal?.addEventListener('abort', abort);
-  let done = 0;
-  // Errors of an idle thread: a workload's module left something running, or the thread could not start.
-  const idle = new Promise<never>((_, reject) => {
-    pool.on('error', (error: unknown) => reject(harmed(error)));
-  });
+  const pool = await WorkerPool.start(Math.max(1, Math.min(workers, inputs.length)));
   try {
-    const results = Promise.all(
-      inputs.map(async (input) => {
-        const answer = await pool.run({ name, input }, { signal: stop.signal }).catch((error: unknown) => {
-          throw harmed(error);
-        });
-        progress?.(++done);
-        return resultOf(answer);
-      }),
-    );
-    return await Promise.race([results, idle]);
-  } catch (error) {
-    stop.abort();
-    signal?.throwIfAborted();
-    throw error;
+    return await pool.run(name, inputs, options);
   } finally {
-    signal?.removeEventListener('abort', abort);
-    await pool.destroy();
+    await pool.close();
   }
 }
 
-type Pool<N extends WorkName> = Piscina<{ name: N; input: WorkInput<N> }, Answer<N>>;
+/** Threads that can do several things, one after the other. */
+export class WorkerPool {
+  readonly #pool: Threads;
+  /** Errors of an idle thread: a workload's module left something running, or the thread could not start. */
+  readonly #idle: Promise<never>;
+
+  private constructor(pool: Threads) {
+    this.#pool = pool;
+    this.#idle = new Promise<never>((_, reject) => {
+      pool.on('error', (error: unknown) => reject(harmed(error)));
+    });
+    // Whoever runs something hears of it.
+    this.#idle.catch(() => undefined);
+  }
+
+  /** Throws PoolError if the system refuses so many threads. `file`: the module that they run. */
+  static async start(threads: number, file = new URL('./worker.js', import.meta.url)): Promise<WorkerPool> {
+    const { Piscina } = await import('piscina');
+    const start = (): Threads =>
+      new Piscina({
+        filename: file.href,
+        minThreads: threads,
+        maxThreads: threads,
+        // The work is long, so waking threads faster gains nothing; and without this, their timers stay alive.
+        atomics: 'disabled',
+        // Compiled once, on first use; all threads share its machine code.
+        workerData: { engine: engineModule() } satisfies WorkerData,
+        resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
+      });
+    return new WorkerPool(started(start, threads));
+  }
+
+  /**
+   * Does one kind of work on every input. The first error ends the others. LiveLock, ProgramError, OpenError and Overrun
+   * keep their classes, and errors of the system are passed on; throws PoolError for anything else that is not gperf's
+   * fault.
+   */
+  async run<N extends WorkName>(
+    name: N,
+    inputs: readonly WorkInput<N>[],
+    { signal, progress }: RunsOptions = {},
+  ): Promise<WorkOutput<N>[]> {
+    const stop = new AbortController();
+    // Every task listens to it.
+    setMaxListeners(inputs.length + 1, stop.signal);
+    const abort = (): void => stop.abort();
+    signal?.addEventListener('abort', abort);
+    let done = 0;
+    try {
+      const results = Promise.all(
+        inputs.map(async (input) => {
+          const answer = await this.#pool.run({ name, input }, { signal: stop.signal }).catch((error: unknown) => {
+            throw harmed(error);
+          });
+          progress?.(++done);
+          return resultOf(answer as Answer<N>);
+        }),
+      );
+      return await Promise.race([results, this.#idle]);
+    } catch (error) {
+      stop.abort();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+type Threads = Piscina<{ readonly name: WorkName; readonly input: unknown }, Answer<WorkName>>;
 
 /**
  * The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); the message of Node's error is the errno's
@@ -110,6 +147,7 @@ function harmed(error: unknown): unknown {
 
 function resultOf<N extends WorkName>(answer: Answer<N>): WorkOutput<N> {
   if ('liveLock' in answer) throw new LiveLock(answer.liveLock);
+  if ('overrun' in answer) throw new Overrun();
   if ('stuck' in answer) throw new ProgramError(answer.stuck);
   if ('bug' in answer) throw answer.bug;
   if ('wrong' in answer) throw new PoolError(answer.wrong);

@@ -11,26 +11,19 @@
  * Not modelled: what an earlier run left on other cores than the first.
  */
 import type { Executable } from '../arch/dso.ts';
-import {
-  NOTHING_LEFT,
-  bootMachine,
-  cpusOf,
-  isOneBoot,
-  side,
-  type Leftovers,
-  type Machine,
-} from '../machine/machine.ts';
+import { NOTHING_LEFT, bootMachine, isOneBoot, side, type Leftovers, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
 import { ToolTask, type ToolProgram } from '../tool/tool-task.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
-import { Overrun } from '../hw/core.ts';
+import { Overrun, type Core } from '../hw/core.ts';
 import type { Party } from '../machine/group.ts';
 import { MeetingOver } from '../sim/meeting.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import type { CpuWatch } from './cpu-watch.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
+import { partOf, type KernelLogLine, type MachinePart } from './machine-part.ts';
 import type { OperationWatch } from './operations.ts';
 import { SetUpError } from './setup.ts';
 import type { Ledger } from '../results/ledger.ts';
@@ -65,17 +58,14 @@ export interface Helpers {
   readonly party: Party;
   /** They have not come to meet for a while: lets the event loop turn, and throws what one of them threw. */
   look(): Promise<void>;
-  /** Ends them, and waits for that. */
+  /** The run has ended: what they have to tell. */
+  finish(): Promise<readonly MachinePart[]>;
+  /** Ends them if they still run, and waits for that. */
   end(): Promise<void>;
 }
 
-/** Starts them for the run of that path, after what earlier runs left. */
-export type StartHelpers = (path: string, left: Leftovers) => Helpers;
-
-interface KernelLogLine {
-  readonly time: Nanos;
-  readonly text: string;
-}
+/** Starts them for a repetition, after what earlier runs left. */
+export type StartHelpers = (repetition: number, left: Leftovers) => Helpers;
 
 /** What is known about the machine after a run, besides the tool's own outcome. */
 export interface MachineReport {
@@ -153,28 +143,38 @@ function quietly(command: 'stat' | 'record', job: StatJob & RecordJob): QuietCom
 }
 
 /**
- * Runs a thread's part of a machine that another thread runs, with the same command there, until that one ends the
- * meeting. Throws MeetingOver, and what the guests' work throws.
+ * Runs a thread's part of a machine that another thread runs, with the same command there, until that one's run has
+ * ended; returns what is known of its CPUs then. Throws MeetingOver, Overrun, and what the guests' work throws.
  */
 export function runOtherCores(
   spec: MachineSpec,
   {
-    path,
+    repetition,
     left,
     command,
     job,
-    party,
+    party: { place, party },
   }: {
-    readonly path: string;
+    readonly repetition: number;
     readonly left: Leftovers;
     readonly command: 'stat' | 'record';
     readonly job: StatJob & RecordJob;
     readonly party: Party;
   },
-): void {
-  const machine = bootMachine(spec, path, left, () => false, undefined, { party });
+): MachinePart {
+  const { executable, work } = metered(job.executable);
+  const how = { party: { place, party, work } };
+  const machine = bootMachine(spec, pathOf(repetition), left, () => false, undefined, how);
+  const mine = machine.cpus.filter((_, i) => i % place.parties === party);
+  // Tasks and programs are known to all; the first CPU, which runs the tool, is another thread's.
+  machine.kernel.system.executables.set(executable.program.path, executable);
+  const tool = new ToolTask(machine.kernel, quietly(command, { ...job, executable }).quiet);
   occupy(machine, quietly(command, job));
-  for (;;) machine.group!.run(cycles(Infinity));
+  while (!machine.group!.ended) {
+    const went = advance(machine, mine[0]!.core, BREATH, () => tool.status !== undefined);
+    if (went === 'lost') throw new Overrun();
+  }
+  return partOf(mine, work());
 }
 
 interface Command extends QuietCommand {
@@ -193,18 +193,18 @@ function onFirstCpu(spec: MachineSpec, { systemWide }: { readonly systemWide?: b
 }
 
 async function run(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
-  const path = `run=${options.run ?? 0}`;
-  const { breathe } = options;
+  const { breathe, run: repetition = 0 } = options;
   let tool: ToolTask | undefined;
   const timed = options.watch;
   const { left, wanted } = await leftBy(spec, command, options);
-  const helpers = options.help?.(path, left);
-  const how = { longest: options.longest, party: helpers?.party };
-  const machine = bootMachine(spec, path, left, () => tool?.status !== undefined, timed?.tap, how);
+  const helpers = options.help?.(repetition, left);
+  const party = helpers && { ...helpers.party, work: command.work };
+  const how = { longest: options.longest, party };
+  const machine = bootMachine(spec, pathOf(repetition), left, () => tool?.status !== undefined, timed?.tap, how);
   timed?.attach(machine);
   options.where?.attach(machine);
-  const { cpus, kernel, core } = machine;
-  const kernels = cpusOf(machine);
+  const { cpus, kernel, core, group } = machine;
+  const work = (): Cycles => cycles(command.work() + (group?.othersWork ?? 0));
   tool = new ToolTask(kernel, function* (self) {
     timed?.start();
     return yield* command.program(self);
@@ -212,18 +212,19 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   occupy(machine, command);
   const watch = new ProgressWatch(machine);
   const { expected } = command.executable;
-  const share = (): number | undefined => (expected === undefined ? undefined : Math.min(1, command.work() / expected));
+  const share = (): number | undefined => (expected === undefined ? undefined : Math.min(1, work() / expected));
   let interrupted = false;
   let goOn = wanted;
   let late = 0;
+  let others: readonly MachinePart[] = [];
   try {
     while (tool.status === undefined) {
-      const went = advance(machine, BREATH, () => tool.status !== undefined);
-      if (went === 'lost') watch.overrun(command.work());
+      const went = advance(machine, core, BREATH, () => tool.status !== undefined);
+      if (went === 'lost') watch.overrun(work());
       late = went === 'late' ? late + 1 : 0;
       if (late > 0) await helpers!.look();
       const workload = kernel.system.descendants(tool.task);
-      watch.check(workload, command.work());
+      watch.check(workload, work());
       if (cpus.every((cpu) => cpu.host.dead && cpu.core.lapic.ipiAt === Infinity))
         throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
       if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
@@ -233,26 +234,48 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
         );
       if (goOn || interrupted || workload.length === 0) continue;
       interrupted = true;
-      for (const on of kernels) for (const task of workload) if (task === task.group_leader) on.kill_here(task, SIGINT);
+      const processes = workload.filter((task) => task === task.group_leader);
+      if (isOneBoot(spec))
+        group!.kill(
+          processes.map(({ pid }) => pid),
+          SIGINT,
+        );
+      else for (const task of processes) kernel.kill_here(task, SIGINT);
     }
+    others = (await helpers?.finish()) ?? [];
+  } catch (error) {
+    if (error instanceof Overrun) watch.overrun(work());
+    throw error;
   } finally {
     await helpers?.end();
   }
+  const own = party === undefined ? cpus : cpus.filter((_, i) => i % party.place.parties === party.party);
+  const parts = [partOf(own, command.work()), ...others];
+  const all = parts.flatMap((part) => part.cpus).toSorted((one, other) => one.number - other.number);
+  const perfs = isOneBoot(spec) ? all : [kernel];
+  const worked = cycles(parts.reduce((sum, part) => sum + part.work, 0));
   return {
-    kernelLog: kernels.flatMap(({ log }) => log).toSorted((a, b) => a.time - b.time),
+    kernelLog: perfs.flatMap(({ log }) => log).toSorted((one, other) => one.time - other.time),
     averagePmi: kernel.rate.averagePmi,
-    pmis: kernels.reduce((sum, { nmis }) => sum + nmis, 0),
-    contextSwitches: kernels.reduce((sum, { switches }) => sum + switches, 0),
+    pmis: perfs.reduce((sum, { nmis }) => sum + nmis, 0),
+    contextSwitches: perfs.reduce((sum, { switches }) => sum + switches, 0),
     simulated: core.nanos(),
     interrupted,
-    ledger: ledgerOf(machine, command.work(), options.where),
+    ledger: ledgerOf(machine, worked, all, options.where),
   };
 }
 
+const pathOf = (repetition: number): string => `run=${repetition}`;
+
 /**
- * Simulates `ns` more, or less if threads with other cores are late; lost if the machine did not come back within that.
+ * Simulates `ns` more, by the clock of a core, or less if threads with other cores are late; lost if the machine did not come back within that.
  */
-function advance({ cpus, group, core, host }: Machine, ns: number, stop: () => boolean): 'done' | 'late' | 'lost' {
+function advance(
+  { cpus, group, host }: Machine,
+  core: Core,
+  ns: number,
+  stop: () => boolean,
+): 'done' | 'late' | 'lost' {
   const until = cycles(core.now() + host.cyclesOf(ns));
   for (const cpu of cpus) cpu.core.deadline = cycles(until + host.cyclesOf(LATE));
   try {
@@ -261,7 +284,7 @@ function advance({ cpus, group, core, host }: Machine, ns: number, stop: () => b
     return 'done';
   } catch (error) {
     // Whoever ended the meeting says why.
-    if (error instanceof MeetingOver) return 'late';
+    if (error instanceof MeetingOver && core === cpus[0]!.core) return 'late';
     if (error instanceof Overrun) return 'lost';
     throw error;
   }
@@ -284,7 +307,7 @@ async function leftBy(
   let wanted = true;
   // A machine that does not come back has also warmed up enough.
   while (wanted && !settled(machine) && core.nanos() < LONGEST_WARM_UP) {
-    if (advance(machine, BREATH, () => settled(machine)) === 'lost') break;
+    if (advance(machine, core, BREATH, () => settled(machine)) === 'lost') break;
     if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
   }
   const left = {

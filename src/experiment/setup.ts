@@ -13,7 +13,6 @@ import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event
 import { readSource, SourceError } from '../workload/source.ts';
 import { DesignFileError, faultIn, isDesignFile, loadDesign, loadedDesigns } from './design-file.ts';
 
-export { isOneBoot } from '../machine/machine.ts';
 export type { MachineSpec } from '../machine/spec.ts';
 
 export const DEFAULTS = { machine: 'broadwell-ep', vpmu: 'v2', seed: 'gperf' } as const;

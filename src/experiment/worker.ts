@@ -2,8 +2,10 @@
 import { workerData } from 'node:worker_threads';
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { otherCores, type OtherCoresRequest } from './other-cores.ts';
+import type { MachinePart } from './machine-part.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
+import { Overrun } from '../hw/core.ts';
 import { SetUpError } from './setup.ts';
 import { NoTruthError } from './truth.ts';
 import { WorkloadError } from '../workload/fault.ts';
@@ -23,7 +25,7 @@ interface Outputs extends Record<WorkName, unknown> {
   readonly benchOutcome: BenchRun | { readonly liveLock: string };
   readonly sampleRun: SampledRun;
   readonly letterRun: LetterRun;
-  readonly otherCores: void;
+  readonly otherCores: MachinePart | undefined;
 }
 export type WorkInput<N extends WorkName> = Inputs[N];
 export type WorkOutput<N extends WorkName> = Outputs[N];
@@ -37,6 +39,7 @@ const TYPED: { readonly [N in WorkName]: (input: WorkInput<N>) => Promise<WorkOu
 export type Answer<N extends WorkName> =
   | { readonly result: WorkOutput<N> }
   | { readonly liveLock: string }
+  | { readonly overrun: true }
   | { readonly stuck: string }
   | { readonly wrong: string }
   | { readonly bug: Error }
@@ -60,6 +63,7 @@ export default async function work<N extends WorkName>({
     return { result };
   } catch (error) {
     if (error instanceof LiveLock) return { liveLock: error.message };
+    if (error instanceof Overrun) return { overrun: true };
     if (error instanceof ProgramError) return { stuck: error.message };
     if (error instanceof OpenError) return { refused: { evsel: error.evsel, errno: error.errno } };
     if (error instanceof NoTruthError || error instanceof WorkloadError || error instanceof SetUpError)

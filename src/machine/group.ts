@@ -36,6 +36,14 @@ interface Said {
   readonly act: Standing<SystemAct>['act'];
   /** What was in its buffers, for a core that looks. */
   readonly drained: ReadonlyMap<number, Drained>;
+  /** A signal from outside; the first core brings it. */
+  readonly kill: Kill | undefined;
+}
+
+/** A deadly signal to processes. */
+interface Kill {
+  readonly pids: readonly number[];
+  readonly signal: number;
 }
 
 /** What was in the buffers of all CPUs, for a core that waits for it. */
@@ -45,14 +53,19 @@ type Look = Map<number, Drained>;
 export interface Party {
   readonly place: MeetingPlace;
   readonly party: number;
+  /** ms between two looks at whether the others still live. */
+  readonly patience?: number;
+  /** How far the workload is on this thread's cores: user time of its own threads. */
+  readonly work?: () => Cycles;
 }
 
 /**
  * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
- * its limits of sampling; whether its run has ended; how many of its tasks are runnable; its clock in any case.
+ * its limits of sampling; whether its run has ended; how many of its tasks are runnable; its clock in any case; how far the
+ * workload was at the grid line on the cores of its thread, of which the first one tells.
  */
-const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8, running: 9, clock: 10 } as const;
-const WIDTH = 11;
+const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8, running: 9, clock: 10, work: 11 } as const;
+const WIDTH = 12;
 const COUNTS = [
   'hardwareEvents',
   'perf_sched_count',
@@ -67,8 +80,8 @@ const LIMITS = [
 /** Where so many threads meet who simulate so many cores. */
 export const placeFor = (parties: number, cores: number): MeetingPlace => meetingPlace(parties, cores, WIDTH);
 
-/** ms between two looks at whether the others still live. */
-const PATIENCE = 500;
+/** By default. */
+const PATIENCE = 250;
 
 export class CoreGroup {
   readonly #cpus: readonly HostCpu[];
@@ -84,6 +97,11 @@ export class CoreGroup {
   /** Cores whose looks have had their turn, and what they wait for. */
   readonly #looks = new Map<number, Look>();
   readonly #party: Party;
+  /** How far the workload was on each thread's cores at the last grid line. */
+  #works: readonly number[] = [];
+  /** A signal that all threads are yet to be told of, and one that they know. */
+  #toKill: Kill | undefined;
+  #kill: Kill | undefined;
   /** CPU 0 has ended. */
   #ended = false;
 
@@ -120,27 +138,56 @@ export class CoreGroup {
     }
   }
 
+  /** CPU 0 has ended, and all threads know. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** A deadly signal from outside to processes: their threads end soon, on all CPUs. */
+  kill(pids: readonly number[], signal: number): void {
+    this.#toKill = { pids, signal };
+  }
+
+  /** How far the workload was on the cores of other threads at the last grid line. */
+  get othersWork(): Cycles {
+    return cycles(this.#works.reduce((sum, work, party) => (party === this.#party.party ? sum : sum + work), 0));
+  }
+
   /** Tells the others where the own cores are, and does what comes between two windows; false if others are late. */
   #meet(stop: () => boolean): boolean {
     const meeting = this.#meeting;
     if (!this.#arrived) {
+      this.#killOwn();
       const posts = this.#mine.map(({ host }) => host.mail.take());
       posts.forEach((sent, i) => this.#deliver(sent, this.#numberOf(i)));
       const said = posts.map((sent, i) =>
         this.#tell(this.#numberOf(i), sent, this.#mine[i] === this.#cpus[0] && stop()),
       );
-      const news = said.filter((one) => one.posts.length > 0 || one.act !== undefined || one.drained.size > 0);
+      this.#kill = this.#toKill;
+      this.#toKill = undefined;
+      const news = said.filter(isNews);
       meeting.say(this.#party.party, news.length === 0 ? undefined : news);
       meeting.arrive();
       this.#arrived = true;
     }
-    if (!meeting.wait(PATIENCE)) return false;
+    if (!meeting.wait(this.#party.patience ?? PATIENCE)) return false;
     this.#arrived = false;
     this.#ended = meeting.slotsOf(0)[SLOT.ended] === 1;
     this.#hear();
     this.#windows.next(this.#told, { gridLine: () => this.#look(), apply: (...turn) => this.#apply(...turn) });
     meeting.part();
     return true;
+  }
+
+  /** While no CPU runs. */
+  #killOwn(): void {
+    const kill = this.#kill;
+    this.#kill = undefined;
+    for (const pid of kill?.pids ?? [])
+      for (const { host } of this.#mine) {
+        const task = host.system.taskOf(pid);
+        if (task !== undefined) host.kill_here(task, kill!.signal);
+      }
   }
 
   #isMine(core: number): boolean {
@@ -166,10 +213,11 @@ export class CoreGroup {
     slots[SLOT.ended] = ended ? 1 : 0;
     slots[SLOT.running] = host.nr_running;
     slots[SLOT.clock] = core.now();
+    if (this.#windows.end >= this.#windows.line) slots[SLOT.work] = this.#party.work?.() ?? 0;
     const drained = new Map<number, Drained>();
     for (const look of this.#looks.values())
       for (const [id, part] of look) if (host.system.buffers.get(id)!.writer === number) drained.set(id, part);
-    return { core: number, posts, act: standing.act, drained };
+    return { core: number, posts, act: standing.act, drained, kill: number === 0 ? this.#toKill : undefined };
   }
 
   /** Where the cores of other threads are, and what they have sent. */
@@ -182,7 +230,8 @@ export class CoreGroup {
     }
     for (let party = 0; party < parties; party++) {
       if (party === this.#party.party) continue;
-      for (const { core, posts, act, drained } of (this.#meeting.heardOf(party) ?? []) as readonly Said[]) {
+      for (const { core, posts, act, drained, kill } of (this.#meeting.heardOf(party) ?? []) as readonly Said[]) {
+        this.#kill ??= kill;
         this.#told[core] = { ...this.#told[core]!, posts, act };
         this.#deliver(posts, core);
         for (const look of this.#looks.values()) for (const [id, part] of drained) look.set(id, part);
@@ -274,6 +323,7 @@ export class CoreGroup {
    */
   #look(): void {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
+    this.#works = all.slice(0, this.#party.place.parties).map((slots) => slots[SLOT.work]!);
     for (const cpu of this.#mine) {
       const { global, others_running, sysctl } = cpu.host;
       all.forEach((slots, i) => others_running.set(i, slots[SLOT.running]!));
@@ -284,6 +334,9 @@ export class CoreGroup {
     }
   }
 }
+
+const isNews = ({ posts, act, drained, kill }: Said): boolean =>
+  posts.length > 0 || act !== undefined || drained.size > 0 || kill !== undefined;
 
 /** No earlier than this does a core tell its other hardware thread that it enters or leaves HLT. */
 function tellsSibling({ core, host }: HostCpu): Cycles {

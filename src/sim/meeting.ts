@@ -117,6 +117,15 @@ export class Meeting {
     return Atomics.load(this.#control, ROUNDS) > this.#round;
   }
 
+  /** How many times all have met. */
+  get rounds(): number {
+    return Atomics.load(this.#control, ROUNDS);
+  }
+
+  get parties(): number {
+    return this.#place.parties;
+  }
+
   /** Everybody's slots have been read. */
   part(): void {
     this.#round++;

@@ -1,21 +1,21 @@
 /** A host with several cores: guests that are on different ones share its perf, and nothing else. */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
 import { specRequest } from '../../src/experiment/bench.ts';
-import { helpersFor } from '../../src/experiment/helpers.ts';
+import { helperThreads } from '../../src/experiment/helpers.ts';
 import { PoolError } from '../../src/experiment/pool.ts';
 import { LiveLock, runRecord, type RunOptions } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
+import { given } from '../../src/given.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { cycles } from '../../src/units.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { setsFor } from '../kvm/guest.ts';
 
+/** ms of processor time. */
+const cpuTime = (): number => process.cpuUsage().user / 1000;
 const FRESH = ['guest.fresh=on', 'host.fresh=on'];
 const NEIGHBOUR = ['host.cores=2', 'host.guests=1', 'host.guests_perf=on'];
 
@@ -26,8 +26,8 @@ interface How {
   readonly systemWide?: boolean;
   /** Threads of Node. */
   readonly threads?: number;
-  /** The workload in the other threads, if it is another one. */
-  readonly elsewhere?: string;
+  /** What goes wrong in the other threads. */
+  readonly fault?: string;
   readonly options?: RunOptions;
 }
 
@@ -35,12 +35,19 @@ interface How {
 async function record(vpmu: string, how: How) {
   const { sets = [], longest = Infinity, seconds = 0.05, systemWide = false, threads = 1, options = {} } = how;
   const machine = vpmu === 'mediated' ? { machine: 'icelake-sp' } : {};
-  const spec = await setUpMachine({ vpmu, seed: 'cores', sets: [...setsFor(vpmu), ...sets], ...machine });
+  const seed = how.fault ?? 'cores';
+  const spec = await setUpMachine({ vpmu, seed, sets: [...setsFor(vpmu), ...sets], ...machine });
   const workload = prepareWorkload(await loadWorkload('sqrtloop', [String(seconds)]), spec, {});
   const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000 });
-  const words = how.elsewhere === undefined ? ['sqrtloop', String(seconds)] : [how.elsewhere];
-  const request = { spec: specRequest(spec), words, command: 'record', job: { evlist, systemWide }, run: 0 } as const;
-  const help = helpersFor(request, spec.values['host.cores'], threads);
+  const { program } = workload;
+  const request = { spec: specRequest(spec), program, command: 'record', job: { evlist, systemWide } } as const;
+  const file = how.fault === undefined ? undefined : new URL('faulty-worker.js', import.meta.url);
+  const helpers = await helperThreads(
+    request,
+    spec.values['host.cores'],
+    threads,
+    given({ file, cpuTime: how.fault === 'loops' ? cpuTime : undefined }),
+  );
   const job = { evlist, systemWide, executable: executable(workload, workloadSeed(spec, 0)) };
   const hash = createHash('sha256');
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
@@ -51,8 +58,12 @@ async function record(vpmu: string, how: How) {
       return 0;
     },
   };
-  const outcome = await runRecord(spec, job, sink, { longest: cycles(longest), help, ...options });
-  return { records: hash.digest('hex'), ...outcome };
+  try {
+    const outcome = await runRecord(spec, job, sink, { longest: cycles(longest), help: helpers?.start, ...options });
+    return { records: hash.digest('hex'), ...outcome };
+  } finally {
+    await helpers?.close();
+  }
 }
 
 describe('several cores', () => {
@@ -80,33 +91,27 @@ describe('several cores', () => {
     });
 
   describe('a thread that', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'gperf-cores-'));
-    after(() => rmSync(directory, { recursive: true }));
-    const failing = async (name: string, fault: string, options: RunOptions = {}): Promise<unknown> => {
-      const elsewhere = join(directory, `${name}.mjs`);
-      writeFileSync(elsewhere, `${fault}\nexport default {};\n`);
-      return record('v2', { sets: [...FRESH, ...NEIGHBOUR], threads: 2, elsewhere, seconds: 20, options }).catch(
-        (error: unknown) => error,
-      );
+    const failing = async (vpmu: string, fault: string, options: RunOptions = {}): Promise<unknown> => {
+      const sets = vpmu === 'host' ? ['host.cores=2'] : NEIGHBOUR;
+      const how = { sets: [...FRESH, ...sets], threads: 2, fault, seconds: 20, options };
+      return record(vpmu, how).catch((error: unknown) => error);
     };
     const faults = [
-      ['throws', "throw new Error('no reason');", 'no reason'],
-      ['exits', 'process.exit(3);', 'a worker thread failed: '],
-      [
-        'runs out of memory',
-        'for (const all = []; ; ) all.push(new Array(1e6).fill(all.length));',
-        'ran out of memory',
-      ],
+      ['throws', Error, 'no reason'],
+      ['exits', PoolError, 'a worker thread failed: '],
+      ['fills-memory', PoolError, 'ran out of memory'],
+      ['loops', PoolError, 'does not come back'],
     ] as const;
-    for (const [name, fault, sentence] of faults)
-      it(`${name} ends the run with its reason`, async () => {
-        const error = await failing(name, fault);
-        expect(error).to.be.instanceOf(PoolError);
-        expect((error as Error).message).to.include(sentence);
-      });
+    for (const vpmu of ['v2', 'host'])
+      for (const [fault, kind, sentence] of faults)
+        it(`${vpmu}: ${fault} ends the run with its reason`, async () => {
+          const error = await failing(vpmu, fault);
+          expect(error).to.be.instanceOf(kind);
+          expect((error as Error).message).to.include(sentence);
+        });
 
     it('never comes back can be given up, and is ended', async () => {
-      const error = await failing('loops', 'for (;;);', { breathe: async () => false });
+      const error = await failing('v2', 'sleeps', { breathe: async () => false });
       expect(error).to.be.instanceOf(LiveLock);
     });
   });

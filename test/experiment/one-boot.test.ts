@@ -2,6 +2,8 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
+import { specRequest } from '../../src/experiment/bench.ts';
+import { helperThreads } from '../../src/experiment/helpers.ts';
 import { runRecord, runStat } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { trueCounts } from '../../src/experiment/truth.ts';
@@ -38,14 +40,24 @@ interface How {
   readonly freq?: number;
   /** -m */
   readonly pages?: number;
+  /** Threads of Node. */
+  readonly threads?: number;
 }
 
 /** Samples user cycles at 4 kHz, if nothing else is said: all records, and the length of the run. */
 async function record(
   words: readonly [string, ...string[]],
-  { sets = FOUR, longest = Infinity, systemWide = false, events = 'cycles:u', freq = 4000, pages }: How = {},
+  {
+    sets = FOUR,
+    longest = Infinity,
+    systemWide = false,
+    events = 'cycles:u',
+    freq = 4000,
+    pages,
+    threads = 1,
+  }: How = {},
 ) {
-  const { spec, executable: program } = await prepare(words, sets);
+  const { spec, workload, executable: program } = await prepare(words, sets);
   const records: PerfRecord[] = [];
   const sink = {
     opened: () => undefined,
@@ -55,11 +67,20 @@ async function record(
     },
   };
   const evlist = recordAttrs(parseEventList([events], 'record'), { freq, target: systemWide ? 'cpu' : 'fork' });
-  const job = { evlist, executable: program, systemWide, ...(pages !== undefined && { mmapPages: pages }) };
-  const { ledger } = await runRecord(spec, job, sink, { longest: cycles(longest) });
+  const job = { evlist, systemWide, ...(pages !== undefined && { mmapPages: pages }) };
+  const request = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
+  const helpers = await helperThreads(request, spec.values['host.cores'], threads);
+  const options = { longest: cycles(longest), help: helpers?.start };
+  let outcome: Awaited<ReturnType<typeof runRecord>>;
+  try {
+    outcome = await runRecord(spec, { ...job, executable: program }, sink, options);
+  } finally {
+    await helpers?.close();
+  }
+  const { ledger, kernelLog, pmis, contextSwitches } = outcome;
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
   const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
-  return { records, hash, ledger };
+  return { records, hash, ledger, kernelLog, pmis, contextSwitches };
 }
 
 describe('one boot on several cores', () => {
@@ -98,6 +119,16 @@ describe('one boot on several cores', () => {
     expect(cyclesTogether! / cyclesAlone!).to.be.closeTo(1 + (2 / 3) * (2 / 1.3 - 1), 0.002);
     expect(await counted([...HYPERTHREADS, 'host.threads_per_core=1'])).to.deep.equal([instructions, cyclesAlone]);
   });
+
+  for (const words of WORKLOADS)
+    for (const sets of [FOUR, HYPERTHREADS])
+      it(`${words[0]}, ${sets.join(' ')}: is the same on any number of threads`, async () => {
+        const one = await record(words, { sets });
+        for (const threads of sets === FOUR ? [2, 3] : [2])
+          expect(await record(words, { sets, threads, longest: threads === 3 ? 20 * US : Infinity })).to.deep.equal(
+            one,
+          );
+      });
 
   it('-a sees every core, whatever the longest window', async () => {
     const words = ['ftest-threads', '4', '0.02'] as const;

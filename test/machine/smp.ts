@@ -8,7 +8,7 @@ import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
 import { SyncObjects } from '../../src/kernel/sync-objects.ts';
 import { System } from '../../src/kernel/system.ts';
 import type { Task } from '../../src/kernel/task.ts';
-import { CoreGroup } from '../../src/machine/group.ts';
+import { CoreGroup, type Party } from '../../src/machine/group.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
@@ -33,7 +33,7 @@ export class Smp {
   readonly tasks: Task[] = [];
   readonly #buffers: RingBuffer[] = [];
 
-  constructor(cpus: number, longest = Infinity) {
+  constructor(cpus: number, longest = Infinity, party?: Party) {
     const system = new System({ ...CONFIG, nrCpus: cpus });
     this.cpus = Array.from({ length: cpus }, (_, number) => {
       const core = new Core(BROADWELL, stream('test', `core=${number}/skid`));
@@ -42,7 +42,7 @@ export class Smp {
       host.boot();
       return { core, host };
     });
-    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest) });
+    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest) }, party);
   }
 
   /** Threads of one program, with the objects that they share. Returns what each runs. */
@@ -86,12 +86,18 @@ export class Smp {
     return this;
   }
 
-  /** Everything that can be seen of it. */
+  /** Everything that can be seen of it; of its `part`, if others have the rest. */
   get seen(): unknown {
+    return this.seenOf(() => true);
+  }
+
+  seenOf(part: (cpu: number) => boolean): unknown {
+    const cpus = this.cpus.filter(({ host }) => part(host.number));
+    const tasks = this.tasks.filter(({ cpu }) => part(cpu));
     return {
-      cpus: this.cpus.map(({ core, host }) => [core.now(), core.idle, [...core.passes], host.switches, host.nmis]),
-      tasks: this.tasks.map((task) => [task.state, task.sum_exec_runtime, task.utime, task.nvcsw, task.nivcsw]),
-      records: this.#buffers.map((buffer) => buffer.drain()),
+      cpus: cpus.map(({ core, host }) => [core.now(), core.idle, [...core.passes], host.switches, host.nmis]),
+      tasks: tasks.map((task) => [task.state, task.sum_exec_runtime, task.utime, task.nvcsw, task.nivcsw]),
+      records: this.#buffers.filter((_, i) => part(this.tasks[i]!.cpu)).map((buffer) => buffer.drain()),
     };
   }
 }
