@@ -18,6 +18,7 @@ import { unpackEvent, type PackedEvent } from './perf-pack.ts';
 import { RingBuffer, type Drained } from './ring-buffer.ts';
 import { SyncObjects, type ObjectAct } from './sync-objects.ts';
 import type { System } from './system.ts';
+import type { Cycles } from '../units.ts';
 import { GONE, addTime, hasEnded, ppidOf, wait_task_zombie, type CpuTime, type Task } from './task.ts';
 
 /** What a thread does; `tid` is its own. */
@@ -97,15 +98,15 @@ export function effectOf({ system, number, sibling }: Acting, outcome: ActOutcom
   return outcome.sleeps ? 'sleeps' : 'works';
 }
 
-/** Applies an act to what is shared. Throws ProgramError. */
-export function apply(system: System, act: SystemAct): ActOutcome {
+/** Applies an act of that time to what is shared. Throws ProgramError. */
+export function apply(system: System, act: SystemAct, at: Cycles): ActOutcome {
   if (!('tid' in act)) return applyPerf(system, act);
   const task = system.taskOf(act.tid)!;
   switch (act.op) {
     case 'object':
-      return applyObject(system, task, act.act, act.again);
+      return applyObject(system, task, act.act, act.again, at);
     case 'wait':
-      return reap(system, task);
+      return reap(system, task, at);
     case 'clone': {
       const child = system.copy_process(task, task.comm, GONE, act.thread);
       child.cpu = act.cpu;
@@ -124,29 +125,29 @@ export function apply(system: System, act: SystemAct): ActOutcome {
     case 'exit':
       return exit(system, task, act.group_exit);
     case 'exit_notify':
-      return exit_notify(system, task, act);
+      return exit_notify(system, task, act, at);
   }
 }
 
-function applyObject(system: System, task: Task, act: ObjectAct, again: boolean): Outcome {
+function applyObject(system: System, task: Task, act: ObjectAct, again: boolean, at: Cycles): Outcome {
   const outcome = task.program!.objects.apply(task.pid, act, again, (tid) => threadName(system, tid));
   goesOn(system, outcome.wakes);
-  if (outcome.sleeps) waitFor(system, task, restOf(act, outcome));
+  if (outcome.sleeps) waitFor(system, task, restOf(act, outcome), at);
   return outcome;
 }
 
 /** Throws ProgramError if nobody is left who could end the wait. */
-function waitFor(system: System, task: Task, act: NonNullable<Task['blocked_on']>): void {
+function waitFor(system: System, task: Task, act: NonNullable<Task['blocked_on']>, at: Cycles): void {
   task.blocked_on = act;
-  deadlock(system, task.program!.objects);
+  deadlock(system, task.program!.objects, at);
 }
 
-function reap(system: System, task: Task): ActOutcome {
+function reap(system: System, task: Task, at: Cycles): ActOutcome {
   const { forked } = task.signal;
   const ended = [...forked].find(hasEnded);
   if (ended !== undefined) wait_task_zombie(task, ended);
   const sleeps = ended === undefined && forked.size > 0;
-  if (sleeps) waitFor(system, task, { op: 'wait' });
+  if (sleeps) waitFor(system, task, { op: 'wait' }, at);
   return { ...DONE, sleeps, pid: ended?.pid, more: forked.size > 0 };
 }
 
@@ -173,6 +174,7 @@ function exit_notify(
   system: System,
   task: Task,
   { status, time, counts }: Extract<SystemAct, { readonly op: 'exit_notify' }>,
+  at: Cycles,
 ): ActOutcome {
   const { signal, program } = task;
   task.exit_code = status;
@@ -185,7 +187,7 @@ function exit_notify(
   system.release_task(task);
   const { parent, waiting } = hasEnded(task) ? toBeTold(task) : { parent: undefined, waiting: [] };
   for (const one of waiting) one.blocked_on = undefined;
-  if (program !== undefined) deadlock(system, program.objects);
+  if (program !== undefined) deadlock(system, program.objects, at);
   return { ...POSTS, wakes: waiting.map(({ pid }) => pid), parent: parent?.pid };
 }
 

@@ -6,6 +6,7 @@ import { ProgramError } from './futex.ts';
 import type { SyncObjects } from './sync-objects.ts';
 import type { System } from './system.ts';
 import { hasEnded, type Task } from './task.ts';
+import type { Cycles } from '../units.ts';
 
 /** A thread in a message: its entry function and tid. */
 export function threadName(system: System, tid: number): string {
@@ -24,11 +25,12 @@ export function goesOn(system: System, tids: readonly number[]): void {
   }
 }
 
-/** To be called when a thread begins to wait, or ends. Throws ProgramError if all that are left wait for others. */
-export function deadlock(system: System, objects: SyncObjects): void {
+/** To be called when a thread begins to wait, or ends. Throws ProgramError if all that are left wait for others then. */
+export function deadlock(system: System, objects: SyncObjects, now: Cycles): void {
   const threads = system.tasks.filter(({ program }) => program?.objects === objects);
-  const stuck = ({ blocked_on, fatal_signal, signal }: Task): boolean =>
-    blocked_on !== undefined && fatal_signal === 0 && signal.group_exit === undefined;
+  // Whether a thread's CPU has learnt of a signal is nothing that all who apply the act know.
+  const stuck = ({ blocked_on, signal }: Task): boolean =>
+    blocked_on !== undefined && signal.shared_pending > now && signal.group_exit === undefined;
   if (threads.length === 0 || !threads.every(stuck)) return;
   const who = (tid: number): string => threadName(system, tid);
   const waits = threads.map(({ pid, signal, blocked_on: act }) => {

@@ -33,11 +33,12 @@ const SIGKILL = 9;
 
 /** A deadly signal to a process: its threads end when they next return to ring 3. Other CPUs are told. */
 export function kill(here: PerCpu, { tgid }: Task, signal: number): void {
-  kill_here(here, tgid, signal);
+  const since = here.cpu.now();
+  kill_here(here, tgid, signal, since);
   for (const to of here.system.cpus.keys()) {
     if (to === here.number) continue;
     here.cpu.spend(FN.native_smp_send_reschedule);
-    here.mail.post({ kind: 'kill', to, sent: here.cpu.now(), tgid, signal });
+    here.mail.post({ kind: 'kill', to, sent: here.cpu.now(), tgid, signal, since });
   }
 }
 

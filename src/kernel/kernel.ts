@@ -366,7 +366,7 @@ export class Kernel extends PerCpu implements Software {
 
   /** The same while no CPU runs, for the threads of this one. */
   kill_here(task: Task, signal: number): void {
-    kill_here(this, task.tgid, signal);
+    kill_here(this, task.tgid, signal, this.cpu.now());
   }
 
   /** The process ends, and all its threads with it: by exit_group(2), or by a signal. */

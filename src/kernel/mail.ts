@@ -83,6 +83,8 @@ interface KillPost extends Sent {
   readonly kind: 'kill';
   readonly tgid: number;
   readonly signal: number;
+  /** When the first CPU was told. */
+  readonly since: Cycles;
 }
 
 interface SiblingPost extends Sent {

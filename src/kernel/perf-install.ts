@@ -52,7 +52,8 @@ export function perform(here: Owner, { func, event: id }: PerfCall): PerfAnswer 
   if (func === 'remove' && event.rb !== undefined) here.shared_buffers.delete(event.rb);
   if (func !== 'read') return undefined;
   return {
-    failed: event.state === PERF_EVENT_STATE.ERROR,
+    // Only its owner knows.
+    failed: isHere(here, event) && event.state === PERF_EVENT_STATE.ERROR,
     val: own.reduce((sum, { count }) => sum + count, 0),
     ena: own.reduce((sum, one) => sum + one.total_time_enabled, 0),
     run: own.reduce((sum, one) => sum + one.total_time_running, 0),

@@ -11,6 +11,7 @@ import type { KernelConfig } from './config.ts';
 import type { PerfCpuContext, PerfEvent, PerfEventContext, Pmu } from './perf-event.ts';
 import type { RingBuffer } from './ring-buffer.ts';
 import { newTask, type Task } from './task.ts';
+import { cycles, type Cycles } from '../units.ts';
 
 /** Pid of the first task. */
 const FIRST_PID = 1000;
@@ -56,6 +57,12 @@ export class System {
   /** release_task(): no longer listed; whoever holds the task may still read its exit code. */
   release_task(task: Task): void {
     this.#tasks.delete(task.pid);
+  }
+
+  /** A deadly signal was sent to a process: at once, acts take it to end (deadlock.ts), though its CPUs learn of it later. */
+  sendSignal(tgid: number, at: Cycles): void {
+    const signal = this.taskOf(tgid)?.signal;
+    if (signal !== undefined) signal.shared_pending = cycles(Math.min(signal.shared_pending, at));
   }
 
   /** active_events of the CPU with that number, or with -1 of all. */

@@ -36,6 +36,8 @@ interface SignalStruct {
   readonly live: Set<Task>;
   /** The process is ending, with this status, and all its threads with it (SIGNAL_GROUP_EXIT, group_exit_code). */
   group_exit: number | undefined;
+  /** When a deadly signal was sent to the process, the first if there were several; Infinity: none was. */
+  shared_pending: Cycles;
   /** All its threads have ended, and the CPU of its parent has learnt of it. */
   zombie: boolean;
   /** Processes that its threads have forked and not yet waited for, by their first threads. */
@@ -116,6 +118,7 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
       threads: new Set(),
       live: new Set(),
       group_exit: undefined,
+      shared_pending: cycles(Infinity),
       zombie: false,
       forked: new Set(),
       catchesSigchld: parent?.signal.catchesSigchld ?? true,

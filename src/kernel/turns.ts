@@ -55,7 +55,7 @@ export class Turns {
    */
   act(act: SystemAct, goOn: (outcome: ActOutcome) => void): void {
     const { system } = this.#here;
-    if (system.cpus.size === 1) goOn(apply(system, act));
+    if (system.cpus.size === 1) goOn(apply(system, act, this.#here.cpu.now()));
     else this.#act = { act, goOn };
   }
 

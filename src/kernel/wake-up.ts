@@ -12,6 +12,7 @@ import { packContexts, unpackContexts } from './perf-pack.ts';
 import { FN } from './symbols.ts';
 import type { PerfCpu } from './system.ts';
 import type { Task } from './task.ts';
+import type { Cycles } from '../units.ts';
 
 /** What else the task's CPU is to learn. */
 type News = Pick<WakePost, 'rb' | 'signal' | 'child' | 'made'>;
@@ -57,8 +58,9 @@ export function signal_wake_up(here: PerCpu, thread: Task, signal: number): void
 }
 
 /** A deadly signal for the threads of a process that belong to this CPU, and for those that are on their way to it. */
-export function kill_here(here: PerCpu, tgid: number, signal: number): void {
+export function kill_here(here: PerCpu, tgid: number, signal: number, since: Cycles): void {
   here.killed.set(tgid, signal);
+  here.system.sendSignal(tgid, since);
   for (const thread of here.system.tasks)
     if (thread.tgid === tgid && thread.cpu === here.number && thread.state !== 'new')
       signal_wake_up(here, thread, signal);
@@ -69,7 +71,7 @@ export function sched_ttwu_pending(here: PerCpu & PerfCpu): void {
   here.cpu.spend(FN.sched_ttwu_pending);
   for (const post of here.mail.wake_list.splice(0)) {
     if (post.signal !== undefined) here.mail.signals--;
-    if (post.kind === 'kill') kill_here(here, post.tgid, post.signal);
+    if (post.kind === 'kill') kill_here(here, post.tgid, post.signal, post.since);
     else wake(here, post);
   }
 }

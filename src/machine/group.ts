@@ -276,7 +276,7 @@ export class CoreGroup {
   /** The turn of a core's act: every thread applies it, and the core's own lets it go on. */
   #apply(act: SystemAct, core: number, at: Cycles): ActEffect {
     const { host } = this.#cpus[core]!;
-    const outcome = apply(host.system, act);
+    const outcome = apply(host.system, act, at);
     if (act.op === 'perf_drain') {
       const look = this.#drain(host.system, act.buffers, core, at);
       if (this.#party.place.parties > 1) this.#looks.set(core, look);
@@ -304,6 +304,7 @@ export class CoreGroup {
   /** To own cores; what goes to others is heard by their threads. */
   #deliver(posts: readonly Post[], from: number): void {
     for (const post of posts) {
+      if (post.kind === 'kill') this.#cpus[from]!.host.system.sendSignal(post.tgid, post.since);
       if (!this.#isMine(post.to)) continue;
       const { core, host } = this.#cpus[post.to]!;
       const at = cycles(post.sent + this.#latency);
