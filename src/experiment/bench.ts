@@ -116,7 +116,7 @@ export function benchDesign(spec: MachineSpec, runs: readonly BenchRun[], bare: 
     ...(cpus.length > 0 && { cpus }),
     elapsed: figure(({ elapsed }) => elapsed),
     bare: medianOf(bare.map(({ elapsed }) => elapsed)),
-    overhead: figure(({ elapsed }, k) => elapsed / bare[k]!.elapsed - 1),
+    overhead: figure(({ elapsed }, k) => 1 - bare[k]!.elapsed / elapsed),
     samples: figure(({ samples }) => samples),
     paid: {
       reserve: figure(({ paid }) => paid.reserve),

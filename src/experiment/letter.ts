@@ -1,10 +1,11 @@
 /**
  * The tables of the letter "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", cell by cell: the part of a run that
- * corresponds to each, its class of result, and why. Published figures are only in fixtures/seed-tables.json: nothing
- * here or below is tuned by this command.
+ * corresponds to each, and why. What is calibrated follows from the table of calibrated constants (machine/costs.ts).
+ * Published figures are only in fixtures/seed-tables.json: nothing here or below is tuned by this command.
  *
  * The parts: how cells are written, tablePlans() with all tables, and RECORDINGS for the letter's perf record.
  */
+import { CALIBRATED } from '../machine/costs.ts';
 import { FN } from '../kernel/symbols.ts';
 import { ring0Table } from '../machine/ring0.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -28,10 +29,22 @@ export interface PlannedFigure {
   readonly column: Guest;
   readonly statistic: string;
   readonly of: (run: BenchRun) => number;
-  readonly verdict: FigureVerdict;
   readonly reason: string;
-  /** A row of our own, which the letter does not have. */
-  readonly own?: true;
+  /** No mechanism gives it, and it contradicts other published figures. */
+  readonly inconsistent?: true;
+  /** A row of our own, which the letter does not have; its class is that of the row of this name, if any. */
+  readonly own?: { readonly like: string | undefined };
+}
+
+/** Whether a constant was fitted to a published figure: "(2) rdpmcl, v2", "samples, host". */
+export const classOf = (figure: string): FigureVerdict =>
+  CALIBRATED.some(({ fittedTo }) => fittedTo.includes(figure)) ? 'calibrated' : 'derived';
+
+/** The class of a planned figure of a table. */
+export function verdictOf(id: TablePlan['id'], { row, column, inconsistent, own }: PlannedFigure): FigureVerdict {
+  if (inconsistent) return 'inconsistent';
+  const like = own === undefined ? row : own.like;
+  return like === undefined ? 'derived' : classOf(`(${id}) ${like}, ${column}`);
 }
 
 export interface TablePlan {
@@ -45,16 +58,16 @@ type Key = Exclude<keyof OperationRow, 'operation' | 'exact'>;
 export const figureOf = ({ operations }: BenchRun, operation: Operation, key: Key): number =>
   operations.find((row) => row.operation === operation)![key];
 
-const cell = (
-  row: string,
-  column: Guest,
-  statistic: Key,
-  operation: Operation,
-  verdict: FigureVerdict,
-  reason: string,
-): PlannedFigure => ({ row, column, statistic, of: (run) => figureOf(run, operation, statistic), verdict, reason });
+const cell = (row: string, column: Guest, statistic: Key, operation: Operation, reason: string): PlannedFigure => ({
+  row,
+  column,
+  statistic,
+  of: (run) => figureOf(run, operation, statistic),
+  reason,
+});
 
-const own = (base: PlannedFigure): PlannedFigure => ({ ...base, own: true });
+const inconsistent = (base: PlannedFigure): PlannedFigure => ({ ...base, inconsistent: true });
+const own = (base: PlannedFigure, like = base.row): PlannedFigure => ({ ...base, own: { like } });
 
 /** VM-exit and VM-entry alone, ns: the part of an exit that is not handling. */
 function transition(spec: MachineSpec): number {
@@ -79,7 +92,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         column: 'legacy',
         statistic: 'p50',
         of: (run) => figureOf(run, 'RDPMC', 'p50') - transition(spec),
-        verdict: 'calibrated',
         reason: "KVM's part of an exit of 1.1 us, the counter stopped",
       },
       cell(
@@ -87,7 +99,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'legacy',
         'p50',
         'pmc_stop_counter, GP',
-        'calibrated',
         'an input: half of this is the mean of a plain release (the longest here, when fixed is out, is of the last event)',
       ),
       cell(
@@ -95,7 +106,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'legacy',
         'max',
         'pmc_stop_counter, fixed',
-        'calibrated',
         "the host's last event: release_ds_buffers() on 88 CPUs; one constant for first and last, fitted to tables (2) and (4)",
       ),
       cell(
@@ -103,7 +113,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'legacy',
         'max',
         'pmc_reprogram_counter, GP',
-        'calibrated',
         'an outlier: the first event after a second without any switches the static key on (15 to 30 ms, from this cell)',
       ),
       own(
@@ -112,16 +121,15 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
           'legacy',
           'p50',
           'pmc_reprogram_counter, GP',
-          'derived',
           'a plain create: three of four find another event on the host',
         ),
+        'perf_event_create_kernel_counter: fixed',
       ),
       cell(
         'perf_event_create_kernel_counter: fixed',
         'legacy',
         'max',
         'pmc_reprogram_counter, fixed',
-        'calibrated',
         'an input: a plain create, half of this on average',
       ),
     ],
@@ -138,7 +146,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'legacy',
         'max',
         'enable GLOBAL_CTRL',
-        'calibrated',
         'a static-key outlier of 15 to 30 ms, from table (1), and reserve_ds_buffers(); 57 ms has a longer tail than that',
       ),
       own(
@@ -147,75 +154,63 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
           'legacy',
           'p99',
           'enable GLOBAL_CTRL',
-          'derived',
           'without the static key: five creates, the first with reserve_ds_buffers()',
         ),
+        'enable global_ctrl',
       ),
       {
         row: 'static key switched on, times a run',
         column: 'legacy',
         statistic: 'count',
         of: ({ paid }) => paid.static_key,
-        verdict: 'derived',
         reason: 'perf_sched_delayed() finds no host event now and then, and the next create pays',
-        own: true,
+        own: { like: undefined },
       },
       cell(
         'enable global_ctrl',
         'v2',
         'max',
         'enable GLOBAL_CTRL',
-        'calibrated',
         'once a run: the first create switches the static key on; afterwards events are reused',
       ),
       own(
-        cell(
-          'enable global_ctrl, 99 % of calls',
-          'v2',
-          'p99',
-          'enable GLOBAL_CTRL',
-          'derived',
-          'an exit and ten register writes',
-        ),
+        cell('enable global_ctrl, 99 % of calls', 'v2', 'p99', 'enable GLOBAL_CTRL', 'an exit and ten register writes'),
+        'enable global_ctrl',
       ),
       {
         row: 'static key switched on, times a run',
         column: 'v2',
         statistic: 'count',
         of: ({ paid }) => paid.static_key,
-        verdict: 'derived',
         reason: 'the first event stays',
-        own: true,
+        own: { like: undefined },
       },
       cell(
         'disable global_ctrl',
         'legacy',
         'max',
         'disable GLOBAL_CTRL',
-        'derived',
         "four plain stops and the last event's release_ds_buffers(), the constant of table (1)",
       ),
-      cell('disable global_ctrl', 'v2', 'max', 'disable GLOBAL_CTRL', 'calibrated', `five registers more than ${TAIL}`),
-      cell('r/w fixed_ctrl', 'legacy', 'max', 'r/w FIXED_CTR_CTRL', 'calibrated', TAIL),
+      cell('disable global_ctrl', 'v2', 'max', 'disable GLOBAL_CTRL', `five registers more than ${TAIL}`),
+      cell('r/w fixed_ctrl', 'legacy', 'max', 'r/w FIXED_CTR_CTRL', TAIL),
       cell(
         'r/w fixed_ctrl',
         'v2',
         'max',
         'r/w FIXED_CTR_CTRL',
-        'calibrated',
         "the letter's maximum is one bare exit: none of its calls met the tail that its other rows show",
       ),
-      cell('r/w fixed_ctrl', 'v2', 'p50', 'r/w FIXED_CTR_CTRL', 'calibrated', 'this cell defines what an exit costs'),
-      cell('r/w eventsel', 'legacy', 'max', 'r/w EVENTSEL', 'calibrated', TAIL),
-      cell('r/w eventsel', 'v2', 'max', 'r/w EVENTSEL', 'calibrated', TAIL),
-      cell('rdpmcl', 'legacy', 'max', 'RDPMC', 'calibrated', TAIL),
-      cell('rdpmcl', 'v2', 'max', 'RDPMC', 'calibrated', TAIL),
+      cell('r/w fixed_ctrl', 'v2', 'p50', 'r/w FIXED_CTR_CTRL', 'this cell defines what an exit costs'),
+      cell('r/w eventsel', 'legacy', 'max', 'r/w EVENTSEL', TAIL),
+      cell('r/w eventsel', 'v2', 'max', 'r/w EVENTSEL', TAIL),
+      cell('rdpmcl', 'legacy', 'max', 'RDPMC', TAIL),
+      cell('rdpmcl', 'v2', 'max', 'RDPMC', TAIL),
       cell(
         'x86_pmu.handle_irq',
         'legacy',
         'max',
         'x86_pmu.handle_irq',
-        'derived',
         'eight exits, of which two stop and make all events: four of some 15 and 12 us each, the last and the first with the IPIs',
       ),
       cell(
@@ -223,7 +218,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'v2',
         'max',
         'x86_pmu.handle_irq',
-        'derived',
         'the usual PMI, or in other seeds one for two counters (ten exits) or one that met the tail of exits',
       ),
       cell(
@@ -231,7 +225,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'v2',
         'p50',
         'x86_pmu.handle_irq',
-        'derived',
         "eight exits of 1.1 us (8,800), KVM's register accesses for five counters (1,800), the driver (145)",
       ),
     ],
@@ -244,20 +237,20 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
       '(intel_pmu_enable_event, fixed or GP), since no count of all accesses fits the rows together.',
     ],
     cells: [
-      cell(
-        'enable global_ctrl',
-        'legacy',
-        'calls',
-        'enable GLOBAL_CTRL',
-        'inconsistent',
-        'rotations + 2 x switches + PMIs, and 11,000 of fixed_ctrl allow 26,400 of these: the rows of this column are not of one run',
+      inconsistent(
+        cell(
+          'enable global_ctrl',
+          'legacy',
+          'calls',
+          'enable GLOBAL_CTRL',
+          'rotations + 2 x switches + PMIs, and 11,000 of fixed_ctrl allow 26,400 of these: the rows of this column are not of one run',
+        ),
       ),
       cell(
         'enable global_ctrl',
         'v2',
         'calls',
         'enable GLOBAL_CTRL',
-        'calibrated',
         'rotations + 2 x switches + PMIs; guest.background is the one constant of this column',
       ),
       cell(
@@ -265,7 +258,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'legacy',
         'calls',
         'enable a fixed counter',
-        'derived',
         'a rotation takes just less than a tick, so the run takes ten times as long and rotates as often',
       ),
       cell(
@@ -273,40 +265,33 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'v2',
         'calls',
         'enable a fixed counter',
-        'calibrated',
         'five of six rotations and switches, one direction',
       ),
-      cell(
-        'rd/wr eventsel',
-        'legacy',
-        'calls',
-        'enable a GP counter',
-        'inconsistent',
-        'tied to rdpmc (0.83 of it), so 108,000 beside 130,000; 7,000,000 exits alone take 8 s. Perhaps 70,000, mistyped',
+      inconsistent(
+        cell(
+          'rd/wr eventsel',
+          'legacy',
+          'calls',
+          'enable a GP counter',
+          'tied to rdpmc (0.83 of it), so 108,000 beside 130,000; 7,000,000 exits alone take 8 s. Perhaps 70,000, mistyped',
+        ),
       ),
-      cell(
-        'rd/wr eventsel',
-        'v2',
-        'calls',
-        'enable a GP counter',
-        'calibrated',
-        'four per rotation and switch, one direction',
+      cell('rd/wr eventsel', 'v2', 'calls', 'enable a GP counter', 'four per rotation and switch, one direction'),
+      inconsistent(
+        cell(
+          'rdpmcl',
+          'legacy',
+          'calls',
+          'RDPMC',
+          'tied to fixed_ctrl (5.8 of it), so 64,000 beside 11,000: the rows of this column are not of one run',
+        ),
       ),
-      cell(
-        'rdpmcl',
-        'legacy',
-        'calls',
-        'RDPMC',
-        'inconsistent',
-        'tied to fixed_ctrl (5.8 of it), so 64,000 beside 11,000: the rows of this column are not of one run',
-      ),
-      cell('rdpmcl', 'v2', 'calls', 'RDPMC', 'calibrated', '4.83 per rotation and switch, one per PMI'),
+      cell('rdpmcl', 'v2', 'calls', 'RDPMC', '4.83 per rotation and switch, one per PMI'),
       cell(
         'x86_pmu.handle_irq',
         'legacy',
         'calls',
         'x86_pmu.handle_irq',
-        'derived',
         'every 2^31 counts of each counter: cycles at 2.8 GHz and two of branches; faster cores and more branches give more',
       ),
       cell(
@@ -314,7 +299,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'v2',
         'calls',
         'x86_pmu.handle_irq',
-        'derived',
         'the same execution as under legacy, hence the same overflows',
       ),
     ],
@@ -323,13 +307,14 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
     id: '5',
     notes: ["Maxima of one run; perf's part of a switch to and from the workload (perf_event_task_sched_in and _out)."],
     cells: [
-      cell(
-        'context_switch, sched_in',
-        'legacy',
-        'max',
-        'context_switch, sched_in',
-        'inconsistent',
-        "six times the letter's own maximum of the one enable in it: contention of other vCPUs, or a longer way measured",
+      inconsistent(
+        cell(
+          'context_switch, sched_in',
+          'legacy',
+          'max',
+          'context_switch, sched_in',
+          "six times the letter's own maximum of the one enable in it: contention of other vCPUs, or a longer way measured",
+        ),
       ),
       own(
         cell(
@@ -337,17 +322,17 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
           'legacy',
           'p50',
           'context_switch, sched_in',
-          'derived',
           '14 exits, the last of which makes five events, the first with reserve_ds_buffers()',
         ),
       ),
-      cell(
-        'context_switch, sched_in',
-        'v2',
-        'max',
-        'context_switch, sched_in',
-        'inconsistent',
-        'would take creates inside a switch; here the first create is in the exec that enables the events',
+      inconsistent(
+        cell(
+          'context_switch, sched_in',
+          'v2',
+          'max',
+          'context_switch, sched_in',
+          'would take creates inside a switch; here the first create is in the exec that enables the events',
+        ),
       ),
       own(
         cell(
@@ -355,17 +340,17 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
           'v2',
           'p50',
           'context_switch, sched_in',
-          'derived',
           '14 exits and what they write to the registers',
         ),
       ),
-      cell(
-        'context_switch, sched_out',
-        'legacy',
-        'max',
-        'context_switch, sched_out',
-        'inconsistent',
-        'a disable of 2 ms and 12 exits; 55 ms is the maximum of an enable, of which a sched-out has none with live counters',
+      inconsistent(
+        cell(
+          'context_switch, sched_out',
+          'legacy',
+          'max',
+          'context_switch, sched_out',
+          'a disable of 2 ms and 12 exits; 55 ms is the maximum of an enable, of which a sched-out has none with live counters',
+        ),
       ),
       own(
         cell(
@@ -373,7 +358,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
           'legacy',
           'p50',
           'context_switch, sched_out',
-          'derived',
           '13 exits, the first of which stops five events, the last with release_ds_buffers()',
         ),
       ),
@@ -382,7 +366,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'v2',
         'max',
         'context_switch, sched_out',
-        'derived',
         "the letter's is the sum of table (2)'s maxima (21 + 4 x 35 + 20 us); here no run has all its tails in one switch",
       ),
       own(
@@ -391,7 +374,6 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
           'v2',
           'p50',
           'context_switch, sched_out',
-          'derived',
           '13 exits and what they write to the registers',
         ),
       ),
@@ -404,30 +386,24 @@ export const RECORDINGS: Readonly<
   Record<
     Guest | 'host',
     {
-      readonly samples: readonly [FigureVerdict, string];
+      readonly samples: string;
       readonly profile: string;
       /** Samples that may say one thing. */ readonly cluster: number;
     }
   >
 > = {
   legacy: {
-    samples: [
-      'calibrated',
-      'two a tick, the event throttled for the rest: one constant, the mean of the IPIs (host.ipi=warm)',
-    ],
+    samples: 'two a tick, the event throttled for the rest: one constant, the mean of the IPIs (host.ipi=warm)',
     profile: '2,600 pairs of samples, both at one place: a point of noise at 37 %',
     cluster: 2,
   },
   v2: {
-    samples: [
-      'calibrated',
-      '4000 a second of a run that its own PMIs lengthen: one constant, what delivering a PMI takes',
-    ],
+    samples: '4000 a second of a run that its own PMIs lengthen: one constant, what delivering a PMI takes',
     profile: 'the same execution, a third of a point of noise at 37 %',
     cluster: 1,
   },
   host: {
-    samples: ['calibrated', "4000 a second: the length of the program's run was taken from this count"],
+    samples: "4000 a second: the length of the program's run was taken from this count",
     profile: "the program's shares were taken from this profile",
     cluster: 1,
   },

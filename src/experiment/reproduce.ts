@@ -10,7 +10,16 @@ import { profileKey, totalWeight } from '../profile/profile.ts';
 import type { Reproduction, ReproducedFigure, ReproducedTable, FigureVerdict } from '../results/reproduction.ts';
 import { medianOf } from '../stats/distribution.ts';
 import { benchRun, specRequest, type BenchRequest, type BenchRun } from './bench.ts';
-import { figureOf, RECORDINGS, STAT_SCENARIO, STAT_SETS, tablePlans, type Guest } from './letter.ts';
+import {
+  classOf,
+  figureOf,
+  RECORDINGS,
+  STAT_SCENARIO,
+  STAT_SETS,
+  tablePlans,
+  verdictOf,
+  type Guest,
+} from './letter.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import { setUpMachine } from './setup.ts';
 
@@ -101,9 +110,11 @@ export async function reproduction(
   const tables: ReproducedTable[] = [];
   for (const { id, notes, cells } of tablePlans(spec)) {
     const { title, unit, rows } = published.tables[id];
-    const figures = cells.map(({ row, column, statistic, of, verdict, reason, own }) =>
-      figure({ row, column, statistic, verdict, reason }, own ? undefined : rows[row]![column], runsOf(column).map(of)),
-    );
+    const figures = cells.map((planned) => {
+      const { row, column, statistic, of, reason, own } = planned;
+      const said = { row, column, statistic, verdict: verdictOf(id, planned), reason };
+      return figure(said, own === undefined ? rows[row]![column] : undefined, runsOf(column).map(of));
+    });
     if (id === '4') tables.push(fold(published, runsOf('legacy'), runsOf('v2')));
     tables.push({ id: `(${id})`, title, unit, scenario: STAT_SCENARIO, notes, figures });
   }
@@ -137,7 +148,13 @@ function fold(published: PublishedTables, legacy: readonly BenchRun[], v2: reado
     ],
     figures: [
       figure(
-        { row, column, statistic: 'max/p50', verdict: 'derived', reason: 'the two cells of table (2)' },
+        {
+          row,
+          column,
+          statistic: 'max/p50',
+          verdict: classOf(`(3) ${row}, ${column}`),
+          reason: 'the two cells of table (2)',
+        },
         rows[row]![column],
         legacy.map(
           (run, k) => figureOf(run, 'x86_pmu.handle_irq', 'max') / figureOf(v2[k]!, 'x86_pmu.handle_irq', 'p50'),
@@ -172,7 +189,6 @@ function fold(published: PublishedTables, legacy: readonly BenchRun[], v2: reado
 /** A "[ perf record: ... ]" line, and the profile below it. */
 function recording(published: PublishedTables, where: Guest | 'host', runs: readonly SampledRun[]): ReproducedTable[] {
   const { title, waking, megabytes, samples } = published.recordings[where];
-  const { samples: about } = RECORDINGS[where];
   const id = `(${RECORDED.indexOf(where) + 1})`;
   const scenario = `perf record -e cpu-cycles --all-user ./ftest, ${where === 'host' ? 'no guest' : 'host.ipi=warm'}`;
   const line = (
@@ -210,7 +226,12 @@ function recording(published: PublishedTables, where: Guest | 'host', runs: read
           megabytes,
           (run) => run.recording.dataEnd / MIB,
         ),
-        line('samples', about, samples, (run) => run.recording.samples),
+        line(
+          'samples',
+          [classOf(`samples, ${where}`), RECORDINGS[where].samples],
+          samples,
+          (run) => run.recording.samples,
+        ),
       ],
     },
     { id, title: `${title}: profile`, unit: '%', scenario, notes: [], figures: shares },
@@ -228,14 +249,14 @@ function shareVerdict(
   symbol: string,
 ): [FigureVerdict, string] {
   const { profile, cluster } = RECORDINGS[where];
-  if (percent === 0)
-    return [where === 'host' ? 'calibrated' : 'derived', 'a sample or none: the loader runs for microseconds'];
-  if (where === 'host') return ['calibrated', profile];
+  const verdict = classOf(`profile, ${where}`);
+  if (percent === 0) return [verdict, 'a sample or none: the loader runs for microseconds'];
+  if (where === 'host') return [verdict, profile];
   const [onHost] = profiles.host.find(([, , name]) => name === symbol)!;
   const error = (share: number, samples: number): number => (share * (100 - share)) / samples;
   const noise = Math.sqrt(error(percent, recordings[where].samples / cluster) + error(onHost, recordings.host.samples));
   const off = (percent - onHost) / noise;
-  if (Math.abs(off) < NOISE) return ['derived', profile];
+  if (Math.abs(off) < NOISE) return [verdict, profile];
   return [
     'inconsistent',
     `the letter's guest is ${(percent - onHost).toFixed(2)} points from its own host, ${Math.abs(off).toFixed(1)} standard errors: not the same execution; ours is`,

@@ -29,7 +29,7 @@ export interface BenchDesign {
   readonly runs: number;
   /** All operations, whether they occurred or not; none if the kernel finds no PMU. */
   readonly operations: readonly BenchOperation[];
-  /** Wall time of the workload with perf and without, ns, and (with - without) / without of each seed. */
+  /** Wall time of the workload with perf and without, ns, and 1 - without / with of each seed: the part perf took. */
   readonly elapsed: BenchFigure;
   readonly bare: BenchFigure;
   readonly overhead: BenchFigure;

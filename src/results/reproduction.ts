@@ -3,7 +3,7 @@
  */
 
 /**
- * derived: follows from mechanisms; nothing was fitted to it. calibrated: a constant was fitted to it, or to its table.
+ * derived: follows from mechanisms; no constant was chosen with it, or a figure of its kind, in view. calibrated: one was.
  * inconsistent: no mechanism here yields it, and it contradicts other published figures.
  */
 export type FigureVerdict = 'derived' | 'calibrated' | 'inconsistent';

@@ -26,7 +26,9 @@ describe('gperf bench', function () {
     expect(stdout).to.match(
       /\ndisable GLOBAL_CTRL\n {2}legacy +\d+ +[\d,]+ .* 1\.\d\d +[\d,]+\n {2}v2 .* 1\.\d\d +[\d,]+ +0\.0\d+\n/,
     );
-    expect(stdout).to.match(/\n +with +without +overhead +interval\nlegacy +0\.\d{3} +0\.1\d\d +\d+\.\d\d %/);
+    expect(stdout).to.match(
+      /: 1 - T0\/T1, [^\n]*\n\n +with, T1 +without, T0 +overhead +interval\nlegacy +0\.\d{3} +0\.1\d\d +\d+\.\d\d %/,
+    );
     expect(stdout).to.match(/\nuser work +100\.\d+ +100\.\d+\n/);
     const [json, markdown, csv] = written as [string, string, string];
     const report = JSON.parse(json) as { designs: { vpmu: string; ledger: { rows: { ns: number }[]; ns: number } }[] };

@@ -64,7 +64,9 @@ describe('gperf reproduce', function () {
 
   it('prints them, and the same in Markdown', () => {
     expect([ended.status, ended.stderr]).to.deep.equal([0, '']);
-    expect(ended.stdout).to.match(/\ndisable global_ctrl +legacy +max +2,000,000 +2,1\d\d,\d{3} .* 1\.0\d +derived /);
+    expect(ended.stdout).to.match(
+      /\ndisable global_ctrl +legacy +max +2,000,000 +2,1\d\d,\d{3} .* 1\.0\d +calibrated /,
+    );
     expect(ended.stdout).to.match(/\nMB +legacy +0\.437 +0\.43\d /);
     const markdown = at.read('r.md').toString();
     expect(markdown).to.contain('| rd/wr eventsel | legacy | calls | 7,000,000 |');

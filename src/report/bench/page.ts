@@ -26,7 +26,7 @@ export function benchPage(report: BenchReport, made: Making): Page {
       },
       {
         title: 'Overhead',
-        about: 'Wall time of the workload with perf and without.',
+        about: 'Wall time of the workload with perf (T1) and without (T0); the overhead is 1 - T0/T1.',
         parts: [overheadBars(designs, seeds), gridTable(overhead, ['design'])],
       },
       {
@@ -86,7 +86,7 @@ function overheadBars(designs: readonly BenchDesign[], seeds: number): Bars {
   const bars = designs.map(({ overhead }) => estimate(scaled(overhead), seeds, percent));
   return {
     kind: 'bars',
-    title: 'Time that perf adds',
+    title: 'Overhead, 1 - T0/T1',
     unit: '%',
     subjects: subjects(designs),
     whiskers: whiskers(seeds),

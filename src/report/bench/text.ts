@@ -106,11 +106,11 @@ function overheadGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   const range = ({ low, high }: BenchFigure): string => `${percent(low)} .. ${percent(high)}`;
   const sampled = designs.some(({ samples }) => samples.median > 0);
   return {
-    title: 'Overhead of the run: (with perf - without) / without, wall time of the workload, s',
+    title: 'Overhead of the run: 1 - T0/T1, wall time of the workload without perf (T0) and with it (T1), s',
     columns: [
       '',
-      'with',
-      'without',
+      'with, T1',
+      'without, T0',
       'overhead',
       ...(seeds > 1 ? ['interval'] : []),
       ...(sampled ? ['samples', 'throttled'] : []),
