@@ -74,10 +74,10 @@ export class ProgramBody implements TaskBody {
     this.#executable.ended?.(this.#cursor);
   }
 
-  /** What its scout sees; without one, and when it tries again what it waited for, its next instruction may be an act. */
+  /** What its scout sees; without one, and where it waits for one after the other, its next instruction may be an act. */
   outlook(): Outlook {
     this.#scout ??= this.#executable.scout?.(this.#thread);
-    if (this.#scout === undefined || this.#acts.pending) return SOON;
+    if (this.#scout === undefined || this.#acts.pending || this.#acts.more) return SOON;
     const done = this.#cursor.counts[0] ?? 0;
     let { at } = this.#scout.next;
     for (let last = -1; at <= done && at > last; { at } = this.#scout.next) {

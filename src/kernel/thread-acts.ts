@@ -66,6 +66,7 @@ export class ThreadActs {
   #clones = 0;
   readonly #joinable: number[] = [];
   #pending: Pending | undefined;
+  #more = false;
 
   constructor(kernel: ThreadHost, task: Task) {
     this.#kernel = kernel;
@@ -75,6 +76,11 @@ export class ThreadActs {
   /** The thread was woken, and must try again what it waited for. */
   get pending(): boolean {
     return this.#pending !== undefined;
+  }
+
+  /** The thread may act again as soon as the act is done for which it waits: it joins or awaits one after the other. */
+  get more(): boolean {
+    return this.#more;
   }
 
   /** An act that the thread begins. It has ended unless the thread sleeps then. Throws ProgramError. */
@@ -111,6 +117,7 @@ export class ThreadActs {
   /** pthread_join() of one thread after the other. */
   #join(): void {
     const tid = this.#joinable[0];
+    this.#more = this.#joinable.length > 1;
     if (tid === undefined) return;
     this.#act({ op: 'join_thread', tid }, false, ({ sleeps }) => {
       if (sleeps) this.#pending = { act: { op: 'join' }, again: true };
@@ -131,7 +138,9 @@ export class ThreadActs {
 
   /** wait4(-1), once for each child. */
   #wait(): void {
+    this.#more = true;
     this.#kernel.turns.act({ op: 'wait', tid: this.#task.pid }, ({ sleeps, more = false }) => {
+      this.#more = more;
       this.#kernel.syscall(() => {
         this.#kernel.cpu.enter(FN.do_wait);
         this.#kernel.cpu.spend(FN.do_wait);

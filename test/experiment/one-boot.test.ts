@@ -12,7 +12,9 @@ import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
+import { fork, func, join, loop, op, program as makeProgram, spawn, wait } from '../../src/workload/build.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
+import { link } from '../workload/compiled.ts';
 
 const US = 2800;
 const WORKLOADS = [
@@ -83,6 +85,8 @@ async function record(
   return { records, hash, ledger, kernelLog, pmis, contextSwitches };
 }
 
+const NOWHERE = { opened: () => undefined, write: () => 0 };
+
 describe('one boot on several cores', () => {
   for (const sets of [FOUR, HYPERTHREADS])
     for (const words of WORKLOADS) {
@@ -102,6 +106,31 @@ describe('one boot on several cores', () => {
         }
       });
     }
+
+  for (const [what, make, waitFor] of [
+    ['threads', spawn, join],
+    ['processes', fork, wait],
+  ] as const)
+    it(`who waits for ${what} that have all ended acts for each of them at once, and keeps its promises`, async () => {
+      const rounds = loop(60, [make('child', 3), loop(150_000, [op('load')]), waitFor(), loop(10_000, [op('load')])]);
+      const waits = makeProgram({
+        name: 'waits',
+        about: 'a test',
+        include: ['glibc', 'pthread', 'process'],
+        functions: [func('main', [rounds]), func('child', [op('load')])],
+      });
+      const spec = await setUpMachine({ vpmu: 'host', seed: 'waits', sets: ['host.fresh=on', ...FOUR] });
+      const workload = prepareWorkload(await link(waits), spec, {});
+      // The tool empties small buffers all the time, beside main.
+      const evlist = recordAttrs(parseEventList(['cycles'], 'record'), { freq: 50_000 });
+      const ran = async (longest: number): Promise<unknown> => {
+        const job = { evlist, executable: executable(workload, workloadSeed(spec, 0)), mmapPages: 1 };
+        const { ledger, samples } = await runRecord(spec, job, NOWHERE, { longest: cycles(longest) });
+        expect(samples).to.be.greaterThan(1000);
+        return ledger;
+      };
+      expect(await ran(250 * US)).to.deep.equal(await ran(Infinity));
+    });
 
   it('two threads of a core take longer than two cores, for the same work', async () => {
     const events = parseEventList(['instructions:u,cycles:u'], 'stat');
