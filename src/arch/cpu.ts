@@ -115,6 +115,10 @@ export interface Cpu extends MsrPort {
   readonly wanted?: boolean;
   /** A self-IPI with the irq_work vector, delivered once interrupts are enabled. */
   raiseIrqWork(): void;
+  /** Writes the ICR of the x2APIC: an IPI to another CPU, by its number. Returns when it was sent. */
+  sendIpi(to: number): Cycles;
+  /** One round of a loop with PAUSE in a ring-0 function. Absent: a spinning CPU stands still until its wait is over. */
+  pause?: ((fn: number) => void) | undefined;
 }
 
 /** What a Cpu sees above it. */
@@ -129,16 +133,21 @@ export interface TaskBody {
   run(cpu: Cpu, until: Cycles): void;
   /** The task has ended, and will not run again. */
   end?(): void;
-  /** What is known of its future. Absent: it never affects other CPUs, and may give up its own at any time. */
-  outlook?(): Outlook;
+  /**
+   * What is known of its future if it has the CPU from a given time on. Absent: it never affects other CPUs, and may give
+   * up its own at any time.
+   */
+  outlook?(from: Cycles): Outlook;
+  /** Of a vCPU: its guest stands still in front of an act upon what its CPUs share, and so must the host's CPU. */
+  readonly waits?: boolean;
 }
 
-/** Least numbers of cycles that a thread still works in ring 3, if it has the CPU. */
+/** The earliest times at which a thread may do something to others. */
 export interface Outlook {
-  /** Before it may next affect another CPU. */
+  /** It affects another CPU. */
   readonly act: Cycles;
-  /** Before it may next give up its own: sleep, end, or wait for an act. */
+  /** It gives up its own: sleeps, ends, or waits for an act. */
   readonly leave: Cycles;
-  /** Before it next enters the kernel by itself, by a system call or a fault. */
+  /** It enters the kernel by itself, by a system call or a fault. */
   readonly trap: Cycles;
 }

@@ -42,7 +42,8 @@ export async function helpersOf(
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
-  return helperThreads(request, spec.values['host.cores'], threads, { cpuTime });
+  const { 'host.cores': cores, 'guest.vcpus': vcpus } = spec.values;
+  return helperThreads(request, cores, threads, { vcpus, cpuTime });
 }
 
 /** Number of runs for --seeds. */

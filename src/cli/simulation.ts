@@ -24,6 +24,7 @@ export interface MachineOptions {
   readonly machine: string | undefined;
   readonly set: readonly string[];
   readonly seed?: string | undefined;
+  readonly vcpus?: number | undefined;
 }
 
 /**
@@ -31,10 +32,10 @@ export interface MachineOptions {
  * UsageError.
  */
 export async function machineOf(
-  { machine, vpmu, set, seed }: MachineOptions,
+  { machine, vpmu, set, seed, vcpus }: MachineOptions,
   change: Partial<MachineOptions> = {},
 ): Promise<MachineSpec> {
-  const o: MachineOptions = { machine, vpmu, set, seed, ...change };
+  const o: MachineOptions = { machine, vpmu, set, seed, vcpus, ...change };
   for (const name of ['machine', 'vpmu'] as const)
     if (o[name] === '') throw new UsageError(`--${name} '': must be one that 'gperf list ${name}' shows`);
   const nameless = o.set.find((word) => word === '' || word.startsWith('='));
@@ -45,7 +46,7 @@ export async function machineOf(
       `GPERF_VPMU=${o.vpmu}: a design in a file is code, which only --vpmu on the command line runs (unset GPERF_VPMU)`,
     );
   try {
-    return await setUpMachine({ machine: o.machine, vpmu: o.vpmu, seed: o.seed, sets: o.set });
+    return await setUpMachine({ machine: o.machine, vpmu: o.vpmu, seed: o.seed, vcpus: o.vcpus, sets: o.set });
   } catch (error) {
     if (error instanceof SetUpError) throw new UsageError(error.message + originOf(o, error.message, process.env));
     throw error;
@@ -57,7 +58,7 @@ function originOf(o: MachineOptions, message: string, env: NodeJS.ProcessEnv): s
   const blamed = new Set(message.split(' (', 1)[0]!.split(/[\s:=]+/));
   for (const option of MACHINE_OPTIONS) {
     const words = env[option.env]?.split(/\s+/).filter(Boolean) ?? [];
-    const used = new Set<unknown>([o[option.name]].flat());
+    const used = new Set([o[option.name]].flat().map(String));
     const named = (word: string): boolean => used.has(word) && blamed.has(word.split('=', 1)[0]!);
     if (words.some(named)) return ` (from ${option.env})`;
   }

@@ -12,7 +12,7 @@ import { CYCLES, eventVector, type EventVector } from '../arch/events.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { KernelStep } from '../kernel/steps.ts';
 import type { Task } from '../kernel/task.ts';
-import { cpusOf, type Machine } from '../machine/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import { CpuBins } from '../profile/cpu-bins.ts';
 import { cloneName } from '../profile/lineage.ts';
 import type { CpuLanes } from '../profile/profile.ts';
@@ -61,7 +61,7 @@ export class CpuWatch {
 
   attach(machine: Machine): void {
     this.#bins = new CpuBins(nanos(machine.kernel.nanosOf(machine.kernel.tick)));
-    this.#places = cpusOf(machine).map((kernel) => {
+    this.#places = machine.kernels.map((kernel) => {
       const place = { kernel, since: kernel.cpu.nanos(), retired: eventVector() };
       kernel.probe = beside(kernel.probe, (step) => {
         if (step.kind === 'switch') this.#switch(place, step.prev);

@@ -8,7 +8,7 @@
  */
 import type { Cpu } from '../arch/cpu.ts';
 import { Overrun } from '../hw/core.ts';
-import { NOTHING_LEFT, bootMachine, side, type Machine } from '../machine/machine.ts';
+import { NOTHING_LEFT, bootMachine, runMachine, side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perf_event_create_kernel_counter } from '../kernel/kernel-counter.ts';
 import { NR_ACCUMULATED_SAMPLES } from '../kernel/sampling.ts';
@@ -113,8 +113,9 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     'explain',
     NOTHING_LEFT,
     () => failure !== undefined,
-    (cpu, of) => {
+    (cpu, of, number) => {
       core ??= cpu;
+      if (number > 0) return cpu;
       return new TappedCpu(cpu, trace.probe(of));
     },
   );
@@ -138,7 +139,7 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
   const search: Search = { from: 0, lives: 0 };
   while (machine.core.now() < limit) {
     try {
-      host.run(cycles(machine.core.now() + host.cyclesOf(LOOK)), () => failure !== undefined);
+      runMachine(machine, cycles(machine.core.now() + host.cyclesOf(LOOK)), () => failure !== undefined);
     } catch (error) {
       if (!(error instanceof Overrun)) throw error;
       break;

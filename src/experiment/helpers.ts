@@ -16,6 +16,8 @@ export interface HelperThreads {
 }
 
 export interface HelperOptions {
+  /** Of the guest, if they are on all cores. */
+  readonly vcpus?: number;
   /** ms of processor time that this process has used; without it, threads that never come back are waited for. */
   readonly cpuTime?: () => number;
   /** The module that they run, instead of worker.ts. */
@@ -31,13 +33,13 @@ export async function helperThreads(
   request: CommandRequest,
   cores: number,
   threads: number,
-  { cpuTime, file }: HelperOptions = {},
+  { vcpus = 0, cpuTime, file }: HelperOptions = {},
 ): Promise<HelperThreads | undefined> {
   const parties = Math.min(threads, cores);
   if (parties < 2) return undefined;
   const pool = await WorkerPool.start(parties - 1, file);
   return {
-    start: (run, left) => help(pool, request, { parties, cores, run, left, cpuTime }),
+    start: (run, left) => help(pool, request, { parties, cores, vcpus, run, left, cpuTime }),
     close: () => pool.close(),
   };
 }
@@ -45,13 +47,14 @@ export async function helperThreads(
 interface Run {
   readonly parties: number;
   readonly cores: number;
+  readonly vcpus: number;
   readonly run: Parameters<StartHelpers>[0];
   readonly left: Parameters<StartHelpers>[1];
   readonly cpuTime: (() => number) | undefined;
 }
 
-function help(pool: WorkerPool, request: CommandRequest, { parties, cores, run, left, cpuTime }: Run): Helpers {
-  const place = placeFor(parties, cores);
+function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus, run, left, cpuTime }: Run): Helpers {
+  const place = placeFor(parties, cores, vcpus);
   const inputs = Array.from({ length: parties - 1 }, (_, i) => ({ ...request, run, left, place, party: i + 1 }));
   const stop = new AbortController();
   let failure: { readonly error: unknown } | undefined;

@@ -5,7 +5,7 @@
  * guest's, or that of the kernel that has the core (hw/core.ts). Here the rows are summed by owner and purpose. If a
  * register access in the guest exits, the exit and KVM's work are booked as such; if not, the access is the guest's.
  *
- * If the workload runs on several cores, the whole is the sum of their times: the run times the number of cores, and a
+ * If the workload runs on several cores, of bare metal or under a guest's vCPUs, the whole is the sum of their times: the run times the number of cores, and a
  * little more, as all but the first end at a grid line.
  *
  * Not modelled: blame. The host's tick is host work, whether or not a guest with perf made it more expensive, and
@@ -16,7 +16,7 @@ import type { Executable } from '../arch/dso.ts';
 import { CYCLES, eventVector } from '../arch/events.ts';
 import type { Core } from '../hw/core.ts';
 import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
-import { isOneBoot, type Machine } from '../machine/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import type { Ledger, LedgerAccount, LedgerSheet } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { CpuWatch } from './cpu-watch.ts';
@@ -58,11 +58,14 @@ export interface CoreTimes {
  * CPU the workload was. Throws if they do not add up to the clocks.
  */
 export function ledgerOf(machine: Machine, work: Cycles, all: readonly CoreTimes[], where?: CpuWatch): Ledger {
+  const { kernels } = machine;
   // The CPUs of one boot share the workload, and so an account.
-  const cores = isOneBoot(machine.spec) ? all : [all[0]!];
+  const cores = kernels.length > 1 ? all : [all[0]!];
   const whole = sheetOf(machine, cores, work);
   if (cores.length === 1 || where === undefined) return whole;
-  const sheets = cores.map((one, number) => ({ core: number, sheet: sheetOf(machine, [one], where.workOn(number)) }));
+  const workOn = (one: number): number =>
+    kernels.reduce((sum, { number }) => sum + (number % cores.length === one ? where.workOn(number) : 0), 0);
+  const sheets = cores.map((one, number) => ({ core: number, sheet: sheetOf(machine, [one], cycles(workOn(number))) }));
   return { ...whole, cores: sheets };
 }
 

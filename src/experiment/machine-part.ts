@@ -11,29 +11,33 @@ export interface KernelLogLine {
   readonly text: string;
 }
 
-interface CpuPart extends CoreTimes {
-  readonly number: number;
+/** What a kernel says of a CPU. */
+interface KernelPart {
   readonly nmis: number;
   readonly switches: number;
   readonly log: readonly KernelLogLine[];
 }
 
+interface CorePart extends CoreTimes {
+  readonly number: number;
+  /** Of the guest's vCPUs there, if it has several; otherwise of the host's CPU. */
+  readonly kernels: readonly KernelPart[];
+}
+
 export interface MachinePart {
-  readonly cpus: readonly CpuPart[];
+  readonly cpus: readonly CorePart[];
   /** User time of the workload's threads on them. */
   readonly work: Cycles;
 }
 
 export const partOf = (cpus: readonly HostCpu[], work: Cycles): MachinePart => ({
   work,
-  cpus: cpus.map(({ core, host }) => ({
+  cpus: cpus.map(({ core, host, guests = [] }) => ({
     number: host.number,
     now: core.now(),
     idle: core.idle,
     spent: core.spent,
     shared: core.sibling !== undefined,
-    nmis: host.nmis,
-    switches: host.switches,
-    log: host.log,
+    kernels: (guests.length > 0 ? guests : [host]).map(({ nmis, switches, log }) => ({ nmis, switches, log })),
   })),
 });

@@ -13,7 +13,7 @@ import { EVENTSEL } from '../arch/perfevtsel.ts';
 import type { HostGlobal } from '../kernel/host-global.ts';
 import type { KernelFunction } from '../kernel/symbols.ts';
 import type { Vcpu } from '../kvm/vcpu.ts';
-import { cpusOf, side, type Machine } from '../machine/machine.ts';
+import { side, type Machine } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { Operation, OperationRow } from '../results/operations.ts';
 import type { Probe, Span } from '../sim/probe.ts';
@@ -83,9 +83,8 @@ export class OperationWatch {
 
   attach(machine: Machine): void {
     this.#machine = machine;
-    for (const kernel of cpusOf(machine)) kernel.probe = this.#cpus.get(kernel.number)!;
-    const { kernel, vcpu } = machine;
-    if (vcpu !== undefined) vcpu.probe = this.#cpus.get(kernel.number)!.under(vcpu);
+    for (const kernel of machine.kernels) kernel.probe = this.#cpus.get(kernel.number)!;
+    for (const vcpu of machine.vcpus) vcpu.probe = this.#cpus.get(vcpu.number)!.under(vcpu);
   }
 
   /** Starts timing: the kernel has booted and perf begins. */
@@ -95,7 +94,10 @@ export class OperationWatch {
 
   /** The host's surcharges so far. */
   get paid(): HostGlobal['paid'] {
-    return this.#machine!.host.global!.paid;
+    const { cpus, kernels, host } = this.#machine!;
+    const all = (kernels.length > 1 ? cpus.map((cpu) => cpu.host) : [host]).map(({ global }) => global!.paid);
+    const sum = (key: keyof HostGlobal['paid']): number => all.reduce((total, paid) => total + paid[key], 0);
+    return { reserve: sum('reserve'), release: sum('release'), static_key: sum('static_key') };
   }
 
   /** The operations that were timed on all CPUs. */

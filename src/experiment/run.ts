@@ -11,7 +11,15 @@
  * Not modelled: what an earlier run left on other cores than the first.
  */
 import type { Executable } from '../arch/dso.ts';
-import { NOTHING_LEFT, bootMachine, isOneBoot, side, type Leftovers, type Machine } from '../machine/machine.ts';
+import {
+  NOTHING_LEFT,
+  bootMachine,
+  isOneBoot,
+  runMachine,
+  side,
+  type Leftovers,
+  type Machine,
+} from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { perfRecord, type RecordJob, type RecordOutcome, type RecordSink } from '../tool/perf-record.ts';
 import { perfStat, type StatJob, type StatOutcome } from '../tool/perf-stat.ts';
@@ -203,7 +211,7 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   const machine = bootMachine(spec, pathOf(repetition), left, () => tool?.status !== undefined, timed?.tap, how);
   timed?.attach(machine);
   options.where?.attach(machine);
-  const { cpus, kernel, core, group } = machine;
+  const { cpus, kernels, kernel, core, group } = machine;
   const work = (): Cycles => cycles(command.work() + (group?.othersWork ?? 0));
   tool = new ToolTask(kernel, function* (self) {
     timed?.start();
@@ -235,7 +243,7 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
       if (goOn || interrupted || workload.length === 0) continue;
       interrupted = true;
       const processes = workload.filter((task) => task === task.group_leader);
-      if (isOneBoot(spec))
+      if (kernels.length > 1)
         group!.kill(
           processes.map(({ pid }) => pid),
           SIGINT,
@@ -252,7 +260,7 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   const own = party === undefined ? cpus : cpus.filter((_, i) => i % party.place.parties === party.party);
   const parts = [partOf(own, command.work()), ...others];
   const all = parts.flatMap((part) => part.cpus).toSorted((one, other) => one.number - other.number);
-  const perfs = isOneBoot(spec) ? all : [kernel];
+  const perfs = kernels.length > 1 ? all.flatMap((one) => one.kernels) : [kernel];
   const worked = cycles(parts.reduce((sum, part) => sum + part.work, 0));
   return {
     kernelLog: perfs.flatMap(({ log }) => log).toSorted((one, other) => one.time - other.time),
@@ -270,18 +278,12 @@ const pathOf = (repetition: number): string => `run=${repetition}`;
 /**
  * Simulates `ns` more, by the clock of a core, or less if threads with other cores are late; lost if the machine did not come back within that.
  */
-function advance(
-  { cpus, group, host }: Machine,
-  core: Core,
-  ns: number,
-  stop: () => boolean,
-): 'done' | 'late' | 'lost' {
+function advance(machine: Machine, core: Core, ns: number, stop: () => boolean): 'done' | 'late' | 'lost' {
+  const { cpus, host } = machine;
   const until = cycles(core.now() + host.cyclesOf(ns));
   for (const cpu of cpus) cpu.core.deadline = cycles(until + host.cyclesOf(LATE));
   try {
-    if (group !== undefined) return group.run(until, stop) ? 'done' : 'late';
-    host.run(until, stop);
-    return 'done';
+    return runMachine(machine, until, stop) ? 'done' : 'late';
   } catch (error) {
     // Whoever ended the meeting says why.
     if (error instanceof MeetingOver && core === cpus[0]!.core) return 'late';

@@ -6,7 +6,16 @@ import { printValue } from '../machine/keys.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { VcpuRefused, linuxRange, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps, side } from '../machine/machine.ts';
-import { MACHINES, SpecError, VPMUS, lacking, machineSpec, parseSet, type MachineSpec } from '../machine/spec.ts';
+import {
+  MACHINES,
+  SpecError,
+  VPMUS,
+  lacking,
+  machineSpec,
+  parseSet,
+  vcpusSet,
+  type MachineSpec,
+} from '../machine/spec.ts';
 import { nearest } from '../nearest.ts';
 import type { ParseEventsOptions } from '../perf-events/parse-events.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
@@ -24,6 +33,8 @@ export interface SetUp {
   readonly machine?: string | undefined;
   readonly vpmu?: string | undefined;
   readonly seed?: string | undefined;
+  /** CPUs of the guest, or of the machine if there is none. */
+  readonly vcpus?: number | undefined;
   readonly sets: readonly string[];
 }
 
@@ -37,6 +48,7 @@ export async function setUpMachine({
   machine = DEFAULTS.machine,
   vpmu: asked,
   seed = DEFAULTS.seed,
+  vcpus,
   sets: more,
 }: SetUp): Promise<MachineSpec> {
   const file = /\.ya?ml$/.test(machine) ? await specFile(machine) : undefined;
@@ -47,7 +59,8 @@ export async function setUpMachine({
   if (design === undefined && /\.m?[jt]s$/.test(vpmu))
     throw new SetUpError(`no such vPMU design: ${vpmu}; for the file of this directory write ./${vpmu}`);
   try {
-    const spec = machineSpec(name, vpmu, seed, sets, design);
+    const cpus = vcpus === undefined ? [] : [vcpusSet(vpmu, vcpus)];
+    const spec = machineSpec(name, vpmu, seed, [...(file?.sets ?? []), ...cpus, ...more], design);
     // Only a running host shows whether it can have a vCPU.
     bootMachine(spec, 'set-up', NOTHING_LEFT, () => true);
     return spec;

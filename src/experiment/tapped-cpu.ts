@@ -114,6 +114,15 @@ export class TappedCpu implements Cpu {
   raiseIrqWork(): void {
     this.#cpu.raiseIrqWork();
   }
+
+  sendIpi(to: number): Cycles {
+    return this.#cpu.sendIpi(to);
+  }
+
+  get pause(): ((fn: number) => void) | undefined {
+    const { pause } = this.#cpu;
+    return pause && ((fn) => pause.call(this.#cpu, fn));
+  }
 }
 
 const nameOf = (fn: number): KernelFunction => KERNEL_SYMBOLS[fn]!.name;

@@ -18,7 +18,7 @@
  * sampling period of a few cycles (the first of a recording, or one that collapsed) samples one address again and
  * again.
  *
- * An IPI from another core is accepted only in ring 3 or HLT, where nothing of the core's own is pending, the software
+ * An IPI from another core is accepted only in ring 3, HLT or a loop that waits for one, where nothing of the core's own is pending, the software
  * does not want to reschedule, and time is left: what has arrived by then depends neither on the lengths of the calls
  * that time is given in nor on how far the other core has been simulated.
  *
@@ -223,6 +223,11 @@ export class Core implements Cpu {
     this.lapic.accept('IRQ_WORK');
   }
 
+  /** Whoever simulates several cores delivers it (machine/group.ts). */
+  sendIpi(): Cycles {
+    return this.#clock;
+  }
+
   enter(fn: number): void {
     this.#frames.push(fn);
   }
@@ -361,6 +366,13 @@ export class Core implements Cpu {
     this.#serve(undefined, 0);
     if (this.#clock < lapic.ipiAt || this.#clock >= until || this.#software.needResched()) return;
     lapic.acceptIpis(this.#clock);
+    this.#serve(undefined, 0);
+  }
+
+  /** A loop in ring 0 that waits for other cores, while time is left: it notices what has arrived from them. */
+  noticeIpis(): void {
+    if (this.#clock < this.lapic.ipiAt) return;
+    this.lapic.acceptIpis(this.#clock);
     this.#serve(undefined, 0);
   }
 

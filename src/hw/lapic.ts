@@ -15,9 +15,7 @@ const NEVER = Infinity as Cycles;
 interface Ipi {
   readonly at: Cycles;
   readonly from: number;
-  /** undefined: a write to memory that this core reads, and no interrupt. */
-  readonly vector: Vector | undefined;
-  readonly accepted: () => void;
+  readonly arrives: () => Vector | undefined;
 }
 
 export class CoreApic extends LocalApic {
@@ -35,12 +33,12 @@ export class CoreApic extends LocalApic {
   readonly #ipis: Ipi[] = [];
 
   /**
-   * An IPI of core number `from` will arrive. It is accepted at the first boundary from then on at which the core looks
-   * (hw/core.ts); `accepted` is called there. Those that arrive at the same time are in order of the cores. Without a
-   * vector it is a write to memory that becomes visible to this core then.
+   * Something from core number `from` will arrive. It is noticed at the first boundary from then on at which the core looks
+   * (hw/core.ts); `arrives` is called there, and returns the interrupt, or nothing if it is only a write to memory that
+   * becomes visible then. What arrives at the same time is in order of the cores.
    */
-  receive(at: Cycles, from: number, vector: Vector | undefined, accepted: () => void): void {
-    const ipi = { at, from, vector, accepted };
+  receive(at: Cycles, from: number, arrives: () => Vector | undefined): void {
+    const ipi = { at, from, arrives };
     let i = this.#ipis.length;
     while (i > 0 && precedes(ipi, this.#ipis[i - 1]!)) i--;
     this.#ipis.splice(i, 0, ipi);
@@ -50,9 +48,9 @@ export class CoreApic extends LocalApic {
   /** Accepts the IPIs that have arrived by `now`. */
   acceptIpis(now: Cycles): void {
     while (now >= this.ipiAt) {
-      const { vector, accepted } = this.#ipis.shift()!;
+      const { arrives } = this.#ipis.shift()!;
       this.ipiAt = this.#ipis[0]?.at ?? NEVER;
-      accepted();
+      const vector = arrives();
       if (vector !== undefined) this.accept(vector);
     }
   }

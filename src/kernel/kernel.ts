@@ -88,7 +88,10 @@ export class Kernel extends PerCpu implements Software {
   run(until: Cycles, stop: () => boolean = () => false): void {
     const { turns } = this;
     while (this.cpu.now() < until && !turns.waits && !stop()) {
-      if (turns.spins) return;
+      if (turns.spins) {
+        if (turns.spin()) continue;
+        return;
+      }
       if (turns.goOn()) continue;
       if (this.rq.needResched || this.current.state !== 'running' || this.current === this.idle) {
         this.#schedule();
@@ -108,6 +111,17 @@ export class Kernel extends PerCpu implements Software {
   /** Whether the running task must give way at its next preemption point. */
   get mustYield(): boolean {
     return this.rq.needResched || this.current.state !== 'running' || this.turns.holdsUp || this.cpu.wanted === true;
+  }
+
+  /** Whether a task is runnable here, and not on the CPU. */
+  isWaiting(task: Task): boolean {
+    return this.rq.has(task);
+  }
+
+  /** yield_to(): the current task gives way to one that waits here, unless that would be unfair. */
+  yield_to(task: Task): void {
+    this.rq.next = task;
+    this.rq.needResched = true;
   }
 
   /** True when nothing can ever run again: no task runnable, no timer armed. */
@@ -255,9 +269,11 @@ export class Kernel extends PerCpu implements Software {
     cpu.leave();
   }
 
-  /** What other CPUs have sent, before it arrives. */
-  announce(post: Post): void {
+  /** What other CPUs have sent, before it arrives at `at`. */
+  announce(post: Post, at: Cycles): void {
     const { mail } = this;
+    if (post.kind === 'guest') return mail.vcpus.get(post.pid)!.announce(post.post, at);
+    if (post.kind === 'answer') mail.answered = { at, answer: post.answer };
     if (post.kind === 'call') mail.calls++;
     if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
     if (post.kind !== 'wake' || post.made === undefined) return;
@@ -272,7 +288,8 @@ export class Kernel extends PerCpu implements Software {
   block(span: Cycles): void {
     const task = this.current;
     // Other CPUs must be able to go on meanwhile.
-    if (this.system.cpus.size > 1) return this.cpu.spendFor(FN.smp_call_function_single, span);
+    if (this.system.cpus.size > 1 || this.system.carriesGuests)
+      return this.cpu.spendFor(FN.smp_call_function_single, span);
     this.#blocked.push(task);
     this.sleep();
     task.timer = this.hrtimer(cycles(this.cpu.now() + span), 'timer', () => this.wake(task, 'timeout'));

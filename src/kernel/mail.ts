@@ -7,6 +7,7 @@
  * - kill: a signal is to end all threads of a process;
  * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
  * - answer: the other has done it;
+ * - guest: one of these between CPUs of a guest, for the host's CPU that has the thread of the vCPU it is for;
  * - sibling: the other hardware thread of the CPU's core has entered or left HLT, which is no business of the kernel's.
  *
  * A post is plain data, which may reach another thread of Node: tasks are named by their pids, events and buffers by ids.
@@ -17,6 +18,7 @@
  * Not modelled: IPIs that are left out because the list is not empty or the idle loop polls; several calls at a time by
  * one CPU.
  */
+import type { Vector } from '../arch/cpu.ts';
 import type { Cycles } from '../units.ts';
 import type { PackedContext } from './perf-pack.ts';
 
@@ -92,7 +94,26 @@ interface SiblingPost extends Sent {
   readonly busy: boolean;
 }
 
-export type Post = WakePost | KillPost | CallPost | AnswerPost | SiblingPost;
+export interface GuestPost extends Sent {
+  readonly kind: 'guest';
+  /** The vCPU's thread. */
+  readonly pid: number;
+  readonly post: Post;
+}
+
+export type Post = WakePost | KillPost | CallPost | AnswerPost | GuestPost | SiblingPost;
+
+/** A vCPU of a guest with several, as the host's CPU knows it that has its thread. */
+export interface GuestMail {
+  /** What its kernel has posted. */
+  take(): readonly GuestPost[];
+  /** Its kernel will get a post at that time. */
+  announce(post: Post, at: Cycles): void;
+  /** The guest's memory has the post; returns the interrupt that comes with it to the host's CPU. */
+  accept(post: Post): Vector | undefined;
+  /** Something has changed in the guest while no CPU ran: lets it look. */
+  kick(): void;
+}
 
 /** An answer to a call, and when it is visible to the CPU that has called. */
 export interface Answered {
@@ -111,23 +132,40 @@ export class Mail {
   signals = 0;
   /** The answer to this CPU's own call. */
   answered: Answered | undefined;
+  /** vCPUs whose threads are on this CPU, by the threads' pids. */
+  readonly vcpus = new Map<number, GuestMail>();
   #sent: Post[] = [];
 
   post(post: Post): void {
     this.#sent.push(post);
   }
 
-  /** Everything posted since the last call, in order. */
+  /** Everything posted since the last call, in order; by its guests, too. */
   take(): readonly Post[] {
-    if (this.#sent.length === 0) return this.#sent;
     const sent = this.#sent;
-    this.#sent = [];
-    return sent;
+    if (sent.length > 0) this.#sent = [];
+    if (this.vcpus.size === 0) return sent;
+    return [sent, ...[...this.vcpus.values()].map((vcpu) => vcpu.take())].flat();
   }
 
-  /** The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. */
-  accept(post: WakePost | KillPost | CallPost): void {
-    if (post.kind === 'call') this.call_single_queue.push(post);
-    else this.wake_list.push(post);
+  /**
+   * The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. Returns the interrupt that has come
+   * with it; without one it is a write to memory.
+   */
+  accept(post: Post): Vector | undefined {
+    switch (post.kind) {
+      case 'wake':
+      case 'kill':
+        this.wake_list.push(post);
+        return 'RESCHEDULE';
+      case 'call':
+        this.call_single_queue.push(post);
+        return 'CALL_FUNCTION';
+      case 'guest':
+        return this.vcpus.get(post.pid)!.accept(post.post);
+      case 'answer':
+      case 'sibling':
+        return undefined;
+    }
   }
 }

@@ -17,8 +17,6 @@ import { ThreadActs, type ExitBy, type ThreadHost } from './thread-acts.ts';
 /** A shell reports death by a signal as this plus the signal's number. */
 const SIGNAL_STATUS = 128;
 
-const SOON: Outlook = { act: cycles(0), leave: cycles(0), trap: cycles(0) };
-
 /** What a program needs from its kernel. */
 export interface ProgramHost extends ThreadHost {
   readonly swPmu: SoftwarePmu;
@@ -75,17 +73,18 @@ export class ProgramBody implements TaskBody {
   }
 
   /** What its scout sees; without one, and where it waits for one after the other, its next instruction may be an act. */
-  outlook(): Outlook {
+  outlook(from: Cycles): Outlook {
     this.#scout ??= this.#executable.scout?.(this.#thread);
-    if (this.#scout === undefined || this.#acts.pending || this.#acts.more) return SOON;
+    if (this.#scout === undefined || this.#acts.pending || this.#acts.more)
+      return { act: from, leave: from, trap: from };
     const done = this.#cursor.counts[0] ?? 0;
     let { at } = this.#scout.next;
     for (let last = -1; at <= done && at > last; { at } = this.#scout.next) {
       last = at;
       this.#scout.pass();
     }
-    const work = cycles(Math.max(0, at - done));
-    return { act: work, leave: work, trap: cycles(Math.min(work, this.#scout.trapAfter(cycles(done)) - done)) };
+    const act = cycles(from + Math.max(0, at - done));
+    return { act, leave: act, trap: cycles(Math.min(act, from + this.#scout.trapAfter(cycles(done)) - done)) };
   }
 
   /** The first thread returns from main, which ends the process; any other one ends alone. */

@@ -2,7 +2,7 @@
  * One CPU's run queue under CFS: the task with the least virtual run time runs. A tick preempts a task that has used
  * its share while others wait; a woken task preempts at once if it is far enough behind.
  *
- * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity).
+ * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity, set_next_buddy).
  * Not modelled: the debit of the program that perf itself starts, nice levels (all weights are equal), other scheduling
  * classes, groups, load balancing.
  */
@@ -30,6 +30,13 @@ export class RunQueue {
     this.#wakeupGranularity = toCycles(WAKEUP_GRANULARITY, clock);
     this.#minVruntime = FRACTION as Cycles;
     this.#minVruntime = 0 as Cycles;
+  }
+
+  /** cfs_rq->next: the task to run next, unless it is too far ahead of the others. */
+  next: Task | undefined;
+
+  has(task: Task): boolean {
+    return this.#queue.includes(task);
   }
 
   /** Runnable tasks that are not on the CPU. */
@@ -75,6 +82,11 @@ export class RunQueue {
     for (const task of this.#queue)
       if ((best === undefined || task.vruntime < best.vruntime) && eligible(task)) best = task;
     if (best === undefined) return undefined;
+    const { next } = this;
+    this.next = undefined;
+    if (next !== undefined && this.has(next) && eligible(next)) {
+      if (next.vruntime - best.vruntime <= this.#wakeupGranularity) best = next;
+    }
     this.#queue.splice(this.#queue.indexOf(best), 1);
     this.#minVruntime = Math.max(this.#minVruntime, best.vruntime) as Cycles;
     return best;

@@ -207,6 +207,10 @@ const FUNCTIONS = [
   ['flush_smp_call_function_queue', 304, 'interrupts'],
   ['smp_call_function_single', 288, 'perf'],
   ['native_send_call_func_single_ipi', 64, 'perf'],
+  // arch/x86/kvm, virt/kvm: interrupts between vCPUs, vCPUs that wait for each other
+  ['kvm_irq_delivery_to_apic', 464, 'kvm'],
+  ['kvm_vcpu_kick', 112, 'kvm'],
+  ['kvm_vcpu_on_spin', 400, 'kvm'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

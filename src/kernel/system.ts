@@ -27,6 +27,8 @@ export interface PerfCpu {
 
 export class System {
   readonly config: KernelConfig;
+  /** CPUs of guests that run on it affect each other: it may not run ahead of other cores. */
+  readonly carriesGuests: boolean;
   /** task->perf_event_ctxp[] */
   readonly perf_event_ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
   /** The CPUs that have a Kernel, by their numbers. */
@@ -40,8 +42,9 @@ export class System {
   /** Living tasks, by pid. */
   readonly #tasks = new Map<number, Task>();
 
-  constructor(config: KernelConfig) {
+  constructor(config: KernelConfig, carriesGuests = false) {
     this.config = config;
+    this.carriesGuests = carriesGuests;
   }
 
   /**

@@ -2,8 +2,11 @@
  * When a CPU of several may affect another one, and what it waits for before it goes on: the turn of an act upon what
  * all CPUs share, or another CPU's answer to a call. A CPU on its own waits for nothing.
  *
+ * A host's CPU also stands still for the acts of a guest that runs on it, and promises what its guests' CPUs may do: it
+ * asks their threads.
+ *
  * Source: kernel/smp.c (smp_call_function_single), Linux 5.0; acts and promises: sim/windows.ts.
- * Not modelled: interrupts of other CPUs while one waits for an answer.
+ * Not modelled: interrupts of other CPUs while one of bare metal waits for an answer.
  */
 import type { Outlook } from '../arch/cpu.ts';
 import { cycles, type Cycles } from '../units.ts';
@@ -21,8 +24,11 @@ interface ActInTurn {
 }
 
 const NEVER = cycles(Infinity);
+
 /** What is known of the CPU besides its tasks. */
 export interface Ahead {
+  /** When it has the host's CPU, if it is a vCPU; otherwise now. */
+  readonly from: Cycles;
   /** When what is on its way to it arrives. */
   readonly arrival: Cycles;
   /** No earlier than this does a PMI interrupt it. */
@@ -31,11 +37,11 @@ export interface Ahead {
   readonly record: Cycles;
 }
 
-const NO_OUTLOOK: Outlook = { act: NEVER, leave: cycles(0), trap: cycles(0) };
-const SOON: Outlook = { act: cycles(0), leave: cycles(0), trap: cycles(0) };
-/** A task that a signal ends does so as soon as it runs. */
-const outlookOf = ({ body, fatal_signal }: Task): Outlook =>
-  fatal_signal === 0 ? (body.outlook?.() ?? NO_OUTLOOK) : SOON;
+/** Every record is written by these. */
+const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
+/** What it takes at least to write a record. */
+export const leastRecordCost = (costOf: (fn: number) => Cycles): Cycles =>
+  cycles(WRITES.reduce((sum, fn) => sum + costOf(FN[fn]), 0));
 
 export class Turns {
   readonly #here: PerCpu;
@@ -68,23 +74,32 @@ export class Turns {
     cpu.enter(FN.smp_call_function_single);
     cpu.spend(FN.smp_call_function_single);
     cpu.spend(FN.native_send_call_func_single_ipi);
-    mail.post({ kind: 'call', to, sent: cpu.now(), from: number, call });
+    mail.post({ kind: 'call', to, sent: cpu.sendIpi(to), from: number, call });
     this.#calls = goOn;
   }
 
-  /** The CPU stands still in front of an act. */
+  /** The CPU stands still in front of an act, its own or that of the guest that runs on it. */
   get waits(): boolean {
-    return this.#act !== undefined;
+    return this.#act !== undefined || this.#here.current.body.waits === true;
   }
 
-  /** That act. */
+  /** Its own act, in front of which it stands still. */
   get waitsFor(): SystemAct | undefined {
     return this.#act?.act;
   }
 
-  /** The CPU spins until another one answers, and does not know yet when that will be. */
+  /** The CPU spins, and another one has not answered yet. */
   get spins(): boolean {
-    return this.#calls !== undefined && this.#here.mail.answered === undefined;
+    if (this.#calls === undefined) return false;
+    const { cpu, mail } = this.#here;
+    return mail.answered === undefined || (cpu.pause !== undefined && mail.answered.at > cpu.now());
+  }
+
+  /** One round of spinning; false if the CPU stands still meanwhile. */
+  spin(): boolean {
+    const { cpu } = this.#here;
+    cpu.pause?.(FN.smp_call_function_single);
+    return cpu.pause !== undefined;
   }
 
   /** The current task cannot go on by itself. */
@@ -125,25 +140,32 @@ export class Turns {
    * other tasks may do.
    */
   promise(ahead: Ahead): Cycles {
-    const { arrival } = ahead;
-    const { cpu, mail, system } = this.#here;
-    const now = cpu.now();
-    if (system.cpus.size === 1) return NEVER;
-    if (this.#acted !== undefined) return now;
-    if (this.#calls !== undefined) return mail.answered === undefined ? NEVER : cycles(Math.max(now, mail.answered.at));
-    const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? now : cycles(Math.max(now, arrival));
-    const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? now : cycles(Math.max(now, arrival));
-    return cycles(Math.min(answers, ends, this.#passesWatermark(ahead), this.#acts(arrival)));
+    const { from, arrival } = ahead;
+    const { mail, system } = this.#here;
+    if (system.cpus.size === 1 && mail.vcpus.size === 0) return NEVER;
+    if (this.#acted !== undefined) return from;
+    const arrives = cycles(Math.max(from, arrival));
+    const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? from : arrives;
+    const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? from : arrives;
+    const acts = this.#calls === undefined ? this.#acts(ahead) : Math.max(from, mail.answered?.at ?? NEVER);
+    return cycles(Math.min(answers, ends, this.#passesWatermark(ahead), acts));
+  }
+
+  /** No earlier than this has it nothing to run any more, if it has a host's CPU from `from` on. */
+  leaves(from: Cycles): Cycles {
+    const { current, idle } = this.#here;
+    if (this.holdsUp || current === idle || current.state !== 'running') return from;
+    return this.#outlookOf(current, from).leave;
   }
 
   /** When a task of another CPU may be woken because a buffer has filled up. */
-  #passesWatermark({ arrival, pmi, record }: Ahead): Cycles {
-    const { cpu, pending_wakeups, shared_buffers } = this.#here;
+  #passesWatermark(ahead: Ahead): Cycles {
+    const { pending_wakeups, shared_buffers } = this.#here;
+    const { from, pmi, record } = ahead;
     if (shared_buffers.size === 0) return NEVER;
-    const now = cpu.now();
-    if (pending_wakeups.size > 0) return now;
-    const quiet = this.#quietUntil(arrival);
-    const first = Math.min(quiet, pmi);
+    if (pending_wakeups.size > 0) return from;
+    const quiet = this.#quietUntil(ahead);
+    const first = Math.max(from, Math.min(quiet, pmi));
     let at: number = NEVER;
     for (const { toWatermark } of shared_buffers)
       at = Math.min(
@@ -154,31 +176,36 @@ export class Turns {
   }
 
   /** Until then the CPU writes no records but those of PMIs: no timer fires, no task calls the kernel or gives way. */
-  #quietUntil(arrival: Cycles): Cycles {
-    const { cpu, current, idle, rq, timers } = this.#here;
-    const now = cpu.now();
-    if (this.waits || rq.needResched) return now;
+  #quietUntil({ from, arrival }: Ahead): Cycles {
+    const { current, idle, rq, timers } = this.#here;
+    if (this.waits || rq.needResched) return from;
     const until = Math.min(timers.next, arrival);
-    if (current === idle) return rq.waiting > 0 ? now : cycles(Math.max(now, until));
-    if (current.state !== 'running') return now;
-    const { leave, trap } = outlookOf(current);
-    return cycles(Math.max(now, Math.min(until, now + Math.min(leave, trap))));
+    if (current === idle) return rq.waiting > 0 ? from : cycles(Math.max(from, until));
+    if (current.state !== 'running') return from;
+    const { leave, trap } = this.#outlookOf(current, from);
+    return cycles(Math.max(from, Math.min(until, leave, trap)));
   }
 
   /** When one of its tasks may act. */
-  #acts(arrival: Cycles): Cycles {
-    const { cpu, current, idle, number, rq, system, timers } = this.#here;
-    const now = cpu.now();
+  #acts({ arrival, from }: Ahead): Cycles {
+    const { current, idle, number, rq, system, timers } = this.#here;
     const runs = current !== idle && current.state === 'running';
-    const { act, leave } = runs ? outlookOf(current) : NO_OUTLOOK;
-    let others = Infinity;
+    const own = runs ? this.#outlookOf(current, from) : undefined;
+    const act = this.#act === undefined ? (own?.act ?? NEVER) : NEVER;
+    const switches = rq.needResched || this.waits || (own === undefined ? rq.waiting > 0 : own.leave <= from);
+    const turn = switches ? from : cycles(Math.max(from, Math.min(timers.next, arrival, own?.leave ?? NEVER)));
+    let others: number = NEVER;
     for (const task of system.tasks)
-      if (task.cpu === number && !(runs && task === current)) others = Math.min(others, outlookOf(task).act);
-    const own = this.waits ? Infinity : now + act;
-    if (others === Infinity) return cycles(own);
-    const switches = rq.needResched || this.waits || (runs ? leave === 0 : rq.waiting > 0);
-    const turn = switches ? now : Math.max(now, Math.min(timers.next, arrival, runs ? now + leave : Infinity));
-    return cycles(Math.min(own, turn + others));
+      if (task.cpu === number && !(runs && task === current))
+        others = Math.min(others, this.#outlookOf(task, turn).act);
+    return cycles(Math.min(act, others));
+  }
+
+  /** A task that a signal ends does so as soon as it runs. The only CPU of a boot affects others by its guests alone. */
+  #outlookOf({ body, fatal_signal }: Task, from: Cycles): Outlook {
+    if (fatal_signal !== 0) return { act: from, leave: from, trap: from };
+    const outlook = body.outlook?.(from) ?? { act: NEVER, leave: from, trap: from };
+    return this.#here.system.cpus.size > 1 || body.waits !== undefined ? outlook : { ...outlook, act: NEVER };
   }
 
   /**
@@ -188,12 +215,12 @@ export class Turns {
   get idlesFrom(): Cycles {
     if (this.waits) return NEVER;
     const { cpu, current, idle } = this.#here;
-    const works = current.state === 'running' && current !== idle;
-    return cycles(cpu.now() + (works ? outlookOf(current).leave : 0));
+    const now = cpu.now();
+    return current.state === 'running' && current !== idle ? this.#outlookOf(current, now).leave : now;
   }
 
   /** Cycles that the current task works after the act that the CPU stands still for, until it may next act. */
   get workAfterAct(): Cycles {
-    return outlookOf(this.#here.current).act;
+    return this.#outlookOf(this.#here.current, cycles(0)).act;
   }
 }

@@ -33,7 +33,7 @@ export function try_to_wake_up(here: PerCpu, task: Task, reason: string, news: N
 
 function send(here: PerCpu, task: Task, reason: string, news: News): void {
   here.cpu.spend(FN.native_smp_send_reschedule);
-  here.mail.post({ kind: 'wake', to: task.cpu, sent: here.cpu.now(), pid: task.pid, reason, ...news });
+  here.mail.post({ kind: 'wake', to: task.cpu, sent: here.cpu.sendIpi(task.cpu), pid: task.pid, reason, ...news });
 }
 
 /** wake_up_new_task(): a task that the current one has made becomes runnable on the CPU that was chosen for it. */

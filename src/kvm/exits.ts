@@ -9,6 +9,7 @@ const EXIT_REASONS = [
   'MSR_READ',
   'MSR_WRITE',
   'APIC_WRITE',
+  'PAUSE_INSTRUCTION',
 ] as const;
 export type ExitReason = (typeof EXIT_REASONS)[number];
 

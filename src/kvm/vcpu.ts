@@ -20,13 +20,15 @@
  * atomic_switch_perf_msrs), virt/kvm/kvm_main.c (kvm_vcpu_kick), Linux 5.0.
  * Not modelled: nested guests, halt polling, preemption inside a guest kernel path, kicks of a vCPU that has a core.
  */
-import type { Cpu, ExecutionCursor, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
+import type { Cpu, ExecutionCursor, Outlook, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { GeneralProtection, MSR, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import type { Core } from '../hw/core.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { GuestMail, GuestPost, Mail, Post } from '../kernel/mail.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
+import { leastRecordCost, type Turns } from '../kernel/turns.ts';
 import type { Probe, Span } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
@@ -35,8 +37,11 @@ import type { KvmStep, Request } from './steps.ts';
 import type { Vm } from './vm.ts';
 import { KvmPmu, type KvmDraws, type Vpmu, type VpmuPort } from './vpmu.ts';
 
-/** What boots on a vCPU: a kernel, or something simpler. */
+/** What boots on a vCPU: a kernel, or something simpler that has nothing to do with other vCPUs. */
 export interface GuestSoftware extends Software {
+  readonly turns?: Turns;
+  readonly mail?: Mail;
+  announce?(post: Post, at: Cycles): void;
   /** Runs until a given time, or until `stop` holds at a point where it can give up the processor. */
   run(until: Cycles, stop: () => boolean): void;
 }
@@ -51,7 +56,12 @@ const INNER: Place = { at: 'inner' };
 const GUEST: Place = { at: 'guest' };
 const HALTED: Place = { at: 'halted' };
 
-export class Vcpu implements Cpu, Software, TaskBody {
+/** ple_gap, ple_window and ple_window_grow, cycles of the core. */
+const PLE_GAP = 128;
+const PLE_WINDOW = 4096;
+const PLE_WINDOW_GROW = 2;
+
+export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
   readonly vm: Vm;
   /** Its index in the VM. */
   readonly number: number;
@@ -78,6 +88,10 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #stop: () => boolean = () => false;
   #reset: (() => void) | undefined;
   #until = 0 as Cycles;
+  /** When the guest's last PAUSE was, and the first of the loop that it belongs to. */
+  #pausedAt = 0 as Cycles;
+  #spinsSince = 0 as Cycles;
+  #ple_window = PLE_WINDOW;
 
   /** Adds a vCPU to a VM, with its thread on a CPU of the host. Throws VcpuRefused. */
   constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws) {
@@ -90,6 +104,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.lapic = new VirtualApic(host, () => this.#kick());
     this.number = vm.createVcpu(host, this.lapic);
     this.#task = host.spawn(`CPU ${this.number}/KVM`, this);
+    vm.threads.push(this.#task);
+    host.mail.vcpus.set(this.#task.pid, this);
     const port: VpmuPort = {
       pmu: this.pmu,
       host,
@@ -105,6 +121,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#task.preempt_notifier = {
       sched_in: () => {
         core.spend(FN.vmx_vcpu_load);
+        this.#ple_window = PLE_WINDOW;
         this.#vpmu.vcpuLoad?.();
       },
       sched_out: () => {
@@ -138,8 +155,58 @@ export class Vcpu implements Cpu, Software, TaskBody {
       this.#inject(resume);
     }
     this.#guest.run(until, () => this.wanted);
-    // A halted guest has left already.
-    if (this.#at.at === 'guest' && this.wanted) this.#leave();
+    // A halted guest has left already. One that stands still in front of an act goes on right after it.
+    if (this.#at.at === 'guest' && !this.waits && this.wanted) this.#leave();
+  }
+
+  get waits(): boolean {
+    return this.#guest.turns?.waits === true;
+  }
+
+  outlook(from: Cycles): Outlook {
+    const { turns } = this.#guest;
+    if (turns === undefined) return { act: cycles(Infinity), leave: from, trap: from };
+    const core = this.#core;
+    const interrupted = this.lapic.pending || this.#requests.size > 0;
+    const arrival = interrupted ? from : core.lapic.ipiAt;
+    // Whatever interrupts the host may change what its counters do.
+    const pmi =
+      interrupted || this.#at.at !== 'guest'
+        ? from
+        : cycles(Math.min(core.pmiFrom, core.lapic.timerAt, core.lapic.ipiAt));
+    const record = leastRecordCost((fn) => core.costOf(fn));
+    return { act: turns.promise({ from, arrival, pmi, record }), leave: turns.leaves(from), trap: from };
+  }
+
+  // --- GuestMail: what other vCPUs of its guest send -----------------------------------------------------------------
+
+  take(): readonly GuestPost[] {
+    const posts = this.#guest.mail?.take() ?? [];
+    return posts.map((post) => {
+      const { cpu, pid } = this.vm.threads[post.to]!;
+      return { kind: 'guest', to: cpu, sent: post.sent, pid, post };
+    });
+  }
+
+  announce(post: Post, at: Cycles): void {
+    this.#guest.announce?.(post, at);
+  }
+
+  kick(): void {
+    this.lapic.deliver('RESCHEDULE');
+  }
+
+  /** kvm_vcpu_kick(), from the receiving side: what was sent depends on where the vCPU is. */
+  accept(post: Post): Vector | undefined {
+    const vector = this.#guest.mail!.accept(post);
+    if (vector === undefined) return undefined;
+    this.lapic.accept(vector);
+    if (this.#at.at === 'halted') {
+      this.#move('halted', OUT);
+      const { cpu: to, pid } = this.#task;
+      return this.#host.mail.accept({ kind: 'wake', to, sent: post.sent, pid, reason: 'kick' });
+    }
+    return this.#at.at === 'guest' ? 'RESCHEDULE' : undefined;
   }
 
   // --- Software: the core's interrupts while the guest runs
@@ -280,6 +347,34 @@ export class Vcpu implements Cpu, Software, TaskBody {
 
   raiseIrqWork(): void {
     this.#exit('APIC_WRITE', () => this.lapic.accept('IRQ_WORK'));
+  }
+
+  /** The sender does not look where the other vCPU is, and kicks it in any case. */
+  sendIpi(): Cycles {
+    const deliver = (): Cycles => {
+      this.#core.spend(FN.kvm_irq_delivery_to_apic);
+      this.#core.spend(FN.kvm_vcpu_kick);
+      this.#core.spend(FN.native_smp_send_reschedule);
+      return this.now();
+    };
+    return this.#exit('MSR_WRITE', deliver, true);
+  }
+
+  /** A loop with PAUSE exits when it has lasted for the window; then threads that wait for the core go first. */
+  pause(fn: number): void {
+    this.#core.noticeIpis();
+    if (this.now() - this.#pausedAt > PLE_GAP) this.#spinsSince = this.now();
+    this.spend(fn);
+    this.#pausedAt = this.now();
+    if (this.#pausedAt - this.#spinsSince <= this.#ple_window) return;
+    this.#ple_window *= PLE_WINDOW_GROW;
+    this.#exit('PAUSE_INSTRUCTION', () => this.#kvm_vcpu_on_spin());
+  }
+
+  #kvm_vcpu_on_spin(): void {
+    this.#core.spend(FN.kvm_vcpu_on_spin);
+    const other = this.vm.threads.find((task) => task !== this.#task && this.#host.isWaiting(task));
+    if (other !== undefined) this.#host.yield_to(other);
   }
 
   // --- entries and exits

@@ -4,11 +4,12 @@
  *
  * Source: virt/kvm/kvm_main.c (kvm_vm_ioctl_create_vcpu), arch/x86/kvm/x86.c (kvm_arch_vcpu_precreate),
  * arch/x86/kvm/lapic.c (kvm_recalculate_apic_map).
- * Not modelled: interrupts from one vCPU to another, memory, devices, the end of a VM.
+ * Not modelled: memory, devices, the end of a VM.
  */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { LedgerPage } from '../hw/core.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { Task } from '../kernel/task.ts';
 import type { VirtualApic } from './lapic.ts';
 import { NO_FILTER, type PmuFilter, type VpmuDesign } from './vpmu.ts';
 
@@ -27,6 +28,9 @@ export class Vm {
   readonly page: LedgerPage;
   /** Its vCPUs' local APICs, by number (kvm_apic_map). */
   readonly apics: VirtualApic[] = [];
+  /** Their threads, likewise. */
+  readonly threads: Task[] = [];
+  readonly #hosts = new Set<Kernel>();
 
   /** KVM_CREATE_VM on a host. */
   constructor(host: Kernel, design: VpmuDesign, { page = 'guest', filter = NO_FILTER }: VmOptions = {}) {
@@ -38,7 +42,8 @@ export class Vm {
 
   /** KVM_CREATE_VCPU on a CPU of the host: the vCPU's number. Throws VcpuRefused. */
   createVcpu(host: Kernel, apic: VirtualApic): number {
-    if (this.apics.length === 0) this.design.precreate?.(host);
+    if (!this.#hosts.has(host)) this.design.precreate?.(host);
+    this.#hosts.add(host);
     return this.apics.push(apic) - 1;
   }
 }

@@ -203,7 +203,7 @@ export interface VpmuDesign {
   readonly filters?: boolean;
   /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
   guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
-  /** Called once, before a VM's first vCPU (kvm_arch_vcpu_precreate). Throws VcpuRefused. */
+  /** Called before a VM's first vCPU on each CPU of the host (kvm_arch_vcpu_precreate). Throws VcpuRefused. */
   precreate?(host: Kernel): void;
   /** The PMU of one vCPU. Throws VcpuRefused. */
   attach(port: VpmuPort): Vpmu;

@@ -194,6 +194,9 @@ const FUNCTIONS = {
     smp_call_function_single_interrupt: 30,
     flush_smp_call_function_queue: 60,
     smp_call_function_single: 60,
+    kvm_irq_delivery_to_apic: 120,
+    kvm_vcpu_kick: 40,
+    kvm_vcpu_on_spin: 120,
   }),
   ...passes('core', 'a write of an x2APIC register, like lapic_next_deadline', {
     native_smp_send_reschedule: 110,

@@ -2,7 +2,8 @@
  * Cores that are simulated together, with the host's CPUs on them: runs each up to the end of the window, hands over
  * what they posted, and gives acts their turn. Several threads of Node may each run some of the cores, and meet after
  * each window.
- * Not modelled: guests' CPUs that affect each other.
+ * What CPUs of a guest send each other goes to the cores that have their threads.
+ * Not modelled: several guests with several CPUs.
  */
 import type { Core } from '../hw/core.ts';
 import { apply, effectOf, looks, type SystemAct, type ActOutcome } from '../kernel/acts.ts';
@@ -10,9 +11,8 @@ import type { HostCounts } from '../kernel/host-global.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
 import type { Drained } from '../kernel/ring-buffer.ts';
-import { FN } from '../kernel/symbols.ts';
 import type { SamplingLimits } from '../kernel/sysctl.ts';
-import type { System } from '../kernel/system.ts';
+import { leastRecordCost } from '../kernel/turns.ts';
 import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
@@ -21,19 +21,34 @@ import { cycles, type Cycles } from '../units.ts';
 export interface HostCpu {
   readonly core: Core;
   readonly host: Kernel;
+  /** The CPUs of the guest with several whose threads are on it. */
+  readonly guests?: readonly Kernel[];
 }
 
-const VECTORS = { wake: 'RESCHEDULE', kill: 'RESCHEDULE', call: 'CALL_FUNCTION', sibling: undefined } as const;
-/** Every record is written by these. */
-const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
+/** One of the kernels on a core. */
+interface KernelOnCore {
+  readonly kernel: Kernel;
+  readonly core: number;
+  /** Which of those that are there: 0 is the host's. */
+  readonly index: number;
+}
+
+/** An act of a CPU of one of the boots, the host's or the guest's. */
+interface ActOfBoot {
+  readonly boot: number;
+  /** Number of the CPU. */
+  readonly number: number;
+  readonly act: SystemAct;
+}
+
 const LOOKED: ActOutcome = { call: undefined, sleeps: false, wakes: [], posts: true };
-const ENDED: Standing<SystemAct> = { now: cycles(Infinity), promise: cycles(Infinity) };
+const ENDED: Standing<ActOfBoot> = { now: cycles(Infinity), promise: cycles(Infinity) };
 
 /** What a thread says about one of its cores, besides numbers. */
 interface Said {
   readonly core: number;
   readonly posts: readonly Post[];
-  readonly act: Standing<SystemAct>['act'];
+  readonly act: Standing<ActOfBoot>['act'];
   /** What was in its buffers, for a core that looks. */
   readonly drained: ReadonlyMap<number, Drained>;
   /** A signal from outside; the first core brings it. */
@@ -46,8 +61,12 @@ interface Kill {
   readonly signal: number;
 }
 
-/** What was in the buffers of all CPUs, for a core that waits for it. */
-type Look = Map<number, Drained>;
+/** What was in the buffers of all CPUs, for the CPU of that boot that waits for it. */
+interface Look {
+  readonly boot: number;
+  readonly number: number;
+  readonly drained: Map<number, Drained>;
+}
 
 /** A thread's part in simulating a machine: the cores whose number is `party` modulo the number of threads. */
 export interface Party {
@@ -61,11 +80,10 @@ export interface Party {
 
 /**
  * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
- * its limits of sampling; whether its run has ended; how many of its tasks are runnable; its clock in any case; how far the
- * workload was at the grid line on the cores of its thread, of which the first one tells.
+ * whether its run has ended; its clock in any case; how far the workload was at the grid line on the cores of its thread,
+ * of which the first one tells; of each kernel on it, how many tasks are runnable, and its limits of sampling.
  */
-const SLOT = { now: 0, promise: 1, counts: 2, limits: 5, ended: 8, running: 9, clock: 10, work: 11 } as const;
-const WIDTH = 12;
+const SLOT = { now: 0, promise: 1, counts: 2, ended: 5, clock: 6, work: 7, views: 8 } as const;
 const COUNTS = [
   'hardwareEvents',
   'perf_sched_count',
@@ -77,8 +95,11 @@ const LIMITS = [
   'sample_allowed_ns',
 ] as const satisfies readonly (keyof SamplingLimits)[];
 
-/** Where so many threads meet who simulate so many cores. */
-export const placeFor = (parties: number, cores: number): MeetingPlace => meetingPlace(parties, cores, WIDTH);
+const VIEW = 1 + LIMITS.length;
+
+/** Where so many threads meet who simulate so many cores, and on these so many vCPUs of the guest. */
+export const placeFor = (parties: number, cores: number, vcpus: number): MeetingPlace =>
+  meetingPlace(parties, cores, SLOT.views + VIEW * (1 + Math.ceil(vcpus / cores)));
 
 /** By default. */
 const PATIENCE = 250;
@@ -90,10 +111,12 @@ export class CoreGroup {
   readonly #latency: Cycles;
   readonly #recordCost: Cycles;
   readonly #meeting: Meeting;
+  /** The host's kernels, and the guest's, by number: those of a boot. */
+  readonly #boots: readonly (readonly KernelOnCore[])[];
   /** Has told where its cores are, and waits for the others to. */
   #arrived = false;
   /** What all cores have told last. */
-  #told: Standing<SystemAct>[] = [];
+  #told: Standing<ActOfBoot>[] = [];
   /** Cores whose looks have had their turn, and what they wait for. */
   readonly #looks = new Map<number, Look>();
   readonly #party: Party;
@@ -109,16 +132,15 @@ export class CoreGroup {
   constructor(
     cpus: readonly HostCpu[],
     options: WindowOptions,
-    party: Party = { place: placeFor(1, cpus.length), party: 0 },
+    party: Party = { place: placeFor(1, cpus.length, guestsOn(cpus).length), party: 0 },
   ) {
     this.#cpus = cpus;
+    this.#boots = [cpus.map(({ host }, core) => ({ kernel: host, core, index: 0 })), guestsOn(cpus)];
     this.#party = party;
     this.#mine = cpus.filter((_, i) => this.#isMine(i));
     this.#windows = new Windows(options);
     this.#latency = options.latency;
-    this.#recordCost = cycles(
-      Math.min(...cpus.map(({ core }) => WRITES.reduce((sum, fn) => sum + core.costOf(FN[fn]), 0))),
-    );
+    this.#recordCost = cycles(Math.min(...cpus.map(({ core }) => leastRecordCost((fn) => core.costOf(fn)))));
     this.#meeting = new Meeting(party.place);
   }
 
@@ -183,11 +205,13 @@ export class CoreGroup {
   #killOwn(): void {
     const kill = this.#kill;
     this.#kill = undefined;
-    for (const pid of kill?.pids ?? [])
-      for (const { host } of this.#mine) {
-        const task = host.system.taskOf(pid);
-        if (task !== undefined) host.kill_here(task, kill!.signal);
-      }
+    if (kill === undefined) return;
+    const [hosts, guests] = this.#boots as [readonly KernelOnCore[], readonly KernelOnCore[]];
+    for (const { kernel, core } of guests.length > 0 ? guests : hosts) {
+      const tasks = this.#isMine(core) ? kill.pids.map((pid) => kernel.system.taskOf(pid)) : [];
+      for (const task of tasks) if (task !== undefined) kernel.kill_here(task, kill.signal);
+    }
+    for (const { host } of this.#mine) for (const vcpu of host.mail.vcpus.values()) vcpu.kick();
   }
 
   #isMine(core: number): boolean {
@@ -202,21 +226,24 @@ export class CoreGroup {
   }
 
   #tell(number: number, posts: readonly Post[], ended: boolean): Said {
-    const { core, host } = this.#cpus[number]!;
+    const { core, host, guests = [] } = this.#cpus[number]!;
     const standing = ended ? ENDED : { ...this.#standing(number), posts };
     this.#told[number] = standing;
     const slots = this.#meeting.slotsOf(number);
     slots[SLOT.now] = standing.now;
     slots[SLOT.promise] = standing.promise;
     COUNTS.forEach((name, i) => (slots[SLOT.counts + i] = host.global?.own[name] ?? 0));
-    LIMITS.forEach((name, i) => (slots[SLOT.limits + i] = host.sysctl[name]));
     slots[SLOT.ended] = ended ? 1 : 0;
-    slots[SLOT.running] = host.nr_running;
     slots[SLOT.clock] = core.now();
     if (this.#windows.end >= this.#windows.line) slots[SLOT.work] = this.#party.work?.() ?? 0;
+    [host, ...guests].forEach(({ nr_running, sysctl }, i) => {
+      const at = SLOT.views + VIEW * i;
+      slots[at] = nr_running;
+      LIMITS.forEach((name, limit) => (slots[at + 1 + limit] = sysctl[name]));
+    });
     const drained = new Map<number, Drained>();
-    for (const look of this.#looks.values())
-      for (const [id, part] of look) if (host.system.buffers.get(id)!.writer === number) drained.set(id, part);
+    for (const { boot, drained: all } of this.#looks.values())
+      for (const [id, part] of all) if (this.#writerOf(boot, id).core === number) drained.set(id, part);
     return { core: number, posts, act: standing.act, drained, kill: number === 0 ? this.#toKill : undefined };
   }
 
@@ -234,12 +261,12 @@ export class CoreGroup {
         this.#kill ??= kill;
         this.#told[core] = { ...this.#told[core]!, posts, act };
         this.#deliver(posts, core);
-        for (const look of this.#looks.values()) for (const [id, part] of drained) look.set(id, part);
+        for (const look of this.#looks.values()) for (const [id, part] of drained) look.drained.set(id, part);
       }
     }
     if (parties > 1) this.#answered();
-    for (const [core, drained] of this.#looks)
-      if (this.#isMine(core)) this.#cpus[core]!.host.turns.acted({ ...LOOKED, drained });
+    for (const [core, { boot, number, drained }] of this.#looks)
+      if (this.#isMine(core)) this.#boots[boot]![number]!.kernel.turns.acted({ ...LOOKED, drained });
     this.#looks.clear();
   }
 
@@ -254,87 +281,122 @@ export class CoreGroup {
       }
   }
 
-  #standing(number: number): Standing<SystemAct> {
+  #standing(number: number): Standing<ActOfBoot> {
     const { core, host } = this.#cpus[number]!;
-    const { spins, waitsFor } = host.turns;
     // Whatever it does next is later than an answer that nobody has given yet.
-    if (spins) return ENDED;
+    if (host.turns.spins) return ENDED;
     const now = core.now();
     if (this.#looks.has(number)) return { now, promise: now };
     const { ipiAt } = core.lapic;
-    const promise = cycles(
-      Math.min(
-        host.turns.promise({ arrival: ipiAt, pmi: core.pmiFrom, record: this.#recordCost }),
-        tellsSibling({ core, host }),
-      ),
-    );
-    if (waitsFor === undefined) return { now, promise };
-    const act = { what: waitsFor, after: host.turns.workAfterAct, others: promise, looks: looks(waitsFor) };
+    const ahead = { from: now, arrival: ipiAt, pmi: core.pmiFrom, record: this.#recordCost };
+    const promise = cycles(Math.min(host.turns.promise(ahead), tellsSibling({ core, host })));
+    if (!host.turns.waits) return { now, promise };
+    const { kernel, ...what } = this.#actOn(number);
+    const act = { what, after: kernel.turns.workAfterAct, others: promise, looks: looks(what.act) };
     return { now, promise: now, act };
   }
 
+  /** The act that a core stands still for. */
+  #actOn(core: number): ActOfBoot & { readonly kernel: Kernel } {
+    for (const [boot, kernels] of this.#boots.entries())
+      for (const { kernel, core: at } of kernels) {
+        const act = at === core ? kernel.turns.waitsFor : undefined;
+        if (act !== undefined) return { boot, number: kernel.number, act, kernel };
+      }
+    throw new Error(`core ${core} stands still for no act`);
+  }
+
   /** The turn of a core's act: every thread applies it, and the core's own lets it go on. */
-  #apply(act: SystemAct, core: number, at: Cycles): ActEffect {
-    const { host } = this.#cpus[core]!;
-    const outcome = apply(host.system, act, at);
+  #apply({ boot, number, act }: ActOfBoot, core: number, at: Cycles): ActEffect {
+    const { kernel } = this.#boots[boot]![number]!;
+    const outcome = apply(kernel.system, act, at);
     if (act.op === 'perf_drain') {
-      const look = this.#drain(host.system, act.buffers, core, at);
-      if (this.#party.place.parties > 1) this.#looks.set(core, look);
-      else host.turns.acted({ ...outcome, drained: look });
-    } else if (this.#isMine(core)) host.turns.acted(outcome);
-    return effectOf(host, outcome);
+      const drained = this.#drain(boot, act.buffers, core, at);
+      if (this.#party.place.parties > 1) this.#looks.set(core, { boot, number, drained });
+      else kernel.turns.acted({ ...outcome, drained });
+    } else if (this.#isMine(core)) kernel.turns.acted(outcome);
+    return effectOf(kernel, outcome);
   }
 
   /** Empties the buffers into which own CPUs write; these learn of the room a latency later. */
-  #drain({ buffers }: System, ids: readonly number[], reader: number, at: Cycles): Look {
-    const look: Look = new Map();
+  #drain(boot: number, ids: readonly number[], reader: number, at: Cycles): Map<number, Drained> {
+    const all = new Map<number, Drained>();
     for (const id of ids) {
-      const rb = buffers.get(id)!;
-      const writer = rb.writer!;
-      if (!this.#isMine(writer)) continue;
+      const { core, kernel } = this.#writerOf(boot, id);
+      if (!this.#isMine(core)) continue;
+      const rb = kernel.system.buffers.get(id)!;
       const part = rb.drain(at);
-      look.set(id, part);
-      const arrival = cycles(at + this.#latency);
-      if (part.bytes > 0)
-        this.#cpus[writer]!.core.lapic.receive(arrival, reader, undefined, () => (rb.data_tail = part.tail));
+      all.set(id, part);
+      if (part.bytes === 0) continue;
+      this.#cpus[core]!.core.lapic.receive(cycles(at + this.#latency), reader, () => {
+        rb.data_tail = part.tail;
+        return undefined;
+      });
     }
-    return look;
+    return all;
+  }
+
+  /** The CPU that writes into a buffer. */
+  #writerOf(boot: number, id: number): KernelOnCore {
+    const kernels = this.#boots[boot]!;
+    return kernels[kernels[0]!.kernel.system.buffers.get(id)!.writer!]!;
+  }
+
+  /** All copies of what a boot shares know of signals, as soon as they were sent. */
+  #signals(post: Post, from: number): void {
+    const [boot, sent] = post.kind === 'guest' ? [this.#boots[1]!, post.post] : [this.#boots[0]!, post];
+    if (sent.kind !== 'kill') return;
+    const on = post.kind === 'guest' ? boot[0] : boot[from];
+    on?.kernel.system.sendSignal(sent.tgid, sent.since);
   }
 
   /** To own cores; what goes to others is heard by their threads. */
   #deliver(posts: readonly Post[], from: number): void {
     for (const post of posts) {
-      if (post.kind === 'kill') this.#cpus[from]!.host.system.sendSignal(post.tgid, post.since);
+      this.#signals(post, from);
       if (!this.#isMine(post.to)) continue;
       const { core, host } = this.#cpus[post.to]!;
       const at = cycles(post.sent + this.#latency);
-      if (post.kind === 'answer') {
-        host.mail.answered = { at, answer: post.answer };
-        continue;
-      }
-      host.announce(post);
-      const accepted = post.kind === 'sibling' ? () => core.siblingIs(post.busy) : () => host.mail.accept(post);
-      core.lapic.receive(at, from, VECTORS[post.kind], accepted);
+      host.announce(post, at);
+      if (post.kind === 'sibling')
+        core.lapic.receive(at, from, () => {
+          core.siblingIs(post.busy);
+          return undefined;
+        });
+      else if (post.kind !== 'answer') core.lapic.receive(at, from, () => host.mail.accept(post));
     }
   }
 
   /**
-   * A grid line: every core learns the sum of what the others have contributed to the host's counts, and the lowest
-   * limits of sampling, and how many tasks are runnable elsewhere.
+   * A grid line: every core learns the sum of what the others have contributed to the host's counts, and each kernel how
+   * many tasks are runnable on the other CPUs of its boot, and the lowest limits of sampling there.
    */
   #look(): void {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     this.#works = all.slice(0, this.#party.place.parties).map((slots) => slots[SLOT.work]!);
-    for (const cpu of this.#mine) {
-      const { global, others_running, sysctl } = cpu.host;
-      all.forEach((slots, i) => others_running.set(i, slots[SLOT.running]!));
-      const others = all.filter((_, i) => this.#cpus[i] !== cpu);
+    for (const { host } of this.#mine) {
+      const others = all.filter((_, i) => this.#cpus[i]!.host !== host);
       const sum = (i: number): number => others.reduce((total, slots) => total + slots[SLOT.counts + i]!, 0);
-      if (global !== undefined) global.others = recordOf(COUNTS, sum);
-      for (const slots of others) sysctl.takeOver(recordOf(LIMITS, (i) => slots[SLOT.limits + i]!));
+      if (host.global !== undefined) host.global.others = recordOf(COUNTS, sum);
     }
+    for (const kernels of this.#boots)
+      for (const { kernel, core } of kernels) {
+        if (!this.#isMine(core)) continue;
+        for (const other of kernels) {
+          if (other.kernel === kernel) continue;
+          const view = all[other.core]!.subarray(SLOT.views + VIEW * other.index);
+          kernel.others_running.set(other.kernel.number, view[0]!);
+          kernel.sysctl.takeOver(recordOf(LIMITS, (i) => view[1 + i]!));
+        }
+      }
   }
 }
+
+/** The guest's kernels by number. */
+const guestsOn = (cpus: readonly HostCpu[]): KernelOnCore[] =>
+  cpus
+    .flatMap(({ guests = [] }, core) => guests.map((kernel, i) => ({ kernel, core, index: 1 + i })))
+    .toSorted((a, b) => a.kernel.number - b.kernel.number);
 
 const isNews = ({ posts, act, drained, kill }: Said): boolean =>
   posts.length > 0 || act !== undefined || drained.size > 0 || kill !== undefined;

@@ -48,7 +48,7 @@ export const SPEC_KEYS = {
   ),
   'host.cores': number(
     'cores',
-    'simulated CPUs; perf is on the first, and so is the workload, but for threads on bare metal without other guests',
+    'simulated CPUs: perf and the workload are on all of them on bare metal without guests, otherwise on the first; vCPU i of the guest is on core i modulo host.cores',
     1,
     64,
   ),
@@ -63,7 +63,8 @@ export const SPEC_KEYS = {
   'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
   'guest.kernel': linux('Linux version of the guest, 5.0 to 7.0', OLDEST_RELEASE, NEWEST_RELEASE),
   'guest.hz': number('Hz', "the guest kernel's tick", 100, 1000),
-  'guest.cpus': number('CPUs', 'possible CPUs of the guest; one is simulated', 1, 8192),
+  'guest.cpus': number('CPUs', 'possible CPUs of the guest; guest.vcpus are simulated', 1, 8192),
+  'guest.vcpus': number('vCPUs', 'CPUs of the guest that are simulated', 1, 64),
   'guest.watchdog': flag("the guest's own NMI watchdog (off by default in a KVM guest)"),
   'guest.libc': text("glibc version of the guest's libc and ld.so", /^\d+\.\d+$/, 'a version like 2.27'),
   'guest.paranoid': number('', 'kernel.perf_event_paranoid of the guest', -1, 4),

@@ -1,10 +1,12 @@
 /**
- * Assembles a machine from its spec: cores with Linux on them; under a vPMU design also a vCPU with Linux on it, on the
- * first core; other users of the host's perf; other guests, dealt over the cores. It models nothing itself.
+ * Assembles a machine from its spec: cores with Linux on them; under a vPMU design also a guest with Linux on its vCPUs,
+ * which are dealt over the cores; other users of the host's perf; other guests, likewise. It models nothing itself.
  *
  * On bare metal without guests the CPUs are those of one boot, and threads of the workload run on all of them. With
  * guests they have a System each, as if each were a boot of its own: they look at each other's perf events
- * (kernel/host-global.ts) and sampling limits, and have nothing else in common.
+ * (kernel/host-global.ts) and sampling limits, and pass on what the vCPUs of one guest send each other. The threads of
+ * the workload run on all vCPUs of the first guest.
+ * Not modelled: other guests with several vCPUs.
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -38,8 +40,12 @@ export interface Machine {
   /** The first of them. */
   readonly core: Core;
   readonly host: Kernel;
-  /** The kernel that perf and the workload run on: the host's, or the guest's. */
+  /** The CPUs of the boot that perf and the workload run on, by number: the host's, or the guest's. */
+  readonly kernels: readonly Kernel[];
+  /** The first of them, on which perf is. */
   readonly kernel: Kernel;
+  /** The vCPUs of that guest, and the first of them. */
+  readonly vcpus: readonly Vcpu[];
   readonly vcpu: Vcpu | undefined;
   /** The kernels of other guests. They have the design's PMU; without a design, none. */
   readonly others: readonly Kernel[];
@@ -62,10 +68,6 @@ export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (
 /** Whether the cores are one boot's, whose CPUs affect each other at any time; otherwise they only look at each other. */
 export const isOneBoot = ({ vpmu, values }: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
   vpmu === 'host' && values['host.guests'] === 0 && values['host.cores'] > 1;
-
-/** The CPUs of the kernel that perf and the workload run on. */
-export const cpusOf = ({ spec, cpus, kernel }: Machine): readonly Kernel[] =>
-  isOneBoot(spec) ? cpus.map(({ host }) => host) : [kernel];
 
 /** How several cores are simulated; none of it changes what they do. */
 export interface HowToRun {
@@ -108,17 +110,18 @@ export function bootMachine(
     running_sample_length: average,
   });
   const system = isOneBoot(spec) ? new System(kernelConfig(spec, 'host')) : undefined;
-  const makeCpu = (number: number): HostCpu => {
+  const vcpus = spec.design === undefined ? 1 : v['guest.vcpus'];
+  const makeCpu = (number: number): HostCpu & { readonly guests: Kernel[] } => {
     const core = new Core(coreSpec, stream(spec.seed, `${path}/core=${number}/skid`));
     const ipis = number === 0 ? `${path}/host/ipi` : `${path}/host/cpu=${number}/ipi`;
     const host = new Kernel(
-      system ?? new System(kernelConfig(spec, 'host')),
+      system ?? new System(kernelConfig(spec, 'host'), vcpus > 1),
       number === 0 || system !== undefined ? tap(core, 'host', number) : core,
       cpuConfig(number, 0, number === 0 && side(spec) === 'host' ? running_sample_length : 0),
       new HostGlobal(hostDraws(stream(spec.seed, ipis), spec)),
     );
     core.setSoftware(host);
-    return { core, host };
+    return { core, host, guests: [] };
   };
   const bootCpu = ({ host }: HostCpu): void => {
     host.boot();
@@ -138,41 +141,51 @@ export function bootMachine(
   const bootGuest = (
     design: VpmuDesign,
     name: string,
-    cpu: HostCpu,
+    on: readonly ReturnType<typeof makeCpu>[],
     page: LedgerPage,
     average: number,
-    on: (cpu: Cpu) => Cpu,
+    tapped: typeof tap = (cpu) => cpu,
   ): Guest => {
-    const draws = kvmDraws((of) => stream(spec.seed, `${name}/${of}`), spec);
-    const vcpu = new Vcpu(new Vm(cpu.host, design, { page, filter }), cpu.core, cpu.host, draws);
-    const phase = stream(spec.seed, `${name}/tick`).uniform();
-    const kernel = new Kernel(new System(kernelConfig(spec, 'guest')), on(vcpu), cpuConfig(0, phase, average));
-    const reset = (): void => {
-      kernel.boot();
-      if (page === 'guest') startBackground(kernel, v['guest.background'], stream(spec.seed, `${name}/background`));
-      if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
-    };
-    // What runs on other cores does not see when this one ends.
-    vcpu.boot(kernel, reset, () => cpu.core === core && stop(machine));
-    return { vcpu, kernel };
+    const vm = new Vm(on[0]!.host, design, { page, filter });
+    const inside = new System(kernelConfig(spec, 'guest'));
+    const made = on.map((cpu, number) => {
+      const of = `${name}/vcpu=${number}`;
+      const draws = kvmDraws((what) => stream(spec.seed, `${of}/${what}`), spec);
+      const vcpu = new Vcpu(vm, cpu.core, cpu.host, draws);
+      const phase = stream(spec.seed, `${of}/tick`).uniform();
+      const config = cpuConfig(number, phase, number === 0 ? average : 0);
+      const kernel = new Kernel(inside, tapped(vcpu, 'guest', number), config);
+      const reset = (): void => {
+        kernel.boot();
+        if (page === 'guest' && number === 0)
+          startBackground(kernel, v['guest.background'], stream(spec.seed, `${of}/background`));
+        if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
+      };
+      // What runs on other cores does not see when this one ends.
+      vcpu.boot(kernel, reset, () => cpu.core === core && stop(machine));
+      if (on.length > 1) cpu.guests.push(kernel);
+      return { vcpu, kernel };
+    });
+    return { vcpus: made.map(({ vcpu }) => vcpu), kernels: made.map(({ kernel }) => kernel) };
   };
   const { design } = spec;
-  const guest =
-    design === undefined
-      ? undefined
-      : bootGuest(design, `${path}/vcpu=0`, cpus[0]!, 'guest', running_sample_length, (cpu) => tap(cpu, 'guest', 0));
+  const dealt = Array.from({ length: vcpus }, (_, i) => cpus[i % cpus.length]!);
+  const guest = design && bootGuest(design, path, dealt, 'guest', running_sample_length, tap);
   const others = Array.from({ length: v['host.guests'] }, (_, i) => {
     const average = v['host.guests_perf'] ? running_sample_length : 0;
     const on = cpus[(i + 1) % cpus.length]!;
-    return bootGuest(design ?? none, `${path}/guest=${i + 1}/vcpu=0`, on, 'others', average, (cpu) => cpu).kernel;
+    return bootGuest(design ?? none, `${path}/guest=${i + 1}`, [on], 'others', average).kernels[0]!;
   });
   // Without a boot in common nothing takes effect between grid lines.
-  const latency = system === undefined ? cycles(Infinity) : host.cyclesOf(v['host.ipi_latency']);
+  const latency = system === undefined && vcpus === 1 ? cycles(Infinity) : host.cyclesOf(v['host.ipi_latency']);
   const group =
-    cpus.length === 1
+    cpus.length === 1 && vcpus === 1
       ? undefined
       : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest }, party);
-  const machine: Machine = { spec, cpus, group, core, host, kernel: guest?.kernel ?? host, vcpu: guest?.vcpu, others };
+  const kernels = guest?.kernels ?? (system === undefined ? [host] : cpus.map((cpu) => cpu.host));
+  const [kernel = host] = kernels;
+  const inside = guest?.vcpus ?? [];
+  const machine: Machine = { spec, cpus, group, core, host, kernels, kernel, vcpus: inside, vcpu: inside[0], others };
   return machine;
 }
 
@@ -191,8 +204,15 @@ function pairUp({ core, host }: HostCpu, cpus: readonly HostCpu[], values: SpecV
 }
 
 interface Guest {
-  readonly vcpu: Vcpu;
-  readonly kernel: Kernel;
+  readonly vcpus: readonly Vcpu[];
+  readonly kernels: readonly Kernel[];
+}
+
+/** Lets time pass on all cores; false if other threads that run some of them are late (CoreGroup.run). */
+export function runMachine({ group, host }: Machine, until: Cycles, stop: () => boolean): boolean {
+  if (group !== undefined) return group.run(until, stop);
+  host.run(until, stop);
+  return true;
 }
 
 /** Parses guest.pmu_filter. */

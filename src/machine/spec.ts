@@ -78,18 +78,18 @@ export function machineSpec(
       `no such vPMU design: ${vpmu}`,
       VPMUS.map((v) => v.name),
     );
-  const values: Record<string, number | string | boolean> = { ...preset.values };
+  const changes: Partial<Record<SpecKey, number | string | boolean>> = {};
   for (const set of sets) {
     const [key, value] = parseSet(set);
-    values[key] = value;
+    changes[key] = value;
   }
-  const given = (key: SpecKey): boolean => sets.some((set) => set.startsWith(`${key}=`));
-  if (values['host.threads_per_core'] === 1)
-    for (const key of ['host.cpus', 'pmu.gp'] as const) if (!given(key)) values[key] = preset.singleThreaded[key];
   const design = loaded ?? DESIGNS.find(({ name }) => name === vpmu);
-  const spec = { preset, values: values as unknown as SpecValues, vpmu, design, seed };
+  const changed = (values: SpecValues): SpecValues => ({ ...values, ...(changes as Partial<SpecValues>) });
+  const values = changed(unchanged({ preset, design }, changed(preset.values)));
+  const spec = { preset, values, vpmu, design, seed };
   checkKernels(spec);
   checkDesign(spec);
+  checkCpus(values);
   return spec;
 }
 
@@ -99,6 +99,38 @@ export function parseSet(set: string): readonly [key: SpecKey, value: number | s
   if (!Object.hasOwn(SPEC_KEYS, key)) throw noSuchKey(key);
   if (!set.includes('=')) throw new SpecError(key, `${key} needs a value: --set ${key}=VALUE`);
   return [key as SpecKey, parseValue(key as SpecKey, raw)];
+}
+
+/**
+ * What a machine has if nothing else is said: its preset's values, but for what follows from two keys. A core with one
+ * thread has counters of its own; each vCPU is a CPU of the guest, on a core of its own.
+ */
+function unchanged({ preset, design }: Pick<MachineSpec, 'preset' | 'design'>, said: SpecValues): SpecValues {
+  const { values: v, singleThreaded } = preset;
+  const vcpus = said['guest.vcpus'];
+  const base = said['host.threads_per_core'] === 1 ? { ...v, ...singleThreaded } : v;
+  if (vcpus === v['guest.vcpus']) return base;
+  const cores = design === undefined ? v['host.cores'] : Math.min(vcpus, base['host.cpus']);
+  return { ...base, 'host.cores': cores, 'guest.cpus': Math.max(vcpus, v['guest.cpus']) };
+}
+
+/** Keys from whose values others follow. */
+const LEADING: ReadonlySet<SpecKey> = new Set(['host.threads_per_core', 'guest.vcpus']);
+
+/** --vcpus: so many CPUs where perf runs, as KEY=VALUE. */
+export const vcpusSet = (vpmu: string, vcpus: number): string =>
+  `${vpmu === 'host' ? 'host.cores' : 'guest.vcpus'}=${vcpus}`;
+
+function checkCpus(values: SpecValues): void {
+  for (const [simulated, possible] of [
+    ['host.cores', 'host.cpus'],
+    ['guest.vcpus', 'guest.cpus'],
+  ] as const)
+    if (values[simulated] > values[possible])
+      throw new SpecError(
+        simulated,
+        `${simulated}=${values[simulated]} is more than ${possible}=${values[possible]} (--set ${possible}=${values[simulated]})`,
+      );
 }
 
 function noSuchKey(key: string): SpecError {
@@ -156,8 +188,10 @@ function parseValue(key: SpecKey, raw: string): number | string | boolean {
 
 /** What a spec changes in its preset, as --set arguments. Recordings store this to name their machine. */
 export function changedValues(spec: MachineSpec): string[] {
+  const { preset, values } = spec;
+  const others = unchanged(spec, values);
   return (Object.keys(SPEC_KEYS) as SpecKey[])
-    .filter((key) => spec.values[key] !== spec.preset.values[key])
+    .filter((key) => values[key] !== (LEADING.has(key) ? preset.values : others)[key])
     .map((key) => `${key}=${printValue(spec.values[key])}`);
 }
 

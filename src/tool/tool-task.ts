@@ -66,9 +66,9 @@ export class ToolTask implements TaskBody {
   }
 
   /** It may do anything to other CPUs as soon as it is through with what it computes. */
-  outlook(): Outlook {
-    const left = this.#code?.left ?? cycles(0);
-    return { act: left, leave: left, trap: left };
+  outlook(from: Cycles): Outlook {
+    const act = cycles(from + (this.#code?.left ?? 0));
+    return { act, leave: act, trap: act };
   }
 
   /** Spends user time in one of the tool's functions. */

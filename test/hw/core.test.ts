@@ -348,7 +348,10 @@ describe('hw/core', () => {
         [5000, 'third'],
         [4000, 'second'],
       ] as const)
-        core.lapic.receive(cycles(time), 1, 'RESCHEDULE', () => accepted.push(name));
+        core.lapic.receive(cycles(time), 1, () => {
+          accepted.push(name);
+          return 'RESCHEDULE';
+        });
       core.execute(userCode(3000), cycles(3000));
       core.halt(cycles(1e6));
       expect(when(script)).to.deep.equal([
@@ -364,7 +367,7 @@ describe('hw/core', () => {
         core.spend(F.handler);
         script.resched = true;
       };
-      core.lapic.receive(cycles(500), 1, 'RESCHEDULE', () => undefined);
+      core.lapic.receive(cycles(500), 1, () => 'RESCHEDULE');
       core.spend(F.long);
       expect(script.seen).to.deep.equal([]);
       core.setTimer(cycles(10_000));
@@ -381,7 +384,11 @@ describe('hw/core', () => {
     it('several that have arrived make one interrupt, as in the IRR', () => {
       const { core, script } = bareCore();
       let accepted = 0;
-      for (const time of [100, 200, 10_001]) core.lapic.receive(cycles(time), 1, 'RESCHEDULE', () => accepted++);
+      const accept = () => {
+        accepted++;
+        return 'RESCHEDULE' as const;
+      };
+      for (const time of [100, 200, 10_001]) core.lapic.receive(cycles(time), 1, accept);
       core.spend(F.long);
       const atHandler: number[] = [];
       script.on.RESCHEDULE = () => void atHandler.push(accepted);
@@ -426,8 +433,7 @@ describe('hw/core', () => {
         let code: StraightLine | undefined;
         for (const end of [...ends.toSorted((a, b) => a - b), 100_000]) {
           // Known no earlier than a window in which it arrives.
-          while (sent.length > 0 && sent[0]! < end)
-            core.lapic.receive(cycles(sent.shift()!), 1, 'RESCHEDULE', () => undefined);
+          while (sent.length > 0 && sent[0]! < end) core.lapic.receive(cycles(sent.shift()!), 1, () => 'RESCHEDULE');
           while (core.now() < end) {
             if (script.resched) {
               script.resched = false;

@@ -100,7 +100,7 @@ describe('hw/sibling', () => {
 
   it('does not halt while something waits to be served', () => {
     const { core, told } = shared();
-    core.lapic.receive(cycles(0), 1, 'RESCHEDULE', () => undefined);
+    core.lapic.receive(cycles(0), 1, () => 'RESCHEDULE');
     core.halt(cycles(1000));
     expect([core.now(), told]).to.deep.equal([0, []]);
   });

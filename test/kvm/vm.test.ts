@@ -1,13 +1,17 @@
 /** A VM: what its vCPUs share, what each has of its own, and that a vCPU is in one place only. */
 import { expect } from 'chai';
 import { MSR } from '../../src/arch/msr.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { FN } from '../../src/kernel/symbols.ts';
+import { System } from '../../src/kernel/system.ts';
 import { Vm } from '../../src/kvm/vm.ts';
 import { VcpuRefused, type VpmuDesign } from '../../src/kvm/vpmu.ts';
 import { legacy } from '../../src/kvm/vpmu/legacy.ts';
 import { mediated } from '../../src/kvm/vpmu/mediated.ts';
 import { cascadelakeAp } from '../../src/machine/presets/cascadelake-ap.ts';
-import { ToolTask } from '../../src/tool/tool-task.ts';
-import { MS } from '../kernel/machine.ts';
+import { ToolTask, type ToolProgram } from '../../src/tool/tool-task.ts';
+import { cycles } from '../../src/units.ts';
+import { CPU0, MS } from '../kernel/machine.ts';
 import { Guest, HostOfOne, WITH_COUNTERS, sampling, type HostOptions, type Served } from './guest.ts';
 
 const PERIOD = 5_000_000;
@@ -63,6 +67,68 @@ describe('kvm/vm', () => {
     answer = 0;
     for (let i = 0; i < 3; i++) on.addVcpu(vm);
     expect([vms, vm.apics.length]).to.deep.equal([1, 3]);
+  });
+});
+
+describe('kvm: interrupts from one vCPU to another', () => {
+  /** Two vCPUs of one guest on one core; posts from the first to the second arrive 3,000 cycles after they were sent. */
+  const pair = () => {
+    const on = new HostOfOne(legacy);
+    const second = on.addVcpu();
+    const system = new System(on.guestConfig);
+    const kernels = [on.vcpu, second].map((vcpu, number) => {
+      const kernel = new Kernel(system, vcpu, { ...CPU0, clock: on.clock, number });
+      vcpu.boot(
+        kernel,
+        () => kernel.boot(),
+        () => false,
+      );
+      return kernel;
+    });
+    const deliver = (): void => {
+      for (const post of on.host.mail.take()) {
+        const at = cycles(post.sent + 3000);
+        on.host.announce(post, at);
+        on.core.lapic.receive(at, 0, () => on.host.mail.accept(post));
+      }
+    };
+    return { on, core: on.core, first: on.vcpu, second, kernels, deliver };
+  };
+  /** Computes, sends the other CPU an empty wake-up, and sleeps so many ns, for ever. */
+  const sender = (deliver: () => void, sleep: number) =>
+    function* (tool: ToolTask): ToolProgram {
+      const { cpu, mail } = tool.kernel;
+      for (;;) {
+        yield* tool.user('main', 1e5);
+        mail.post({ kind: 'wake', to: 1, sent: cpu.sendIpi(1), pid: 1, reason: 'test' });
+        deliver();
+        if (sleep > 0) tool.kernel.nanosleep(sleep);
+        yield;
+      }
+    };
+
+  it('wake a halted vCPU; the ICR write exits', () => {
+    const { on, first, second, kernels, core, deliver } = pair();
+    const tool = new ToolTask(kernels[0]!, sender(deliver, 3e6));
+    on.host.run(cycles(60 * MS * 2.8));
+    const sent = core.passes[FN.kvm_irq_delivery_to_apic]!;
+    expect(sent).to.be.greaterThan(15);
+    expect(tool.task.nvcsw).to.equal(sent);
+    expect(first.exits.of('MSR_WRITE').count).to.be.at.least(sent);
+    expect(second.exits.of('HLT').count).to.be.within(sent, sent + 1);
+    // The host's scheduler_ipi() wakes the thread, and the guest takes the interrupt, too.
+    expect(core.passes[FN.scheduler_ipi]).to.equal(2 * sent);
+  });
+
+  it('wait for a vCPU that waits for the core, and are one when it gets it', () => {
+    const { on, kernels, core, deliver } = pair();
+    const tools = [new ToolTask(kernels[0]!, sender(deliver, 0)), new ToolTask(kernels[1]!, sampling(PERIOD))];
+    on.host.run(cycles(100 * MS * 2.8));
+    const sent = core.passes[FN.kvm_irq_delivery_to_apic]!;
+    expect(sent).to.be.greaterThan(300);
+    expect(tools.map(({ status }) => status)).to.deep.equal([undefined, undefined]);
+    expect(core.passes[FN.scheduler_ipi]).to.be.within(3, on.host.switches);
+    expect(on.host.switches).to.be.lessThan(40);
   });
 });
 

@@ -14,7 +14,7 @@ export function shared<T>(
   ended: (first: T) => boolean,
   ms: number,
 ): { readonly machines: readonly Smp[]; readonly made: readonly T[] } {
-  const place = placeFor(workers, cpus);
+  const place = placeFor(workers, cpus, 0);
   const machines = Array.from({ length: workers }, (_, party) => new Smp(cpus, longest, { place, party, patience: 0 }));
   const made = machines.map((smp, party) => set(smp, party));
   const until = cycles(ms * 2_800_000);

@@ -27,6 +27,14 @@ export const MACHINE_OPTIONS = [
     own: true,
   },
   { name: 'seed', kind: 'text', arg: 'text', help: 'root of all random streams', env: 'GPERF_SEED', own: true },
+  {
+    name: 'vcpus',
+    kind: 'unsigned',
+    arg: 'n',
+    help: 'CPUs of the guest, or with --vpmu host of the machine, on which the workload runs',
+    env: 'GPERF_VCPUS',
+    own: true,
+  },
 ] as const satisfies readonly OptionSpec[];
 
 /** For commands that share their runs among threads. */

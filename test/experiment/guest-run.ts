@@ -1,0 +1,88 @@
+/** perf in a guest with several vCPUs, and all that can be seen of a run. */
+import { createHash } from 'node:crypto';
+import type { Executable } from '../../src/arch/dso.ts';
+import { executable, prepareWorkload, workloadSeed, type Workload } from '../../src/experiment/executable.ts';
+import { runRecord } from '../../src/experiment/run.ts';
+import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
+import { lackedBy } from '../../src/kvm/vpmu.ts';
+import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
+import { none } from '../../src/kvm/vpmu/none.ts';
+import { pmuCaps } from '../../src/machine/keys.ts';
+import { MACHINES } from '../../src/machine/spec.ts';
+import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
+import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
+import type { Ledger } from '../../src/results/ledger.ts';
+import { cycles } from '../../src/units.ts';
+import { loadWorkload } from '../../src/workload/registry.ts';
+
+/** Designs that give guests counters, each with the first machine that can run it. */
+export const PLACES = DESIGNS.filter((design) => design !== none).map((design) => {
+  const able = MACHINES.find(
+    ({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined,
+  )!;
+  return { vpmu: design.name, machine: able.name };
+});
+export const WORKLOADS = [
+  ['ftest-threads', '4', '0.02'],
+  ['pingpong', '200'],
+  ['lockbound', '3', '300'],
+  ['server', '4', '60'],
+] as const;
+
+/** Cycles of a microsecond on the slowest of these machines, more on others. */
+const US = 2800;
+
+/** A guest with so many vCPUs on so many cores. */
+export const guestOf = (
+  { vpmu, machine }: (typeof PLACES)[number],
+  vcpus: number,
+  cores = vcpus,
+  sets: readonly string[] = [],
+): Promise<MachineSpec> => {
+  const said = ['guest.fresh=on', 'host.fresh=on', `host.cores=${cores}`, ...sets];
+  return setUpMachine({ vpmu, machine, seed: 'vcpus', vcpus, sets: said });
+};
+
+export async function programOf(
+  spec: MachineSpec,
+  [name, ...args]: readonly [string, ...string[]],
+): Promise<{ readonly workload: Workload; readonly program: Executable }> {
+  const workload = prepareWorkload(await loadWorkload(name, args), spec, {});
+  return { workload, program: executable(workload, workloadSeed(spec, 0)) };
+}
+
+interface HowToRecord {
+  /** The longest window, us. */
+  readonly longest?: number;
+  readonly systemWide?: boolean;
+  readonly freq?: number;
+  readonly mmapPages?: number;
+}
+
+export interface Seen {
+  readonly records: PerfRecord[];
+  /** Of all records. */
+  readonly hash: string;
+  readonly ledger: Ledger;
+}
+
+/** Samples user cycles, at 4 kHz by default. */
+export async function recordIn(spec: MachineSpec, program: Executable, how: HowToRecord = {}): Promise<Seen> {
+  const { longest = Infinity, systemWide = false, freq = 4000, mmapPages } = how;
+  const records: PerfRecord[] = [];
+  const sink = {
+    opened: () => undefined,
+    write: (batch: readonly PerfRecord[]): number => {
+      records.push(...batch);
+      return 0;
+    },
+  };
+  const target = systemWide ? 'cpu' : 'fork';
+  const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq, target });
+  const job = { evlist, executable: program, systemWide, ...(mmapPages !== undefined && { mmapPages }) };
+  const { ledger } = await runRecord(spec, job, sink, { longest: cycles(longest * US) });
+  const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
+  const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
+  return { records, hash, ledger };
+}
