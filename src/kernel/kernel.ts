@@ -382,8 +382,8 @@ export class Kernel extends PerCpu implements Software {
   }
 
   /** The same while no CPU runs, for the threads of this one. */
-  kill_here(task: Task, signal: number): void {
-    kill_here(this, task.tgid, signal, this.cpu.now());
+  kill_here(task: Task, signal: number, since = this.cpu.now()): void {
+    kill_here(this, task.tgid, signal, since);
   }
 
   /** The process ends, and all its threads with it: by exit_group(2), or by a signal. */

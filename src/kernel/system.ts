@@ -78,6 +78,11 @@ export class System {
     return [...this.#tasks.values()];
   }
 
+  /** The same, to be walked through at once. */
+  eachTask(): Iterable<Task> {
+    return this.#tasks.values();
+  }
+
   /** find_task_by_vpid(): a living one. */
   taskOf(pid: number): Task | undefined {
     return this.#tasks.get(pid);

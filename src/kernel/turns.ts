@@ -195,7 +195,7 @@ export class Turns {
     const switches = rq.needResched || this.waits || (own === undefined ? rq.waiting > 0 : own.leave <= from);
     const turn = switches ? from : cycles(Math.max(from, Math.min(timers.next, arrival, own?.leave ?? NEVER)));
     let others: number = NEVER;
-    for (const task of system.tasks)
+    for (const task of system.eachTask())
       if (task.cpu === number && !(runs && task === current))
         others = Math.min(others, this.#outlookOf(task, turn).act);
     return cycles(Math.min(act, others));

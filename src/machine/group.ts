@@ -14,7 +14,7 @@ import type { Drained } from '../kernel/ring-buffer.ts';
 import type { SamplingLimits } from '../kernel/sysctl.ts';
 import { leastRecordCost } from '../kernel/turns.ts';
 import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
-import { Windows, type ActEffect, type Standing, type WindowOptions } from '../sim/windows.ts';
+import { Windows, type ActEffect, type Between, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
 
 /** A core and the kernel that runs on it. */
@@ -120,6 +120,10 @@ export class CoreGroup {
   /** Cores whose looks have had their turn, and what they wait for. */
   readonly #looks = new Map<number, Look>();
   readonly #party: Party;
+  readonly #between: Between<ActOfBoot> = {
+    gridLine: () => this.#look(),
+    apply: (act, core, at) => this.#apply(act, core, at),
+  };
   /** How far the workload was on each thread's cores at the last grid line. */
   #works: readonly number[] = [];
   /** A signal that all threads are yet to be told of, and one that they know. */
@@ -182,13 +186,10 @@ export class CoreGroup {
       this.#killOwn();
       const posts = this.#mine.map(({ host }) => host.mail.take());
       posts.forEach((sent, i) => this.#deliver(sent, this.#numberOf(i)));
-      const said = posts.map((sent, i) =>
-        this.#tell(this.#numberOf(i), sent, this.#mine[i] === this.#cpus[0] && stop()),
-      );
+      posts.forEach((sent, i) => this.#tell(this.#numberOf(i), sent, this.#mine[i] === this.#cpus[0] && stop()));
+      if (this.#party.place.parties > 1) this.#say(posts);
       this.#kill = this.#toKill;
       this.#toKill = undefined;
-      const news = said.filter(isNews);
-      meeting.say(this.#party.party, news.length === 0 ? undefined : news);
       meeting.arrive();
       this.#arrived = true;
     }
@@ -196,7 +197,7 @@ export class CoreGroup {
     this.#arrived = false;
     this.#ended = meeting.slotsOf(0)[SLOT.ended] === 1;
     this.#hear();
-    this.#windows.next(this.#told, { gridLine: () => this.#look(), apply: (...turn) => this.#apply(...turn) });
+    this.#windows.next(this.#told, this.#between);
     meeting.part();
     return true;
   }
@@ -209,7 +210,7 @@ export class CoreGroup {
     const [hosts, guests] = this.#boots as [readonly KernelOnCore[], readonly KernelOnCore[]];
     for (const { kernel, core } of guests.length > 0 ? guests : hosts) {
       const tasks = this.#isMine(core) ? kill.pids.map((pid) => kernel.system.taskOf(pid)) : [];
-      for (const task of tasks) if (task !== undefined) kernel.kill_here(task, kill.signal);
+      for (const task of tasks) if (task !== undefined) kernel.kill_here(task, kill.signal, this.#windows.end);
     }
     for (const { host } of this.#mine) for (const vcpu of host.mail.vcpus.values()) vcpu.kick();
   }
@@ -225,26 +226,40 @@ export class CoreGroup {
     return party + i * place.parties;
   }
 
-  #tell(number: number, posts: readonly Post[], ended: boolean): Said {
+  #tell(number: number, posts: readonly Post[], ended: boolean): void {
     const { core, host, guests = [] } = this.#cpus[number]!;
-    const standing = ended ? ENDED : { ...this.#standing(number), posts };
+    const standing = ended ? ENDED : this.#standing(number, posts);
     this.#told[number] = standing;
     const slots = this.#meeting.slotsOf(number);
     slots[SLOT.now] = standing.now;
     slots[SLOT.promise] = standing.promise;
-    COUNTS.forEach((name, i) => (slots[SLOT.counts + i] = host.global?.own[name] ?? 0));
     slots[SLOT.ended] = ended ? 1 : 0;
     slots[SLOT.clock] = core.now();
-    if (this.#windows.end >= this.#windows.line) slots[SLOT.work] = this.#party.work?.() ?? 0;
-    [host, ...guests].forEach(({ nr_running, sysctl }, i) => {
+    // The rest is looked at when all have passed the line.
+    if (standing.now < this.#windows.line) return;
+    for (const [i, name] of COUNTS.entries()) slots[SLOT.counts + i] = host.global?.own[name] ?? 0;
+    slots[SLOT.work] = this.#party.work?.() ?? 0;
+    for (const [i, { nr_running, sysctl }] of [host, ...guests].entries()) {
       const at = SLOT.views + VIEW * i;
       slots[at] = nr_running;
-      LIMITS.forEach((name, limit) => (slots[at + 1 + limit] = sysctl[name]));
-    });
-    const drained = new Map<number, Drained>();
-    for (const { boot, drained: all } of this.#looks.values())
-      for (const [id, part] of all) if (this.#writerOf(boot, id).core === number) drained.set(id, part);
-    return { core: number, posts, act: standing.act, drained, kill: number === 0 ? this.#toKill : undefined };
+      for (const [limit, name] of LIMITS.entries()) slots[at + 1 + limit] = sysctl[name];
+    }
+  }
+
+  /** Tells other threads what is not in numbers. */
+  #say(posts: readonly (readonly Post[])[]): void {
+    const news: Said[] = [];
+    for (const [i, sent] of posts.entries()) {
+      const core = this.#numberOf(i);
+      const drained = new Map<number, Drained>();
+      for (const { boot, drained: all } of this.#looks.values())
+        for (const [id, part] of all) if (this.#writerOf(boot, id).core === core) drained.set(id, part);
+      const { act } = this.#told[core]!;
+      const kill = core === 0 ? this.#toKill : undefined;
+      if (sent.length > 0 || act !== undefined || drained.size > 0 || kill !== undefined)
+        news.push({ core, posts: sent, act, drained, kill });
+    }
+    this.#meeting.say(this.#party.party, news.length === 0 ? undefined : news);
   }
 
   /** Where the cores of other threads are, and what they have sent. */
@@ -281,19 +296,19 @@ export class CoreGroup {
       }
   }
 
-  #standing(number: number): Standing<ActOfBoot> {
+  #standing(number: number, posts: readonly Post[]): Standing<ActOfBoot> {
     const { core, host } = this.#cpus[number]!;
     // Whatever it does next is later than an answer that nobody has given yet.
-    if (host.turns.spins) return ENDED;
+    if (host.turns.spins) return { ...ENDED, posts };
     const now = core.now();
-    if (this.#looks.has(number)) return { now, promise: now };
+    if (this.#looks.has(number)) return { now, promise: now, act: undefined, posts };
     const { ipiAt } = core.lapic;
     const ahead = { from: now, arrival: ipiAt, pmi: core.pmiFrom, record: this.#recordCost };
     const promise = cycles(Math.min(host.turns.promise(ahead), tellsSibling({ core, host })));
-    if (!host.turns.waits) return { now, promise };
+    if (!host.turns.waits) return { now, promise, act: undefined, posts };
     const { kernel, ...what } = this.#actOn(number);
     const act = { what, after: kernel.turns.workAfterAct, others: promise, looks: looks(what.act) };
-    return { now, promise: now, act };
+    return { now, promise: now, act, posts };
   }
 
   /** The act that a core stands still for. */
@@ -397,9 +412,6 @@ const guestsOn = (cpus: readonly HostCpu[]): KernelOnCore[] =>
   cpus
     .flatMap(({ guests = [] }, core) => guests.map((kernel, i) => ({ kernel, core, index: 1 + i })))
     .toSorted((a, b) => a.kernel.number - b.kernel.number);
-
-const isNews = ({ posts, act, drained, kill }: Said): boolean =>
-  posts.length > 0 || act !== undefined || drained.size > 0 || kill !== undefined;
 
 /** No earlier than this does a core tell its other hardware thread that it enters or leaves HLT. */
 function tellsSibling({ core, host }: HostCpu): Cycles {

@@ -60,7 +60,8 @@ export class MeetingOver extends Error {
 export class Meeting {
   readonly #place: MeetingPlace;
   readonly #control: Int32Array;
-  readonly #slots: Float64Array;
+  /** Of all cores, for even rounds and then for odd ones. */
+  readonly #slots: readonly Float64Array[];
   /** Rounds that this thread has been through. */
   #round = 0;
 
@@ -68,14 +69,14 @@ export class Meeting {
     this.#place = place;
     const bytes = controlBytes(place.parties);
     this.#control = new Int32Array(place.memory, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
-    this.#slots = new Float64Array(place.memory, bytes);
+    const slots = new Float64Array(place.memory, bytes);
+    const { cores, width } = place;
+    this.#slots = Array.from({ length: 2 * cores }, (_, i) => slots.subarray(i * width, (i + 1) * width));
   }
 
   /** The numbers of a core: to be written before arrive() by whoever runs it, to be read by all after wait(). */
   slotsOf(core: number): Float64Array {
-    const { cores, width } = this.#place;
-    const at = ((this.#round & 1) * cores + core) * width;
-    return this.#slots.subarray(at, at + width);
+    return this.#slots[(this.#round & 1) * this.#place.cores + core]!;
   }
 
   /** What this thread says in this round, as plain data; undefined: nothing. To be called before arrive(). */

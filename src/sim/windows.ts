@@ -140,8 +140,8 @@ export class Windows {
   /** The promise of a core, after a look at whether it kept its last one. */
   #check({ now, promise, act, posts }: Standing<unknown>, core: number): Cycles {
     const promised = this.#promised[core] ?? (0 as Cycles);
-    const first = Math.min(act === undefined ? Infinity : now, ...(posts ?? []).map(({ sent }) => sent)) as Cycles;
-    if (first < promised) throw new PromiseBroken(core, first, promised);
+    if (act !== undefined && now < promised) throw new PromiseBroken(core, now, promised);
+    for (const { sent } of posts ?? []) if (sent < promised) throw new PromiseBroken(core, sent, promised);
     return act === undefined ? (Math.max(now, promise) as Cycles) : now;
   }
 }
