@@ -1,6 +1,10 @@
-/** gperf explain: the life of one PMI, rotation or context switch, and what a kernel makes of long PMIs. */
+/**
+ * gperf explain: the life of one PMI, rotation or context switch, of what one CPU sends another, and what a kernel makes of
+ * long PMIs.
+ */
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../experiment/explain.ts';
-import { guestWithoutPmu } from '../experiment/setup.ts';
+import { MESSAGES, messageLife, type MessageKind } from '../experiment/message-life.ts';
+import { guestWithoutPmu, type MachineSpec } from '../experiment/setup.ts';
 import { lifeLines, throttleLines } from '../report/explain/text.ts';
 import { nearest } from '../nearest.ts';
 import { parseArgs } from './args.ts';
@@ -11,7 +15,7 @@ import { EXPLAIN } from './options/explain.ts';
 import { printLines } from './recording.ts';
 import { commandLine, machineOf, reproduceLine } from './simulation.ts';
 
-const TOPICS = [...LIVES, 'throttle'] as const;
+const TOPICS = [...LIVES, ...MESSAGES, 'throttle'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest, typed } = parseArgs(EXPLAIN, argv, context.terminal.env);
@@ -32,16 +36,26 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   }
   return 0;
 
-  async function life(kind: LifeKind): Promise<Iterable<string>> {
+  async function life(kind: LifeKind | MessageKind): Promise<Iterable<string>> {
     const stray = (['avg-ns', 'hz', 'kernel'] as const).find((name) => o[name] !== undefined);
     if (stray !== undefined)
       throw new UsageError(`--${stray} belongs to 'explain throttle'`, optionUsage(EXPLAIN, stray));
     const spec = await machineOf(o);
-    if (guestWithoutPmu(spec)) return [withoutPmu(kind)];
-    const lines = lifeLines(lifeOf(spec, kind, o.verbose > 0));
+    if (kind !== 'ipi' && guestWithoutPmu(spec)) return [withoutPmu(kind)];
+    const lines = lifeLines(
+      isMessage(kind) ? await messageLife(await withTwoCpus(o, spec), kind) : lifeOf(spec, kind, o.verbose > 0),
+    );
     if (o.verbose > 0) process.stderr.write(reproduceLine(commandLine('explain', typed, spec, context)));
     return lines;
   }
+}
+
+const isMessage = (kind: LifeKind | MessageKind): kind is MessageKind => (MESSAGES as readonly string[]).includes(kind);
+
+/** Messages take two CPUs, unless more were asked for. */
+async function withTwoCpus(o: Options, spec: MachineSpec): Promise<MachineSpec> {
+  const key = spec.design === undefined ? 'host.cores' : 'guest.vcpus';
+  return spec.values[key] > 1 ? spec : machineOf(o, { vcpus: 2 });
 }
 
 type Options = ReturnType<typeof parseArgs<(typeof EXPLAIN)['options']>>['options'];
@@ -65,7 +79,7 @@ async function throttle(o: Options): Promise<Iterable<string>> {
   return throttleLines(throttleOf(await machineOf(o, { vpmu: 'host', set }), avg));
 }
 
-const withoutPmu = (kind: LifeKind): string =>
+const withoutPmu = (kind: Exclude<LifeKind | MessageKind, 'ipi'>): string =>
   `A guest without a PMU has no ${kind === 'pmi' ? 'PMI' : kind} to explain: CPUID shows it no counters, perf_event_open ` +
   'refuses hardware events with ENOENT, and perf record falls back to cpu-clock, an hrtimer.';
 

@@ -148,8 +148,10 @@ export function lifeOf(spec: MachineSpec, kind: LifeKind, everything = false): L
     const steps = findLife(trace.steps, machine, scene, search);
     if (steps === undefined) continue;
     const context = { machine, steps, events: parseEventList([names], 'stat'), everything };
+    const cpus = machine.kernels.length;
+    const where = cpus === 1 ? '' : `, on CPU 0 of ${cpus}`;
     return {
-      title: `${scene.title(context.events.length, nrGp + 1)} (--vpmu ${spec.vpmu})`,
+      title: `${scene.title(context.events.length, nrGp + 1)}${where} (--vpmu ${spec.vpmu})`,
       events: scene.period === 0 ? names : `${names}, a sample every ${scene.period}`,
       steps: lifeSteps(context),
       summary: lifeSummary(context),

@@ -17,6 +17,8 @@ export interface LifeContext {
   readonly events: readonly ParsedEvent[];
   /** Also show what the host's perf does while it makes and releases an event. */
   readonly everything: boolean;
+  /** Also show who gives the CPU to whom. */
+  readonly switches?: boolean;
 }
 
 /** Kernel functions that get a line. */
@@ -30,6 +32,13 @@ const FUNCTIONS: { readonly [Fn in KernelFunction]?: string } = {
   ctx_sched_out: 'ctx_sched_out',
   x86_pmu_enable: 'x86_pmu_enable',
   __schedule: '__schedule',
+  native_smp_send_reschedule: 'try_to_wake_up -> ttwu_queue_remote -> native_smp_send_reschedule',
+  reschedule_interrupt: 'RESCHEDULE -> reschedule_interrupt',
+  scheduler_ipi: 'scheduler_ipi -> sched_ttwu_pending',
+  smp_call_function_single: 'smp_call_function_single',
+  native_send_call_func_single_ipi: 'native_send_call_func_single_ipi',
+  call_function_single_interrupt: 'CALL_FUNCTION -> call_function_single_interrupt',
+  flush_smp_call_function_queue: 'flush_smp_call_function_queue',
   __perf_event_task_sched_out: '__perf_event_task_sched_out(prev)',
   __perf_event_task_sched_in: '__perf_event_task_sched_in(next)',
 };
@@ -64,7 +73,7 @@ export function lifeSteps(context: LifeContext): LifeStep[] {
     const { who, step, at, until } = told;
     flush(at);
     const hidden = who === 'host' && works.some((w) => at >= w.at && at < w.until);
-    const text = hidden && !everything ? undefined : textOf(told, context);
+    const text = hidden && !everything ? undefined : stepText(told, context);
     if (text !== undefined) lines.push({ at, who, text });
     if (step.kind === 'exit' && !INTERCEPTED.has(step.reason)) entries.push({ at: until, who, text: 'VM-entry' });
   }
@@ -73,7 +82,7 @@ export function lifeSteps(context: LifeContext): LifeStep[] {
 }
 
 /** A step in words; undefined if it has no line of its own. */
-function textOf(told: Told<MachineStep>, context: LifeContext): string | undefined {
+export function stepText(told: Told<MachineStep>, context: LifeContext): string | undefined {
   const { step } = told;
   switch (step.kind) {
     case 'wrap':
@@ -133,8 +142,9 @@ function textOf(told: Told<MachineStep>, context: LifeContext): string | undefin
     case 'sched_out':
     case 'sched_in':
     case 'rotation':
-    case 'switch':
       return undefined;
+    case 'switch':
+      return context.switches === true ? `__switch_to: ${step.prev.comm} -> ${step.next.comm}` : undefined;
   }
 }
 
@@ -213,6 +223,13 @@ function counters(word: number): string {
   }
   return names.join(', ');
 }
+
+/** "2: 1 rdpmc, 1 wrmsr": the register accesses among some steps. */
+export const accessTally = (steps: readonly Told<MachineStep>[]): string => tally(kindsOf(only(steps, ...ACCESSES)));
+
+/** The same of exits, by reason. */
+export const exitTally = (steps: readonly Told<MachineStep>[]): string =>
+  tally(only(steps, 'exit').map(({ step }) => step.reason));
 
 /** Accesses by kind and part, exits by reason, host events, and where the time went. */
 export function lifeSummary({ machine, steps }: LifeContext): [string, string][] {

@@ -4,6 +4,7 @@
  */
 import { expect } from 'chai';
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../../src/experiment/explain.ts';
+import { MESSAGES, messageLife } from '../../src/experiment/message-life.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { lifeLines, throttleLines } from '../../src/report/explain/text.ts';
 import type { Life } from '../../src/results/life.ts';
@@ -234,6 +235,38 @@ describe('gperf explain', () => {
       const machine = await spec('host', set);
       expect(() => lifeOf(machine, kind)).to.throw(NoLifeError, why);
     }
+  });
+
+  describe('between two CPUs', () => {
+    const two = (vpmu: string): Promise<MachineSpec> => setUpMachine({ vpmu, vcpus: 2, sets: [] });
+    for (const kind of MESSAGES)
+      for (const vpmu of ['host', 'legacy', 'v2']) {
+        const path = `${DIR}/${kind}-${vpmu}.txt`;
+        it(`${kind} --vpmu ${vpmu} is ${path}, later on one CPU than on the other`, async () => {
+          const made = await messageLife(await two(vpmu), kind);
+          expectKept(path, textOf(made));
+          for (const [i, step] of made.steps.entries()) expect(step.at).to.be.at.least(made.steps[i - 1]?.at ?? 0);
+          const latency = (await two(vpmu)).values['host.ipi_latency'];
+          expect(count(made, 'until the interrupt')).to.be.at.least(latency);
+          expect(new Set(made.steps.map(({ who }) => who))).to.deep.equal(new Set(['cpu0', 'cpu1']));
+          // A guest's IPI is an exit of the sender, and of the receiver unless it is in HLT.
+          expect(count(made, 'VM-exits of cpu0') || 0).to.equal(vpmu === 'host' ? 0 : 1);
+          if (kind === 'ipi') return;
+          expect(row(made, 'register accesses there')).to.equal('1: 1 rdpmc');
+          if (vpmu !== 'host') expect(row(made, 'VM-exits of cpu1')).to.equal('2: 1 EXTERNAL_INTERRUPT, 1 RDPMC');
+          expect(count(made, 'the caller waits')).to.be.greaterThan(
+            count(made, 'until the interrupt') + latency + (vpmu === 'host' ? 0 : 1000),
+          );
+        });
+      }
+
+    it('needs two, and other lives say which CPU they are of', async () => {
+      const caught = await messageLife(await spec('v2'), 'ipi').catch((error: unknown) => error);
+      expect(caught).to.be.instanceOf(NoLifeError);
+      expect(lifeOf(await two('v2'), 'pmi').title).to.equal(
+        'one PMI in a task that computes, on CPU 0 of 2 (--vpmu v2)',
+      );
+    });
   });
 
   describe('throttle', () => {

@@ -17,12 +17,17 @@ const OPTIONS = [
 
 export const EXPLAIN: CommandTable<typeof OPTIONS> = {
   name: 'explain',
-  usage: ['[<options>] pmi|rotation|switch', '[<options>] throttle --avg-ns <n> [--hz <n>] [--kernel <version>]'],
+  usage: [
+    '[<options>] pmi|rotation|switch|ipi|call',
+    '[<options>] throttle --avg-ns <n> [--hz <n>] [--kernel <version>]',
+  ],
   options: OPTIONS,
   stopAtNonOption: false,
   epilogue: ` pmi       from the counter that wraps to the end of the handler
  rotation  four general-purpose events and a fixed one, and a sixth that takes its turn
  switch    from one task to another, each with its own five events
+ ipi       one CPU wakes a thread on another
+ call      perf has another CPU read one of its events
  throttle  what perf_sample_event_took() does and prints at an average (Linux 5.0, 6.4 and 6.16 differ);
            the kernel is the host's, whose limits are --set host.max_sample_rate and host.cpu_time_max_percent`,
 };
