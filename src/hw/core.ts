@@ -70,6 +70,12 @@ export class Overrun extends Error {
   override readonly name = 'Overrun';
 }
 
+/** What Regs of ring 3 has of ring 0. */
+const NO_FRAMES: readonly Address[] = [];
+
+/** Whether counter `i` of a plan is a clock. */
+const countsCycles = ({ columns, slots }: CountingPlan, i: number): boolean => columns[slots[i] as number] === CYCLES;
+
 export class Core implements Cpu {
   readonly caps: PmuCaps;
   readonly pmu: CorePmu;
@@ -379,17 +385,17 @@ export class Core implements Cpu {
   /**
    * Ring 3 has the core but retires nothing yet: runs to the end of that, `until`, an interrupt or a clock's overflow.
    */
-  #fillPipeline({ columns, counters, slots }: CountingPlan, until: Cycles): void {
+  #fillPipeline(plan: CountingPlan, until: Cycles): void {
     const { lapic, pmu } = this;
-    const isClock = (i: number): boolean => columns[slots[i] as number] === CYCLES;
+    const { counters } = plan;
     let step = Math.min(this.#refill, until - this.#clock, lapic.timerAt - this.#clock, lapic.pmiAt - this.#clock);
     for (let i = 0; i < counters.length; i++)
-      if (isClock(i)) step = Math.min(step, pmu.remaining(counters[i] as Counter));
+      if (countsCycles(plan, i)) step = Math.min(step, pmu.remaining(counters[i] as Counter));
     step = Math.ceil(step * SUBCYCLES) / SUBCYCLES;
     this.#clock = (this.#clock + step) as Cycles;
     this.#refill = (this.#refill - step) as Cycles;
     this.#page[this.#ring3Row + 1]! += step;
-    for (let i = 0; i < counters.length; i++) if (isClock(i)) pmu.add(counters[i] as Counter, step);
+    for (let i = 0; i < counters.length; i++) if (countsCycles(plan, i)) pmu.add(counters[i] as Counter, step);
     if (pmu.pmi) this.#raisePmi();
   }
 
@@ -544,9 +550,13 @@ export class Core implements Cpu {
     this.#ring3 = interrupted;
   }
 
-  /** Without `f`, ring 0 is between two functions: it is reported in the innermost frame, or in the idle loop. */
   #regs(f: Ring0Function | undefined, offset: number): Regs {
-    if (this.#ring3 !== undefined) return { cpl: 3, ip: this.#ring3.ip, kernelFrames: [] };
+    if (this.#ring3 === undefined) return this.#ring0Regs(f, offset);
+    return { cpl: 3, ip: this.#ring3.ip, kernelFrames: NO_FRAMES };
+  }
+
+  /** Without `f`, ring 0 is between two functions: it is reported in the innermost frame, or in the idle loop. */
+  #ring0Regs(f: Ring0Function | undefined, offset: number): Regs {
     const frames = this.#frames;
     const { ring0 } = this.#spec;
     const returnAddress = (i: number): Address => {

@@ -258,17 +258,22 @@ export function get_event_type(event: PerfEvent, ofCpu: boolean): number {
   return (event.group_leader.attr.pinned === true ? EVENT.PINNED : EVENT.FLEXIBLE) | (ofCpu ? EVENT.CPU : 0);
 }
 
-/** Every event of a context, leaders before their members (ctx->event_list). */
-export function* ctx_events(ctx: PerfEventContext): Iterable<PerfEvent> {
-  for (const leader of ctx.pinned_groups) yield* groupMembers(leader);
-  for (const leader of ctx.flexible_groups) yield* groupMembers(leader);
+/**
+ * Every event of a context now, leaders before their members (ctx->event_list). A thread that perf record follows has one for each
+ * possible CPU, and every tick looks at all of them.
+ */
+export function ctx_events(ctx: PerfEventContext): PerfEvent[] {
+  const events: PerfEvent[] = [];
+  for (const groups of [ctx.pinned_groups, ctx.flexible_groups])
+    for (const leader of groups) {
+      events.push(leader);
+      for (const sibling of leader.sibling_list) events.push(sibling);
+    }
+  return events;
 }
 
 /** Leader first, then siblings. */
-export function* groupMembers(leader: PerfEvent): Iterable<PerfEvent> {
-  yield leader;
-  yield* leader.sibling_list;
-}
+export const groupMembers = (leader: PerfEvent): PerfEvent[] => [leader, ...leader.sibling_list];
 
 /** What an event is opened on. */
 export interface OpenTarget {

@@ -60,11 +60,13 @@ export class PerfOutput {
     const { cpu, current } = this.#here;
     const { attr } = event;
     const at = this.#sampled(event, regs);
+    const { USER, KERNEL, GUEST_USER, GUEST_KERNEL } = PERF_RECORD_MISC;
+    const misc = at === regs ? (at.cpl === 3 ? USER : KERNEL) : at.cpl === 3 ? GUEST_USER : GUEST_KERNEL;
     cpu.enter(FN.perf_event_output_forward);
     cpu.spend(FN.perf_event_output_forward);
     cpu.spend(FN.perf_prepare_sample);
     const { number } = this.#here;
-    const record = newSample(at.misc, at.ip, period, current, cpu.nanos(), primaryEvent(event).id, event.id, number);
+    const record = newSample(misc, at.ip, period, current, cpu.nanos(), primaryEvent(event).id, event.id, number);
     if ((attr.sample_type & PERF_SAMPLE.READ) !== 0) record.read = this.#perf_output_read(event);
     if ((attr.sample_type & PERF_SAMPLE.CALLCHAIN) !== 0) record.callchain = this.#callchain(event, regs);
     this.#write(event, record);
@@ -72,16 +74,13 @@ export class PerfOutput {
   }
 
   /**
-   * perf_misc_flags() and perf_instruction_pointer(): an interrupt that caused a VM-exit is attributed to the guest
+   * Where perf_misc_flags() and perf_instruction_pointer() look: an interrupt that caused a VM-exit is attributed to the guest
    * (kvm_is_in_guest). From 6.13 on, an event that excludes guests gets the host's address instead ("perf/core: Correct
    * perf sampling with guest VMs").
    */
-  #sampled({ attr }: PerfEvent, regs: Regs): { readonly misc: number; readonly ip: Address } {
+  #sampled({ attr }: PerfEvent, regs: Regs): Pick<Regs, 'cpl' | 'ip'> {
     const { guest } = regs;
-    const { USER, KERNEL, GUEST_USER, GUEST_KERNEL } = PERF_RECORD_MISC;
-    if (guest === undefined || (attr.exclude_guest === true && atLeast(this.#here.config, 6, 13)))
-      return { misc: regs.cpl === 3 ? USER : KERNEL, ip: regs.ip };
-    return { misc: guest.cpl === 3 ? GUEST_USER : GUEST_KERNEL, ip: guest.ip };
+    return guest === undefined || (attr.exclude_guest === true && atLeast(this.#here.config, 6, 13)) ? regs : guest;
   }
 
   /**
@@ -90,8 +89,7 @@ export class PerfOutput {
    */
   #perf_output_read(event: PerfEvent): ReadFormat {
     const { ctx, tstamp, total_time_enabled, total_time_running } = event;
-    const members =
-      (event.attr.read_format & PERF_FORMAT.GROUP) === 0 ? [event] : [...groupMembers(event.group_leader)];
+    const members = (event.attr.read_format & PERF_FORMAT.GROUP) === 0 ? [event] : groupMembers(event.group_leader);
     for (const member of members)
       if (member !== event && member.state === PERF_EVENT_STATE.ACTIVE) member.pmu.read(member);
     const ofThread = has_inherit_and_sample_read(event.attr);

@@ -129,14 +129,11 @@ export class RemoteSyscalls {
   *drain(buffers: readonly RingBuffer[]): Steps<{ records: KernelRecord[]; bytes: number }> {
     const elsewhere = buffers.filter(({ reader }) => reader !== undefined).map(({ id }) => id);
     const outcome = elsewhere.length === 0 ? undefined : yield* this.act({ op: 'perf_drain', buffers: elsewhere });
-    const records: KernelRecord[] = [];
-    let bytes = 0;
-    for (const rb of buffers) {
-      const part = rb.reader === undefined ? rb.drain() : outcome!.drained!.get(rb.id)!;
-      for (const record of part.records) records.push(record);
-      bytes += part.bytes;
-    }
-    return { records, bytes };
+    const parts = buffers.map((rb) => (rb.reader === undefined ? rb.drain() : outcome!.drained!.get(rb.id)!));
+    return {
+      records: parts.flatMap(({ records }) => records),
+      bytes: parts.reduce((bytes, part) => bytes + part.bytes, 0),
+    };
   }
 
   /** fork(): the child, which runs `body`. */

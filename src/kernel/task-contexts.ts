@@ -112,7 +112,7 @@ export class TaskContexts {
       if (event.attr.inherit_stat !== true) continue;
       if (theirs === undefined) {
         this.sched.update_context_time(ctx);
-        theirs = new Map([...ctx_events(other)].map((one) => [primaryEvent(one), one]));
+        theirs = new Map(ctx_events(other).map((one) => [primaryEvent(one), one]));
       }
       if (event.state === PERF_EVENT_STATE.ACTIVE) event.pmu.read(event);
       perf_event_update_time(event);

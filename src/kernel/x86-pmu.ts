@@ -282,7 +282,9 @@ export class X86Pmu implements Pmu {
     for (let loops = 0; status !== 0;) {
       cpu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, status);
       if (++loops > LOOP_LIMIT) break;
-      for (const idx of bitsAscending(status)) {
+      for (let left = status; left !== 0;) {
+        const idx = lowestBit(left);
+        left -= BIT[idx]!;
         handled++;
         const event = cpuc.events.get(idx);
         if (event === undefined || !this.#intel_pmu_save_and_restart(event)) continue;
@@ -446,14 +448,12 @@ export class X86Pmu implements Pmu {
 
 const modulo = (a: number, m: number): number => (a < 0 ? a + m : a >= m ? a - m : a);
 
-/** Indices of the set bits, general-purpose counters before fixed ones. */
-function bitsAscending(status: number): number[] {
-  const indices: number[] = [];
-  const collect = (word: number, base: number): void => {
-    for (let bits = word; bits !== 0; bits &= bits - 1) indices.push(base + 31 - Math.clz32(bits & -bits));
-  };
-  const high = Math.floor(status / 2 ** 32);
-  collect(status - high * 2 ** 32, 0);
-  collect(high, PMC_IDX_FIXED);
-  return indices;
+/** Values of the bits of a global register. */
+const BIT: readonly number[] = Array.from({ length: 64 }, (_, idx) => 2 ** idx);
+
+/** Index of the lowest set bit of a global register: general-purpose counters come before fixed ones. */
+function lowestBit(status: number): number {
+  const low = status >>> 0;
+  const bits = low === 0 ? Math.floor(status / 2 ** 32) : low;
+  return (low === 0 ? PMC_IDX_FIXED : 0) + 31 - Math.clz32(bits & -bits);
 }

@@ -25,7 +25,12 @@ export class ReadSamples {
     for (const [evsel, { ids }] of evlist.entries()) for (const id of ids) this.#ids.set(id, { evsel, value: 0 });
   }
 
-  /** A sample of event `evsel`, or one for each event it read. Every sample must be passed once, in order. */
+  /** How many samples deliver() makes of one, which need not exist for that. */
+  count(record: SampleRecord, evsel: number): number {
+    return this.#carries[evsel] === true ? this.deliver(record, evsel).length : 1;
+  }
+
+  /** A sample of event `evsel`, or one for each event it read. Every sample must be passed once, in order, here or to count(). */
   deliver(record: SampleRecord, evsel: number): readonly ReadSample[] {
     if (this.#carries[evsel] !== true) return [{ record, evsel }];
     const samples: ReadSample[] = [];

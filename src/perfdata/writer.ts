@@ -101,18 +101,18 @@ export class PerfDataWriter {
 
   /** Appends records, in the order given. Throws PerfDataIoError, after which the recording is gone. */
   write(records: readonly FileRecord[]): void {
-    this.#guard(() => {
-      for (const record of records) {
-        this.#codec.encode(this.#out, record);
-        if (record.type === PERF_RECORD.SAMPLE) {
-          this.#samples += this.#reads.deliver(record, this.#byId.get(record.id ?? 0) ?? 0).length;
-          if (this.#first === undefined || record.time < this.#first) this.#first = record.time;
-          if (record.time > this.#last) this.#last = record.time;
-          this.#hits.sample(record);
-        } else if (!('payload' in record)) this.#hits.sideBand(record);
-        if (this.#out.pos >= FLUSH_SIZE) this.#flush();
-      }
-    });
+    this.#guard(() => records.forEach((record) => this.#add(record)));
+  }
+
+  #add(record: FileRecord): void {
+    this.#codec.encode(this.#out, record);
+    if (record.type === PERF_RECORD.SAMPLE) {
+      this.#samples += this.#reads.count(record, this.#byId.get(record.id ?? 0) ?? 0);
+      if (this.#first === undefined || record.time < this.#first) this.#first = record.time;
+      if (record.time > this.#last) this.#last = record.time;
+      this.#hits.sample(record);
+    } else if (!('payload' in record)) this.#hits.sideBand(record);
+    if (this.#out.pos >= FLUSH_SIZE) this.#flush();
   }
 
   /** Completes the recording and puts it in its place. */

@@ -15,7 +15,7 @@ import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { eventName } from '../perf-events/event-names.ts';
-import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE } from '../uapi/perf-event.ts';
+import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type SampleRecord } from '../uapi/perf-event.ts';
 import { nanos, type Nanos } from '../units.ts';
 import { synthesized } from './synthesize.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
@@ -70,6 +70,8 @@ export class OpenError extends Error {
   }
 }
 
+const isSample = (r: PerfRecord): r is SampleRecord => r.type === PERF_RECORD.SAMPLE;
+
 const PAGE_SIZE = 4096;
 const SIGTERM = 15;
 
@@ -100,14 +102,18 @@ export function* perfRecord(
   let stopping = false;
   let first: Nanos | undefined;
   let last = nanos(0);
+  const count = (r: PerfRecord): void => {
+    if (isSample(r)) counts.samples++;
+    else if (r.type === PERF_RECORD.LOST) counts.lost += Number(r.lost);
+    else if (r.type === PERF_RECORD.THROTTLE) counts.throttled++;
+  };
   const emit = (records: readonly PerfRecord[]): void => {
-    for (const r of records) {
-      if (r.type === PERF_RECORD.SAMPLE) {
-        counts.samples++;
-        last = nanos(Number(r.time));
-        first ??= last;
-      } else if (r.type === PERF_RECORD.LOST) counts.lost += Number(r.lost);
-      else if (r.type === PERF_RECORD.THROTTLE) counts.throttled++;
+    // V8 compiles what is called for each of many records sooner than a loop over them that runs a few times.
+    records.forEach(count);
+    const newest = records.findLast(isSample);
+    if (newest !== undefined) {
+      last = nanos(Number(newest.time));
+      first ??= nanos(Number(records.find(isSample)!.time));
     }
     const bytes = sink.write(records);
     if (bytes > 0) sys.write(bytes);
