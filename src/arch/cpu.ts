@@ -113,6 +113,8 @@ export interface Cpu extends MsrPort {
   irqEnable(): void;
   /** The host wants the processor back from this vCPU: software should stop soon. */
   readonly wanted?: boolean;
+  /** paravirt_steal_clock() of a vCPU: how long it has waited for a core since boot. Absent: it is no vCPU. */
+  readonly steal?: Cycles;
   /** A self-IPI with the irq_work vector, delivered once interrupts are enabled. */
   raiseIrqWork(): void;
   /** Writes the ICR of the x2APIC: an IPI to another CPU, by its number. Returns when it was sent. */

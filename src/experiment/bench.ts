@@ -159,7 +159,15 @@ function meanLedger(ledgers: readonly Ledger[], spec: MachineSpec): Ledger {
       spec,
     ),
   }));
-  return { ...meanSheet(ledgers, spec), ...(cores && { cores }) };
+  const meanOf = (of: (ledger: Ledger) => number): Nanos =>
+    nanos(ledgers.reduce((sum, ledger) => sum + of(ledger), 0) / ledgers.length);
+  const vcpus = ledgers[0]!.vcpus?.map(({ vcpu }, i) => ({
+    vcpu,
+    ran: meanOf((ledger) => ledger.vcpus![i]!.ran),
+    stolen: meanOf((ledger) => ledger.vcpus![i]!.stolen),
+    halted: meanOf((ledger) => ledger.vcpus![i]!.halted),
+  }));
+  return { ...meanSheet(ledgers, spec), ...(cores && { cores }), ...(vcpus && { vcpus }) };
 }
 
 /** The mean of sheets; its rows add up as theirs do. */

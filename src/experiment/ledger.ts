@@ -17,7 +17,7 @@ import { CYCLES, eventVector } from '../arch/events.ts';
 import type { Core } from '../hw/core.ts';
 import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
 import type { Machine } from '../machine/machine.ts';
-import type { Ledger, LedgerAccount, LedgerSheet } from '../results/ledger.ts';
+import type { Ledger, LedgerAccount, LedgerSheet, VcpuTimes } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { CpuWatch } from './cpu-watch.ts';
 
@@ -51,6 +51,7 @@ export interface CoreTimes {
   readonly spent: Core['spent'];
   /** It has another hardware thread that is simulated. */
   readonly shared: boolean;
+  readonly vcpus: readonly VcpuTimes[];
 }
 
 /**
@@ -61,7 +62,8 @@ export function ledgerOf(machine: Machine, work: Cycles, all: readonly CoreTimes
   const { kernels } = machine;
   // The CPUs of one boot share the workload, and so an account.
   const cores = kernels.length > 1 ? all : [all[0]!];
-  const whole = sheetOf(machine, cores, work);
+  const vcpus = all.flatMap((one) => one.vcpus).toSorted((one, other) => one.vcpu - other.vcpu);
+  const whole = { ...sheetOf(machine, cores, work), ...(vcpus.length > 0 && { vcpus }) };
   if (cores.length === 1 || where === undefined) return whole;
   const workOn = (one: number): number =>
     kernels.reduce((sum, { number }) => sum + (number % cores.length === one ? where.workOn(number) : 0), 0);

@@ -111,6 +111,10 @@ export class TappedCpu implements Cpu {
     return this.#cpu.wanted === true;
   }
 
+  get steal(): Cycles {
+    return this.#cpu.steal ?? (0 as Cycles);
+  }
+
   raiseIrqWork(): void {
     this.#cpu.raiseIrqWork();
   }

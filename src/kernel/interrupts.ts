@@ -8,7 +8,7 @@
  * Not modelled: interrupts from devices; NMIs other than PMIs.
  */
 import type { Regs, Vector } from '../arch/cpu.ts';
-import { cycles, type Nanos } from '../units.ts';
+import { cycles, type Cycles, type Nanos } from '../units.ts';
 import type { PerfAnswer, PerfCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
@@ -104,7 +104,7 @@ export class Interrupts {
     here.irq_regs = outer;
   }
 
-  /** Charges the tick to the task it interrupted, as user or system time. */
+  /** Charges the tick to the task it interrupted, as user or system time, less what others had of it (steal). */
   update_process_times(): void {
     const here = this.#here;
     const { cpu, rq, tick } = here;
@@ -113,8 +113,9 @@ export class Interrupts {
     cpu.spend(FN.update_process_times);
     cpu.spend(FN.account_process_tick);
     const task = here.current;
-    if (user) task.utime = cycles(task.utime + tick);
-    else task.stime = cycles(task.stime + tick);
+    const own = cycles(Math.max(0, tick - this.#steal_account_process_time()));
+    if (user) task.utime = cycles(task.utime + own);
+    else task.stime = cycles(task.stime + own);
     cpu.spend(FN.rcu_check_callbacks);
     cpu.enter(FN.scheduler_tick);
     cpu.spend(FN.scheduler_tick);
@@ -127,6 +128,13 @@ export class Interrupts {
     cpu.spend(FN.trigger_load_balance);
     cpu.leave();
     cpu.leave();
+  }
+
+  #steal_account_process_time(): Cycles {
+    const here = this.#here;
+    const steal = cycles((here.cpu.steal ?? 0) - here.prev_steal_time);
+    here.prev_steal_time = cycles(here.prev_steal_time + steal);
+    return steal;
   }
 
   /** irq_work_run(): wakes the readers of buffers that passed their watermark. */

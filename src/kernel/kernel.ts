@@ -144,8 +144,10 @@ export class Kernel extends PerCpu implements Software {
     const preempted = prev.state === 'running';
     if (prev !== this.idle) {
       this.rq.account(prev, clock);
-      if (preempted) this.rq.enqueue(prev, false);
-      else cpu.spend(FN.dequeue_task_fair);
+      if (preempted) {
+        prev.last_queued = clock;
+        this.rq.enqueue(prev, false);
+      } else cpu.spend(FN.dequeue_task_fair);
     }
     cpu.spend(FN.pick_next_task_fair);
     const next = this.rq.pick(this.#canGoOn) ?? this.idle;
@@ -154,6 +156,8 @@ export class Kernel extends PerCpu implements Software {
     if (next !== prev) {
       if (preempted) prev.nivcsw++;
       else prev.nvcsw++;
+      // sched_info_arrive()
+      if (next !== this.idle) next.run_delay = cycles(next.run_delay + clock - next.last_queued);
       this.#context_switch(prev, next);
     }
     this.#offStack(next);
@@ -225,6 +229,7 @@ export class Kernel extends PerCpu implements Software {
   spawn(comm: string, body: TaskBody): Task {
     const task = this.system.copy_process(undefined, comm, body);
     task.cpu = this.number;
+    task.last_queued = this.cpu.now();
     this.rq.enqueue(task, false);
     return task;
   }

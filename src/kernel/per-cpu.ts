@@ -92,6 +92,8 @@ export class PerCpu {
   guest_lvtpc_loaded = false;
   /** KVM's handler for PMIs of a guest's own counters (perf_guest_info_callbacks.handle_mediated_pmi). */
   handle_mediated_pmi: (() => void) | undefined;
+  /** rq->prev_steal_time: how much of the time that others had its core has been accounted. */
+  prev_steal_time = 0 as Cycles;
   /** PMIs served, and context switches made. */
   nmis = 0;
   switches = 0;

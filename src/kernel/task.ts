@@ -80,6 +80,9 @@ export interface Task extends CpuTime {
   vruntime: Cycles;
   /** When it was last put on the CPU or accounted. */
   exec_start: Cycles;
+  /** sched_info: how long it has waited on a run queue, and when it was last put there. */
+  run_delay: Cycles;
+  last_queued: Cycles;
   nvcsw: number;
   nivcsw: number;
   min_flt: number;
@@ -137,6 +140,8 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
     stack: [],
     vruntime: cycles(FRACTION),
     exec_start: cycles(FRACTION),
+    run_delay: cycles(FRACTION),
+    last_queued: cycles(FRACTION),
     nvcsw: 0,
     nivcsw: 0,
     min_flt: 0,
@@ -152,8 +157,8 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
   task.signal.live.add(task);
   if (leader === undefined) parent?.signal.forked.add(task);
   // Doubles from the start, as asDoubles() makes them, but not by changing the shape of every task again.
-  for (const field of ['sum_exec_runtime', 'utime', 'stime', 'vruntime', 'exec_start'] as const)
-    task[field] = cycles(0);
+  const doubles = ['sum_exec_runtime', 'utime', 'stime', 'vruntime', 'exec_start', 'run_delay', 'last_queued'] as const;
+  for (const field of doubles) task[field] = cycles(0);
   return task;
 }
 

@@ -40,6 +40,7 @@ function send(here: PerCpu, task: Task, reason: string, news: News): void {
 export function wake_up_new_task(here: PerCpu, child: Task): void {
   if (child.cpu === here.number) {
     endIfKilled(here, child);
+    child.last_queued = here.cpu.now();
     here.rq.enqueueNew(child, here.current);
   } else {
     here.rq.sendNew(child, here.current);
@@ -117,6 +118,7 @@ function ttwu_do_activate(here: PerCpu, task: Task, enqueue = (): void => here.r
   cpu.spend(FN.enqueue_task_fair);
   task.state = 'running';
   if (task === here.current) return;
+  task.last_queued = cpu.now();
   enqueue();
   if (here.current === here.idle) rq.needResched = true;
   else {

@@ -315,6 +315,11 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
     return reason;
   }
 
+  /** record_steal_time(), as of the last time that its thread got the core. */
+  get steal(): Cycles {
+    return this.#task.run_delay;
+  }
+
   get wanted(): boolean {
     return this.#host.mustYield || this.#stop();
   }

@@ -34,7 +34,7 @@ export interface BenchDesign {
   readonly bare: BenchFigure;
   readonly overhead: BenchFigure;
   readonly samples: BenchFigure;
-  /** How often the first core's host paid for its first hardware event, its last, and for perf's scheduling hooks. */
+  /** How often the host paid, on all cores that the workload was on, for its first hardware event, its last, and for perf's scheduling hooks. */
   readonly paid: Readonly<Record<'reserve' | 'release' | 'static_key', BenchFigure>>;
   readonly throttled: BenchFigure;
   /** Mean over the runs with perf. */

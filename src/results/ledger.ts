@@ -36,6 +36,16 @@ export type LedgerAccount =
 export interface Ledger extends LedgerSheet {
   /** The same of each core, if there are several and it is known who ran where. */
   readonly cores?: readonly { readonly core: number; readonly sheet: LedgerSheet }[];
+  /** Of a guest with several vCPUs. */
+  readonly vcpus?: readonly VcpuTimes[];
+}
+
+/** What became of a vCPU's time, ns: its thread had a core, waited for one that others had (steal), or slept in HLT. */
+export interface VcpuTimes {
+  readonly vcpu: number;
+  readonly ran: Nanos;
+  readonly stolen: Nanos;
+  readonly halted: Nanos;
 }
 
 export interface LedgerSheet {

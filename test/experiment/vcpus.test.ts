@@ -56,6 +56,22 @@ describe('a guest with several vCPUs', () => {
     expect(spans[2]! / spans[0]!).to.be.within(2.4, 3.2);
   });
 
+  it('knows what the vCPUs of a core took from each other (steal)', async () => {
+    const spec = await guestOf(V2, 2, 1);
+    const { program } = await programOf(spec, ['ftest-threads', '3', '0.1']);
+    const evlist = statAttrs(parseEventList(['instructions:u'], 'stat'));
+    const { ledger, simulated } = await runStat(spec, { evlist, executable: program });
+    const vcpus = ledger.vcpus!;
+    expect(vcpus.map(({ vcpu }) => vcpu)).to.deep.equal([0, 1]);
+    for (const { ran, stolen, halted } of vcpus) {
+      expect(ran + stolen + halted).to.be.closeTo(simulated, 5e6);
+      // Of three threads of 100 ms, one is on the first vCPU; while it computes, both vCPUs want to.
+      expect(stolen / 1e6).to.be.within(80, 150);
+    }
+    expect(vcpus[0]!.ran / 1e6).to.be.within(100, 135);
+    expect(vcpus[1]!.ran / 1e6).to.be.within(200, 235);
+  });
+
   it('-a sees all vCPUs, also those that share a core with the perf tool that asks them', async () => {
     for (const cores of [4, 1]) {
       const spec = await guestOf(V2, 4, cores);

@@ -130,6 +130,18 @@ describe('kvm: interrupts from one vCPU to another', () => {
     expect(core.passes[FN.scheduler_ipi]).to.be.within(3, on.host.switches);
     expect(on.host.switches).to.be.lessThan(40);
   });
+
+  it('steal: what another vCPU had of the core, a guest that computes does not count as its own', () => {
+    const { on, second, kernels } = pair();
+    const [, computes] = kernels.map((kernel) => new ToolTask(kernel, sampling(PERIOD)));
+    on.host.run(cycles(400 * MS * 2.8));
+    const { utime, stime, sum_exec_runtime } = computes!.task;
+    const share = (span: number): number => span / on.core.now();
+    expect(share(second.steal)).to.be.within(0.4, 0.6);
+    expect(share(utime + stime)).to.be.within(0.4, 0.6);
+    // The run queue's clock does not know of it.
+    expect(share(sum_exec_runtime)).to.be.greaterThan(0.9);
+  });
 });
 
 describe('kvm/vcpu: where it is', () => {

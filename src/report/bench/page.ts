@@ -9,7 +9,7 @@ import { accountsOf, benchGaps, benchGrids, benchNotes } from './text.ts';
 export function benchPage(report: BenchReport, made: Making): Page {
   const { command, seeds, designs } = report;
   const { operations, overhead, ledger } = benchGrids(report);
-  const { cores, surcharges } = benchGrids(report, true);
+  const { cores, vcpus, surcharges } = benchGrids(report, true);
   return {
     ...made,
     title: `The cost of perf under ${listed(designs.map(({ vpmu }) => vpmu))}`,
@@ -37,6 +37,7 @@ export function benchPage(report: BenchReport, made: Making): Page {
           gridTable(surcharges, ['design']),
           gridTable(ledger, ['account']),
           ...cores.map((grid) => gridTable(grid, ['account'])),
+          ...vcpus.map((grid) => gridTable(grid, ['time'])),
         ],
       },
     ],

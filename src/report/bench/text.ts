@@ -40,6 +40,8 @@ export interface BenchGrids {
   readonly ledger: Grid;
   /** The ledger of each core, a grid for each design with several. */
   readonly cores: readonly Grid[];
+  /** What became of the time of each vCPU, likewise. */
+  readonly vcpus: readonly Grid[];
 }
 
 /** `byCpu`: operations and ledger also of each CPU, where there are several. */
@@ -68,6 +70,7 @@ export function benchGrids({ command, seeds, designs }: BenchReport, byCpu = fal
     surcharges: surchargeGrid(designs, seeds),
     ledger: ledgerGrid(designs, seeds),
     cores: byCpu ? designs.flatMap((design) => coreGrid(design, seeds)) : [],
+    vcpus: byCpu ? designs.flatMap((design) => vcpuGrid(design, seeds)) : [],
   };
 }
 
@@ -166,6 +169,20 @@ function coreGrid({ vpmu, ledger }: BenchDesign, seeds: number): Grid[] {
   ];
 }
 
+function vcpuGrid({ vpmu, ledger: { vcpus } }: BenchDesign, seeds: number): Grid[] {
+  if (vcpus === undefined) return [];
+  const row = (name: string, key: 'ran' | 'stolen' | 'halted'): GridRow => ({
+    cells: [name, ...vcpus.map((one) => ms(one[key]))],
+  });
+  return [
+    {
+      title: `What became of each vCPU's time under ${vpmu}, ms${meanOf(seeds)}`,
+      columns: ['', ...vcpus.map(({ vcpu }) => `vCPU ${vcpu}`)],
+      rows: [row('its thread had a core', 'ran'), row('it waited for one (steal)', 'stolen'), row('halted', 'halted')],
+    },
+  ];
+}
+
 function ledgerGrid(designs: readonly BenchDesign[], seeds: number): Grid {
   const several = designs.some(({ ledger }) => ledger.cores !== undefined);
   const rows = accountsOf(designs.map(({ ledger }) => ledger)).map(({ name, ns }) => ({
@@ -215,12 +232,16 @@ export function benchNotes(report: BenchReport): string[] {
   ];
 }
 
-const gridsOf = ({ operations, overhead, surcharges, ledger, cores }: BenchGrids, everything: boolean): Grid[] => [
+const gridsOf = (
+  { operations, overhead, surcharges, ledger, cores, vcpus }: BenchGrids,
+  everything: boolean,
+): Grid[] => [
   ...(operations === undefined ? [] : [operations]),
   overhead,
   ...(everything ? [surcharges] : []),
   ledger,
   ...cores,
+  ...vcpus,
 ];
 
 /** `everything`: also surcharges, and what each CPU did where there are several. */
@@ -263,5 +284,8 @@ export function* benchCsv({ designs }: BenchReport): Generator<string> {
     for (const { core, sheet } of design.ledger.cores ?? [])
       for (const { account, ns } of sheet.rows)
         yield row(design, 'ledger', ACCOUNTS[account], 'ns', { median: ns, low: ns, high: ns }, core);
+    for (const { vcpu, ...times } of design.ledger.vcpus ?? [])
+      for (const [name, ns] of Object.entries(times))
+        yield row(design, 'vcpu', name, 'ns', { median: ns, low: ns, high: ns }, vcpu);
   }
 }
