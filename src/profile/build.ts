@@ -85,7 +85,7 @@ export class ProfileBuilder {
       const stack = chainOf(al, replayed);
       stacks.set(stack, (stacks.get(stack) ?? 0) + period);
     } else if (record.type === PERF_RECORD.THROTTLE)
-      tally.throttle(timeOf(record), places.of(record), record.stream_id, record.cpu);
+      tally.throttle(timeOf(record), places.of(record), record.stream_id);
     else if (record.type === PERF_RECORD.UNTHROTTLE)
       tally.unthrottle(timeOf(record), places.of(record), record.stream_id);
     else if (record.type === PERF_RECORD.LOST || record.type === PERF_RECORD.LOST_SAMPLES)

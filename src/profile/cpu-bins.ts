@@ -4,9 +4,10 @@
  *
  * What is known may be exact, from a simulated machine's switches (`ran`), or sampled: then each sample stands for the
  * thread that it hit.
- * Not modelled: who ran before whom within a bin.
+ * Not modelled: who ran before whom within a bin; whether a thread would have run while its event was stopped.
  */
 import { nanos, type Nanos } from '../units.ts';
+import { Stops } from './stops.ts';
 import type { CpuLane, CpuLanes } from './profile.ts';
 
 /** Most bins: a lane's pixels, two or three to a bin. */
@@ -21,6 +22,10 @@ interface Bin {
   stopped: number;
 }
 
+/** An event that is not known by itself is its CPU's. */
+const eventOf = (cpu: number, stream: number | bigint): number | bigint | string =>
+  Number(stream) === 0 ? `on ${cpu}` : stream;
+
 const merged = (a: Bin, b: Bin | undefined): Bin => {
   if (b === undefined) return a;
   for (const [thread, n] of b.threads) a.threads.set(thread, (a.threads.get(thread) ?? 0) + n);
@@ -32,7 +37,8 @@ const merged = (a: Bin, b: Bin | undefined): Bin => {
 export class CpuBins {
   readonly #threads = new Map<string, number>();
   readonly #cpus = new Map<number, Bin[]>();
-  readonly #stopped = new Map<number | bigint, { readonly cpu: number; readonly since: Nanos }>();
+  readonly #stops = new Map<number, Stops>();
+  readonly #stoppedOn = new Map<number | bigint | string, number>();
   #start: number | undefined;
   #width: number;
   #end = 0;
@@ -56,15 +62,36 @@ export class CpuBins {
     this.#end = Math.max(this.#end, time);
   }
 
-  /** Throttling stops the kernel event `stream` there, until it is started again, wherever that is. */
+  /**
+   * Throttling stops the kernel event `stream` there (0: unknown which), until it is started again, wherever that is.
+   */
   stop(cpu: number, stream: number | bigint, time: Nanos): void {
-    if (!this.#stopped.has(stream)) this.#stopped.set(stream, { cpu, since: time });
+    const event = eventOf(cpu, stream);
+    if (this.#stoppedOn.has(event)) return;
+    this.#stoppedOn.set(event, cpu);
+    this.#stopsOf(cpu).begin(time, cpu, stream);
   }
-  start(stream: number | bigint, time: Nanos): void {
-    const stopped = this.#stopped.get(stream);
-    if (stopped === undefined) return;
-    this.#stopped.delete(stream);
-    if (time > stopped.since) this.#spread(stopped.cpu, stopped.since, time, (bin, ns) => (bin.stopped += ns));
+  start(on: number, stream: number | bigint, time: Nanos): void {
+    const event = eventOf(on, stream);
+    const cpu = this.#stoppedOn.get(event);
+    if (cpu === undefined) return;
+    this.#stoppedOn.delete(event);
+    this.#stopsOf(cpu).end(time, cpu, stream);
+  }
+
+  /** ns for which something was stopped, as a mean over the CPUs. */
+  get meanStopped(): Nanos {
+    const total = [...this.#stops.values()].reduce((sum, { total: of }) => sum + of, 0);
+    return nanos(total / Math.max(1, this.#cpus.size));
+  }
+
+  #stopsOf(cpu: number): Stops {
+    let stops = this.#stops.get(cpu);
+    if (stops === undefined) {
+      stops = new Stops((from, to) => this.#spread(cpu, from, to, (bin, ns) => (bin.stopped += ns)));
+      this.#stops.set(cpu, stops);
+    }
+    return stops;
   }
 
   #threadOf(name: string): number {

@@ -86,7 +86,7 @@ export interface Sampling {
   readonly phases?: readonly number[];
   /** ns from the first to the last sample. */
   readonly span: Nanos;
-  /** ns of it in which the event was stopped by throttling. */
+  /** ns of it in which the event was stopped by throttling; if samples name several CPUs, the mean of these. */
   readonly stopped: Nanos;
   readonly periods: Periods;
   /** The same over time; absent without samples. */

@@ -40,6 +40,8 @@ export class Tally {
   readonly #time: TimeBins;
   readonly #closeUp: CloseUpFinder | undefined;
   readonly #cpus: CpuBins;
+  /** Samples name their CPUs. */
+  #onCpus = false;
   #stride = 1;
   #squares = 0;
   #first = 0;
@@ -110,18 +112,19 @@ export class Tally {
 
   /** The sample was taken on that CPU, of that thread. */
   onCpu(cpu: number, thread: string, time: Nanos): void {
+    this.#onCpus = true;
     this.#cpus.sampled(cpu, thread, time);
   }
 
   /** The kernel's event `stream` was stopped, or restarted; 0: unknown which of those sampled here. */
-  throttle(time: Nanos, where = 0, stream: number | bigint = 0, cpu?: number): void {
+  throttle(time: Nanos, where = 0, stream: number | bigint = 0): void {
     this.throttled++;
-    if (cpu !== undefined) this.#cpus.stop(cpu, stream, time);
+    if (this.#onCpus) this.#cpus.stop(where, stream, time);
     this.#bursts.throttle(time, where);
     this.#stops.begin(time, where, stream);
   }
   unthrottle(time: Nanos, where = 0, stream: number | bigint = 0): void {
-    this.#cpus.start(stream, time);
+    this.#cpus.start(where, stream, time);
     this.#bursts.unthrottle(time, where);
     this.#stops.end(time, where, stream);
   }
@@ -152,7 +155,7 @@ export class Tally {
       ),
       ...(this.#tick !== undefined && { tick: this.#tick, phases: [...this.#phases] }),
       span: nanos(this.samples > 0 ? this.#lastTime - this.#firstTime : 0),
-      stopped: nanos(this.#stops.total),
+      stopped: lanes && lanes.cpus.length > 1 ? this.#cpus.meanStopped : nanos(this.#stops.total),
       periods,
       ...(time && { time }),
       ...(closeUp && { closeUp }),

@@ -31,8 +31,8 @@ describe('cpu-bins', () => {
     bins.sampled(0, 'a', nanos(0));
     bins.stop(0, 7, nanos(0.25 * MS));
     bins.stop(1, 8, nanos(0.5 * MS));
-    bins.start(7, nanos(1.5 * MS));
-    bins.start(9, nanos(2 * MS));
+    bins.start(0, 7, nanos(1.5 * MS));
+    bins.start(0, 9, nanos(2 * MS));
     bins.sampled(0, 'b', nanos(1.75 * MS));
     const { cpus } = bins.taken()!;
     expect(cpus).to.have.length(1);
@@ -40,6 +40,17 @@ describe('cpu-bins', () => {
       { threads: [[0, 1]], samples: 1, stopped: 0.75 * MS },
       { threads: [[1, 1]], samples: 1, stopped: 0.5 * MS },
     ]);
+  });
+
+  it('counts a time once in which several events of a CPU were stopped', () => {
+    const bins = new CpuBins(nanos(4 * MS));
+    bins.stop(1, 7, nanos(0));
+    bins.stop(1, 8, nanos(MS));
+    bins.start(0, 8, nanos(2 * MS));
+    bins.start(0, 7, nanos(3 * MS));
+    bins.sampled(0, 'a', nanos(3 * MS));
+    expect(bins.taken()!.cpus[1]!.bins).to.deep.equal([{ threads: [], samples: 0, stopped: 3 * MS }]);
+    expect(bins.meanStopped).to.equal(1.5 * MS);
   });
 
   it('merges bins without losing anything', () => {
