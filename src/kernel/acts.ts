@@ -88,12 +88,10 @@ const POSTS: ActOutcome = { ...DONE, posts: true };
 export const restOf = (act: ObjectAct, { bytes = 0 }: Outcome): ObjectAct =>
   act.op === 'write' ? { ...act, bytes: act.bytes - bytes } : act;
 
-type Acting = Pick<PerCpu, 'system' | 'number' | 'sibling'>;
+type Acting = Pick<PerCpu, 'system' | 'number'>;
 
 /** What the acting thread of that CPU does next: it works on, it sleeps, or it may reach another CPU at once. */
-export function effectOf({ system, number, sibling }: Acting, outcome: ActOutcome): 'works' | 'sleeps' | 'posts' {
-  // The CPU may go idle, of which its core's other thread is told.
-  if (outcome.sleeps && sibling !== undefined) return 'posts';
+export function effectOf({ system, number }: Acting, outcome: ActOutcome): 'works' | 'sleeps' | 'posts' {
   if (outcome.posts === true || outcome.wakes.some((tid) => system.taskOf(tid)?.cpu !== number)) return 'posts';
   return outcome.sleeps ? 'sleeps' : 'works';
 }

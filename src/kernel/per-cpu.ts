@@ -63,8 +63,6 @@ export class PerCpu {
   pickedAt = 0 as Cycles;
   /** rq->nr_running of other CPUs as of the last grid line, with the tasks that this one has sent them since. */
   readonly others_running = new Map<number, number>();
-  /** topology_sibling_cpumask(): the simulated CPU that is the other hardware thread of this one's core. */
-  sibling: number | undefined;
   readonly timers: Hrtimers;
   readonly mail = new Mail();
   /** Processes that a signal has ended here, with that signal. */

@@ -330,6 +330,8 @@ export class CoreGroup {
       if (this.#party.place.parties > 1) this.#looks.set(core, { boot, number, drained });
       else kernel.turns.acted({ ...outcome, drained });
     } else if (this.#isMine(core)) kernel.turns.acted(outcome);
+    // The core may go idle, of which its other hardware thread is told.
+    if (outcome.sleeps && this.#cpus[core]!.core.sibling !== undefined) return 'posts';
     return effectOf(kernel, outcome);
   }
 

@@ -6,7 +6,8 @@
  * guests they have a System each, as if each were a boot of its own: they look at each other's perf events
  * (kernel/host-global.ts) and sampling limits, and pass on what the vCPUs of one guest send each other. The threads of
  * the workload run on all vCPUs of the first guest.
- * Not modelled: other guests with several vCPUs.
+ * Not modelled: other guests with several vCPUs; hardware threads that slow each other down where CPUs only look at each
+ * other (guests with one vCPU each).
  */
 import type { Cpu } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -69,6 +70,10 @@ export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (
 export const isOneBoot = ({ vpmu, values }: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
   vpmu === 'host' && values['host.guests'] === 0 && values['host.cores'] > 1;
 
+/** Whether cores affect each other between grid lines: they are one boot's, or a guest's vCPUs are on them. */
+const hasLatency = (spec: MachineSpec): boolean =>
+  isOneBoot(spec) || (spec.design !== undefined && spec.values['guest.vcpus'] > 1);
+
 /** How several cores are simulated; none of it changes what they do. */
 export interface HowToRun {
   /** The longest window. */
@@ -130,7 +135,7 @@ export function bootMachine(
     if (v['host.perf'] === 'record') startSystemWideRecord(host);
   };
   const cpus = Array.from({ length: v['host.cores'] }, (_, number) => makeCpu(number));
-  if (system !== undefined) for (const cpu of cpus) pairUp(cpu, cpus, v);
+  if (hasLatency(spec)) for (const cpu of cpus) pairUp(cpu, cpus, v);
   // Each finds all the others there.
   for (const cpu of cpus) bootCpu(cpu);
   const { core, host } = cpus[0]!;
@@ -177,7 +182,7 @@ export function bootMachine(
     return bootGuest(design ?? none, `${path}/guest=${i + 1}`, [on], 'others', average).kernels[0]!;
   });
   // Without a boot in common nothing takes effect between grid lines.
-  const latency = system === undefined && vcpus === 1 ? cycles(Infinity) : host.cyclesOf(v['host.ipi_latency']);
+  const latency = hasLatency(spec) ? host.cyclesOf(v['host.ipi_latency']) : cycles(Infinity);
   const group =
     cpus.length === 1 && vcpus === 1
       ? undefined
@@ -191,13 +196,12 @@ export function bootMachine(
 
 /** Whether two hardware threads of a core are simulated. */
 export const sharesCores = (spec: MachineSpec): boolean =>
-  isOneBoot(spec) && (threadSibling(spec.values, 0) ?? Infinity) < spec.values['host.cores'];
+  hasLatency(spec) && (threadSibling(spec.values, 0) ?? Infinity) < spec.values['host.cores'];
 
 /** Gives a CPU the other hardware thread of its core, if that is simulated. */
 function pairUp({ core, host }: HostCpu, cpus: readonly HostCpu[], values: SpecValues): void {
   const to = threadSibling(values, host.number);
   if (to === undefined || to >= cpus.length) return;
-  host.sibling = to;
   core.shareWith(
     new Sibling(values['core.smt_throughput'], (busy, sent) => host.mail.post({ kind: 'sibling', to, sent, busy })),
   );

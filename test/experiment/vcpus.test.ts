@@ -38,6 +38,24 @@ describe('a guest with several vCPUs', () => {
     });
   }
 
+  it('takes longer on the hardware threads of a core than on two cores, for the same work', async () => {
+    const events = statAttrs(parseEventList(['instructions:u,cycles:u'], 'stat'));
+    const counted = async (place: (typeof PLACES)[number], sets: readonly string[]): Promise<readonly number[]> => {
+      const spec = await guestOf(place, 4, 4, sets);
+      const { program } = await programOf(spec, ['ftest-threads', '3', '0.02']);
+      const { run } = await runStat(spec, { evlist: events, executable: program });
+      return [...run.counts.map(({ val }) => val), run.elapsed];
+    };
+    for (const place of PLACES) {
+      const alone = await counted(place, ['host.cpus=8']);
+      const together = await counted(place, ['host.cpus=4']);
+      expect([place.vpmu, together[0]]).to.deep.equal([place.vpmu, alone[0]]);
+      // Two of three threads share a core.
+      expect(together[1]! / alone[1]!, place.vpmu).to.be.within(1.3, 1.4);
+      expect(together[2]! - alone[2]!, place.vpmu).to.be.above(5e6);
+    }
+  });
+
   it('is through with threads earlier the more vCPUs and cores it has', async () => {
     const spans: number[] = [];
     for (const [vcpus, cores] of [

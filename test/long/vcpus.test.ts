@@ -55,6 +55,16 @@ describe('a guest with several vCPUs', () => {
         });
 
   for (const place of PLACES)
+    for (const words of WORKLOADS)
+      it(`${place.vpmu} on the hardware threads of two cores, ${words[0]}: is the same for any longest window`, async () => {
+        const spec = await guestOf(place, place.vpmu === 'v2' ? 6 : 4, 4, ['host.cpus=4']);
+        const { program } = await programOf(spec, words);
+        const whole = await seen(recordIn(spec, program));
+        for (const longest of CAPS)
+          expect(await seen(recordIn(spec, program, { longest })), `${longest} us`).to.deep.equal(whole);
+      });
+
+  for (const place of PLACES)
     it(`${place.vpmu}: so is it with random programs`, async () => {
       const sizes = fc.constantFrom([2, 2], [3, 2], [4, 2], [3, 1] as const);
       const scripts = fc.array(script, { minLength: 2, maxLength: 5 });
