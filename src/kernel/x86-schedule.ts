@@ -11,13 +11,15 @@ import { X86_RAW_EVENT_MASK, eventConstraint, type X86Events } from './x86-event
 
 /**
  * A counter for each event, or undefined. If all events can keep their counters, they do; else events with the fewest
- * choices go first, each to its fixed counter if that is allowed and free, else to the lowest free one.
+ * choices go first, each to its fixed counter if that is allowed and free, else to the lowest free one. Counters in
+ * `taken` are not given to anybody, but an event that has one keeps it.
  */
 export function perf_assign_events(
   model: X86Events,
   events: readonly PerfEvent[],
   nrGp: number,
   nrFixed: number,
+  taken: Iterable<number> = [],
 ): number[] | undefined {
   const constraints = events.map((e) => eventConstraint(model, e.hw.config & X86_RAW_EVENT_MASK, nrGp, nrFixed));
   const kept = new Set<number>();
@@ -29,7 +31,7 @@ export function perf_assign_events(
   });
   if (!keep.includes(-1)) return keep;
   const assign: number[] = Array.from({ length: events.length }, () => -1);
-  const used = new Set<number>();
+  const used = new Set(taken);
   const order = events.map((_, i) => i).toSorted((a, b) => constraints[a]!.weight - constraints[b]!.weight || a - b);
   for (const i of order) {
     const idx = constraints[i]!.indices.find((c) => !used.has(c));

@@ -210,8 +210,10 @@ export interface VpmuDesign {
 }
 
 /** Linux versions as words: "5.0 to 5.4", "7.0 or later". */
-export const linuxRange = ({ from, to }: NonNullable<VpmuDesign['linux']>): string =>
-  `${from.join('.')} ${to === undefined ? 'or later' : `to ${to.join('.')}`}`;
+export function linuxRange({ from, to }: NonNullable<VpmuDesign['linux']>): string {
+  const [first, last] = [from.join('.'), to?.join('.')];
+  return first === last ? first : `${first} ${last === undefined ? 'or later' : `to ${last}`}`;
+}
 
 /** What a design needs but this processor or the host's Linux lacks; undefined: nothing. */
 export function lackedBy(design: VpmuDesign, caps: PmuCaps, host: Pick<KernelConfig, 'release'>): string | undefined {

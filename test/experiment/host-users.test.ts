@@ -11,9 +11,9 @@ import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
-import { WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
+import { WITH_HOST_EVENTS, setsFor } from '../kvm/guest.ts';
 
-const GUESTS = WITH_COUNTERS.map(({ name }) => name);
+const GUESTS = WITH_HOST_EVENTS.map(({ name }) => name);
 const SECONDS = 0.2;
 /** Four events for general-purpose counters, and cycles for the fixed one. */
 const FIVE = 'branches:u,branch-misses:u,L1-dcache-loads:u,dTLB-load-misses:u,cycles:u';

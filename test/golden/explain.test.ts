@@ -24,6 +24,8 @@ const WHERE: readonly Where[] = [
   // A guest with all of the host's counters, and one with a fixed counter less.
   { vpmu: 'mediated', machine: 'cascadelake-ap' },
   { vpmu: 'mediated', machine: 'sapphire-rapids' },
+  { vpmu: 'passthrough-rfc', machine: 'sapphire-rapids' },
+  { vpmu: 'passthrough-all', machine: 'sapphire-rapids' },
 ];
 const DIR = 'fixtures/golden';
 
@@ -164,6 +166,16 @@ describe('gperf explain', () => {
       expect(switches('kvm_mediated_pmu_load')).to.equal(Number.parseInt(exits, 10) - fast.length);
       expect(switches('kvm_mediated_pmu_put')).to.equal(Number.parseInt(exits, 10) - fast.length);
     }
+  });
+
+  it('the RFC lets the global registers and RDPMC through where mediated does not, its other build everything', async () => {
+    const exits = async (vpmu: string): Promise<readonly number[]> =>
+      Promise.all(LIVES.map(async (kind) => count(await life(vpmu, kind, 'sapphire-rapids'), 'VM-exits')));
+    expect(LIVES).to.deep.equal(['pmi', 'rotation', 'switch']);
+    expect(await exits('mediated')).to.deep.equal([8, 30, 20]);
+    expect(await exits('passthrough-rfc')).to.deep.equal([2, 19, 11]);
+    // LVTPC, and the timer's interrupt and its arming.
+    expect(await exits('passthrough-all')).to.deep.equal([2, 3, 1]);
   });
 
   it('rotation takes one event more than there are counters', async () => {

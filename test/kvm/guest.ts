@@ -41,9 +41,12 @@ export const WITH_COUNTERS = DESIGNS.filter(
     design.guestCaps(BROADWELL.caps, CONFIG).nrGp > 0,
 );
 
+/** Those whose counters are host events, which the host may move; v1 takes registers. */
+export const WITH_HOST_EVENTS = WITH_COUNTERS.filter(({ name }) => name !== 'v1');
+
 /** The designs that need more than this machine has, each with the presets that have it. */
 export const ELSEWHERE = DESIGNS.filter((design) => design.needs?.(BROADWELL.caps) !== undefined).flatMap((design) =>
-  MACHINES.filter(({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined).map(
+  MACHINES.filter(({ values: v }) => lackedBy(design, pmuCaps(v), { release: releaseFor(design) }) === undefined).map(
     (machine) => ({ design, machine }),
   ),
 );

@@ -8,6 +8,7 @@ import { EOPNOTSUPP } from '../../src/kernel/errno.ts';
 import { perf_event_create_kernel_counter } from '../../src/kernel/kernel-counter.ts';
 import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { VcpuRefused, lackedBy, type PmuFilter } from '../../src/kvm/vpmu.ts';
+import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
 import { mediated } from '../../src/kvm/vpmu/mediated.ts';
 import { pmuFilter } from '../../src/machine/machine.ts';
 import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
@@ -29,9 +30,10 @@ const LINUX_7 = { release: '7.0.0' };
 function inGuest(
   machine: MachinePreset,
   check: (kernel: ContractKernel, host: HostOfOne) => void,
-  options: HostOptions = {},
+  { vpmu = 'mediated', ...options }: HostOptions & { readonly vpmu?: string } = {},
 ): void {
-  const host = new HostOfOne(mediated, { machine, ...options });
+  const design = DESIGNS.find(({ name }) => name === vpmu)!;
+  const host = new HostOfOne(design, { machine, ...options });
   const kernel = new ContractKernel(host.vcpu, { ...coreSpec(machine), timing: BROADWELL_TIMING }, (k) =>
     check(k, host),
   );
@@ -329,7 +331,12 @@ describe('kvm/vpmu/mediated', () => {
   });
 
   describe('the event filter', () => {
-    const counted = (filter: PmuFilter, sel: number, ctrl: number): [gp: number, fixed: number, readBack: number] => {
+    const counted = (
+      filter: PmuFilter,
+      sel: number,
+      ctrl: number,
+      vpmu = 'mediated',
+    ): [gp: number, fixed: number, readBack: number] => {
       let result: [number, number, number] = [NaN, NaN, NaN];
       const check = (kernel: ContractKernel): void => {
         const { cpu } = kernel;
@@ -340,7 +347,7 @@ describe('kvm/vpmu/mediated', () => {
         cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
         result = [cpu.rdpmc(0), cpu.rdpmc(RDPMC_FIXED) / retired[INSTRUCTIONS]!, cpu.rdmsr(EVTSEL0)];
       };
-      inGuest(cascadelakeAp, check, { filter });
+      inGuest(cascadelakeAp, check, { filter, vpmu });
       return result;
     };
     const branches = USER | 0xc4;
@@ -352,10 +359,21 @@ describe('kvm/vpmu/mediated', () => {
       expect(counted(pmuFilter('fixed0,rc4'), branches, FIXED_CTRL.USR)).to.deep.equal([0, 0, branches]);
     });
 
+    it('also as first posted, where the selector is cleared whole', () => {
+      const rfc = (filter: PmuFilter): [number, number, number] =>
+        counted(filter, branches, FIXED_CTRL.USR, 'passthrough-rfc');
+      expect(rfc(pmuFilter('none'))).to.deep.equal([2495, 1, branches]);
+      expect(rfc(pmuFilter('r00c4,fixed0'))).to.deep.equal([0, 0, branches]);
+    });
+
     it('is a key of the spec, for the designs that have it', () => {
       const spec = (vpmu: string, words: string): string =>
         machineSpec('cascadelake-ap', vpmu, 's', [`guest.pmu_filter=${words}`]).values['guest.pmu_filter'];
       expect(spec('mediated', 'r412e,fixed2')).to.equal('r412e,fixed2');
+      const rfc = (vpmu: string) => (): unknown =>
+        machineSpec('cascadelake-ap', vpmu, 's', ['host.kernel=6.7', 'guest.pmu_filter=r412e']);
+      expect(rfc('passthrough-rfc')).to.not.throw();
+      expect(rfc('passthrough-all')).to.throw(SpecError, 'needs --vpmu mediated or passthrough-rfc');
       expect(() => spec('mediated', 'cycles')).to.throw(SpecError, 'words like r412e or fixed0');
       expect(() => spec('reuse-lazy', 'r412e')).to.throw(SpecError, 'needs --vpmu mediated');
       expect(spec('reuse-lazy', 'none')).to.equal('none');

@@ -16,7 +16,7 @@ import {
   Guest,
   HostOfOne,
   TICK_PHASE,
-  WITH_COUNTERS,
+  WITH_HOST_EVENTS,
   openOnSelf,
   sampling,
   type HostOptions,
@@ -215,7 +215,7 @@ describe('kvm/vcpu', () => {
       host.run(cycles(Infinity), () => kernel.done);
     };
 
-    for (const design of WITH_COUNTERS) {
+    for (const design of WITH_HOST_EVENTS) {
       it(`${design.name}: without a counter left, the guest's stands still, whatever the guest does`, () => {
         whileCounting(design, 4, (kernel, event) => {
           const { cpu } = kernel;

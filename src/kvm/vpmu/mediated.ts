@@ -30,17 +30,18 @@ import { emulatedRegisters } from './registers.ts';
 
 const INSTRUCTIONS_RETIRED = 0x00c0;
 
-class MediatedVpmu implements Vpmu {
+/** A guest with the hardware's counters while it runs: what is 7.0's, and what other such designs share. */
+export class MediatedVpmu implements Vpmu {
   readonly #port: VpmuPort;
   readonly #registers: RegisterFile;
   readonly #emulated: ReturnType<typeof emulatedRegisters>;
   /** The guest has all of the hardware's counters, so it may access the global registers. */
   readonly #everyCounter: boolean;
 
-  constructor(port: VpmuPort) {
+  constructor(port: VpmuPort, registers = new RegisterFile(port.host.cpu, port.pmu, port.filter)) {
     const { pmu, host } = port;
     this.#port = port;
-    this.#registers = new RegisterFile(host.cpu, pmu, port.filter);
+    this.#registers = registers;
     const { nrGp, nrFixed } = host.cpu.caps;
     this.#everyCounter = pmu.gp.length === nrGp && pmu.fixed.length === nrFixed;
     this.#emulated = emulatedRegisters(pmu, {
@@ -48,11 +49,7 @@ class MediatedVpmu implements Vpmu {
       write: (pmc, value) => {
         pmc.counter = value;
       },
-      // kvm_pmu_request_counter_reprogram()
-      reprogram: (pmc) => {
-        pmu.reprogram_pmi.add(pmc.idx);
-        port.request('PMU');
-      },
+      reprogram: (pmc) => this.reprogram(pmc),
     });
     // After reset every general-purpose counter is enabled here (SDM volume 3A "Processor State After Reset").
     pmu.global_ctrl = globalBit(pmu.gp.length) - 1;
@@ -65,6 +62,12 @@ class MediatedVpmu implements Vpmu {
     port.request('PMI');
     port.probe()?.instant({ kind: 'mediated_pmi' });
   };
+
+  /** kvm_pmu_request_counter_reprogram(): the guest has written a selector or a field of a control register. */
+  reprogram(pmc: KvmPmc): void {
+    this.#port.pmu.reprogram_pmi.add(pmc.idx);
+    this.#port.request('PMU');
+  }
 
   rdmsr(register: PmuRegister): number {
     return this.#emulated.rdmsr(register);
@@ -150,7 +153,8 @@ class MediatedVpmu implements Vpmu {
   }
 }
 
-function needs({ version, nrGp, fullWidthWrite }: PmuCaps): string | undefined {
+/** Of the processor, by all such designs. */
+export function needs({ version, nrGp, fullWidthWrite }: PmuCaps): string | undefined {
   if (nrGp === 0) return 'a PMU';
   if (version < 4)
     return `PMU version 4, for IA32_PERF_GLOBAL_STATUS_SET (0x391), and this core's is version ${version}`;
