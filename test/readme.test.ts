@@ -1,7 +1,8 @@
 /**
  * Output shown in the README is generated: every `$ gperf` command in a console block is run, and its output must
- * follow it. `npm run update` rewrites the README.
+ * follow it; so must the sums of files that these made. `npm run update` rewrites the README.
  */
+import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,12 @@ describe('README', () => {
   before(() => symlinkSync(resolve('workloads'), join(directory, 'workloads')));
   after(() => rmSync(directory, { recursive: true }));
 
+  /** What sha256sum would print of a file. */
+  const sum = (file: string): string =>
+    `${createHash('sha256')
+      .update(readFileSync(join(directory, file)))
+      .digest('hex')}  ${file}`;
+
   /** What a terminal would show: standard error and output of these commands never interleave. */
   function printed(command: string): string {
     const args = command.split(' ').slice(1);
@@ -28,8 +35,10 @@ describe('README', () => {
   it('shows what its commands print', () => {
     const text = readFileSync('README.md', 'utf8');
     const generated = text.replace(BLOCK, (block, command: string) => {
-      if (!command.startsWith('gperf ')) return block;
-      return `\`\`\`console\n$ ${command}\n${printed(command)}\n\`\`\``;
+      const [program, file = ''] = command.split(' ');
+      if (program !== 'gperf' && program !== 'sha256sum') return block;
+      const output = program === 'gperf' ? printed(command) : sum(file);
+      return `\`\`\`console\n$ ${command}\n${output}\n\`\`\``;
     });
     expectKept('README.md', generated);
   });

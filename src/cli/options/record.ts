@@ -71,7 +71,7 @@ const OPTIONS = [
   { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once this much is written: a number with B, K, M or G' },
   {
     ...WORKERS_OPTION,
-    help: 'threads that simulate host.cores where guests run (default: 1); the result is the same with any number',
+    help: 'threads on which the CPUs are simulated (default: 1); the result is the same with any number',
   },
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
