@@ -257,6 +257,19 @@ export class Core implements Cpu {
     if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#functions[fn] as Ring0Function);
   }
 
+  /** How many counters can raise a PMI now, and whether all of them count no faster than the clock. */
+  get sampling(): { readonly counters: number; readonly byClock: boolean } {
+    const { pmu } = this;
+    let [counters, byClock] = [0, true];
+    for (const cpl of [0, 3] as const) {
+      const plan = pmu.plan(cpl);
+      const slots = plan.counters.flatMap(({ int }, i) => (int ? [plan.slots[i]!] : []));
+      counters = Math.max(counters, slots.length);
+      byClock &&= slots.every((slot) => plan.columns[slot] === CYCLES);
+    }
+    return { counters, byClock };
+  }
+
   /** The least that a pass through a ring-0 function takes. */
   costOf(fn: number): Cycles {
     return cycles(this.#alone[fn]!);

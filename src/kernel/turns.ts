@@ -13,7 +13,7 @@ import { cycles, type Cycles } from '../units.ts';
 import { apply, type SystemAct, type ActOutcome } from './acts.ts';
 import type { Answered, PerfCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { FN } from './symbols.ts';
+import { FN, type KernelFunction } from './symbols.ts';
 import type { Task } from './task.ts';
 
 /** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
@@ -25,23 +25,44 @@ interface ActInTurn {
 
 const NEVER = cycles(Infinity);
 
+/** What it takes at least to write a record, and to serve a PMI that writes a sample. */
+export interface LeastCosts {
+  readonly record: Cycles;
+  readonly nmi: Cycles;
+}
+
 /** What is known of the CPU besides its tasks. */
-export interface Ahead {
+export interface Ahead extends LeastCosts {
   /** When it has the host's CPU, if it is a vCPU; otherwise now. */
   readonly from: Cycles;
   /** When what is on its way to it arrives. */
   readonly arrival: Cycles;
   /** No earlier than this does a PMI interrupt it. */
   readonly pmi: Cycles;
-  /** What it takes at least to write a record. */
-  readonly record: Cycles;
+  /** How many counters can raise a PMI, and whether all of them count no faster than the clock. */
+  readonly sampling: { readonly counters: number; readonly byClock: boolean };
 }
 
 /** Every record is written by these. */
 const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
-/** What it takes at least to write a record. */
-export const leastRecordCost = (costOf: (fn: number) => Cycles): Cycles =>
-  cycles(WRITES.reduce((sum, fn) => sum + costOf(FN[fn]), 0));
+/** Every PMI that writes a sample goes through these. */
+const SAMPLES = [
+  'nmi',
+  'do_nmi',
+  'default_do_nmi',
+  'nmi_handle',
+  'perf_event_nmi_handler',
+  'intel_pmu_handle_irq',
+  '__perf_event_overflow',
+  'perf_event_output_forward',
+  'perf_prepare_sample',
+  ...WRITES,
+] as const;
+
+export function leastCosts(costOf: (fn: number) => Cycles): LeastCosts {
+  const sum = (fns: readonly KernelFunction[]): Cycles => cycles(fns.reduce((all, fn) => all + costOf(FN[fn]), 0));
+  return { record: sum(WRITES), nmi: sum(SAMPLES) };
+}
 
 export class Turns {
   readonly #here: PerCpu;
@@ -161,18 +182,40 @@ export class Turns {
   /** When a task of another CPU may be woken because a buffer has filled up. */
   #passesWatermark(ahead: Ahead): Cycles {
     const { pending_wakeups, shared_buffers } = this.#here;
-    const { from, pmi, record } = ahead;
+    const { from, pmi, record, nmi, sampling } = ahead;
     if (shared_buffers.size === 0) return NEVER;
     if (pending_wakeups.size > 0) return from;
     const quiet = this.#quietUntil(ahead);
     const first = Math.max(from, Math.min(quiet, pmi));
     let at: number = NEVER;
-    for (const { toWatermark } of shared_buffers)
-      at = Math.min(
-        at,
-        Math.max(first + toWatermark.records * record, Math.min(first + toWatermark.samples * record, quiet)),
-      );
+    for (const { toWatermark } of shared_buffers) {
+      const { records, samples } = toWatermark;
+      // A PMI writes a sample for each counter, and until the next tick each event is throttled but once.
+      const pmis = sampling.counters === 0 ? 0 : Math.max(0, Math.floor(samples / sampling.counters) - 1);
+      const span = sampling.byClock ? this.#spanOf(pmis - 1, nmi) : pmis * nmi;
+      const sampled = first + Math.max(samples * record, span);
+      at = Math.min(at, Math.max(first + records * record, Math.min(sampled, quiet)));
+    }
     return cycles(at);
+  }
+
+  /**
+   * Cycles in which each event on the PMU, all of which count cycles, can overflow so many more times than once. With a
+   * frequency, perf_adjust_period() makes a period at most an eighth shorter than the one before, and rounds.
+   */
+  #spanOf(n: number, nmi: Cycles): number {
+    let least = Infinity;
+    for (const { attr, hw } of this.#here.cpu_hw_events.events.values()) {
+      if (attr.sample_period === 0) continue;
+      let period = hw.sample_period;
+      let [span, left] = [0, Math.max(0, n)];
+      for (; attr.freq === true && left > 0 && period > nmi; left--) {
+        period = Math.floor((period * 7) / 8) - 1;
+        span += period;
+      }
+      least = Math.min(least, span + left * Math.max(nmi, attr.freq === true ? 0 : period));
+    }
+    return least === Infinity ? 0 : least;
   }
 
   /** Until then the CPU writes no records but those of PMIs: no timer fires, no task calls the kernel or gives way. */

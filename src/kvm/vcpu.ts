@@ -28,7 +28,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { GuestMail, GuestPost, Mail, Post } from '../kernel/mail.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
-import { leastRecordCost, type Turns } from '../kernel/turns.ts';
+import { leastCosts, type Turns } from '../kernel/turns.ts';
 import type { Probe, Span } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
@@ -60,6 +60,9 @@ const HALTED: Place = { at: 'halted' };
 const PLE_GAP = 128;
 const PLE_WINDOW = 4096;
 const PLE_WINDOW_GROW = 2;
+
+/** Which of the core's counters the guest samples with, only its design knows. */
+const UNKNOWN = { counters: 0, byClock: false } as const;
 
 export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
   readonly vm: Vm;
@@ -174,8 +177,9 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
       interrupted || this.#at.at !== 'guest'
         ? from
         : cycles(Math.min(core.pmiFrom, core.lapic.timerAt, core.lapic.ipiAt));
-    const record = leastRecordCost((fn) => core.costOf(fn));
-    return { act: turns.promise({ from, arrival, pmi, record }), leave: turns.leaves(from), trap: from };
+    const costs = leastCosts((fn) => core.costOf(fn));
+    const act = turns.promise({ from, arrival, pmi, sampling: UNKNOWN, ...costs });
+    return { act, leave: turns.leaves(from), trap: from };
   }
 
   // --- GuestMail: what other vCPUs of its guest send -----------------------------------------------------------------

@@ -10,9 +10,10 @@ import { apply, effectOf, looks, type SystemAct, type ActOutcome } from '../kern
 import type { HostCounts } from '../kernel/host-global.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
+import { packRecords, unpackRecords, type PackedRecords } from '../kernel/packed-records.ts';
 import type { Drained } from '../kernel/ring-buffer.ts';
 import type { SamplingLimits } from '../kernel/sysctl.ts';
-import { leastRecordCost } from '../kernel/turns.ts';
+import { leastCosts, type LeastCosts } from '../kernel/turns.ts';
 import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Between, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
@@ -49,8 +50,8 @@ interface Said {
   readonly core: number;
   readonly posts: readonly Post[];
   readonly act: Standing<ActOfBoot>['act'];
-  /** What was in its buffers, for a core that looks. */
-  readonly drained: ReadonlyMap<number, Drained>;
+  /** What was in its buffers, for cores of other threads that look. */
+  readonly drained: readonly { readonly id: number; readonly bytes: number; readonly records: PackedRecords }[];
   /** A signal from outside; the first core brings it. */
   readonly kill: Kill | undefined;
 }
@@ -109,7 +110,7 @@ export class CoreGroup {
   readonly #mine: readonly HostCpu[];
   readonly #windows: Windows;
   readonly #latency: Cycles;
-  readonly #recordCost: Cycles;
+  readonly #costs: LeastCosts;
   readonly #meeting: Meeting;
   /** The host's kernels, and the guest's, by number: those of a boot. */
   readonly #boots: readonly (readonly KernelOnCore[])[];
@@ -144,7 +145,9 @@ export class CoreGroup {
     this.#mine = cpus.filter((_, i) => this.#isMine(i));
     this.#windows = new Windows(options);
     this.#latency = options.latency;
-    this.#recordCost = cycles(Math.min(...cpus.map(({ core }) => leastRecordCost((fn) => core.costOf(fn)))));
+    const all = cpus.map(({ core }) => leastCosts((fn) => core.costOf(fn)));
+    const least = (of: keyof LeastCosts): Cycles => cycles(Math.min(...all.map((costs) => costs[of])));
+    this.#costs = { record: least('record'), nmi: least('nmi') };
     this.#meeting = new Meeting(party.place);
   }
 
@@ -158,9 +161,8 @@ export class CoreGroup {
     for (;;) {
       const { line } = windows;
       if (!this.#meet(stop)) return false;
-      if (windows.line === line) {
-        for (const { host } of this.#mine) host.run(windows.end, host === this.#cpus[0]!.host ? stop : undefined);
-      } else if (line >= until || this.#ended) return true;
+      if (windows.line !== line && (line >= until || this.#ended)) return true;
+      for (const { host } of this.#mine) host.run(windows.end, host === this.#cpus[0]!.host ? stop : undefined);
     }
   }
 
@@ -251,12 +253,13 @@ export class CoreGroup {
     const news: Said[] = [];
     for (const [i, sent] of posts.entries()) {
       const core = this.#numberOf(i);
-      const drained = new Map<number, Drained>();
-      for (const { boot, drained: all } of this.#looks.values())
-        for (const [id, part] of all) if (this.#writerOf(boot, id).core === core) drained.set(id, part);
+      const drained: Said['drained'][number][] = [];
+      for (const [reader, { boot, drained: all }] of this.#looks)
+        for (const [id, { bytes, records }] of this.#isMine(reader) ? [] : all)
+          if (this.#writerOf(boot, id).core === core) drained.push({ id, bytes, records: packRecords(records) });
       const { act } = this.#told[core]!;
       const kill = core === 0 ? this.#toKill : undefined;
-      if (sent.length > 0 || act !== undefined || drained.size > 0 || kill !== undefined)
+      if (sent.length > 0 || act !== undefined || drained.length > 0 || kill !== undefined)
         news.push({ core, posts: sent, act, drained, kill });
     }
     this.#meeting.say(this.#party.party, news.length === 0 ? undefined : news);
@@ -276,7 +279,9 @@ export class CoreGroup {
         this.#kill ??= kill;
         this.#told[core] = { ...this.#told[core]!, posts, act };
         this.#deliver(posts, core);
-        for (const look of this.#looks.values()) for (const [id, part] of drained) look.drained.set(id, part);
+        for (const { id, bytes, records } of drained)
+          for (const [reader, look] of this.#looks)
+            if (this.#isMine(reader)) look.drained.set(id, { bytes, records: unpackRecords(records) });
       }
     }
     if (parties > 1) this.#answered();
@@ -303,7 +308,8 @@ export class CoreGroup {
     const now = core.now();
     if (this.#looks.has(number)) return { now, promise: now, act: undefined, posts };
     const { ipiAt } = core.lapic;
-    const ahead = { from: now, arrival: ipiAt, pmi: core.pmiFrom, record: this.#recordCost };
+    const { pmiFrom: pmi, sampling } = core;
+    const ahead = { from: now, arrival: ipiAt, pmi, sampling, ...this.#costs };
     const promise = cycles(Math.min(host.turns.promise(ahead), tellsSibling({ core, host })));
     if (!host.turns.waits) return { now, promise, act: undefined, posts };
     const { kernel, ...what } = this.#actOn(number);

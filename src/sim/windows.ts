@@ -98,9 +98,8 @@ export class Windows {
   }
 
   /**
-   * Ends a window: `cores` says where each core stands, by its number. Passes the grid line if all have reached it, and
-   * leaves everything else to the next call; or applies the acts whose turn it is and sets `end` anew. Throws
-   * PromiseBroken.
+   * Ends a window: `cores` says where each core stands, by its number. Passes the grid line if all have reached it,
+   * applies the acts whose turn it is and sets `end` anew. Throws PromiseBroken.
    */
   next<A>(cores: readonly Standing<A>[], between: Between<A>): void {
     const promises = cores.map((core, i) => this.#check(core, i));
