@@ -137,7 +137,7 @@ export class Interrupts {
     return steal;
   }
 
-  /** irq_work_run(): wakes the readers of buffers that passed their watermark. */
+  /** irq_work_run(): wakes the readers of buffers that passed their watermark, and does what others have queued. */
   #irqWork(): void {
     const here = this.#here;
     const { cpu } = here;
@@ -159,6 +159,7 @@ export class Interrupts {
       if (rb.waiter !== undefined) try_to_wake_up(here, rb.waiter, 'POLLIN');
     }
     here.pending_wakeups.clear();
+    for (const work of here.irq_work.splice(0)) work();
     cpu.leave();
     cpu.leave();
   }

@@ -71,6 +71,8 @@ export class PerCpu {
   irq_regs: Regs | undefined;
   /** Events whose buffers passed their watermark: irq_work will wake their readers. */
   readonly pending_wakeups = new Set<PerfEvent>();
+  /** irq_work of others (irq_work_queue): done in the same interrupt, after that. */
+  readonly irq_work: (() => void)[] = [];
   readonly cpuctx: Readonly<Record<'hw' | 'sw', PerfCpuContext>> = {
     hw: perfCpuContext('hw'),
     sw: perfCpuContext('sw'),

@@ -78,6 +78,8 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
   readonly #host: Kernel;
   readonly #task: Task;
   readonly #vpmu: Vpmu;
+  /** kvm_before_interrupt(), for an NMI. */
+  #handlesNmi = false;
   /** The guest has PMU registers of its own (Vpmu.loadGuest), so interrupts are off in the inner run loop. */
   readonly #hasRegisters: boolean;
   readonly #draws: KvmDraws;
@@ -114,6 +116,15 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
       host,
       task: this.#task,
       request: (request) => void this.#requests.add(request),
+      isInGuest: () => this.#handlesNmi,
+      queuePmi: () => {
+        host.irq_work.push(() => {
+          core.spend(FN.kvm_pmu_deliver_pmi);
+          this.lapic.deliverPmi();
+          this.#kick();
+        });
+        core.raiseIrqWork();
+      },
       lvtpcMasked: () => this.lapic.lvtpcMasked,
       filter: vm.filter,
       draws,
@@ -225,7 +236,9 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
     const ip = address(at.address + (at.size >> 1));
     // An NMI is served right after VM-exit, with the guest's registers still in place.
     if (!nmi) this.#putGuest();
+    this.#handlesNmi = nmi;
     this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: where.cpl, ip: where.ip } });
+    this.#handlesNmi = false;
     if (nmi) this.#putGuest();
     this.#core.openInterrupts();
     this.#enter(where);

@@ -113,6 +113,10 @@ export interface VpmuPort {
   readonly task: Task;
   /** kvm_make_request() */
   request(request: Request): void;
+  /** kvm_is_in_guest(): the host handles an NMI that ended the guest's turn, and not one that came after a VM-exit. */
+  isInGuest(): boolean;
+  /** Queues kvm_pmi_trigger_fn(): the PMI reaches the guest's APIC in an interrupt of its own, and wakes the vCPU. */
+  queuePmi(): void;
   /** Whether the guest's LVTPC masks PMIs (kvm_lapic_get_reg). */
   lvtpcMasked(): boolean;
   /** Events that the VM's guest may not count. */

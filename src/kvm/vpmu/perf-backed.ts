@@ -6,6 +6,7 @@
  */
 import { PMC_IDX_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../../arch/perfevtsel.ts';
+import { atLeast } from '../../kernel/config.ts';
 import { perf_event_create_kernel_counter, perf_event_release_kernel } from '../../kernel/kernel-counter.ts';
 import type { PerfEvent } from '../../kernel/perf-event.ts';
 import { FN } from '../../kernel/symbols.ts';
@@ -107,8 +108,8 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const attr = {
     type: generic === undefined ? PERF_TYPE.RAW : PERF_TYPE.HARDWARE,
     config: generic ?? eventCode(pmc.eventsel),
-    // From 0 that is the counter's whole range: with a period of 0 the event would never report an overflow.
-    sample_period: pmu.modulus - pmc.counter,
+    // From 0 that is the counter's whole range; before 5.7 it was 0, an event that does not sample (168d918f2643).
+    sample_period: (pmu.modulus - pmc.counter) % (atLeast(host.config, 5, 7) ? Infinity : pmu.modulus),
     sample_type: 0,
     read_format: 0,
     pinned: true,
@@ -127,7 +128,10 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   step?.end();
 }
 
-/** kvm_perf_overflow(), kvm_perf_overflow_intr(): a second overflow before the first was handled is dropped. */
+/**
+ * kvm_perf_overflow(), kvm_perf_overflow_intr(): a second overflow before the first was handled is dropped. If the NMI
+ * came after the VM-exit, the vCPU may be about to sleep, and only an irq_work can wake it.
+ */
 export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc): void {
   const { pmu, host } = port;
   host.cpu.spend(FN.kvm_perf_overflow);
@@ -137,7 +141,8 @@ export function kvm_perf_overflow(port: VpmuPort, pmc: KvmPmc): void {
   port.request('PMU');
   // As the guest has the interrupt bit now: it may have changed it since the event was made.
   const { int } = programmed(port, pmc);
-  if (int) port.request('PMI');
+  if (int && port.isInGuest()) port.request('PMI');
+  else if (int) port.queuePmi();
   const { global_status } = pmu;
   port.probe()?.instant({ kind: 'overflow', pmc: pmc.idx, global_status, requests: int ? ['PMU', 'PMI'] : ['PMU'] });
 }

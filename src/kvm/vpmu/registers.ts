@@ -41,6 +41,12 @@ export const PERIOD_STAYS: Deviation = {
   commit: '168d918f2643 ("KVM: x86: Adjust counter sample period after a wrmsr")',
 };
 
+export const ZERO_NEVER_SAMPLES: Deviation = {
+  check: 'running-counter write',
+  reason: 'an event made while the counter holds 0 has a period of 0: it never samples, and it is kept',
+  commit: '168d918f2643 ("KVM: x86: Adjust counter sample period after a wrmsr")',
+};
+
 /** How a design gives the registers their effect. */
 export interface CounterOps {
   read(pmc: KvmPmc): number;

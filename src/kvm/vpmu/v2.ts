@@ -15,7 +15,13 @@ import { FN } from '../../kernel/symbols.ts';
 import type { Deviation, KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
-import { FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, emulatedRegisters, signExtended } from './registers.ts';
+import {
+  FIXED_SIGN_EXTENDED,
+  LVTPC_UNMASKED,
+  emulatedRegisters,
+  signExtended,
+  ZERO_NEVER_SAMPLES,
+} from './registers.ts';
 
 /**
  * Some events fit only counters 0 to 3, and the host places those first (perf_assign_events). On a core with more
@@ -213,7 +219,7 @@ export const v2: VpmuDesign = {
   source: 'RFC "Intel Virtual PMU Optimization" v2, March 2019',
   // What the series patches was rewritten in 5.5 (a6da0d77e98e).
   linux: { from: [5, 0], to: [5, 4] },
-  deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, MOVED_UNSEEN],
+  deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, MOVED_UNSEEN, ZERO_NEVER_SAMPLES],
   hue: 'green',
   guestCaps: versionTwoGuest,
   attach(port): Vpmu {
