@@ -4,7 +4,8 @@
  *
  * What is known may be exact, from a simulated machine's switches (`ran`), or sampled: then each sample stands for the
  * thread that it hit.
- * Not modelled: who ran before whom within a bin; whether a thread would have run while its event was stopped.
+ * Not modelled: who ran before whom within a bin; whether a thread would have run in the first two ticks in which its
+ * event was stopped.
  */
 import { nanos, type Nanos } from '../units.ts';
 import { Stops } from './stops.ts';
@@ -22,6 +23,9 @@ interface Bin {
   stopped: number;
 }
 
+/** Ticks within which one comes that starts a stopped event: a machine may be late. */
+const LATE = 2;
+
 /** An event that is not known by itself is its CPU's. */
 const eventOf = (cpu: number, stream: number | bigint): number | bigint | string =>
   Number(stream) === 0 ? `on ${cpu}` : stream;
@@ -38,13 +42,17 @@ export class CpuBins {
   readonly #threads = new Map<string, number>();
   readonly #cpus = new Map<number, Bin[]>();
   readonly #stops = new Map<number, Stops>();
-  readonly #stoppedOn = new Map<number | bigint | string, number>();
+  /** Where each event was stopped, and when. */
+  readonly #stopped = new Map<number | bigint | string, { readonly cpu: number; readonly since: Nanos }>();
+  /** ns that a stop takes at most while the event's thread runs. */
+  readonly #longest: number;
   #start: number | undefined;
   #width: number;
   #end = 0;
 
   constructor(tick: Nanos | undefined) {
     this.#width = tick ?? NARROWEST;
+    this.#longest = tick === undefined ? Infinity : LATE * tick;
   }
 
   /** The thread had the CPU for all of this time. */
@@ -67,16 +75,18 @@ export class CpuBins {
    */
   stop(cpu: number, stream: number | bigint, time: Nanos): void {
     const event = eventOf(cpu, stream);
-    if (this.#stoppedOn.has(event)) return;
-    this.#stoppedOn.set(event, cpu);
+    if (this.#stopped.has(event)) return;
+    this.#stopped.set(event, { cpu, since: time });
     this.#stopsOf(cpu).begin(time, cpu, stream);
   }
   start(on: number, stream: number | bigint, time: Nanos): void {
     const event = eventOf(on, stream);
-    const cpu = this.#stoppedOn.get(event);
-    if (cpu === undefined) return;
-    this.#stoppedOn.delete(event);
-    this.#stopsOf(cpu).end(time, cpu, stream);
+    const stopped = this.#stopped.get(event);
+    if (stopped === undefined) return;
+    const { cpu, since } = stopped;
+    this.#stopped.delete(event);
+    // The next tick starts it again, unless its thread sleeps.
+    this.#stopsOf(cpu).end(nanos(Math.min(time, since + this.#longest)), cpu, stream);
   }
 
   /** ns for which something was stopped, as a mean over the CPUs. */

@@ -42,6 +42,17 @@ describe('cpu-bins', () => {
     ]);
   });
 
+  it('ends a stop after two ticks: then its thread sleeps', () => {
+    const bins = new CpuBins(nanos(MS));
+    bins.sampled(0, 'a', nanos(0));
+    bins.stop(0, 7, nanos(0.5 * MS));
+    bins.start(0, 7, nanos(90 * MS));
+    bins.sampled(0, 'a', nanos(90 * MS));
+    const stopped = bins.taken()!.cpus[0]!.bins.map((bin) => bin.stopped);
+    expect(stopped.slice(0, 4)).to.deep.equal([0.5 * MS, MS, 0.5 * MS, 0]);
+    expect(bins.meanStopped).to.equal(2 * MS);
+  });
+
   it('counts a time once in which several events of a CPU were stopped', () => {
     const bins = new CpuBins(nanos(4 * MS));
     bins.stop(1, 7, nanos(0));
