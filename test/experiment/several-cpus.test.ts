@@ -2,12 +2,13 @@
 import { expect } from 'chai';
 import { benchDesign, benchRun, specRequest, type BenchRequest } from '../../src/experiment/bench.ts';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
+import { sampleRun, type SampledRun } from '../../src/experiment/sample.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { groundTruth } from '../../src/experiment/truth.ts';
 import { truthByCpu, type CpuTruth } from '../../src/experiment/truth-cpu.ts';
-import { statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
-import { parseProfileKey, totalWeight } from '../../src/profile/profile.ts';
+import { parseProfileKey, profileKey, totalWeight, type Profile } from '../../src/profile/profile.ts';
 import { benchLines } from '../../src/report/bench/text.ts';
 import type { LedgerSheet } from '../../src/results/ledger.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
@@ -39,6 +40,28 @@ describe('several CPUs', () => {
       expect(new Set(others).size).to.equal(1);
       expect(others[0]).to.be.within(first!, first! + (spec.values['machine.grid'] * spec.values['core.clock']) / 1e9);
     });
+
+    for (const [vpmu, cores] of [
+      ['v2', 4],
+      ['legacy', 2],
+    ] as const)
+      it(`${vpmu}: has four vCPUs on ${cores} cores, with the work of each where it was done`, async () => {
+        const spec = await setUpMachine({ vpmu, vcpus: 4, sets: [`host.cores=${cores}`] });
+        const words = ['ftest-threads', '3', '0.02'] as const;
+        const { ledger } = await benchRun(await request(spec, ...words));
+        const workload = prepareWorkload(await loadWorkload(words[0], words.slice(1)), spec, {});
+        const [truth] = groundTruth(spec, workload, parseEventList(['cycles'], 'stat'));
+        const work = ({ rows }: LedgerSheet): number => rows.find(({ account }) => account === 'workload')!.cycles;
+        expect(work(ledger)).to.equal(totalWeight(truth!));
+        const each = ledger.cores!.map(({ sheet }) => work(sheet) / work(ledger));
+        expect(each).to.have.length(cores);
+        expect(each.reduce((sum, n) => sum + n)).to.be.closeTo(1, 1e-12);
+        // The three are on vCPUs 1 to 3, and these on cores 1 to 3, or 1, 0 and 1.
+        const expected = cores === 4 ? [0, 1 / 3, 1 / 3, 1 / 3] : [1 / 3, 2 / 3];
+        each.forEach((n, core) => expect(n, `core ${core}`).to.be.closeTo(expected[core]!, 0.01));
+        for (const { sheet } of ledger.cores!)
+          expect(sheet.rows.reduce((sum, { cycles }) => sum + cycles, 0)).to.equal(sheet.total);
+      });
 
     it("has all of the truth's cycles as user work, and perf on the CPU it is pinned to", async () => {
       const spec = await several(2);
@@ -87,6 +110,37 @@ describe('several CPUs', () => {
       expect(text).to.match(/\ncontext_switch, sched_in\n {2}host +2\d\d .*\n {4}CPU 0 +10\d .*\n {4}CPU 1 +10\d /);
       expect(text).to.match(/\n# Where the time of each core went under host, ms\n\n +core 0 +core 1\nuser work /);
       expect([...benchLines(report)].join('\n')).not.to.match(/CPU|core 0/);
+    });
+  });
+
+  describe('profiles', () => {
+    const sampled = async (vpmu: string, vcpus: number, words: readonly string[]): Promise<SampledRun> => {
+      const spec = specRequest(await setUpMachine({ vpmu, vcpus, seed: 'several', sets: [] }));
+      const evlist = recordAttrs(parseEventList(['cycles'], 'record'), { all_user: true });
+      return sampleRun({ spec, words, evlist, by: 'thread', run: 0, truth: true });
+    };
+
+    it("have each thread's share, and say on which CPU it was", async () => {
+      const { profiles, truth } = await sampled('v2', 4, ['ftest-threads', '3', '0.2']);
+      const share = ({ weights }: Profile, name: string): number =>
+        weights.get(profileKey({ comm: 'ftest-threads', dso: '', symbol: name }))! / totalWeight({ weights });
+      const { threads, cpus } = profiles[0]!.sampling!.lanes!;
+      for (const clone of ['clone 1', 'clone 2', 'clone 3']) {
+        expect(share(profiles[0]!, clone)).to.be.closeTo(share(truth[0]!, clone), 0.02);
+        const on = cpus.filter(({ bins }) => bins.some((bin) => bin.threads.some(([i]) => threads[i] === clone)));
+        expect(on).to.have.length(1);
+        const samples = on[0]!.bins.reduce((sum, bin) => sum + bin.samples, 0);
+        expect(samples).to.be.within(700, 1000);
+      }
+    });
+
+    it('have bursts on each CPU by itself: those of one tick on several are not one', async () => {
+      const { profiles } = await sampled('legacy', 4, ['ftest-threads', '3', '0.3']);
+      const { clustering, lanes } = profiles[0]!.sampling!;
+      expect(lanes!.cpus.filter(({ bins }) => bins.some(({ stopped }) => stopped > 0)).length).to.be.greaterThan(2);
+      // A throttled CPU takes two or three samples a tick.
+      expect(clustering.bursts).to.be.greaterThan(100);
+      expect(clustering.size).to.be.within(1.5, 3.5);
     });
   });
 
