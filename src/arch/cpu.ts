@@ -56,6 +56,8 @@ export interface ExecutionCursor {
   callchain(into: Address[]): void;
   /** The trap of the instruction that retired last, if it was one (the `traps` column fired). */
   readonly trap: Trap | undefined;
+  /** Its whole state, from which Executable.start goes on; absent: it cannot leave its thread of Node. */
+  snapshot?(): ArrayBuffer;
   /** Absent: no code of the program holds interrupts back. */
   readonly drains?: readonly Drain[] | undefined;
 }
@@ -114,7 +116,7 @@ export interface Cpu extends MsrPort {
   /** The host wants the processor back from this vCPU: software should stop soon. */
   readonly wanted?: boolean;
   /** paravirt_steal_clock() of a vCPU: how long it has waited for a core since boot. Absent: it is no vCPU. */
-  readonly steal?: Cycles;
+  readonly steal?: Cycles | undefined;
   /** A self-IPI with the irq_work vector, delivered once interrupts are enabled. */
   raiseIrqWork(): void;
   /** Writes the ICR of the x2APIC: an IPI to another CPU, by its number. Returns when it was sent. */

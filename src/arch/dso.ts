@@ -59,6 +59,8 @@ export interface LookAhead {
   trapAfter(done: Cycles): Cycles;
   /** Goes on to the one after; does nothing at the last. */
   pass(): void;
+  /** For Executable.scout. */
+  snapshot?(): ArrayBuffer;
 }
 
 /** An executable: what exec maps, what the program maps later, and its code. */
@@ -72,10 +74,15 @@ export interface Executable {
   readonly libraries: ReadonlyMap<string, DsoImage>;
   /** Mean cycles of its own code, if known. */
   readonly expected?: number;
-  /** A fresh thread, before its first instruction; without an argument, FIRST_THREAD. */
-  start(thread?: ThreadStart): ExecutionCursor;
+  /**
+   * A fresh thread, before its first instruction; without an argument, FIRST_THREAD. Or one that goes on where a cursor of
+   * it has taken a snapshot.
+   */
+  start(thread?: ThreadStart, snapshot?: ArrayBuffer): ExecutionCursor;
+  /** The thread at that cursor goes on from a snapshot, and nobody will use the cursor again. */
+  left?(cursor: ExecutionCursor): void;
   /** The thread at that cursor has ended, and nobody will use the cursor again. */
   ended?(cursor: ExecutionCursor): void;
   /** A look ahead of a thread; absent: nothing is known before it happens. */
-  scout?(thread: ThreadStart): LookAhead;
+  scout?(thread: ThreadStart, snapshot?: ArrayBuffer): LookAhead;
 }

@@ -60,9 +60,10 @@ export type SyncAct =
   | { readonly op: 'read' | 'write'; readonly object: Pipe; readonly bytes: number }
   /**
    * pthread_create, and fork with the child's work: one more thread of this process, or one more process. `entry` names
-   * what it executes, for Executable.start; a forked process ends by exit_group.
+   * what it executes, for Executable.start; a forked process ends by exit_group. It stays on `cpu`, if that is given
+   * (pthread_attr_setaffinity_np).
    */
-  | { readonly op: 'spawn' | 'fork'; readonly entry: string }
+  | { readonly op: 'spawn' | 'fork'; readonly entry: string; readonly cpu?: number }
   /** pthread_join of every thread that this thread has spawned and not yet joined: enters the kernel for those that live. */
   | { readonly op: 'join' }
   /** wait4(2) until every process that this thread's process has forked has ended and is reaped. */

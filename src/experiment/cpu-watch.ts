@@ -44,10 +44,15 @@ export class CpuWatch {
   watched(executable: Executable): Executable {
     return {
       ...executable,
-      start: (thread = FIRST_THREAD) => {
-        const cursor = executable.start(thread);
-        this.#running.set(cursor, { path: thread.path, booked: eventVector() });
+      start: (thread = FIRST_THREAD, snapshot?: ArrayBuffer) => {
+        const cursor = executable.start(thread, snapshot);
+        this.#running.set(cursor, { path: thread.path, booked: cursor.totals(eventVector()) });
         return cursor;
+      },
+      // It was booked when it left its CPU.
+      left: (cursor) => {
+        this.#running.delete(cursor);
+        executable.left?.(cursor);
       },
       ended: (cursor) => {
         const path = this.#running.get(cursor)?.path;

@@ -3,6 +3,7 @@
  * started from the seed, its DSOs as ELF files with build ids.
  */
 import { createHash } from 'node:crypto';
+import type { ExecutionCursor } from '../arch/cpu.ts';
 import { FIRST_THREAD, type DsoImage, type Executable } from '../arch/dso.ts';
 import { kallsyms } from '../kernel/symbols.ts';
 import { side } from '../machine/machine.ts';
@@ -51,12 +52,16 @@ export function executable({ program, image }: Workload, seed: string): Executab
     interpreter: others.find(holdsEntry),
     libraries: new Map(program.dsos.map((d, i) => [d.name, image.dsos[i] as DsoImage])),
     expected: expectedCycles(image),
-    start: ({ entry, path } = FIRST_THREAD) => of(entry).start(seed + path),
-    ended: (cursor) => {
-      if (cursor instanceof Cursor) cursor.release();
-    },
-    scout: ({ entry, path }) => new Scout(of(entry), seed + path),
+    start: ({ entry, path } = FIRST_THREAD, snapshot) =>
+      snapshot === undefined ? of(entry).start(seed + path) : of(entry).resume(snapshot),
+    ended: release,
+    left: release,
+    scout: ({ entry, path }, snapshot) => new Scout(of(entry), snapshot ?? seed + path),
   };
+}
+
+function release(cursor: ExecutionCursor): void {
+  if (cursor instanceof Cursor) cursor.release();
 }
 
 /** A file in which real perf will look for symbols. */

@@ -30,14 +30,20 @@ export function metered(executable: Executable): { readonly executable: Executab
   return {
     executable: {
       ...executable,
-      start: (thread) => {
-        const cursor = executable.start(thread);
+      start: (thread, snapshot) => {
+        const cursor = executable.start(thread, snapshot);
         running.add(cursor);
+        // What was done before the snapshot is another's.
+        done -= workOf(cursor);
         return cursor;
       },
       ended: (cursor) => {
         if (running.delete(cursor)) done += workOf(cursor);
         executable.ended?.(cursor);
+      },
+      left: (cursor) => {
+        if (running.delete(cursor)) done += workOf(cursor);
+        executable.left?.(cursor);
       },
     },
     work: () => cycles([...running].reduce((sum, cursor) => sum + workOf(cursor), done)),

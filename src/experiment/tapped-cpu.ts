@@ -111,8 +111,8 @@ export class TappedCpu implements Cpu {
     return this.#cpu.wanted === true;
   }
 
-  get steal(): Cycles {
-    return this.#cpu.steal ?? (0 as Cycles);
+  get steal(): Cycles | undefined {
+    return this.#cpu.steal;
   }
 
   raiseIrqWork(): void {

@@ -11,11 +11,13 @@
  */
 import { FIRST_THREAD, type ThreadStart } from '../arch/dso.ts';
 import { deadlock, goesOn, threadName } from './deadlock.ts';
-import { DONE, type Outcome } from './futex.ts';
+import { cpu_active } from './cpumask.ts';
+import { DONE, type Outcome, type Placement } from './futex.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { EndedCount } from './perf-event.ts';
 import { unpackEvent, type PackedEvent } from './perf-pack.ts';
 import { RingBuffer, type Drained } from './ring-buffer.ts';
+import { add_nr_running, select_fork, select_wake } from './select-task-rq.ts';
 import { SyncObjects, type ObjectAct } from './sync-objects.ts';
 import type { System } from './system.ts';
 import type { Cycles } from '../units.ts';
@@ -27,8 +29,13 @@ type ThreadAct =
   | { readonly op: 'object'; readonly act: ObjectAct; readonly again: boolean }
   /** wait4(-1), for one child. */
   | { readonly op: 'wait' }
-  /** clone(2), with `thread` of a thread, else of a process, which is to run on that CPU; what of its program, if any. */
-  | { readonly op: 'clone'; readonly thread: boolean; readonly cpu: number; readonly start?: ThreadStart }
+  /**
+   * clone(2), with `thread` of a thread, else of a process; what of its program, if any: a child without stays on the CPU.
+   * `cpu`: it may run on no other one.
+   */
+  | { readonly op: 'clone'; readonly thread: boolean; readonly start?: ThreadStart; readonly cpu?: number | undefined }
+  /** sched_setaffinity() of the thread itself. */
+  | { readonly op: 'sched_setaffinity'; readonly cpus: readonly number[] }
   /** execve() of the executable with that path. */
   | { readonly op: 'exec'; readonly path: string }
   /** It begins to end; with a status: and all threads of its process with it. */
@@ -61,6 +68,8 @@ export type SystemAct = (ThreadAct & { readonly tid: number }) | PerfAct;
 export const looks = (act: SystemAct): boolean => act.op === 'perf_drain';
 
 export interface ActOutcome extends Outcome {
+  /** Where each of the threads is that wake, and which CPU it goes to; absent: there is only one. */
+  readonly placed?: readonly Placement[];
   /** Going on may reach another CPU at once, whoever is woken. */
   readonly posts?: boolean;
   /** The thread or process that was made, or reaped. */
@@ -92,23 +101,41 @@ type Acting = Pick<PerCpu, 'system' | 'number'>;
 
 /** What the acting thread of that CPU does next: it works on, it sleeps, or it may reach another CPU at once. */
 export function effectOf({ system, number }: Acting, outcome: ActOutcome): 'works' | 'sleeps' | 'posts' {
-  if (outcome.posts === true || outcome.wakes.some((tid) => system.taskOf(tid)?.cpu !== number)) return 'posts';
+  // A CPU that becomes idle may ask busier ones for tasks.
+  if (outcome.sleeps && system.overload) return 'posts';
+  const leaves = outcome.placed?.some(({ from, to }) => from !== number || to !== number);
+  if (outcome.posts === true || leaves === true) return 'posts';
   return outcome.sleeps ? 'sleeps' : 'works';
 }
 
-/** Applies an act of that time to what is shared. Throws ProgramError. */
-export function apply(system: System, act: SystemAct, at: Cycles): ActOutcome {
+/** Applies an act of that time, by the CPU with that number, to what is shared. Throws ProgramError. */
+export function apply(system: System, act: SystemAct, at: Cycles, cpu: number): ActOutcome {
   if (!('tid' in act)) return applyPerf(system, act);
   const task = system.taskOf(act.tid)!;
+  task.acted_on = cpu;
+  const outcome = applyThread(system, task, act, at);
+  if (system.cpus.size === 1) return outcome;
+  if (outcome.sleeps || act.op === 'exit') add_nr_running(system, cpu, -1);
+  return { ...outcome, placed: outcome.wakes.map((tid) => select_wake(system, cpu, system.taskOf(tid)!)) };
+}
+
+function applyThread(system: System, task: Task, act: ThreadAct, at: Cycles): ActOutcome {
   switch (act.op) {
     case 'object':
       return applyObject(system, task, act.act, act.again, at);
     case 'wait':
       return reap(system, task, at);
+    case 'sched_setaffinity':
+      task.cpus_allowed = cpu_active(act.cpus, system.cpus) ?? task.cpus_allowed;
+      return POSTS;
     case 'clone': {
+      const { acted_on: from, cpus_allowed } = task;
       const child = system.copy_process(task, task.comm, GONE, act.thread);
-      child.cpu = act.cpu;
-      if (child.cpu !== task.cpu) child.state = 'new';
+      const only = act.cpu === undefined ? undefined : cpu_active([act.cpu], system.cpus);
+      child.cpus_allowed = only ?? (act.start === undefined ? undefined : cpus_allowed);
+      const alone = system.cpus.size === 1 || act.start === undefined;
+      child.cpu = child.acted_on = alone ? from : select_fork(system, from, child);
+      if (child.cpu !== from) child.state = 'new';
       if (act.start !== undefined) child.program = { ...task.program!, thread: act.start };
       return { ...POSTS, pid: child.pid };
     }
@@ -171,7 +198,7 @@ function clearChildTid(system: System, tid: number, objects: SyncObjects): reado
 function exit_notify(
   system: System,
   task: Task,
-  { status, time, counts }: Extract<SystemAct, { readonly op: 'exit_notify' }>,
+  { status, time, counts }: Extract<ThreadAct, { readonly op: 'exit_notify' }>,
   at: Cycles,
 ): ActOutcome {
   const { signal, program } = task;
@@ -193,9 +220,11 @@ function exit_notify(
 function sync_child_event(system: System, ended: EndedCount): void {
   const event = system.events.get(ended.parent);
   if (event === undefined) return;
-  event.ended.count += ended.count;
-  event.ended.enabled += ended.enabled;
-  event.ended.running += ended.running;
+  if (ended.id !== event.id) {
+    event.ended.count += ended.count;
+    event.ended.enabled += ended.enabled;
+    event.ended.running += ended.running;
+  }
   // Whoever asks several CPUs must know which he has asked for before they ended.
   if (system.cpus.size > 1) event.ended_copies.push(ended);
 }
@@ -229,8 +258,7 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
       const reader = system.taskOf(act.reader)!;
       event.rb = rb;
       system.buffers.set(rb.id, rb);
-      if (event.cpu === reader.cpu) return DONE;
-      rb.readFrom(reader, event.cpu);
+      if (event.cpu !== reader.cpu) rb.readFrom(reader, event.cpu);
       system.cpus.get(event.cpu)!.shared_buffers.add(rb);
       return DONE;
     }
@@ -241,8 +269,11 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
     case 'perf_cpus': {
       const { task, cpu } = event;
       if (task === undefined) return { ...DONE, cpus: [cpu] };
-      const tasks = [task, ...task.signal.threads, ...system.descendants(task)];
-      return { ...DONE, cpus: [...new Set(tasks.map((one) => one.cpu))].toSorted((a, b) => a - b) };
+      const living = [...task.signal.threads, ...system.descendants(task)];
+      // One that lives may be anywhere by the time that it is asked for. Of those that have ended all is known.
+      const moves = living.some(({ cpus_allowed }) => cpus_allowed?.size !== 1);
+      const cpus = moves ? system.cpus.keys() : living.map(({ acted_on }) => acted_on);
+      return { ...DONE, cpus: [...new Set(cpus)].toSorted((a, b) => a - b) };
     }
     case 'perf_ended':
       return { ...DONE, ended: event.ended_copies };

@@ -7,7 +7,7 @@
  * do_notify_parent), Linux 5.0.
  * Not modelled: signals other than SIGCHLD and deadly ones, children that are handed over to init, core dumps.
  */
-import { cycles } from '../units.ts';
+import { cycles, type Cycles } from '../units.ts';
 import type { ActOutcome } from './acts.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
@@ -17,7 +17,7 @@ import { FN } from './symbols.ts';
 import { GONE, type CpuTime, type Task } from './task.ts';
 import type { ExitBy } from './thread-acts.ts';
 import type { Turns } from './turns.ts';
-import { kill_here, signal_wake_up, try_to_wake_up } from './wake-up.ts';
+import { kill_here, signal_wake_up, try_to_wake_up, wake_waiter } from './wake-up.ts';
 
 /** The CPU on which a thread ends. */
 interface ExitHost extends PerCpu {
@@ -35,6 +35,10 @@ const SIGKILL = 9;
 export function kill(here: PerCpu, { tgid }: Task, signal: number): void {
   const since = here.cpu.now();
   kill_here(here, tgid, signal, since);
+  tellOthers(here, tgid, signal, since);
+}
+
+function tellOthers(here: PerCpu, tgid: number, signal: number, since: Cycles): void {
   for (const to of here.system.cpus.keys()) {
     if (to === here.number) continue;
     here.cpu.spend(FN.native_smp_send_reschedule);
@@ -50,11 +54,23 @@ export function kill(here: PerCpu, { tgid }: Task, signal: number): void {
 export function do_exit(here: ExitHost, task: Task, status: number, by: ExitBy, group: boolean): void {
   here.turns.act({ op: 'exit', tid: task.pid, group_exit: group ? status : undefined }, (begun) => {
     if (by === 'syscall') here.enterSyscall();
-    for (const tid of begun.kills!) signal_wake_up(here, here.system.taskOf(tid)!, SIGKILL);
+    zap_other_threads(here, task, begun.kills!);
     end(here, task, group ? begun.status! : status, begun, () => {
       if (by === 'syscall') here.leaveSyscall();
     });
   });
+}
+
+/** All other threads of the process, wherever they are. */
+function zap_other_threads(here: PerCpu, { tgid }: Task, kills: readonly number[]): void {
+  const { system } = here;
+  for (const tid of kills) {
+    const thread = system.taskOf(tid)!;
+    if (thread.cpu === here.number) signal_wake_up(here, thread, SIGKILL);
+  }
+  if (kills.length === 0 || system.cpus.size === 1) return;
+  here.killed.set(tgid, SIGKILL);
+  tellOthers(here, tgid, SIGKILL, here.cpu.now());
 }
 
 function end(here: ExitHost, task: Task, status: number, begun: ActOutcome, then: () => void): void {
@@ -62,7 +78,7 @@ function end(here: ExitHost, task: Task, status: number, begun: ActOutcome, then
   cpu.enter(FN.do_exit);
   cpu.spend(FN.do_exit);
   if (begun.alone === true) cpu.spend(FN.unmap_page_range);
-  else mm_release(here, task, begun.wakes);
+  else mm_release(here, task, begun);
   const counts = here.perf.exit_task(
     task,
     () => here.sideband.perf_event_task(task, begun.ppid!),
@@ -93,23 +109,24 @@ function timeOf({ cpu, rq, system }: PerCpu, task: Task): CpuTime | undefined {
 }
 
 /** mm_release() of a thread whose process goes on: whoever joins it learns of its end. */
-function mm_release(here: ExitHost, { program }: Task, wakes: readonly number[]): void {
+function mm_release(here: ExitHost, { program }: Task, { wakes, placed }: ActOutcome): void {
   if (program === undefined) return;
   const { cpu, system } = here;
   cpu.enter(FN.do_futex);
   cpu.spend(FN.do_futex);
   cpu.enter(FN.futex_wake);
   cpu.spend(FN.futex_wake);
-  for (const tid of wakes) try_to_wake_up(here, system.taskOf(tid)!, 'futex_wake');
+  for (const [i, tid] of wakes.entries()) wake_waiter(here, system.taskOf(tid)!, 'futex_wake', placed?.[i]);
   cpu.leave();
   cpu.leave();
 }
 
 /** do_notify_parent(): SIGCHLD, and whoever waits for a child. */
-function do_notify_parent(here: ExitHost, child: Task, { parent: pid, wakes }: ActOutcome): void {
+function do_notify_parent(here: ExitHost, child: Task, { parent: pid, wakes, placed }: ActOutcome): void {
   const { system } = here;
   const parent = pid === undefined ? undefined : system.taskOf(pid);
-  if (parent !== undefined) {
+  // A signal that is ignored wakes nobody.
+  if (parent !== undefined && (system.cpus.size === 1 || parent.signal.catchesSigchld)) {
     if (parent.cpu !== here.number) try_to_wake_up(here, parent, 'SIGCHLD', { child: child.tgid });
     else {
       child.signal.zombie = true;
@@ -119,5 +136,5 @@ function do_notify_parent(here: ExitHost, child: Task, { parent: pid, wakes }: A
       }
     }
   }
-  for (const tid of wakes) try_to_wake_up(here, system.taskOf(tid)!, 'SIGCHLD');
+  for (const [i, tid] of wakes.entries()) wake_waiter(here, system.taskOf(tid)!, 'SIGCHLD', placed?.[i]);
 }

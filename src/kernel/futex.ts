@@ -11,6 +11,12 @@
  * Not modelled: hash collisions, requeueing, what the C library executes when it tries again.
  */
 
+/** The CPU of a woken thread: where it has slept, and where it goes. */
+export interface Placement {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The part of an act that concerns others. */
 export interface Outcome {
   /** The system call that it takes; undefined: it stays in ring 3. */

@@ -12,8 +12,7 @@
  * (perf-syscalls.ts).
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
- * Not modelled: tasks that move between CPUs (CPUs without a Kernel only add to the number of CPUs), preemption inside
- * the kernel, waits inside it that end in any order but last in, first out, signals other than SIGCHLD and deadly
+ * Not modelled: CPUs without a Kernel (they only add to the number of CPUs), preemption inside the kernel, waits inside it that end in any order but last in, first out, signals other than SIGCHLD and deadly
  * ones, memory.
  */
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
@@ -22,16 +21,20 @@ import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
 import { do_exit, kill } from './exit.ts';
+import type { Placement } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
 import { TickSched } from './hrtimer.ts';
 import type { Post } from './mail.ts';
 import { Interrupts } from './interrupts.ts';
+import { detach_tasks, newidle_balance, run_rebalance_domains } from './load-balance.ts';
+import { arrive, migration_cpu_stop } from './migration.ts';
+import type { MovedTask } from './moved-task.ts';
 import { PerCpu } from './per-cpu.ts';
-import { find_idlest_cpu } from './placement.ts';
+import { select_task_rq } from './select-task-rq.ts';
 import { PerfContexts } from './perf-context.ts';
 import { PerfOutput } from './perf-output.ts';
 import { SampleRate } from './sampling.ts';
-import { ProgramBody } from './program.ts';
+import { ExecBody, ProgramBody } from './program.ts';
 import { perf_event_init_task } from './perf-init-task.ts';
 import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
@@ -41,7 +44,7 @@ import type { System } from './system.ts';
 import type { Task } from './task.ts';
 import type { ExitBy } from './thread-acts.ts';
 import { Turns } from './turns.ts';
-import { kill_here, try_to_wake_up, wake_up_new_task } from './wake-up.ts';
+import { attach_tasks, hand_over, kill_here, try_to_wake_up, wake_up_new_task, wake_waiter } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 export class Kernel extends PerCpu implements Software {
@@ -93,6 +96,7 @@ export class Kernel extends PerCpu implements Software {
         return;
       }
       if (turns.goOn()) continue;
+      if (this.#balances) this.#softirq();
       if (this.rq.needResched || this.current.state !== 'running' || this.current === this.idle) {
         this.#schedule();
         // block() waits for its task to get the CPU back, and goes on itself.
@@ -105,12 +109,13 @@ export class Kernel extends PerCpu implements Software {
 
   /** Whether something comes before the return to ring 3: another task's turn, or a signal (exit_to_usermode_loop). */
   needResched(): boolean {
-    return this.rq.needResched || this.current.fatal_signal !== 0;
+    return this.rq.needResched || this.current.fatal_signal !== 0 || this.#balances;
   }
 
   /** Whether the running task must give way at its next preemption point. */
   get mustYield(): boolean {
-    return this.rq.needResched || this.current.state !== 'running' || this.turns.holdsUp || this.cpu.wanted === true;
+    const { cpu, current, rq, turns } = this;
+    return rq.needResched || current.state !== 'running' || turns.holdsUp || this.#balances || cpu.wanted === true;
   }
 
   /** Whether a task is runnable here, and not on the CPU. */
@@ -129,6 +134,19 @@ export class Kernel extends PerCpu implements Software {
     return this.current === this.idle && this.rq.waiting === 0 && this.timers.next === Infinity;
   }
 
+  /** There are tasks to be moved between CPUs (run_rebalance_domains). */
+  get #balances(): boolean {
+    return this.rebalances || this.mail.attached.length > 0;
+  }
+
+  #softirq(): void {
+    const { cpu } = this;
+    cpu.irqDisable();
+    run_rebalance_domains(this);
+    attach_tasks(this);
+    cpu.irqEnable();
+  }
+
   /** __schedule() */
   #schedule(): void {
     const { cpu } = this;
@@ -142,15 +160,17 @@ export class Kernel extends PerCpu implements Software {
     // The run queue's clock is read once, here: the next task pays for the switch.
     const clock = cpu.now();
     const preempted = prev.state === 'running';
+    const leaves = preempted && prev.migrate_to !== undefined;
     if (prev !== this.idle) {
       this.rq.account(prev, clock);
-      if (preempted) {
+      if (preempted && !leaves) {
         prev.last_queued = clock;
         this.rq.enqueue(prev, false);
       } else cpu.spend(FN.dequeue_task_fair);
     }
     cpu.spend(FN.pick_next_task_fair);
     const next = this.rq.pick(this.#canGoOn) ?? this.idle;
+    if (next === this.idle && this.system.cpus.size > 1) newidle_balance(this);
     next.exec_start = clock;
     this.pickedAt = clock;
     if (next !== prev) {
@@ -159,6 +179,7 @@ export class Kernel extends PerCpu implements Software {
       // sched_info_arrive()
       if (next !== this.idle) next.run_delay = cycles(next.run_delay + clock - next.last_queued);
       this.#context_switch(prev, next);
+      if (leaves) migration_cpu_stop(this, prev);
     }
     this.#offStack(next);
     cpu.irqEnable();
@@ -190,6 +211,10 @@ export class Kernel extends PerCpu implements Software {
       this.#onStack(next);
     }
     this.perf.task_sched_in(next);
+    if (next.sched_migrated) {
+      next.sched_migrated = false;
+      this.swPmu.count(PERF_COUNT_SW.CPU_MIGRATIONS, 1, switchRegs(next));
+    }
     if (next !== this.idle) this.sideband.perf_event_switch(next, prev, SWITCHED.in);
     next.preempt_notifier?.sched_in();
     this.probe?.instant({ kind: 'switch', prev, next });
@@ -225,10 +250,11 @@ export class Kernel extends PerCpu implements Software {
 
   // --- tasks -------------------------------------------------------------------------------------------------------
 
-  /** A new runnable task that is a child of init: the perf tool, a vCPU thread. */
+  /** A new runnable task that is a child of init and stays on this CPU: the perf tool, a vCPU thread. */
   spawn(comm: string, body: TaskBody): Task {
     const task = this.system.copy_process(undefined, comm, body);
-    task.cpu = this.number;
+    task.cpu = task.acted_on = this.number;
+    task.cpus_allowed = new Set([this.number]);
     task.last_queued = this.cpu.now();
     this.rq.enqueue(task, false);
     return task;
@@ -237,7 +263,7 @@ export class Kernel extends PerCpu implements Software {
   /** fork() by the perf tool; the child is runnable with the parent's name, and owes nothing for being new. */
   fork(body: TaskBody, then: (child: Task) => void): void {
     const { current } = this;
-    this.turns.act({ op: 'clone', tid: current.pid, thread: false, cpu: this.number }, ({ pid }) => {
+    this.turns.act({ op: 'clone', tid: current.pid, thread: false }, ({ pid }) => {
       const child = this.system.taskOf(pid!)!;
       this.syscall(() => this.#do_fork(child, body));
       child.vruntime = current.vruntime;
@@ -247,11 +273,10 @@ export class Kernel extends PerCpu implements Software {
 
   /**
    * clone(2) by the current task, with CLONE_THREAD and what goes with it if `thread`. The child runs the same program
-   * from `start`, on the CPU that is chosen for it; `then` is called with its pid.
+   * from `start`, on the CPU that is chosen for it, or always on `cpu`; `then` is called with its pid.
    */
-  clone(thread: boolean, start: ThreadStart, then: (pid: number) => void): void {
-    const cpu = find_idlest_cpu(this);
-    this.turns.act({ op: 'clone', tid: this.current.pid, thread, cpu, start }, ({ pid }) => {
+  clone(thread: boolean, start: ThreadStart, cpu: number | undefined, then: (pid: number) => void): void {
+    this.turns.act({ op: 'clone', tid: this.current.pid, thread, start, cpu }, ({ pid }) => {
       this.syscall(() => this.#do_fork(this.system.taskOf(pid!)!));
       then(pid!);
     });
@@ -280,10 +305,59 @@ export class Kernel extends PerCpu implements Software {
     if (post.kind === 'guest') return mail.vcpus.get(post.pid)!.announce(post.post, at);
     if (post.kind === 'answer') mail.answered = { at, answer: post.answer };
     if (post.kind === 'call') mail.calls++;
+    if (post.kind === 'hand_over' || post.kind === 'pull') mail.asked++;
     if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
-    if (post.kind !== 'wake' || post.made === undefined) return;
+    if (post.kind !== 'attach' && post.kind !== 'wake') return;
     const task = this.system.taskOf(post.pid)!;
-    task.body = new ProgramBody(this, task);
+    if (post.moved !== undefined) {
+      mail.coming.add(task);
+      task.body = this.#bodyOf(task, post.moved);
+    } else if (post.kind === 'wake' && post.made !== undefined) task.body = new ProgramBody(this, task);
+  }
+
+  #bodyOf(task: Task, { program }: MovedTask): TaskBody {
+    return 'exec' in program
+      ? new ExecBody(this, this.system.executables.get(program.exec)!)
+      : new ProgramBody(this, task, program);
+  }
+
+  /**
+   * The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. Returns the interrupt that has come
+   * with it; without one it is a write to memory.
+   */
+  accept(post: Post): Vector | undefined {
+    const { cpu, mail, system } = this;
+    switch (post.kind) {
+      case 'wake':
+      case 'kill':
+        mail.wake_list.push(post);
+        return 'RESCHEDULE';
+      case 'call':
+        mail.call_single_queue.push(post);
+        return 'CALL_FUNCTION';
+      case 'pull':
+        mail.asked--;
+        detach_tasks(this, post);
+        return undefined;
+      case 'hand_over': {
+        mail.asked--;
+        const task = system.taskOf(post.pid);
+        if (task !== undefined) hand_over(this, task, post.reason, post.next);
+        return undefined;
+      }
+      case 'attach': {
+        const task = system.taskOf(post.pid)!;
+        arrive(this, task, post.moved);
+        mail.attached.push(task);
+        // A vCPU in HLT does not look.
+        return cpu.steal === undefined ? undefined : 'RESCHEDULE';
+      }
+      case 'guest':
+        return mail.vcpus.get(post.pid)!.accept(post.post);
+      case 'answer':
+      case 'sibling':
+        return undefined;
+    }
   }
 
   /**
@@ -318,6 +392,11 @@ export class Kernel extends PerCpu implements Software {
     try_to_wake_up(this, task, reason);
   }
 
+  /** The same of one that waits for another thread; `placed`: where it is, and goes. */
+  wake_waiter(task: Task, reason: string, placed: Placement | undefined): void {
+    wake_waiter(this, task, reason, placed);
+  }
+
   /** A system call of the current task: entry and exit around `work`. */
   syscall<T>(work: () => T): T {
     this.enterSyscall();
@@ -339,12 +418,35 @@ export class Kernel extends PerCpu implements Software {
     this.cpu.leave();
   }
 
-  /**
-   * execve() by the current task: new image and name, side-band records, and the start of events with enable_on_exec.
-   */
+  /** execve() by the current task, maybe on another CPU (sched_exec). */
   execve(executable: Executable): void {
+    const { current, system } = this;
+    system.executables.set(executable.program.path, executable);
+    current.body = new ExecBody(this, executable);
+    const to = select_task_rq(this, current, 'balance');
+    if (to === this.number) this.do_execve(executable);
+    else this.#leaveFor(to);
+  }
+
+  #leaveFor(to: number): void {
+    this.current.migrate_to = to;
+    this.rq.needResched = true;
+  }
+
+  /** sched_setaffinity() of the current task, which goes on where it may. */
+  sched_setaffinity(cpus: readonly number[]): void {
+    const { current, number } = this;
+    this.turns.act({ op: 'sched_setaffinity', tid: current.pid, cpus }, () =>
+      this.syscall(() => {
+        this.cpu.spend(FN.sched_setaffinity);
+        if (current.cpus_allowed?.has(number) === false) this.#leaveFor(select_task_rq(this, current, 'balance'));
+      }),
+    );
+  }
+
+  /** execve() on the CPU that was chosen: new image and name, side-band records, the start of events with enable_on_exec. */
+  do_execve(executable: Executable): void {
     const { path } = executable.program;
-    this.system.executables.set(path, executable);
     this.turns.act({ op: 'exec', tid: this.current.pid, path }, () => this.#execve(executable));
   }
 

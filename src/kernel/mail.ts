@@ -3,7 +3,10 @@
  * knows:
  *
  * - wake: a CPU that wakes another one's task puts it on that one's wake list and sends an IPI; so does one that has
- *   made a task for it, sends a signal to its task, or tells it that a child has ended;
+ *   made a task for it or sends it one, sends a signal to its task, or tells it that a child has ended;
+ * - hand_over: a CPU that wakes another one's task has chosen a third CPU for it;
+ * - pull: a CPU that has less to do asks another for tasks;
+ * - attach: the other sends one;
  * - kill: a signal is to end all threads of a process;
  * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
  * - answer: the other has done it;
@@ -11,7 +14,7 @@
  * - sibling: the other hardware thread of the CPU's core has entered or left HLT, which is no business of the kernel's.
  *
  * A post is plain data, which may reach another thread of Node: tasks are named by their pids, events and buffers by ids.
- * What a new task needs to begin on another CPU, it brings.
+ * What a task needs to go on on another CPU, it brings.
  *
  * Source: kernel/sched/core.c (ttwu_queue_remote, scheduler_ipi, sched_ttwu_pending), kernel/smp.c
  * (smp_call_function_single, flush_smp_call_function_queue), Linux 5.0.
@@ -21,6 +24,8 @@
 import type { Vector } from '../arch/cpu.ts';
 import type { Cycles } from '../units.ts';
 import type { PackedContext } from './perf-pack.ts';
+import type { MovedTask } from './moved-task.ts';
+import type { Task } from './task.ts';
 
 interface Sent {
   /** Number of the CPU that it is for. */
@@ -42,6 +47,29 @@ export interface WakePost extends Sent {
   readonly child?: number | undefined;
   /** The task is new, and this CPU was chosen for it. */
   readonly made?: NewTask | undefined;
+  /** The task comes from another CPU, where it was woken, and this one was chosen for it. */
+  readonly moved?: MovedTask | undefined;
+}
+
+/** A task to be woken by CPU number `next`, to which the one that has it sends it. */
+interface HandOverPost extends Sent {
+  readonly kind: 'hand_over';
+  readonly pid: number;
+  readonly reason: string;
+  readonly next: number;
+}
+
+export interface PullPost extends Sent {
+  readonly kind: 'pull';
+  /** The CPU that asks, and rq->nr_running there. */
+  readonly from: number;
+  readonly nr_running: number;
+}
+
+interface AttachPost extends Sent {
+  readonly kind: 'attach';
+  readonly pid: number;
+  readonly moved: MovedTask;
 }
 
 /** What a new task brings to its CPU. */
@@ -101,7 +129,16 @@ export interface GuestPost extends Sent {
   readonly post: Post;
 }
 
-export type Post = WakePost | KillPost | CallPost | AnswerPost | GuestPost | SiblingPost;
+export type Post =
+  | WakePost
+  | KillPost
+  | HandOverPost
+  | PullPost
+  | AttachPost
+  | CallPost
+  | AnswerPost
+  | GuestPost
+  | SiblingPost;
 
 /** A vCPU of a guest with several, as the host's CPU knows it that has its thread. */
 export interface GuestMail {
@@ -130,6 +167,11 @@ export class Mail {
   calls = 0;
   /** Likewise, signals that will end a task of this CPU. */
   signals = 0;
+  /** Likewise, tasks that this CPU is asked for. */
+  asked = 0;
+  /** Tasks on their way here; and those that have arrived, to be put onto the run queue. */
+  readonly coming = new Set<Task>();
+  readonly attached: Task[] = [];
   /** The answer to this CPU's own call. */
   answered: Answered | undefined;
   /** vCPUs whose threads are on this CPU, by the threads' pids. */
@@ -146,26 +188,5 @@ export class Mail {
     if (sent.length > 0) this.#sent = [];
     if (this.vcpus.size === 0) return sent;
     return [sent, ...[...this.vcpus.values()].map((vcpu) => vcpu.take())].flat();
-  }
-
-  /**
-   * The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. Returns the interrupt that has come
-   * with it; without one it is a write to memory.
-   */
-  accept(post: Post): Vector | undefined {
-    switch (post.kind) {
-      case 'wake':
-      case 'kill':
-        this.wake_list.push(post);
-        return 'RESCHEDULE';
-      case 'call':
-        this.call_single_queue.push(post);
-        return 'CALL_FUNCTION';
-      case 'guest':
-        return this.vcpus.get(post.pid)!.accept(post.post);
-      case 'answer':
-      case 'sibling':
-        return undefined;
-    }
   }
 }

@@ -22,6 +22,8 @@ import type { System } from './system.ts';
 import { newTask, type Task } from './task.ts';
 
 const NSEC_PER_SEC = 1e9;
+/** 2 * rq->max_idle_balance_cost, ns. */
+export const MAX_AVG_IDLE = 1e6;
 
 /** Numbers that no other CPU of the boot gives out: each has every n-th, if there are n. */
 class Stripe {
@@ -63,6 +65,12 @@ export class PerCpu {
   pickedAt = 0 as Cycles;
   /** rq->nr_running of other CPUs as of the last grid line, with the tasks that this one has sent them since. */
   readonly others_running = new Map<number, number>();
+  /** SCHED_SOFTIRQ is pending: time to look for tasks of busier CPUs. When a busy CPU does so next. */
+  rebalances = false;
+  next_balance = 0 as Cycles;
+  /** rq->idle_stamp; 0: not idle. rq->avg_idle, ns. */
+  idle_stamp = 0 as Cycles;
+  avg_idle = MAX_AVG_IDLE;
   readonly timers: Hrtimers;
   readonly mail = new Mail();
   /** Processes that a signal has ended here, with that signal. */
@@ -83,7 +91,7 @@ export class PerCpu {
   /** perf_throttled_seq, perf_throttled_count */
   throttled_seq = 0;
   throttled_count = 0;
-  /** Buffers into which this CPU writes, and from which a task of another reads. */
+  /** Buffers into which this CPU writes, and from which a task reads that may act when it is woken. */
   readonly shared_buffers = new Set<RingBuffer>();
   /** perf_event_id: ids of events that are made here; and ids of contexts. */
   readonly event_ids = new Stripe(this);
@@ -117,7 +125,7 @@ export class PerCpu {
     this.timers = new Hrtimers(cpu);
     this.cpu_hw_events = new CpuHwEvents(number);
     this.running_sample_length = running_sample_length;
-    asDoubles(this, 'pickedAt');
+    asDoubles(this, 'pickedAt', 'next_balance', 'idle_stamp', 'avg_idle');
   }
 
   /** rq->nr_running: tasks that are runnable here, the running one included. */

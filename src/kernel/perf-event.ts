@@ -136,9 +136,9 @@ export interface PerfCountsValues {
   readonly run: number;
 }
 
-/** What an inherited event has counted when its thread ends. */
+/** What an event has counted when its thread ends; of one that is not inherited, only several CPUs need to know. */
 export interface EndedCount {
-  /** Ids: its own, and that of the event that it was inherited from. */
+  /** Ids: its own, and that of the event that it was inherited from, or its own again. */
   readonly id: number;
   readonly parent: number;
   readonly count: number;

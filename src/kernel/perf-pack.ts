@@ -28,11 +28,11 @@ export interface PackedEvent {
   readonly hw: PerfEvent['hw'];
 }
 
-/** An inherited event that is on no PMU. */
+/** An event of a task that is on no PMU. */
 interface PackedCopy extends Pick<PerfEvent, (typeof KEPT)[number]> {
   readonly id: number;
-  /** The event that it was inherited from. */
-  readonly parent: number;
+  /** The event that it was inherited from; undefined: user space has opened it itself. */
+  readonly parent: number | undefined;
   readonly cpu: number;
   readonly hw: PerfEvent['hw'];
 }
@@ -79,26 +79,35 @@ export function unpackEvent(system: System, there: PerfCpu, packed: PackedEvent)
   return event;
 }
 
-/** Takes the events away from a task that has not run here. All of them were inherited. */
+/** Takes the events away from a task that leaves. */
 export function packContexts(system: System, task: Task): PackedContext[] {
   const contexts = Object.values(system.perf_event_ctxp.get(task) ?? {});
   system.perf_event_ctxp.delete(task);
-  return contexts.map(packContext);
+  return contexts.map((ctx) => packContext(system, ctx));
 }
 
-function packContext(ctx: PerfEventContext): PackedContext {
-  for (const event of ctx_events(ctx)) event.parent!.child_list.delete(event);
-  const group = (leader: PerfEvent): PackedCopy[] => [leader, ...leader.sibling_list].map(packCopy);
-  return {
+function packContext(system: System, ctx: PerfEventContext): PackedContext {
+  const events = [...ctx_events(ctx)];
+  // Those of CPUs that are not simulated never count, and are known only to who has opened them.
+  const known = ({ cpu }: PerfEvent): boolean => cpu === -1 || system.cpus.has(cpu);
+  const groups = (leaders: readonly PerfEvent[]): PackedCopy[][] =>
+    leaders.filter(known).map((leader) => [leader, ...leader.sibling_list].map(packCopy));
+  const packed = {
     ...pick(ctx, KEPT_OF_CONTEXT),
-    pinned_groups: ctx.pinned_groups.map(group),
-    flexible_groups: ctx.flexible_groups.map(group),
+    pinned_groups: groups(ctx.pinned_groups),
+    flexible_groups: groups(ctx.flexible_groups),
   };
+  for (const event of events) {
+    event.parent?.child_list.delete(event);
+    // Elsewhere it has no context.
+    if (event.parent === undefined && known(event)) (event as { ctx: PerfEventContext | undefined }).ctx = undefined;
+  }
+  return packed;
 }
 
 function packCopy(event: PerfEvent): PackedCopy {
   const { id, parent, cpu } = event;
-  return { id, parent: parent!.id, cpu, hw: hwOf(event), ...pick(event, KEPT) };
+  return { id, parent: parent?.id, cpu, hw: hwOf(event), ...pick(event, KEPT) };
 }
 
 /** Gives them to the task on the CPU that is its own now. */
@@ -110,10 +119,8 @@ export function unpackContexts(here: PerfCpu, system: System, task: Task, contex
     for (const kind of ['pinned_groups', 'flexible_groups'] as const)
       for (const group of packed[kind]) {
         const [leader, ...members] = group.map((copy) => unpackCopy(here, system, task, ctx, copy));
-        for (const member of members) {
-          member.group_leader = leader!;
-          leader!.sibling_list.push(member);
-        }
+        leader!.sibling_list.splice(0, Infinity, ...members);
+        for (const one of [leader!, ...members]) one.group_leader = leader!;
         ctx[kind].push(leader!);
       }
   }
@@ -121,13 +128,18 @@ export function unpackContexts(here: PerfCpu, system: System, task: Task, contex
 }
 
 function unpackCopy(here: PerfCpu, system: System, task: Task, ctx: PerfEventContext, packed: PackedCopy): PerfEvent {
-  const primary = system.events.get(packed.parent)!;
+  const event = packed.parent === undefined ? system.events.get(packed.id)! : copyOf(here, system, task, packed);
+  Object.assign(event.hw, packed.hw);
+  Object.assign(event, pick(packed, KEPT));
+  event.ctx = ctx;
+  return event;
+}
+
+function copyOf(here: PerfCpu, system: System, task: Task, { id, parent, cpu }: PackedCopy): PerfEvent {
+  const primary = system.events.get(parent!)!;
   const pmu = primary.pmu.task_ctx_nr === 'hw' ? here.pmu : here.swPmu;
-  const target = { task, cpu: packed.cpu, group_leader: undefined };
-  const copy = newEvent(packed.id, { ...primary.attr }, pmu, target, primary.overflow_handler, primary);
-  Object.assign(copy.hw, packed.hw);
-  Object.assign(copy, pick(packed, KEPT));
-  copy.ctx = ctx;
+  const target = { task, cpu, group_leader: undefined };
+  const copy = newEvent(id, { ...primary.attr }, pmu, target, primary.overflow_handler, primary);
   primary.child_list.add(copy);
   return copy;
 }

@@ -3,14 +3,16 @@
  * faults. What concerns other threads is in thread-acts.ts.
  * Not modelled: signal handlers, files (reads are served from the page cache), memory contents.
  */
-import type { Cpu, ExecutionCursor, Outlook, TaskBody, Trap } from '../arch/cpu.ts';
+import type { Cpu, ExecutionCursor, Outlook, Trap } from '../arch/cpu.ts';
 import type { Executable, LookAhead, ThreadStart } from '../arch/dso.ts';
 import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { cycles, type Cycles } from '../units.ts';
+import { cpulist_parse } from './cpumask.ts';
 import type { Sideband } from './sideband.ts';
 import type { SoftwarePmu } from './sw-pmu.ts';
 import { FN } from './symbols.ts';
 import { PAGE_FAULT_PATH, SYSCALL_PATHS } from './syscalls.ts';
+import type { MovableBody, ProgramState, MovedTask } from './moved-task.ts';
 import type { Task } from './task.ts';
 import { ThreadActs, type ExitBy, type ThreadHost } from './thread-acts.ts';
 
@@ -24,9 +26,34 @@ export interface ProgramHost extends ThreadHost {
   needResched(): boolean;
   sleepFor(task: Task, ns: number): void;
   do_group_exit(task: Task, status: number, by: ExitBy): void;
+  do_execve(executable: Executable): void;
+  sched_setaffinity(cpus: readonly number[]): void;
 }
 
-export class ProgramBody implements TaskBody {
+/** A thread that is about to execute a program. */
+export class ExecBody implements MovableBody {
+  readonly #kernel: ProgramHost;
+  readonly #executable: Executable;
+
+  constructor(kernel: ProgramHost, executable: Executable) {
+    this.#kernel = kernel;
+    this.#executable = executable;
+  }
+
+  run(): void {
+    if (!this.#kernel.needResched()) this.#kernel.do_execve(this.#executable);
+  }
+
+  outlook(from: Cycles): Outlook {
+    return { act: from, leave: from, trap: from };
+  }
+
+  leave(): MovedTask['program'] {
+    return { exec: this.#executable.program.path };
+  }
+}
+
+export class ProgramBody implements MovableBody {
   readonly #kernel: ProgramHost;
   readonly #task: Task;
   readonly #cursor: ExecutionCursor;
@@ -36,15 +63,28 @@ export class ProgramBody implements TaskBody {
   /** Made when somebody asks: on one CPU, nobody does. */
   #scout: LookAhead | undefined;
 
-  /** The task, which has a program, becomes the thread of it that it is. */
-  constructor(kernel: ProgramHost, task: Task) {
+  /** The task, which has a program, becomes the thread of it that it is; or goes on with it, `from` there. */
+  constructor(kernel: ProgramHost, task: Task, from?: ProgramState) {
     const { executable, thread } = task.program!;
     this.#kernel = kernel;
     this.#task = task;
-    this.#cursor = task.cursor = executable.start(thread);
+    const at = from?.cursor;
+    this.#cursor = at === undefined || at instanceof ArrayBuffer ? executable.start(thread, at) : at;
+    task.cursor = this.#cursor;
     this.#executable = executable;
     this.#thread = thread;
-    this.#acts = new ThreadActs(kernel, task);
+    this.#acts = new ThreadActs(kernel, task, from?.acts);
+    const scout = from?.scout;
+    this.#scout = scout instanceof ArrayBuffer ? executable.scout!(thread, scout) : scout;
+  }
+
+  leave(apart: boolean): ProgramState {
+    const [cursor, scout] = [this.#cursor, this.#scout];
+    const { state: acts } = this.#acts;
+    if (!apart) return { cursor, scout, acts };
+    const state = { cursor: cursor.snapshot!(), scout: scout?.snapshot?.(), acts };
+    this.#executable.left?.(cursor);
+    return state;
   }
 
   run(cpu: Cpu, until: Cycles): void {
@@ -116,6 +156,10 @@ export class ProgramBody implements TaskBody {
     }
     if (trap.name === 'exit_group') {
       kernel.do_group_exit(task, Number(trap.args['status'] ?? 0), 'syscall');
+      return;
+    }
+    if (trap.name === 'sched_setaffinity') {
+      kernel.sched_setaffinity(cpulist_parse(String(trap.args['cpus'])) ?? []);
       return;
     }
     kernel.syscall(() => {

@@ -4,7 +4,7 @@
  *
  * Source: kernel/sched/fair.c, Linux 5.0 (check_preempt_tick, wakeup_preempt_entity, place_entity, set_next_buddy).
  * Not modelled: the debit of the program that perf itself starts, nice levels (all weights are equal), other scheduling
- * classes, groups, load balancing.
+ * classes, groups.
  */
 import { FRACTION } from '../sim/doubles.ts';
 import { cycles, toCycles, type Cycles, type Hertz } from '../units.ts';
@@ -59,10 +59,26 @@ export class RunQueue {
     this.#queue.push(task);
   }
 
-  /** task_fork_fair() of a task for another CPU: until it is there, its vruntime is relative. */
+  /** task_fork_fair() of a task for another CPU. */
   sendNew(task: Task, current: Task): void {
     this.#startDebit(task, current);
-    task.vruntime = (task.vruntime - this.#minVruntime) as Cycles;
+    this.makeRelative(task);
+  }
+
+  /** A task leaves for another CPU: until it is there, its vruntime is relative (migrate_task_rq_fair). */
+  makeRelative(task: Task): void {
+    task.vruntime = cycles(task.vruntime - this.#minVruntime);
+  }
+
+  /** detach_task(): takes a queued task off the queue, for another CPU. */
+  detach(task: Task): void {
+    this.#queue.splice(this.#queue.indexOf(task), 1);
+    this.makeRelative(task);
+  }
+
+  /** Those that wait, the leftmost first. */
+  get queued(): readonly Task[] {
+    return this.#queue.toSorted((a, b) => a.vruntime - b.vruntime);
   }
 
   #startDebit(task: Task, current: Task): void {
@@ -71,9 +87,9 @@ export class RunQueue {
   }
 
   /** enqueue_task_fair() of a task that another CPU has sent. */
-  enqueueSent(task: Task): void {
+  enqueueSent(task: Task, wakeup: boolean): void {
     task.vruntime = cycles(task.vruntime + this.#minVruntime);
-    this.#queue.push(task);
+    this.enqueue(task, wakeup);
   }
 
   /** pick_next_task_fair(): takes the leftmost eligible task off the queue. */

@@ -211,6 +211,13 @@ const FUNCTIONS = [
   ['kvm_irq_delivery_to_apic', 464, 'kvm'],
   ['kvm_vcpu_kick', 112, 'kvm'],
   ['kvm_vcpu_on_spin', 400, 'kvm'],
+  // tasks that move between CPUs: kernel/sched
+  ['select_task_rq_fair', 2304, 'tasks'],
+  ['load_balance', 2720, 'tasks'],
+  ['detach_task', 160, 'tasks'],
+  ['attach_task', 80, 'tasks'],
+  ['migration_cpu_stop', 352, 'tasks'],
+  ['sched_setaffinity', 480, 'tasks'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -21,7 +21,7 @@ export interface PerfCpu {
   readonly cpuctx: Readonly<Record<'hw' | 'sw', PerfCpuContext>>;
   readonly pmu: Pmu & { activeEvents: number };
   readonly swPmu: Pmu;
-  /** Buffers into which it writes, and from which a task of another CPU reads. */
+  /** Buffers into which it writes, and from which a task reads that is woken when they fill up. */
   readonly shared_buffers: Set<RingBuffer>;
 }
 
@@ -38,6 +38,14 @@ export class System {
   /** Events that user space has opened and buffers that it has mapped; a buffer has the id of an event. */
   readonly events = new Map<number, PerfEvent>();
   readonly buffers = new Map<number, RingBuffer>();
+  /**
+   * rq->nr_running of each CPU at the last grid line, changed by every act since: only acts may look at it. And whether
+   * any had more than one task at that line (root_domain.overload).
+   */
+  readonly nr_running = new Map<number, number>();
+  overload = false;
+  /** Which thread of Node simulates each CPU. */
+  readonly parties = new Map<number, number>();
   #nextPid = FIRST_PID;
   /** Living tasks, by pid. */
   readonly #tasks = new Map<number, Task>();
@@ -66,6 +74,11 @@ export class System {
   sendSignal(tgid: number, at: Cycles): void {
     const signal = this.taskOf(tgid)?.signal;
     if (signal !== undefined) signal.shared_pending = cycles(Math.min(signal.shared_pending, at));
+  }
+
+  /** Whether two of the CPUs are simulated by one thread of Node. */
+  isNear(a: number, b: number): boolean {
+    return this.parties.get(a) === this.parties.get(b);
   }
 
   /** active_events of the CPU with that number, or with -1 of all. */

@@ -219,7 +219,10 @@ export class TaskContexts {
       for (const event of ctx_events(ctx)) {
         elsewhere--;
         perf_event_set_state(event, PERF_EVENT_STATE.EXIT);
-        if (event.parent === undefined) continue;
+        if (event.parent === undefined) {
+          if (this.#here.system.cpus.size > 1) counts.push(perf_child_detach(event, event));
+          continue;
+        }
         this.#here.cpu.spend(FN.perf_event_exit_event);
         if (event.attr.inherit_stat === true) perf_event_read_event(event);
         counts.push(perf_child_detach(event, event.parent));

@@ -11,8 +11,14 @@ import type { Alarm } from '../sim/event-queue.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { ObjectAct, SyncObjects } from './sync-objects.ts';
 
-/** new: on its way to the CPU that was chosen for it, nothing wakes it before (TASK_NEW). */
-type TaskState = 'new' | 'running' | 'sleeping' | 'dead';
+/**
+ * new: made, and on its way to the CPU that was chosen for it, nothing wakes it before (TASK_NEW). migrating: runnable,
+ * and on its way to another CPU (TASK_WAKING, TASK_ON_RQ_MIGRATING).
+ */
+type TaskState = 'new' | 'running' | 'migrating' | 'sleeping' | 'dead';
+
+/** `cpu` of a task that is on its way to another CPU. */
+export const IN_FLIGHT = -1;
 
 /** struct mm_struct: threads have one together, a fork copies it, exec makes a new one. */
 interface MmStruct {
@@ -61,8 +67,17 @@ export interface Task extends CpuTime {
   /** The process's first thread. */
   readonly group_leader: Task;
   readonly signal: SignalStruct;
-  /** Number of the CPU whose run queue it belongs to. */
+  /** Number of the CPU whose run queue it belongs to. That one alone sends it away, and only the next one takes it. */
   cpu: number;
+  /** The CPU on which it acted last, as all know. There it is while it waits for another thread. */
+  acted_on: number;
+  /** CPUs that it may run on; undefined: all. */
+  cpus_allowed: ReadonlySet<number> | undefined;
+  /** The running task must go there (migration_cpu_stop). */
+  migrate_to: number | undefined;
+  /** se.nr_migrations; and whether perf is yet to count the last one. */
+  nr_migrations: number;
+  sched_migrated: boolean;
   comm: string;
   state: TaskState;
   /** What runs when the task has the CPU; replaced by exec. */
@@ -130,6 +145,11 @@ export function newTask(pid: number, parent: Task | undefined, comm: string, bod
       leader: undefined,
     },
     cpu: parent?.cpu ?? 0,
+    acted_on: parent?.cpu ?? 0,
+    cpus_allowed: undefined,
+    migrate_to: undefined,
+    nr_migrations: 0,
+    sched_migrated: false,
     comm,
     state: 'running',
     body,

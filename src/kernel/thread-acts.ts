@@ -11,11 +11,12 @@
 import type { Cpu } from '../arch/cpu.ts';
 import { cloneOf, type ThreadStart } from '../arch/dso.ts';
 import type { SyncAct } from '../arch/sync.ts';
-import { restOf } from './acts.ts';
-import type { Outcome } from './futex.ts';
+import { restOf, type ActOutcome } from './acts.ts';
+import type { Outcome, Placement } from './futex.ts';
 import { FN, type KernelFunction } from './symbols.ts';
 import type { ObjectAct } from './sync-objects.ts';
 import type { System } from './system.ts';
+import type { ActsState, PendingAct } from './moved-task.ts';
 import type { Task } from './task.ts';
 import type { Turns } from './turns.ts';
 
@@ -25,11 +26,12 @@ export interface ThreadHost {
   readonly system: System;
   syscall<T>(work: () => T): T;
   sleep(): void;
-  wake(task: Task, reason: string): void;
+  /** A thread that waits for another one goes on. */
+  wake_waiter(task: Task, reason: string, placed: Placement | undefined): void;
   /** For changes of what threads on other CPUs share. */
   readonly turns: Turns;
   /** A child of the current task: one more thread of its process, or a process, that runs its program from there. */
-  clone(thread: boolean, start: ThreadStart, then: (pid: number) => void): void;
+  clone(thread: boolean, start: ThreadStart, cpu: number | undefined, then: (pid: number) => void): void;
   do_exit(task: Task, status: number, by: ExitBy): void;
 }
 
@@ -53,24 +55,27 @@ const CALLS = {
   }
 >;
 
-/** What is left of an act; `again`: the thread has slept in it. */
-interface Pending {
-  readonly act: ObjectAct | { readonly op: 'join' } | { readonly op: 'wait' };
-  readonly again: boolean;
-}
+const NONE_YET: ActsState = { clones: 0, joinable: [], pending: undefined };
 
 export class ThreadActs {
   readonly #kernel: ThreadHost;
   readonly #task: Task;
-  /** How many threads and processes it has made; the threads among them that it has not joined. */
-  #clones = 0;
-  readonly #joinable: number[] = [];
-  #pending: Pending | undefined;
+  /** As in ActsState. */
+  #clones: number;
+  readonly #joinable: number[];
+  #pending: PendingAct | undefined;
   #more = false;
 
-  constructor(kernel: ThreadHost, task: Task) {
+  constructor(kernel: ThreadHost, task: Task, { clones, joinable, pending }: ActsState = NONE_YET) {
     this.#kernel = kernel;
     this.#task = task;
+    this.#clones = clones;
+    this.#joinable = [...joinable];
+    this.#pending = pending;
+  }
+
+  get state(): ActsState {
+    return { clones: this.#clones, joinable: this.#joinable, pending: this.#pending };
   }
 
   /** The thread was woken, and must try again what it waited for. */
@@ -87,7 +92,7 @@ export class ThreadActs {
   begin(act: SyncAct): void {
     if ('entry' in act) {
       const start = cloneOf(this.#task.program!.thread, this.#clones++, act.entry);
-      this.#kernel.clone(act.op === 'spawn', start, (tid) => {
+      this.#kernel.clone(act.op === 'spawn', start, act.cpu, (tid) => {
         if (act.op === 'spawn') this.#joinable.push(tid);
       });
     } else if (act.op === 'exit') this.#kernel.do_exit(this.#task, 0, 'syscall');
@@ -102,7 +107,7 @@ export class ThreadActs {
     this.#goOn(pending);
   }
 
-  #goOn({ act, again }: Pending): void {
+  #goOn({ act, again }: PendingAct): void {
     if (act.op === 'join') this.#join();
     else if (act.op === 'wait') this.#wait();
     else this.#object(act, again);
@@ -129,7 +134,7 @@ export class ThreadActs {
   }
 
   /** An act upon the objects, in its turn, and then its system call. */
-  #act(act: ObjectAct, again: boolean, then: (outcome: Outcome) => void): void {
+  #act(act: ObjectAct, again: boolean, then: (outcome: ActOutcome) => void): void {
     this.#kernel.turns.act({ op: 'object', tid: this.#task.pid, act, again }, (outcome) => {
       this.#perform(outcome, again);
       then(outcome);
@@ -155,7 +160,7 @@ export class ThreadActs {
   }
 
   /** The system call of an outcome, if it takes one; `again`: the thread has slept in it. */
-  #perform({ call, sleeps, wakes, bytes = 0 }: Outcome, again: boolean): void {
+  #perform({ call, sleeps, wakes, placed, bytes = 0 }: ActOutcome, again: boolean): void {
     if (call === undefined) return;
     const { cpu } = this.#kernel;
     const { path, ...inner } = CALLS[call];
@@ -167,7 +172,7 @@ export class ThreadActs {
     const stack = [...SYSCALL, ...path];
     for (const fn of stack) enter(fn);
     if (bytes > 0) cpu.spend(FN.copy_user_enhanced_fast_string, Math.ceil(bytes / PAGE_SIZE));
-    if (wakes.length > 0) this.#wakeAll(wakes, inner.wakes!);
+    if (wakes.length > 0) this.#wakeAll(wakes, inner.wakes!, placed);
     if (sleeps) {
       cpu.enter(FN[inner.sleeps!]);
       cpu.spend(FN[inner.sleeps!]);
@@ -178,13 +183,13 @@ export class ThreadActs {
     for (let i = 0; i < stack.length; i++) cpu.leave();
   }
 
-  #wakeAll(wakes: readonly number[], fn: KernelFunction): void {
+  #wakeAll(wakes: readonly number[], fn: KernelFunction, placed: readonly Placement[] | undefined): void {
     const { cpu, system } = this.#kernel;
     cpu.enter(FN[fn]);
     cpu.spend(FN[fn]);
-    for (const tid of wakes) {
+    for (const [i, tid] of wakes.entries()) {
       const task = system.taskOf(tid);
-      if (task !== undefined) this.#kernel.wake(task, fn);
+      if (task !== undefined) this.#kernel.wake_waiter(task, fn, placed?.[i]);
     }
     cpu.leave();
   }

@@ -81,8 +81,8 @@ export class Turns {
    * now; if there are more, the CPU stands still, and goes on with `goOn` when the act has had its turn.
    */
   act(act: SystemAct, goOn: (outcome: ActOutcome) => void): void {
-    const { system } = this.#here;
-    if (system.cpus.size === 1) goOn(apply(system, act, this.#here.cpu.now()));
+    const { cpu, number, system } = this.#here;
+    if (system.cpus.size === 1) goOn(apply(system, act, cpu.now(), number));
     else this.#act = { act, goOn };
   }
 
@@ -169,7 +169,33 @@ export class Turns {
     const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? from : arrives;
     const ends = mail.signals === 0 ? NEVER : mail.wake_list.length > 0 ? from : arrives;
     const acts = this.#calls === undefined ? this.#acts(ahead) : Math.max(from, mail.answered?.at ?? NEVER);
-    return cycles(Math.min(answers, ends, this.#passesWatermark(ahead), acts));
+    return cycles(Math.min(answers, ends, this.#moves(ahead), this.#passesWatermark(ahead), acts));
+  }
+
+  /** When it may send a task to another CPU, or ask one for tasks. */
+  #moves({ from, arrival }: Ahead): Cycles {
+    const { mail, number, system, timers } = this.#here;
+    if (system.cpus.size === 1) return NEVER;
+    if (this.#balances) return from;
+    let at = mail.asked > 0 ? Math.max(from, arrival) : NEVER;
+    if (system.overload) at = Math.min(at, this.#idles(from, Math.min(timers.next, arrival)));
+    // Whom a timer wakes may go to another CPU.
+    for (const { cpu: on, state, cpus_allowed, timer } of system.eachTask())
+      if (on === number && state === 'sleeping' && cpus_allowed?.size !== 1 && timer !== undefined)
+        at = Math.min(at, Math.max(from, timer.when));
+    return cycles(at);
+  }
+
+  /** When it may become idle; `next`: when something comes to it, if it is. */
+  #idles(from: Cycles, next: number): number {
+    const { current, idle, rq } = this.#here;
+    if (current === idle) return rq.waiting > 0 ? from : Math.max(from, next);
+    return current.state === 'running' ? this.#outlookOf(current, from).leave : from;
+  }
+
+  /** There are tasks to be moved between CPUs. */
+  get #balances(): boolean {
+    return this.#here.rebalances || this.#here.mail.attached.length > 0;
   }
 
   /** No earlier than this has it nothing to run any more, if it has a host's CPU from `from` on. */
@@ -179,7 +205,7 @@ export class Turns {
     return this.#outlookOf(current, from).leave;
   }
 
-  /** When a task of another CPU may be woken because a buffer has filled up. */
+  /** When a task may be woken because a buffer has filled up. */
   #passesWatermark(ahead: Ahead): Cycles {
     const { pending_wakeups, shared_buffers } = this.#here;
     const { from, pmi, record, nmi, sampling } = ahead;
@@ -221,7 +247,7 @@ export class Turns {
   /** Until then the CPU writes no records but those of PMIs: no timer fires, no task calls the kernel or gives way. */
   #quietUntil({ from, arrival }: Ahead): Cycles {
     const { current, idle, rq, timers } = this.#here;
-    if (this.waits || rq.needResched) return from;
+    if (this.waits || rq.needResched || this.#balances) return from;
     const until = Math.min(timers.next, arrival);
     if (current === idle) return rq.waiting > 0 ? from : cycles(Math.max(from, until));
     if (current.state !== 'running') return from;
@@ -231,7 +257,7 @@ export class Turns {
 
   /** When one of its tasks may act. */
   #acts({ arrival, from }: Ahead): Cycles {
-    const { current, idle, number, rq, system, timers } = this.#here;
+    const { current, idle, mail, number, rq, system, timers } = this.#here;
     const runs = current !== idle && current.state === 'running';
     const own = runs ? this.#outlookOf(current, from) : undefined;
     const act = this.#act === undefined ? (own?.act ?? NEVER) : NEVER;
@@ -241,6 +267,7 @@ export class Turns {
     for (const task of system.eachTask())
       if (task.cpu === number && !(runs && task === current))
         others = Math.min(others, this.#outlookOf(task, turn).act);
+    for (const task of mail.coming) others = Math.min(others, this.#outlookOf(task, turn).act);
     return cycles(Math.min(act, others));
   }
 

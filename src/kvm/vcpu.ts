@@ -42,6 +42,7 @@ export interface GuestSoftware extends Software {
   readonly turns?: Turns;
   readonly mail?: Mail;
   announce?(post: Post, at: Cycles): void;
+  accept?(post: Post): Vector | undefined;
   /** Runs until a given time, or until `stop` holds at a point where it can give up the processor. */
   run(until: Cycles, stop: () => boolean): void;
 }
@@ -213,13 +214,13 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
 
   /** kvm_vcpu_kick(), from the receiving side: what was sent depends on where the vCPU is. */
   accept(post: Post): Vector | undefined {
-    const vector = this.#guest.mail!.accept(post);
+    const vector = this.#guest.accept!(post);
     if (vector === undefined) return undefined;
     this.lapic.accept(vector);
     if (this.#at.at === 'halted') {
       this.#move('halted', OUT);
       const { cpu: to, pid } = this.#task;
-      return this.#host.mail.accept({ kind: 'wake', to, sent: post.sent, pid, reason: 'kick' });
+      return this.#host.accept({ kind: 'wake', to, sent: post.sent, pid, reason: 'kick' });
     }
     return this.#at.at === 'guest' ? 'RESCHEDULE' : undefined;
   }

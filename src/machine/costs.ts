@@ -197,6 +197,12 @@ const FUNCTIONS = {
     kvm_irq_delivery_to_apic: 120,
     kvm_vcpu_kick: 40,
     kvm_vcpu_on_spin: 120,
+    select_task_rq_fair: 130,
+    load_balance: 900,
+    detach_task: 160,
+    attach_task: 90,
+    migration_cpu_stop: 500,
+    sched_setaffinity: 400,
   }),
   ...passes('core', 'a write of an x2APIC register, like lapic_next_deadline', {
     native_smp_send_reschedule: 110,

@@ -12,6 +12,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
 import { packRecords, unpackRecords, type PackedRecords } from '../kernel/packed-records.ts';
 import type { Drained } from '../kernel/ring-buffer.ts';
+import { at_grid_line, set_nr_running } from '../kernel/load-balance.ts';
 import type { SamplingLimits } from '../kernel/sysctl.ts';
 import { leastCosts, type LeastCosts } from '../kernel/turns.ts';
 import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
@@ -143,6 +144,8 @@ export class CoreGroup {
     this.#boots = [cpus.map(({ host }, core) => ({ kernel: host, core, index: 0 })), guestsOn(cpus)];
     this.#party = party;
     this.#mine = cpus.filter((_, i) => this.#isMine(i));
+    for (const kernels of this.#boots)
+      for (const { kernel, core } of kernels) kernel.system.parties.set(kernel.number, core % party.place.parties);
     this.#windows = new Windows(options);
     this.#latency = options.latency;
     const all = cpus.map(({ core }) => leastCosts((fn) => core.costOf(fn)));
@@ -259,8 +262,9 @@ export class CoreGroup {
           if (this.#writerOf(boot, id).core === core) drained.push({ id, bytes, records: packRecords(records) });
       const { act } = this.#told[core]!;
       const kill = core === 0 ? this.#toKill : undefined;
+      const told = sent.map((post) => (this.#isMine(post.to) ? bare(post) : post));
       if (sent.length > 0 || act !== undefined || drained.length > 0 || kill !== undefined)
-        news.push({ core, posts: sent, act, drained, kill });
+        news.push({ core, posts: told, act, drained, kill });
     }
     this.#meeting.say(this.#party.party, news.length === 0 ? undefined : news);
   }
@@ -330,7 +334,7 @@ export class CoreGroup {
   /** The turn of a core's act: every thread applies it, and the core's own lets it go on. */
   #apply({ boot, number, act }: ActOfBoot, core: number, at: Cycles): ActEffect {
     const { kernel } = this.#boots[boot]![number]!;
-    const outcome = apply(kernel.system, act, at);
+    const outcome = apply(kernel.system, act, at, number);
     if (act.op === 'perf_drain') {
       const drained = this.#drain(boot, act.buffers, core, at);
       if (this.#party.place.parties > 1) this.#looks.set(core, { boot, number, drained });
@@ -386,7 +390,7 @@ export class CoreGroup {
           core.siblingIs(post.busy);
           return undefined;
         });
-      else if (post.kind !== 'answer') core.lapic.receive(at, from, () => host.mail.accept(post));
+      else if (post.kind !== 'answer') core.lapic.receive(at, from, () => host.accept(post));
     }
   }
 
@@ -394,7 +398,7 @@ export class CoreGroup {
    * A grid line: every core learns the sum of what the others have contributed to the host's counts, and each kernel how
    * many tasks are runnable on the other CPUs of its boot, and the lowest limits of sampling there.
    */
-  #look(): void {
+  #look(): boolean {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     this.#works = all.slice(0, this.#party.place.parties).map((slots) => slots[SLOT.work]!);
     for (const { host } of this.#mine) {
@@ -402,18 +406,27 @@ export class CoreGroup {
       const sum = (i: number): number => others.reduce((total, slots) => total + slots[SLOT.counts + i]!, 0);
       if (host.global !== undefined) host.global.others = recordOf(COUNTS, sum);
     }
-    for (const kernels of this.#boots)
+    let balances = false;
+    for (const kernels of this.#boots) {
+      const running = kernels.map(({ core, index }) => all[core]![SLOT.views + VIEW * index]!);
+      const systems = new Set(kernels.map(({ kernel }) => kernel.system));
+      for (const system of systems) balances = set_nr_running(system, running) || balances;
       for (const { kernel, core } of kernels) {
         if (!this.#isMine(core)) continue;
+        at_grid_line(kernel, running);
         for (const other of kernels) {
           if (other.kernel === kernel) continue;
           const view = all[other.core]!.subarray(SLOT.views + VIEW * other.index);
-          kernel.others_running.set(other.kernel.number, view[0]!);
           kernel.sysctl.takeOver(recordOf(LIMITS, (i) => view[1 + i]!));
         }
       }
+    }
+    return balances;
   }
 }
+
+/** What stays with a thread the others need not know, only that it was sent. */
+const bare = ({ kind, to, sent }: Post): Post => ({ kind, to, sent }) as Post;
 
 /** The guest's kernels by number. */
 const guestsOn = (cpus: readonly HostCpu[]): KernelOnCore[] =>
@@ -426,7 +439,8 @@ function tellsSibling({ core, host }: HostCpu): Cycles {
   const { sibling, lapic } = core;
   if (sibling === undefined) return cycles(Infinity);
   if (!sibling.halted) return host.turns.idlesFrom;
-  return lapic.pending ? core.now() : cycles(Math.min(lapic.timerAt, lapic.pmiAt, lapic.ipiAt));
+  const stays = !lapic.pending && !host.needResched() && host.nr_running === 0;
+  return !stays ? core.now() : cycles(Math.min(lapic.timerAt, lapic.pmiAt, lapic.ipiAt));
 }
 
 const recordOf = <K extends string>(names: readonly K[], value: (i: number) => number): Record<K, number> =>

@@ -53,8 +53,11 @@ export type ActEffect = 'works' | 'sleeps' | 'posts';
 
 /** What happens between two windows. */
 export interface Between<A> {
-  /** A grid line was passed by all cores: views are as of now. */
-  gridLine(): void;
+  /**
+   * A grid line was passed by all cores: views are as of now. True if some core may do something for that earlier than it
+   * has promised, so that all are to tell anew where they stand before any goes on.
+   */
+  gridLine(): boolean;
   /** Applies the act of a core, at the time where that core stands. */
   apply(what: A, core: number, at: Cycles): ActEffect;
 }
@@ -117,7 +120,10 @@ export class Windows {
     promises.forEach((promise, core) => lower(core, promise));
     if (cores.every(({ now }) => now >= this.line)) {
       this.line = (this.line + this.#grid) as Cycles;
-      between.gridLine();
+      if (between.gridLine()) {
+        this.#promised = promises;
+        return;
+      }
     }
     for (;;) {
       const first = least(promises);

@@ -21,8 +21,8 @@ interface Act {
   readonly trap: Trap | undefined;
 }
 
-/** System calls in which a thread sleeps. */
-const SLEEPS: ReadonlySet<string> = new Set(['nanosleep', 'clock_nanosleep']);
+/** System calls in which a thread sleeps, or goes to another CPU. */
+const SLEEPS: ReadonlySet<string> = new Set(['nanosleep', 'clock_nanosleep', 'sched_setaffinity']);
 
 /** Whether a trap concerns others: it touches what they share, or may let them run. Faults, brk and mmap do not. */
 const concernsOthers = (trap: Trap): boolean =>

@@ -83,11 +83,11 @@ describe('a guest with several vCPUs', () => {
     expect(vcpus.map(({ vcpu }) => vcpu)).to.deep.equal([0, 1]);
     for (const { ran, stolen, halted } of vcpus) {
       expect(ran + stolen + halted).to.be.closeTo(simulated, 5e6);
-      // Of three threads of 100 ms, one is on the first vCPU; while it computes, both vCPUs want to.
-      expect(stolen / 1e6).to.be.within(80, 150);
+      // Of three threads of 100 ms there is always one that waits, so both vCPUs want the core until the last one ends.
+      expect(stolen / 1e6).to.be.within(90, 165);
+      expect(ran / 1e6).to.be.within(100, 220);
     }
-    expect(vcpus[0]!.ran / 1e6).to.be.within(100, 135);
-    expect(vcpus[1]!.ran / 1e6).to.be.within(200, 235);
+    expect(vcpus.reduce((sum, { ran }) => sum + ran, 0) / 1e6).to.be.within(300, 350);
   });
 
   it('-a sees all vCPUs, also those that share a core with the perf tool that asks them', async () => {

@@ -31,23 +31,23 @@ describe('kernel/acts', () => {
       [second, 'n'],
       [first, 'n'],
     ] as const)
-      apply(system, lock(task, name), cycles(10));
+      apply(system, lock(task, name), cycles(10), 0);
     return { system, first, last: lock(second, 'm') };
   }
 
   it('find a deadlock unless a signal has been sent by then that ends the process', () => {
     const { system, last } = circle();
-    expect(() => apply(system, last, cycles(100))).to.throw(ProgramError, /^deadlock: /);
+    expect(() => apply(system, last, cycles(100), 0)).to.throw(ProgramError, /^deadlock: /);
     const killed = circle();
     killed.system.sendSignal(killed.first.tgid, cycles(100));
-    expect(apply(killed.system, last, cycles(100)).sleeps).to.equal(true);
+    expect(apply(killed.system, last, cycles(100), 0).sleeps).to.equal(true);
   });
 
   it('do not see a signal of which a CPU that is ahead has learnt', () => {
     const { system, first, last } = circle();
     system.sendSignal(first.tgid, cycles(101));
     first.fatal_signal = 15;
-    expect(() => apply(system, last, cycles(100))).to.throw(ProgramError, /^deadlock: /);
+    expect(() => apply(system, last, cycles(100), 0)).to.throw(ProgramError, /^deadlock: /);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Programs of threads, as scripts: so many cycles, then perhaps a trap. */
 import type { ExecutionCursor, Trap } from '../../src/arch/cpu.ts';
-import type { DsoImage, Executable, LookAhead, ThreadStart } from '../../src/arch/dso.ts';
+import { FIRST_THREAD, type DsoImage, type Executable, type LookAhead, type ThreadStart } from '../../src/arch/dso.ts';
 import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../../src/arch/events.ts';
 import type { SyncAct } from '../../src/arch/sync.ts';
 import { address, type Address, type Cycles } from '../../src/units.ts';
@@ -98,6 +98,16 @@ class ScriptCursor implements ExecutionCursor {
 
   callchain(): void {}
 
+  snapshot(): ArrayBuffer {
+    return Float64Array.of(this.#done, this.#trapped, ...this.#columns).buffer;
+  }
+
+  restore(snapshot: ArrayBuffer): void {
+    const [done, trapped, ...columns] = new Float64Array(snapshot);
+    [this.#done, this.#trapped] = [done!, trapped!];
+    this.arm(columns);
+  }
+
   get trap(): Trap | undefined {
     const last = this.#traps[this.#trapped - 1];
     return last?.at === this.#done ? last.trap : undefined;
@@ -128,26 +138,30 @@ export class Threads implements Executable {
     this.#scripts = scripts;
   }
 
-  start({ entry = 'main', path }: ThreadStart = { entry: undefined, path: '' }): ExecutionCursor {
+  start({ entry = 'main', path }: ThreadStart = FIRST_THREAD, snapshot?: ArrayBuffer): ExecutionCursor {
     const cursor = new ScriptCursor(this.#scripts[entry]!);
+    if (snapshot !== undefined) cursor.restore(snapshot);
     this.started.set(path, cursor);
     return cursor;
   }
 
-  scout({ entry = 'main' }: ThreadStart): LookAhead {
+  scout({ entry = 'main' }: ThreadStart, snapshot?: ArrayBuffer): LookAhead {
     const cursor = new ScriptCursor(this.#scripts[entry]!);
     cursor.arm([CYCLES, COLUMN.traps]);
+    if (snapshot !== undefined) cursor.restore(snapshot);
+    const at = (): LookAhead['next'] => ({ at: cursor.counts[0]! as Cycles, trap: cursor.trap });
     const look = (): LookAhead['next'] => {
       cursor.advance(Float64Array.of(Infinity, cursor.counts[1]! + 1));
-      return { at: cursor.counts[0]! as Cycles, trap: cursor.trap };
+      return at();
     };
-    let next = look();
+    let next = snapshot === undefined ? look() : at();
     return {
       get next() {
         return next;
       },
       trapAfter: () => next.at,
       pass: () => (next = look()),
+      snapshot: () => cursor.snapshot(),
     };
   }
 

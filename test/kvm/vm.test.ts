@@ -89,7 +89,7 @@ describe('kvm: interrupts from one vCPU to another', () => {
       for (const post of on.host.mail.take()) {
         const at = cycles(post.sent + 3000);
         on.host.announce(post, at);
-        on.core.lapic.receive(at, 0, () => on.host.mail.accept(post));
+        on.core.lapic.receive(at, 0, () => on.host.accept(post));
       }
     };
     return { on, core: on.core, first: on.vcpu, second, kernels, deliver };

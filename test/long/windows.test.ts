@@ -173,10 +173,10 @@ function simulate(programs: readonly (readonly Op[])[], { longest, workers, lies
           .forEach(({ to, sent, wakes }) => toys[to]!.receive({ at: sent + LATENCY, from, wakes })),
       );
       mine.next(standings, {
-        gridLine: () =>
-          toys.forEach((toy, i) => {
-            if (has(i)) toy.others = seen.reduce((sum, pc) => sum + pc, -seen[i]!);
-          }),
+        gridLine: () => {
+          for (const [i, toy] of toys.entries()) if (has(i)) toy.others = seen.reduce((sum, pc) => sum + pc, -seen[i]!);
+          return false;
+        },
         apply: (what, core, at): ActEffect => {
           const { sleeps, woken } = replica.apply(what, core, at);
           if (has(core)) toys[core]!.goOn(sleeps, woken);
@@ -272,7 +272,7 @@ describe('sim/windows', () => {
     const windows = new Windows({ latency: cycles(10), grid: cycles(1000) });
     const seen: string[] = [];
     const between = {
-      gridLine: () => undefined,
+      gridLine: () => false,
       apply: (what: string) => {
         seen.push(what);
         return 'works' as const;
