@@ -5,6 +5,7 @@
  * - recordings of ftest at 4 and 50 kHz on bare metal and in guests, and counting it: CPU time of a fresh process in that of
  *   a bare start of node and beside the time on the clock, and of a recording in a process that has made several;
  * - start-ups, in bare starts of node;
+ * - a window of four cores (sim/windows.ts): CPU time on each, and against a stop of the engine;
  * - the engine alone: CPU time of a stop in the first pass of a fresh process and in later ones, and against the number of
  *   iterations of the program, 10^6 to 5*10^10;
  * - by floor of src/, where a sample of v2 takes longer than one on bare metal, as V8's profiler sees it.
@@ -149,6 +150,12 @@ function main(file: string): void {
     );
     return Object.assign({ frequency }, stops);
   });
+  const window = Math.min(...repeat(ROUNDS, () => inside('windows') as number));
+  say(
+    'a window of four cores: %s us CPU on each, %s stops of the engine at 4 kHz',
+    window.toFixed(2),
+    ratio(window, engine[0]!.warm),
+  );
   const sizes = inside('sizes') as { iterations: number; micros: number }[];
   const middle = sizes.find(({ iterations }) => iterations === 1e8)!.micros;
   for (const { iterations, micros } of sizes)
@@ -164,7 +171,7 @@ function main(file: string): void {
     .toSorted((a, b) => b.micros - a.micros);
   const dearer = floors.map(({ floor, micros }) => `${floor} ${micros < 0 ? '' : '+'}${micros.toFixed(1)}`);
   say('a sample under v2 beside one on bare metal, us by floor: %s', dearer.join(', '));
-  const made = { node: process.version, bare, starts, runs, stat, engine, sizes, floors };
+  const made = { node: process.version, bare, starts, runs, stat, engine, window, sizes, floors };
   writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`);
 }
 

@@ -2,16 +2,18 @@
  * What `npm run bench` measures inside a process of its own: recordings one after the other, where their time goes, and
  * stops of the engine. Each prints its result as JSON.
  *
- *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine | sizes
+ *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine | sizes | windows
  */
 import { Session } from 'node:inspector/promises';
 import { COLUMN, CYCLES, TRAPS, type EventColumn } from '../../src/arch/events.ts';
-import { prepareWorkload } from '../../src/experiment/executable.ts';
+import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
 import { recordWorkload } from '../../src/experiment/record.ts';
+import { runRecord } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import { cycles } from '../../src/units.ts';
 import { block, branch, func, loop, op, program } from '../../src/workload/build.ts';
 import type { CompiledProgram } from '../../src/workload/compile.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
@@ -152,6 +154,37 @@ function measureSizes(): { iterations: number; micros: number }[] {
   return SIZES.map((iterations, i) => ({ iterations, micros: median(rounds.map((round) => round[i]!)) }));
 }
 
+/** Cores, how long each is busy, and the shorter windows. */
+const WINDOWS = { cores: 4, seconds: 0.5, longest: 100e-6 } as const;
+
+/**
+ * Microseconds of CPU that a window takes on each of four cores whose threads compute and are sampled at 4 kHz: what a
+ * recording in windows of 100 us takes longer than one in windows as long as they may be, by the number of windows.
+ */
+async function measureWindows(): Promise<number> {
+  const { cores, seconds, longest } = WINDOWS;
+  const spec = await setUpMachine({ vpmu: 'host', sets: [`host.cores=${cores}`, 'host.fresh=on'] });
+  const words = [String(cores - 1), String(seconds)];
+  const workload = prepareWorkload(await loadWorkload('ftest-threads', words), spec, {});
+  const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq: 4000 });
+  const job = { evlist, executable: executable(workload, workloadSeed(spec, 0)) };
+  const sink = { opened: () => undefined, write: () => 0 };
+  const took = async (span: number): Promise<{ readonly cpu: number; readonly simulated: number }> => {
+    const before = cpuSeconds();
+    const { simulated } = await runRecord(spec, job, sink, {
+      longest: cycles(Math.round(span * spec.values['core.clock'])),
+    });
+    return { cpu: cpuSeconds() - before, simulated };
+  };
+  const pairs: { readonly cpu: number; readonly simulated: number }[] = [];
+  for (let i = 0; i < WARM_RUNS; i++) {
+    const [long, short] = [await took(Infinity), await took(longest)];
+    pairs.push({ cpu: short.cpu - long.cpu, simulated: short.simulated });
+  }
+  const windows = pairs[0]!.simulated / 1e9 / longest;
+  return (median(pairs.map(({ cpu }) => cpu)) * 1e6) / windows / cores;
+}
+
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const [what, argument = '', vpmu = 'host'] = process.argv.slice(2);
@@ -160,5 +193,6 @@ const MEASURES: Readonly<Record<string, () => unknown>> = {
   profile: () => profileRecording(argument),
   engine: () => measureEngine(argument as keyof typeof PERIODS),
   sizes: measureSizes,
+  windows: measureWindows,
 };
 console.log(JSON.stringify(await MEASURES[what!]!()));
