@@ -53,7 +53,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const which = { systemWide: isSystemWide(o), cpus: cpusOf(o, spec) };
   const job = { evlist, ...given({ ...which, mmapPages: pages?.pages, maxSize }) };
   const command = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
-  const helpers = await helpersOf(command, spec, o.workers);
+  const helpers = await helpersOf(command, spec, workload, o.workers);
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
   const cmdline = commandLine('record', typed, spec, context);
   const sink = await withFileErrors(() => openSink(output));

@@ -1,4 +1,5 @@
 /** gperf stat [record|report]: what a simulated workload counted, in perf's three forms, live or from a file. */
+import { specRequest } from '../experiment/bench.ts';
 import { countWorkload, readStatFile, writeStatFile, type CountedWorkload, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
 import { cpuPlaces, nrCpus, perfEnv } from '../experiment/env.ts';
@@ -20,6 +21,7 @@ import { commandHelp, optionUsage } from './help.ts';
 import { simulationFailure } from './open-failure.ts';
 import { STAT, STAT_REPORT } from './options/stat.ts';
 import { inputPath, openErrors } from './recording.ts';
+import { helpersOf } from './runs.ts';
 import { SIGNALLED } from './signals.ts';
 import {
   Watch,
@@ -93,6 +95,9 @@ async function count(
     readings.push(reading);
     printer.interval(evlist, reading);
   };
+  const job = { evlist, ...given({ systemWide: systemWide || undefined, cpus }) };
+  const command = { spec: specRequest(spec), program: workload.program, command: 'stat', job } as const;
+  const helpers = await helpersOf(command, spec, workload, o.workers);
   // The lines of -I show progress themselves.
   const watch = await Watch.start(context, ms > 0 && out.live ? undefined : 'stat', abandon);
   let counted: CountedWorkload;
@@ -107,6 +112,7 @@ async function count(
         systemWide,
         cpus,
         breathe: watch.breathe,
+        help: helpers?.start,
         timeout: o.timeout === undefined ? undefined : o.timeout * NS_PER_MS,
         interval: ms === 0 ? undefined : { ns: ms * NS_PER_MS, report: interval },
       }),
@@ -115,6 +121,8 @@ async function count(
     watch.stop();
     abandon();
     throw simulationFailure(error, systemWide);
+  } finally {
+    await helpers?.close();
   }
   watch.stop();
   const last = counted.runs.at(-1)!;

@@ -1,6 +1,7 @@
 /** Many runs on the pool's threads: progress on a terminal, and ^C. */
 import { availableParallelism } from 'node:os';
-import { helperThreads, type HelperThreads } from '../experiment/helpers.ts';
+import type { Workload } from '../experiment/executable.ts';
+import { helperThreads, quickest, type HelperThreads } from '../experiment/helpers.ts';
 import type { CommandRequest } from '../experiment/other-cores.ts';
 import { runAll } from '../experiment/pool.ts';
 import type { MachineSpec } from '../experiment/setup.ts';
@@ -35,9 +36,10 @@ export function threadsOf(workers: string | undefined): number {
 export async function helpersOf(
   request: CommandRequest,
   spec: MachineSpec,
-  workers: string | undefined,
+  workload: Workload,
+  workers = '1',
 ): Promise<HelperThreads | undefined> {
-  const threads = workers === undefined ? 1 : threadsOf(workers);
+  const threads = workers === 'auto' ? quickest(spec, workload, availableParallelism()) : threadsOf(workers);
   const cpuTime = (): number => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;

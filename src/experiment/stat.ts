@@ -2,6 +2,7 @@
  * `gperf stat` without its words: counts a workload on a simulated machine, as often as asked, and writes the
  * perf.data file of stat record.
  */
+import { given } from '../given.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { PerfDataFormatError } from '../perfdata/errors.ts';
 import { openPerfData } from '../perfdata/reader.ts';
@@ -13,7 +14,7 @@ import type { Evsel } from '../perf-events/evsel.ts';
 import { nanos, type Nanos } from '../units.ts';
 import { cpuPlaces, perfEnv } from './env.ts';
 import { executable, workloadSeed, type Workload } from './executable.ts';
-import { runStat, type Breathe, type MachineReport } from './run.ts';
+import { runStat, type Breathe, type MachineReport, type StartHelpers } from './run.ts';
 import { specText } from './spec-text.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 import type { AggrMode, CpuPlace, StatCount, StatRead, StatResult, StatRun } from '../results/stat.ts';
@@ -31,6 +32,7 @@ export interface StatRequest {
   /** --timeout, ns of simulated time after which the workload is ended. */
   readonly timeout?: number;
   readonly breathe?: Breathe;
+  readonly help?: StartHelpers;
 }
 
 export interface CountedWorkload extends StatResult {
@@ -64,7 +66,7 @@ export async function countWorkload(request: StatRequest): Promise<CountedWorklo
           }),
       ...(request.timeout === undefined ? {} : { timeout: request.timeout }),
     };
-    const options = { run, ...(request.breathe === undefined ? {} : { breathe: request.breathe }) };
+    const options = { run, ...given({ breathe: request.breathe, help: request.help }) };
     const outcome = await runStat(spec, job, options);
     runs.push({ ...outcome.run, ...withToolEvents(outcome.evlist, outcome.run, outcome.run) });
     if (run + 1 < request.repeat && !outcome.interrupted) continue;

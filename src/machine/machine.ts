@@ -160,10 +160,15 @@ export function bootMachine(
       const phase = stream(spec.seed, `${of}/tick`).uniform();
       const config = cpuConfig(number, phase, number === 0 ? average : 0);
       const kernel = new Kernel(inside, tapped(vcpu, 'guest', number), config);
-      const reset = (): void => {
-        kernel.boot();
+      const background = (): void => {
         if (page === 'guest' && number === 0)
           startBackground(kernel, v['guest.background'], stream(spec.seed, `${of}/background`));
+      };
+      // Who has only others of the guest's vCPUs must know of the task from the start.
+      if (on.length > 1) background();
+      const reset = (): void => {
+        kernel.boot();
+        if (on.length === 1) background();
         if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
       };
       // What runs on other cores does not see when this one ends.

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
 import { specRequest } from '../../src/experiment/bench.ts';
-import { helperThreads } from '../../src/experiment/helpers.ts';
+import { helperThreads, quickest } from '../../src/experiment/helpers.ts';
 import { PoolError } from '../../src/experiment/pool.ts';
 import { LiveLock, runRecord, type RunOptions } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
@@ -67,6 +67,19 @@ async function record(vpmu: string, how: How) {
 }
 
 describe('several cores', () => {
+  it('are simulated on several threads if that pays', async () => {
+    const threads = async (cores: number, processors: number, name: string, ...args: string[]): Promise<number> => {
+      const spec = await setUpMachine({ vpmu: 'host', sets: [`host.cores=${cores}`] });
+      return quickest(spec, prepareWorkload(await loadWorkload(name, args), spec, {}), processors);
+    };
+    expect(await threads(4, 2, 'ftest-threads', '4', '20')).to.equal(2);
+    expect(await threads(4, 8, 'ftest-threads', '4', '5')).to.equal(4);
+    expect(await threads(4, 2, 'ftest-threads', '4', '5')).to.equal(1);
+    expect(await threads(4, 8, 'ftest-threads', '4', '1')).to.equal(1);
+    expect(await threads(1, 8, 'ftest-threads', '4', '20')).to.equal(1);
+    expect(await threads(4, 8, 'pingpong', '1000000000')).to.equal(1);
+  });
+
   for (const vpmu of ['legacy', 'v2', 'reuse-lazy', 'mediated'])
     it(`${vpmu}: one without work changes nothing`, async () => {
       const sets = ['core.refill=0'];

@@ -46,6 +46,12 @@ export const WORKERS_OPTION = {
   own: true,
 } as const satisfies OptionSpec;
 
+/** For commands that simulate one machine at a time. */
+export const THREADS_OPTION = {
+  ...WORKERS_OPTION,
+  help: 'threads on which the CPUs are simulated (default: 1; auto: as many as pay); the result is the same with any number',
+} as const satisfies OptionSpec;
+
 /** The environment variables behind the machine options. */
 export const MACHINE_VARIABLES = MACHINE_OPTIONS.map(({ env }) => env);
 

@@ -1,5 +1,5 @@
 /** perf record's options. */
-import { MACHINE_OPTIONS, WORKERS_OPTION } from './machine.ts';
+import { MACHINE_OPTIONS, THREADS_OPTION } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
@@ -69,10 +69,7 @@ const OPTIONS = [
   },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
   { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once this much is written: a number with B, K, M or G' },
-  {
-    ...WORKERS_OPTION,
-    help: 'threads on which the CPUs are simulated (default: 1); the result is the same with any number',
-  },
+  THREADS_OPTION,
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 

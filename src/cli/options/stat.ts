@@ -1,5 +1,5 @@
 /** perf stat's options. */
-import { COLOR_OPTION, MACHINE_OPTIONS } from './machine.ts';
+import { COLOR_OPTION, MACHINE_OPTIONS, THREADS_OPTION } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 /** How counts of CPUs are put together. */
@@ -70,6 +70,7 @@ const OPTIONS = [
   { name: 'no-csv-summary', kind: 'flag', help: "leave out the word 'summary' (with -x and --summary)" },
   { name: 'quiet', kind: 'flag', help: 'print nothing' },
   COLOR_OPTION,
+  THREADS_OPTION,
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
 
