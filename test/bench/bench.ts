@@ -81,6 +81,13 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
   'stat true': ['stat', '--vpmu', 'host', 'true'],
 };
 
+/** How often the engine alone is stopped, and how many columns it follows: two where cycles are sampled. */
+const STOPPED = [
+  ['4 kHz', 2],
+  ['4 kHz', 9],
+  ['50 kHz', 2],
+] as const;
+
 const say = (...words: unknown[]): void => console.log(format(...words));
 const ratio = (a: number, b: number): string => (a / b).toFixed(2);
 
@@ -140,15 +147,16 @@ function main(file: string): void {
     stat.wall.toFixed(2),
     ratio(stat.cpu, runs[0]!.cold.cpu),
   );
-  const engine = ['4 kHz', '50 kHz'].map((frequency) => {
-    const stops = least(repeat(ROUNDS, () => inside('engine', frequency) as Stops));
+  const engine = STOPPED.map(([frequency, columns]) => {
+    const stops = least(repeat(ROUNDS, () => inside('engine', frequency, String(columns)) as Stops));
     say(
-      'a stop of the engine in ftest at %s: %s us CPU in later passes, %s times that in the first',
+      'a stop of the engine in ftest at %s, %d columns: %s us CPU in later passes, %s times that in the first',
       frequency,
+      columns,
       stops.warm.toFixed(2),
       ratio(stops.first, stops.warm),
     );
-    return Object.assign({ frequency }, stops);
+    return Object.assign({ frequency, columns }, stops);
   });
   const window = Math.min(...repeat(ROUNDS, () => inside('windows') as number));
   say(

@@ -2,7 +2,7 @@
  * What `npm run bench` measures inside a process of its own: recordings one after the other, where their time goes, and
  * stops of the engine. Each prints its result as JSON.
  *
- *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine | sizes | windows
+ *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine FREQUENCY COLUMNS | sizes | windows
  */
 import { Session } from 'node:inspector/promises';
 import { COLUMN, CYCLES, TRAPS, type EventColumn } from '../../src/arch/events.ts';
@@ -116,12 +116,23 @@ function microsPerStop(
 /** Cycles between stops at 4 and 50 kHz, and as many stops as 20 simulated seconds and 2 have. */
 const PERIODS = { '4 kHz': [700_000, 5000], '50 kHz': [56_000, 20_000] } as const;
 const ENGINE_ROUNDS = 15;
+/** What a cursor follows where perf record samples cycles, and more: as many columns as an argument says. */
+const FOLLOWED: readonly EventColumn[] = [
+  CYCLES,
+  TRAPS,
+  COLUMN.instructions,
+  COLUMN.branches,
+  COLUMN['branch-misses'],
+  COLUMN['LLC-references'],
+  COLUMN['LLC-misses'],
+  COLUMN['near-calls'],
+  COLUMN['uops-retired'],
+];
 
-async function measureEngine(frequency: keyof typeof PERIODS): Promise<Stops> {
+async function measureEngine(frequency: keyof typeof PERIODS, columns: number): Promise<Stops> {
   const image = compile(await loadWorkload('ftest'));
   const [period, stops] = PERIODS[frequency];
-  const round = (seed: string): number =>
-    microsPerStop(image, [CYCLES, TRAPS, COLUMN.branches], { period, stops, seed });
+  const round = (seed: string): number => microsPerStop(image, FOLLOWED.slice(0, columns), { period, stops, seed });
   const first = round('first');
   const warm = Array.from({ length: ENGINE_ROUNDS }, (_, i) => round(`round ${i}`));
   return { first, warm: Math.min(...warm) };
@@ -187,11 +198,11 @@ async function measureWindows(): Promise<number> {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-const [what, argument = '', vpmu = 'host'] = process.argv.slice(2);
+const [what, argument = '', second = 'host'] = process.argv.slice(2);
 const MEASURES: Readonly<Record<string, () => unknown>> = {
-  record: () => measureRecordings(Number(argument), vpmu),
+  record: () => measureRecordings(Number(argument), second),
   profile: () => profileRecording(argument),
-  engine: () => measureEngine(argument as keyof typeof PERIODS),
+  engine: () => measureEngine(argument as keyof typeof PERIODS, Number(second)),
   sizes: measureSizes,
   windows: measureWindows,
 };
