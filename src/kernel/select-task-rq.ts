@@ -1,11 +1,13 @@
 /**
- * Which CPU a task goes to when it is made, woken or executes a program: where fewest others run, or one that is idle.
+ * Which CPU a task goes to when it is made, woken or executes a program: where fewest others run, or one that is idle. Of
+ * several, one whose core does nothing else.
  *
  * How busy the CPUs are is known in two ways. An act (acts.ts) knows their numbers of runnable tasks as of the last grid
  * line and what all acts since have changed. What is no act - a timer, the perf tool - knows its own CPU, and the others
  * as of the grid line, with what it has sent them since.
  *
- * Source: kernel/sched/fair.c (select_task_rq_fair, find_idlest_cpu, wake_affine_idle, select_idle_sibling), Linux 5.0.
+ * Source: kernel/sched/fair.c (select_task_rq_fair, find_idlest_cpu, wake_affine_idle, select_idle_sibling,
+ * select_idle_core), Linux 5.0.
  * Not modelled: scheduling domains and groups, loads other than the number of tasks, synchronous wake-ups, the CPU that
  * was used before the previous one.
  */
@@ -18,29 +20,46 @@ import type { Task } from './task.ts';
 /** How many tasks are runnable on a CPU, as far as is known. */
 type Running = (cpu: number) => number;
 
-/** find_idlest_cpu(): another CPU only if it has fewer tasks; of several, the first after this one. */
-function find_idlest_cpu(from: number, count: number, mayRun: (cpu: number) => boolean, running: Running): number {
-  let [best, least] = mayRun(from) ? [from, running(from)] : [-1, Infinity];
-  for (let i = 1; i < count; i++) {
+/** What the choice depends on: how many CPUs there are, which share a core, where the task may run, how busy they are. */
+interface Choice {
+  readonly system: Pick<System, 'cpus' | 'siblings'>;
+  readonly mayRun: (cpu: number) => boolean;
+  readonly running: Running;
+}
+
+/** How many tasks run on the other hardware thread of the core. */
+const beside = ({ system, running }: Choice, cpu: number): number => {
+  const sibling = system.siblings.get(cpu);
+  return sibling === undefined ? 0 : Math.max(0, running(sibling));
+};
+
+/** find_idlest_cpu(): another CPU only if it has fewer tasks, or as many and its core fewer; of several, the first after this one. */
+function find_idlest_cpu(from: number, choice: Choice): number {
+  const { system, mayRun, running } = choice;
+  const count = system.cpus.size;
+  let best = -1;
+  let [least, leastBeside] = [Infinity, Infinity];
+  for (let i = 0; i < count; i++) {
     const cpu = (from + i) % count;
-    if (mayRun(cpu) && running(cpu) < least) [best, least] = [cpu, running(cpu)];
+    if (!mayRun(cpu)) continue;
+    const [here, there] = [running(cpu), beside(choice, cpu)];
+    if (here < least || (here === least && there < leastBeside)) [best, least, leastBeside] = [cpu, here, there];
   }
   return best;
 }
 
-/** select_idle_sibling(): the previous CPU if it is idle, else the waker's, else the first after them, else the previous. */
-function select_idle_sibling(
-  prev: number,
-  waker: number,
-  count: number,
-  mayRun: (cpu: number) => boolean,
-  running: Running,
-): number {
-  const idle = (cpu: number): boolean => mayRun(cpu) && running(cpu) <= 0;
+/**
+ * select_idle_sibling(): the previous CPU if it is idle, else the waker's, else the first after them whose core is
+ * (select_idle_core), else the first that is, else the previous.
+ */
+function select_idle_sibling(prev: number, waker: number, choice: Choice): number {
+  const { system, mayRun, running } = choice;
+  const count = system.cpus.size;
   if (running(prev) <= 0) return prev;
+  const idle = (cpu: number): boolean => mayRun(cpu) && running(cpu) <= 0;
   if (idle(waker)) return waker;
-  for (let i = 1; i < count; i++) if (idle((prev + i) % count)) return (prev + i) % count;
-  return prev;
+  const others = Array.from({ length: count - 1 }, (_, i) => (prev + i + 1) % count).filter(idle);
+  return others.find((cpu) => beside(choice, cpu) === 0) ?? others[0] ?? prev;
 }
 
 /** In an act of a thread that runs on CPU number `acting`. */
@@ -65,7 +84,7 @@ export function add_nr_running({ nr_running }: System, cpu: number, by: number):
 /** SD_BALANCE_FORK, in an act of a thread on CPU number `from`. */
 export function select_fork(system: System, from: number, { cpus_allowed }: Task): number {
   const mayRun = (cpu: number): boolean => cpus_allowed?.has(cpu) !== false;
-  const to = find_idlest_cpu(from, system.cpus.size, mayRun, inActs(system, from));
+  const to = find_idlest_cpu(from, { system, mayRun, running: inActs(system, from) });
   add_nr_running(system, to, 1);
   return to;
 }
@@ -73,7 +92,7 @@ export function select_fork(system: System, from: number, { cpus_allowed }: Task
 /** SD_BALANCE_WAKE, in an act of a thread on CPU number `waker`. The task waits for another thread. */
 export function select_wake(system: System, waker: number, { acted_on: from, cpus_allowed }: Task): Placement {
   const mayRun = (cpu: number): boolean => cpus_allowed?.has(cpu) !== false;
-  const to = select_idle_sibling(from, waker, system.cpus.size, mayRun, inActs(system, waker));
+  const to = select_idle_sibling(from, waker, { system, mayRun, running: inActs(system, waker) });
   add_nr_running(system, to, 1);
   return { from, to };
 }
@@ -83,15 +102,12 @@ export function select_wake(system: System, waker: number, { acted_on: from, cpu
  */
 export function select_task_rq(here: PerCpu, task: Task, why: 'balance' | 'wake'): number {
   const { number, others_running, system } = here;
-  const count = system.cpus.size;
-  if (count === 1) return number;
+  if (system.cpus.size === 1) return number;
   const mayRun = (cpu: number): boolean =>
     cpu === number ? task.cpus_allowed?.has(cpu) !== false : canMove(task, cpu);
   const running = asSeenBy(here, task);
-  const to =
-    why === 'wake'
-      ? select_idle_sibling(number, number, count, mayRun, running)
-      : find_idlest_cpu(number, count, mayRun, running);
+  const choice = { system, mayRun, running };
+  const to = why === 'wake' ? select_idle_sibling(number, number, choice) : find_idlest_cpu(number, choice);
   if (to !== number) others_running.set(to, running(to) + 1);
   return to;
 }

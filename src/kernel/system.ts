@@ -33,6 +33,8 @@ export class System {
   readonly perf_event_ctxp = new WeakMap<Task, { hw?: PerfEventContext; sw?: PerfEventContext }>();
   /** The CPUs that have a Kernel, by their numbers. */
   readonly cpus = new Map<number, PerfCpu>();
+  /** cpu_smt_mask(): of a CPU that is simulated, the other hardware thread of its core, if that is, too. */
+  readonly siblings = new Map<number, number>();
   /** What can be executed, by path: whoever simulates some of the CPUs knows all of it. */
   readonly executables = new Map<string, Executable>();
   /** Events that user space has opened and buffers that it has mapped; a buffer has the id of an event. */

@@ -207,6 +207,7 @@ export const sharesCores = (spec: MachineSpec): boolean =>
 function pairUp({ core, host }: HostCpu, cpus: readonly HostCpu[], values: SpecValues): void {
   const to = threadSibling(values, host.number);
   if (to === undefined || to >= cpus.length) return;
+  host.system.siblings.set(host.number, to);
   core.shareWith(
     new Sibling(values['core.smt_throughput'], (busy, sent) => host.mail.post({ kind: 'sibling', to, sent, busy })),
   );
