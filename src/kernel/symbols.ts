@@ -218,6 +218,9 @@ const FUNCTIONS = [
   ['attach_task', 80, 'tasks'],
   ['migration_cpu_stop', 352, 'tasks'],
   ['sched_setaffinity', 480, 'tasks'],
+  // arch/x86/kvm: what differs between the host's GLOBAL_CTRL and the guest's, put into the VMCS at each entry
+  ['atomic_switch_perf_msrs', 288, 'kvm'],
+  ['vmcs_write64', 48, 'kvm'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

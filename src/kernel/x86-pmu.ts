@@ -327,12 +327,16 @@ export class X86Pmu implements Pmu {
     this.#cpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.intel_ctrl - cpuc.intel_ctrl_guest_mask);
   }
 
-  /** intel_guest_get_msrs(): GLOBAL_CTRL for host and guest; KVM switches it at VM-entry and VM-exit. */
-  intel_guest_get_msrs(): { readonly host: number; readonly guest: number } {
+  /**
+   * intel_guest_get_msrs(): GLOBAL_CTRL for host and guest; KVM switches it at VM-entry and VM-exit. `differ`: whether
+   * Linux' two values do, which are those of an enabled PMU.
+   */
+  intel_guest_get_msrs(): { readonly host: number; readonly guest: number; readonly differ: boolean } {
     const { enabled, intel_ctrl_guest_mask, intel_ctrl_host_mask } = this.#cpuc;
     return {
       host: enabled ? this.intel_ctrl - intel_ctrl_guest_mask : 0,
       guest: this.intel_ctrl - intel_ctrl_host_mask,
+      differ: intel_ctrl_guest_mask !== intel_ctrl_host_mask,
     };
   }
 

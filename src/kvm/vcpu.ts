@@ -538,10 +538,23 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
     }
   }
 
+  /**
+   * atomic_switch_perf_msrs(): the guest's GLOBAL_CTRL. It and the host's are written into the VMCS only while they
+   * differ; a guest with registers of its own needs none of that.
+   */
+  #switchPerfMsrs(): number {
+    const [core, vpmu] = [this.#core, this.#vpmu];
+    if (this.#hasRegisters) return vpmu.vmEnter!();
+    const { host, guest, differ } = this.#host.pmu.intel_guest_get_msrs();
+    const own = vpmu.vmEnter?.();
+    core.spend(FN.atomic_switch_perf_msrs);
+    if (own === undefined ? differ : own !== host) core.spend(FN.vmcs_write64, 2);
+    return own ?? guest;
+  }
+
   /** VM-entry; it loads the guest's GLOBAL_CTRL from the VMCS. An interrupt that waited for this is the next exit. */
   #vmEnter(resume?: Regs): void {
-    const ctrl = this.#vpmu.vmEnter === undefined ? this.#host.pmu.intel_guest_get_msrs().guest : this.#vpmu.vmEnter();
-    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, ctrl);
+    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#switchPerfMsrs());
     this.#core.setSoftware(this, this.vm.page);
     this.#move('inner', this.#hasRegisters && resume !== undefined ? { at: 'guest', resume } : GUEST);
     this.exits.outside = cycles(this.exits.outside + this.now() - this.#leftAt);

@@ -169,6 +169,7 @@ const FUNCTIONS = {
     intel_pmu_save_vpmc: 120,
     event_function_call: 120,
     kvm_pmu_cleanup: 60,
+    atomic_switch_perf_msrs: 30,
     vmx_exit_handlers_fastpath: 60,
     sysvec_perf_guest_mediated_pmi_handler: 40,
     perf_load_guest_context: 25,
@@ -208,8 +209,9 @@ const FUNCTIONS = {
     native_smp_send_reschedule: 110,
     native_send_call_func_single_ipi: 110,
   }),
+  ...passes('core', 'published instruction latencies: VMWRITE takes 50 to 60 cycles', { vmcs_write64: 20 }),
   ...passes('core', 'the letter: an intercepted access takes 1,100 ns, in which these are in a row with vmexit', {
-    vcpu_enter_guest: 260,
+    vcpu_enter_guest: 190,
     vmx_handle_exit: 110,
     kvm_set_msr_common: 90,
   }),

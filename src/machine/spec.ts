@@ -161,7 +161,7 @@ function checkDesign({ preset, values, vpmu, design }: MachineSpec): void {
   const lacks = lacking(design, values);
   if (lacks !== undefined) {
     const able = MACHINES.filter((m) => lacking(design, m.values) === undefined).map((m) => m.name);
-    const elsewhere = able.includes(preset.name) ? '' : `; there is --machine ${able.join(', ')}`;
+    const elsewhere = able.length === 0 || able.includes(preset.name) ? '' : `; there is --machine ${able.join(', ')}`;
     throw new SpecError('', `--vpmu ${vpmu} on ${preset.name} needs ${lacks}${elsewhere}`);
   }
   if (values['guest.pmu_filter'] !== 'none' && design?.filters !== true) {

@@ -148,12 +148,12 @@ describe('workloads with known answers', function () {
     const legacy = await sample('tick-correlated 1', { vpmu: 'legacy' });
     expect(legacy.true('first')).to.be.closeTo(20, 0.1);
     expect(legacy.true('main')).to.be.below(0.01);
-    expect(legacy.seen('main')).to.be.above(40);
+    expect(legacy.seen('main')).to.be.above(30);
     expect(legacy.seen('first')).to.be.below(15);
     const { verdict, a } = legacy.compared.pairs[0]!.comparison;
     expect(verdict.kind).to.equal('materially-different');
-    // Both samples of a burst see the same function: together they are worth one.
-    expect(a.designEffect).to.be.within(1.8, 2.2);
+    // Both samples of a burst see the same function, so that together they are worth little more than one.
+    expect(a.designEffect).to.be.within(1.5, 2.2);
   });
 
   it("ftest in the letter's guest: throttled pairs of samples see one place, and are worth half as many", async () => {

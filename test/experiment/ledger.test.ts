@@ -10,6 +10,7 @@ import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import type { Ledger, LedgerAccount } from '../../src/results/ledger.ts';
 import { branch, call, fault, func, loop, ops, program, syscall, type Program } from '../../src/workload/build.ts';
+import { setsFor } from '../kvm/guest.ts';
 
 const SIX = 'branches,cycles,L1-icache-load-misses,branch-misses,L1-dcache-loads,dTLB-load-misses';
 
@@ -37,7 +38,7 @@ function specOf(vpmu: string, sets: readonly string[]): MachineSpec {
   let refusal: unknown;
   for (const { name } of MACHINES) {
     try {
-      return machineSpec(name, vpmu, 'ledger', sets);
+      return machineSpec(name, vpmu, 'ledger', [...setsFor(vpmu), ...sets]);
     } catch (error) {
       if (!(error instanceof SpecError)) throw error;
       refusal = error;
@@ -89,8 +90,9 @@ describe('the ledger', () => {
         if (name !== 'none') addsUp(await recorded(name, what));
       }
       // A guest that owns its counters is not affected by others that count in guests.
-      const [watchdog, stat] =
-        name === 'mediated' ? ['host.perf=record', 'host.guests=1'] : ['host.watchdog=on', 'host.perf=stat'];
+      const [watchdog, stat] = /mediated|passthrough/.test(name)
+        ? ['host.perf=record', 'host.guests=1']
+        : ['host.watchdog=on', 'host.perf=stat'];
       addsUp(await counted(name, mixed, [watchdog, 'host.hz=1000', 'guest.hz=300']));
       addsUp(await counted(name, sleeper, [stat, 'host.ipi=cold']));
     });

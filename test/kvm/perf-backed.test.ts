@@ -1,12 +1,13 @@
 /** What KVM of 5.0 does around host events: the period of a counter at 0, and a PMI that comes after the VM-exit. */
 import { expect } from 'chai';
-import { globalBit } from '../../src/arch/msr.ts';
+import { MSR, globalBit } from '../../src/arch/msr.ts';
 import { EVENTSEL } from '../../src/arch/perfevtsel.ts';
 import { KvmPmu, NO_FILTER, type VpmuPort } from '../../src/kvm/vpmu.ts';
 import { versionTwoGuest } from '../../src/kvm/vpmu/guest-caps.ts';
 import { kvm_perf_overflow, pmc_reprogram_counter } from '../../src/kvm/vpmu/perf-backed.ts';
 import { cycles } from '../../src/units.ts';
 import { Bench, MS } from '../kernel/machine.ts';
+import { Guest } from './guest.ts';
 
 const ON = EVENTSEL.USR | EVENTSEL.ENABLE | EVENTSEL.INT | 0xc4;
 
@@ -76,5 +77,28 @@ describe('kvm/vpmu/perf-backed', () => {
     host.cpu.raiseIrqWork();
     host.run(cycles(host.cpu.now() + host.cyclesOf(MS)));
     expect(done).to.equal(1);
+  });
+
+  it("an entry writes GLOBAL_CTRL into the VMCS while the host's and the guest's differ (atomic_switch_perf_msrs)", () => {
+    const exitTime = (design: string, counts: boolean): number => {
+      let took = NaN;
+      const machine: Guest = new Guest(design, function* (tool) {
+        const { vcpu, core } = machine;
+        vcpu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 1);
+        if (counts) vcpu.wrmsr(MSR.IA32_PERFEVTSEL0, ON);
+        yield* tool.user('main', 1000);
+        const start = core.now();
+        vcpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
+        took = core.now() - start;
+        return 0;
+      });
+      machine.pass(100 * MS);
+      return Math.round(took / 2.8);
+    };
+    // The letter's 1,100 ns are those of a guest that counts.
+    for (const design of ['legacy', 'v2']) {
+      expect(exitTime(design, true), design).to.equal(1100);
+      expect(exitTime(design, false), design).to.equal(1060);
+    }
   });
 });

@@ -106,6 +106,9 @@ describe('machine/spec', () => {
         'Linux 5.5 or later on the host, and this is 5.0.0 (--set host.kernel=5.5)',
       );
       expect(why(bdw, 'reuse-lazy', 'host.kernel=5.5')).to.equal('runs');
+      expect(why(icx, 'passthrough-rfc')).to.equal(
+        '--vpmu passthrough-rfc on icelake-sp needs Linux 6.7 on the host, and this is 7.0.0 (--set host.kernel=6.7)',
+      );
       expect(why(icx, 'mediated', 'host.kernel=6.19')).to.contain('Linux 7.0 or later on the host, and this is 6.19 ');
       for (const vpmu of ['host', 'none'])
         for (const release of ['5.0', '6.6.84', '7.0'])
