@@ -247,7 +247,7 @@ export function throttleOf(spec: MachineSpec, avg_ns: number): ThrottleReport {
   const { kernel } = bootMachine(
     spec,
     'explain',
-    { ...NOTHING_LEFT, running_sample_length: NR_ACCUMULATED_SAMPLES * avg_ns },
+    { ...NOTHING_LEFT, running_sample_length: [NR_ACCUMULATED_SAMPLES * avg_ns] },
     () => false,
   );
   const { rate, config } = kernel;

@@ -2,13 +2,13 @@
  * One run of the perf tool on a simulated machine: from (spec, job) to results. The same inputs give the same results
  * on any machine, any day.
  *
- * A run starts from what a warm-up of the same command left behind, as if it followed at once: the CPU's average PMI
+ * A run starts from what a warm-up of the same command left behind, as if it followed at once: each CPU's average PMI
  * length outlives a perf run, and for a second so does the static key that the host enables for task events (a grace
  * period of some 20 ms). host.fresh and guest.fresh in the spec turn this off.
  *
  * Several cores stop at the first grid line after the tool has ended (machine/group.ts). If they are one boot's, what is
  * said about the machine after the run is the sum over its CPUs.
- * Not modelled: what an earlier run left on other cores than the first.
+ * Not modelled: what an earlier run left of other guests.
  */
 import type { Executable } from '../arch/dso.ts';
 import {
@@ -301,9 +301,10 @@ async function leftBy(
   const fresh = { cpu: spec.values[`${side(spec)}.fresh`], host: spec.values['host.fresh'] };
   if (fresh.cpu && fresh.host) return { left: NOTHING_LEFT, wanted: true };
   let tool: ToolTask | undefined;
-  const settled = ({ kernel }: Machine): boolean => tool?.status !== undefined || kernel.nmis >= SETTLED_PMIS;
+  const settled = ({ kernels }: Machine): boolean =>
+    tool?.status !== undefined || kernels.some(({ nmis }) => nmis >= SETTLED_PMIS);
   const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled, undefined, { longest });
-  const { host, kernel, core } = machine;
+  const { host, kernels, kernel, core } = machine;
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);
   let wanted = true;
@@ -313,7 +314,7 @@ async function leftBy(
     if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
   }
   const left = {
-    running_sample_length: fresh.cpu ? 0 : kernel.running_sample_length,
+    running_sample_length: fresh.cpu ? [] : kernels.map((one) => one.running_sample_length),
     perf_sched_events: !fresh.host && host.global!.perf_sched_events,
   };
   return { left, wanted };

@@ -152,6 +152,13 @@ export class CoreGroup {
     const least = (of: keyof LeastCosts): Cycles => cycles(Math.min(...all.map((costs) => costs[of])));
     this.#costs = { record: least('record'), nmi: least('nmi') };
     this.#meeting = new Meeting(party.place);
+    // Views are as of the first grid line, at boot.
+    const counts = cpus.map(({ host }) => host.global?.own);
+    cpus.forEach(({ host: { global } }, core) => {
+      const sum = (i: number): number =>
+        counts.reduce((total, own, other) => total + (other === core ? 0 : (own?.[COUNTS[i]!] ?? 0)), 0);
+      if (global !== undefined) global.others = recordOf(COUNTS, sum);
+    });
   }
 
   /**

@@ -54,12 +54,12 @@ export interface Machine {
 
 /** State left behind by earlier runs of perf. */
 export interface Leftovers {
-  /** ns of running_sample_length on the CPU that perf runs on. */
-  readonly running_sample_length: number;
+  /** ns of running_sample_length on each CPU of the boot that perf runs on, by number. */
+  readonly running_sample_length: readonly number[];
   /** The host's perf_sched_events is still on; perf_sched_delayed() is due in a second. */
   readonly perf_sched_events: boolean;
 }
-export const NOTHING_LEFT: Leftovers = { running_sample_length: 0, perf_sched_events: false };
+export const NOTHING_LEFT: Leftovers = { running_sample_length: [], perf_sched_events: false };
 
 /**
  * Whether perf runs on the host's kernel (bare metal) or in a guest. Also the first word of that kernel's spec keys.
@@ -122,7 +122,7 @@ export function bootMachine(
     const host = new Kernel(
       system ?? new System(kernelConfig(spec, 'host'), vcpus > 1),
       number === 0 || system !== undefined ? tap(core, 'host', number) : core,
-      cpuConfig(number, 0, number === 0 && side(spec) === 'host' ? running_sample_length : 0),
+      cpuConfig(number, 0, side(spec) === 'host' ? (running_sample_length[number] ?? 0) : 0),
       new HostGlobal(hostDraws(stream(spec.seed, ipis), spec)),
     );
     core.setSoftware(host);
@@ -148,7 +148,7 @@ export function bootMachine(
     name: string,
     on: readonly ReturnType<typeof makeCpu>[],
     page: LedgerPage,
-    average: number,
+    averages: readonly number[],
     tapped: typeof tap = (cpu) => cpu,
   ): Guest => {
     const vm = new Vm(on[0]!.host, design, { page, filter });
@@ -158,7 +158,7 @@ export function bootMachine(
       const draws = kvmDraws((what) => stream(spec.seed, `${of}/${what}`), spec);
       const vcpu = new Vcpu(vm, cpu.core, cpu.host, draws);
       const phase = stream(spec.seed, `${of}/tick`).uniform();
-      const config = cpuConfig(number, phase, number === 0 ? average : 0);
+      const config = cpuConfig(number, phase, averages[number] ?? 0);
       const kernel = new Kernel(inside, tapped(vcpu, 'guest', number), config);
       const background = (): void => {
         if (page === 'guest' && number === 0)
@@ -182,9 +182,9 @@ export function bootMachine(
   const dealt = Array.from({ length: vcpus }, (_, i) => cpus[i % cpus.length]!);
   const guest = design && bootGuest(design, path, dealt, 'guest', running_sample_length, tap);
   const others = Array.from({ length: v['host.guests'] }, (_, i) => {
-    const average = v['host.guests_perf'] ? running_sample_length : 0;
+    const averages = v['host.guests_perf'] ? running_sample_length : [];
     const on = cpus[(i + 1) % cpus.length]!;
-    return bootGuest(design ?? none, `${path}/guest=${i + 1}`, [on], 'others', average).kernels[0]!;
+    return bootGuest(design ?? none, `${path}/guest=${i + 1}`, [on], 'others', averages).kernels[0]!;
   });
   // Without a boot in common nothing takes effect between grid lines.
   const latency = hasLatency(spec) ? host.cyclesOf(v['host.ipi_latency']) : cycles(Infinity);

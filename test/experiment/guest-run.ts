@@ -4,26 +4,21 @@ import type { Executable } from '../../src/arch/dso.ts';
 import { executable, prepareWorkload, workloadSeed, type Workload } from '../../src/experiment/executable.ts';
 import { runRecord } from '../../src/experiment/run.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
-import { lackedBy } from '../../src/kvm/vpmu.ts';
-import { DESIGNS } from '../../src/kvm/vpmu/index.ts';
-import { none } from '../../src/kvm/vpmu/none.ts';
-import { pmuCaps } from '../../src/machine/keys.ts';
-import { MACHINES } from '../../src/machine/spec.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
 import type { Ledger } from '../../src/results/ledger.ts';
 import { cycles } from '../../src/units.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
+import { ELSEWHERE, WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
 
-/** Designs that give guests counters, each with the first machine that can run it as it is. */
-export const PLACES = DESIGNS.filter((design) => design !== none).flatMap((design) => {
-  const able = MACHINES.find(
-    ({ values: v }) => lackedBy(design, pmuCaps(v), { release: v['host.kernel'] }) === undefined,
-  );
-  // Some need a host's kernel that no machine has by default.
-  return able === undefined ? [] : [{ vpmu: design.name, machine: able.name }];
-});
+/** Designs that give guests counters, each with the first machine that can run it. */
+export const PLACES = [
+  ...WITH_COUNTERS.map(({ name }) => ({ vpmu: name, machine: 'broadwell-ep' })),
+  ...new Map(
+    ELSEWHERE.toReversed().map(({ design, machine }) => [design.name, { vpmu: design.name, machine: machine.name }]),
+  ).values(),
+];
 export const WORKLOADS = [
   ['ftest-threads', '4', '0.02'],
   ['pingpong', '200'],
@@ -41,7 +36,7 @@ export const guestOf = (
   cores = vcpus,
   sets: readonly string[] = [],
 ): Promise<MachineSpec> => {
-  const said = ['guest.fresh=on', 'host.fresh=on', `host.cores=${cores}`, ...sets];
+  const said = [...setsFor(vpmu), 'guest.fresh=on', 'host.fresh=on', `host.cores=${cores}`, ...sets];
   return setUpMachine({ vpmu, machine, seed: 'vcpus', vcpus, sets: said });
 };
 
