@@ -2,6 +2,7 @@
  * Output shown in the README is generated: every `$ gperf` command in a console block is run, and its output must
  * follow it; so must the sums of files that these made. `npm run update` rewrites the README.
  */
+import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -28,7 +29,10 @@ describe('README', () => {
     const args = command.split(' ').slice(1);
     const { PATH } = process.env;
     const env = { PATH, HOME: directory, LC_ALL: 'C.UTF-8' };
-    const { stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: directory, env, encoding: 'utf8' });
+    const options = { cwd: directory, env, encoding: 'utf8' } as const;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], options);
+    // Nor may an update put a failure there.
+    expect(status, stderr).to.equal(0);
     return `${stderr}${stdout}`.replace(/[ \t]+$/gm, '').replace(/^\n+|\n+$/g, '');
   }
 

@@ -432,8 +432,12 @@ export class CoreGroup {
   }
 }
 
-/** What stays with a thread the others need not know, only that it was sent. */
-const bare = ({ kind, to, sent }: Post): Post => ({ kind, to, sent }) as Post;
+/** What stays with a thread the others need not know, only that it was sent; but signals are known to all. */
+function bare(post: Post): Post {
+  const { kind, to, sent } = post;
+  if (kind === 'kill') return post;
+  return (kind === 'guest' ? { kind, to, sent, post: bare(post.post) } : { kind, to, sent }) as Post;
+}
 
 /** The guest's kernels by number. */
 const guestsOn = (cpus: readonly HostCpu[]): KernelOnCore[] =>
