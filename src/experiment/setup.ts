@@ -1,7 +1,8 @@
 /**
  * What the command line can ask for: a machine made from names, files and KEY=VALUE, and the lists of all choices.
  */
-import { eventCodeOf } from '../kernel/x86-events.ts';
+import { atLeast } from '../kernel/config.ts';
+import { eventCodeOf, eventConstraint } from '../kernel/x86-events.ts';
 import { printValue } from '../machine/keys.ts';
 import { DESIGNS } from '../kvm/vpmu/index.ts';
 import { VcpuRefused, linuxRange, type DesignHue, type VpmuDesign } from '../kvm/vpmu.ts';
@@ -206,7 +207,18 @@ export const guestWithoutPmu = (spec: MachineSpec): boolean => spec.values['pmu.
 /** What perf's event syntax needs from the kernel that perf runs on, for all these machines. */
 export const parseOptions = (...specs: readonly MachineSpec[]): ParseEventsOptions => ({
   cpuPmu: specs.every((spec) => perfCaps(spec).nrGp > 0),
+  ...(specs.every(hasSlots) && { cpuEvents: { slots: SLOTS } }),
 });
+
+/** TOPDOWN.SLOTS as a pseudo-event: fixed counter 3 and no other. */
+const SLOTS = 0x0400;
+/** Whether sysfs has it (from 7b2c05a15d29, Linux 5.10). */
+function hasSlots(spec: MachineSpec): boolean {
+  const { nrGp, nrFixed } = perfCaps(spec);
+  const { indices } = eventConstraint(spec.preset.driver, SLOTS, nrGp, nrFixed);
+  const release = spec.values[`${side(spec)}.kernel`];
+  return nrFixed > 3 && indices.length === 1 && atLeast({ release }, 5, 10);
+}
 
 /** kernel.perf_event_max_sample_rate where perf runs. */
 export const sampleRateLimit = (spec: MachineSpec): number => spec.values[`${side(spec)}.max_sample_rate`];

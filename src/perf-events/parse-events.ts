@@ -22,6 +22,8 @@ export type EventUser = 'stat' | 'record';
 export interface ParseEventsOptions {
   /** False: the kernel found no PMU in the processor, so there is no `cpu' PMU. */
   readonly cpuPmu?: boolean;
+  /** Events that the `cpu' PMU has on this machine only, with their configs (sysfs' events/). */
+  readonly cpuEvents?: Readonly<Record<string, number>>;
 }
 
 const ONCE = 'A modifier may stand once, p up to three times.';
@@ -49,6 +51,9 @@ class EventParser {
   readonly #spec: string;
   readonly #user: EventUser;
   readonly #pmus: readonly string[];
+  readonly #cpuEvents: Readonly<Record<string, number>>;
+  /** Those of them that have no name elsewhere. */
+  readonly #own: Readonly<Record<string, number>>;
   readonly #events: EventDraft[] = [];
   /** Events whose own modifiers include G or H. */
   readonly #explicitGH = new Set<EventDraft>();
@@ -56,10 +61,12 @@ class EventParser {
   /** Starts of the last token and the one before it, by perf's lexer: its carets point there. */
   #token = { start: 1, before: 1 };
 
-  constructor(spec: string, user: EventUser, { cpuPmu = true }: ParseEventsOptions) {
+  constructor(spec: string, user: EventUser, { cpuPmu = true, cpuEvents = {} }: ParseEventsOptions) {
     this.#spec = spec;
     this.#user = user;
     this.#pmus = cpuPmu ? ['cpu', 'software'] : ['software'];
+    this.#cpuEvents = { ...CPU_ALIASES, ...cpuEvents };
+    this.#own = cpuEvents;
   }
 
   parse(): EventDraft[] {
@@ -170,6 +177,7 @@ class EventParser {
       if (!Number.isSafeInteger(config)) throw this.#error(base, 'gperf holds event codes below 2^53');
       return this.#draft(type, config, isToolEvent(name) ? 'ns' : '');
     }
+    if (Object.hasOwn(this.#own, name)) return this.#draft(PERF_TYPE.RAW, this.#own[name]!);
     if (slash && this.#pmus.includes(name)) {
       return this.#draft(name === 'cpu' ? PERF_TYPE.RAW : PERF_TYPE.SOFTWARE, 0);
     }
@@ -273,7 +281,7 @@ class EventParser {
     const isPmu = pmu === 'cpu' || pmu === 'software';
     if (pmu === 'cpu') {
       const format = CPU_FORMAT[key];
-      const alias = CPU_ALIASES[key];
+      const alias = Object.hasOwn(this.#cpuEvents, key) ? this.#cpuEvents[key] : undefined;
       const raw = /^r([\da-f]{1,13})$/i.exec(key);
       if (format !== undefined) {
         const field = 2 ** format[1] - 1;
@@ -291,7 +299,7 @@ class EventParser {
     if (!known && RECORD_TERMS.includes(key)) throw this.#error(start, `'${key}' is not usable in 'gperf stat'`);
     if (!known) {
       const validTerms = pmu === 'cpu' ? [...Object.keys(CPU_FORMAT), ...valid] : valid;
-      const aliases = pmu === 'cpu' ? Object.keys(CPU_ALIASES) : [];
+      const aliases = pmu === 'cpu' ? Object.keys(this.#cpuEvents) : [];
       const close = nearest(key, [...validTerms, ...aliases]);
       throw new EventSyntaxError(this.#spec, start, isPmu ? `unknown term '${key}' for pmu '${pmu}'` : 'unknown term', {
         validTerms,
