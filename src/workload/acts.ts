@@ -55,7 +55,12 @@ export function actOf(node: Sync, objects: Objects, scope: Scope): Trap {
       return { kind: 'sync', op: node.op, object: object<'pipe'>(node.object), bytes: whole(node.bytes, scope) };
     case 'spawn':
     case 'fork':
-      return { kind: 'sync', op: node.op, entry: entryName(node) };
+      return {
+        kind: 'sync',
+        op: node.op,
+        entry: entryName(node),
+        ...(node.cpu !== undefined && { cpu: whole(node.cpu, scope) }),
+      };
     case 'sleep':
       return { kind: 'syscall', name: 'nanosleep', args: { ns: whole(node.ns, scope) } };
     case 'join':

@@ -91,8 +91,14 @@ export const write = (pipeName: string, bytes: Quantity = 1): Sync => ({
   object: pipeName,
   bytes,
 });
-/** Starts `times` threads, each with a function: when that returns, the thread ends. */
-export const spawn = (target: string, times: Quantity = 1): Sync => ({ kind: 'sync', op: 'spawn', target, times });
+/** Starts `times` threads, each with a function: when that returns, the thread ends. They stay on `cpu`, if it is given. */
+export const spawn = (target: string, times: Quantity = 1, cpu?: Quantity): Sync => ({
+  kind: 'sync',
+  op: 'spawn',
+  target,
+  times,
+  ...(cpu !== undefined && { cpu }),
+});
 /** Waits until all threads that this one spawned have ended. */
 export const join = (): Sync => ({ kind: 'sync', op: 'join' });
 /** Forks `times` processes, each with a function: when that returns, the process exits. */

@@ -20,6 +20,7 @@ import {
   MOST_OBJECTS,
   MOST_PARAMS,
   MOST_PERIOD,
+  MOST_CPU,
   MOST_THREADS,
   MOST_TOLD,
   MOST_VALUE,
@@ -55,6 +56,8 @@ export interface ProgramFault {
 }
 
 /** After so many faults, no more suggestions are looked up. */
+/** As the kernel parses a list. */
+const CPU_LIST = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
 const FULL = 50 * MOST_TOLD;
 /** Greatest exit status. */
 const MOST_STATUS = 255;
@@ -326,6 +329,7 @@ class Check {
     if ('target' in node) {
       this.#exists(node, key, node.target);
       this.#whole(node, 'times', node.times, 0, MOST_THREADS);
+      if (node.cpu !== undefined) this.#whole(node, 'cpu', node.cpu, 0, MOST_CPU);
     }
   }
 
@@ -334,6 +338,8 @@ class Check {
     if (key === 'dso' && !this.#dsos.has(String(v)))
       this.#fault(args, key, `there is no dso "${v}"${this.#near(String(v), this.#dsos)}`);
     this.#quantity(args, key, () => {
+      if (key === 'cpus' && !CPU_LIST.test(String(interpolate(String(v), this.#scope))))
+        this.#fault(args, key, `cpus: "${v}" is no list of CPUs; it is written like 0,2-3`);
       if (key !== 'ns' && key !== 'status') return void (typeof v === 'string' && interpolate(v, this.#scope));
       const n = toNumber(v, this.#scope);
       const most = key === 'ns' ? MOST_NANOSECONDS : MOST_STATUS;

@@ -31,6 +31,8 @@ export const MOST_NANOSECONDS = 2 ** 63;
 export const MOST_OBJECTS = 1000;
 /** Threads and processes that a program makes, on average (PID_MAX_DEFAULT). */
 export const MOST_THREADS = 32_768;
+/** Greatest number of a CPU. */
+export const MOST_CPU = 8191;
 /** Value of a semaphore (SEM_VALUE_MAX), threads at a barrier, bytes in a pipe. */
 export const MOST_VALUE = 2 ** 31 - 1;
 /** Faults that are reported one by one. */

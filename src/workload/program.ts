@@ -134,7 +134,13 @@ export interface Fault {
 export type Sync = { readonly kind: 'sync' } & (
   | { readonly op: 'lock' | 'unlock' | 'arrive' | 'post' | 'take'; readonly object: string }
   | { readonly op: 'read' | 'write'; readonly object: string; readonly bytes: Quantity }
-  | { readonly op: 'spawn' | 'fork'; readonly target: string; readonly times: Quantity }
+  | {
+      readonly op: 'spawn' | 'fork';
+      readonly target: string;
+      readonly times: Quantity;
+      /** The CPU on which they stay; undefined: any. */
+      readonly cpu?: Quantity | undefined;
+    }
   | { readonly op: 'sleep'; readonly ns: Quantity }
   | { readonly op: 'join' | 'wait' | 'exit' }
 );

@@ -120,6 +120,7 @@ const heads = (item: z.ZodType) => {
     spawn: z.strictObject({
       spawn: z.string().describe('The function of a new thread, which ends when that returns.'),
       times: times.optional(),
+      cpu: quantity.describe('Number of the CPU on which it stays; without it, the scheduler moves it.').optional(),
     }),
     fork: z.strictObject({
       fork: z.string().describe('The function of a new process, which exits when that returns.'),

@@ -37,6 +37,7 @@ export interface SyncShape {
   readonly spawn: string;
   readonly fork: string;
   readonly times?: Quantity;
+  readonly cpu?: Quantity;
   readonly sleep: Quantity;
 }
 
@@ -49,7 +50,7 @@ export const SYNC_ITEMS = new Map<string, (item: SyncShape) => Sync>([
   ['take', (item) => take(item.take)],
   ['read', (item) => read(item.read, item.bytes)],
   ['write', (item) => write(item.write, item.bytes)],
-  ['spawn', (item) => spawn(item.spawn, item.times)],
+  ['spawn', (item) => spawn(item.spawn, item.times, item.cpu)],
   ['fork', (item) => fork(item.fork, item.times)],
   ['sleep', (item) => sleep(item.sleep)],
 ]);

@@ -39,6 +39,7 @@ export const SYSCALLS: Readonly<Record<string, number>> = {
   arch_prctl: 158,
   gettid: 186,
   futex: 202,
+  sched_setaffinity: 203,
   set_tid_address: 218,
   clock_gettime: 228,
   clock_nanosleep: 230,

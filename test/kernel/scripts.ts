@@ -22,7 +22,8 @@ export const repeat = (times: number, ...steps: readonly Step[]): Step[] =>
 
 export const lock = (name = 'm'): Step => act({ op: 'lock', object: { kind: 'mutex', name } });
 export const unlock = (name = 'm'): Step => act({ op: 'unlock', object: { kind: 'mutex', name } });
-export const spawn = (entry: string): Step => act({ op: 'spawn', entry });
+export const spawn = (entry: string, cpu?: number): Step =>
+  act({ op: 'spawn', entry, ...(cpu !== undefined && { cpu }) });
 export const join = act({ op: 'join' });
 
 /** Events per cycle; every cycle retires whole instructions. */

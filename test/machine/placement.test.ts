@@ -69,6 +69,20 @@ describe('new threads on several CPUs', () => {
     expect(counts!.slice(0, 2)).to.deep.equal([COLUMN.instructions, COLUMN.branches].map((one) => program.total(one)));
   });
 
+  it('stay on the CPU that is named, if there is one', () => {
+    const main = [...repeat(2, spawn('worker', 2)), spawn('worker', 9), work(MS), join];
+    const { placed, program, counts } = stat({ main, worker });
+    expect(placed).to.deep.equal([0, 2, 2, 1]);
+    expect(counts![0]).to.equal(program.total(COLUMN.instructions));
+  });
+
+  it('go on where sched_setaffinity lets them', () => {
+    const main = [spawn('worker'), syscall('sched_setaffinity', { cpus: 3 }), work(MS), join];
+    const { placed, program, counts } = stat({ main, worker });
+    expect(placed).to.deep.equal([3, 1]);
+    expect(counts![0]).to.equal(program.total(COLUMN.instructions));
+  });
+
   it('run at once', () => {
     const scripts = { main: [...repeat(3, spawn('worker')), join], worker: [work(12 * MS)] };
     const [four, one] = [stat(scripts), stat(scripts, { cpus: 1 })];
