@@ -6,6 +6,8 @@
  *   a bare start of node and beside the time on the clock, and of a recording in a process that has made several;
  * - start-ups, in bare starts of node;
  * - a window of four cores (sim/windows.ts): CPU time on each, and against a stop of the engine;
+ * - four busy CPUs on two threads against one, in a fresh process and in threads that are kept: time on the clock, and
+ *   processor time of the busiest thread;
  * - the engine alone: CPU time of a stop in the first pass of a fresh process and in later ones, and against the number of
  *   iterations of the program, 10^6 to 5*10^10;
  * - by floor of src/, where a sample of v2 takes longer than one on bare metal, as V8's profiler sees it.
@@ -18,8 +20,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'node:util';
-import type { Stops, Warm } from './inside.ts';
+import type { Shared, Stops, Warm } from './inside.ts';
 import { usedOf, writeMeter, type Used } from './meter.ts';
+
+interface SharedRuns {
+  readonly first: Shared;
+  readonly kept: Shared;
+}
 
 const ROUNDS = 3;
 const START_UPS = 15;
@@ -164,6 +171,16 @@ function main(file: string): void {
     window.toFixed(2),
     ratio(window, engine[0]!.warm),
   );
+  const [alone, two] = [1, 2].map((threads) => inside('shared', String(threads)) as SharedRuns);
+  for (const which of ['first', 'kept'] as const)
+    say(
+      'four busy CPUs on two threads, %s: %s times as fast as on one on the clock (%s s), %s by the busiest thread (%s s)',
+      which === 'first' ? 'a first run' : 'kept threads',
+      ratio(alone![which].wall, two![which].wall),
+      two![which].wall.toFixed(2),
+      ratio(alone![which].busiest, two![which].busiest),
+      two![which].busiest.toFixed(2),
+    );
   const sizes = inside('sizes') as { iterations: number; micros: number }[];
   const middle = sizes.find(({ iterations }) => iterations === 1e8)!.micros;
   for (const { iterations, micros } of sizes)
@@ -179,7 +196,18 @@ function main(file: string): void {
     .toSorted((a, b) => b.micros - a.micros);
   const dearer = floors.map(({ floor, micros }) => `${floor} ${micros < 0 ? '' : '+'}${micros.toFixed(1)}`);
   say('a sample under v2 beside one on bare metal, us by floor: %s', dearer.join(', '));
-  const made = { node: process.version, bare, starts, runs, stat, engine, window, sizes, floors };
+  const made = {
+    node: process.version,
+    bare,
+    starts,
+    runs,
+    stat,
+    engine,
+    window,
+    shared: { alone, two },
+    sizes,
+    floors,
+  };
   writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`);
 }
 

@@ -2,14 +2,19 @@
  * What `npm run bench` measures inside a process of its own: recordings one after the other, where their time goes, and
  * stops of the engine. Each prints its result as JSON.
  *
- *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine FREQUENCY COLUMNS | sizes | windows
+ *     node dist/test/bench/inside.js record FREQUENCY DESIGN | profile DESIGN | engine FREQUENCY COLUMNS | sizes | windows |
+ *         shared THREADS
  */
+import { readFileSync, readdirSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { COLUMN, CYCLES, TRAPS, type EventColumn } from '../../src/arch/events.ts';
+import { specRequest } from '../../src/experiment/bench.ts';
 import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/executable.ts';
+import { helperThreads } from '../../src/experiment/helpers.ts';
 import { recordWorkload } from '../../src/experiment/record.ts';
 import { runRecord } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
+import { given } from '../../src/given.ts';
 import { openSink } from '../../src/perfdata/sink.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
@@ -196,6 +201,47 @@ async function measureWindows(): Promise<number> {
   return (median(pairs.map(({ cpu }) => cpu)) * 1e6) / windows / cores;
 }
 
+/** Busy CPUs beside the one on which main waits, and for how many seconds each. */
+const BUSY = { cpus: 4, seconds: 20 } as const;
+
+/** Seconds on the clock of a recording of several CPUs, and of processor time of the busiest thread. */
+export interface Shared {
+  readonly wall: number;
+  readonly busiest: number;
+}
+
+/** Seconds of processor time that each thread of this process has used; Linux tells. */
+const threadSeconds = (): Map<string, number> =>
+  new Map(
+    readdirSync('/proc/self/task').map((tid) => {
+      const [nanoseconds] = readFileSync(`/proc/self/task/${tid}/schedstat`, 'utf8').split(' ');
+      return [tid, Number(nanoseconds) / 1e9];
+    }),
+  );
+
+/** Recordings of busy CPUs on so many threads, one after the other on the same ones: the first, and the least of each. */
+async function measureShared(threads: number): Promise<{ readonly first: Shared; readonly kept: Shared }> {
+  const spec = await setUpMachine({ vpmu: 'host', sets: [`host.cores=${BUSY.cpus + 1}`, 'host.fresh=on'] });
+  const words = [String(BUSY.cpus), String(BUSY.seconds)];
+  const workload = prepareWorkload(await loadWorkload('ftest-threads', words), spec, {});
+  const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq: 4000 });
+  const job = { evlist };
+  const command = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
+  const helpers = await helperThreads(command, spec.values['host.cores'], threads);
+  const sink = { opened: () => undefined, write: () => 0 };
+  const runs: Shared[] = [];
+  for (let run = 0; run < WARM_RUNS; run++) {
+    const [wall, before] = [performance.now(), threadSeconds()];
+    const program = executable(workload, workloadSeed(spec, run));
+    await runRecord(spec, { ...job, executable: program }, sink, given({ run, help: helpers?.start }));
+    const used = [...threadSeconds()].map(([tid, seconds]) => seconds - (before.get(tid) ?? 0));
+    runs.push({ wall: (performance.now() - wall) / 1000, busiest: Math.max(...used) });
+  }
+  await helpers?.close();
+  const least = (of: keyof Shared): number => Math.min(...runs.map((run) => run[of]));
+  return { first: runs[0]!, kept: { wall: least('wall'), busiest: least('busiest') } };
+}
+
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const [what, argument = '', second = 'host'] = process.argv.slice(2);
@@ -205,5 +251,6 @@ const MEASURES: Readonly<Record<string, () => unknown>> = {
   engine: () => measureEngine(argument as keyof typeof PERIODS, Number(second)),
   sizes: measureSizes,
   windows: measureWindows,
+  shared: () => measureShared(Number(argument)),
 };
 console.log(JSON.stringify(await MEASURES[what!]!()));
