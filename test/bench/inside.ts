@@ -232,8 +232,8 @@ async function measureShared(threads: number): Promise<{ readonly first: Shared;
   const runs: Shared[] = [];
   for (let run = 0; run < WARM_RUNS; run++) {
     const [wall, before] = [performance.now(), threadSeconds()];
-    const program = executable(workload, workloadSeed(spec, run));
-    await runRecord(spec, { ...job, executable: program }, sink, given({ run, help: helpers?.start }));
+    const started = executable(workload, workloadSeed(spec, run));
+    await runRecord(spec, { ...job, executable: started }, sink, given({ run, help: helpers?.start }));
     const used = [...threadSeconds()].map(([tid, seconds]) => seconds - (before.get(tid) ?? 0));
     runs.push({ wall: (performance.now() - wall) / 1000, busiest: Math.max(...used) });
   }
