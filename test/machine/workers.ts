@@ -14,7 +14,7 @@ import { cycles } from '../../src/units.ts';
 import { Threads } from '../kernel/scripts.ts';
 import { Smp } from './smp.ts';
 
-export const CPUS = 4;
+const CPUS = 4;
 export type Scripts = ConstructorParameters<typeof Threads>[0];
 
 /** `set`: what each of them does before time passes. Runs until the first machine's `ended`, or to that many ms. */
