@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Executable } from '../../src/arch/dso.ts';
 import { executable, prepareWorkload, workloadSeed, type Workload } from '../../src/experiment/executable.ts';
-import { runRecord } from '../../src/experiment/run.ts';
+import { runRecord, type StartHelpers } from '../../src/experiment/run.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
@@ -54,6 +54,8 @@ interface HowToRecord {
   readonly systemWide?: boolean;
   readonly freq?: number;
   readonly mmapPages?: number;
+  /** Other threads of Node. */
+  readonly help?: StartHelpers;
 }
 
 export interface Seen {
@@ -65,7 +67,7 @@ export interface Seen {
 
 /** Samples user cycles, at 4 kHz by default. */
 export async function recordIn(spec: MachineSpec, program: Executable, how: HowToRecord = {}): Promise<Seen> {
-  const { longest = Infinity, systemWide = false, freq = 4000, mmapPages } = how;
+  const { longest = Infinity, systemWide = false, freq = 4000, mmapPages, help } = how;
   const records: PerfRecord[] = [];
   const sink = {
     opened: () => undefined,
@@ -77,7 +79,7 @@ export async function recordIn(spec: MachineSpec, program: Executable, how: HowT
   const target = systemWide ? 'cpu' : 'fork';
   const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq, target });
   const job = { evlist, executable: program, systemWide, ...(mmapPages !== undefined && { mmapPages }) };
-  const { ledger } = await runRecord(spec, job, sink, { longest: cycles(longest * US) });
+  const { ledger } = await runRecord(spec, job, sink, { longest: cycles(longest * US), help });
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
   const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
   return { records, hash, ledger };
