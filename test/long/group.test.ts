@@ -32,11 +32,12 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 200_000 }).map((ns) => [sleep(ns)]) },
 );
 /** They keep all others going. */
-const servants: readonly Placed[] = [
-  { cpu: 0, script: repeat(150, post('s'), sleep(9000), post('t')) },
-  { cpu: 1, script: repeat(150, pipe('write', 4000), work(20_000)) },
-  { cpu: 2, script: repeat(150, pipe('read', 3000), sleep(2000)) },
+const servantsFor = (times: number): readonly Placed[] => [
+  { cpu: 0, script: repeat(times, post('s'), sleep(9000), post('t')) },
+  { cpu: 1, script: repeat(times, pipe('write', 4000), work(20_000)) },
+  { cpu: 2, script: repeat(times, pipe('read', 3000), sleep(2000)) },
 ];
+const servants = servantsFor(150);
 const thread = fc.record({
   cpu: fc.integer({ min: 0, max: 2 }),
   script: fc.array(step, { minLength: 30, maxLength: 60 }).map((steps) => [work(100)].concat(steps.flat())),
@@ -79,6 +80,33 @@ describe('machine/group', () => {
       ),
       { numRuns: 30 },
     );
+  });
+
+  it('is the same for any longest window if threads move', () => {
+    let moved = 0;
+    const run = (threads: readonly Placed[], longest: number): unknown => {
+      const smp = new Smp(3, longest);
+      smp.place([...servantsFor(3000), ...threads].map((one) => ({ ...one, moves: true })));
+      try {
+        const { seen, tasks } = smp.runTo(4);
+        moved += tasks.reduce((sum, { nr_migrations }) => sum + nr_migrations, 0);
+        return [seen, tasks.map(({ nr_migrations }) => nr_migrations)];
+      } catch (error) {
+        if (error instanceof ProgramError) return error.message;
+        throw error;
+      }
+    };
+    fc.assert(
+      fc.property(
+        fc.array(thread, { minLength: 4, maxLength: 8 }),
+        fc.constantFrom(3 * US, 20 * US, 250 * US),
+        (threads, longest) => {
+          expect(run(threads, longest)).to.deep.equal(run(threads, Infinity));
+        },
+      ),
+      { numRuns: 30 },
+    );
+    expect(moved).to.be.greaterThan(100);
   });
 
   it('machines that do not talk run as each would alone', () => {

@@ -1,4 +1,4 @@
-/** Several cores with Linux on them, and threads that stay where they are put. */
+/** Several cores with Linux on them, and threads that stay where they are put, unless they may move. */
 import { FIRST_THREAD } from '../../src/arch/dso.ts';
 import { Core } from '../../src/hw/core.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
@@ -20,6 +20,8 @@ type Script = ReturnType<typeof repeat>;
 /** A thread, and the CPU that it is on. */
 export interface Placed {
   readonly cpu: number;
+  /** It may move to any other. */
+  readonly moves?: boolean;
   readonly script: Script;
 }
 
@@ -48,12 +50,13 @@ export class Smp {
   /** Threads of one program, with the objects that they share. Returns what each runs. */
   place(threads: readonly Placed[]): Threads[] {
     const objects = new SyncObjects();
-    return threads.map(({ cpu, script }, i) => {
+    return threads.map(({ cpu, script, moves = false }, i) => {
       const { host } = this.cpus[cpu]!;
       const program = new Threads({ main: script });
       const task = host.spawn(`thread ${i}`, { run: () => undefined });
       task.program = { executable: program, thread: FIRST_THREAD, objects };
       task.body = new ProgramBody(host, task);
+      if (moves) task.cpus_allowed = undefined;
       this.tasks.push(task);
       return program;
     });
