@@ -5,15 +5,15 @@
  * The same code boots twice: on hw/Core as the kernel of the bare machine or the host, on a vCPU as the guest's. It is
  * passive: run() lets tasks run until a given time, and the processor calls interrupt().
  *
- * This file: who runs next, and a task's life with its system calls; how it ends is in exit.ts. Elsewhere: per-CPU
+ * This file: who runs next, and system calls; how tasks begin and end is in process.ts and exit.ts. Elsewhere: per-CPU
  * variables (per-cpu.ts), what all CPUs share (system.ts), waiting for other CPUs (turns.ts), interrupts and the tick
- * (interrupts.ts), waking (wake-up.ts), scheduling of events (perf-context.ts), sampling rates (sampling.ts), records
- * (perf-output.ts, sideband.ts), the two PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls
- * (perf-syscalls.ts).
+ * (interrupts.ts), waking (wake-up.ts), which CPU a task is on (select-task-rq.ts, load-balance.ts, migration.ts),
+ * scheduling of events (perf-context.ts), sampling rates (sampling.ts), records (perf-output.ts, sideband.ts), the two
+ * PMUs (x86-pmu.ts, sw-pmu.ts), programs (program.ts), perf's system calls (perf-syscalls.ts).
  *
  * Source: Linux 5.0, the functions named in symbols.ts.
- * Not modelled: CPUs without a Kernel (they only add to the number of CPUs), preemption inside the kernel, waits inside it that end in any order but last in, first out, signals other than SIGCHLD and deadly
- * ones, memory.
+ * Not modelled: CPUs without a Kernel (they only add to the number of CPUs), preemption inside the kernel, waits inside it
+ * that end in any order but last in, first out, signals other than SIGCHLD and deadly ones, memory.
  */
 import type { Cpu, Regs, Software, TaskBody, Vector } from '../arch/cpu.ts';
 import type { Executable, ThreadStart } from '../arch/dso.ts';
@@ -21,21 +21,19 @@ import { PERF_COUNT_SW } from '../uapi/perf-event.ts';
 import { address, cycles, type Cycles } from '../units.ts';
 import type { CpuConfig } from './config.ts';
 import { do_exit, kill } from './exit.ts';
+import { accept_post, announce_post } from './delivery.ts';
 import type { Placement } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
 import { TickSched } from './hrtimer.ts';
 import type { Post } from './mail.ts';
 import { Interrupts } from './interrupts.ts';
-import { detach_tasks, newidle_balance, run_rebalance_domains } from './load-balance.ts';
-import { arrive, migration_cpu_stop } from './migration.ts';
-import type { MovedTask } from './moved-task.ts';
+import { newidle_balance, run_rebalance_domains } from './load-balance.ts';
+import { migration_cpu_stop } from './migration.ts';
 import { PerCpu } from './per-cpu.ts';
-import { select_task_rq } from './select-task-rq.ts';
 import { PerfContexts } from './perf-context.ts';
 import { PerfOutput } from './perf-output.ts';
 import { SampleRate } from './sampling.ts';
-import { ExecBody, ProgramBody } from './program.ts';
-import { perf_event_init_task } from './perf-init-task.ts';
+import { do_execve, sched_setaffinity, sys_clone, sys_execve, sys_fork } from './process.ts';
 import { SWITCHED, Sideband } from './sideband.ts';
 import { SoftwarePmu } from './sw-pmu.ts';
 import { perform } from './perf-install.ts';
@@ -44,7 +42,7 @@ import type { System } from './system.ts';
 import type { Task } from './task.ts';
 import type { ExitBy } from './thread-acts.ts';
 import { Turns } from './turns.ts';
-import { attach_tasks, hand_over, kill_here, try_to_wake_up, wake_up_new_task, wake_waiter } from './wake-up.ts';
+import { attach_tasks, kill_here, try_to_wake_up, wake_waiter } from './wake-up.ts';
 import { X86Pmu } from './x86-pmu.ts';
 
 export class Kernel extends PerCpu implements Software {
@@ -262,102 +260,22 @@ export class Kernel extends PerCpu implements Software {
 
   /** fork() by the perf tool; the child is runnable with the parent's name, and owes nothing for being new. */
   fork(body: TaskBody, then: (child: Task) => void): void {
-    const { current } = this;
-    this.turns.act({ op: 'clone', tid: current.pid, thread: false }, ({ pid }) => {
-      const child = this.system.taskOf(pid!)!;
-      this.syscall(() => this.#do_fork(child, body));
-      child.vruntime = current.vruntime;
-      then(child);
-    });
+    sys_fork(this, body, then);
   }
 
-  /**
-   * clone(2) by the current task, with CLONE_THREAD and what goes with it if `thread`. The child runs the same program
-   * from `start`, on the CPU that is chosen for it, or always on `cpu`; `then` is called with its pid.
-   */
+  /** clone(2) by the current task: see process.ts. */
   clone(thread: boolean, start: ThreadStart, cpu: number | undefined, then: (pid: number) => void): void {
-    this.turns.act({ op: 'clone', tid: this.current.pid, thread, start, cpu }, ({ pid }) => {
-      this.syscall(() => this.#do_fork(this.system.taskOf(pid!)!));
-      then(pid!);
-    });
-  }
-
-  /** _do_fork(): the rest of it, once the child has a pid; without a body, it goes on with the program. */
-  #do_fork(child: Task, body?: TaskBody): void {
-    const { cpu, current } = this;
-    const thread = child.tgid === current.tgid;
-    cpu.enter(FN._do_fork);
-    cpu.spend(FN._do_fork);
-    cpu.enter(FN.copy_process);
-    cpu.spend(FN.copy_process);
-    perf_event_init_task(this, this.perf, child);
-    if (!thread) cpu.spend(FN.copy_page_range);
-    if (child.cpu === this.number) child.body = body ?? new ProgramBody(this, child);
-    this.sideband.perf_event_fork(child, current);
-    cpu.leave();
-    wake_up_new_task(this, child);
-    cpu.leave();
+    sys_clone(this, thread, start, cpu, then);
   }
 
   /** What other CPUs have sent, before it arrives at `at`. */
   announce(post: Post, at: Cycles): void {
-    const { mail } = this;
-    if (post.kind === 'guest') return mail.vcpus.get(post.pid)!.announce(post.post, at);
-    if (post.kind === 'answer') mail.answered = { at, answer: post.answer };
-    if (post.kind === 'call') mail.calls++;
-    if (post.kind === 'hand_over' || post.kind === 'pull') mail.asked++;
-    if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
-    if (post.kind !== 'attach' && post.kind !== 'wake') return;
-    const task = this.system.taskOf(post.pid)!;
-    if (post.moved !== undefined) {
-      mail.coming.add(task);
-      task.body = this.#bodyOf(task, post.moved);
-    } else if (post.kind === 'wake' && post.made !== undefined) task.body = new ProgramBody(this, task);
+    announce_post(this, post, at);
   }
 
-  #bodyOf(task: Task, { program }: MovedTask): TaskBody {
-    return 'exec' in program
-      ? new ExecBody(this, this.system.executables.get(program.exec)!)
-      : new ProgramBody(this, task, program);
-  }
-
-  /**
-   * The CPU notices a post, at a boundary between instructions of ring 3, or in HLT. Returns the interrupt that has come
-   * with it; without one it is a write to memory.
-   */
+  /** The CPU notices a post. Returns the interrupt that has come with it. */
   accept(post: Post): Vector | undefined {
-    const { cpu, mail, system } = this;
-    switch (post.kind) {
-      case 'wake':
-      case 'kill':
-        mail.wake_list.push(post);
-        return 'RESCHEDULE';
-      case 'call':
-        mail.call_single_queue.push(post);
-        return 'CALL_FUNCTION';
-      case 'pull':
-        mail.asked--;
-        detach_tasks(this, post);
-        return undefined;
-      case 'hand_over': {
-        mail.asked--;
-        const task = system.taskOf(post.pid);
-        if (task !== undefined) hand_over(this, task, post.reason, post.next);
-        return undefined;
-      }
-      case 'attach': {
-        const task = system.taskOf(post.pid)!;
-        arrive(this, task, post.moved);
-        mail.attached.push(task);
-        // A vCPU in HLT does not look.
-        return cpu.steal === undefined ? undefined : 'RESCHEDULE';
-      }
-      case 'guest':
-        return mail.vcpus.get(post.pid)!.accept(post.post);
-      case 'answer':
-      case 'sibling':
-        return undefined;
-    }
+    return accept_post(this, post);
   }
 
   /**
@@ -418,54 +336,19 @@ export class Kernel extends PerCpu implements Software {
     this.cpu.leave();
   }
 
-  /** execve() by the current task, maybe on another CPU (sched_exec). */
+  /** execve() by the current task, maybe on another CPU. */
   execve(executable: Executable): void {
-    const { current, system } = this;
-    system.executables.set(executable.program.path, executable);
-    current.body = new ExecBody(this, executable);
-    const to = select_task_rq(this, current, 'balance');
-    if (to === this.number) this.do_execve(executable);
-    else this.#leaveFor(to);
+    sys_execve(this, executable);
   }
 
-  #leaveFor(to: number): void {
-    this.current.migrate_to = to;
-    this.rq.needResched = true;
+  /** The same on the CPU that was chosen. */
+  do_execve(executable: Executable): void {
+    do_execve(this, executable);
   }
 
   /** sched_setaffinity() of the current task, which goes on where it may. */
   sched_setaffinity(cpus: readonly number[]): void {
-    const { current, number } = this;
-    this.turns.act({ op: 'sched_setaffinity', tid: current.pid, cpus }, () =>
-      this.syscall(() => {
-        this.cpu.spend(FN.sched_setaffinity);
-        if (current.cpus_allowed?.has(number) === false) this.#leaveFor(select_task_rq(this, current, 'balance'));
-      }),
-    );
-  }
-
-  /** execve() on the CPU that was chosen: new image and name, side-band records, the start of events with enable_on_exec. */
-  do_execve(executable: Executable): void {
-    const { path } = executable.program;
-    this.turns.act({ op: 'exec', tid: this.current.pid, path }, () => this.#execve(executable));
-  }
-
-  #execve(executable: Executable): void {
-    const task = this.current;
-    const { cpu } = this;
-    this.syscall(() => {
-      cpu.enter(FN.do_execveat_common);
-      cpu.spend(FN.do_execveat_common);
-      cpu.enter(FN.load_elf_binary);
-      cpu.spend(FN.load_elf_binary);
-      this.perf.enable_on_exec(task);
-      this.sideband.perf_event_comm(task, true);
-      this.sideband.mmap_region(task, executable.program);
-      if (executable.interpreter !== undefined) this.sideband.mmap_region(task, executable.interpreter);
-      cpu.leave();
-      cpu.leave();
-    });
-    task.body = new ProgramBody(this, task);
+    sched_setaffinity(this, cpus);
   }
 
   /** nanosleep() of the current task: it sleeps until the timer or a signal wakes it. */

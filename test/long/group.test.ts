@@ -86,7 +86,7 @@ describe('machine/group', () => {
     let moved = 0;
     const run = (threads: readonly Placed[], longest: number): unknown => {
       const smp = new Smp(3, longest);
-      smp.place([...servantsFor(3000), ...threads].map((one) => ({ ...one, moves: true })));
+      smp.place([...servantsFor(3000), ...threads], true);
       try {
         const { seen, tasks } = smp.runTo(4);
         moved += tasks.reduce((sum, { nr_migrations }) => sum + nr_migrations, 0);

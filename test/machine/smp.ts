@@ -20,8 +20,6 @@ type Script = ReturnType<typeof repeat>;
 /** A thread, and the CPU that it is on. */
 export interface Placed {
   readonly cpu: number;
-  /** It may move to any other. */
-  readonly moves?: boolean;
   readonly script: Script;
 }
 
@@ -47,10 +45,10 @@ export class Smp {
     this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest) }, party);
   }
 
-  /** Threads of one program, with the objects that they share. Returns what each runs. */
-  place(threads: readonly Placed[]): Threads[] {
+  /** Threads of one program, with the objects that they share. Returns what each runs. `moves`: to other CPUs, too. */
+  place(threads: readonly Placed[], moves = false): Threads[] {
     const objects = new SyncObjects();
-    return threads.map(({ cpu, script, moves = false }, i) => {
+    return threads.map(({ cpu, script }, i) => {
       const { host } = this.cpus[cpu]!;
       const program = new Threads({ main: script });
       const task = host.spawn(`thread ${i}`, { run: () => undefined });

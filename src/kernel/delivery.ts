@@ -1,0 +1,80 @@
+/**
+ * Posts from other CPUs, at the CPU that they are for: what it may be asked to do is known while they are on their way, and
+ * what they bring is there once it notices them.
+ * Not modelled: accesses to memory that do not wait until a CPU is between two instructions of ring 3, or in HLT.
+ */
+import type { TaskBody, Vector } from '../arch/cpu.ts';
+import type { Cycles } from '../units.ts';
+import { detach_tasks } from './load-balance.ts';
+import type { Post } from './mail.ts';
+import { arrive } from './migration.ts';
+import type { MovedTask } from './moved-task.ts';
+import type { PerCpu } from './per-cpu.ts';
+import { ExecBody, ProgramBody, type ProgramHost } from './program.ts';
+import type { PerfCpu } from './system.ts';
+import type { Task } from './task.ts';
+import { hand_over } from './wake-up.ts';
+
+type Receiver = PerCpu & PerfCpu & ProgramHost;
+
+/** It is on its way, and arrives at `at`. */
+export function announce_post(here: Receiver, post: Post, at: Cycles): void {
+  const { mail, system } = here;
+  if (post.kind === 'guest') return mail.vcpus.get(post.pid)!.announce(post.post, at);
+  if (post.kind === 'answer') mail.answered = { at, answer: post.answer };
+  if (post.kind === 'call') mail.calls++;
+  if (post.kind === 'hand_over' || post.kind === 'pull') mail.asked++;
+  if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
+  if (post.kind !== 'attach' && post.kind !== 'wake') return;
+  const task = system.taskOf(post.pid)!;
+  if (post.moved !== undefined) {
+    mail.coming.add(task);
+    task.body = bodyOf(here, task, post.moved);
+  } else if (post.kind === 'wake' && post.made !== undefined) task.body = new ProgramBody(here, task);
+}
+
+/** What a task goes on with that has moved. */
+function bodyOf(here: Receiver, task: Task, { program }: MovedTask): TaskBody {
+  return 'exec' in program
+    ? new ExecBody(here, here.system.executables.get(program.exec)!)
+    : new ProgramBody(here, task, program);
+}
+
+/**
+ * The CPU notices it, at a boundary between instructions of ring 3, or in HLT. Returns the interrupt that has come with it;
+ * without one it is a write to memory.
+ */
+export function accept_post(here: Receiver, post: Post): Vector | undefined {
+  const { cpu, mail, system } = here;
+  switch (post.kind) {
+    case 'wake':
+    case 'kill':
+      mail.wake_list.push(post);
+      return 'RESCHEDULE';
+    case 'call':
+      mail.call_single_queue.push(post);
+      return 'CALL_FUNCTION';
+    case 'pull':
+      mail.asked--;
+      detach_tasks(here, post);
+      return undefined;
+    case 'hand_over': {
+      mail.asked--;
+      const task = system.taskOf(post.pid);
+      if (task !== undefined) hand_over(here, task, post.reason, post.next);
+      return undefined;
+    }
+    case 'attach': {
+      const task = system.taskOf(post.pid)!;
+      arrive(here, task, post.moved);
+      mail.attached.push(task);
+      // A vCPU in HLT does not look.
+      return cpu.steal === undefined ? undefined : 'RESCHEDULE';
+    }
+    case 'guest':
+      return mail.vcpus.get(post.pid)!.accept(post.post);
+    case 'answer':
+    case 'sibling':
+      return undefined;
+  }
+}
