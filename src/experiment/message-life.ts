@@ -84,6 +84,8 @@ export async function messageLife(spec: MachineSpec, kind: MessageKind): Promise
     },
   );
   const { kernels, vcpus } = machine;
+  if (message.events !== '' && machine.kernel.cpu.caps.nrGp === 0)
+    throw new NoLifeError(`a machine without counters has no ${kind} to explain`);
   if (kernels.length === 1) throw new NoLifeError('a machine with one CPU has nobody to send it anything');
   for (const kernel of kernels) kernel.probe = traces[kernel.number]!.probe(`cpu${kernel.number}`);
   for (const vcpu of vcpus) vcpu.probe = traces[vcpu.number]!.probe(`cpu${vcpu.number}`);

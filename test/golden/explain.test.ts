@@ -275,6 +275,9 @@ describe('gperf explain', () => {
     it('needs two, and other lives say which CPU they are of', async () => {
       const caught = await messageLife(await spec('v2'), 'ipi').catch((error: unknown) => error);
       expect(caught).to.be.instanceOf(NoLifeError);
+      const bare = await setUpMachine({ vpmu: 'host', vcpus: 2, sets: ['pmu.gp=0'] });
+      const why = await messageLife(bare, 'call').catch((error: unknown) => (error as Error).message);
+      expect(why).to.equal('a machine without counters has no call to explain');
       expect(lifeOf(await two('v2'), 'pmi').title).to.equal(
         'one PMI in a task that computes, on CPU 0 of 2 (--vpmu v2)',
       );
