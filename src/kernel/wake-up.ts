@@ -58,8 +58,16 @@ export function wake_waiter(here: PerCpu, task: Task, reason: string, placed: Pl
 /** A CPU is asked to send a task of its own on; without an effect if it was woken meanwhile. */
 export function hand_over(here: PerCpu, task: Task, reason: string, to: number): void {
   if (task.cpu !== here.number || !endSleep(task, reason)) return;
+  if (ttwu_remote(here, task)) return;
   here.rq.makeRelative(task);
   send_woken(here, task, to, false);
+}
+
+/** A task that is about to sleep, but still has the CPU, goes on there. Its CPU may be a vCPU that has just lost its core. */
+function ttwu_remote({ current }: PerCpu, task: Task): boolean {
+  if (task !== current) return false;
+  task.state = 'running';
+  return true;
 }
 
 function goTo(here: PerCpu, task: Task, to: number): void {
@@ -67,6 +75,7 @@ function goTo(here: PerCpu, task: Task, to: number): void {
     ttwu_do_activate(here, task);
     return;
   }
+  if (ttwu_remote(here, task)) return;
   here.cpu.spend(FN.native_smp_send_reschedule);
   here.rq.makeRelative(task);
   send_woken(here, task, to, true);

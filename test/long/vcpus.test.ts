@@ -5,18 +5,20 @@ import { ProgramError } from '../../src/kernel/futex.ts';
 import { OrderedEvents } from '../../src/perfdata/sorter.ts';
 import { PERF_RECORD_USER } from '../../src/perf-events/tool-record.ts';
 import { PLACES, WORKLOADS, guestOf, programOf, recordIn, type Seen } from '../experiment/guest-run.ts';
-import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
+import { Threads, act, join, lock, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
 
 const pipe = (op: 'read' | 'write', bytes: number) =>
   act({ op, object: { kind: 'pipe', name: 'p', capacity: 4096 }, bytes });
+const semaphore = (op: 'post' | 'take') => act({ op, object: { kind: 'semaphore', name: 's', value: 0 } });
 const sleep = (ns: number) => syscall('nanosleep', { ns });
 
 const step = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 100, max: 20_000 }).map((n) => [work(n)]) },
   { weight: 1, arbitrary: fc.integer({ min: 100, max: 400_000 }).map((n) => [work(n)]) },
   { weight: 3, arbitrary: fc.integer({ min: 100, max: 9000 }).map((n) => [lock(), work(n), unlock()]) },
-  { weight: 1, arbitrary: fc.integer({ min: 1, max: 5000 }).map((bytes) => [pipe('write', bytes)]) },
-  { weight: 1, arbitrary: fc.integer({ min: 1, max: 3000 }).map((bytes) => [pipe('read', bytes)]) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 3000 }).map((n) => [pipe('write', n), pipe('read', n)]) },
+  { weight: 1, arbitrary: fc.constant([semaphore('post'), work(500), semaphore('take')]) },
+  { weight: 1, arbitrary: fc.constantFrom([spawn('leaf')], [act({ op: 'fork', entry: 'leaf' }), act({ op: 'wait' })]) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 200_000 }).map((ns) => [sleep(ns)]) },
 );
 const script = fc.array(step, { minLength: 10, maxLength: 30 }).map((steps) => [work(100)].concat(steps.flat()));
@@ -67,24 +69,27 @@ describe('a guest with several vCPUs', () => {
   for (const place of PLACES)
     it(`${place.vpmu}: so is it with random programs`, async () => {
       const sizes = fc.constantFrom([2, 2], [3, 2], [4, 2], [3, 1] as const);
+      const besides = fc.constantFrom([], ['host.guests=1'], ['guest.background=3000']);
       const scripts = fc.array(script, { minLength: 2, maxLength: 5 });
       await fc.assert(
-        fc.asyncProperty(sizes, scripts, fc.constantFrom(...CAPS), async ([vcpus, cores], all, longest) => {
-          const spec = await guestOf(place, vcpus, cores);
-          const entries = all.map((one, i) => [`thread${i}`, one] as const);
-          const program = new Threads({
-            // Readers and writers of the pipe that the others' may have been left without.
-            main: [
-              ...entries.map(([name]) => spawn(name)),
-              ...repeat(9, pipe('write', 4000), pipe('read', 4000)),
-              join,
-            ],
-            ...Object.fromEntries(entries),
-          });
-          const whole = await seen(recordIn(spec, program));
-          expect(await seen(recordIn(spec, program, { longest }))).to.deep.equal(whole);
-        }),
-        { numRuns: 8, seed: 1 },
+        fc.asyncProperty(
+          sizes,
+          besides,
+          scripts,
+          fc.constantFrom(...CAPS),
+          async ([vcpus, cores], sets, all, longest) => {
+            const spec = await guestOf(place, vcpus, cores, sets);
+            const entries = all.map((one, i) => [`thread${i}`, one] as const);
+            const program = new Threads({
+              main: [...entries.map(([name]) => spawn(name)), work(1000), join],
+              leaf: [work(5000)],
+              ...Object.fromEntries(entries),
+            });
+            const whole = await seen(recordIn(spec, program));
+            expect(await seen(recordIn(spec, program, { longest }))).to.deep.equal(whole);
+          },
+        ),
+        { numRuns: 20, seed: 1 },
       );
     });
 
