@@ -116,7 +116,11 @@ export function apply(system: System, act: SystemAct, at: Cycles, cpu: number): 
   const outcome = applyThread(system, task, act, at);
   if (system.cpus.size === 1) return outcome;
   if (outcome.sleeps || act.op === 'exit') add_nr_running(system, cpu, -1);
-  return { ...outcome, placed: outcome.wakes.map((tid) => select_wake(system, cpu, system.taskOf(tid)!)) };
+  const placed = outcome.wakes.map((tid) => {
+    const woken = system.taskOf(tid);
+    return woken === undefined ? { from: cpu, to: cpu } : select_wake(system, cpu, woken);
+  });
+  return { ...outcome, placed };
 }
 
 function applyThread(system: System, task: Task, act: ThreadAct, at: Cycles): ActOutcome {
