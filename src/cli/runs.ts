@@ -44,8 +44,7 @@ export async function helpersOf(
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
-  const { 'host.cores': cores, 'guest.vcpus': vcpus } = spec.values;
-  return helperThreads(request, cores, threads, { vcpus, cpuTime });
+  return helperThreads(request, spec, threads, { cpuTime });
 }
 
 /** Number of runs for --seeds. */

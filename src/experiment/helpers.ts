@@ -19,8 +19,6 @@ export interface HelperThreads {
 }
 
 export interface HelperOptions {
-  /** Of the guest, if they are on all cores. */
-  readonly vcpus?: number;
   /** ms of processor time that this process has used; without it, threads that never come back are waited for. */
   readonly cpuTime?: () => number;
   /** The module that they run, instead of worker.ts. */
@@ -51,10 +49,11 @@ export function quickest(spec: MachineSpec, { image, program }: Workload, proces
 /** So many threads in all, at most one for each core; undefined: this one needs no help. */
 export async function helperThreads(
   request: CommandRequest,
-  cores: number,
+  { values }: MachineSpec,
   threads: number,
-  { vcpus = 0, cpuTime, file }: HelperOptions = {},
+  { cpuTime, file }: HelperOptions = {},
 ): Promise<HelperThreads | undefined> {
+  const { 'host.cores': cores, 'guest.vcpus': vcpus } = values;
   const parties = Math.min(threads, cores);
   if (parties < 2) return undefined;
   const pool = await WorkerPool.start(parties - 1, file);

@@ -227,7 +227,7 @@ async function measureShared(threads: number): Promise<{ readonly first: Shared;
   const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq: 4000 });
   const job = { evlist };
   const command = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
-  const helpers = await helperThreads(command, spec.values['host.cores'], threads);
+  const helpers = await helperThreads(command, spec, threads);
   const sink = { opened: () => undefined, write: () => 0 };
   const runs: Shared[] = [];
   for (let run = 0; run < WARM_RUNS; run++) {

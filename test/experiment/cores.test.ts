@@ -44,7 +44,7 @@ async function record(vpmu: string, how: How) {
   const file = how.fault === undefined ? undefined : new URL('faulty-worker.js', import.meta.url);
   const helpers = await helperThreads(
     request,
-    spec.values['host.cores'],
+    spec,
     threads,
     given({ file, cpuTime: how.fault === 'loops' ? cpuTime : undefined }),
   );

@@ -1,8 +1,10 @@
 /** perf in a guest with several vCPUs, and all that can be seen of a run. */
 import { createHash } from 'node:crypto';
 import type { Executable } from '../../src/arch/dso.ts';
+import { specRequest } from '../../src/experiment/bench.ts';
 import { executable, prepareWorkload, workloadSeed, type Workload } from '../../src/experiment/executable.ts';
-import { runRecord, type StartHelpers } from '../../src/experiment/run.ts';
+import { helperThreads } from '../../src/experiment/helpers.ts';
+import { runRecord } from '../../src/experiment/run.ts';
 import { setUpMachine, type MachineSpec } from '../../src/experiment/setup.ts';
 import { recordAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
@@ -54,8 +56,8 @@ interface HowToRecord {
   readonly systemWide?: boolean;
   readonly freq?: number;
   readonly mmapPages?: number;
-  /** Other threads of Node. */
-  readonly help?: StartHelpers;
+  /** Runs it on so many threads of Node. */
+  readonly on?: { readonly workload: Workload; readonly threads: number };
 }
 
 export interface Seen {
@@ -67,7 +69,7 @@ export interface Seen {
 
 /** Samples user cycles, at 4 kHz by default. */
 export async function recordIn(spec: MachineSpec, program: Executable, how: HowToRecord = {}): Promise<Seen> {
-  const { longest = Infinity, systemWide = false, freq = 4000, mmapPages, help } = how;
+  const { longest = Infinity, systemWide = false, freq = 4000, mmapPages, on } = how;
   const records: PerfRecord[] = [];
   const sink = {
     opened: () => undefined,
@@ -78,8 +80,16 @@ export async function recordIn(spec: MachineSpec, program: Executable, how: HowT
   };
   const target = systemWide ? 'cpu' : 'fork';
   const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq, target });
-  const job = { evlist, executable: program, systemWide, ...(mmapPages !== undefined && { mmapPages }) };
-  const { ledger } = await runRecord(spec, job, sink, { longest: cycles(longest * US), help });
+  const job = { evlist, systemWide, ...(mmapPages !== undefined && { mmapPages }) };
+  const command = on && ({ spec: specRequest(spec), program: on.workload.program, command: 'record', job } as const);
+  const helpers = command && (await helperThreads(command, spec, on.threads));
+  const options = { longest: cycles(longest * US), help: helpers?.start };
+  let ledger: Ledger;
+  try {
+    ({ ledger } = await runRecord(spec, { ...job, executable: program }, sink, options));
+  } finally {
+    await helpers?.close();
+  }
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
   const hash = createHash('sha256').update(JSON.stringify(records, plain)).digest('hex');
   return { records, hash, ledger };

@@ -71,7 +71,7 @@ async function record(
   const evlist = recordAttrs(parseEventList([events], 'record'), { freq, target: systemWide ? 'cpu' : 'fork' });
   const job = { evlist, systemWide, ...(pages !== undefined && { mmapPages: pages }) };
   const request = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
-  const helpers = await helperThreads(request, spec.values['host.cores'], threads);
+  const helpers = await helperThreads(request, spec, threads);
   const options = { longest: cycles(longest), help: helpers?.start };
   let outcome: Awaited<ReturnType<typeof runRecord>>;
   try {

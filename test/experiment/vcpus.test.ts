@@ -1,12 +1,10 @@
 /** Guests with several vCPUs: threads run on all of them, perf counts and samples every one, and time adds up. */
 import { expect } from 'chai';
-import { specRequest } from '../../src/experiment/bench.ts';
-import { helperThreads } from '../../src/experiment/helpers.ts';
 import { runStat } from '../../src/experiment/run.ts';
 import { SetUpError, setUpMachine } from '../../src/experiment/setup.ts';
 import { trueCounts } from '../../src/experiment/truth.ts';
 import { changedValues, machineSpec } from '../../src/machine/spec.ts';
-import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
+import { statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { PLACES, guestOf, programOf, recordIn } from './guest-run.ts';
@@ -37,6 +35,19 @@ describe('a guest with several vCPUs', () => {
       const { program } = await programOf(spec, ['server', '3', '30']);
       const [whole, cut] = [await recordIn(spec, program), await recordIn(spec, program, { longest: 20 })];
       expect([cut.hash, cut.ledger]).to.deep.equal([whole.hash, whole.ledger]);
+    });
+
+    it(`${vpmu}: shows nothing of the threads on which its cores are simulated`, async () => {
+      const spec = await guestOf(place, 4, 3, ['guest.background=2000', 'host.guests=1']);
+      const { workload, program } = await programOf(spec, ['server', '3', '30']);
+      const one = await recordIn(spec, program);
+      for (const [threads, longest] of [
+        [2, 20],
+        [3, Infinity],
+      ] as const) {
+        const { hash, ledger } = await recordIn(spec, program, { longest, on: { workload, threads } });
+        expect([hash, ledger], `${threads}`).to.deep.equal([one.hash, one.ledger]);
+      }
     });
   }
 
@@ -106,27 +117,6 @@ describe('a guest with several vCPUs', () => {
       expect(samples.map(({ cpu }) => cpu)).to.include.members([0, 1, 2, 3]);
     }
   });
-
-  for (const [place, words] of [
-    [V2, ['server', '4', '60']],
-    [V2, ['ftest-threads', '6', '0.02']],
-    [PLACES.find(({ vpmu }) => vpmu === 'legacy')!, ['pingpong', '100']],
-  ] as const)
-    it(`${place.vpmu}, ${words[0]}: shows nothing of the threads that simulate its cores`, async () => {
-      const spec = await guestOf(place, 5, 3);
-      const { workload, program } = await programOf(spec, words);
-      const one = await recordIn(spec, program);
-      const evlist = recordAttrs(parseEventList(['cycles:u'], 'record'), { freq: 4000, target: 'fork' });
-      const job = { evlist, systemWide: false };
-      const request = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
-      const helpers = (await helperThreads(request, 3, 2, { vcpus: 5 }))!;
-      try {
-        const two = await recordIn(spec, program, { help: helpers.start });
-        expect([two.hash, two.ledger]).to.deep.equal([one.hash, one.ledger]);
-      } finally {
-        await helpers.close();
-      }
-    });
 
   it('cannot have more vCPUs than CPUs, nor the host more cores', async () => {
     const refused = async (vpmu: string, vcpus: number, ...sets: string[]): Promise<string> =>

@@ -14,7 +14,7 @@ const pipe = (op: 'read' | 'write', bytes: number) =>
 
 const worker = repeat(4, work(MS), lock(), work(20_000), unlock());
 const PROGRAMS: Readonly<Record<string, Scripts>> = {
-  'threads that compute': { main: [...repeat(5, spawn('worker')), work(MS), join], worker: [work(6 * MS)] },
+  'threads that compute': { main: [...repeat(5, spawn('worker')), work(MS), join], worker: [work(3 * MS)] },
   'threads that lock': { main: [...repeat(3, spawn('worker')), work(MS), join], worker },
   'threads that pass words on': {
     main: [
@@ -39,8 +39,8 @@ describe('CPUs on several threads', () => {
     it(`${what}: perf stat`, () => {
       const one = statOn(scripts, 1);
       expect(one.status).to.be.a('number');
-      for (const workers of [2, 3, 4]) expect(statOn(scripts, workers), `${workers}`).to.deep.equal(one);
-      expect(statOn(scripts, 2, 20 * US)).to.deep.equal(one);
+      for (const workers of [2, 3]) expect(statOn(scripts, workers), `${workers}`).to.deep.equal(one);
+      expect(statOn(scripts, 4, 250 * US)).to.deep.equal(one);
     });
 
   for (const [what, scripts] of Object.entries(PROGRAMS))
@@ -49,9 +49,8 @@ describe('CPUs on several threads', () => {
         const one = recordOn(scripts, 1, Infinity, systemWide);
         expect(one.status).to.be.a('number');
         expect(one.records.length).to.be.greaterThan(50);
-        for (const workers of [2, 3])
-          expect(recordOn(scripts, workers, Infinity, systemWide), `${workers}`).to.deep.equal(one);
-        expect(recordOn(scripts, 2, 20 * US, systemWide)).to.deep.equal(one);
+        // Windows and numbers of threads are tried on random programs (test/long).
+        expect(recordOn(scripts, systemWide ? 3 : 2, Infinity, systemWide)).to.deep.equal(one);
       });
 
   it('perf stat -I', () => {
