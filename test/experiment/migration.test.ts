@@ -5,10 +5,13 @@ import { executable, prepareWorkload, workloadSeed } from '../../src/experiment/
 import { runRecord, runStat } from '../../src/experiment/run.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { trueCounts } from '../../src/experiment/truth.ts';
+import type { ExecutionCursor } from '../../src/arch/cpu.ts';
+import { COLUMN, eventVector } from '../../src/arch/events.ts';
 import { System } from '../../src/kernel/system.ts';
 import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
+import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 
@@ -18,7 +21,7 @@ const CROWDED = [
   [4, ['server', '9', '30']],
   [3, ['lockbound', '7', '60']],
 ] as const;
-type Words = (typeof CROWDED)[number][1];
+type Words = readonly [string, ...string[]];
 
 async function prepare([name, ...args]: Words, cores: number) {
   const spec = await setUpMachine({ vpmu: 'host', seed: 'crowd', sets: ['host.fresh=on', `host.cores=${cores}`] });
@@ -74,6 +77,35 @@ describe('threads that move between cores', () => {
       }
     });
   }
+
+  it('each thread has counted what it has executed, to the unit', async () => {
+    const { spec, program } = await prepare(['ftest-threads', '20', '0.01'], 4);
+    const executed: number[] = [];
+    const counted = {
+      ...program,
+      ended: (cursor: ExecutionCursor): void => {
+        executed.push(cursor.totals(eventVector())[COLUMN.instructions]!);
+        program.ended?.(cursor);
+      },
+    };
+    const reads = new Map<number, number>();
+    const sink = {
+      opened: () => undefined,
+      write: (batch: readonly PerfRecord[]): number => {
+        for (const one of batch)
+          if (one.type === PERF_RECORD.READ)
+            reads.set(one.tid, (reads.get(one.tid) ?? 0) + Number(one.read.values[0]!.value));
+        return 0;
+      },
+    };
+    const events = parseEventList(['instructions:u'], 'record');
+    const evlist = recordAttrs(events, { freq: 1000, inherit_stat: true });
+    await runRecord(spec, { evlist, executable: counted }, sink);
+    expect(executed).to.have.length(21);
+    // Only inherited events tell what they have counted, and the events that perf has opened are one thread's at its end.
+    expect(reads.size).to.be.within(20, 21);
+    expect(executed).to.include.members([...reads.values()]);
+  });
 
   it('-a is the same for any longest window', async () => {
     const [cores, words] = CROWDED[0];
