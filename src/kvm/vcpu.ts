@@ -18,7 +18,8 @@
  *
  * Source: arch/x86/kvm/x86.c (vcpu_enter_guest, kvm_vcpu_block), arch/x86/kvm/vmx/vmx.c (vmx_handle_exit, vmx_vcpu_run,
  * atomic_switch_perf_msrs), virt/kvm/kvm_main.c (kvm_vcpu_kick), Linux 5.0.
- * Not modelled: nested guests, halt polling, preemption inside a guest kernel path, kicks of a vCPU that has a core.
+ * Not modelled: nested guests, halt polling, preemption inside a guest kernel path, posted interrupts; that a vCPU which
+ * spins gives its turn to one on another core.
  */
 import type { Cpu, ExecutionCursor, Outlook, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
@@ -33,6 +34,7 @@ import type { Probe, Span } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
 import { VirtualApic } from './lapic.ts';
+import { PauseLoop } from './pause-loop.ts';
 import type { KvmStep, Request } from './steps.ts';
 import type { Vm } from './vm.ts';
 import { KvmPmu, type KvmDraws, type Vpmu, type VpmuPort } from './vpmu.ts';
@@ -56,11 +58,6 @@ const OUT: Place = { at: 'out' };
 const INNER: Place = { at: 'inner' };
 const GUEST: Place = { at: 'guest' };
 const HALTED: Place = { at: 'halted' };
-
-/** ple_gap, ple_window and ple_window_grow, cycles of the core. */
-const PLE_GAP = 128;
-const PLE_WINDOW = 4096;
-const PLE_WINDOW_GROW = 2;
 
 /** Which of the core's counters the guest samples with, only its design knows. */
 const UNKNOWN = { counters: 0, byClock: false } as const;
@@ -94,10 +91,7 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
   #stop: () => boolean = () => false;
   #reset: (() => void) | undefined;
   #until = 0 as Cycles;
-  /** When the guest's last PAUSE was, and the first of the loop that it belongs to. */
-  #pausedAt = 0 as Cycles;
-  #spinsSince = 0 as Cycles;
-  #ple_window = PLE_WINDOW;
+  readonly #spin = new PauseLoop();
 
   /** Adds a vCPU to a VM, with its thread on a CPU of the host. Throws VcpuRefused. */
   constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws) {
@@ -136,7 +130,7 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
     this.#task.preempt_notifier = {
       sched_in: () => {
         core.spend(FN.vmx_vcpu_load);
-        this.#ple_window = PLE_WINDOW;
+        this.#spin.sched_in();
         this.#vpmu.vcpuLoad?.();
       },
       sched_out: () => {
@@ -383,15 +377,12 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
     return this.#exit('MSR_WRITE', deliver, true);
   }
 
-  /** A loop with PAUSE exits when it has lasted for the window; then threads that wait for the core go first. */
+  /** Threads that wait for the core go first, if the loop exits. */
   pause(fn: number): void {
     this.#core.noticeIpis();
-    if (this.now() - this.#pausedAt > PLE_GAP) this.#spinsSince = this.now();
+    const start = this.now();
     this.spend(fn);
-    this.#pausedAt = this.now();
-    if (this.#pausedAt - this.#spinsSince <= this.#ple_window) return;
-    this.#ple_window *= PLE_WINDOW_GROW;
-    this.#exit('PAUSE_INSTRUCTION', () => this.#kvm_vcpu_on_spin());
+    if (this.#spin.round(start, this.now())) this.#exit('PAUSE_INSTRUCTION', () => this.#kvm_vcpu_on_spin());
   }
 
   #kvm_vcpu_on_spin(): void {
