@@ -77,3 +77,34 @@ describe('truth --sort cpu', () => {
     }
   });
 });
+
+describe('a recording of a guest with several vCPUs', function () {
+  let at: Place;
+  before(async function () {
+    if (perfVersion !== '6.1') this.skip();
+    at = place();
+    const words = ['--vcpus', '4', '--set', 'host.cores=2', '--sample-cpu', '-s', '-e', 'cycles:u,cpu-migrations'];
+    expect((await at.gperf(['record', ...words, 'server', '4', '60'])).status).to.equal(0);
+    const counted = ['stat', 'record', '--vcpus', '4', '-a', '-A', '-o', 'stat.data', '-e', 'instructions:u'];
+    expect((await at.gperf([...counted, 'lockbound', '3', '100'])).status).to.equal(0);
+  });
+  after(() => at?.remove());
+
+  const WORDS = [
+    'script -F comm,pid,tid,cpu,time,event,ip -i perf.data',
+    'script -F comm,tid,cpu,time,event --show-task-events --show-mmap-events -i perf.data',
+    'report --stdio -q --sort cpu,pid -i perf.data',
+    'report --stdio -q -T --sort pid,comm -i perf.data',
+    'evlist -v -i perf.data',
+    'stat report --per-core -i stat.data',
+  ];
+  for (const words of WORDS)
+    it(words, async () => {
+      const real = await at.run('perf', words.split(' '));
+      const own = await at.gperf(words.split(' '));
+      // perf stat prints to standard error.
+      expect(real.status).to.equal(0);
+      expect([own.stdout, own.stderr]).to.deep.equal([real.stdout, real.stderr]);
+      if (!words.startsWith('stat')) expect(real.stderr).to.equal('');
+    });
+});
