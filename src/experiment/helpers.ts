@@ -3,7 +3,7 @@
  * number. They change nothing but the time. Between the repetitions of a command they are kept, with all the code that is
  * compiled by then.
  */
-import { placeFor } from '../machine/group.ts';
+import { placeFor } from '../machine/views.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { Meeting } from '../sim/meeting.ts';
 import { expectedCycles } from '../workload/thread-runs.ts';

@@ -7,17 +7,16 @@
  */
 import type { Core } from '../hw/core.ts';
 import { apply, effectOf, looks, type SystemAct, type ActOutcome } from '../kernel/acts.ts';
-import type { HostCounts } from '../kernel/host-global.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
 import { packRecords, unpackRecords, type PackedRecords } from '../kernel/packed-records.ts';
 import type { Drained } from '../kernel/ring-buffer.ts';
 import { at_grid_line, set_nr_running } from '../kernel/load-balance.ts';
-import type { SamplingLimits } from '../kernel/sysctl.ts';
 import { leastCosts, type LeastCosts } from '../kernel/turns.ts';
-import { Meeting, meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
+import { Meeting, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Between, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
+import { SLOT, countsIn, limitsIn, placeFor, runningIn, sumOfOthers, writeViews } from './views.ts';
 
 /** A core and the kernel that runs on it. */
 export interface HostCpu {
@@ -80,29 +79,6 @@ export interface Party {
   readonly work?: () => Cycles;
 }
 
-/**
- * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
- * whether its run has ended; its clock in any case; how far the workload was at the grid line on the cores of its thread,
- * of which the first one tells; of each kernel on it, how many tasks are runnable, and its limits of sampling.
- */
-const SLOT = { now: 0, promise: 1, counts: 2, ended: 5, clock: 6, work: 7, views: 8 } as const;
-const COUNTS = [
-  'hardwareEvents',
-  'perf_sched_count',
-  'include_guest_events',
-] as const satisfies readonly (keyof HostCounts)[];
-const LIMITS = [
-  'sysctl_perf_event_sample_rate',
-  'max_samples_per_tick',
-  'sample_allowed_ns',
-] as const satisfies readonly (keyof SamplingLimits)[];
-
-const VIEW = 1 + LIMITS.length;
-
-/** Where so many threads meet who simulate so many cores, and on these so many vCPUs of the guest. */
-export const placeFor = (parties: number, cores: number, vcpus: number): MeetingPlace =>
-  meetingPlace(parties, cores, SLOT.views + VIEW * (1 + Math.ceil(vcpus / cores)));
-
 /** By default. */
 const PATIENCE = 250;
 
@@ -155,9 +131,7 @@ export class CoreGroup {
     // Views are as of the first grid line, at boot.
     const counts = cpus.map(({ host }) => host.global?.own);
     cpus.forEach(({ host: { global } }, core) => {
-      const sum = (i: number): number =>
-        counts.reduce((total, own, other) => total + (other === core ? 0 : (own?.[COUNTS[i]!] ?? 0)), 0);
-      if (global !== undefined) global.others = recordOf(COUNTS, sum);
+      if (global !== undefined) global.others = sumOfOthers(counts, core);
     });
   }
 
@@ -249,13 +223,8 @@ export class CoreGroup {
     slots[SLOT.clock] = core.now();
     // The rest is looked at when all have passed the line.
     if (standing.now < this.#windows.line) return;
-    for (const [i, name] of COUNTS.entries()) slots[SLOT.counts + i] = host.global?.own[name] ?? 0;
     slots[SLOT.work] = this.#party.work?.() ?? 0;
-    for (const [i, { nr_running, sysctl }] of [host, ...guests].entries()) {
-      const at = SLOT.views + VIEW * i;
-      slots[at] = nr_running;
-      for (const [limit, name] of LIMITS.entries()) slots[at + 1 + limit] = sysctl[name];
-    }
+    writeViews(slots, host, guests);
   }
 
   /** Tells other threads what is not in numbers. */
@@ -408,23 +377,19 @@ export class CoreGroup {
   #look(): boolean {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     this.#works = all.slice(0, this.#party.place.parties).map((slots) => slots[SLOT.work]!);
-    for (const { host } of this.#mine) {
-      const others = all.filter((_, i) => this.#cpus[i]!.host !== host);
-      const sum = (i: number): number => others.reduce((total, slots) => total + slots[SLOT.counts + i]!, 0);
-      if (host.global !== undefined) host.global.others = recordOf(COUNTS, sum);
-    }
+    const counts = all.map(countsIn);
+    for (const { core, kernel } of this.#boots[0]!)
+      if (this.#isMine(core) && kernel.global !== undefined) kernel.global.others = sumOfOthers(counts, core);
     let balances = false;
     for (const kernels of this.#boots) {
-      const running = kernels.map(({ core, index }) => all[core]![SLOT.views + VIEW * index]!);
+      const running = kernels.map(({ core, index }) => runningIn(all[core]!, index));
       const systems = new Set(kernels.map(({ kernel }) => kernel.system));
       for (const system of systems) balances = set_nr_running(system, running) || balances;
       for (const { kernel, core } of kernels) {
         if (!this.#isMine(core)) continue;
         at_grid_line(kernel, running);
         for (const other of kernels) {
-          if (other.kernel === kernel) continue;
-          const view = all[other.core]!.subarray(SLOT.views + VIEW * other.index);
-          kernel.sysctl.takeOver(recordOf(LIMITS, (i) => view[1 + i]!));
+          if (other.kernel !== kernel) kernel.sysctl.takeOver(limitsIn(all[other.core]!, other.index));
         }
       }
     }
@@ -453,6 +418,3 @@ function tellsSibling({ core, host }: HostCpu): Cycles {
   const stays = !lapic.pending && !host.needResched() && host.nr_running === 0;
   return !stays ? core.now() : cycles(Math.min(lapic.timerAt, lapic.pmiAt, lapic.ipiAt));
 }
-
-const recordOf = <K extends string>(names: readonly K[], value: (i: number) => number): Record<K, number> =>
-  Object.fromEntries(names.map((name, i) => [name, value(i)])) as Record<K, number>;

@@ -3,7 +3,7 @@
  * take turns, from one meeting to the next.
  */
 import { ProgramError } from '../../src/kernel/futex.ts';
-import { placeFor } from '../../src/machine/group.ts';
+import { placeFor } from '../../src/machine/views.ts';
 import { recordAttrs, statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { PerfRecord } from '../../src/perf-events/tool-record.ts';
