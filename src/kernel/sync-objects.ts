@@ -37,7 +37,7 @@ export class SyncObjects {
         const { owner } = mutex;
         if (owner === tid) return mutex.unlock();
         const holder = owner === undefined ? 'nobody' : who(owner);
-        throw new ProgramError(`${who(tid)} unlocks mutex ${act.object.name}, which ${holder} holds`);
+        throw new ProgramError(`${who(tid)} unlocks mutex ${act.object.name}, which is held by ${holder}`);
       }
       case 'arrive':
         return this.#barrier(act.object).arrive(tid, act.object.count, again);

@@ -369,11 +369,11 @@ describe('kernel/threads', () => {
         'deadlock: main (tid 1000) waits for worker (tid 1001) to end; ' +
           'worker (tid 1001) waits for barrier b, where 1 of 3 have arrived',
       ],
-      ['the unlock of a free mutex', { main: [unlock()] }, 'main (tid 1000) unlocks mutex m, which nobody holds'],
+      ['the unlock of a free mutex', { main: [unlock()] }, 'main (tid 1000) unlocks mutex m, which is held by nobody'],
       [
         "the unlock of another's mutex",
         { main: [lock(), spawn('worker'), join], worker: [unlock()] },
-        'worker (tid 1001) unlocks mutex m, which main (tid 1000) holds',
+        'worker (tid 1001) unlocks mutex m, which is held by main (tid 1000)',
       ],
     ];
     for (const [what, scripts, sentence] of cases) it(what, () => expect(failure(scripts)).to.equal(sentence));
