@@ -148,8 +148,6 @@ export interface GuestMail {
   announce(post: Post, at: Cycles): void;
   /** The guest's memory has the post; returns the interrupt that comes with it to the host's CPU. */
   accept(post: Post): Vector | undefined;
-  /** Something has changed in the guest while no CPU ran: lets it look. */
-  kick(): void;
 }
 
 /** An answer to a call, and when it is visible to the CPU that has called. */
@@ -157,6 +155,8 @@ export interface Answered {
   readonly at: Cycles;
   readonly answer: PerfAnswer | undefined;
 }
+
+const NOTHING: readonly Post[] = [];
 
 export class Mail {
   /** rq->wake_list: what has arrived with the IPIs that the CPU has accepted. */
@@ -184,8 +184,8 @@ export class Mail {
 
   /** Everything posted since the last call, in order; by its guests, too. */
   take(): readonly Post[] {
-    const sent = this.#sent;
-    if (sent.length > 0) this.#sent = [];
+    const sent = this.#sent.length > 0 ? this.#sent : NOTHING;
+    if (sent !== NOTHING) this.#sent = [];
     if (this.vcpus.size === 0) return sent;
     return [sent, ...[...this.vcpus.values()].map((vcpu) => vcpu.take())].flat();
   }

@@ -202,10 +202,6 @@ export class Vcpu implements Cpu, Software, TaskBody, GuestMail {
     this.#guest.announce?.(post, at);
   }
 
-  kick(): void {
-    this.lapic.deliver('RESCHEDULE');
-  }
-
   /** kvm_vcpu_kick(), from the receiving side: what was sent depends on where the vCPU is. */
   accept(post: Post): Vector | undefined {
     const vector = this.#guest.accept!(post);

@@ -169,9 +169,9 @@ export class CoreGroup {
   #meet(stop: () => boolean): boolean {
     const meeting = this.#meeting;
     if (!this.#arrived) {
-      this.#killOwn();
       const posts = this.#mine.map(({ host }) => host.mail.take());
       posts.forEach((sent, i) => this.#deliver(sent, this.#numberOf(i)));
+      this.#killOwn();
       posts.forEach((sent, i) => this.#tell(this.#numberOf(i), sent, this.#mine[i] === this.#cpus[0] && stop()));
       if (this.#party.place.parties > 1) this.#say(posts);
       this.#kill = this.#toKill;
@@ -188,17 +188,21 @@ export class CoreGroup {
     return true;
   }
 
-  /** While no CPU runs. */
+  /** A signal from outside reaches each CPU as if that had sent it to itself, when the last window ended. */
   #killOwn(): void {
     const kill = this.#kill;
     this.#kill = undefined;
     if (kill === undefined) return;
+    const { end } = this.#windows;
     const [hosts, guests] = this.#boots as [readonly KernelOnCore[], readonly KernelOnCore[]];
-    for (const { kernel, core } of guests.length > 0 ? guests : hosts) {
-      const tasks = this.#isMine(core) ? kill.pids.map((pid) => kernel.system.taskOf(pid)) : [];
-      for (const task of tasks) if (task !== undefined) kernel.kill_here(task, kill.signal, this.#windows.end);
-    }
-    for (const { host } of this.#mine) for (const vcpu of host.mail.vcpus.values()) vcpu.kick();
+    for (const { kernel, core } of guests.length > 0 ? guests : hosts)
+      for (const tgid of kill.pids) {
+        kernel.system.sendSignal(tgid, end);
+        const { signal } = kill;
+        if (this.#isMine(core))
+          kernel.mail.post({ kind: 'kill', to: kernel.number, sent: end, tgid, signal, since: end });
+      }
+    for (const [i, { host }] of this.#mine.entries()) this.#deliver(host.mail.take(), this.#numberOf(i));
   }
 
   #isMine(core: number): boolean {
