@@ -22,7 +22,14 @@ import { address, nanos, type Address, type Nanos } from '../units.ts';
 import { atLeast } from './config.ts';
 import { has_inherit_and_sample_read } from './perf-inherit.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { PERF_EVENT_STATE, groupMembers, primaryEvent, type PerfEvent, type PerfEventContext } from './perf-event.ts';
+import {
+  ctx_events,
+  PERF_EVENT_STATE,
+  groupMembers,
+  primaryEvent,
+  type PerfEvent,
+  type PerfEventContext,
+} from './perf-event.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
 
@@ -105,12 +112,18 @@ export class PerfOutput {
     };
   }
 
-  /** perf_event_read_event(): what an inherited event counted in a thread that ends. */
+  /**
+   * perf_event_read_event(): what an inherited event counted in a thread that ends. Where the kernel writes into the buffer
+   * of another CPU, whose event it is, this one's takes it: only its own CPU knows a buffer as of now.
+   */
   read(event: PerfEvent, task: Task): void {
     const { count, ended, total_time_enabled: time_enabled, total_time_running: time_running, lost_samples } = event;
     const values = [{ value: count + ended.count, id: primaryEvent(event).id, lost: lost_samples }];
     const read = { time_enabled, time_running, values };
-    this.#write(event, { type: PERF_RECORD.READ, misc: 0, ...this.#common(event, task), read });
+    const { number } = this.#here;
+    const isOwn = ({ cpu }: PerfEvent): boolean => cpu === -1 || cpu === number;
+    const own = isOwn(event) ? event : [...ctx_events(event.ctx)].find(isOwn);
+    if (own !== undefined) this.#write(own, { type: PERF_RECORD.READ, misc: 0, ...this.#common(event, task), read });
   }
 
   /** perf_log_throttle(): THROTTLE, or UNTHROTTLE if `enable`. */

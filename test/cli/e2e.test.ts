@@ -95,6 +95,9 @@ describe('the same command', function () {
       const expected = await recording(threads);
       for (const workers of ['2', '3', 'auto'])
         expect(await recording(threads.replace('record', `record --workers ${workers}`))).to.equal(expected);
+      const counted = `record ${MACHINE} -s -o a.data server 2 5`;
+      const one = await recording(counted);
+      expect(await recording(counted.replace('record', 'record --workers 2'))).to.equal(one);
       const stat = `stat ${MACHINE} -r 2 --timeout 10 -e instructions:u,context-switches server 3 20`;
       const { stderr } = await at.gperf(stat);
       expect((await at.gperf(stat.replace('stat', 'stat --workers 2'))).stderr).to.equal(stderr);
