@@ -2,7 +2,7 @@
 import type { Cpu, Regs, Vector } from '../../arch/cpu.ts';
 import { eventVector, fixedEventSource, type EventVector } from '../../arch/events.ts';
 import type { CoreSpec } from '../../hw/core.ts';
-import type { GuestSoftware } from '../../kvm/vcpu.ts';
+import type { GuestSoftware } from '../../kvm/guest-software.ts';
 import { cycles } from '../../units.ts';
 import { branch, func, loop, op, ops, program } from '../../workload/build.ts';
 import { compile } from '../../workload/compile.ts';
