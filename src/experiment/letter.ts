@@ -1,11 +1,11 @@
 /**
  * The tables of the letter "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", cell by cell: the part of a run that
- * corresponds to each, and why. What is calibrated follows from the table of calibrated constants (machine/costs.ts).
+ * corresponds to each, and why. What is calibrated follows from the table of calibrated constants (machine/calibrated.ts).
  * Published figures are only in fixtures/seed-tables.json: nothing here or below is tuned by this command.
  *
  * The parts: how cells are written, tablePlans() with all tables, and RECORDINGS for the letter's perf record.
  */
-import { CALIBRATED } from '../machine/costs.ts';
+import { CALIBRATED } from '../machine/calibrated.ts';
 import { FN } from '../kernel/symbols.ts';
 import { ring0Table } from '../machine/ring0.ts';
 import type { MachineSpec } from '../machine/spec.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { classOf, tablePlans, verdictOf } from '../../src/experiment/letter.ts';
 import { publishedTables } from '../../src/experiment/reproduce.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
-import { CALIBRATED } from '../../src/machine/costs.ts';
+import { CALIBRATED } from '../../src/machine/calibrated.ts';
 import { SPEC_KEYS, type SpecKey } from '../../src/machine/keys.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 
