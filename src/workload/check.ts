@@ -55,9 +55,16 @@ export interface ProgramFault {
   readonly key: string | undefined;
 }
 
-/** After so many faults, no more suggestions are looked up. */
 /** As the kernel parses a list. */
 const CPU_LIST = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
+/** Whether it is a list of numbers and rising ranges of CPUs that a machine can have. */
+const isCpuList = (list: string): boolean =>
+  CPU_LIST.test(list) &&
+  list.split(',').every((part) => {
+    const [first, last = first] = part.split('-').map(Number);
+    return first! <= last! && last! <= MOST_CPU;
+  });
+/** After so many faults, no more suggestions are looked up. */
 const FULL = 50 * MOST_TOLD;
 /** Greatest exit status. */
 const MOST_STATUS = 255;
@@ -338,8 +345,8 @@ class Check {
     if (key === 'dso' && !this.#dsos.has(String(v)))
       this.#fault(args, key, `there is no dso "${v}"${this.#near(String(v), this.#dsos)}`);
     this.#quantity(args, key, () => {
-      if (key === 'cpus' && !CPU_LIST.test(String(interpolate(String(v), this.#scope))))
-        this.#fault(args, key, `cpus: "${v}" is no list of CPUs; it is written like 0,2-3`);
+      if (key === 'cpus' && !isCpuList(String(interpolate(String(v), this.#scope))))
+        this.#fault(args, key, `cpus: "${v}" is no list of CPUs from 0 to ${MOST_CPU}; it is written like 0,2-3`);
       if (key !== 'ns' && key !== 'status') return void (typeof v === 'string' && interpolate(v, this.#scope));
       const n = toNumber(v, this.#scope);
       const most = key === 'ns' ? MOST_NANOSECONDS : MOST_STATUS;

@@ -321,6 +321,14 @@ functions:
     ]);
   });
 
+  it('lets a thread stay on CPUs that machines have', async () => {
+    const of = (cpus: string): Promise<string[]> =>
+      complaints(`about: x\nfunctions: { main: [{ syscall: sched_setaffinity, args: { cpus: "${cpus}" } }] }`);
+    for (const cpus of ['0', '0,2-3', '8191']) expect(await of(cpus), cpus).to.deep.equal([]);
+    for (const cpus of ['8192', '0-99999999999', '3-1', '0,,2', '-1', 'x', ''])
+      expect((await of(cpus)).join('; '), cpus).to.contain(`cpus: "${cpus}" is no list of CPUs from 0 to 8191`);
+  });
+
   it('shows the line', async () => {
     const error = await parse('about: x\nfunctions:\n  main:\n    - load: two\n').catch((e: unknown) => e);
     expect(error).to.be.instanceOf(WorkloadError);
