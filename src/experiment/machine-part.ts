@@ -2,7 +2,7 @@
  * What is known about some CPUs of a machine after its run, in a form that a message to another thread can carry: each
  * thread tells of those that it has simulated.
  */
-import type { HostCpu } from '../machine/group.ts';
+import type { HostCpu } from '../machine/boots.ts';
 import { cycles, nanos, type Cycles, type Nanos } from '../units.ts';
 import type { VcpuTimes } from '../results/ledger.ts';
 import type { CoreTimes } from './ledger.ts';

@@ -5,34 +5,17 @@
  * What CPUs of a guest send each other goes to the cores that have their threads.
  * Not modelled: several guests with several CPUs.
  */
-import type { Core } from '../hw/core.ts';
-import { apply, effectOf, looks, type SystemAct, type ActOutcome } from '../kernel/acts.ts';
+import { apply, effectOf, looks, type SystemAct } from '../kernel/acts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
-import { packRecords, unpackRecords, type PackedRecords } from '../kernel/packed-records.ts';
-import type { Drained } from '../kernel/ring-buffer.ts';
 import { at_grid_line, set_nr_running } from '../kernel/load-balance.ts';
 import { leastCosts, type LeastCosts } from '../kernel/turns.ts';
 import { Meeting, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Between, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
+import { bootsOn, type Boots, type HostCpu } from './boots.ts';
+import { Looks, type PackedDrained } from './looks.ts';
 import { SLOT, countsIn, limitsIn, placeFor, runningIn, sumOfOthers, writeViews } from './views.ts';
-
-/** A core and the kernel that runs on it. */
-export interface HostCpu {
-  readonly core: Core;
-  readonly host: Kernel;
-  /** The CPUs of the guest with several whose threads are on it. */
-  readonly guests?: readonly Kernel[];
-}
-
-/** One of the kernels on a core. */
-interface KernelOnCore {
-  readonly kernel: Kernel;
-  readonly core: number;
-  /** Which of those that are there: 0 is the host's. */
-  readonly index: number;
-}
 
 /** An act of a CPU of one of the boots, the host's or the guest's. */
 interface ActOfBoot {
@@ -42,7 +25,6 @@ interface ActOfBoot {
   readonly act: SystemAct;
 }
 
-const LOOKED: ActOutcome = { call: undefined, sleeps: false, wakes: [], posts: true };
 const ENDED: Standing<ActOfBoot> = { now: cycles(Infinity), promise: cycles(Infinity) };
 
 /** What a thread says about one of its cores, besides numbers. */
@@ -51,7 +33,7 @@ interface Said {
   readonly posts: readonly Post[];
   readonly act: Standing<ActOfBoot>['act'];
   /** What was in its buffers, for cores of other threads that look. */
-  readonly drained: readonly { readonly id: number; readonly bytes: number; readonly records: PackedRecords }[];
+  readonly drained: readonly PackedDrained[];
   /** A signal from outside; the first core brings it. */
   readonly kill: Kill | undefined;
 }
@@ -60,13 +42,6 @@ interface Said {
 interface Kill {
   readonly pids: readonly number[];
   readonly signal: number;
-}
-
-/** What was in the buffers of all CPUs, for the CPU of that boot that waits for it. */
-interface Look {
-  readonly boot: number;
-  readonly number: number;
-  readonly drained: Map<number, Drained>;
 }
 
 /** A thread's part in simulating a machine: the cores whose number is `party` modulo the number of threads. */
@@ -89,17 +64,15 @@ export class CoreGroup {
   readonly #latency: Cycles;
   readonly #costs: LeastCosts;
   readonly #meeting: Meeting;
-  /** The host's kernels, and the guest's, by number: those of a boot. */
-  readonly #boots: readonly (readonly KernelOnCore[])[];
+  readonly #boots: Boots;
   /** Has told where its cores are, and waits for the others to. */
   #arrived = false;
   /** What all cores have told last. */
   #told: Standing<ActOfBoot>[] = [];
-  /** Cores whose looks have had their turn, and what they wait for. */
-  readonly #looks = new Map<number, Look>();
+  readonly #looks: Looks;
   readonly #party: Party;
   readonly #between: Between<ActOfBoot> = {
-    gridLine: () => this.#look(),
+    gridLine: () => this.#gridLine(),
     apply: (act, core, at) => this.#apply(act, core, at),
   };
   /** How far the workload was on each thread's cores at the last grid line. */
@@ -114,16 +87,17 @@ export class CoreGroup {
   constructor(
     cpus: readonly HostCpu[],
     options: WindowOptions,
-    party: Party = { place: placeFor(1, cpus.length, guestsOn(cpus).length), party: 0 },
+    party: Party = { place: placeFor(1, cpus.length, bootsOn(cpus)[1].length), party: 0 },
   ) {
     this.#cpus = cpus;
-    this.#boots = [cpus.map(({ host }, core) => ({ kernel: host, core, index: 0 })), guestsOn(cpus)];
+    this.#boots = bootsOn(cpus);
     this.#party = party;
     this.#mine = cpus.filter((_, i) => this.#isMine(i));
     for (const kernels of this.#boots)
       for (const { kernel, core } of kernels) kernel.system.parties.set(kernel.number, core % party.place.parties);
     this.#windows = new Windows(options);
     this.#latency = options.latency;
+    this.#looks = new Looks(cpus, this.#boots, (core) => this.#isMine(core), options.latency);
     const all = cpus.map(({ core }) => leastCosts((fn) => core.costOf(fn)));
     const least = (of: keyof LeastCosts): Cycles => cycles(Math.min(...all.map((costs) => costs[of])));
     this.#costs = { record: least('record'), nmi: least('nmi') };
@@ -194,7 +168,7 @@ export class CoreGroup {
     this.#kill = undefined;
     if (kill === undefined) return;
     const { end } = this.#windows;
-    const [hosts, guests] = this.#boots as [readonly KernelOnCore[], readonly KernelOnCore[]];
+    const [hosts, guests] = this.#boots;
     for (const { kernel, core } of guests.length > 0 ? guests : hosts)
       for (const tgid of kill.pids) {
         kernel.system.sendSignal(tgid, end);
@@ -236,10 +210,7 @@ export class CoreGroup {
     const news: Said[] = [];
     for (const [i, sent] of posts.entries()) {
       const core = this.#numberOf(i);
-      const drained: Said['drained'][number][] = [];
-      for (const [reader, { boot, drained: all }] of this.#looks)
-        for (const [id, { bytes, records }] of this.#isMine(reader) ? [] : all)
-          if (this.#writerOf(boot, id).core === core) drained.push({ id, bytes, records: packRecords(records) });
+      const drained = this.#looks.say(core);
       const { act } = this.#told[core]!;
       const kill = core === 0 ? this.#toKill : undefined;
       const told = sent.map((post) => (this.#isMine(post.to) ? bare(post) : post));
@@ -263,15 +234,11 @@ export class CoreGroup {
         this.#kill ??= kill;
         this.#told[core] = { ...this.#told[core]!, posts, act };
         this.#deliver(posts, core);
-        for (const { id, bytes, records } of drained)
-          for (const [reader, look] of this.#looks)
-            if (this.#isMine(reader)) look.drained.set(id, { bytes, records: unpackRecords(records) });
+        this.#looks.hear(drained);
       }
     }
     if (parties > 1) this.#answered();
-    for (const [core, { boot, number, drained }] of this.#looks)
-      if (this.#isMine(core)) this.#boots[boot]![number]!.kernel.turns.acted({ ...LOOKED, drained });
-    this.#looks.clear();
+    this.#looks.goOn();
   }
 
   /** A core that spins goes on when its answer arrives; its own thread may have learnt of it just now. */
@@ -290,7 +257,7 @@ export class CoreGroup {
     // Whatever it does next is later than an answer that nobody has given yet.
     if (host.turns.spins) return { ...ENDED, posts };
     const now = core.now();
-    if (this.#looks.has(number)) return { now, promise: now, act: undefined, posts };
+    if (this.#looks.waits(number)) return { now, promise: now, act: undefined, posts };
     const { ipiAt } = core.lapic;
     const { pmiFrom: pmi, sampling } = core;
     const ahead = { from: now, arrival: ipiAt, pmi, sampling, ...this.#costs };
@@ -316,8 +283,8 @@ export class CoreGroup {
     const { kernel } = this.#boots[boot]![number]!;
     const outcome = apply(kernel.system, act, at, number);
     if (act.op === 'perf_drain') {
-      const drained = this.#drain(boot, act.buffers, core, at);
-      if (this.#party.place.parties > 1) this.#looks.set(core, { boot, number, drained });
+      const drained = this.#looks.drain(boot, act.buffers, core, at);
+      if (this.#party.place.parties > 1) this.#looks.wait(core, { boot, number, drained });
       else kernel.turns.acted({ ...outcome, drained });
     } else if (this.#isMine(core)) kernel.turns.acted(outcome);
     // The core may go idle, of which its other hardware thread is told.
@@ -325,33 +292,9 @@ export class CoreGroup {
     return effectOf(kernel, outcome);
   }
 
-  /** Empties the buffers into which own CPUs write; these learn of the room a latency later. */
-  #drain(boot: number, ids: readonly number[], reader: number, at: Cycles): Map<number, Drained> {
-    const all = new Map<number, Drained>();
-    for (const id of ids) {
-      const { core, kernel } = this.#writerOf(boot, id);
-      if (!this.#isMine(core)) continue;
-      const rb = kernel.system.buffers.get(id)!;
-      const part = rb.drain(at);
-      all.set(id, part);
-      if (part.bytes === 0) continue;
-      this.#cpus[core]!.core.lapic.receive(cycles(at + this.#latency), reader, () => {
-        rb.data_tail = part.tail;
-        return undefined;
-      });
-    }
-    return all;
-  }
-
-  /** The CPU that writes into a buffer. */
-  #writerOf(boot: number, id: number): KernelOnCore {
-    const kernels = this.#boots[boot]!;
-    return kernels[kernels[0]!.kernel.system.buffers.get(id)!.writer!]!;
-  }
-
   /** All copies of what a boot shares know of signals, as soon as they were sent. */
   #signals(post: Post, from: number): void {
-    const [boot, sent] = post.kind === 'guest' ? [this.#boots[1]!, post.post] : [this.#boots[0]!, post];
+    const [boot, sent] = post.kind === 'guest' ? [this.#boots[1], post.post] : [this.#boots[0], post];
     if (sent.kind !== 'kill') return;
     const on = post.kind === 'guest' ? boot[0] : boot[from];
     on?.kernel.system.sendSignal(sent.tgid, sent.since);
@@ -378,11 +321,11 @@ export class CoreGroup {
    * A grid line: every core learns the sum of what the others have contributed to the host's counts, and each kernel how
    * many tasks are runnable on the other CPUs of its boot, and the lowest limits of sampling there.
    */
-  #look(): boolean {
+  #gridLine(): boolean {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     this.#works = all.slice(0, this.#party.place.parties).map((slots) => slots[SLOT.work]!);
     const counts = all.map(countsIn);
-    for (const { core, kernel } of this.#boots[0]!)
+    for (const { core, kernel } of this.#boots[0])
       if (this.#isMine(core) && kernel.global !== undefined) kernel.global.others = sumOfOthers(counts, core);
     let balances = false;
     for (const kernels of this.#boots) {
@@ -407,12 +350,6 @@ function bare(post: Post): Post {
   if (kind === 'kill') return post;
   return (kind === 'guest' ? { kind, to, sent, post: bare(post.post) } : { kind, to, sent }) as Post;
 }
-
-/** The guest's kernels by number. */
-const guestsOn = (cpus: readonly HostCpu[]): KernelOnCore[] =>
-  cpus
-    .flatMap(({ guests = [] }, core) => guests.map((kernel, i) => ({ kernel, core, index: 1 + i })))
-    .toSorted((a, b) => a.kernel.number - b.kernel.number);
 
 /** No earlier than this does a core tell its other hardware thread that it enters or leaves HLT. */
 function tellsSibling({ core, host }: HostCpu): Cycles {
