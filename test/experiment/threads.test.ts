@@ -22,7 +22,7 @@ import { PerfDataWriter } from '../../src/perfdata/writer.ts';
 import { Lineage } from '../../src/profile/lineage.ts';
 import { parseProfileKey } from '../../src/profile/profile.ts';
 import { reportStdio } from '../../src/report/report/text.ts';
-import { PERF_RECORD, type ReadRecord } from '../../src/uapi/perf-event.ts';
+import { PERF_RECORD, type ReadRecord, type TaskRecord } from '../../src/uapi/perf-event.ts';
 import { loadWorkload } from '../../src/workload/registry.ts';
 import { Threads, act, join, lock, repeat, spawn, syscall, unlock, work } from '../kernel/scripts.ts';
 import { ELSEWHERE, WITH_COUNTERS, setsFor } from '../kvm/guest.ts';
@@ -103,6 +103,37 @@ function countsByThread(file: string): string[] {
   }
 }
 
+const countOf = ({ read }: ReadRecord): number => Number(read.values[0]!.value);
+const add = (a: number, b: number): number => a + b;
+
+/** perf record -s of a program: the READ records of each thread, which must add up to what it has executed. */
+async function expectTruthOfEach(
+  spec: MachineSpec,
+  scripts: ConstructorParameters<typeof Threads>[0],
+  what: string,
+): Promise<readonly (readonly ReadRecord[])[]> {
+  const executable = new Threads(scripts);
+  const evlist = recordAttrs(parseEventList(['instructions:u'], 'record'), { inherit_stat: true, period: 1e9 });
+  const records: PerfRecord[] = [];
+  const write = (batch: readonly PerfRecord[]): number => (records.push(...batch), 0);
+  await runRecord(spec, { evlist, executable }, { opened: () => undefined, write });
+  const lineage = new Lineage();
+  const births = records.filter((one): one is TaskRecord => one.type === PERF_RECORD.FORK);
+  for (const one of births.toSorted((a, b) => Number(a.time) - Number(b.time))) lineage.add(one);
+  const reads = records.filter((r): r is ReadRecord => r.type === PERF_RECORD.READ);
+  const byThread = new Map<number, ReadRecord[]>();
+  for (const one of reads) byThread.set(one.tid, [...(byThread.get(one.tid) ?? []), one]);
+  // One thread has the events that were opened when it ends, and says nothing.
+  expect(byThread.size, what).to.equal(executable.started.size - 1);
+  const totals = eventVector();
+  for (const [tid, parts] of byThread) {
+    const numbers = [...lineage.nameOf(tid).matchAll(/\d+/g)].map(([n]) => `/clone=${Number(n) - 1}`);
+    const exact = executable.started.get(numbers.join(''))!.totals(totals)[COLUMN.instructions];
+    expect(parts.map(countOf).reduce(add), `${what}: ${lineage.nameOf(tid)}`).to.equal(exact);
+  }
+  return [...byThread.values()];
+}
+
 describe('threads', () => {
   for (const { vpmu, machine } of PLACES)
     it(`${vpmu} on ${machine}: every instruction and branch of every thread is counted once`, async () => {
@@ -138,29 +169,24 @@ describe('threads', () => {
   for (const { vpmu, machine } of PLACES)
     it(`${vpmu} on ${machine}: what each thread is said to have counted is what it executed`, async () => {
       const spec = await setUpMachine({ machine, vpmu, seed: 'threads', sets: [...sets, ...setsFor(vpmu)] });
-      for (const [what, scripts] of Object.entries(PROGRAMS)) {
-        const executable = new Threads(scripts);
-        const options = { inherit_stat: true, period: 1e9 };
-        const evlist = recordAttrs(parseEventList(['instructions:u'], 'record'), options);
-        const records: PerfRecord[] = [];
-        await runRecord(
-          spec,
-          { evlist, executable },
-          { opened: () => undefined, write: (batch) => (records.push(...batch), 0) },
-        );
-        const lineage = new Lineage();
-        for (const one of records) if (one.type === PERF_RECORD.FORK) lineage.add(one);
-        const reads = records.filter((r): r is ReadRecord => r.type === PERF_RECORD.READ);
-        // One thread has the event that was opened when it ends, and says nothing.
-        expect(new Set(reads.map(({ tid }) => tid)).size, what).to.equal(executable.started.size - 1);
-        const totals = eventVector();
-        for (const { tid, read } of reads) {
-          const numbers = [...lineage.nameOf(tid).matchAll(/\d+/g)].map(([n]) => `/clone=${Number(n) - 1}`);
-          const exact = executable.started.get(numbers.join(''))!.totals(totals)[COLUMN.instructions];
-          expect(read.values[0]!.value, `${what}: ${lineage.nameOf(tid)}`).to.equal(exact);
-        }
-      }
+      for (const [what, scripts] of Object.entries(PROGRAMS)) await expectTruthOfEach(spec, scripts, what);
     });
+
+  for (const vpmu of ['legacy', 'v2'])
+    for (const vcpus of [2, 4])
+      it(`${vpmu}: so it is on ${vcpus} vCPUs, each of which has an event of its own for each thread`, async () => {
+        const spec = await setUpMachine({ vpmu, vcpus, seed: 'threads', sets: [...sets, ...setsFor(vpmu)] });
+        const counting: number[] = [];
+        for (const [what, scripts] of Object.entries(PROGRAMS)) {
+          for (const reads of await expectTruthOfEach(spec, scripts, what)) {
+            expect(new Set(reads.map(({ id }) => id)).size, what).to.equal(vcpus);
+            expect(reads, what).to.have.length(vcpus);
+            counting.push(reads.filter((one) => countOf(one) > 0).length);
+          }
+        }
+        // Threads that have moved are counted in parts.
+        expect(Math.max(...counting)).to.be.greaterThan(1);
+      });
 
   it('of a program that cannot go on end the run, whatever waits outside', async () => {
     const spec = await setUpMachine({ vpmu: 'v2', seed: 'threads', sets: ['guest.background=100'] });
