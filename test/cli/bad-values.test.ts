@@ -82,7 +82,7 @@ describe('odd values', function () {
 
   it('name the environment variable that they came from', async () => {
     const cases: [Record<string, string>, string, RegExp][] = [
-      [{ GPERF_VPMU: 'v3' }, 'stat true', /^no such vPMU design: v3 \(did you mean v2\?\) \(from GPERF_VPMU\)\n$/],
+      [{ GPERF_VPMU: 'v3' }, 'stat true', /^no such vPMU design: v3 \(did you mean v1\?\) \(from GPERF_VPMU\)\n$/],
       [{ GPERF_MACHINE: 'none.yaml' }, 'stat true', /No such file or directory \(from GPERF_MACHINE\)\n$/],
       [
         { GPERF_VPMU: 'v2', GPERF_SET: 'guest.hz=250 guest.hx=1' },

@@ -106,7 +106,7 @@ const CASES: readonly Case[] = [
   ['reproduce --workers x rfc-v2', 129, '--workers x: must be a number above 0, or auto\n'],
   ['compare --workers 2 a b', 129, /^--workers is for designs that are run \(--vpmu\)\n/],
   ['stat --workers x true', 129, '--workers x: must be a number above 0, or auto\n'],
-  ['record --vcpus 1 true', 129, /^ {2}Error: unknown option `vcpus'\n/],
+  ['record --cores 1 true', 129, /^ {2}Error: unknown option `cores'\n/],
   // Rates and buffers.
   [
     'record --vpmu host -F 1000000 --strict-freq true',
