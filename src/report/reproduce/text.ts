@@ -39,7 +39,7 @@ export function reproductionNotes({ source, machine, seeds }: Reproduction): str
   return [
     `Published: ${source}; ${machine}.`,
     `Simulated: the median over ${seeds} seed${seeds === 1 ? '' : 's'}, with an interval of 95 % for it; ratio: simulated / published.`,
-    'derived: out of the mechanisms. calibrated: a constant was chosen with it, or a figure of its kind, in view (src/machine/costs.ts).',
+    'derived: out of the mechanisms. calibrated: a constant was chosen with it, or a figure of its kind, in view (src/machine/calibrated.ts).',
     'inconsistent: no mechanism here gives it, and it does not go with other published figures. Empty "published": a row of ours.',
   ];
 }
