@@ -11,10 +11,18 @@ export interface Ring0Function {
   readonly name: string;
   readonly address: Address;
   readonly size: number;
-  /** One pass, without its callees. */
+  /** One pass, without its callees: the mean. */
   readonly cost: Cycles;
-  /** Events of one pass: whole numbers, and cycles equal to `cost`. */
+  /** Events of one pass: whole numbers, and cycles equal to `cost`. Passes of any length have the same of the others. */
   readonly events: EventVector;
+  /** Absent: every pass takes `cost`. */
+  readonly spread?: PassSpread | undefined;
+}
+
+/** The least that a pass takes, and the quantiles, with mean 1, of what comes on top (sim/spread.ts). */
+export interface PassSpread {
+  readonly least: Cycles;
+  readonly quantiles: Float64Array;
 }
 
 export type Ring0Table = readonly Ring0Function[];

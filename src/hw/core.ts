@@ -35,8 +35,9 @@ import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
 import { FRACTION, asDoubles } from '../sim/doubles.ts';
 import type { Stream } from '../sim/rng.ts';
-import { SUBCYCLES, address, cycles, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { CoreApic } from './lapic.ts';
+import { PassTimes } from './pass-times.ts';
 import { CorePmu, type CountingPlan, type Counter } from './pmu.ts';
 import type { Sibling } from './sibling.ts';
 import type { CoreStep } from './steps.ts';
@@ -103,14 +104,12 @@ export class Core implements Cpu {
   /** If set: told of overflows that pull the PMI line. */
   probe: Probe<CoreStep> | undefined;
   readonly #spec: CoreSpec;
-  /** Ring-0 functions, and the cycles of a pass through each: now, and while this is the core's only busy thread. */
-  #functions: Ring0Table;
-  #costs: Float64Array;
-  readonly #alone: Float64Array;
-  /** The core's other hardware thread while both are busy; and ring-0 functions then. */
+  readonly #times: PassTimes;
+  /** Counters of the host's passes, and of whoever runs now. */
+  readonly #ownPasses: Int32Array;
+  #passesOf: Int32Array;
+  /** The core's other hardware thread while both are busy. */
   #beside: Sibling | undefined;
-  #stretched: Ring0Table = [];
-  #stretchedCosts: Float64Array = new Float64Array();
   readonly #hz: Hertz;
   readonly #skidStream: Stream;
   #software!: Software;
@@ -139,10 +138,11 @@ export class Core implements Cpu {
   #limits = new Float64Array(16);
   #before = new Float64Array(16);
 
-  constructor(spec: CoreSpec, skid: Stream) {
+  /** `passes`: the counters that the host's passes through ring-0 functions are drawn by (sim/spread.ts). */
+  constructor(spec: CoreSpec, skid: Stream, passes: Int32Array = new Int32Array(spec.ring0.length)) {
     this.#spec = spec;
-    this.#functions = spec.ring0;
-    this.#costs = this.#alone = costsOf(spec.ring0);
+    this.#times = new PassTimes(spec.ring0);
+    this.#ownPasses = this.#passesOf = passes;
     this.caps = spec.caps;
     this.pmu = new CorePmu(spec.caps, spec.events, spec.clocks);
     this.#hz = spec.clocks.coreHz as Hertz;
@@ -158,26 +158,24 @@ export class Core implements Cpu {
   }
 
   /**
-   * Sets the software that runs on the core (the host's kernel, or a vCPU while its guest runs), and whose time it is.
+   * Sets the software that runs on the core (the host's kernel, or a vCPU while its guest runs), whose time it is, and
+   * by which counters its passes through ring-0 functions are drawn.
    */
-  setSoftware(software: Software, page: LedgerPage = 'host'): void {
+  setSoftware(software: Software, page: LedgerPage = 'host', passes = this.#ownPasses): void {
     this.#software = software;
     this.#page = this.spent[page];
+    this.#passesOf = passes;
   }
 
   /** Makes this a hardware thread of a core that has another one, which is busy; before any time passes. */
   shareWith(sibling: Sibling): void {
     this.sibling = sibling;
-    this.#stretched = sibling.stretched(this.#spec.ring0);
-    this.#stretchedCosts = costsOf(this.#stretched);
     this.siblingIs(true);
   }
 
   /** Word from the other hardware thread: it has left HLT, or entered it. */
   siblingIs(busy: boolean): void {
     this.#beside = busy ? this.sibling : undefined;
-    this.#functions = busy ? this.#stretched : this.#spec.ring0;
-    this.#costs = busy ? this.#stretchedCosts : this.#alone;
   }
 
   now(): Cycles {
@@ -244,17 +242,18 @@ export class Core implements Cpu {
 
   spend(fn: number, times = 1): void {
     const { lapic, pmu } = this;
-    const cost = this.#costs[fn]!;
     this.#ring0 = true;
     for (let left = times; left > 0; left--) {
       this.passes[fn]! += 1;
+      const work = this.#times.draw(fn, this.#passesOf);
+      const cost = this.#beside === undefined ? work : this.#beside.stretched(work);
       const end = (this.#clock + cost) as Cycles;
       if (end < lapic.quietUntil && pmu.plan(0).counters.length === 0) {
         this.#clock = end;
         this.#page[fn]! += cost;
-      } else this.#spendInSteps(this.#functions[fn] as Ring0Function, pmu.plan(0));
+      } else this.#spendInSteps(this.#spec.ring0[fn] as Ring0Function, cost, pmu.plan(0));
     }
-    if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#functions[fn] as Ring0Function);
+    if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#spec.ring0[fn] as Ring0Function);
   }
 
   /** How many counters can raise a PMI now, and whether all of them count no faster than the clock. */
@@ -272,7 +271,7 @@ export class Core implements Cpu {
 
   /** The least that a pass through a ring-0 function takes. */
   costOf(fn: number): Cycles {
-    return cycles(this.#alone[fn]!);
+    return this.#times.least(fn);
   }
 
   spendFor(fn: number, cost: Cycles): void {
@@ -286,7 +285,7 @@ export class Core implements Cpu {
     if (end < lapic.quietUntil && plan.counters.length === 0) {
       this.#clock = end;
       this.#page[fn]! += cost;
-    } else this.#spendInSteps({ ...f, cost, events: f.events.map((_, c) => retiredIn(f, c, cost, share)) }, plan);
+    } else this.#spendInSteps({ ...f, events: f.events.map((_, c) => retiredIn(f, c, cost, share)) }, cost, plan);
     if (this.#clock >= lapic.quietUntil) this.#serveIn(f);
   }
 
@@ -452,11 +451,13 @@ export class Core implements Cpu {
     else this.lapic.pmiAt = (this.#clock + 1 / SUBCYCLES) as Cycles;
   }
 
-  /** One pass through a function, with stops where a counter overflows or an interrupt arrives that can be taken. */
-  #spendInSteps(f: Ring0Function, plan: CountingPlan): void {
+  /**
+   * One pass through a function, which takes `total` this time, with stops where a counter overflows or an interrupt
+   * arrives that can be taken.
+   */
+  #spendInSteps(f: Ring0Function, total: number, plan: CountingPlan): void {
     const { pmu, lapic } = this;
     const { columns, counters, slots } = plan;
-    const total = f.cost;
     let done = 0;
     while (done < total) {
       let step = total - done;
@@ -464,14 +465,14 @@ export class Core implements Cpu {
       if (this.#irqOff === 0) step = Math.min(step, Math.max(0, lapic.timerAt - this.#clock));
       for (let i = 0; i < counters.length; i++) {
         const column = columns[slots[i] as number] as number;
-        const rate = f.events[column]! / total;
+        const rate = column === CYCLES ? 1 : f.events[column]! / total;
         // An event happens where its running share passes a whole number, never before `remaining / rate`.
         if (rate > 0) step = Math.min(step, Math.max(1 / SUBCYCLES, pmu.remaining(counters[i] as Counter) / rate));
       }
       const next = Math.min(total, done + Math.ceil(step * SUBCYCLES) / SUBCYCLES);
       for (let i = 0; i < counters.length; i++) {
         const column = columns[slots[i] as number] as number;
-        pmu.add(counters[i] as Counter, retiredBy(f, column, next) - retiredBy(f, column, done));
+        pmu.add(counters[i] as Counter, retiredBy(f, column, next, total) - retiredBy(f, column, done, total));
       }
       this.#clock = (this.#clock + next - done) as Cycles;
       this.#page[f.index]! += next - done;
@@ -481,26 +482,17 @@ export class Core implements Cpu {
         this.#serve(f, Math.floor((f.size * done) / total));
         // The handler may have reprogrammed the counters of this privilege level.
         const now = pmu.plan(0);
-        if (now !== plan) return this.#finishUnder(f, done, now);
+        if (now !== plan) return this.#finishUnder(f, done, total, now);
       }
     }
   }
 
   /** The rest of a pass whose counting plan changed midway, as a function of its own. */
-  #finishUnder(f: Ring0Function, done: number, plan: CountingPlan): void {
-    const rest = f.cost - done;
-    const offset = Math.floor((f.size * done) / f.cost);
-    const events = f.events.map((_, column) =>
-      column === CYCLES ? rest : retiredBy(f, column, f.cost) - retiredBy(f, column, done),
-    );
-    const tail: Ring0Function = {
-      ...f,
-      address: address(f.address + offset),
-      size: f.size - offset,
-      cost: rest as Cycles,
-      events,
-    };
-    this.#spendInSteps(tail, plan);
+  #finishUnder(f: Ring0Function, done: number, total: number, plan: CountingPlan): void {
+    const offset = Math.floor((f.size * done) / total);
+    const events = f.events.map((count, column) => count - retiredBy(f, column, done, total));
+    const tail: Ring0Function = { ...f, address: address(f.address + offset), size: f.size - offset, events };
+    this.#spendInSteps(tail, total - done, plan);
   }
 
   /**
@@ -595,14 +587,13 @@ export class Core implements Cpu {
   }
 }
 
-const costsOf = (table: Ring0Table): Float64Array => Float64Array.from(table, ({ cost }) => cost);
-
 /**
- * Events of a column that have retired after `x` of the function's cycles: the whole part of the proportional share.
+ * Events of a column that have retired after `x` of the `total` cycles of a pass: the whole part of the proportional
+ * share.
  */
-function retiredBy(f: Ring0Function, column: number, x: number): number {
+function retiredBy(f: Ring0Function, column: number, x: number, total: number): number {
   if (column === CYCLES) return x;
-  return x >= f.cost ? f.events[column]! : Math.floor((f.events[column]! * x) / f.cost);
+  return x >= total ? f.events[column]! : Math.floor((f.events[column]! * x) / total);
 }
 
 /** Events of a column in a pass that takes `cost` cycles, `share` times the function's own cost. */

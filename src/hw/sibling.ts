@@ -17,8 +17,6 @@
  * thread leaves them to the other; caches and TLBs, which each thread has as if it were alone; AnyThread; waits of drawn
  * length, the filling of the pipeline and skids, which do not stretch; that the other one's news take no time.
  */
-import type { Ring0Table } from '../arch/ring0.ts';
-import { CYCLES } from '../arch/events.ts';
 import { SUBCYCLES, type Cycles } from '../units.ts';
 
 /** The stretch is a whole number of these. */
@@ -70,15 +68,8 @@ export class Sibling {
     return (Math.ceil(((span - this.#owed) * SUBCYCLES * STEPS) / this.#stretch) / SUBCYCLES) as Cycles;
   }
 
-  /** Ring-0 functions while both are busy: the same events in more cycles. */
-  stretched(table: Ring0Table): Ring0Table {
-    return table.map((fn) => {
-      const cost = Math.round((fn.cost * this.#stretch * SUBCYCLES) / STEPS) / SUBCYCLES;
-      return {
-        ...fn,
-        cost: cost as Cycles,
-        events: fn.events.map((count, column) => (column === CYCLES ? cost : count)),
-      };
-    });
+  /** What a pass through a ring-0 function then takes, which takes `cost` cycles alone. */
+  stretched(cost: number): number {
+    return Math.round((cost * this.#stretch * SUBCYCLES) / STEPS) / SUBCYCLES;
   }
 }

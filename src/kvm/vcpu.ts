@@ -60,8 +60,11 @@ export class Vcpu implements Cpu, Software, TaskBody {
   #until = 0 as Cycles;
   readonly #spin = new PauseLoop();
 
-  /** Adds a vCPU to a VM, with its thread on a CPU of the host. Throws VcpuRefused. */
-  constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws) {
+  /**
+   * Adds a vCPU to a VM, with its thread on a CPU of the host; `passes`: the counters that its kernel's passes through
+   * ring-0 functions are drawn by, absent: the core's. Throws VcpuRefused.
+   */
+  constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws, passes?: Int32Array) {
     this.vm = vm;
     this.#core = core;
     this.#host = host;
@@ -94,7 +97,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     const vpmu = vm.design.attach(port);
     this.#vpmu = vpmu;
     const { number, lapic } = this;
-    this.#vmx = new VmxTransitions({ vm, number, core, host, lapic, vpmu, draws, software: this, probe });
+    this.#vmx = new VmxTransitions({ vm, number, core, host, lapic, vpmu, draws, passes, software: this, probe });
     const mail = new VcpuMail({ vm, host, task: this.#task, lapic, vmx: this.#vmx, guest: () => this.#guest });
     host.mail.vcpus.set(this.#task.pid, mail);
     this.#task.preempt_notifier = {

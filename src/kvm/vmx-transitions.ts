@@ -45,6 +45,8 @@ export interface Entrant {
   readonly lapic: VirtualApic;
   readonly vpmu: Vpmu;
   readonly draws: KvmDraws;
+  /** Counters of the guest's passes through ring-0 functions; undefined: the core's. */
+  readonly passes: Int32Array | undefined;
   /** The core's software while the guest has it. */
   readonly software: Software;
   readonly probe: () => Probe<KvmStep> | undefined;
@@ -247,7 +249,7 @@ export class VmxTransitions {
   /** VM-entry; it loads the guest's GLOBAL_CTRL from the VMCS. An interrupt that waited for this is the next exit. */
   #vmEnter(resume?: Regs): void {
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#switchPerfMsrs());
-    this.#core.setSoftware(this.#of.software, this.#of.vm.page);
+    this.#core.setSoftware(this.#of.software, this.#of.vm.page, this.#of.passes);
     this.#move('inner', this.#hasRegisters && resume !== undefined ? { at: 'guest', resume } : GUEST);
     this.exits.outside = cycles(this.exits.outside + this.#core.now() - this.#leftAt);
     this.#left?.end();

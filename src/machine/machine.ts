@@ -30,7 +30,7 @@ import { SUBCYCLES, cycles, hertz, type Cycles } from '../units.ts';
 import type { HostCpu } from './boots.ts';
 import { CoreGroup, type Party } from './group.ts';
 import { eventClocks, pmuCaps, type SpecValues } from './keys.ts';
-import { MSR_FUNCTIONS, hostDraws, kvmDraws, ring0Table } from './ring0.ts';
+import { MSR_FUNCTIONS, hostDraws, kvmDraws, passCounters, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
 import { threadSibling } from './topology.ts';
 
@@ -118,7 +118,9 @@ export function bootMachine(
   const system = isOneBoot(spec) ? new System(kernelConfig(spec, 'host')) : undefined;
   const vcpus = spec.design === undefined ? 1 : v['guest.vcpus'];
   const makeCpu = (number: number): HostCpu & { readonly guests: Kernel[] } => {
-    const core = new Core(coreSpec, stream(spec.seed, `${path}/core=${number}/skid`));
+    const of = `${path}/core=${number}`;
+    const passes = passCounters(stream(spec.seed, `${of}/passes`));
+    const core = new Core(coreSpec, stream(spec.seed, `${of}/skid`), passes);
     const ipis = number === 0 ? `${path}/host/ipi` : `${path}/host/cpu=${number}/ipi`;
     const host = new Kernel(
       system ?? new System(kernelConfig(spec, 'host'), vcpus > 1),
@@ -157,7 +159,7 @@ export function bootMachine(
     const made = on.map((cpu, number) => {
       const of = `${name}/vcpu=${number}`;
       const draws = kvmDraws((what) => stream(spec.seed, `${of}/${what}`), spec);
-      const vcpu = new Vcpu(vm, cpu.core, cpu.host, draws);
+      const vcpu = new Vcpu(vm, cpu.core, cpu.host, draws, passCounters(stream(spec.seed, `${of}/passes`)));
       const phase = stream(spec.seed, `${of}/tick`).uniform();
       const config = cpuConfig(number, phase, averages[number] ?? 0);
       const kernel = new Kernel(inside, tapped(vcpu, 'guest', number), config);

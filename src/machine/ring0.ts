@@ -10,8 +10,10 @@ import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { KvmDraws } from '../kvm/vpmu.ts';
 import { exp, probit } from '../sim/math.ts';
 import type { Stream } from '../sim/rng.ts';
+import { countersOf } from '../sim/spread.ts';
 import { hertz, toCycles, type Cycles } from '../units.ts';
 import { costKeyOf, type CostKey } from './costs.ts';
+import { passSpreads } from './spreads.ts';
 import { SPEC_KEYS, type MachinePreset, type SpecValues } from './keys.ts';
 
 /** Events per cycle of kernel code; columns not listed do not occur there. */
@@ -54,6 +56,7 @@ function inCycles({ preset, values }: Timed, key: CostKey): (ns: number) => Cycl
 
 /** All kernel functions with the cost of one pass on this machine. */
 export function ring0Table(machine: Timed): Ring0Table {
+  const spreadOf = passSpreads(machine.values['costs.spread']);
   return KERNEL_SYMBOLS.map((symbol, index) => {
     const key = costKeyOf(symbol.name);
     const cost = inCycles(machine, key)(machine.values[key]);
@@ -64,9 +67,17 @@ export function ring0Table(machine: Timed): Ring0Table {
       size: symbol.size,
       cost,
       events: eventsOf(index, cost),
+      spread: spreadOf(symbol.name, cost),
     };
   });
 }
+
+/** The counters by which passes through functions are drawn (hw/pass-times.ts). */
+export const passCounters = (random: Stream): Int32Array =>
+  countersOf(
+    random,
+    KERNEL_SYMBOLS.map(({ name }) => name),
+  );
 
 export const MSR_FUNCTIONS: MsrFunctions = {
   rdmsr: FN.native_read_msr,

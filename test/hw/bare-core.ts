@@ -5,6 +5,7 @@ import type { Ring0Function } from '../../src/arch/ring0.ts';
 import { Core, type CoreSpec, type Skid } from '../../src/hw/core.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { stream } from '../../src/sim/rng.ts';
+import { logNormalTable } from '../../src/sim/spread.ts';
 import { address, cycles, type Address, type Cycles } from '../../src/units.ts';
 
 const TEXT = -0x7f000000;
@@ -69,12 +70,23 @@ export class Script implements Software {
 
 const NO_SKID: Skid = { fixed: 0, mean: 0, max: 0 };
 
-export function bareCore(skid: Skid = NO_SKID, seed = 'test', refill = 0): { core: Core; script: Script } {
+/** The same functions with passes that take from half the time to many times that. */
+const SPREAD: readonly Ring0Function[] = RING0.map((f) => ({
+  ...f,
+  spread: { least: cycles(Math.floor(f.cost * 32) / 64), quantiles: logNormalTable(1) },
+}));
+
+export function bareCore(
+  skid: Skid = NO_SKID,
+  seed = 'test',
+  refill = 0,
+  spread = false,
+): { core: Core; script: Script } {
   const spec: CoreSpec = {
     caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
     events: broadwellEp.events,
     clocks: { coreHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 },
-    ring0: RING0,
+    ring0: spread ? SPREAD : RING0,
     msrFunctions: { rdmsr: F.rdmsr, wrmsr: F.wrmsr, rdpmc: F.rdpmc },
     skid,
     refill: cycles(refill),
