@@ -93,13 +93,16 @@ export const SPEC_KEYS = {
     1e8,
   ),
   ...TIMING_KEYS,
-  'costs.spread': number(
-    '',
-    'how much the times of exits, register accesses and kernel functions spread around their means (a factor of each sigma in machine/spreads.ts); 0: every pass takes its mean',
-    0,
-    2,
-    false,
-  ),
+  'costs.spread': {
+    ...number(
+      '',
+      'how much the times of exits, register accesses and kernel functions spread around their means, a factor of each sigma in machine/spreads.ts; 0: every pass takes its mean',
+      0,
+      2,
+      false,
+    ),
+    detail: true,
+  },
   ...COST_KEYS,
 } as const;
 
