@@ -14,12 +14,14 @@
 import type { ExecutionCursor } from '../arch/cpu.ts';
 import type { Executable } from '../arch/dso.ts';
 import { CYCLES, eventVector } from '../arch/events.ts';
-import type { Core } from '../hw/core.ts';
+import { ROWS, type Core } from '../hw/core.ts';
 import { KERNEL_SYMBOLS, type Purpose } from '../kernel/symbols.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Ledger, LedgerAccount, LedgerSheet, VcpuTimes } from '../results/ledger.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { CpuWatch } from './cpu-watch.ts';
+
+const ROW_NAMES = Object.keys(ROWS) as (keyof typeof ROWS)[];
 
 /** An executable that can be asked how much user time its threads have taken so far. */
 export function metered(executable: Executable): { readonly executable: Executable; readonly work: () => Cycles } {
@@ -83,6 +85,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
     cores.map(of).reduce((sum, page) => sum.map((n, i) => n + page[i]!));
   const outer = add(({ spent }) => spent.host);
   const ring3 = KERNEL_SYMBOLS.length;
+  const rowOf = (page: Float64Array, row: keyof typeof ROWS): number => page[ring3 + ROWS[row]]!;
   // Without a guest, perf runs on the kernel that has the core.
   const inner = vcpu === undefined ? outer : add(({ spent }) => spent.guest);
   const others = add(({ spent }) => spent.others).reduce((a, b) => a + b);
@@ -92,21 +95,22 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
   const both = (purpose: Purpose): number => sum(inner, purpose) + ofHost(purpose);
   const spans: readonly (readonly [LedgerAccount, number])[] = [
     ['workload', work],
-    ['programs', inner[ring3]! - work],
-    ['refill', inner[ring3 + 1]!],
-    ...(cores.some(({ shared }) => shared) ? [['sibling', inner[ring3 + 2]!] as const] : []),
+    ['programs', rowOf(inner, 'ring3') - work],
+    ['refill', rowOf(inner, 'refill')],
+    ...(cores.some(({ shared }) => shared) ? [['sibling', rowOf(inner, 'sibling')] as const] : []),
     ['kernel perf', sum(inner, 'perf')],
     ['kernel registers', sum(inner, 'registers')],
     ['kernel interrupts', sum(inner, 'interrupts')],
     ['kernel tasks', sum(inner, 'tasks')],
     ['exits', both('exits')],
     ['kvm', both('kvm')],
+    ...(rowOf(inner, 'stall') > 0 ? [['residue', rowOf(inner, 'stall')] as const] : []),
     ['host perf', ofHost('perf')],
     ['host registers', ofHost('registers')],
     ['host interrupts', ofHost('interrupts')],
     [
       'host tasks',
-      ofHost('tasks') + (inner === outer ? 0 : outer[ring3]! + outer[ring3 + 1]! + outer[ring3 + 2]!) + others,
+      ofHost('tasks') + (inner === outer ? 0 : ROW_NAMES.reduce((rest, row) => rest + rowOf(outer, row), 0)) + others,
     ],
     ['idle', cores.reduce((total, { idle }) => total + idle, 0)],
   ];

@@ -399,7 +399,8 @@ export const RECORDINGS: Readonly<
     cluster: 2,
   },
   v2: {
-    samples: '4000 a second of a run that its own PMIs lengthen: one constant, what delivering a PMI takes',
+    samples:
+      '4000 a second of a run that its own PMIs lengthen: one constant, the residue of an NMI (cost.pmi_residue)',
     profile: 'the same execution, a third of a point of noise at 37 %',
     cluster: 1,
   },

@@ -91,6 +91,8 @@ export function stepText(told: Told<MachineStep>, context: LifeContext): string 
       return INTERCEPTED.has(step.reason) ? undefined : `VM-exit ${step.reason}`;
     case 'inject':
       return `inject ${step.vector}`;
+    case 'residue':
+      return `${microseconds(told, context)} that no mechanism here explains (cost.pmi_residue)`;
     case 'request':
       return step.request === 'PMU' ? 'KVM_REQ_PMU: kvm_pmu_handle_event' : 'KVM_REQ_PMI: kvm_pmu_deliver_pmi';
     case 'overflow': {
@@ -147,6 +149,9 @@ export function stepText(told: Told<MachineStep>, context: LifeContext): string 
       return context.switches === true ? `__switch_to: ${step.prev.comm} -> ${step.next.comm}` : undefined;
   }
 }
+
+const microseconds = ({ at, until }: Told<MachineStep>, { machine }: LifeContext): string =>
+  `${(machine.host.nanosOf(cycles(until - at)) / 1000).toFixed(1)} us`;
 
 /** How long it took to make or release an event, and how much of that was the whole host's first or last event. */
 function surcharges(work: Told<MachineStep>, { machine, steps }: LifeContext): string {
@@ -251,7 +256,7 @@ export function lifeSummary({ machine, steps }: LifeContext): [string, string][]
   const handler = frames.find((s) => s.step.fn === 'intel_pmu_handle_irq');
   if (vcpu !== undefined) {
     const exits = only(steps, 'exit').map(({ step }) => step.reason);
-    const outside = only(steps, 'exit', 'inject').reduce((sum, s) => sum + Math.min(s.until, to) - s.at, 0);
+    const outside = only(steps, 'exit').reduce((sum, s) => sum + Math.min(s.until, to) - s.at, 0);
     const times = (...kinds: readonly Kind[]): number => only(steps, ...kinds).length;
     const kept = times('pause', 'resume') > 0 ? `, ${times('pause')} paused, ${times('resume')} resumed` : '';
     rows.push(

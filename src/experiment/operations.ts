@@ -212,6 +212,7 @@ class CpuOperations implements Probe<MachineStep> {
       case 'wrap':
       case 'exit':
       case 'inject':
+      case 'residue':
       case 'request':
       case 'overflow':
       case 'mediated_pmi':

@@ -66,6 +66,13 @@ export interface CoreSpec {
  */
 export type LedgerPage = 'host' | 'guest' | 'others';
 
+/**
+ * A page's rows behind those of ring-0 functions: ring 3; IRETs to it; what it took longer beside a busy sibling;
+ * stalls of ring 0 (Core.stall).
+ */
+export const ROWS = { ring3: 0, refill: 1, sibling: 2, stall: 3 } as const;
+const NR_ROWS = Object.keys(ROWS).length;
+
 /** The core did not return by its deadline; the machine cannot be used any more. */
 export class Overrun extends Error {
   override readonly name = 'Overrun';
@@ -90,8 +97,8 @@ export class Core implements Cpu {
   /** Cycles spent halted. */
   idle = 0 as Cycles;
   /**
-   * Where every other cycle went. Each page has a row for each ring-0 function, one for ring 3, one for IRETs to it
-   * (`refill`), and one for what ring 3 took longer beside a busy sibling. Together with `idle` they add up to now(), to the last 64th of a cycle.
+   * Where every other cycle went. Each page has a row for each ring-0 function, and then those of ROWS. Together with
+   * `idle` they add up to now(), to the last 64th of a cycle.
    */
   readonly spent: Readonly<Record<LedgerPage, Float64Array>>;
   /**
@@ -149,7 +156,7 @@ export class Core implements Cpu {
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);
     this.#ring3Row = spec.ring0.length;
-    const page = (): Float64Array => new Float64Array(spec.ring0.length + 3);
+    const page = (): Float64Array => new Float64Array(spec.ring0.length + NR_ROWS);
     this.spent = { host: page(), guest: page(), others: page() };
     this.#page = this.spent.host;
     asDoubles(this, 'idle');
@@ -289,6 +296,16 @@ export class Core implements Cpu {
     if (this.#clock >= lapic.quietUntil) this.#serveIn(f);
   }
 
+  /** Ring 0 waits in a function: only clocks count. It has a row of its own in the ledger. */
+  stall(fn: number, cost: Cycles): void {
+    const f = this.#spec.ring0[fn] as Ring0Function;
+    this.#ring0 = true;
+    this.drawn[CYCLES]! += cost;
+    const waiting = { ...f, index: this.#ring3Row + ROWS.stall, events: eventVector() };
+    this.#spendInSteps(waiting, cost, this.pmu.plan(0));
+    if (this.#clock >= this.lapic.quietUntil) this.#serveIn(f);
+  }
+
   /** No earlier than this does a PMI arrive, by the clocks that are counted: of other events, nothing is known. */
   get pmiFrom(): Cycles {
     const { lapic, pmu } = this;
@@ -364,7 +381,7 @@ export class Core implements Cpu {
     const span = beside === undefined ? worked : beside.spanOf(worked);
     this.#clock = (this.#clock + span) as Cycles;
     this.#page[this.#ring3Row]! += worked;
-    if (beside !== undefined) this.#page[this.#ring3Row + 2]! += span - worked;
+    if (beside !== undefined) this.#page[this.#ring3Row + ROWS.sibling]! += span - worked;
     for (let i = 0; i < counters.length; i++) {
       const slot = slots[i] as number;
       pmu.add(counters[i] as Counter, slot === 0 ? span : counts[slot]! - before[slot]!);
@@ -406,7 +423,7 @@ export class Core implements Cpu {
     step = Math.ceil(step * SUBCYCLES) / SUBCYCLES;
     this.#clock = (this.#clock + step) as Cycles;
     this.#refill = (this.#refill - step) as Cycles;
-    this.#page[this.#ring3Row + 1]! += step;
+    this.#page[this.#ring3Row + ROWS.refill]! += step;
     for (let i = 0; i < counters.length; i++) if (countsCycles(plan, i)) pmu.add(counters[i] as Counter, step);
     if (pmu.pmi) this.#raisePmi();
   }

@@ -221,6 +221,11 @@ const FUNCTIONS = [
   // arch/x86/kvm: what differs between the host's GLOBAL_CTRL and the guest's, put into the VMCS at each entry
   ['atomic_switch_perf_msrs', 288, 'kvm'],
   ['vmcs_write64', 48, 'kvm'],
+  // arch/x86/kvm: what KVM does for an interrupt that made the guest exit, and for an NMI that it injects
+  ['vmx_complete_atomic_exit', 176, 'kvm'],
+  ['vmx_handle_external_intr', 112, 'kvm'],
+  ['inject_pending_event', 560, 'kvm'],
+  ['handle_nmi_window', 80, 'kvm'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -10,6 +10,7 @@ const EXIT_REASONS = [
   'MSR_WRITE',
   'APIC_WRITE',
   'PAUSE_INSTRUCTION',
+  'NMI_WINDOW',
 ] as const;
 export type ExitReason = (typeof EXIT_REASONS)[number];
 

@@ -12,6 +12,8 @@ type RunStep =
   | { readonly kind: 'exit'; readonly reason: ExitReason }
   /** An interrupt or NMI is injected. */
   | { readonly kind: 'inject'; readonly vector: Vector }
+  /** What an NMI costs the guest besides all that is modelled. */
+  | { readonly kind: 'residue' }
   /** A request is served. */
   | { readonly kind: 'request'; readonly request: Request };
 

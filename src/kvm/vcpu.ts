@@ -50,6 +50,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #task: Task;
   readonly #vpmu: Vpmu;
   readonly #vmx: VmxTransitions;
+  readonly #residue: Cycles;
   /** kvm_before_interrupt(), for an NMI. */
   #handlesNmi = false;
   #guest!: GuestSoftware;
@@ -97,7 +98,10 @@ export class Vcpu implements Cpu, Software, TaskBody {
     const vpmu = vm.design.attach(port);
     this.#vpmu = vpmu;
     const { number, lapic } = this;
-    this.#vmx = new VmxTransitions({ vm, number, core, host, lapic, vpmu, draws, passes, software: this, probe });
+    const nmiBlocked = (): boolean => this.#nmiBlocked;
+    const of = { vm, number, core, host, lapic, vpmu, draws, passes, software: this, probe, nmiBlocked };
+    this.#vmx = new VmxTransitions(of);
+    this.#residue = draws.pmi_residue;
     const mail = new VcpuMail({ vm, host, task: this.#task, lapic, vmx: this.#vmx, guest: () => this.#guest });
     host.mail.vcpus.set(this.#task.pid, mail);
     this.#task.preempt_notifier = {
@@ -174,10 +178,12 @@ export class Vcpu implements Cpu, Software, TaskBody {
     // An NMI is served right after VM-exit, with the guest's registers still in place.
     if (!nmi) this.#vmx.putGuest();
     this.#handlesNmi = nmi;
+    this.#core.spend(nmi ? FN.vmx_complete_atomic_exit : FN.vmx_handle_external_intr);
     this.#host.interrupt(vector, { cpl: 0, ip, kernelFrames: [], guest: { cpl: where.cpl, ip: where.ip } });
     this.#handlesNmi = false;
     if (nmi) this.#vmx.putGuest();
     this.#core.openInterrupts();
+    this.#core.spend(FN.vmx_handle_exit);
     this.#vmx.enter(where);
     this.#inject(where);
   }
@@ -349,12 +355,16 @@ export class Vcpu implements Cpu, Software, TaskBody {
       const [irqOff, nmiBlocked] = [this.#irqOff, this.#nmiBlocked];
       this.#irqOff++;
       this.#nmiBlocked = nmi || nmiBlocked;
-      const injection = this.probe?.begin({ kind: 'inject', vector });
-      if (nmi) this.#core.spend(FN.vmx_inject_nmi);
-      injection?.end();
+      this.probe?.instant({ kind: 'inject', vector });
+      if (nmi && this.#residue > 0) {
+        const residue = this.probe?.begin({ kind: 'residue' });
+        this.#core.stall(FN.nmi, this.#residue);
+        residue?.end();
+      }
       this.#core.asRing0(() => this.#guest.interrupt(vector, regs ?? this.#core.ring0Regs()));
       this.#irqOff = irqOff;
       this.#nmiBlocked = nmiBlocked;
+      if (nmi) this.#vmx.openNmiWindow();
     }
   }
 }

@@ -50,6 +50,8 @@ export interface Entrant {
   /** The core's software while the guest has it. */
   readonly software: Software;
   readonly probe: () => Probe<KvmStep> | undefined;
+  /** The guest is in its NMI handler: no NMI can be injected before its IRET. */
+  readonly nmiBlocked: () => boolean;
 }
 
 export class VmxTransitions {
@@ -64,6 +66,8 @@ export class VmxTransitions {
   #at: Place = OUT;
   #left: Span | undefined;
   #leftAt = 0 as Cycles;
+  /** NMI-window exiting: the guest exits as soon as it can take an NMI. */
+  #nmiWindow = false;
 
   constructor(of: Entrant) {
     this.#of = of;
@@ -90,6 +94,11 @@ export class VmxTransitions {
   /** kvm_make_request() */
   request(request: Request): void {
     this.#requests.add(request);
+  }
+
+  /** IRET of the guest's NMI handler while another NMI waits: an exit, with whose entry that one is injected. */
+  openNmiWindow(): void {
+    if (this.#nmiWindow) this.exit('NMI_WINDOW', () => this.#core.spend(FN.handle_nmi_window), false);
   }
 
   /** The guest stops for the host, still on the core; it will go on there. */
@@ -202,6 +211,7 @@ export class VmxTransitions {
   /** vcpu_enter_guest(): serves requests, loads the guest's registers if it has its own, enters the guest. */
   enter(resume?: Regs): void {
     this.#serveRequests();
+    this.#injectNmi();
     this.#core.spend(FN.vcpu_enter_guest);
     if (this.#hasRegisters) {
       this.#core.irqDisable();
@@ -230,6 +240,20 @@ export class VmxTransitions {
         this.#of.lapic.deliverPmi();
       }
     }
+  }
+
+  /**
+   * inject_pending_event() for an NMI; while the guest is in its NMI handler, enable_nmi_window() instead. The processor
+   * delivers it with VM-entry.
+   */
+  #injectNmi(): void {
+    const { lapic, nmiBlocked } = this.#of;
+    if (!lapic.nmiPending) return;
+    this.#core.spend(FN.inject_pending_event);
+    const blocked = nmiBlocked();
+    if (!blocked) this.#core.spend(FN.vmx_inject_nmi);
+    else if (!this.#nmiWindow) this.#core.spend(FN.vmcs_write64);
+    this.#nmiWindow = blocked;
   }
 
   /**

@@ -100,6 +100,8 @@ export const hasBit = (word: number, idx: number): boolean =>
 export interface KvmDraws {
   /** Extra time of an exit, nearly always 0: host interrupts, cold cache lines. */
   exit_tail(): Cycles;
+  /** What an NMI costs a guest besides all that is modelled. */
+  readonly pmi_residue: Cycles;
   /** Making and ending a host event, without the functions that these call. */
   perf_event_create_kernel_counter(): Cycles;
   perf_event_release_kernel(): Cycles;

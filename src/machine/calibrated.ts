@@ -47,7 +47,7 @@ export const CALIBRATED = [
     '(4) rd/wr fixed_ctrl, legacy',
   ),
   ...to(['cost.ipi_flush_all.warm', 'IPI_SIGMA.warm of ring0.ts', 'host.hz'], 'samples, legacy'),
-  ...to(['cost.inject_nmi'], 'samples, v2'),
+  ...to(['cost.pmi_residue'], 'samples, v2'),
   ...to(
     ['guest.background of letter.ts'],
     '(4) enable global_ctrl, v2',

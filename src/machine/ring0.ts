@@ -139,6 +139,7 @@ export function kvmDraws(streamOf: (name: string) => Stream, machine: Timed): Kv
     return () => ofNs(logNormal(random, mean, KERNEL_COUNTER_SIGMA));
   };
   return {
+    pmi_residue: inCycles(machine, 'cost.pmi_residue')(machine.values['cost.pmi_residue']),
     exit_tail: () => tailCycles(exit.uniform() < TAIL_SHARE ? exit.exponential(tail) : 0),
     perf_event_create_kernel_counter: kernelCounter('perf_event_create_kernel_counter'),
     perf_event_release_kernel: kernelCounter('perf_event_release_kernel'),

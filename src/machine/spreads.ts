@@ -48,7 +48,14 @@ const KINDS: Readonly<Record<Kind, Spread>> = {
 /** Functions that are not mere passes. */
 const OF_KIND: Readonly<Record<Exclude<Kind, 'pass'>, readonly KernelFunction[]>> = {
   exit: ['vmx_vcpu_run', 'vcpu_enter_guest', 'vmx_handle_exit', 'kvm_set_msr_common', 'vmx_exit_handlers_fastpath'],
-  register: ['native_write_msr', 'native_read_msr', 'native_read_pmc', 'lapic_next_deadline', 'vmcs_write64'],
+  register: [
+    'native_write_msr',
+    'native_read_msr',
+    'native_read_pmc',
+    'lapic_next_deadline',
+    'vmcs_write64',
+    'vmx_inject_nmi',
+  ],
   vector: [
     'entry_SYSCALL_64',
     'nmi',
@@ -79,7 +86,6 @@ const OF_KIND: Readonly<Record<Exclude<Kind, 'pass'>, readonly KernelFunction[]>
     'perf_mmap',
     'do_execveat_common',
     'load_elf_binary',
-    'vmx_inject_nmi',
   ],
   idle: ['intel_idle'],
 };

@@ -23,6 +23,8 @@ export type LedgerAccount =
   | 'exits'
   /** KVM's work at exits. */
   | 'kvm'
+  /** What NMIs cost a guest besides all that is modelled, fitted to a published count. */
+  | 'residue'
   /** The host's perf: events made and released for the guest, its PMIs. */
   | 'host perf'
   | 'host registers'

@@ -1,7 +1,7 @@
 /**
  * The letter's two guests (`perf record -e cpu-cycles --all-user ./ftest`), from the mechanism alone: number of
  * samples, size of the file, how often perf was woken, what was throttled. One constant each was fitted to the two
- * sample counts (machine/costs.ts: ipi_flush_all and vmx_inject_nmi); the rest follows.
+ * sample counts (machine/costs.ts: ipi_flush_all and pmi_residue); the rest follows.
  */
 import { expect } from 'chai';
 import { prepareWorkload } from '../../src/experiment/executable.ts';

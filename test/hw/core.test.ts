@@ -5,7 +5,7 @@ import type { Trap } from '../../src/arch/cpu.ts';
 import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
 import { MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL } from '../../src/arch/perfevtsel.ts';
-import type { Core } from '../../src/hw/core.ts';
+import { ROWS, type Core } from '../../src/hw/core.ts';
 import { perfFunction } from '../../src/tool/perf-binary.ts';
 import { StraightLine } from '../../src/tool/straight-line.ts';
 import { cycles } from '../../src/units.ts';
@@ -176,6 +176,18 @@ describe('hw/core', () => {
       core.spend(F.long);
       expect(script.seen).to.deep.equal([{ vector: 'NMI', when: 2500, cpl: 0, ip: at(F.long, 250), frames: [] }]);
       expect(core.now()).to.equal(10_000);
+    });
+
+    it('waits in a function: clocks count, and nothing else', () => {
+      const { core, script } = bareCore();
+      program(core, 0, 'cycles', 'OS', 2500);
+      program(core, 1, 'instructions', 'OS', 10);
+      core.stall(F.long, cycles(5000));
+      expect(script.seen.map(({ when, ip }) => [when, ip])).to.deep.equal([[2500, at(F.long, 500)]]);
+      expect(FULL - core.pmu.rdpmc(1)).to.equal(10);
+      expect([core.now(), core.spent.host[RING0.length + ROWS.stall], core.drawn[COLUMN.cycles]]).to.deep.equal(
+        Array(3).fill(5000),
+      );
     });
 
     it('finds whole events where their running share passes a whole number', () => {

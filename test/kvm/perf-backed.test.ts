@@ -22,7 +22,12 @@ function ported(release: string, inGuest = true) {
     host,
     task: bench.spinner(),
     filter: NO_FILTER,
-    draws: { exit_tail: () => 0, perf_event_create_kernel_counter: () => 0, perf_event_release_kernel: () => 0 },
+    draws: {
+      exit_tail: () => 0,
+      pmi_residue: 0,
+      perf_event_create_kernel_counter: () => 0,
+      perf_event_release_kernel: () => 0,
+    },
     request: (what: string) => asked.push(what),
     isInGuest: () => inGuest,
     queuePmi: () => asked.push('irq_work'),

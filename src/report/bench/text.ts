@@ -20,6 +20,7 @@ const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   'kernel tasks': 'kernel: system calls, scheduling',
   exits: 'VM-exits and entries',
   kvm: 'host: KVM',
+  residue: 'unexplained by the model',
   'host perf': 'host: perf',
   'host registers': 'host: PMU registers',
   'host interrupts': 'host: ticks and timers',
