@@ -204,6 +204,10 @@ export function canOpen(spec: MachineSpec, { type, config }: PerfEventAttr): boo
 /** Whether a guest sees no counters where the core has some. */
 export const guestWithoutPmu = (spec: MachineSpec): boolean => spec.values['pmu.gp'] > 0 && perfCaps(spec).nrGp === 0;
 
+/** The designs' names: all, or those that can do something that not all can. */
+export const designsWith = (ability?: 'flexible' | 'hooks'): string[] =>
+  DESIGNS.filter((design) => ability === undefined || design[ability] === true).map(({ name }) => name);
+
 /** What perf's event syntax needs from the kernel that perf runs on, for all these machines. */
 export const parseOptions = (...specs: readonly MachineSpec[]): ParseEventsOptions => ({
   cpuPmu: specs.every((spec) => perfCaps(spec).nrGp > 0),

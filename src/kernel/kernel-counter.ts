@@ -10,11 +10,14 @@ import { EINVAL, ENOENT } from './errno.ts';
 import { has_inherit_and_sample_read, readsByThread } from './perf-inherit.ts';
 import type { Kernel } from './kernel.ts';
 import {
+  EVENT,
   PERF_EVENT_STATE,
+  effective_state,
   is_sampling_event,
   newEvent,
   type OpenTarget,
   type OverflowHandler,
+  type PerfCountsValues,
   type PerfEvent,
 } from './perf-event.ts';
 import { perf_install_in_context } from './perf-install.ts';
@@ -102,6 +105,50 @@ function event_function_call({ cpu }: Kernel, work: () => void): void {
   cpu.spend(FN.event_function_call);
   work();
   cpu.irqEnable();
+}
+
+/**
+ * A hook of the kind that the letter's NEXT (1) asks for, in no kernel: the owner of an event's counter has switched it
+ * on or off by itself. The event keeps its counter, and its clocks go only while that is on.
+ */
+export function perf_event_owner_switched(kernel: Kernel, event: PerfEvent, on: boolean): void {
+  if (event.ownerOff === !on) return;
+  kernel.perf.settle(event);
+  event.ownerOff = !on;
+}
+
+/**
+ * The other such hook: what the counter has moved since perf last knew it, which the owner has just read, belongs to
+ * the count.
+ */
+export function perf_event_owner_counted({ cpu }: Kernel, event: PerfEvent, value: number, modulus: number): void {
+  const { hw } = event;
+  cpu.spend(FN.x86_perf_event_update);
+  event.count += (value - hw.prev_count + modulus) % modulus;
+  hw.prev_count = value;
+}
+
+/**
+ * perf_event_read_local(): what a read on the event's CPU would give now, also inside an NMI; nothing changes. `rdpmc`
+ * reads the counter.
+ */
+export function perf_event_read_local(
+  { cpu }: Kernel,
+  event: PerfEvent,
+  rdpmc: (ecx: number) => number,
+): PerfCountsValues {
+  const { ctx, hw, count, total_time_enabled: ena, total_time_running: run } = event;
+  const modulus = 2 ** cpu.caps.width;
+  const active = event.state === PERF_EVENT_STATE.ACTIVE && hw.idx !== -1;
+  const moved = active ? (rdpmc(hw.event_base_rdpmc) - hw.prev_count + modulus) % modulus : 0;
+  const now = ctx.time + ((ctx.is_active & EVENT.TIME) === 0 ? 0 : cpu.nanos() - ctx.timestamp);
+  const state = effective_state(event);
+  const passed = now - event.tstamp;
+  return {
+    val: count + moved,
+    ena: ena + (state >= PERF_EVENT_STATE.INACTIVE ? passed : 0),
+    run: run + (state >= PERF_EVENT_STATE.ACTIVE ? passed : 0),
+  };
 }
 
 /** perf_event_pause(event, true): switches the event off, resets its count and returns what it was. */

@@ -147,6 +147,14 @@ export class PerfContexts extends TaskContexts {
     });
   }
 
+  /** Brings the times of an event of this CPU up to now. */
+  settle(event: PerfEvent): void {
+    this.sched.locked(() => {
+      this.sched.update_context_time(event.ctx);
+      perf_event_update_time(event);
+    });
+  }
+
   /** perf_event_read(): brings count and times up to now if the event is on this CPU. */
   read(event: PerfEvent): void {
     if (this.#others.have(event)) return this.#others.read(event);

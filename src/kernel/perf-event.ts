@@ -125,6 +125,8 @@ export interface PerfEvent {
   overflow_handler: OverflowHandler | undefined;
   /** KVM drives the counter: the host's driver leaves its selector and counter registers alone but may read them. */
   ownedByKvm: boolean;
+  /** KVM has said that it has switched the counter off (perf_event_owner_switched): it keeps it, but no time passes. */
+  ownerOff: boolean;
 }
 
 /** What read() of an event fills in: struct perf_counts_values. */
@@ -246,11 +248,15 @@ export function perf_event_update_time(event: PerfEvent): void {
   const now = event.ctx.time;
   const delta = now - event.tstamp;
   event.tstamp = now;
-  // __perf_effective_state(): while the leader is off, so are its members.
-  const leader = event.group_leader.state;
-  const state = leader <= PERF_EVENT_STATE.OFF ? leader : event.state;
+  const state = effective_state(event);
   if (state >= PERF_EVENT_STATE.INACTIVE) event.total_time_enabled += delta;
   if (state >= PERF_EVENT_STATE.ACTIVE) event.total_time_running += delta;
+}
+
+/** __perf_effective_state(): while the leader is off, so are its members; and an event is while its owner has it off. */
+export function effective_state({ group_leader, state, ownerOff }: PerfEvent): PerfEventState {
+  if (group_leader.state <= PERF_EVENT_STATE.OFF) return group_leader.state;
+  return ownerOff && state > PERF_EVENT_STATE.OFF ? PERF_EVENT_STATE.OFF : state;
 }
 
 /** Which class of its context an event belongs to, and whether that is the CPU's own (get_event_type). */
@@ -336,6 +342,7 @@ export function newEvent(
     lost_samples: 0,
     overflow_handler,
     ownedByKvm: false,
+    ownerOff: false,
   } as unknown as PerfEvent;
   asDoubles(event.hw, 'prev_count', 'sample_period', 'last_period', 'period_left', 'interrupts', 'freq_count_stamp');
   event.group_leader = group_leader ?? event;

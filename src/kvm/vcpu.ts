@@ -92,6 +92,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
       },
       lvtpcMasked: () => this.lapic.lvtpcMasked,
       filter: vm.filter,
+      flexible: vm.flexible,
+      hooks: vm.hooks,
       draws,
       probe,
     };

@@ -18,6 +18,9 @@ export interface VmOptions {
   readonly page?: LedgerPage;
   /** KVM_SET_PMU_EVENT_FILTER: events that the guest may not count, under a design that honours it. */
   readonly filter?: PmuFilter;
+  /** What the design's port says, under a design that honours it. */
+  readonly flexible?: boolean;
+  readonly hooks?: boolean;
 }
 
 export class Vm {
@@ -25,6 +28,8 @@ export class Vm {
   /** CPUID.0AH and PERF_CAPABILITIES of every vCPU. */
   readonly caps: PmuCaps;
   readonly filter: PmuFilter;
+  readonly flexible: boolean;
+  readonly hooks: boolean;
   readonly page: LedgerPage;
   /** Its vCPUs' local APICs, by number (kvm_apic_map). */
   readonly apics: VirtualApic[] = [];
@@ -33,10 +38,16 @@ export class Vm {
   readonly #hosts = new Set<Kernel>();
 
   /** KVM_CREATE_VM on a host. */
-  constructor(host: Kernel, design: VpmuDesign, { page = 'guest', filter = NO_FILTER }: VmOptions = {}) {
+  constructor(
+    host: Kernel,
+    design: VpmuDesign,
+    { page = 'guest', filter = NO_FILTER, flexible = false, hooks = false }: VmOptions = {},
+  ) {
     this.design = design;
     this.caps = design.guestCaps(host.cpu.caps, host.config);
     this.filter = filter;
+    this.flexible = flexible;
+    this.hooks = hooks;
     this.page = page;
   }
 

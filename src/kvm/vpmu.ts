@@ -123,6 +123,10 @@ export interface VpmuPort {
   lvtpcMasked(): boolean;
   /** Events that the VM's guest may not count. */
   readonly filter: PmuFilter;
+  /** The host's events for the guest are flexible where another counter could do (kvm.pinned=off). */
+  readonly flexible: boolean;
+  /** The host's perf is told what KVM does to the counters that it drives (kvm.hooks=on). */
+  readonly hooks: boolean;
   readonly draws: KvmDraws;
   /** The vCPU's probe, if it has one. */
   probe(): Probe<KvmStep> | undefined;
@@ -207,6 +211,10 @@ export interface VpmuDesign {
   readonly remedies?: readonly Remedy[];
   /** It honours PmuFilter. */
   readonly filters?: boolean;
+  /** It honours VpmuPort.flexible. */
+  readonly flexible?: boolean;
+  /** It honours VpmuPort.hooks. */
+  readonly hooks?: boolean;
   /** CPUID.0AH and PERF_CAPABILITIES as the guest sees them under that host's Linux. */
   guestCaps(host: PmuCaps, kernel: KernelConfig): PmuCaps;
   /** Called before a VM's first vCPU on each CPU of the host (kvm_arch_vcpu_precreate). Throws VcpuRefused. */

@@ -32,6 +32,8 @@ export const LINUX_DEFAULTS = {
   'guest.cpu_time_max_percent': [25, LINUX],
   'guest.mlock_kb': [516, LINUX],
   'guest.pmu_filter': ['none', "KVM's default"],
+  'kvm.pinned': [true, 'arch/x86/kvm/pmu.c, pmc_reprogram_counter()'],
+  'kvm.hooks': [false, 'the letter proposes them for later'],
   'guest.fresh': [false, EARLIER],
   'guest.background': [0, QUIET],
   'guest.memory': [4_039_028, 'chosen: 4 GiB'],

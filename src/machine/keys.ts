@@ -76,6 +76,10 @@ export const SPEC_KEYS = {
     /^(none|(r[0-9a-f]{1,4}|fixed[0-3])(,(r[0-9a-f]{1,4}|fixed[0-3]))*)$/,
     'none, or words like r412e or fixed0 with commas',
   ),
+  'kvm.pinned': flag(
+    "the host's events for guests come before flexible ones of the host; off: only those that a single counter can count",
+  ),
+  'kvm.hooks': flag("KVM tells the host's perf what it does to the counters that it drives (NEXT (1) of the letter)"),
   'guest.fresh': flag('start with no average PMI length from earlier runs of perf'),
   'guest.background': number(
     'context switches/s',

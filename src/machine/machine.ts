@@ -154,7 +154,7 @@ export function bootMachine(
     averages: readonly number[],
     tapped: typeof tap = (cpu) => cpu,
   ): Guest => {
-    const vm = new Vm(on[0]!.host, design, { page, filter });
+    const vm = new Vm(on[0]!.host, design, { page, filter, flexible: !v['kvm.pinned'], hooks: v['kvm.hooks'] });
     const inside = new System(kernelConfig(spec, 'guest'));
     const made = on.map((cpu, number) => {
       const of = `${name}/vcpu=${number}`;

@@ -164,14 +164,35 @@ function checkDesign({ preset, values, vpmu, design }: MachineSpec): void {
     const elsewhere = able.length === 0 || able.includes(preset.name) ? '' : `; there is --machine ${able.join(', ')}`;
     throw new SpecError('', `--vpmu ${vpmu} on ${preset.name} needs ${lacks}${elsewhere}`);
   }
-  if (values['guest.pmu_filter'] !== 'none' && design?.filters !== true) {
-    const able = DESIGNS.filter(({ filters }) => filters === true).map(({ name }) => name);
-    throw new SpecError(
-      '',
-      `guest.pmu_filter needs --vpmu ${able.join(' or ')}: gperf models no event filter for ${vpmu}`,
-    );
+  for (const { set, needs, why } of SPECIALTIES) {
+    if (!set(values) || design?.[needs] === true) continue;
+    const able = DESIGNS.filter((other) => other[needs] === true).map(({ name }) => name);
+    throw new SpecError('', `${why(vpmu)[0]} needs --vpmu ${able.join(' or ')}: ${why(vpmu)[1]}`);
   }
 }
+
+/** Keys that only some designs honour. */
+const SPECIALTIES: readonly {
+  readonly set: (values: SpecValues) => boolean;
+  readonly needs: 'filters' | 'flexible' | 'hooks';
+  readonly why: (vpmu: string) => readonly [words: string, because: string];
+}[] = [
+  {
+    set: (v) => v['guest.pmu_filter'] !== 'none',
+    needs: 'filters',
+    why: (vpmu) => ['guest.pmu_filter', `gperf models no event filter for ${vpmu}`],
+  },
+  {
+    set: (v) => !v['kvm.pinned'],
+    needs: 'flexible',
+    why: (vpmu) => ['kvm.pinned=off', `${vpmu} has no events that could take turns with those of the host`],
+  },
+  {
+    set: (v) => v['kvm.hooks'],
+    needs: 'hooks',
+    why: (vpmu) => ['kvm.hooks=on', `${vpmu} drives no counters behind the back of the host's perf`],
+  },
+];
 
 function parseValue(key: SpecKey, raw: string): number | string | boolean {
   const info: KeyInfo = SPEC_KEYS[key];

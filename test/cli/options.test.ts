@@ -25,6 +25,10 @@ describe('options that would do nothing', function () {
       ['stat -e cycles report -i s.data', 129, /^--event does not go with stat report/],
       ['stat record --append -o s.data true', 129, /^a file of counts holds one run: nothing can be added to it/],
       ['explain throttle --avg-ns 9000 -v', 129, /^--verbose belongs to 'explain pmi', 'rotation' and 'switch'\n/],
+      ['explain hooks -v', 129, /^--verbose belongs to 'explain pmi', 'rotation' and 'switch'\n/],
+      ['explain hooks --hz 100', 129, /^--hz belongs to 'explain throttle'\n/],
+      ['explain hooks --vpmu host', 129, /^explain hooks takes a guest, and --vpmu host has none\n/],
+      ['explain pinned --vpmu v2', 129, /^explain pinned takes --vpmu legacy, whose events can be flexible\n/],
       ['list --seed x', 129, /unknown option `seed'/],
       ['--paginate list', 129, /^ {2}Error: gperf does not model a pager \(-p, --paginate\)\.\n$/],
     ];

@@ -34,8 +34,10 @@ function coreHolds(name: string, spec: CoreSpec): void {
 }
 
 function designHolds(spec: MachineSpec): void {
+  const { 'kvm.hooks': hooks, 'kvm.pinned': pinned } = spec.values;
+  const set = `${hooks ? ' with kvm.hooks=on' : ''}${pinned ? '' : ' with kvm.pinned=off'}`;
   const deviates = deviationsOf(spec);
-  describe(`a vCPU under ${spec.vpmu} on Linux ${spec.values['host.kernel']} on ${spec.preset.name} keeps the contract`, () => {
+  describe(`a vCPU under ${spec.vpmu}${set} on Linux ${spec.values['host.kernel']} on ${spec.preset.name} keeps the contract`, () => {
     for (const check of checksOf(spec)) {
       const deviation = deviates.find((d) => d.check === check.name);
       if (deviation === undefined) it(check.name, () => runCheck(spec, check));
@@ -63,6 +65,10 @@ describe('contract: a PMU', () => {
   }
   for (const { design, machine } of ELSEWHERE)
     designHolds(machineSpec(machine.name, design.name, 'contract', setsFor(design.name)));
+  for (const { name, hooks, flexible } of WITH_COUNTERS) {
+    if (hooks === true) designHolds(machineSpec('broadwell-ep', name, 'contract', ['kvm.hooks=on']));
+    if (flexible === true) designHolds(machineSpec('broadwell-ep', name, 'contract', ['kvm.pinned=off']));
+  }
   for (const { name } of DESIGNS.filter((d) => d.guestCaps(caps, CONFIG).nrGp === 0))
     designHolds(machineSpec('broadwell-ep', name, 'contract', []));
 

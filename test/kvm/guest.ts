@@ -60,6 +60,7 @@ export interface HostOptions {
   /** The machine preset, with its Linux versions; default Broadwell. */
   readonly machine?: MachinePreset;
   readonly filter?: PmuFilter;
+  readonly hooks?: boolean;
 }
 
 /** A core that can record which PMU registers are accessed. */
@@ -94,7 +95,7 @@ export class HostOfOne {
   readonly #draws: KvmDraws;
 
   constructor(design: VpmuDesign, options: HostOptions = {}) {
-    const { cpus = 88, watchdog = false, machine, filter } = options;
+    const { cpus = 88, watchdog = false, machine, filter, hooks = false } = options;
     const spec = machine === undefined ? BROADWELL : coreSpec(machine);
     const events = machine?.driver ?? CONFIG.events;
     const release = options.release ?? machine?.values['host.kernel'] ?? CONFIG.release;
@@ -116,7 +117,7 @@ export class HostOfOne {
     this.host.boot();
     if (watchdog) startWatchdog(this.host, hertz(2.2e9));
     this.#draws = { ...kvmDraws((name) => stream('test', name), timed), exit_tail: () => 0 as Cycles };
-    this.vcpu = this.addVcpu(new Vm(this.host, design, filter === undefined ? {} : { filter }));
+    this.vcpu = this.addVcpu(new Vm(this.host, design, { hooks, ...(filter !== undefined && { filter }) }));
   }
 
   /** Another vCPU on the core, of its VM or of another. */

@@ -19,6 +19,7 @@ export const EXPLAIN: CommandTable<typeof OPTIONS> = {
   name: 'explain',
   usage: [
     '[<options>] pmi|rotation|switch|ipi|call',
+    '[<options>] hooks|pinned',
     '[<options>] throttle --avg-ns <n> [--hz <n>] [--kernel <version>]',
   ],
   options: OPTIONS,
@@ -28,6 +29,8 @@ export const EXPLAIN: CommandTable<typeof OPTIONS> = {
  switch    from one task to another, each with its own five events
  ipi       one CPU wakes a thread on another
  call      perf has another CPU read one of its events
+ hooks     what the host's perf shows of a guest's counter under each design, and with kvm.hooks=on
+ pinned    what a guest reads of counters that it shares with the host, with kvm.pinned=on and off
  throttle  what perf_sample_event_took() does and prints at an average (Linux 5.0, 6.4 and 6.16 differ);
            the kernel is the host's, whose limits are --set host.max_sample_rate and host.cpu_time_max_percent`,
 };

@@ -4,6 +4,11 @@
  * A guest's PMI handler clears and sets GLOBAL_CTRL, so each PMI releases and makes every enabled event once. The
  * overflow itself costs one more release and one more event before that (KVM_REQ_PMU).
  * Linux 5.5 keeps events (reuse-lazy).
+ *
+ * With `kvm.pinned=off`, the second item of the letter's NEXT ("loose the scheduling restrictions on pinned, but still
+ * keeps eyes on special specific requests"), events that more than one counter can count are flexible: they take turns
+ * with those of the host. While one waits for its turn the guest's counter stands still, and nothing tells the guest.
+ * Not modelled: flexible events in groups, as the guest made them; counts that KVM scales.
  * Source: arch/x86/kvm/pmu.c, arch/x86/kvm/vmx/pmu_intel.c, Linux 5.0.
  */
 import type { VpmuDesign } from '../vpmu.ts';
@@ -24,6 +29,7 @@ export const legacy: VpmuDesign = {
   linux: { from: [5, 0], to: [5, 4] },
   deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, PERIOD_STAYS],
   hue: 'vermilion',
+  flexible: true,
   remedies: [
     { vpmu: 'v2', because: 'no event is made anew' },
     { set: 'host.watchdog=on', because: "no event is the host's first or last" },

@@ -8,8 +8,10 @@ import { PMC_IDX_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../../arch/perfevtsel.ts';
 import { atLeast } from '../../kernel/config.ts';
 import { perf_event_create_kernel_counter, perf_event_release_kernel } from '../../kernel/kernel-counter.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
 import type { PerfEvent } from '../../kernel/perf-event.ts';
 import { FN } from '../../kernel/symbols.ts';
+import { eventCodeOf, eventConstraint, offcoreRspOf } from '../../kernel/x86-events.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../uapi/perf-event.ts';
 import type { KvmPmc, VpmuPort } from '../vpmu.ts';
 
@@ -95,6 +97,18 @@ function release({ host, draws }: VpmuPort, pmc: KvmPmc, event: PerfEvent): void
   pmc.is_paused = false;
 }
 
+/**
+ * Special requests, which stay pinned if others are flexible: no second counter could take such an event. That depends
+ * on the host's core; ref-cycles is one on all of them.
+ */
+export function onlyOneCounter({ config, cpu }: Kernel, generic: number | undefined, { eventsel }: KvmPmc): boolean {
+  const code =
+    generic === undefined ? eventCode(eventsel) : eventCodeOf(config.events, PERF_TYPE.HARDWARE, generic)?.code;
+  if (code === undefined) return true;
+  if (offcoreRspOf(config.events, code) !== undefined) return true;
+  return eventConstraint(config.events, code, cpu.caps.nrGp, cpu.caps.nrFixed).weight <= 1;
+}
+
 /** pmc_reprogram_counter(): a new host event that overflows when the virtual counter would. */
 export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
   const { pmu, host, task, draws } = port;
@@ -112,7 +126,7 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
     sample_period: (pmu.modulus - pmc.counter) % (atLeast(host.config, 5, 7) ? Infinity : pmu.modulus),
     sample_type: 0,
     read_format: 0,
-    pinned: true,
+    pinned: !port.flexible || onlyOneCounter(host, generic, pmc),
     exclude_host: true,
     exclude_idle: true,
     exclude_user: !user,

@@ -5,11 +5,17 @@
  * state is saved and restored as the vCPU's thread is scheduled. (4) A counter that was not used for a whole time slice
  * is released. If the host takes the counter away (the event is not ACTIVE), the virtual counter is reprogrammed as in
  * Linux 5.0.
+ *
+ * What the host's perf sees of its events meanwhile: they are on, and have counted nothing, or what was read when the
+ * host moved them. With hooks, the first item of the letter's NEXT, KVM tells perf as it switches a counter on or off,
+ * reads or writes it: the event's count is what the guest has counted, and its clocks go while the guest has it on. No
+ * patch of that was published; where the hooks sit is inferred from what the letter asks for.
  * Source: "[RFC] [PATCH v2 0/5] Intel Virtual PMU Optimization", 23 March 2019: cover letter and patch 1. The bodies of
  * patches 2-5 were not at hand: where state is kept and the order of save and disable are inferred.
  */
 import { MSR, PMC_IDX_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, eventCode, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
+import { perf_event_owner_counted, perf_event_owner_switched } from '../../kernel/kernel-counter.ts';
 import { PERF_EVENT_STATE } from '../../kernel/perf-event.ts';
 import { FN } from '../../kernel/symbols.ts';
 import type { Deviation, KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
@@ -55,13 +61,15 @@ class DrivenVpmu {
       ? this.#readHardware(pmc)
       : pmc.perf_event !== undefined && !this.#assigned(pmc)
         ? pmc_read_counter(this.#port, pmc)
-        : pmc.counter;
+        : this.#valueOf(pmc);
   }
 
   write(pmc: KvmPmc, value: number): void {
     this.#used.add(pmc);
-    if (this.#drives(pmc)) this.#writeHardware(pmc, value);
-    else this.#book(pmc, value);
+    if (this.#drives(pmc)) {
+      if (this.#port.hooks) this.#counted(pmc, this.#readHardware(pmc));
+      this.#writeHardware(pmc, value);
+    } else this.#book(pmc, value);
   }
 
   reprogram(pmc: KvmPmc): void {
@@ -69,13 +77,17 @@ class DrivenVpmu {
     this.#used.add(pmc);
     const on = programmed(this.#port, pmc).enabled && pmu.globallyEnabled(pmc);
     if (!on) {
-      if (this.#drives(pmc)) this.#disable(pmc);
-      else if (pmc.perf_event !== undefined && !this.#assigned(pmc)) pmc_stop_counter(this.#port, pmc);
+      if (this.#drives(pmc)) {
+        this.#disable(pmc);
+        this.#switched(pmc, false);
+      } else if (pmc.perf_event !== undefined && !this.#assigned(pmc)) pmc_stop_counter(this.#port, pmc);
       return;
     }
     if (pmc.perf_event !== undefined && !(this.#assigned(pmc) && this.#fits(pmc))) this.#release(pmc);
     if (pmc.perf_event === undefined) this.#create(pmc);
-    if (this.#assigned(pmc)) this.#enable(pmc);
+    if (!this.#assigned(pmc)) return;
+    this.#enable(pmc);
+    this.#switched(pmc, true);
   }
 
   handleEvent(): void {
@@ -121,7 +133,7 @@ class DrivenVpmu {
     if (event === undefined || event.state !== PERF_EVENT_STATE.ACTIVE || event.hw.idx < 0) return;
     event.ownedByKvm = true;
     // The host's driver armed it for at most half its range.
-    this.#writeHardware(pmc, pmc.counter);
+    this.#writeHardware(pmc, this.#valueOf(pmc));
     this.#running.set(pmc, event.hw.idx);
   }
 
@@ -140,14 +152,36 @@ class DrivenVpmu {
   #displaced(pmc: KvmPmc): void {
     const event = pmc.perf_event!;
     this.#running.delete(pmc);
-    this.#book(pmc, (pmc.counter + event.count) % this.#port.pmu.modulus);
+    this.#book(pmc, this.#valueOf(pmc));
     if (event.state === PERF_EVENT_STATE.ERROR) event.ownedByKvm = false;
   }
 
-  /** Sets the guest-visible count; what the event counts from now on is added to it. */
+  /**
+   * Sets the guest-visible count; what the event counts from now on is added to it. Only hooks care for what the event
+   * has counted.
+   */
   #book(pmc: KvmPmc, value: number): void {
-    pmc.counter = value;
-    if (pmc.perf_event !== undefined) pmc.perf_event.count = 0;
+    const { pmu, hooks } = this.#port;
+    const { perf_event: event } = pmc;
+    if (event !== undefined && !hooks) event.count = 0;
+    const counted = (event?.count ?? 0) % pmu.modulus;
+    pmc.counter = (value - counted + pmu.modulus) % pmu.modulus;
+  }
+
+  /** The guest-visible count of a counter that is not on hardware. */
+  #valueOf({ counter, perf_event: event }: KvmPmc): number {
+    return (counter + (event?.count ?? 0)) % this.#port.pmu.modulus;
+  }
+
+  /** Hook: the guest has switched the counter on or off. */
+  #switched({ perf_event: event }: KvmPmc, on: boolean): void {
+    if (this.#port.hooks) perf_event_owner_switched(this.#port.host, event!, on);
+  }
+
+  /** Hook: what the register holds, before that is overwritten or the counter given away. */
+  #counted({ perf_event: event }: KvmPmc, value: number): void {
+    const { host, pmu, hooks } = this.#port;
+    if (hooks) perf_event_owner_counted(host, event!, value, pmu.modulus);
   }
 
   #assigned({ perf_event: event }: KvmPmc): boolean {
@@ -167,7 +201,7 @@ class DrivenVpmu {
   }
 
   #enable(pmc: KvmPmc): void {
-    if (!this.#running.has(pmc)) this.#writeHardware(pmc, pmc.counter);
+    if (!this.#running.has(pmc)) this.#writeHardware(pmc, this.#valueOf(pmc));
     this.#running.set(pmc, pmc.perf_event!.hw.idx);
     this.#control(pmc, true);
   }
@@ -175,6 +209,7 @@ class DrivenVpmu {
   #disable(pmc: KvmPmc): void {
     this.#control(pmc, false);
     const value = this.#readHardware(pmc);
+    this.#counted(pmc, value);
     this.#book(pmc, value);
     pmc.perf_event!.hw.prev_count = value;
     this.#running.delete(pmc);
@@ -221,6 +256,7 @@ export const v2: VpmuDesign = {
   linux: { from: [5, 0], to: [5, 4] },
   deviates: [FIXED_SIGN_EXTENDED, LVTPC_UNMASKED, MOVED_UNSEEN, ZERO_NEVER_SAMPLES],
   hue: 'green',
+  hooks: true,
   guestCaps: versionTwoGuest,
   attach(port): Vpmu {
     const driven = new DrivenVpmu(port);
