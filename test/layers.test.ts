@@ -233,11 +233,12 @@ describe('layers', () => {
     expect(wrong).to.deep.equal([]);
   });
 
-  it('of the simulator, only sim/meeting.ts knows of threads of Node', () => {
+  it('of the simulator, only meetings and pulses know of threads of Node', () => {
     const thread = /\bAtomics\b|\bSharedArrayBuffer\b|'node:worker_threads'|'piscina'/;
     const wrong = [...source]
       .filter(
-        ([path]) => /\/(sim|workload|hw|kernel|kvm|tool|machine)\//.test(path) && !path.endsWith('sim/meeting.ts'),
+        ([path]) =>
+          /\/(sim|workload|hw|kernel|kvm|tool|machine)\//.test(path) && !/sim\/(meeting|pulse)\.ts$/.test(path),
       )
       .filter(([, text]) => text.split('\n').some((line) => thread.test(line.replace(/^\s*(\*|\/\/|\/\*).*/, ''))))
       .map(([path]) => path);

@@ -80,7 +80,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       ),
     );
   } catch (error) {
-    throw simulationFailure(error, isSystemWide(o));
+    throw simulationFailure(error, isSystemWide(o), watch.exitCode);
   } finally {
     watch.stop();
     await helpers?.close();

@@ -120,7 +120,7 @@ async function count(
   } catch (error) {
     watch.stop();
     abandon();
-    throw simulationFailure(error, systemWide);
+    throw simulationFailure(error, systemWide, watch.exitCode);
   } finally {
     await helpers?.close();
   }

@@ -20,11 +20,15 @@ const ERRNO_WORDS: Readonly<Record<number, string>> = {
   [EOPNOTSUPP]: 'Operation not supported',
 };
 
-/** An error that the user can mend, as an InputError; any other unchanged. `systemWide`: perf watched CPUs (-a, -C). */
-export function simulationFailure(error: unknown, systemWide = false): unknown {
+/**
+ * An error that the user can mend, as an InputError; any other unchanged. `systemWide`: perf watched CPUs (-a, -C);
+ * `signalled`: the exit code if a signal had asked for the end.
+ */
+export function simulationFailure(error: unknown, systemWide = false, signalled?: number): unknown {
   if (error instanceof OpenError) return new InputError(openFailure(error, systemWide));
-  if (error instanceof LiveLock || error instanceof ProgramError) return new InputError(error.message, EXIT.LIVE_LOCK);
-  if (error instanceof PoolError || error instanceof SetUpError) return new InputError(error.message);
+  if (error instanceof LiveLock || error instanceof ProgramError)
+    return new InputError(error.message, signalled ?? EXIT.LIVE_LOCK);
+  if (error instanceof PoolError || error instanceof SetUpError) return new InputError(error.message, signalled);
   return error;
 }
 

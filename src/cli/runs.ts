@@ -12,6 +12,7 @@ import { optionUsage } from './help.ts';
 import type { CommandTable } from './options/option.ts';
 import { exitCodeOf, hearSignals, type Signal } from './signals.ts';
 import { progress } from './term.ts';
+import { threadClock } from './thread-clock.ts';
 
 const MOST_SEEDS = 1000;
 
@@ -40,11 +41,7 @@ export async function helpersOf(
   workers = '1',
 ): Promise<HelperThreads | undefined> {
   const threads = workers === 'auto' ? quickest(spec, workload, availableParallelism()) : threadsOf(workers);
-  const cpuTime = (): number => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  };
-  return helperThreads(request, spec, threads, { cpuTime });
+  return helperThreads(request, spec, threads, { clock: threadClock });
 }
 
 /** Number of runs for --seeds. */
@@ -69,7 +66,7 @@ export async function runsOf<N extends WorkName>(
   const told = (done: number): void => bar.update(done / inputs.length, `${done}/${inputs.length} runs`);
   told(0);
   try {
-    return await runAll(name, inputs, { workers: threads, signal: stop.signal, progress: told });
+    return await runAll(name, inputs, { workers: threads, clock: threadClock, signal: stop.signal, progress: told });
   } finally {
     bar.done();
     deafen();

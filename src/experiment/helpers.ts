@@ -9,7 +9,8 @@ import { Meeting } from '../sim/meeting.ts';
 import { expectedCycles } from '../workload/thread-runs.ts';
 import type { Workload } from './executable.ts';
 import type { CommandRequest } from './other-cores.ts';
-import { PoolError, WorkerPool } from './pool.ts';
+import { Rest, type ThreadClock } from './patience.ts';
+import { PoolError, WorkerPool, type ThreadOptions } from './pool.ts';
 import type { Helpers, StartHelpers } from './run.ts';
 
 export interface HelperThreads {
@@ -17,17 +18,6 @@ export interface HelperThreads {
   /** Ends the threads. */
   close(): Promise<void>;
 }
-
-export interface HelperOptions {
-  /** ms of processor time that this process has used; without it, threads that never come back are waited for. */
-  readonly cpuTime?: () => number;
-  /** The module that they run, instead of worker.ts. */
-  readonly file?: URL;
-}
-
-/** ms of processor time in which a window ends; before the first one, machines are set up. */
-const LONGEST_WINDOW = 700;
-const LONGEST_START = 20_000;
 
 /**
  * From so many seconds of the workload on, all its threads together, several threads are quicker than one in a fresh process
@@ -46,19 +36,22 @@ export function quickest(spec: MachineSpec, { image, program }: Workload, proces
   return Math.min(cores, processors);
 }
 
+/** What happened to a thread that neither computes nor comes back. */
+const ASLEEP = 'a worker thread sleeps and does not come back: what was gathered until now is lost';
+
 /** So many threads in all, at most one for each core; undefined: this one needs no help. */
 export async function helperThreads(
   request: CommandRequest,
   { values }: MachineSpec,
   threads: number,
-  { cpuTime, file }: HelperOptions = {},
+  options: ThreadOptions = {},
 ): Promise<HelperThreads | undefined> {
   const { 'host.cores': cores, 'guest.vcpus': vcpus } = values;
   const parties = Math.min(threads, cores);
   if (parties < 2) return undefined;
-  const pool = await WorkerPool.start(parties - 1, file);
+  const pool = await WorkerPool.start(parties - 1, options);
   return {
-    start: (run, left) => help(pool, request, { parties, cores, vcpus, run, left, cpuTime }),
+    start: (run, left) => help(pool, request, { parties, cores, vcpus, run, left, clock: options.clock }),
     close: () => pool.close(),
   };
 }
@@ -69,10 +62,10 @@ interface Run {
   readonly vcpus: number;
   readonly run: Parameters<StartHelpers>[0];
   readonly left: Parameters<StartHelpers>[1];
-  readonly cpuTime: (() => number) | undefined;
+  readonly clock: ThreadClock | undefined;
 }
 
-function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus, run, left, cpuTime }: Run): Helpers {
+function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus, run, left, clock }: Run): Helpers {
   const place = placeFor(parties, cores, vcpus);
   const inputs = Array.from({ length: parties - 1 }, (_, i) => ({ ...request, run, left, place, party: i + 1 }));
   const stop = new AbortController();
@@ -83,13 +76,13 @@ function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus
     return [];
   });
   const meeting = new Meeting(place);
-  const patience = new Patience(meeting, cpuTime);
+  const rest = clock && new Rest(clock);
   return {
     party: { place, party: 0 },
-    look: async () => {
+    look: async (wanted) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       if (failure !== undefined) throw failure.error;
-      patience.look();
+      if (!wanted && rest?.isLasting === true) throw new PoolError(ASLEEP);
     },
     finish: async () => {
       const parts = await all;
@@ -104,29 +97,4 @@ function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus
       await all;
     },
   };
-}
-
-/** Gives up threads that compute for long and do not come to meet; one that waits for a processor is waited for. */
-class Patience {
-  readonly #meeting: Meeting;
-  readonly #cpuTime: (() => number) | undefined;
-  #rounds = -1;
-  #since = 0;
-
-  constructor(meeting: Meeting, cpuTime: (() => number) | undefined) {
-    this.#meeting = meeting;
-    this.#cpuTime = cpuTime;
-  }
-
-  /** To be called when they are late. Throws PoolError. */
-  look(): void {
-    if (this.#cpuTime === undefined) return;
-    const { rounds } = this.#meeting;
-    const used = this.#cpuTime();
-    if (rounds !== this.#rounds) [this.#rounds, this.#since] = [rounds, used];
-    const { parties } = this.#meeting;
-    const longest = rounds === 0 ? LONGEST_START : LONGEST_WINDOW;
-    if (used - this.#since > longest * (parties - 1))
-      throw new PoolError('a worker thread computes and does not come back: its part of the machine makes no progress');
-  }
 }

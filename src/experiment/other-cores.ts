@@ -4,11 +4,13 @@
  */
 import type { Leftovers } from '../machine/machine.ts';
 import { Meeting, MeetingOver, type MeetingPlace } from '../sim/meeting.ts';
+import { beatsWithin } from '../sim/pulse.ts';
 import type { RecordJob } from '../tool/perf-record.ts';
 import type { Program } from '../workload/program.ts';
 import type { SpecRequest } from './bench.ts';
 import { executable, prepareWorkload, workloadSeed } from './executable.ts';
 import type { MachinePart } from './machine-part.ts';
+import { LONGEST_START } from './patience.ts';
 import { runOtherCores } from './run.ts';
 import { setUpMachine } from './setup.ts';
 
@@ -42,6 +44,7 @@ export async function otherCores({
   ...request
 }: OtherCoresRequest): Promise<MachinePart | undefined> {
   const { command, program } = request;
+  beatsWithin(LONGEST_START);
   try {
     const spec = await setUpMachine(request.spec);
     const workload = prepareWorkload(program, spec, {});

@@ -5,13 +5,18 @@
 import { setMaxListeners } from 'node:events';
 import type { Piscina } from 'piscina';
 import { Overrun } from '../hw/core.ts';
+import { given } from '../given.ts';
 import { errnoOf } from '../strerror.ts';
 import { engineModule } from '../workload/engine.ts';
+import { pulseMemory } from '../sim/pulse.ts';
+import { Patience, type Loss, type ThreadClock } from './patience.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
-import type { Answer, WorkInput, WorkOutput, WorkerData, WorkName } from './worker.ts';
+import type { Answer, WorkInput, WorkOrder, WorkOutput, WorkerData, WorkName } from './worker.ts';
 
 /** Heap of a thread, MB. */
 const MOST_MEMORY = 1024;
+/** ms between two looks at whether threads make progress. */
+const LOOK = 100;
 
 interface RunsOptions {
   /** Ends everything at once: run() then rejects with the signal's reason. */
@@ -20,9 +25,16 @@ interface RunsOptions {
   readonly progress?: (done: number) => void;
 }
 
-export interface PoolOptions extends RunsOptions {
+export interface PoolOptions extends RunsOptions, ThreadOptions {
   /** Number of threads; never more than inputs. */
   readonly workers: number;
+}
+
+export interface ThreadOptions {
+  /** Without it, threads that never come back are waited for. */
+  readonly clock?: ThreadClock;
+  /** The module that they run, instead of worker.ts. */
+  readonly file?: URL;
 }
 
 /** The work cannot be done, or a thread failed; `message` is the whole sentence. */
@@ -34,9 +46,9 @@ export class PoolError extends Error {
 export async function runAll<N extends WorkName>(
   name: N,
   inputs: readonly WorkInput<N>[],
-  { workers, ...options }: PoolOptions,
+  { workers, clock, file, ...options }: PoolOptions,
 ): Promise<WorkOutput<N>[]> {
-  const pool = await WorkerPool.start(Math.max(1, Math.min(workers, inputs.length)));
+  const pool = await WorkerPool.start(Math.max(1, Math.min(workers, inputs.length)), given({ clock, file }));
   try {
     return await pool.run(name, inputs, options);
   } finally {
@@ -49,9 +61,11 @@ export class WorkerPool {
   readonly #pool: Threads;
   /** Errors of an idle thread: a workload's module left something running, or the thread could not start. */
   readonly #idle: Promise<never>;
+  readonly #clock: ThreadClock | undefined;
 
-  private constructor(pool: Threads) {
+  private constructor(pool: Threads, clock: ThreadClock | undefined) {
     this.#pool = pool;
+    this.#clock = clock;
     this.#idle = new Promise<never>((_, reject) => {
       pool.on('error', (error: unknown) => reject(harmed(error)));
     });
@@ -59,12 +73,12 @@ export class WorkerPool {
     this.#idle.catch(() => undefined);
   }
 
-  /** Throws PoolError if the system refuses so many threads. `file`: the module that they run. */
-  static async start(threads: number, file = new URL('./worker.js', import.meta.url)): Promise<WorkerPool> {
+  /** Throws PoolError if the system refuses so many threads. */
+  static async start(threads: number, { clock, file }: ThreadOptions = {}): Promise<WorkerPool> {
     const { Piscina } = await import('piscina');
     const start = (): Threads =>
       new Piscina({
-        filename: file.href,
+        filename: (file ?? new URL('./worker.js', import.meta.url)).href,
         minThreads: threads,
         maxThreads: threads,
         // The work is long, so waking threads faster gains nothing; and without this, their timers stay alive.
@@ -73,7 +87,7 @@ export class WorkerPool {
         workerData: { engine: engineModule() } satisfies WorkerData,
         resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
       });
-    return new WorkerPool(started(start, threads));
+    return new WorkerPool(started(start, threads), clock);
   }
 
   /**
@@ -92,24 +106,43 @@ export class WorkerPool {
     const abort = (): void => stop.abort();
     signal?.addEventListener('abort', abort);
     let done = 0;
+    const pulses = inputs.map(() => pulseMemory());
+    const watch = this.#watch(pulses);
     try {
       const results = Promise.all(
-        inputs.map(async (input) => {
-          const answer = await this.#pool.run({ name, input }, { signal: stop.signal }).catch((error: unknown) => {
+        inputs.map(async (input, i) => {
+          const order = { name, input, pulse: pulses[i]! };
+          const answer = await this.#pool.run(order, { signal: stop.signal }).catch((error: unknown) => {
             throw harmed(error);
           });
           progress?.(++done);
           return resultOf(answer as Answer<N>);
         }),
       );
-      return await Promise.race([results, this.#idle]);
+      return await Promise.race([results, this.#idle, watch.lost]);
     } catch (error) {
       stop.abort();
       signal?.throwIfAborted();
       throw error;
     } finally {
       signal?.removeEventListener('abort', abort);
+      watch.end();
     }
+  }
+
+  /** Rejects once one of the threads with these pulses computes and does not come back. */
+  #watch(pulses: readonly SharedArrayBuffer[]): { readonly lost: Promise<never>; end(): void } {
+    const clock = this.#clock;
+    if (clock === undefined) return { lost: new Promise(() => undefined), end: () => undefined };
+    const patiences = pulses.map((pulse) => new Patience(pulse, clock));
+    let timer: NodeJS.Timeout | undefined;
+    const lost = new Promise<never>((_, reject) => {
+      timer = setInterval(() => {
+        const loss = patiences.map((patience) => patience.loss).find((why) => why !== undefined);
+        if (loss !== undefined) reject(new PoolError(LOST[loss]));
+      }, LOOK);
+    });
+    return { lost, end: () => clearInterval(timer) };
   }
 
   async close(): Promise<void> {
@@ -117,7 +150,13 @@ export class WorkerPool {
   }
 }
 
-type Threads = Piscina<{ readonly name: WorkName; readonly input: unknown }, Answer<WorkName>>;
+type Threads = Piscina<Omit<WorkOrder<WorkName>, 'input'> & { readonly input: unknown }, Answer<WorkName>>;
+
+/** What happened to a thread. */
+const LOST: Readonly<Record<Loss, string>> = {
+  endless: 'a worker thread computes and does not come back: its part of the machine makes no progress',
+  memory: 'a worker thread ran out of memory: a shorter workload, or a longer period (-c), takes less',
+};
 
 /**
  * The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); the message of Node's error is the errno's
@@ -140,8 +179,7 @@ function started<T>(start: () => T, threads: number): T {
  */
 function harmed(error: unknown): unknown {
   if (!(error instanceof Error) || error.name === 'AbortError' || errnoOf(error) !== undefined) return error;
-  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
-    return new PoolError('a worker thread ran out of memory: a shorter workload, or a longer period (-c), takes less');
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') return new PoolError(LOST.memory);
   return new PoolError(`a worker thread failed: ${error.message}`);
 }
 

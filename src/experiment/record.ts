@@ -3,6 +3,7 @@
  * read, and stores the symbols that perf will ask for.
  */
 import type { MachineSpec } from '../machine/spec.ts';
+import { beat } from '../sim/pulse.ts';
 import { PerfDataWriter, type Written } from '../perfdata/writer.ts';
 import type { Sink } from '../perfdata/sink.ts';
 import { given } from '../given.ts';
@@ -38,6 +39,9 @@ export interface Recorded extends RecordOutcome, MachineReport {
   readonly symbolTrouble: readonly string[];
 }
 
+/** Records written between two beats: a large buffer takes a while. */
+const STEP = 20_000;
+
 /** Records. Throws errors from opening events, writing the file or the workload, and then leaves no file. */
 export async function recordWorkload(request: RecordRequest): Promise<Recorded> {
   const { spec, workload, sink } = request;
@@ -57,7 +61,10 @@ export async function recordWorkload(request: RecordRequest): Promise<Recorded> 
     },
     write(batch) {
       const before = writer!.size;
-      writer!.write(batch);
+      for (let at = 0; at < batch.length; at += STEP) {
+        beat();
+        writer!.write(batch.length <= STEP ? batch : batch.slice(at, at + STEP));
+      }
       return writer!.size - before;
     },
   };

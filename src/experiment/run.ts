@@ -28,11 +28,13 @@ import { cycles, type Cycles, type Nanos } from '../units.ts';
 import { Overrun, type Core } from '../hw/core.ts';
 import type { Party } from '../machine/group.ts';
 import { MeetingOver } from '../sim/meeting.ts';
+import { beatsWithin } from '../sim/pulse.ts';
 import { ledgerOf, metered } from './ledger.ts';
 import type { CpuWatch } from './cpu-watch.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import { partOf, type KernelLogLine, type MachinePart } from './machine-part.ts';
 import type { OperationWatch } from './operations.ts';
+import { LONGEST_START, LONGEST_STEP } from './patience.ts';
 import { SetUpError } from './setup.ts';
 import type { Ledger } from '../results/ledger.ts';
 
@@ -64,8 +66,11 @@ export interface RunOptions {
 export interface Helpers {
   /** What is left for this thread. */
   readonly party: Party;
-  /** They have not come to meet for a while: lets the event loop turn, and throws what one of them threw. */
-  look(): Promise<void>;
+  /**
+   * They have not come to meet for a while: lets the event loop turn, and throws what one of them threw; if the run is no
+   * longer wanted, also that nothing happens any more.
+   */
+  look(wanted: boolean): Promise<void>;
   /** The run has ended: what they have to tell. */
   finish(): Promise<readonly MachinePart[]>;
   /** Ends them if they still run, and waits for that. */
@@ -94,8 +99,6 @@ export interface MachineReport {
 const BREATH = 20_000_000;
 const LATE = 1_000_000_000;
 const SIGINT = 2;
-/** How often in a row threads may be late before ^C gives them up: they take a while to start. */
-const MOST_LATE = 6;
 /** PMIs after which the 128-deep running average of a warm-up has settled; the longest warm-up, ns. */
 const SETTLED_PMIS = 1024;
 const LONGEST_WARM_UP = 1_000_000_000;
@@ -201,6 +204,15 @@ function onFirstCpu(spec: MachineSpec, { systemWide }: { readonly systemWide?: b
 }
 
 async function run(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
+  const before = beatsWithin(LONGEST_START);
+  try {
+    return await runToEnd(spec, command, options);
+  } finally {
+    beatsWithin(before);
+  }
+}
+
+async function runToEnd(spec: MachineSpec, command: Command, options: RunOptions): Promise<MachineReport> {
   const { breathe, run: repetition = 0 } = options;
   let tool: ToolTask | undefined;
   const timed = options.watch;
@@ -223,23 +235,17 @@ async function run(spec: MachineSpec, command: Command, options: RunOptions): Pr
   const share = (): number | undefined => (expected === undefined ? undefined : Math.min(1, work() / expected));
   let interrupted = false;
   let goOn = wanted;
-  let late = 0;
   let others: readonly MachinePart[] = [];
   try {
     while (tool.status === undefined) {
       const went = advance(machine, core, BREATH, () => tool.status !== undefined);
       if (went === 'lost') watch.overrun(work());
-      late = went === 'late' ? late + 1 : 0;
-      if (late > 0) await helpers!.look();
+      if (went === 'late') await helpers!.look(goOn);
       const workload = kernel.system.descendants(tool.task);
       watch.check(workload, work());
       if (cpus.every((cpu) => cpu.host.dead && cpu.core.lapic.ipiAt === Infinity))
         throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
       if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;
-      if (late > MOST_LATE && !goOn)
-        throw new LiveLock(
-          'A thread that simulates other cores of the machine does not come back; what was recorded until now is lost.',
-        );
       if (goOn || interrupted || workload.length === 0) continue;
       interrupted = true;
       const processes = workload.filter((task) => task === task.group_leader);
@@ -282,6 +288,7 @@ function advance(machine: Machine, core: Core, ns: number, stop: () => boolean):
   const { cpus, host } = machine;
   const until = cycles(core.now() + host.cyclesOf(ns));
   for (const cpu of cpus) cpu.core.deadline = cycles(until + host.cyclesOf(LATE));
+  const before = beatsWithin(LONGEST_STEP);
   try {
     return runMachine(machine, until, stop) ? 'done' : 'late';
   } catch (error) {
@@ -289,6 +296,8 @@ function advance(machine: Machine, core: Core, ns: number, stop: () => boolean):
     if (error instanceof MeetingOver && core === cpus[0]!.core) return 'late';
     if (error instanceof Overrun) return 'lost';
     throw error;
+  } finally {
+    beatsWithin(before);
   }
 }
 

@@ -20,7 +20,9 @@ import {
 import { nearest } from '../nearest.ts';
 import type { ParseEventsOptions } from '../perf-events/parse-events.ts';
 import { PERF_COUNT_SW, PERF_TYPE, type PerfEventAttr } from '../uapi/perf-event.ts';
+import { beatsWithin } from '../sim/pulse.ts';
 import { readSource, SourceError } from '../workload/source.ts';
+import { LONGEST_START } from './patience.ts';
 import { DesignFileError, faultIn, isDesignFile, loadDesign, loadedDesigns } from './design-file.ts';
 
 export type { MachineSpec } from '../machine/spec.ts';
@@ -45,7 +47,16 @@ export class SetUpError extends Error {
 }
 
 /** Builds the machine's spec. Throws SetUpError. */
-export async function setUpMachine({
+export async function setUpMachine(wanted: SetUp): Promise<MachineSpec> {
+  const before = beatsWithin(LONGEST_START);
+  try {
+    return await specOf(wanted);
+  } finally {
+    beatsWithin(before);
+  }
+}
+
+async function specOf({
   machine = DEFAULTS.machine,
   vpmu: asked,
   seed = DEFAULTS.seed,

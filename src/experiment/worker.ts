@@ -1,13 +1,17 @@
 /** The work that a thread of the pool can be asked for, by name. A new kind of work is one line here. */
+import { inspect } from 'node:util';
 import { workerData } from 'node:worker_threads';
-import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
+import { benchOutcome, type BenchRequest, type BenchRun, type SpecRequest } from './bench.ts';
+import { isDesignFile } from './design-file.ts';
 import { otherCores, type OtherCoresRequest } from './other-cores.ts';
 import type { MachinePart } from './machine-part.ts';
+import { ownThread } from './patience.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
 import { Overrun } from '../hw/core.ts';
 import { SetUpError } from './setup.ts';
 import { NoTruthError } from './truth.ts';
+import { beatsWithin, showPulse } from '../sim/pulse.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -51,13 +55,16 @@ export interface WorkerData {
 }
 useEngine((workerData as WorkerData).engine);
 
-export default async function work<N extends WorkName>({
-  name,
-  input,
-}: {
+/** What a thread of the pool is asked to do. */
+export interface WorkOrder<N extends WorkName> {
   readonly name: N;
   readonly input: WorkInput<N>;
-}): Promise<Answer<N>> {
+  /** Where it shows that it makes progress (sim/pulse.ts). */
+  readonly pulse: SharedArrayBuffer;
+}
+
+export default async function work<N extends WorkName>({ name, input, pulse }: WorkOrder<N>): Promise<Answer<N>> {
+  showPulse(pulse, ownThread());
   try {
     const result = await TYPED[name](input);
     return { result };
@@ -68,6 +75,15 @@ export default async function work<N extends WorkName>({
     if (error instanceof OpenError) return { refused: { evsel: error.evsel, errno: error.errno } };
     if (error instanceof NoTruthError || error instanceof WorkloadError || error instanceof SetUpError)
       return { wrong: error.message };
-    return { bug: error instanceof Error ? error : new Error(String(error)) };
+    return error instanceof Error ? { bug: error } : { wrong: thrownBy(input, error) };
+  } finally {
+    beatsWithin(0);
   }
+}
+
+/** gperf throws nothing but errors, and such a thing has no place. */
+function thrownBy(input: object, thrown: unknown): string {
+  const { vpmu } = ('spec' in input ? input.spec : {}) as Partial<SpecRequest>;
+  const by = vpmu !== undefined && isDesignFile(vpmu) ? vpmu : 'a worker thread';
+  return `${by} threw ${inspect(thrown)}, which is no Error`;
 }

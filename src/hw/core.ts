@@ -34,6 +34,7 @@ import { MSR } from '../arch/msr.ts';
 import type { MsrFunctions, Ring0Function, Ring0Table } from '../arch/ring0.ts';
 import type { Probe } from '../sim/probe.ts';
 import { FRACTION, asDoubles } from '../sim/doubles.ts';
+import { beat } from '../sim/pulse.ts';
 import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
 import { CoreApic } from './lapic.ts';
@@ -323,6 +324,7 @@ export class Core implements Cpu {
 
   execute(code: ExecutionCursor, until: Cycles): StopReason {
     const { lapic, pmu } = this;
+    beat();
     if (code !== this.#latest) this.#syscall = false;
     this.#latest = code;
     this.sibling?.wakes(this.#clock);
@@ -562,6 +564,7 @@ export class Core implements Cpu {
   }
 
   #dispatch(vector: Vector, f: Ring0Function | undefined, offset: number): void {
+    beat();
     if (this.#clock > this.deadline) throw new Overrun();
     this.sibling?.wakes(this.#clock);
     const interrupted = this.#ring3;
