@@ -5,7 +5,7 @@
  */
 import type { TaskBody, Vector } from '../arch/cpu.ts';
 import type { Cycles } from '../units.ts';
-import { detach_tasks } from './load-balance.ts';
+import { detach_tasks, got_nohz_idle_kick } from './load-balance.ts';
 import type { Post } from './mail.ts';
 import { arrive } from './migration.ts';
 import type { MovedTask } from './moved-task.ts';
@@ -23,7 +23,7 @@ export function announce_post(here: Receiver, post: Post, at: Cycles): void {
   if (post.kind === 'guest') return mail.vcpus.get(post.pid)!.announce(post.post, at);
   if (post.kind === 'answer') mail.answered = { at, answer: post.answer };
   if (post.kind === 'call') mail.calls++;
-  if (post.kind === 'hand_over' || post.kind === 'pull') mail.asked++;
+  if (post.kind === 'hand_over' || post.kind === 'pull' || post.kind === 'kick') mail.asked++;
   if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
   if (post.kind !== 'attach' && post.kind !== 'wake') return;
   const task = system.taskOf(post.pid)!;
@@ -58,6 +58,10 @@ export function accept_post(here: Receiver, post: Post): Vector | undefined {
       mail.asked--;
       detach_tasks(here, post);
       return undefined;
+    case 'kick':
+      mail.asked--;
+      got_nohz_idle_kick(here);
+      return 'RESCHEDULE';
     case 'hand_over': {
       mail.asked--;
       const task = system.taskOf(post.pid);

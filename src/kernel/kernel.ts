@@ -134,7 +134,7 @@ export class Kernel extends PerCpu implements Software {
 
   /** There are tasks to be moved between CPUs (run_rebalance_domains). */
   get #balances(): boolean {
-    return this.rebalances || this.mail.attached.length > 0;
+    return this.rebalances || this.kicks !== undefined || this.mail.attached.length > 0;
   }
 
   #softirq(): void {

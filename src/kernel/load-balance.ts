@@ -2,9 +2,13 @@
  * Load balancing: a CPU that has nothing left to do, or whose turn it is at a grid line, asks the busiest one for tasks,
  * and that one sends some that wait. What it knows of others is as of the last grid line.
  *
- * Source: kernel/sched/fair.c (load_balance, newidle_balance, rebalance_domains, detach_tasks), Linux 5.0.
+ * An idle CPU has no tick, and so no turn: at a grid line, the first CPU at which a task waits kicks the first idle one.
+ *
+ * Source: kernel/sched/fair.c (load_balance, newidle_balance, rebalance_domains, detach_tasks, nohz_balancer_kick,
+ * kick_ilb, find_new_ilb), Linux 5.0.
  * Not modelled: scheduling domains, loads other than the number of tasks, tasks that are spared because their cache is
- * hot, active balancing, the time that a busy CPU takes to find that it has no less to do than others, the kick of an idle CPU by a busy one (nohz_balancer_kick): the idle one looks by itself.
+ * hot, active balancing, the time that a busy CPU takes to find that it has no less to do than others; that a kicked CPU
+ * looks for the other idle ones, too: they are kicked at the grid lines after it.
  */
 import { cycles } from '../units.ts';
 import type { PullPost } from './mail.ts';
@@ -39,21 +43,37 @@ export function set_nr_running(system: System, running: readonly number[]): bool
 
 /** The same for one CPU, and whether it is to look for tasks (trigger_load_balance). */
 export function at_grid_line(here: PerCpu, running: readonly number[]): void {
-  const { cpu, idle, current, next_balance, system, tick } = here;
+  const { cpu, idle, current, next_balance, number, system, tick } = here;
   if (system.cpus.size === 1) return;
   for (const [other, n] of running.entries()) here.others_running.set(other, n);
-  if (find_busiest_queue(here) === undefined) return;
-  // A vCPU in HLT does not look: when it became idle, it has.
-  if (current === idle ? cpu.steal !== undefined : cpu.now() < next_balance) return;
+  if (current === idle) return;
+  if (running.findIndex((n) => n > 1) === number) here.kicks = find_new_ilb(running);
+  if (find_busiest_queue(here) === undefined || cpu.now() < next_balance) return;
   here.next_balance = cycles(cpu.now() + TICKS * tick);
   here.rebalances = true;
 }
 
-/** rebalance_domains(), if it is pending. */
+/** The CPU that is to look for tasks: the first of those that have none. */
+function find_new_ilb(running: readonly number[]): number | undefined {
+  const cpu = running.indexOf(0);
+  return cpu < 0 ? undefined : cpu;
+}
+
+/** nohz_balancer_kick() and rebalance_domains(), if they are pending. */
 export function run_rebalance_domains(here: PerCpu): void {
-  if (!here.rebalances) return;
+  const { cpu, kicks, mail, rebalances } = here;
+  here.kicks = undefined;
   here.rebalances = false;
-  load_balance(here);
+  if (kicks !== undefined) {
+    cpu.spend(FN.native_smp_send_reschedule);
+    mail.post({ kind: 'kick', to: kicks, sent: cpu.sendIpi(kicks) });
+  }
+  if (rebalances) load_balance(here);
+}
+
+/** A kick has come: the CPU looks for tasks, if it still has none. */
+export function got_nohz_idle_kick(here: PerCpu): void {
+  here.rebalances ||= here.nr_running === 0;
 }
 
 /** newidle_balance(): the CPU becomes idle. */

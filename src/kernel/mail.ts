@@ -7,6 +7,7 @@
  * - hand_over: a CPU that wakes another one's task has chosen a third CPU for it;
  * - pull: a CPU that has less to do asks another for tasks;
  * - attach: the other sends one;
+ * - kick: a CPU at which tasks wait has an idle one look for some;
  * - kill: a signal is to end all threads of a process;
  * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
  * - answer: the other has done it;
@@ -72,6 +73,10 @@ interface AttachPost extends Sent {
   readonly moved: MovedTask;
 }
 
+interface KickPost extends Sent {
+  readonly kind: 'kick';
+}
+
 /** What a new task brings to its CPU. */
 interface NewTask {
   /** Relative to the run queue from which it comes. */
@@ -135,6 +140,7 @@ export type Post =
   | HandOverPost
   | PullPost
   | AttachPost
+  | KickPost
   | CallPost
   | AnswerPost
   | GuestPost
@@ -167,7 +173,7 @@ export class Mail {
   calls = 0;
   /** Likewise, signals that will end a task of this CPU. */
   signals = 0;
-  /** Likewise, tasks that this CPU is asked for. */
+  /** Likewise, tasks that this CPU is asked for, and kicks that let it ask others. */
   asked = 0;
   /** Tasks on their way here; and those that have arrived, to be put onto the run queue. */
   readonly coming = new Set<Task>();

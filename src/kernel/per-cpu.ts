@@ -68,6 +68,8 @@ export class PerCpu {
   /** SCHED_SOFTIRQ is pending: time to look for tasks of busier CPUs. When a busy CPU does so next. */
   rebalances = false;
   next_balance = 0 as Cycles;
+  /** Pending likewise: the idle CPU that is to be kicked, so that it looks for tasks. */
+  kicks: number | undefined;
   /** rq->idle_stamp; 0: not idle. rq->avg_idle, ns. */
   idle_stamp = 0 as Cycles;
   avg_idle = MAX_AVG_IDLE;

@@ -195,7 +195,8 @@ export class Turns {
 
   /** There are tasks to be moved between CPUs. */
   get #balances(): boolean {
-    return this.#here.rebalances || this.#here.mail.attached.length > 0;
+    const { kicks, mail, rebalances } = this.#here;
+    return rebalances || kicks !== undefined || mail.attached.length > 0;
   }
 
   /** No earlier than this has it nothing to run any more, if it has a host's CPU from `from` on. */

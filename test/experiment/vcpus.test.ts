@@ -87,6 +87,20 @@ describe('a guest with several vCPUs', () => {
     expect(spans[2]! / spans[0]!).to.be.within(2.4, 3.2);
   });
 
+  it('leaves no vCPU in HLT while a thread waits on another one: that one kicks it', async () => {
+    // Under legacy, enabling six events of a CPU takes so long that main clones before it has left the first one's core.
+    const spec = await guestOf(
+      PLACES.find(({ vpmu }) => vpmu === 'legacy')!,
+      4,
+    );
+    const { program } = await programOf(spec, ['ftest-threads', '4', '0.1']);
+    const names = ['branches', 'cycles', 'instructions', 'branch-misses', 'cache-misses', 'cache-references'];
+    const evlist = statAttrs(parseEventList(names, 'stat'), { target: 'cpu' });
+    const { run } = await runStat(spec, { evlist, executable: program, systemWide: true });
+    // Without, two threads share a vCPU for as long as there are others.
+    expect(run.elapsed / 1e6).to.be.within(100, 115);
+  });
+
   it('knows what the vCPUs of a core took from each other (steal)', async () => {
     const spec = await guestOf(V2, 2, 1);
     const { program } = await programOf(spec, ['ftest-threads', '3', '0.1']);
