@@ -1,12 +1,15 @@
 /**
  * gperf explain: the life of one PMI, rotation or context switch, of what one CPU sends another, what a kernel makes of
- * long PMIs, what the host's perf shows of a guest's counters, and what sharing counters does to a guest.
+ * long PMIs, what a host's first and last event cost, what the host's perf shows of a guest's counters, and what sharing
+ * counters does to a guest.
  */
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../experiment/explain.ts';
 import { hooksView, sharingView } from '../experiment/host-events.ts';
 import { MESSAGES, messageLife, type MessageKind } from '../experiment/message-life.ts';
 import { designsWith, guestWithoutPmu, type MachineSpec } from '../experiment/setup.ts';
+import { surchargeOf } from '../experiment/surcharge.ts';
 import { hooksLines, sharingLines } from '../report/explain/host-events.ts';
+import { surchargeLines } from '../report/explain/surcharge.ts';
 import { lifeLines, throttleLines } from '../report/explain/text.ts';
 import { nearest } from '../nearest.ts';
 import type { HooksView } from '../results/host-events.ts';
@@ -19,8 +22,8 @@ import { printLines } from './recording.ts';
 import { commandLine, machineOf, reproduceLine } from './simulation.ts';
 
 /** Topics that are no lives: what prints each. */
-const TABLES = { throttle, hooks, pinned } as const;
-const TOPICS = [...LIVES, ...MESSAGES, 'throttle', 'hooks', 'pinned'] as const;
+const TABLES = { throttle, reserve, hooks, pinned } as const;
+const TOPICS = [...LIVES, ...MESSAGES, 'throttle', 'reserve', 'hooks', 'pinned'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest, typed } = parseArgs(EXPLAIN, argv, context.terminal.env);
@@ -77,6 +80,13 @@ async function throttle(o: Options): Promise<Iterable<string>> {
   if (o.kernel !== undefined) set.push(`host.kernel=${o.kernel}`);
   // The arithmetic depends on the kernel alone: the host of a bare machine serves as well as a guest.
   return throttleLines(throttleOf(await machineOf(o, { vpmu: 'host', set }), avg));
+}
+
+/** What the host's first and last event cost. */
+async function reserve(o: Options): Promise<Iterable<string>> {
+  refuseThrottle(o);
+  refuseVerbose(o);
+  return surchargeLines(surchargeOf(await machineOf(o)));
 }
 
 const withoutPmu = (kind: Exclude<LifeKind | MessageKind, 'ipi'>): string =>

@@ -16,7 +16,7 @@ import type { BenchRun } from './bench.ts';
 export type Guest = 'legacy' | 'v2';
 
 /**
- * Both guests of the letter's perf stat tables: a host whose idle CPUs sleep deeply and that has not run perf before,
+ * Both guests of the letter's perf stat tables: a host on which IPIs cost what they should, and that has not run perf before,
  * with other activity in the guest. `guest.background` is calibrated on the v2 column of table (4).
  */
 export const STAT_SETS = ['host.ipi=cold', 'host.fresh=on', 'guest.background=260'] as const;
@@ -107,7 +107,7 @@ export const tablePlans = (spec: MachineSpec): readonly TablePlan[] => [
         'legacy',
         'max',
         'pmc_stop_counter, fixed',
-        "the host's last event: release_ds_buffers() on 88 CPUs; one constant for first and last, fitted to tables (2) and (4)",
+        "the host's last event: release_ds_buffers() on 88 CPUs ('gperf explain reserve'); one constant, the cost of each CPU that gets an IPI",
       ),
       cell(
         'perf_event_create_kernel_counter: gp',
@@ -394,7 +394,8 @@ export const RECORDINGS: Readonly<
   >
 > = {
   legacy: {
-    samples: 'two a tick, the event throttled for the rest: one constant, the mean of the IPIs (host.ipi=warm)',
+    samples:
+      'two a tick, the event throttled for the rest: one constant, the share of what first and last cost (host.ipi=warm)',
     profile: '2,600 pairs of samples, both at one place: a point of noise at 37 %',
     cluster: 2,
   },

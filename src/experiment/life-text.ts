@@ -156,9 +156,16 @@ const microseconds = ({ at, until }: Told<MachineStep>, { machine }: LifeContext
 /** How long it took to make or release an event, and how much of that was the whole host's first or last event. */
 function surcharges(work: Told<MachineStep>, { machine, steps }: LifeContext): string {
   const us = (span: number): string => `${(machine.host.nanosOf(cycles(span)) / 1000).toFixed(1)} us`;
-  const extra = only(steps, 'surcharge').filter((s) => s.at >= work.at && s.at < work.until);
-  const parts = extra.map((s) => `, ${s.step.fn} ${us(s.until - s.at)} of it`);
-  return `: ${us(work.until - work.at)}${parts.join('')}`;
+  const within = (outer: Told<MachineStep>) => (s: Told<MachineStep>) => s.at >= outer.at && s.at < outer.until;
+  const took = (s: Told<MachineStep & { readonly fn: KernelFunction }>): string => `${s.step.fn} ${us(s.until - s.at)}`;
+  const all = only(steps, 'surcharge').filter(within(work));
+  const buffers = only(steps, 'frame').filter((s) => within(work)(s) && s.step.fn.endsWith('_ds_buffers'));
+  const own = all.filter((s) => !buffers.some((frame) => within(frame)(s))).map((s) => `, ${took(s)} of it`);
+  const first = buffers.map((frame) => {
+    const parts = all.filter(within(frame)).map(took);
+    return `, ${took(frame)} of it (${parts.join(', ')})`;
+  });
+  return `: ${us(work.until - work.at)}${[...own, ...first].join('')}`;
 }
 
 /** "1.1 us, 23 accesses: 12 wrmsr, 11 rdpmc": the cost of moving a guest's registers. */

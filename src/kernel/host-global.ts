@@ -4,8 +4,7 @@
  * own HostGlobal, which is told the sum of the others.
  *
  * - x86_reserve_hardware()/x86_release_hardware(): the first reserves debug-store buffers for every possible CPU, the
- *   last releases them; both flush the TLBs of all CPUs, buffer after buffer. One primitive, `ipi_flush_all`, drawn per
- *   call.
+ *   last releases them; both flush the TLBs of all CPUs, buffer after buffer (ds-buffers.ts).
  * - perf_create_mediated_pmu(): no guest can own the counters while an event of the host counts guests, and no such
  *   event can be made while a guest owns them.
  * - account_event()/unaccount_event(): the first task event switches the key on and waits for a grace period. When the
@@ -22,6 +21,7 @@ import type { Cpu } from '../arch/cpu.ts';
 import type { Alarm, Order } from '../sim/event-queue.ts';
 import type { Cycles } from '../units.ts';
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
+import type { DsOperation } from './ds-buffers.ts';
 import { EBUSY, EOPNOTSUPP } from './errno.ts';
 import { FN } from './symbols.ts';
 import { wheelExpiry } from './timer-wheel.ts';
@@ -37,8 +37,8 @@ interface Payer {
 
 /** Spans drawn for each occurrence. */
 export interface HostDraws {
-  /** All TLB-flush IPIs of one reserve or release. */
-  ipi_flush_all(): Cycles;
+  /** The work of one reserve or release: kernel functions, and the time that each takes in all. */
+  ds_buffers(operation: DsOperation): readonly (readonly [fn: number, span: Cycles])[];
   /** Text patching and the grace period after it. */
   static_branch_enable(): Cycles;
 }
@@ -126,7 +126,7 @@ export class HostGlobal {
     this.#making++;
     if (this.#own.hardwareEvents++ + this.others.hardwareEvents === 0) {
       this.paid.reserve++;
-      kernel.cpu.spendFor(FN.reserve_ds_buffers, this.#draws.ipi_flush_all());
+      this.#ds_buffers(kernel, 'reserve_ds_buffers');
     }
     if (ofTask) this.#accountTask(kernel);
     if (--this.#making === 0 && this.#workWaits) this.#perf_sched_delayed();
@@ -155,7 +155,13 @@ export class HostGlobal {
     }
     if (--this.#own.hardwareEvents + this.others.hardwareEvents > 0) return;
     this.paid.release++;
-    kernel.cpu.spendFor(FN.release_ds_buffers, this.#draws.ipi_flush_all());
+    this.#ds_buffers(kernel, 'release_ds_buffers');
+  }
+
+  #ds_buffers({ cpu }: Payer, operation: DsOperation): void {
+    cpu.enter(FN[operation]);
+    for (const [fn, span] of this.#draws.ds_buffers(operation)) cpu.spendFor(fn, span);
+    cpu.leave();
   }
 
   /** schedule_delayed_work(&perf_sched_work, HZ) */

@@ -226,6 +226,12 @@ const FUNCTIONS = [
   ['vmx_handle_external_intr', 112, 'kvm'],
   ['inject_pending_event', 560, 'kvm'],
   ['handle_nmi_window', 80, 'kvm'],
+  // arch/x86/events/intel/ds.c and what it calls: arch/x86/mm/tlb.c, arch/x86/lib/msr-smp.c
+  ['dsalloc_pages', 96, 'perf'],
+  ['ds_update_cea', 144, 'perf'],
+  ['ds_clear_cea', 112, 'perf'],
+  ['flush_tlb_kernel_range', 192, 'perf'],
+  ['wrmsr_on_cpu', 128, 'perf'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -39,14 +39,14 @@ export const CALIBRATED = [
     '(2) enable global_ctrl, v2',
   ),
   ...to(
-    ['cost.ipi_flush_all.cold', 'IPI_SIGMA.cold of ring0.ts'],
+    ['cost.ipi_target', 'IPI_SIGMA.cold of ring0.ts'],
     '(1) pmc_stop_counter: fixed, legacy',
     '(2) disable global_ctrl, legacy',
     '(2) x86_pmu.handle_irq, legacy',
     '(3) x86_pmu.handle_irq, legacy to v2, legacy to v2',
     '(4) rd/wr fixed_ctrl, legacy',
   ),
-  ...to(['cost.ipi_flush_all.warm', 'IPI_SIGMA.warm of ring0.ts', 'host.hz'], 'samples, legacy'),
+  ...to(['IPI_SHARE.warm of ring0.ts', 'IPI_SIGMA.warm of ring0.ts', 'host.hz'], 'samples, legacy'),
   ...to(['cost.pmi_residue'], 'samples, v2'),
   ...to(
     ['guest.background of letter.ts'],

@@ -22,7 +22,7 @@ export const LINUX_DEFAULTS = {
   'host.ipi_latency': [1000, 'chosen: the order of magnitude between running cores, not measured'],
   'host.guests': [0, QUIET],
   'host.guests_perf': [false, QUIET],
-  'host.ipi': ['warm', 'chosen: a host whose CPUs are busy'],
+  'host.ipi': ['warm', 'chosen: PMIs of every design then fit into a tick'],
   'guest.hz': [250, LINUX],
   'guest.cpus': [1, 'as many as are simulated'],
   'guest.vcpus': [1, QUIET],

@@ -60,7 +60,10 @@ export const SPEC_KEYS = {
     16,
   ),
   'host.guests_perf': flag('the other guests run it under perf, by the same command'),
-  'host.ipi': choice('TLB-flush IPIs of the host: warm (CPUs awake) or cold (deep idle states)', ['warm', 'cold']),
+  'host.ipi': choice("the host's first and last event: cold (at the cost of its parts) or warm (a residue of that)", [
+    'warm',
+    'cold',
+  ]),
   'guest.kernel': linux('Linux version of the guest, 5.0 to 7.0', OLDEST_RELEASE, NEWEST_RELEASE),
   'guest.hz': number('Hz', "the guest kernel's tick", 100, 1000),
   'guest.cpus': number('CPUs', 'possible CPUs of the guest; guest.vcpus are simulated', 1, 8192),

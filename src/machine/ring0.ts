@@ -5,13 +5,14 @@
  */
 import { COLUMN, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import type { MsrFunctions, Ring0Table } from '../arch/ring0.ts';
+import { dsWork, type DsOperation, type DsPrimitives } from '../kernel/ds-buffers.ts';
 import type { HostDraws } from '../kernel/host-global.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { KvmDraws } from '../kvm/vpmu.ts';
 import { exp, probit } from '../sim/math.ts';
 import type { Stream } from '../sim/rng.ts';
 import { countersOf } from '../sim/spread.ts';
-import { hertz, toCycles, type Cycles } from '../units.ts';
+import { SUBCYCLES, cycles, hertz, toCycles, type Cycles } from '../units.ts';
 import { costKeyOf, type CostKey } from './costs.ts';
 import { passSpreads } from './spreads.ts';
 import { SPEC_KEYS, type MachinePreset, type SpecValues } from './keys.ts';
@@ -53,6 +54,10 @@ function inCycles({ preset, values }: Timed, key: CostKey): (ns: number) => Cycl
   const clock = hertz((SPEC_KEYS[key].bound === 'core' ? preset.values : values)['core.clock']);
   return (ns) => toCycles(ns, clock);
 }
+
+/** A cost on this machine, ns. */
+export const nsOf = ({ preset, values }: Timed, key: CostKey): number =>
+  values[key] * (SPEC_KEYS[key].bound === 'core' ? preset.values['core.clock'] / values['core.clock'] : 1);
 
 /** All kernel functions with the cost of one pass on this machine. */
 export function ring0Table(machine: Timed): Ring0Table {
@@ -99,9 +104,28 @@ function eventsOf(index: number, cost: Cycles): EventVector {
   return events;
 }
 
-/** Spread of the time for all TLB-flush IPIs of one reserve or release, and the number of CPUs that its mean is for. */
+/** Spread of the time for one reserve or release. */
 const IPI_SIGMA = { warm: 0.75, cold: 0.05 } as const;
-const IPI_CPUS = 88;
+/**
+ * How much of what its parts cost a reserve or release takes. Warm, a residue: at these costs a PMI of the legacy vPMU is
+ * longer than a tick on 88 CPUs, where the letter has 5198 samples; INVLPG alone would take too long.
+ */
+const IPI_SHARE = { warm: 0.136, cold: 1 } as const;
+
+/** The costs of what DS buffers take. */
+export const DS_COSTS = {
+  clear_page: 'cost.clear_page_erms',
+  invlpg: 'cost.invlpg',
+  broadcast: 'cost.ipi_broadcast',
+  target: 'cost.ipi_target',
+  wrmsr: 'cost.wrmsr',
+} as const satisfies Readonly<Record<keyof DsPrimitives, CostKey>>;
+
+/** Their share and spread on that machine. */
+export const dsScenario = ({ 'host.ipi': state }: SpecValues): { readonly share: number; readonly sigma: number } => {
+  const name = state === 'cold' ? 'cold' : 'warm';
+  return { share: IPI_SHARE[name], sigma: IPI_SIGMA[name] };
+};
 
 /** A log-normal draw with mean `mean`. */
 const logNormal = (random: Stream, mean: number, sigma: number): number =>
@@ -110,13 +134,23 @@ const logNormal = (random: Stream, mean: number, sigma: number): number =>
 /** Draws of the host-wide surcharges (kernel/host-global.ts). */
 export function hostDraws(random: Stream, machine: Timed): HostDraws {
   const { values } = machine;
-  const state = values['host.ipi'] === 'cold' ? 'cold' : 'warm';
-  const ipis = values[`cost.ipi_flush_all.${state}`] * (values['host.cpus'] / IPI_CPUS);
-  const ipiCycles = inCycles(machine, `cost.ipi_flush_all.${state}`);
+  const { share, sigma } = dsScenario(values);
+  const parts = (operation: DsOperation): readonly (readonly [fn: number, span: Cycles])[] => {
+    const byFn = new Map<number, number>();
+    for (const { fn, primitive, times } of dsWork(operation, values['host.cpus'], { release: values['host.kernel'] })) {
+      const key = DS_COSTS[primitive];
+      byFn.set(FN[fn], (byFn.get(FN[fn]) ?? 0) + inCycles(machine, key)(times * values[key]));
+    }
+    return [...byFn].map(([fn, span]) => [fn, cycles(span)] as const);
+  };
+  const work = { reserve_ds_buffers: parts('reserve_ds_buffers'), release_ds_buffers: parts('release_ds_buffers') };
   const key = values['cost.static_branch_enable'];
   const keyCycles = inCycles(machine, 'cost.static_branch_enable');
   return {
-    ipi_flush_all: () => ipiCycles(logNormal(random, ipis, IPI_SIGMA[state])),
+    ds_buffers: (operation) => {
+      const slow = logNormal(random, share, sigma);
+      return work[operation].map(([fn, span]) => [fn, cycles(Math.round(span * slow * SUBCYCLES) / SUBCYCLES)]);
+    },
     static_branch_enable: () => keyCycles(key / 2 + random.uniform() * (key - key / 2)),
   };
 }

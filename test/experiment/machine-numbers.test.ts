@@ -81,13 +81,13 @@ describe('a machine owns its numbers', () => {
   });
 
   it("a recording keeps those that are not the preset's, and no others", async () => {
-    const sets = ['core.mispredict=20', 'cost.ipi_flush_all.cold=1000000', 'op.div=10', 'host.hz=1000'];
+    const sets = ['core.mispredict=20', 'cost.ipi_target=100', 'op.div=10', 'host.hz=1000'];
     const spec = await machine('v2', ...sets);
     const text = specText(spec);
     expect(text.split('\n').filter((line) => /^(cost|op|core\.(l2|mispredict|memory))/.test(line))).to.deep.equal([
       'core.mispredict=20',
       'op.div=10',
-      'cost.ipi_flush_all.cold=1000000',
+      'cost.ipi_target=100',
     ]);
     expect(await specFromText(text)).to.deep.equal(spec);
     expect(specText(await machine('v2'))).not.to.match(/^(cost|op)\./m);

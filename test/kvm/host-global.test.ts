@@ -17,6 +17,8 @@ class Clock {
   readonly #timers = new EventQueue();
   readonly cpu = {
     now: () => NS(this.time),
+    enter: () => undefined,
+    leave: () => undefined,
     spendFor: (_fn: number, cost: Cycles) => void (this.spent += cost),
   } as unknown as Cpu;
   readonly cyclesOf = NS;
@@ -34,7 +36,7 @@ class Clock {
 }
 
 function host(): { clock: Clock; global: HostGlobal } {
-  const global = new HostGlobal({ ipi_flush_all: () => NS(100), static_branch_enable: () => NS(20_000) });
+  const global = new HostGlobal({ ds_buffers: () => [[0, NS(100)] as const], static_branch_enable: () => NS(20_000) });
   return { clock: new Clock(), global };
 }
 

@@ -33,7 +33,7 @@ export const legacy: VpmuDesign = {
   remedies: [
     { vpmu: 'v2', because: 'no event is made anew' },
     { set: 'host.watchdog=on', because: "no event is the host's first or last" },
-    { set: 'host.ipi=warm', because: 'host CPUs that are awake' },
+    { set: 'host.ipi=warm', because: 'a share of what the first event and the last one cost' },
   ],
   guestCaps: versionTwoGuest,
   attach(port) {
