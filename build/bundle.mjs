@@ -106,6 +106,10 @@ async function bundle() {
     `const work = require('../load.js').loadParts('record').worker();`,
     `module.exports = async (task) => (await work).default(task);`,
   ]);
+  write('cli/command-thread.js', [
+    `const { workerData } = require('node:worker_threads');`,
+    `void require('../load.js').loadParts(workerData.name).commandThread();`,
+  ]);
   for (const [path, part] of [
     ['kvm/vpmu/kit', 'vpmu'],
     ['workload/build', 'workload'],

@@ -110,7 +110,7 @@ function refusal(error: Error): string {
 const OWN = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** file:line:column of an error thrown by somebody else's code: a workload's or a design's. */
-function foreignPlace(error: unknown): string | undefined {
+export function foreignPlace(error: unknown): string | undefined {
   const stack = (error instanceof Error && error.stack) || '';
   for (const [, place = '', line, column] of stack.matchAll(/^ +at (?:async )?(?:.*? \()?(.*):(\d+):(\d+)\)?$/gm)) {
     const path = place.startsWith('file://') ? fileURLToPath(place) : place;

@@ -89,7 +89,12 @@ async function main(argv: readonly string[]): Promise<number> {
   // Help about a command does not need the command itself.
   if (args[0] === '--help') return write(await help(name));
   if (args[0] === '-h') throw new HelpRequest(await help(name, args.slice(1)), EXIT.USAGE);
-  if (known.readsOnly !== true) setFlags();
+  if (known.readsOnly !== true) {
+    setFlags();
+    const { modulesIn, runApart } = await import('./apart.ts');
+    const modules = modulesIn(args);
+    if (modules.length > 0) return runApart(name, args, modules, options.buildIdDir);
+  }
   const { stdout, stderr, env } = process;
   const context: CommandContext = { terminal: { stdout, stderr, env }, ...options };
   const { runBuiltin } = await import('./builtins.ts');

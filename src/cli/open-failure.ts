@@ -6,7 +6,7 @@ import { PoolError } from '../experiment/pool.ts';
 import { LiveLock, OpenError, ProgramError } from '../experiment/run.ts';
 import { SetUpError } from '../experiment/setup.ts';
 import { PERF_SAMPLE } from '../uapi/perf-event.ts';
-import { EXIT, InputError } from './errors.ts';
+import { EXIT, InputError, foreignPlace } from './errors.ts';
 
 const EACCES = 13;
 const EINVAL = 22;
@@ -28,6 +28,8 @@ export function simulationFailure(error: unknown, systemWide = false, signalled?
   if (error instanceof OpenError) return new InputError(openFailure(error, systemWide));
   if (error instanceof LiveLock || error instanceof ProgramError)
     return new InputError(error.message, signalled ?? EXIT.LIVE_LOCK);
+  // A thread fails by an error of somebody else's code.
+  if (error instanceof PoolError && foreignPlace(error.cause) !== undefined) return error.cause;
   if (error instanceof PoolError || error instanceof SetUpError) return new InputError(error.message, signalled);
   return error;
 }

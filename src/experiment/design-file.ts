@@ -11,6 +11,7 @@ import type { VpmuDesign } from '../kvm/vpmu.ts';
 import * as kit from '../kvm/vpmu/kit.ts';
 import { VPMUS } from '../machine/spec.ts';
 import { strerror } from '../strerror.ts';
+import { thrownBy } from './patience.ts';
 
 /** A file that yields no design; `message` is the whole sentence. */
 export class DesignFileError extends Error {
@@ -80,8 +81,14 @@ const urlOf = (path: string): string => pathToFileURL(resolve(path)).href;
 export function faultIn(path: string, error: unknown): string {
   const stack = (error instanceof Error && error.stack) || '';
   const [place] = /^\d+(:\d+)?/.exec(stack.split(`${urlOf(path)}:`)[1] ?? '') ?? [];
-  const told = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return `${path}${place === undefined ? '' : `:${place}`}: ${told}`;
+  if (!(error instanceof Error)) return thrownBy(path, error);
+  return `${path}${place === undefined ? '' : `:${place}`}: ${error.name}: ${error.message}`;
+}
+
+/** Who is blamed for what a thread of the pool does with an input: code that is not gperf's, if it runs any. */
+export function threadOf(input: object): string {
+  const { vpmu } = ('spec' in input ? input.spec : {}) as { readonly vpmu?: string };
+  return vpmu !== undefined && isDesignFile(vpmu) ? `${vpmu} in a worker thread` : 'a worker thread';
 }
 
 /** Why an object is not a design; undefined if it is one. */

@@ -8,8 +8,9 @@ import type { MachineSpec } from '../machine/spec.ts';
 import { Meeting } from '../sim/meeting.ts';
 import { expectedCycles } from '../workload/thread-runs.ts';
 import type { Workload } from './executable.ts';
+import { threadOf } from './design-file.ts';
 import type { CommandRequest } from './other-cores.ts';
-import { Rest, type ThreadClock } from './patience.ts';
+import { NO_CLOCK, Rest, lostBy, type ThreadClock } from './patience.ts';
 import { PoolError, WorkerPool, type ThreadOptions } from './pool.ts';
 import type { Helpers, StartHelpers } from './run.ts';
 
@@ -36,9 +37,6 @@ export function quickest(spec: MachineSpec, { image, program }: Workload, proces
   return Math.min(cores, processors);
 }
 
-/** What happened to a thread that neither computes nor comes back. */
-const ASLEEP = 'a worker thread sleeps and does not come back: what was gathered until now is lost';
-
 /** So many threads in all, at most one for each core; undefined: this one needs no help. */
 export async function helperThreads(
   request: CommandRequest,
@@ -51,7 +49,7 @@ export async function helperThreads(
   if (parties < 2) return undefined;
   const pool = await WorkerPool.start(parties - 1, options);
   return {
-    start: (run, left) => help(pool, request, { parties, cores, vcpus, run, left, clock: options.clock }),
+    start: (run, left) => help(pool, request, { parties, cores, vcpus, run, left, clock: options.clock ?? NO_CLOCK }),
     close: () => pool.close(),
   };
 }
@@ -62,7 +60,7 @@ interface Run {
   readonly vcpus: number;
   readonly run: Parameters<StartHelpers>[0];
   readonly left: Parameters<StartHelpers>[1];
-  readonly clock: ThreadClock | undefined;
+  readonly clock: ThreadClock;
 }
 
 function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus, run, left, clock }: Run): Helpers {
@@ -76,13 +74,13 @@ function help(pool: WorkerPool, request: CommandRequest, { parties, cores, vcpus
     return [];
   });
   const meeting = new Meeting(place);
-  const rest = clock && new Rest(clock);
+  const rest = new Rest(clock);
   return {
     party: { place, party: 0 },
     look: async (wanted) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       if (failure !== undefined) throw failure.error;
-      if (!wanted && rest?.isLasting === true) throw new PoolError(ASLEEP);
+      if (!wanted && rest.isLasting) throw new PoolError(lostBy(threadOf(request), 'asleep'));
     },
     finish: async () => {
       const parts = await all;

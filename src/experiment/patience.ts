@@ -3,7 +3,8 @@
  * simulation on it last moved on (sim/pulse.ts): on a busy machine a thread waits for a processor, and uses none.
  */
 import { readlinkSync } from 'node:fs';
-import { pulseSeen, type PulseSeen } from '../sim/pulse.ts';
+import { inspect } from 'node:util';
+import { LONGEST_STEP, pulseMemory, pulseSeen, showPulse, type PulseSeen } from '../sim/pulse.ts';
 
 /** What the system tells about the threads of this process. */
 export interface ThreadClock {
@@ -15,8 +16,10 @@ export interface ThreadClock {
   atRest(): boolean;
 }
 
-/** ms of processor time until a simulation must have moved on: while it runs, and while a machine is set up. */
-export const LONGEST_STEP = 700;
+/** Threads that never come back are waited for. */
+export const NO_CLOCK: ThreadClock = { cpuTime: () => 0, memory: () => 0, atRest: () => false };
+
+/** ms of processor time in which a machine is set up. */
 export const LONGEST_START = 20_000;
 /**
  * A thread that fills its memory runs out of it in the end, which is the better reason: as long as the process grows by
@@ -31,10 +34,34 @@ const LARGE = 2 ** 29;
  */
 const TOO_MUCH = 2 ** 29;
 
-/** Why a thread is given up: it makes no progress, or will run out of memory. */
-export type Loss = 'endless' | 'memory';
+/**
+ * Why a thread is given up: its simulation makes no progress, it does not turn to its messages, does nothing at all, or will run
+ * out of memory.
+ */
+type Loss = 'endless' | 'unanswering' | 'asleep' | 'memory';
+
+/** That, as a sentence. */
+export function lostBy(who: string, loss: Loss): string {
+  switch (loss) {
+    case 'endless':
+      return `${who} computes and does not come back: the simulation makes no progress`;
+    case 'unanswering':
+      return `${who} computes and hears no signal: nothing was written`;
+    case 'asleep':
+      return `${who} sleeps and does not come back: what was gathered until now is lost`;
+    case 'memory':
+      return `${who} ran out of memory: a shorter workload, or a longer period (-c), takes less`;
+  }
+}
+
+/** A thing that is thrown and is no error has no place. gperf throws nothing of the kind. */
+export const thrownBy = (who: string, thrown: unknown): string => `${who} threw ${inspect(thrown)}, which is no Error`;
+
 /** So many looks in a row at a process at rest: nothing in it will ever happen. */
 const LOOKS_AT_REST = 8;
+
+/** This thread's pulse is seen by whoever made the memory (Patience). */
+export const showOwnPulse = (memory: SharedArrayBuffer): void => showPulse(memory, ownThread());
 
 /** The number of the calling thread in the system; -1 if it has none that can be found out. */
 export function ownThread(): number {
@@ -46,8 +73,11 @@ export function ownThread(): number {
 }
 
 export class Patience {
-  readonly #memory: SharedArrayBuffer;
+  /** Where the thread is to show its pulse. */
+  readonly pulse = pulseMemory();
   readonly #clock: ThreadClock;
+  /** The thread has been asked something, and has not answered. */
+  #asked = false;
   #seen: PulseSeen | undefined;
   /** Memory in use when the pulse last changed, and the most since. */
   #size = 0;
@@ -55,14 +85,24 @@ export class Patience {
   /** Processor time used when the pulse last changed, or the memory last grew. */
   #used = 0;
 
-  constructor(pulse: SharedArrayBuffer, clock: ThreadClock) {
-    this.#memory = pulse;
+  constructor(clock: ThreadClock) {
     this.#clock = clock;
+  }
+
+  /** From now on the thread is to turn to its messages, whatever it does; until answered(). */
+  ask(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#seen = undefined;
+  }
+
+  answered(): void {
+    this.#asked = false;
   }
 
   /** Why the thread is to be given up, if it is; to be asked every now and then. */
   get loss(): Loss | undefined {
-    const seen = pulseSeen(this.#memory);
+    const seen = pulseSeen(this.pulse);
     if (seen.thread === 0) return undefined;
     const last = this.#seen;
     this.#seen = seen;
@@ -71,9 +111,11 @@ export class Patience {
     const moved = last?.beats !== seen.beats || last.most !== seen.most || last.thread !== seen.thread;
     if (moved) this.#size = size;
     if (moved || size > this.#most + STEP) [this.#most, this.#used] = [size, used];
-    if (seen.most === 0) return undefined;
+    const most = this.#asked ? LONGEST_STEP : seen.most;
+    if (most === 0) return undefined;
     if (size > this.#size + TOO_MUCH) return 'memory';
-    return used - this.#used > (size > LARGE ? LONGEST_START : seen.most) ? 'endless' : undefined;
+    if (used - this.#used <= (size > LARGE ? LONGEST_START : most)) return undefined;
+    return seen.most === 0 ? 'unanswering' : 'endless';
   }
 }
 

@@ -8,8 +8,8 @@ import { Overrun } from '../hw/core.ts';
 import { given } from '../given.ts';
 import { errnoOf } from '../strerror.ts';
 import { engineModule } from '../workload/engine.ts';
-import { pulseMemory } from '../sim/pulse.ts';
-import { Patience, type Loss, type ThreadClock } from './patience.ts';
+import { threadOf } from './design-file.ts';
+import { NO_CLOCK, Patience, lostBy, type ThreadClock } from './patience.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
 import type { Answer, WorkInput, WorkOrder, WorkOutput, WorkerData, WorkName } from './worker.ts';
 
@@ -61,13 +61,13 @@ export class WorkerPool {
   readonly #pool: Threads;
   /** Errors of an idle thread: a workload's module left something running, or the thread could not start. */
   readonly #idle: Promise<never>;
-  readonly #clock: ThreadClock | undefined;
+  readonly #clock: ThreadClock;
 
-  private constructor(pool: Threads, clock: ThreadClock | undefined) {
+  private constructor(pool: Threads, clock: ThreadClock = NO_CLOCK) {
     this.#pool = pool;
     this.#clock = clock;
     this.#idle = new Promise<never>((_, reject) => {
-      pool.on('error', (error: unknown) => reject(harmed(error)));
+      pool.on('error', (error: unknown) => reject(harmed(error, 'a worker thread')));
     });
     // Whoever runs something hears of it.
     this.#idle.catch(() => undefined);
@@ -106,14 +106,14 @@ export class WorkerPool {
     const abort = (): void => stop.abort();
     signal?.addEventListener('abort', abort);
     let done = 0;
-    const pulses = inputs.map(() => pulseMemory());
-    const watch = this.#watch(pulses);
+    const patiences = inputs.map(() => new Patience(this.#clock));
+    const watch = this.#watch(patiences, inputs);
     try {
       const results = Promise.all(
         inputs.map(async (input, i) => {
-          const order = { name, input, pulse: pulses[i]! };
+          const order = { name, input, pulse: patiences[i]!.pulse };
           const answer = await this.#pool.run(order, { signal: stop.signal }).catch((error: unknown) => {
-            throw harmed(error);
+            throw harmed(error, threadOf(input));
           });
           progress?.(++done);
           return resultOf(answer as Answer<N>);
@@ -130,16 +130,15 @@ export class WorkerPool {
     }
   }
 
-  /** Rejects once one of the threads with these pulses computes and does not come back. */
-  #watch(pulses: readonly SharedArrayBuffer[]): { readonly lost: Promise<never>; end(): void } {
-    const clock = this.#clock;
-    if (clock === undefined) return { lost: new Promise(() => undefined), end: () => undefined };
-    const patiences = pulses.map((pulse) => new Patience(pulse, clock));
+  /** Rejects once one of the threads is to be given up. */
+  #watch(patiences: readonly Patience[], inputs: readonly object[]): { readonly lost: Promise<never>; end(): void } {
     let timer: NodeJS.Timeout | undefined;
     const lost = new Promise<never>((_, reject) => {
       timer = setInterval(() => {
-        const loss = patiences.map((patience) => patience.loss).find((why) => why !== undefined);
-        if (loss !== undefined) reject(new PoolError(LOST[loss]));
+        for (const [i, patience] of patiences.entries()) {
+          const { loss } = patience;
+          if (loss !== undefined) reject(new PoolError(lostBy(threadOf(inputs[i]!), loss)));
+        }
       }, LOOK);
     });
     return { lost, end: () => clearInterval(timer) };
@@ -151,12 +150,6 @@ export class WorkerPool {
 }
 
 type Threads = Piscina<Omit<WorkOrder<WorkName>, 'input'> & { readonly input: unknown }, Answer<WorkName>>;
-
-/** What happened to a thread. */
-const LOST: Readonly<Record<Loss, string>> = {
-  endless: 'a worker thread computes and does not come back: its part of the machine makes no progress',
-  memory: 'a worker thread ran out of memory: a shorter workload, or a longer period (-c), takes less',
-};
 
 /**
  * The system may refuse threads (EAGAIN: ulimit -u, a cgroup's pids.max); the message of Node's error is the errno's
@@ -177,10 +170,10 @@ function started<T>(start: () => T, threads: number): T {
  * Explains a failed thread: out of memory, ended, or an error thrown by a workload's module. What the system refused stays
  * as it is: Node needs a working directory for a thread, for one.
  */
-function harmed(error: unknown): unknown {
+function harmed(error: unknown, who: string): unknown {
   if (!(error instanceof Error) || error.name === 'AbortError' || errnoOf(error) !== undefined) return error;
-  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') return new PoolError(LOST.memory);
-  return new PoolError(`a worker thread failed: ${error.message}`);
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') return new PoolError(lostBy(who, 'memory'));
+  return new PoolError(`${who} failed: ${error.message}`, { cause: error });
 }
 
 function resultOf<N extends WorkName>(answer: Answer<N>): WorkOutput<N> {

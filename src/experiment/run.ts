@@ -34,7 +34,7 @@ import type { CpuWatch } from './cpu-watch.ts';
 import { LiveLock, ProgressWatch } from './live-lock.ts';
 import { partOf, type KernelLogLine, type MachinePart } from './machine-part.ts';
 import type { OperationWatch } from './operations.ts';
-import { LONGEST_START, LONGEST_STEP } from './patience.ts';
+import { LONGEST_START } from './patience.ts';
 import { SetUpError } from './setup.ts';
 import type { Ledger } from '../results/ledger.ts';
 
@@ -288,7 +288,6 @@ function advance(machine: Machine, core: Core, ns: number, stop: () => boolean):
   const { cpus, host } = machine;
   const until = cycles(core.now() + host.cyclesOf(ns));
   for (const cpu of cpus) cpu.core.deadline = cycles(until + host.cyclesOf(LATE));
-  const before = beatsWithin(LONGEST_STEP);
   try {
     return runMachine(machine, until, stop) ? 'done' : 'late';
   } catch (error) {
@@ -296,8 +295,6 @@ function advance(machine: Machine, core: Core, ns: number, stop: () => boolean):
     if (error instanceof MeetingOver && core === cpus[0]!.core) return 'late';
     if (error instanceof Overrun) return 'lost';
     throw error;
-  } finally {
-    beatsWithin(before);
   }
 }
 

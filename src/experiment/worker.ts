@@ -1,17 +1,16 @@
 /** The work that a thread of the pool can be asked for, by name. A new kind of work is one line here. */
-import { inspect } from 'node:util';
 import { workerData } from 'node:worker_threads';
-import { benchOutcome, type BenchRequest, type BenchRun, type SpecRequest } from './bench.ts';
-import { isDesignFile } from './design-file.ts';
+import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
+import { threadOf } from './design-file.ts';
 import { otherCores, type OtherCoresRequest } from './other-cores.ts';
 import type { MachinePart } from './machine-part.ts';
-import { ownThread } from './patience.ts';
+import { showOwnPulse, thrownBy } from './patience.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
 import { LiveLock, OpenError, ProgramError } from './run.ts';
 import { Overrun } from '../hw/core.ts';
 import { SetUpError } from './setup.ts';
 import { NoTruthError } from './truth.ts';
-import { beatsWithin, showPulse } from '../sim/pulse.ts';
+import { beatsWithin } from '../sim/pulse.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -64,9 +63,11 @@ export interface WorkOrder<N extends WorkName> {
 }
 
 export default async function work<N extends WorkName>({ name, input, pulse }: WorkOrder<N>): Promise<Answer<N>> {
-  showPulse(pulse, ownThread());
+  showOwnPulse(pulse);
   try {
     const result = await TYPED[name](input);
+    // A promise that a design has rejected ends the thread before this answer can leave it.
+    await new Promise((turn) => setImmediate(turn));
     return { result };
   } catch (error) {
     if (error instanceof LiveLock) return { liveLock: error.message };
@@ -75,15 +76,8 @@ export default async function work<N extends WorkName>({ name, input, pulse }: W
     if (error instanceof OpenError) return { refused: { evsel: error.evsel, errno: error.errno } };
     if (error instanceof NoTruthError || error instanceof WorkloadError || error instanceof SetUpError)
       return { wrong: error.message };
-    return error instanceof Error ? { bug: error } : { wrong: thrownBy(input, error) };
+    return error instanceof Error ? { bug: error } : { wrong: thrownBy(threadOf(input), error) };
   } finally {
     beatsWithin(0);
   }
-}
-
-/** gperf throws nothing but errors, and such a thing has no place. */
-function thrownBy(input: object, thrown: unknown): string {
-  const { vpmu } = ('spec' in input ? input.spec : {}) as Partial<SpecRequest>;
-  const by = vpmu !== undefined && isDesignFile(vpmu) ? vpmu : 'a worker thread';
-  return `${by} threw ${inspect(thrown)}, which is no Error`;
 }

@@ -23,6 +23,7 @@ import { Vcpu } from '../kvm/vcpu.ts';
 import { Vm } from '../kvm/vm.ts';
 import type { PmuFilter, VpmuDesign } from '../kvm/vpmu.ts';
 import { none } from '../kvm/vpmu/none.ts';
+import { LONGEST_STEP, beatsWithin } from '../sim/pulse.ts';
 import { stream } from '../sim/rng.ts';
 import { startBackground } from '../tool/background.ts';
 import { startSystemWideRecord } from '../tool/system-wide-record.ts';
@@ -223,9 +224,14 @@ interface Guest {
 
 /** Lets time pass on all cores; false if other threads that run some of them are late (CoreGroup.run). */
 export function runMachine({ group, host }: Machine, until: Cycles, stop: () => boolean): boolean {
-  if (group !== undefined) return group.run(until, stop);
-  host.run(until, stop);
-  return true;
+  const before = beatsWithin(LONGEST_STEP);
+  try {
+    if (group !== undefined) return group.run(until, stop);
+    host.run(until, stop);
+    return true;
+  } finally {
+    beatsWithin(before);
+  }
 }
 
 /** Parses guest.pmu_filter. */

@@ -89,6 +89,16 @@ function candidate(path: string, n: number): string {
 /** This process's files, to be removed at its end. */
 const pending = new Set<string>();
 let waiting = false;
+let told: (name: string, exists: boolean) => void = () => undefined;
+
+/** A thread tells of its files: its process may end without it. */
+export function tellTemporaries(tell: typeof told): void {
+  told = tell;
+}
+
+function forget(name: string): void {
+  if (pending.delete(name)) told(name, false);
+}
 
 function removeAll(): void {
   for (const name of pending) tryUnlink(name);
@@ -111,6 +121,7 @@ function claimed<T>(path: string, claim: (name: string) => T): { readonly got: T
     try {
       const got = claim(name);
       pending.add(name);
+      told(name, true);
       return { got, name };
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
@@ -130,13 +141,13 @@ export const linkBeside = (path: string): string => claimed(path, (free) => link
 
 /** Forgets a name that has reached its place. */
 export function release(name: string): void {
-  pending.delete(name);
+  forget(name);
 }
 
 /** Removes the name if it still exists. */
 export function discard(name: string): void {
   tryUnlink(name);
-  pending.delete(name);
+  forget(name);
 }
 
 /** Errors of file systems without hard links, or that forbid this one. */

@@ -14,6 +14,9 @@ const MOST = 1;
 const THREAD = 2;
 const WORDS = 4;
 
+/** ms of processor time in which a machine that runs moves on. */
+export const LONGEST_STEP = 700;
+
 /** Until somebody looks, a thread beats for itself. */
 let words: Int32Array = new Int32Array(WORDS);
 
