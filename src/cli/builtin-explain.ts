@@ -1,8 +1,9 @@
 /**
- * gperf explain: the life of one PMI, rotation or context switch, of what one CPU sends another, what a kernel makes of
- * long PMIs, what a host's first and last event cost, what the host's perf shows of a guest's counters, and what sharing
- * counters does to a guest.
+ * gperf explain: the life of one PMI, rotation or context switch, of what one CPU sends another, what a VM-exit consists
+ * of, what a kernel makes of long PMIs, what a host's first and last event cost, what the host's perf shows of a guest's
+ * counters, and what sharing counters does to a guest.
  */
+import { exitPartsOf } from '../experiment/exit-parts.ts';
 import { LIVES, NoLifeError, lifeOf, throttleOf, type LifeKind } from '../experiment/explain.ts';
 import { hooksView, sharingView } from '../experiment/host-events.ts';
 import { MESSAGES, messageLife, type MessageKind } from '../experiment/message-life.ts';
@@ -10,7 +11,7 @@ import { designsWith, guestWithoutPmu, type MachineSpec } from '../experiment/se
 import { surchargeOf } from '../experiment/surcharge.ts';
 import { hooksLines, sharingLines } from '../report/explain/host-events.ts';
 import { surchargeLines } from '../report/explain/surcharge.ts';
-import { lifeLines, throttleLines } from '../report/explain/text.ts';
+import { exitPartsLines, lifeLines, throttleLines } from '../report/explain/text.ts';
 import { nearest } from '../nearest.ts';
 import type { HooksView } from '../results/host-events.ts';
 import { parseArgs } from './args.ts';
@@ -22,8 +23,8 @@ import { printLines } from './recording.ts';
 import { commandLine, machineOf, reproduceLine } from './simulation.ts';
 
 /** Topics that are no lives: what prints each. */
-const TABLES = { throttle, reserve, hooks, pinned } as const;
-const TOPICS = [...LIVES, ...MESSAGES, 'throttle', 'reserve', 'hooks', 'pinned'] as const;
+const TABLES = { exit, throttle, reserve, hooks, pinned } as const;
+const TOPICS = [...LIVES, ...MESSAGES, 'exit', 'throttle', 'reserve', 'hooks', 'pinned'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest, typed } = parseArgs(EXPLAIN, argv, context.terminal.env);
@@ -94,6 +95,13 @@ const withoutPmu = (kind: Exclude<LifeKind | MessageKind, 'ipi'>): string =>
   'refuses hardware events with ENOENT, and perf record falls back to cpu-clock, an hrtimer.';
 
 const isTopic = (word: string): word is (typeof TOPICS)[number] => TOPICS.some((topic) => topic === word);
+
+/** What a VM-exit consists of. */
+async function exit(o: Options): Promise<Iterable<string>> {
+  refuseThrottle(o);
+  refuseVerbose(o);
+  return exitPartsLines(exitPartsOf(await machineOf(o)));
+}
 
 /** What the host's perf shows under each design, or under one. */
 async function hooks(o: Options): Promise<Iterable<string>> {

@@ -5,6 +5,16 @@
 import type { Hertz } from '../units.ts';
 import type { X86Events } from './x86-events.ts';
 
+/** What Linux finds about a processor's speculation at boot (cpu_set_bug_bits(), spectre_v2_select_mitigation()). */
+export interface CpuBugs {
+  /** X86_FEATURE_IBRS_ENHANCED: else indirect calls are retpolines. */
+  readonly enhancedIbrs: boolean;
+  /** X86_BUG_L1TF */
+  readonly l1tf: boolean;
+  /** X86_BUG_MDS */
+  readonly mds: boolean;
+}
+
 export interface KernelConfig {
   /** uname -r of the boot, e.g. "5.0.0". */
   readonly release: string;
@@ -12,6 +22,7 @@ export interface KernelConfig {
   readonly hz: number;
   /** The driver's tables for the CPU model (intel_pmu_init). A guest sees the same model as its host. */
   readonly events: X86Events;
+  readonly bugs: CpuBugs;
   /** Possible CPUs. Those without a Kernel only add to the number. */
   readonly nrCpus: number;
   /** kernel.perf_event_max_sample_rate at boot. */

@@ -229,6 +229,7 @@ export class Kernel extends PerCpu implements Software {
   // --- interrupts --------------------------------------------------------------------------------------------------
 
   interrupt(vector: Vector, regs: Regs): void {
+    if (vector !== 'NMI') this.kvm_cpu_l1tf_flush_l1d = true;
     this.#interrupts.serve(vector, regs);
   }
 

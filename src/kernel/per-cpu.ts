@@ -52,6 +52,8 @@ export class PerCpu {
   readonly number: number;
   readonly cpu: Cpu;
   readonly system: System;
+  /** irq_stat.kvm_cpu_l1tf_flush_l1d: an interrupt was served since KVM last entered a guest. */
+  kvm_cpu_l1tf_flush_l1d = false;
   /** The limits of sampling as this CPU knows them; whoever simulates several tells it what the others have lowered. */
   readonly sysctl: PerfSysctls;
   readonly config: KernelConfig;

@@ -232,6 +232,14 @@ const FUNCTIONS = [
   ['ds_clear_cea', 112, 'perf'],
   ['flush_tlb_kernel_range', 192, 'perf'],
   ['wrmsr_on_cpu', 128, 'perf'],
+  // arch/x86/kvm/vmx, arch/x86/lib: parts of an exit. mds_clear_cpu_buffers() is inlined in real kernels.
+  ['vmx_vmenter', 32, 'exits'],
+  ['vmx_vmexit', 128, 'exits'],
+  ['__vmx_vcpu_run', 352, 'exits'],
+  ['vmx_spec_ctrl_restore_host', 96, 'exits'],
+  ['vmx_l1d_flush', 208, 'exits'],
+  ['mds_clear_cpu_buffers', 16, 'exits'],
+  ['__x86_indirect_thunk_rax', 32, 'exits'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

@@ -109,6 +109,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#task.preempt_notifier = {
       sched_in: () => {
         core.spend(FN.vmx_vcpu_load);
+        this.#vmx.schedIn();
         this.#spin.sched_in();
         this.#vpmu.vcpuLoad?.();
       },
@@ -185,7 +186,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#handlesNmi = false;
     if (nmi) this.#vmx.putGuest();
     this.#core.openInterrupts();
-    this.#core.spend(FN.vmx_handle_exit);
+    this.#vmx.dispatch();
     this.#vmx.enter(where);
     this.#inject(where);
   }

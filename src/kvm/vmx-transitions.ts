@@ -20,6 +20,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { FN } from '../kernel/symbols.ts';
 import type { Probe, Span } from '../sim/probe.ts';
 import { cycles, type Cycles } from '../units.ts';
+import { exitParts, type ExitParts, type Parts } from './exit-parts.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
 import type { VirtualApic } from './lapic.ts';
 import type { KvmStep, Request } from './steps.ts';
@@ -62,7 +63,10 @@ export class VmxTransitions {
   readonly #vpmu: Vpmu;
   /** The guest has PMU registers of its own (Vpmu.loadGuest), so interrupts are off in the inner run loop. */
   readonly #hasRegisters: boolean;
+  readonly #parts: ExitParts;
   readonly #requests = new Set<Request>();
+  /** vcpu->arch.l1tf_flush_l1d */
+  #flushL1d = true;
   #at: Place = OUT;
   #left: Span | undefined;
   #leftAt = 0 as Cycles;
@@ -75,6 +79,7 @@ export class VmxTransitions {
     this.#host = of.host;
     this.#vpmu = of.vpmu;
     this.#hasRegisters = of.vpmu.loadGuest !== undefined;
+    this.#parts = exitParts(of.host.config);
   }
 
   get inGuest(): boolean {
@@ -99,6 +104,11 @@ export class VmxTransitions {
   /** IRET of the guest's NMI handler while another NMI waits: an exit, with whose entry that one is injected. */
   openNmiWindow(): void {
     if (this.#nmiWindow) this.exit('NMI_WINDOW', () => this.#core.spend(FN.handle_nmi_window), false);
+  }
+
+  /** kvm_arch_sched_in(): another task may have left its data in the L1D. */
+  schedIn(): void {
+    this.#flushL1d = true;
   }
 
   /** The guest stops for the host, still on the core; it will go on there. */
@@ -156,6 +166,15 @@ export class VmxTransitions {
     return blocks;
   }
 
+  #spend(parts: Parts): void {
+    for (const [fn, times] of parts) this.#core.spend(fn, times);
+  }
+
+  /** vmx_handle_exit(), as far as the handler of the exit's reason. */
+  dispatch(): void {
+    this.#spend(this.#parts.dispatch);
+  }
+
   /** VM-exit, and what KVM does at every exit; true if it is still in its inner run loop. */
   #handleExit(reason: ExitReason, canBeFast: boolean): boolean {
     this.vmExit(reason);
@@ -163,8 +182,8 @@ export class VmxTransitions {
     if (fast) this.#core.spend(FN.vmx_exit_handlers_fastpath);
     else {
       this.putGuest();
-      this.#core.spend(FN.vmx_handle_exit);
-      this.#core.spend(FN.kvm_set_msr_common);
+      this.dispatch();
+      this.#spend(this.#parts.access);
     }
     const tail = this.#of.draws.exit_tail();
     if (tail > 0) this.#core.spendFor(FN.vcpu_enter_guest, tail);
@@ -197,7 +216,7 @@ export class VmxTransitions {
       this.#vpmu.vmExit(pmu.rdmsr(MSR.IA32_PERF_GLOBAL_CTRL));
       pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, 0);
     }
-    this.#core.spend(FN.vmx_vcpu_run);
+    this.#spend(this.#parts.exit);
   }
 
   /** Leaves the inner run loop: puts the guest's registers away and takes interrupts, which were off since VM-exit. */
@@ -272,7 +291,13 @@ export class VmxTransitions {
 
   /** VM-entry; it loads the guest's GLOBAL_CTRL from the VMCS. An interrupt that waited for this is the next exit. */
   #vmEnter(resume?: Regs): void {
-    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, this.#switchPerfMsrs());
+    const globalCtrl = this.#switchPerfMsrs();
+    if (this.#parts.flushesL1d && (this.#flushL1d || this.#host.kvm_cpu_l1tf_flush_l1d)) {
+      this.#flushL1d = this.#host.kvm_cpu_l1tf_flush_l1d = false;
+      this.#core.spend(FN.vmx_l1d_flush);
+    }
+    this.#spend(this.#parts.entry);
+    this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, globalCtrl);
     this.#core.setSoftware(this.#of.software, this.#of.vm.page, this.#of.passes);
     this.#move('inner', this.#hasRegisters && resume !== undefined ? { at: 'guest', resume } : GUEST);
     this.exits.outside = cycles(this.exits.outside + this.#core.now() - this.#leftAt);

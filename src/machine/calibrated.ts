@@ -13,7 +13,7 @@ const to = (constants: readonly string[], ...fittedTo: readonly string[]) =>
  */
 export const CALIBRATED = [
   ...to(
-    ['cost.vmexit', 'cost.vcpu_enter_guest', 'cost.vmx_handle_exit', 'cost.kvm_set_msr_common'],
+    ['cost.vmx_vcpu_run', 'cost.vcpu_enter_guest', 'cost.vmx_handle_exit', 'cost.kvm_set_msr_common'],
     '(2) r/w fixed_ctrl, v2',
     '(1) kvm_pmu_rdpmc, legacy',
   ),
@@ -57,7 +57,7 @@ export const CALIBRATED = [
   ),
   ...to(['iterations of ftest.yaml', 'cycles of ftest.yaml'], 'samples, host', 'profile, host'),
   ...to(
-    ['cost.perf_event_ctx_lock_nested', 'cost.perf_event_pause', 'cost.perf_event_period', 'cost.perf_event_enable'],
+    ['cost.perf_event_pause', 'cost.perf_event_period', 'cost.perf_event_enable'],
     'commit e79f49c37ccf: 4,717 ns less a PMI',
   ),
 ];

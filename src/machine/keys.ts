@@ -1,7 +1,7 @@
 /** The keys of a machine's spec, with unit, meaning and range, and the format of a preset. */
 import type { PmuCaps } from '../arch/cpuid.ts';
 import type { CoreEvents, EventClocks } from '../arch/events.ts';
-import { NEWEST_RELEASE, OLDEST_RELEASE } from '../kernel/config.ts';
+import { NEWEST_RELEASE, OLDEST_RELEASE, type CpuBugs } from '../kernel/config.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
 import { COST_KEYS } from './costs.ts';
 import { choice, flag, linux, number, text, type KeyKind } from './key-info.ts';
@@ -138,6 +138,8 @@ export interface MachinePreset {
   readonly events: CoreEvents;
   /** Linux' tables for them. */
   readonly driver: X86Events;
+  /** What Linux does about speculation on it. */
+  readonly bugs: CpuBugs;
 }
 
 /** CPUID.0AH of the core. */

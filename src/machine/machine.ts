@@ -252,6 +252,7 @@ function kernelConfig({ preset, values: v }: MachineSpec, of: 'host' | 'guest'):
     release: v[`${of}.kernel`],
     hz: v[`${of}.hz`],
     events: preset.driver,
+    bugs: preset.bugs,
     nrCpus: v[`${of}.cpus`],
     perf_event_max_sample_rate: v[`${of}.max_sample_rate`],
     perf_cpu_time_max_percent: v[`${of}.cpu_time_max_percent`],

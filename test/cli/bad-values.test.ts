@@ -26,9 +26,9 @@ describe('odd values', function () {
     [['stat', '--set', '', 'true'], 129, /^--set '': must be KEY=VALUE; 'gperf list spec' shows the keys\n$/],
     [['list', 'spec', 'mispredikt'], 129, /^no spec key has 'mispredikt' in it \(did you mean mispredict\?\)\n$/],
     [
-      ['stat', '--set', 'cost.vmx_vcpu_run=3', 'true'],
+      ['stat', '--set', 'cost.vmx_vmenter=3', 'true'],
       129,
-      /^no such spec key: cost\.vmx_vcpu_run \(there is cost\.vmexit\)\n$/,
+      /^no such spec key: cost\.vmx_vmenter \(there is cost\.vmexit\)\n$/,
     ],
     [['stat', '--set', 'core.mispredikt=3', 'true'], 129, /\(did you mean core\.mispredict\?\)\n$/],
     [['stat', '--set', 'cost.vmexit=1e9', 'true'], 129, /^cost\.vmexit=1e9: must be a number from 0 to 10000000\n$/],

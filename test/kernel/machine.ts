@@ -24,6 +24,7 @@ export const CONFIG: KernelConfig = {
   release: '5.0.0',
   hz: 250,
   events: broadwellEp.driver,
+  bugs: broadwellEp.bugs,
   nrCpus: 1,
   perf_event_max_sample_rate: 100_000,
   perf_cpu_time_max_percent: 25,
@@ -32,9 +33,12 @@ export const CONFIG: KernelConfig = {
   nmi_watchdog: false,
 };
 export const CPU0: CpuConfig = { number: 0, clock: CLOCK, tick_phase: 0, running_sample_length: 0 };
-/** The core of a preset with undisturbed ring 3, so that a counter shows exactly what was put in. */
+/**
+ * The core of a preset with undisturbed ring 3, so that a counter shows exactly what was put in, and with costs that are
+ * always the same.
+ */
 export function coreSpec(preset: MachinePreset): CoreSpec {
-  const { values: v } = preset;
+  const v = { ...preset.values, 'costs.spread': 0 };
   return {
     caps: pmuCaps(v),
     events: preset.events,

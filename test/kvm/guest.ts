@@ -97,7 +97,7 @@ export class HostOfOne {
   constructor(design: VpmuDesign, options: HostOptions = {}) {
     const { cpus = 88, watchdog = false, machine, filter, hooks = false } = options;
     const spec = machine === undefined ? BROADWELL : coreSpec(machine);
-    const events = machine?.driver ?? CONFIG.events;
+    const { driver: events, bugs } = machine ?? { driver: CONFIG.events, bugs: CONFIG.bugs };
     const release = options.release ?? machine?.values['host.kernel'] ?? CONFIG.release;
     this.clock = hertz(spec.clocks.coreHz);
     const preset = machine ?? broadwellEp;
@@ -108,7 +108,7 @@ export class HostOfOne {
       hostDraws(stream('test', 'ipi'), { ...timed, values: { ...timed.values, 'host.cpus': cpus } }),
     );
     this.host = new Kernel(
-      new System({ ...CONFIG, events, release }),
+      new System({ ...CONFIG, events, bugs, release }),
       this.core,
       { ...CPU0, clock: this.clock },
       this.global,

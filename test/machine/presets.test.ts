@@ -36,7 +36,7 @@ function counters(preset: MachinePreset, code: number): string {
 
 describe('machine/presets', () => {
   it('a machine of the base states what is its own, and has a value and a source for every key', () => {
-    const { events, driver, identity } = machine('icelake-sp');
+    const { bugs, events, driver, identity } = machine('icelake-sp');
     const numbers = {
       'core.clock': [2e9, 'made up'],
       'core.tsc': [2e9, 'made up'],
@@ -46,7 +46,7 @@ describe('machine/presets', () => {
       'host.memory': [1, 'made up'],
       'cost.vmexit': [7, 'made up'],
     } as const;
-    const toy = intelCore({ name: 'toy', about: 'made up', identity, events, driver, numbers });
+    const toy = intelCore({ name: 'toy', about: 'made up', identity, events, driver, bugs, numbers });
     const keys = Object.keys(SPEC_KEYS);
     expect(toy.values).to.have.all.keys(keys);
     expect(toy.sources).to.have.all.keys(keys);

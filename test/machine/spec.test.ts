@@ -180,7 +180,7 @@ describe('machine/costs', () => {
 
   it('is what the spec says, in ns at the clock of the preset', () => {
     const set = ring0Table(spec('cost.vmexit=500', 'cost.do_nmi=0', 'cost.clear_page_erms=7.5', 'core.clock=1.4e9'));
-    expect(set[FN.vmx_vcpu_run]!.cost).to.equal(500 * 2.8);
+    expect(set[FN.vmx_vmenter]!.cost).to.equal(500 * 2.8);
     expect(set[FN.do_nmi]!.cost).to.equal(0);
     expect(set[FN.clear_page_erms]!.cost).to.equal(7.5 * 1.4);
   });
@@ -192,7 +192,7 @@ describe('machine/costs', () => {
   });
 
   it('leads from the function that stands for an instruction to the key of its cost', () => {
-    expect(refused('cost.vmx_vcpu_run=1').known).to.deep.equal(['cost.vmexit']);
+    expect(refused('cost.vmx_vmenter=1').known).to.deep.equal(['cost.vmexit']);
     expect(refused('cost.native_write_msr=1').known).to.deep.equal(['cost.wrmsr']);
     expect(refused('cost.vmexit=-1').message).to.contain('from 0 to 10000000');
     expect(refused('core.mispredict=1e6').message).to.contain('from 0 to 100000');

@@ -86,4 +86,5 @@ export const broadwellEp = intelCore({
   },
   events: EVENTS,
   driver: DRIVER,
+  bugs: { enhancedIbrs: false, l1tf: true, mds: true },
 });

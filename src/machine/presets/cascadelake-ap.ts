@@ -75,9 +75,12 @@ export const cascadelakeAp = intelCore({
     'cost.wrmsr': [100, LATENCY],
     'cost.rdmsr': [38, LATENCY],
     'cost.rdpmc': [12, LATENCY],
-    'cost.vmexit': [420, 'chosen between broadwell-ep, whose mitigations are software, and sapphire-rapids'],
+    'cost.vmexit': [310, 'chosen between broadwell-ep, whose mitigations are software, and sapphire-rapids'],
+    'cost.vmx_vcpu_run': [40, 'chosen: without the residue that the letter leaves on broadwell-ep'],
+    'cost.vmx_vmexit': [10, 'chosen: with enhanced IBRS, one call and an LFENCE'],
     'cost.pmi_residue': [0, 'nothing published leaves one on this machine'],
   },
   events: EVENTS,
   driver: DRIVER,
+  bugs: { enhancedIbrs: true, l1tf: false, mds: false },
 });

@@ -1,4 +1,8 @@
-/** The text of `gperf explain`: a life as one line per step with its sums, and the effects of long PMIs on a kernel. */
+/**
+ * The text of `gperf explain`: a life as one line per step with its sums, the parts of an exit, and the effects of long
+ * PMIs on a kernel.
+ */
+import type { ExitPart, ExitPartsReport } from '../../results/exit-parts.ts';
 import type { Life } from '../../results/life.ts';
 import type { ThrottleReport } from '../../results/throttle.ts';
 
@@ -56,4 +60,22 @@ const DEFAULT_FREQ = 4000;
 function ordinal(n: number): string {
   const teen = n % 100 >= 11 && n % 100 <= 13;
   return `${n}${teen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
+}
+
+/** A table of the parts of an exit, and their sum. */
+export function* exitPartsLines({ machine, release, groups, access }: ExitPartsReport): Generator<string> {
+  yield `# What a VM-exit and the next VM-entry consist of on ${machine} under Linux ${release}.`;
+  yield '# Times are ns: the least, the mean, and what 99 of 100 do not exceed.';
+  const all = groups.flatMap(({ parts }) => parts);
+  const name = ({ fn, times }: ExitPart): string => (times === 1 ? fn : `${times} x ${fn}`);
+  const width = Math.max(...all.map((part) => name(part).length));
+  const figure = (ns: number): string => String(Math.round(ns)).padStart(7);
+  for (const { when, parts } of groups) {
+    yield '';
+    yield `${when}:`;
+    for (const part of parts)
+      yield `  ${name(part).padEnd(width)}${figure(part.least)}${figure(part.mean)}${figure(part.p99)}  ${part.about}`;
+  }
+  yield '';
+  yield `An intercepted access and back, without what it is for: ${Math.round(access)} ns on average.`;
 }
