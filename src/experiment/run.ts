@@ -95,8 +95,12 @@ export interface MachineReport {
   readonly ledger: Ledger;
 }
 
-/** Simulated ns between two breaths, and how late the machine may be when it waits inside its kernels. */
+/**
+ * Simulated ns between two breaths, fewer where several cores take long for them; and how late the machine may be when it
+ * waits inside its kernels.
+ */
 const BREATH = 20_000_000;
+const BREATH_OF_GROUP = 2_000_000;
 const LATE = 1_000_000_000;
 const SIGINT = 2;
 /** PMIs after which the 128-deep running average of a warm-up has settled; the longest warm-up, ns. */
@@ -217,7 +221,8 @@ async function runToEnd(spec: MachineSpec, command: Command, options: RunOptions
   let tool: ToolTask | undefined;
   const timed = options.watch;
   const { left, wanted } = await leftBy(spec, command, options);
-  const helpers = options.help?.(repetition, left);
+  // What is given up before it begins takes no help.
+  const helpers = wanted ? options.help?.(repetition, left) : undefined;
   const party = helpers && { ...helpers.party, work: command.work };
   const how = { longest: options.longest, party };
   const machine = bootMachine(spec, pathOf(repetition), left, () => tool?.status !== undefined, timed?.tap, how);
@@ -234,15 +239,20 @@ async function runToEnd(spec: MachineSpec, command: Command, options: RunOptions
   const { expected } = command.executable;
   const share = (): number | undefined => (expected === undefined ? undefined : Math.min(1, work() / expected));
   let interrupted = false;
+  const breath = group === undefined ? BREATH : BREATH_OF_GROUP;
   let goOn = wanted;
+  let checked = 0;
   let others: readonly MachinePart[] = [];
   try {
     while (tool.status === undefined) {
-      const went = advance(machine, core, BREATH, () => tool.status !== undefined);
+      const went = advance(machine, core, breath, () => tool.status !== undefined);
       if (went === 'lost') watch.overrun(work());
       if (went === 'late') await helpers!.look(goOn);
       const workload = kernel.system.descendants(tool.task);
-      watch.check(workload, work());
+      if (core.nanos() - checked >= BREATH) {
+        watch.check(workload, work());
+        checked = core.nanos();
+      }
       if (cpus.every((cpu) => cpu.host.dead && cpu.core.lapic.ipiAt === Infinity))
         throw new Error('every task sleeps and nothing is due: the simulated machine can never continue');
       if (breathe !== undefined) goOn = (await breathe(core.nanos(), share())) && goOn;

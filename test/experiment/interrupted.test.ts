@@ -14,6 +14,23 @@ const WORKLOADS = [
 ] as const;
 
 describe('^C with several CPUs', () => {
+  it('is looked for at every grid line or two', async () => {
+    const spec = await setUpMachine({
+      vpmu: 'v2',
+      vcpus: 3,
+      sets: ['host.cores=3', 'guest.fresh=on', 'host.fresh=on'],
+    });
+    const { program } = await programOf(spec, ['lockbound', '3', '2000']);
+    const evlist = statAttrs(parseEventList(['instructions:u'], 'stat'));
+    const breaths = [0];
+    const breathe = (simulated: number): Promise<boolean> => Promise.resolve(breaths.push(simulated) > 0);
+    await runStat(spec, { evlist, executable: program }, { breathe });
+    expect(breaths.length).to.be.greaterThan(5);
+    const gaps = breaths.slice(1).map((at, i) => at - breaths[i]!);
+    // perf_event_open takes a grace period of the host's in one step.
+    expect(gaps.filter((gap) => gap > 9e6)).to.have.length.at.most(1);
+  });
+
   for (const [vpmu, cores] of [
     ['host', 3],
     ['v2', 3],
