@@ -123,6 +123,8 @@ export interface Cpu extends MsrPort {
   sendIpi(to: number): Cycles;
   /** One round of a loop with PAUSE in a ring-0 function. Absent: a spinning CPU stands still until its wait is over. */
   pause?: ((fn: number) => void) | undefined;
+  /** The same with interrupts open, where the CPU need not stand still. Absent: `pause` does. */
+  relax?(fn: number): void;
 }
 
 /** What a Cpu sees above it. */

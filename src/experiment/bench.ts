@@ -10,6 +10,7 @@ import { changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { RecordSink } from '../tool/perf-record.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { medianOf } from '../stats/distribution.ts';
+import { given } from '../given.ts';
 import { cycles, nanos, toNanos, hertz, type Nanos } from '../units.ts';
 import { loadWorkload } from '../workload/registry.ts';
 import { CpuWatch } from './cpu-watch.ts';
@@ -18,7 +19,7 @@ import { OPERATIONS, OperationWatch } from './operations.ts';
 import { LiveLock, runRecord, runStat } from './run.ts';
 import { setUpMachine } from './setup.ts';
 import type { BenchDesign, BenchFigure, BenchOperation } from '../results/bench.ts';
-import type { Ledger, LedgerSheet } from '../results/ledger.ts';
+import type { Ledger, LedgerSheet, VcpuTimes } from '../results/ledger.ts';
 import type { OperationRow } from '../results/operations.ts';
 
 /** A machine as it was asked for, in a form that a message to another thread can carry. */
@@ -161,12 +162,15 @@ function meanLedger(ledgers: readonly Ledger[], spec: MachineSpec): Ledger {
   }));
   const meanOf = (of: (ledger: Ledger) => number): Nanos =>
     nanos(ledgers.reduce((sum, ledger) => sum + of(ledger), 0) / ledgers.length);
-  const vcpus = ledgers[0]!.vcpus?.map(({ vcpu }, i) => ({
-    vcpu,
-    ran: meanOf((ledger) => ledger.vcpus![i]!.ran),
-    stolen: meanOf((ledger) => ledger.vcpus![i]!.stolen),
-    halted: meanOf((ledger) => ledger.vcpus![i]!.halted),
-  }));
+  const vcpus = ledgers[0]!.vcpus?.map(({ vcpu, moves }, i): VcpuTimes =>
+    given({
+      vcpu,
+      ran: meanOf((ledger) => ledger.vcpus![i]!.ran),
+      stolen: meanOf((ledger) => ledger.vcpus![i]!.stolen),
+      halted: meanOf((ledger) => ledger.vcpus![i]!.halted),
+      moves: moves && meanOf((ledger) => ledger.vcpus![i]!.moves!),
+    }),
+  );
   return { ...meanSheet(ledgers, spec), ...(cores && { cores }), ...(vcpus && { vcpus }) };
 }
 

@@ -3,6 +3,7 @@
  * number. They change nothing but the time. Between the repetitions of a command they are kept, with all the code that is
  * compiled by then.
  */
+import { isFloating } from '../machine/machine.ts';
 import { placeFor } from '../machine/views.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { Meeting } from '../sim/meeting.ts';
@@ -40,11 +41,13 @@ export function quickest(spec: MachineSpec, { image, program }: Workload, proces
 /** So many threads in all, at most one for each core; undefined: this one needs no help. */
 export async function helperThreads(
   request: CommandRequest,
-  { values }: MachineSpec,
+  spec: MachineSpec,
   threads: number,
   options: ThreadOptions = {},
 ): Promise<HelperThreads | undefined> {
-  const { 'host.cores': cores, 'guest.vcpus': vcpus } = values;
+  const { 'host.cores': cores, 'guest.vcpus': vcpus } = spec.values;
+  // A vCPU with the kernel on it cannot go to another thread of Node.
+  if (isFloating(spec)) return undefined;
   const parties = Math.min(threads, cores);
   if (parties < 2) return undefined;
   const pool = await WorkerPool.start(parties - 1, options);

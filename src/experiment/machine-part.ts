@@ -3,6 +3,7 @@
  * thread tells of those that it has simulated.
  */
 import type { HostCpu } from '../machine/boots.ts';
+import { given } from '../given.ts';
 import { cycles, nanos, type Cycles, type Nanos } from '../units.ts';
 import type { VcpuTimes } from '../results/ledger.ts';
 import type { CoreTimes } from './ledger.ts';
@@ -25,17 +26,15 @@ interface CorePart extends CoreTimes {
   readonly kernels: readonly KernelPart[];
 }
 
-/** The times of the guest's vCPUs on a core. */
-function vcpusOn({ core, host, guests = [] }: HostCpu): VcpuTimes[] {
-  // Threads of other guests come after those of this one.
-  const pids = [...host.mail.vcpus.keys()];
-  return guests.map(({ number }, i) => {
-    const task = host.system.taskOf(pids[i]!)!;
+/** The times of the guest's vCPUs that were on a core first. */
+function vcpusOn({ guests = [] }: HostCpu, cpus: readonly HostCpu[]): VcpuTimes[] {
+  return guests.map(({ kernel, thread, mail, moves }) => {
+    const { core, host } = cpus[mail.cpu]!;
     const now = core.now();
-    const [runs, waits] = [host.current === task, host.isWaiting(task)];
-    const ran = host.nanosOf(cycles(task.sum_exec_runtime + (runs ? now - task.exec_start : 0)));
-    const stolen = host.nanosOf(cycles(task.run_delay + (waits ? now - task.last_queued : 0)));
-    return { vcpu: number, ran, stolen, halted: nanos(host.nanosOf(now) - ran - stolen) };
+    const [runs, waits] = [host.current === thread, host.isWaiting(thread)];
+    const ran = host.nanosOf(cycles(thread.sum_exec_runtime + (runs ? now - thread.exec_start : 0)));
+    const stolen = host.nanosOf(cycles(thread.run_delay + (waits ? now - thread.last_queued : 0)));
+    return given({ vcpu: kernel.number, ran, stolen, halted: nanos(host.nanosOf(now) - ran - stolen), moves });
   });
 }
 
@@ -45,9 +44,14 @@ export interface MachinePart {
   readonly work: Cycles;
 }
 
-export const partOf = (cpus: readonly HostCpu[], work: Cycles): MachinePart => ({
+/** `mine`: those of the machine's CPUs that are meant. */
+export const partOf = (
+  cpus: readonly HostCpu[],
+  work: Cycles,
+  mine: (number: number) => boolean = () => true,
+): MachinePart => ({
   work,
-  cpus: cpus.map((cpu) => ({ ...coreOf(cpu), vcpus: vcpusOn(cpu) })),
+  cpus: cpus.flatMap((cpu, i) => (mine(i) ? [{ ...coreOf(cpu), vcpus: vcpusOn(cpu, cpus) }] : [])),
 });
 
 const coreOf = ({ core, host, guests = [] }: HostCpu): Omit<CorePart, 'vcpus'> => ({
@@ -56,5 +60,9 @@ const coreOf = ({ core, host, guests = [] }: HostCpu): Omit<CorePart, 'vcpus'> =
   idle: core.idle,
   spent: core.spent,
   shared: core.sibling !== undefined,
-  kernels: (guests.length > 0 ? guests : [host]).map(({ nmis, switches, log }) => ({ nmis, switches, log })),
+  kernels: (guests.length > 0 ? guests.map(({ kernel }) => kernel) : [host]).map(({ nmis, switches, log }) => ({
+    nmis,
+    switches,
+    log,
+  })),
 });

@@ -180,16 +180,16 @@ export function runOtherCores(
   const { executable, work } = metered(job.executable);
   const how = { party: { place, party, work } };
   const machine = bootMachine(spec, pathOf(repetition), left, () => false, undefined, how);
-  const mine = machine.cpus.filter((_, i) => i % place.parties === party);
+  const isMine = (cpu: number): boolean => cpu % place.parties === party;
   // Tasks and programs are known to all; the first CPU, which runs the tool, is another thread's.
   machine.kernel.system.executables.set(executable.program.path, executable);
   const tool = new ToolTask(machine.kernel, quietly(command, { ...job, executable }).quiet);
   occupy(machine, quietly(command, job));
   while (!machine.group!.ended) {
-    const went = advance(machine, mine[0]!.core, BREATH, () => tool.status !== undefined);
+    const went = advance(machine, machine.cpus[party]!.core, BREATH, () => tool.status !== undefined);
     if (went === 'lost') throw new Overrun();
   }
-  return partOf(mine, work());
+  return partOf(machine.cpus, work(), isMine);
 }
 
 interface Command extends QuietCommand {
@@ -249,6 +249,7 @@ async function runToEnd(spec: MachineSpec, command: Command, options: RunOptions
       if (went === 'lost') watch.overrun(work());
       if (went === 'late') await helpers!.look(goOn);
       const workload = kernel.system.descendants(tool.task);
+      if (tool.status !== undefined) break;
       if (core.nanos() - checked >= BREATH) {
         watch.check(workload, work());
         checked = core.nanos();
@@ -273,8 +274,8 @@ async function runToEnd(spec: MachineSpec, command: Command, options: RunOptions
   } finally {
     await helpers?.end();
   }
-  const own = party === undefined ? cpus : cpus.filter((_, i) => i % party.place.parties === party.party);
-  const parts = [partOf(own, command.work()), ...others];
+  const isOwn = (cpu: number): boolean => party === undefined || cpu % party.place.parties === party.party;
+  const parts = [partOf(cpus, command.work(), isOwn), ...others];
   const all = parts.flatMap((part) => part.cpus).toSorted((one, other) => one.number - other.number);
   const perfs = kernels.length > 1 ? all.flatMap((one) => one.kernels) : [kernel];
   const worked = cycles(parts.reduce((sum, part) => sum + part.work, 0));

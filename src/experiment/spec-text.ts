@@ -1,7 +1,7 @@
 /**
  * A machine spec as text, stored in a recording so that gperf can say how it was made.
  */
-import { SPEC_KEYS, isDetail, printValue, type SpecKey } from '../machine/keys.ts';
+import { SPEC_KEYS, isAlwaysKept, printValue, type SpecKey } from '../machine/keys.ts';
 import { side } from '../machine/machine.ts';
 import { MACHINES, changedValues, type MachineSpec } from '../machine/spec.ts';
 import type { Origin } from '../profile/profile.ts';
@@ -13,11 +13,11 @@ import { GPERF_VERSION } from './version.ts';
 
 /**
  * One key a line: version, seed contract, machine, design, seed, then the values of the spec; of the machine's many
- * times, only those that differ from the preset.
+ * times and of late keys, only those that differ from the preset.
  */
 export function specText(spec: MachineSpec): string {
   const values = (Object.keys(SPEC_KEYS) as SpecKey[])
-    .filter((key) => !isDetail(key) || spec.values[key] !== spec.preset.values[key])
+    .filter((key) => isAlwaysKept(key) || spec.values[key] !== spec.preset.values[key])
     .map((key) => `${key}=${printValue(spec.values[key])}`);
   return [
     `gperf=${GPERF_VERSION}`,

@@ -53,6 +53,10 @@ export class TappedCpu implements Cpu {
     span.end();
   }
 
+  relax(fn: number): void {
+    this.#cpu.relax?.(fn);
+  }
+
   setTimer(at: Cycles): void {
     const span = this.#probe.begin({ kind: 'timer', armed: at !== Infinity });
     this.#cpu.setTimer(at);

@@ -248,6 +248,23 @@ export class Core implements Cpu {
     this.#frames.pop();
   }
 
+  /** Frames of software that gets the core back; returns how many there were. */
+  pushFrames(frames: readonly number[]): number {
+    const { length } = this.#frames;
+    if (frames.length > 0) this.#frames.push(...frames);
+    return length;
+  }
+
+  /** Takes the frames above so many off: their software gives the core up. */
+  cutFrames(depth: number): number[] {
+    return this.#frames.splice(depth);
+  }
+
+  /** User code that has run here may since have run on another core. */
+  disarm(): void {
+    this.#armedCode = undefined;
+  }
+
   spend(fn: number, times = 1): void {
     const { lapic, pmu } = this;
     this.#ring0 = true;
@@ -331,7 +348,11 @@ export class Core implements Cpu {
     let end = Math.min(until, lapic.ipiAt) as Cycles;
     for (;;) {
       this.#ring3 = code;
-      if (this.#clock >= lapic.quietUntil) this.#serve(undefined, 0);
+      if (this.#clock >= lapic.quietUntil) {
+        this.#serve(undefined, 0);
+        // A vCPU that has just come here brings what is on its way to it.
+        end = Math.min(until, lapic.ipiAt) as Cycles;
+      }
       if (this.#software.needResched()) return this.#leaveRing3('resched');
       if (this.#clock >= end) {
         if (this.#clock >= until) return this.#leaveRing3('until');
@@ -411,6 +432,11 @@ export class Core implements Cpu {
     if (this.#clock < this.lapic.ipiAt) return;
     this.lapic.acceptIpis(this.#clock);
     this.#serve(undefined, 0);
+  }
+
+  relax(fn: number): void {
+    this.noticeIpis();
+    this.spend(fn);
   }
 
   /**

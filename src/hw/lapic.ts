@@ -12,10 +12,12 @@ import type { Cycles } from '../units.ts';
 const NEVER = Infinity as Cycles;
 
 /** Something on its way from another core. */
-interface Ipi {
+export interface Ipi {
   readonly at: Cycles;
   readonly from: number;
   readonly arrives: () => Vector | undefined;
+  /** For whom it is, if that may go to another core before it arrives. */
+  readonly owner: unknown;
 }
 
 export class CoreApic extends LocalApic {
@@ -37,12 +39,21 @@ export class CoreApic extends LocalApic {
    * (hw/core.ts); `arrives` is called there, and returns the interrupt, or nothing if it is only a write to memory that
    * becomes visible then. What arrives at the same time is in order of the cores.
    */
-  receive(at: Cycles, from: number, arrives: () => Vector | undefined): void {
-    const ipi = { at, from, arrives };
+  receive(at: Cycles, from: number, arrives: () => Vector | undefined, owner?: unknown): void {
+    const ipi = { at, from, arrives, owner };
     let i = this.#ipis.length;
     while (i > 0 && precedes(ipi, this.#ipis[i - 1]!)) i--;
     this.#ipis.splice(i, 0, ipi);
     this.ipiAt = this.#ipis[0]!.at;
+  }
+
+  /** Takes back what has not been accepted yet and is for somebody who goes to another core. */
+  withdraw(owner: unknown): Ipi[] {
+    const theirs = this.#ipis.filter((ipi) => ipi.owner === owner);
+    const others = this.#ipis.filter((ipi) => ipi.owner !== owner);
+    this.#ipis.splice(0, Infinity, ...others);
+    this.ipiAt = others[0]?.at ?? NEVER;
+    return theirs;
   }
 
   /** Accepts the IPIs that have arrived by `now`. */

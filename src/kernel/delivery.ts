@@ -20,7 +20,6 @@ type Receiver = PerCpu & PerfCpu & ProgramHost;
 /** It is on its way, and arrives at `at`. */
 export function announce_post(here: Receiver, post: Post, at: Cycles): void {
   const { mail, system } = here;
-  if (post.kind === 'guest') return mail.vcpus.get(post.pid)!.announce(post.post, at);
   if (post.kind === 'answer') mail.answered = { at, answer: post.answer };
   if (post.kind === 'call') mail.calls++;
   if (post.kind === 'hand_over' || post.kind === 'pull' || post.kind === 'kick') mail.asked++;
@@ -30,11 +29,13 @@ export function announce_post(here: Receiver, post: Post, at: Cycles): void {
   if (post.moved !== undefined) {
     mail.coming.add(task);
     task.body = bodyOf(here, task, post.moved);
+    if ('kept' in post.moved.program) post.moved.program.kept.headFor?.(here.number);
   } else if (post.kind === 'wake' && post.made !== undefined) task.body = new ProgramBody(here, task);
 }
 
 /** What a task goes on with that has moved. */
 function bodyOf(here: Receiver, task: Task, { program }: MovedTask): TaskBody {
+  if ('kept' in program) return program.kept;
   return 'exec' in program
     ? new ExecBody(here, here.system.executables.get(program.exec)!)
     : new ProgramBody(here, task, program);
@@ -76,7 +77,6 @@ export function accept_post(here: Receiver, post: Post): Vector | undefined {
       return cpu.steal === undefined ? undefined : 'RESCHEDULE';
     }
     case 'guest':
-      return mail.vcpus.get(post.pid)!.accept(post.post);
     case 'answer':
     case 'sibling':
       return undefined;

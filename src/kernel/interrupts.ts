@@ -9,7 +9,7 @@
  */
 import type { Regs, Vector } from '../arch/cpu.ts';
 import { cycles, type Cycles, type Nanos } from '../units.ts';
-import type { PerfAnswer, PerfCall } from './mail.ts';
+import type { PerfAnswer, CpuCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import type { PerfContexts } from './perf-context.ts';
 import type { SampleRate } from './sampling.ts';
@@ -23,7 +23,7 @@ export class Interrupts {
   readonly #pmu: X86Pmu;
   readonly #rate: SampleRate;
   readonly #perf: PerfContexts;
-  readonly #perform: (call: PerfCall) => PerfAnswer | undefined;
+  readonly #perform: (call: CpuCall) => PerfAnswer | undefined;
 
   /** `perform`: what another CPU has asked for. */
   constructor(
@@ -31,7 +31,7 @@ export class Interrupts {
     pmu: X86Pmu,
     rate: SampleRate,
     perf: PerfContexts,
-    perform: (call: PerfCall) => PerfAnswer | undefined,
+    perform: (call: CpuCall) => PerfAnswer | undefined,
   ) {
     this.#here = here;
     this.#pmu = pmu;

@@ -85,8 +85,12 @@ export function perf_event_release_kernel(kernel: Kernel, event: PerfEvent): voi
   unaccount_event(kernel, event);
 }
 
-/** active_events of every CPU that the event may be on, if that is simulated; else of this one. */
-function countActive({ number, system }: Kernel, { cpu }: PerfEvent, by: number): void {
+/**
+ * active_events of every CPU that the event may be on, if that is simulated; else of this one. A vCPU's counters are known
+ * to the CPU alone that has its thread: they come and go all the time.
+ */
+function countActive({ number, system }: Kernel, { cpu, task }: PerfEvent, by: number): void {
+  if (task?.preempt_notifier !== undefined) return system.countActive(number, by);
   system.countActive(cpu === -1 || system.cpus.has(cpu) ? cpu : number, by);
 }
 

@@ -25,7 +25,7 @@ import { accept_post, announce_post } from './delivery.ts';
 import type { Placement } from './futex.ts';
 import type { HostGlobal } from './host-global.ts';
 import { TickSched } from './hrtimer.ts';
-import type { Post } from './mail.ts';
+import type { CpuCall, PerfAnswer, Post } from './mail.ts';
 import { Interrupts } from './interrupts.ts';
 import { newidle_balance, run_rebalance_domains } from './load-balance.ts';
 import { migration_cpu_stop } from './migration.ts';
@@ -71,7 +71,7 @@ export class Kernel extends PerCpu implements Software {
     this.swPmu = new SoftwarePmu(this, this.rate);
     this.perf = new PerfContexts(this, this.rate, { hw: this.pmu, sw: this.swPmu });
     this.sideband = new Sideband(cpu, this.output, this.perf);
-    this.#interrupts = new Interrupts(this, this.pmu, this.rate, this.perf, (call) => perform(this, call));
+    this.#interrupts = new Interrupts(this, this.pmu, this.rate, this.perf, (call) => this.#serveCall(call));
     const grid = { tick: this.tick, phase: config.tick_phase };
     this.#tickSched = new TickSched(cpu, this.timers, grid, this.#interrupts);
     system.cpus.set(this.number, this);
@@ -231,6 +231,13 @@ export class Kernel extends PerCpu implements Software {
   interrupt(vector: Vector, regs: Regs): void {
     if (vector !== 'NMI') this.kvm_cpu_l1tf_flush_l1d = true;
     this.#interrupts.serve(vector, regs);
+  }
+
+  /** What another CPU has asked this one to do. */
+  #serveCall(call: CpuCall): PerfAnswer | undefined {
+    if (call.func !== '__loaded_vmcs_clear') return perform(this, call);
+    this.cpu.spend(FN.__loaded_vmcs_clear);
+    return undefined;
   }
 
   /** perf_load_guest_lvtpc(): from here PMIs go to the guest, masked if its own LVTPC is. */

@@ -9,7 +9,7 @@
  * - attach: the other sends one;
  * - kick: a CPU at which tasks wait has an idle one look for some;
  * - kill: a signal is to end all threads of a process;
- * - call: a CPU asks another to do something to one of its perf events, sends an IPI and waits;
+ * - call: a CPU asks another to do something to one of its perf events, or to a VMCS, sends an IPI and waits;
  * - answer: the other has done it;
  * - guest: one of these between CPUs of a guest, for the host's CPU that has the thread of the vCPU it is for;
  * - sibling: the other hardware thread of the CPU's core has entered or left HLT, which is no business of the kernel's.
@@ -22,7 +22,6 @@
  * Not modelled: IPIs that are left out because the list is not empty or the idle loop polls; several calls at a time by
  * one CPU.
  */
-import type { Vector } from '../arch/cpu.ts';
 import type { Cycles } from '../units.ts';
 import type { PackedContext } from './perf-pack.ts';
 import type { MovedTask } from './moved-task.ts';
@@ -50,6 +49,8 @@ export interface WakePost extends Sent {
   readonly made?: NewTask | undefined;
   /** The task comes from another CPU, where it was woken, and this one was chosen for it. */
   readonly moved?: MovedTask | undefined;
+  /** The CPU on which the task sleeps is to choose the one on which it goes on. */
+  readonly selects?: boolean | undefined;
 }
 
 /** A task to be woken by CPU number `next`, to which the one that has it sends it. */
@@ -90,6 +91,13 @@ export interface PerfCall {
   readonly event: number;
 }
 
+/** Or to do for a hypervisor: to write a VMCS that is active there back to memory. */
+interface KvmCall {
+  readonly func: '__loaded_vmcs_clear';
+}
+
+export type CpuCall = PerfCall | KvmCall;
+
 /** What a CPU has read of an event and of what was inherited from it. */
 export interface PerfAnswer {
   /** The event is in ERROR, and reads as zero. */
@@ -105,7 +113,7 @@ interface CallPost extends Sent {
   readonly kind: 'call';
   /** Number of the CPU that waits for the answer. */
   readonly from: number;
-  readonly call: PerfCall;
+  readonly call: CpuCall;
 }
 
 interface AnswerPost extends Sent {
@@ -129,8 +137,6 @@ interface SiblingPost extends Sent {
 
 export interface GuestPost extends Sent {
   readonly kind: 'guest';
-  /** The vCPU's thread. */
-  readonly pid: number;
   readonly post: Post;
 }
 
@@ -145,16 +151,6 @@ export type Post =
   | AnswerPost
   | GuestPost
   | SiblingPost;
-
-/** A vCPU of a guest with several, as the host's CPU knows it that has its thread. */
-export interface GuestMail {
-  /** What its kernel has posted. */
-  take(): readonly GuestPost[];
-  /** Its kernel will get a post at that time. */
-  announce(post: Post, at: Cycles): void;
-  /** The guest's memory has the post; returns the interrupt that comes with it to the host's CPU. */
-  accept(post: Post): Vector | undefined;
-}
 
 /** An answer to a call, and when it is visible to the CPU that has called. */
 export interface Answered {
@@ -180,19 +176,16 @@ export class Mail {
   readonly attached: Task[] = [];
   /** The answer to this CPU's own call. */
   answered: Answered | undefined;
-  /** vCPUs whose threads are on this CPU, by the threads' pids. */
-  readonly vcpus = new Map<number, GuestMail>();
   #sent: Post[] = [];
 
   post(post: Post): void {
     this.#sent.push(post);
   }
 
-  /** Everything posted since the last call, in order; by its guests, too. */
+  /** Everything posted since the last call, in order. */
   take(): readonly Post[] {
     const sent = this.#sent.length > 0 ? this.#sent : NOTHING;
     if (sent !== NOTHING) this.#sent = [];
-    if (this.vcpus.size === 0) return sent;
-    return [sent, ...[...this.vcpus.values()].map((vcpu) => vcpu.take())].flat();
+    return sent;
   }
 }

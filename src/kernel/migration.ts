@@ -9,13 +9,13 @@
  */
 import type { TaskBody } from '../arch/cpu.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { packContexts, unpackContexts } from './perf-pack.ts';
+import { countKept, packContexts, rehomeContexts, unpackContexts } from './perf-pack.ts';
 import { FN } from './symbols.ts';
 import type { PerfCpu } from './system.ts';
 import { MOVED, type MovableBody, type MovedTask } from './moved-task.ts';
 import { IN_FLIGHT, type Task } from './task.ts';
 
-const isMovable = (body: TaskBody): body is MovableBody => 'leave' in body;
+const isMovable = (body: TaskBody): body is MovableBody => 'depart' in body;
 
 /** Whether a task may run on a CPU, and can get there. */
 export const canMove = ({ body, cpus_allowed }: Task, to: number): boolean =>
@@ -29,10 +29,12 @@ function set_task_cpu(here: PerCpu, task: Task, to: number): MovedTask {
   task.state = 'migrating';
   task.nr_migrations++;
   task.sched_migrated = true;
+  const program = body.depart(!system.isNear(here.number, to));
+  if ('kept' in program) countKept(system, task, here.number, -1);
   return {
     task: Object.fromEntries(MOVED.map((key) => [key, task[key]])) as unknown as MovedTask['task'],
-    contexts: packContexts(system, task),
-    program: body.leave(!system.isNear(here.number, to)),
+    contexts: 'kept' in program ? undefined : packContexts(system, task),
+    program,
   };
 }
 
@@ -40,8 +42,12 @@ function set_task_cpu(here: PerCpu, task: Task, to: number): MovedTask {
 export function arrive(here: PerCpu & PerfCpu, task: Task, record: MovedTask): void {
   here.mail.coming.delete(task);
   Object.assign(task, record.task);
-  unpackContexts(here, here.system, task, record.contexts);
+  if (record.contexts === undefined) {
+    rehomeContexts(here, here.system, task);
+    countKept(here.system, task, here.number, 1);
+  } else unpackContexts(here, here.system, task, record.contexts);
   task.cpu = here.number;
+  if ('kept' in record.program) record.program.kept.arrive?.(here.number);
 }
 
 /** migration_cpu_stop(): the task that had the CPU until now goes where it must. */

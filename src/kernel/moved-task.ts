@@ -1,7 +1,7 @@
 /**
  * What goes with a task that moves to another CPU: its own numbers, its perf events, and how far its program has come. The
  * program itself is handed over as it is if both CPUs are simulated by one thread of Node, and else as snapshots; all the
- * rest is plain data.
+ * rest is plain data. A vCPU's thread never leaves its thread of Node, and keeps its events.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
 import type { LookAhead } from '../arch/dso.ts';
@@ -26,19 +26,25 @@ export const MOVED = [
   'signal_pending',
   'fatal_signal',
   'wake_reason',
+  'run_delay',
+  'last_queued',
 ] as const satisfies readonly (keyof Task)[];
 
 export interface MovedTask {
   readonly task: Pick<Task, (typeof MOVED)[number]>;
-  readonly contexts: readonly PackedContext[];
-  /** How far its program has come; or the path of that which it is about to execute. */
-  readonly program: ProgramState | { readonly exec: string };
+  /** Absent: the task has kept them, since they are known to more than perf (a guest's counters). */
+  readonly contexts?: readonly PackedContext[] | undefined;
+  /** How far its program has come; or the path of that which it is about to execute; or what it runs anyhow. */
+  readonly program: ProgramState | { readonly exec: string } | { readonly kept: MovableBody };
 }
 
 /** What a task runs that moves. */
 export interface MovableBody extends TaskBody {
-  /** `apart`: for another thread of Node. It does not run any more. */
-  leave(apart: boolean): MovedTask['program'];
+  /** `apart`: for another thread of Node. It does not run any more on this CPU. */
+  depart(apart: boolean): MovedTask['program'];
+  /** What has been kept is known to be on its way to the CPU with that number; and is there now. */
+  headFor?(cpu: number): void;
+  arrive?(cpu: number): void;
 }
 
 /** How far a thread has come; snapshots, for another thread of Node. */

@@ -48,7 +48,7 @@ export class ExecBody implements MovableBody {
     return { act: from, leave: from, trap: from };
   }
 
-  leave(): MovedTask['program'] {
+  depart(): MovedTask['program'] {
     return { exec: this.#executable.program.path };
   }
 }
@@ -78,7 +78,7 @@ export class ProgramBody implements MovableBody {
     this.#scout = scout instanceof ArrayBuffer ? executable.scout!(thread, scout) : scout;
   }
 
-  leave(apart: boolean): ProgramState {
+  depart(apart: boolean): ProgramState {
     const [cursor, scout] = [this.#cursor, this.#scout];
     const { state: acts } = this.#acts;
     if (!apart) return { cursor, scout, acts };

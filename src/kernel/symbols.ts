@@ -240,6 +240,10 @@ const FUNCTIONS = [
   ['vmx_l1d_flush', 208, 'exits'],
   ['mds_clear_cpu_buffers', 16, 'exits'],
   ['__x86_indirect_thunk_rax', 32, 'exits'],
+  // arch/x86/kvm: a vCPU that gets another CPU than before
+  ['__loaded_vmcs_clear', 176, 'kvm'],
+  ['kvm_vcpu_flush_tlb', 64, 'kvm'],
+  ['__kvm_migrate_apic_timer', 96, 'kvm'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

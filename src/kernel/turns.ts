@@ -6,12 +6,12 @@
  * asks their threads.
  *
  * Source: kernel/smp.c (smp_call_function_single), Linux 5.0; acts and promises: sim/windows.ts.
- * Not modelled: interrupts of other CPUs while one of bare metal waits for an answer.
+ * Not modelled: interrupts of other CPUs while one of bare metal waits for an answer to perf.
  */
 import type { Outlook } from '../arch/cpu.ts';
 import { cycles, type Cycles } from '../units.ts';
 import { apply, type SystemAct, type ActOutcome } from './acts.ts';
-import type { Answered, PerfCall } from './mail.ts';
+import type { Answered, CpuCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
 import { FN, type KernelFunction } from './symbols.ts';
 import type { Task } from './task.ts';
@@ -69,8 +69,9 @@ export class Turns {
   /** The act that the CPU stands still for; and one whose turn has come, to go on with. */
   #act: ActInTurn | undefined;
   #acted: (() => void) | undefined;
-  /** Goes on when another CPU has answered. */
+  /** Goes on when another CPU has answered; and whether the CPU notices meanwhile what others send. */
   #calls: ((given: Answered) => void) | undefined;
+  #open = false;
 
   constructor(here: PerCpu) {
     this.#here = here;
@@ -87,16 +88,22 @@ export class Turns {
   }
 
   /**
-   * smp_call_function_single(): asks another CPU to do something to one of its events, from inside a system call, and
-   * spins until it has; then `goOn` is called with the answer.
+   * smp_call_function_single(): asks another CPU to do something, and spins until it has; then `goOn` is called with the
+   * answer. `irqs`: open, if two CPUs may ask each other at the same time; else one of bare metal stands still meanwhile.
    */
-  smp_call_function_single(to: number, call: PerfCall, goOn: (given: Answered) => void): void {
+  smp_call_function_single(
+    to: number,
+    call: CpuCall,
+    goOn: (given: Answered) => void,
+    irqs: 'closed' | 'open' = 'closed',
+  ): void {
     const { cpu, mail, number } = this.#here;
     cpu.enter(FN.smp_call_function_single);
     cpu.spend(FN.smp_call_function_single);
     cpu.spend(FN.native_send_call_func_single_ipi);
     mail.post({ kind: 'call', to, sent: cpu.sendIpi(to), from: number, call });
     this.#calls = goOn;
+    this.#open = irqs === 'open';
   }
 
   /** The CPU stands still in front of an act, its own or that of the guest that runs on it. */
@@ -113,12 +120,21 @@ export class Turns {
   get spins(): boolean {
     if (this.#calls === undefined) return false;
     const { cpu, mail } = this.#here;
-    return mail.answered === undefined || (cpu.pause !== undefined && mail.answered.at > cpu.now());
+    return mail.answered === undefined || ((this.#open || cpu.pause !== undefined) && mail.answered.at > cpu.now());
+  }
+
+  /** It spins, and its time stands still until the answer. */
+  get standsStill(): boolean {
+    return !this.#open && this.spins;
   }
 
   /** One round of spinning; false if the CPU stands still meanwhile. */
   spin(): boolean {
     const { cpu } = this.#here;
+    if (this.#open) {
+      cpu.relax?.(FN.smp_call_function_single);
+      return true;
+    }
     cpu.pause?.(FN.smp_call_function_single);
     return cpu.pause !== undefined;
   }
@@ -144,6 +160,7 @@ export class Turns {
     const given = mail.answered!;
     const left = given.at - cpu.now();
     this.#calls = mail.answered = undefined;
+    this.#open = false;
     if (left > 0) cpu.spendFor(FN.smp_call_function_single, cycles(left));
     cpu.leave();
     this.#acted = () => goOn(given);
@@ -163,7 +180,7 @@ export class Turns {
   promise(ahead: Ahead): Cycles {
     const { from, arrival } = ahead;
     const { mail, system } = this.#here;
-    if (system.cpus.size === 1 && mail.vcpus.size === 0) return NEVER;
+    if (system.cpus.size === 1 && !system.carriesGuests) return NEVER;
     if (this.#acted !== undefined) return from;
     const arrives = cycles(Math.max(from, arrival));
     const answers = mail.calls === 0 ? NEVER : mail.call_single_queue.length > 0 ? from : arrives;
@@ -174,15 +191,20 @@ export class Turns {
 
   /** When it may send a task to another CPU, or ask one for tasks. */
   #moves({ from, arrival }: Ahead): Cycles {
-    const { mail, number, system, timers } = this.#here;
+    const { current, mail, number, system, timers } = this.#here;
     if (system.cpus.size === 1) return NEVER;
     if (this.#balances) return from;
     let at = mail.asked > 0 ? Math.max(from, arrival) : NEVER;
     if (system.overload) at = Math.min(at, this.#idles(from, Math.min(timers.next, arrival)));
-    // Whom a timer wakes may go to another CPU.
-    for (const { cpu: on, state, cpus_allowed, timer } of system.eachTask())
-      if (on === number && state === 'sleeping' && cpus_allowed?.size !== 1 && timer !== undefined)
-        at = Math.min(at, Math.max(from, timer.when));
+    // Whom a timer wakes may go to another CPU. A halted vCPU is woken by any timer, and by what other vCPUs send.
+    for (const task of system.eachTask()) {
+      const { cpu: on, state, cpus_allowed, timer, preempt_notifier } = task;
+      if (on !== number || cpus_allowed?.size === 1) continue;
+      if (preempt_notifier === undefined) {
+        if (state === 'sleeping' && timer !== undefined) at = Math.min(at, Math.max(from, timer.when));
+      } else if (state === 'sleeping') at = Math.min(at, Math.max(from, Math.min(timers.next, arrival)));
+      else if (task === current) at = Math.min(at, this.#outlookOf(task, from).leave);
+    }
     return cycles(at);
   }
 

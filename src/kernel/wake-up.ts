@@ -20,7 +20,7 @@ import { select_task_rq } from './select-task-rq.ts';
 import { FN } from './symbols.ts';
 import type { PerfCpu } from './system.ts';
 import type { Task } from './task.ts';
-import type { Cycles } from '../units.ts';
+import { cycles, type Cycles } from '../units.ts';
 
 /** What else the task's CPU is to learn. */
 type News = Pick<WakePost, 'rb' | 'signal' | 'child' | 'made'>;
@@ -127,7 +127,7 @@ export function sched_ttwu_pending(here: PerCpu & PerfCpu): void {
   }
 }
 
-function wake(here: PerCpu & PerfCpu, { pid, reason, rb, signal, child, made, moved }: WakePost): void {
+function wake(here: PerCpu & PerfCpu, { pid, reason, rb, signal, child, made, moved, selects }: WakePost): void {
   const { system } = here;
   if (rb !== undefined) system.buffers.get(rb)!.poll = true;
   const task = system.taskOf(pid);
@@ -150,7 +150,11 @@ function wake(here: PerCpu & PerfCpu, { pid, reason, rb, signal, child, made, mo
     unpackContexts(here, system, task, made.contexts);
     endIfKilled(here, task);
     ttwu_do_activate(here, task, () => here.rq.enqueueSent(task, false));
-  } else if (endSleep(task, reason)) ttwu_do_activate(here, task);
+  } else if (endSleep(task, reason)) {
+    if (selects !== true || system.cpus.size === 1) return ttwu_do_activate(here, task);
+    here.cpu.spend(FN.select_task_rq_fair);
+    goTo(here, task, select_task_rq(here, task, 'wake'));
+  }
 }
 
 /** A thread that was made while its process was told to end. */
@@ -172,6 +176,8 @@ export function attach_tasks(here: PerCpu): void {
   for (const task of here.mail.attached.splice(0)) {
     here.cpu.spend(FN.detach_task);
     here.cpu.spend(FN.attach_task);
+    // sched_info_dequeued(): it has waited there, and on its way.
+    task.run_delay = cycles(task.run_delay + here.cpu.now() - task.last_queued);
     endIfKilled(here, task);
     ttwu_do_activate(here, task, () => here.rq.enqueueSent(task, false));
   }

@@ -17,6 +17,8 @@ export class VirtualApic extends LocalApic {
   readonly #masksLvtpc: boolean;
   readonly #kick: () => void;
   #timer: Alarm | undefined;
+  /** When the timer is due that has no CPU since the thread has left one. */
+  #stopped: Cycles | undefined;
 
   /** `kick`: kvm_vcpu_kick() of its vCPU. */
   constructor({ config }: Kernel, kick: () => void) {
@@ -45,5 +47,22 @@ export class VirtualApic extends LocalApic {
       this.#timer = undefined;
       this.deliver('LOCAL_TIMER');
     });
+  }
+
+  /** The thread leaves the CPU that has the timer. */
+  stopTimer(): void {
+    if (this.#timer === undefined) return;
+    this.#timer.cancelled = true;
+    this.#stopped ??= this.#timer.when;
+    this.#timer = undefined;
+  }
+
+  /** __kvm_migrate_apic_timer(): the timer goes on on the CPU that has the thread now; it may have expired. */
+  restartTimer(host: Kernel): void {
+    const at = this.#stopped;
+    this.#stopped = undefined;
+    if (at === undefined) return;
+    if (at > host.cpu.now()) this.setTimer(host, at);
+    else this.accept('LOCAL_TIMER');
   }
 }

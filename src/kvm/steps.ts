@@ -2,8 +2,8 @@
 import type { Vector } from '../arch/cpu.ts';
 import type { ExitReason } from './exits.ts';
 
-/** KVM_REQ_PMU, KVM_REQ_PMI: served before the guest is entered again. */
-export type Request = 'PMU' | 'PMI';
+/** KVM_REQ_PMU, KVM_REQ_PMI and, after a move to another CPU, two more: served before the guest is entered again. */
+export type Request = 'PMU' | 'PMI' | 'TLB_FLUSH' | 'MIGRATE_TIMER';
 
 export type KvmStep = RunStep | EventStep | OverflowStep | WorldSwitchStep;
 

@@ -13,11 +13,12 @@
  * kvm_vcpu_on_spin), Linux 5.0.
  * Not modelled: preemption inside a guest kernel path; that a vCPU which spins gives its turn to one on another core.
  */
-import type { Cpu, ExecutionCursor, Outlook, Regs, Software, StopReason, TaskBody, Vector } from '../arch/cpu.ts';
+import type { Cpu, ExecutionCursor, Outlook, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
 import type { PmuCaps } from '../arch/cpuid.ts';
 import { GeneralProtection, PMC_IDX_FIXED, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
 import type { Core } from '../hw/core.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { MovableBody, MovedTask } from '../kernel/moved-task.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
 import { leastCosts } from '../kernel/turns.ts';
@@ -28,7 +29,8 @@ import type { GuestSoftware } from './guest-software.ts';
 import { VirtualApic } from './lapic.ts';
 import { PauseLoop } from './pause-loop.ts';
 import type { KvmStep } from './steps.ts';
-import { VcpuMail } from './vcpu-mail.ts';
+import { VcpuMail, type GuestCpu } from './vcpu-mail.ts';
+import { VcpuPlace, type OnCore } from './vcpu-place.ts';
 import type { Vm } from './vm.ts';
 import { KvmPmu, type KvmDraws, type Vpmu, type VpmuPort } from './vpmu.ts';
 import { VmxTransitions } from './vmx-transitions.ts';
@@ -36,7 +38,7 @@ import { VmxTransitions } from './vmx-transitions.ts';
 /** Which of the core's counters the guest samples with, only its design knows. */
 const UNKNOWN = { counters: 0, byClock: false } as const;
 
-export class Vcpu implements Cpu, Software, TaskBody {
+export class Vcpu implements Cpu, Software, MovableBody {
   readonly vm: Vm;
   /** Its index in the VM. */
   readonly number: number;
@@ -45,12 +47,18 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly lapic: VirtualApic;
   /** If set: told of exits, entries, requests, injected interrupts and operations on counters. */
   probe: Probe<KvmStep> | undefined;
-  readonly #core: Core;
-  readonly #host: Kernel;
+  /** The CPU of the host that has its thread, and the kernel there. */
+  #core: Core;
+  #host: Kernel;
+  readonly #place: VcpuPlace;
   readonly #task: Task;
   readonly #vpmu: Vpmu;
   readonly #vmx: VmxTransitions;
   readonly #residue: Cycles;
+  readonly #mail: VcpuMail;
+  /** Ring-0 frames of its guest while another thread has the CPU; and how many were there before, while it has it. */
+  #frames: readonly number[] = [];
+  #depth = 0;
   /** kvm_before_interrupt(), for an NMI. */
   #handlesNmi = false;
   #guest!: GuestSoftware;
@@ -62,33 +70,49 @@ export class Vcpu implements Cpu, Software, TaskBody {
   readonly #spin = new PauseLoop();
 
   /**
-   * Adds a vCPU to a VM, with its thread on a CPU of the host; `passes`: the counters that its kernel's passes through
-   * ring-0 functions are drawn by, absent: the core's. Throws VcpuRefused.
+   * Adds a vCPU to a VM, with its thread on a CPU of the host; if there are several `cpus`, by number, the thread may move
+   * among them. `passes`: the counters that its kernel's passes through ring-0 functions are drawn by, absent: the core's.
+   * Throws VcpuRefused.
    */
-  constructor(vm: Vm, core: Core, host: Kernel, draws: KvmDraws, passes?: Int32Array) {
+  constructor(
+    vm: Vm,
+    core: Core,
+    host: Kernel,
+    draws: KvmDraws,
+    passes?: Int32Array,
+    cpus: readonly OnCore[] = [{ core, host }],
+  ) {
     this.vm = vm;
     this.#core = core;
     this.#host = host;
+    const place = new VcpuPlace({ core, host }, cpus);
+    this.#place = place;
     this.caps = vm.caps;
     this.pmu = new KvmPmu(vm.caps);
     this.lapic = new VirtualApic(host, () => this.#kick());
-    this.number = vm.createVcpu(host, this.lapic);
+    this.number = vm.createVcpu(
+      cpus.map((one) => one.host),
+      this.lapic,
+    );
     this.#task = host.spawn(`CPU ${this.number}/KVM`, this);
+    if (cpus.length > 1) this.#task.cpus_allowed = undefined;
     vm.threads.push(this.#task);
     const probe = (): Probe<KvmStep> | undefined => this.probe;
     const port: VpmuPort = {
       pmu: this.pmu,
-      host,
+      get host() {
+        return place.host;
+      },
       task: this.#task,
       request: (request) => this.#vmx.request(request),
       isInGuest: () => this.#handlesNmi,
       queuePmi: () => {
-        host.irq_work.push(() => {
-          core.spend(FN.kvm_pmu_deliver_pmi);
+        this.#host.irq_work.push(() => {
+          this.#core.spend(FN.kvm_pmu_deliver_pmi);
           this.lapic.deliverPmi();
           this.#kick();
         });
-        core.raiseIrqWork();
+        this.#core.raiseIrqWork();
       },
       lvtpcMasked: () => this.lapic.lvtpcMasked,
       filter: vm.filter,
@@ -101,20 +125,33 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#vpmu = vpmu;
     const { number, lapic } = this;
     const nmiBlocked = (): boolean => this.#nmiBlocked;
-    const of = { vm, number, core, host, lapic, vpmu, draws, passes, software: this, probe, nmiBlocked };
-    this.#vmx = new VmxTransitions(of);
+    this.#vmx = new VmxTransitions({
+      vm,
+      number,
+      place,
+      lapic,
+      vpmu,
+      draws,
+      passes,
+      software: this,
+      probe,
+      nmiBlocked,
+    });
     this.#residue = draws.pmi_residue;
-    const mail = new VcpuMail({ vm, host, task: this.#task, lapic, vmx: this.#vmx, guest: () => this.#guest });
-    host.mail.vcpus.set(this.#task.pid, mail);
+    this.#mail = new VcpuMail({ vm, place, task: this.#task, lapic, vmx: this.#vmx, guest: () => this.#guest });
+    vm.places.push(this.#mail);
     this.#task.preempt_notifier = {
-      sched_in: () => {
-        core.spend(FN.vmx_vcpu_load);
-        this.#vmx.schedIn();
-        this.#spin.sched_in();
-        this.#vpmu.vcpuLoad?.();
-      },
+      sched_in: () =>
+        place.vmx_vcpu_load((moved) => {
+          this.#vmx.schedIn();
+          this.#spin.sched_in();
+          this.#vpmu.vcpuLoad?.();
+          if (!moved) return;
+          this.#vmx.request('TLB_FLUSH');
+          this.#vmx.request('MIGRATE_TIMER');
+        }),
       sched_out: () => {
-        core.spend(FN.vmx_vcpu_put);
+        this.#core.spend(FN.vmx_vcpu_put);
         this.#vpmu.vcpuPut?.();
       },
     };
@@ -140,6 +177,7 @@ export class Vcpu implements Cpu, Software, TaskBody {
   run(_cpu: Cpu, until: Cycles): void {
     this.#until = until;
     if (!this.#vmx.inGuest) {
+      this.#depth = this.#core.pushFrames(this.#frames);
       const { resume } = this.#vmx;
       this.#vmx.enter(resume);
       this.#reset?.();
@@ -150,6 +188,44 @@ export class Vcpu implements Cpu, Software, TaskBody {
     this.#guest.run(until, () => this.wanted);
     // A halted guest has left already. One that stands still in front of an act goes on right after it.
     if (this.#vmx.inGuest && !this.waits && this.wanted) this.#vmx.leave();
+    if (!this.#vmx.inGuest) this.#frames = this.#core.cutFrames(this.#depth);
+  }
+
+  /** The host's scheduler sends the thread to another CPU. */
+  depart(apart: boolean): MovedTask['program'] {
+    if (apart) throw new Error('a vCPU cannot leave its thread of Node');
+    this.#place.moving = true;
+    this.#mail.depart();
+    this.lapic.stopTimer();
+    return { kept: this };
+  }
+
+  headFor(cpu: number): void {
+    this.#mail.cpu = cpu;
+  }
+
+  arrive(cpu: number): void {
+    const place = this.#place;
+    place.moveTo(cpu);
+    ({ core: this.#core, host: this.#host } = place);
+    this.#vmx.move();
+    this.#core.disarm();
+    this.#mail.arrive();
+    // It may be back where its timer still is.
+    if (!place.isElsewhere) this.lapic.restartTimer(place.host);
+  }
+
+  /** As the host's CPUs see the kernel on it. */
+  asSeenBy(kernel: Kernel): GuestCpu {
+    const place = this.#place;
+    return {
+      kernel,
+      thread: this.#task,
+      mail: this.#mail,
+      get moves() {
+        return place.moves;
+      },
+    };
   }
 
   get waits(): boolean {
@@ -159,6 +235,8 @@ export class Vcpu implements Cpu, Software, TaskBody {
   outlook(from: Cycles): Outlook {
     const { turns } = this.#guest;
     if (turns === undefined) return { act: cycles(Infinity), leave: from, trap: from };
+    // To get the CPU takes an IPI to the former one.
+    if (this.#place.isElsewhere) return { act: from, leave: from, trap: from };
     const core = this.#core;
     const { inGuest, pending } = this.#vmx;
     const arrival = pending ? from : core.lapic.ipiAt;

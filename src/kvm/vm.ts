@@ -33,8 +33,9 @@ export class Vm {
   readonly page: LedgerPage;
   /** Its vCPUs' local APICs, by number (kvm_apic_map). */
   readonly apics: VirtualApic[] = [];
-  /** Their threads, likewise. */
+  /** Their threads, likewise; and where these are, which several CPUs of the host may ask at any time between windows. */
   readonly threads: Task[] = [];
+  readonly places: { readonly cpu: number }[] = [];
   readonly #hosts = new Set<Kernel>();
 
   /** KVM_CREATE_VM on a host. */
@@ -51,10 +52,12 @@ export class Vm {
     this.page = page;
   }
 
-  /** KVM_CREATE_VCPU on a CPU of the host: the vCPU's number. Throws VcpuRefused. */
-  createVcpu(host: Kernel, apic: VirtualApic): number {
-    if (!this.#hosts.has(host)) this.design.precreate?.(host);
-    this.#hosts.add(host);
+  /** KVM_CREATE_VCPU, with a thread that may run on these CPUs of the host: the vCPU's number. Throws VcpuRefused. */
+  createVcpu(hosts: readonly Kernel[], apic: VirtualApic): number {
+    for (const host of hosts) {
+      if (!this.#hosts.has(host)) this.design.precreate?.(host);
+      this.#hosts.add(host);
+    }
     return this.apics.push(apic) - 1;
   }
 }

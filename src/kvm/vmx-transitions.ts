@@ -24,6 +24,7 @@ import { exitParts, type ExitParts, type Parts } from './exit-parts.ts';
 import { ExitStats, type ExitReason } from './exits.ts';
 import type { VirtualApic } from './lapic.ts';
 import type { KvmStep, Request } from './steps.ts';
+import type { VcpuPlace } from './vcpu-place.ts';
 import type { Vm } from './vm.ts';
 import type { KvmDraws, Vpmu } from './vpmu.ts';
 
@@ -41,8 +42,7 @@ const HALTED: Place = { at: 'halted' };
 export interface Entrant {
   readonly vm: Vm;
   readonly number: number;
-  readonly core: Core;
-  readonly host: Kernel;
+  readonly place: VcpuPlace;
   readonly lapic: VirtualApic;
   readonly vpmu: Vpmu;
   readonly draws: KvmDraws;
@@ -58,8 +58,8 @@ export interface Entrant {
 export class VmxTransitions {
   readonly exits = new ExitStats();
   readonly #of: Entrant;
-  readonly #core: Core;
-  readonly #host: Kernel;
+  #core: Core;
+  #host: Kernel;
   readonly #vpmu: Vpmu;
   /** The guest has PMU registers of its own (Vpmu.loadGuest), so interrupts are off in the inner run loop. */
   readonly #hasRegisters: boolean;
@@ -75,11 +75,15 @@ export class VmxTransitions {
 
   constructor(of: Entrant) {
     this.#of = of;
-    this.#core = of.core;
-    this.#host = of.host;
+    ({ core: this.#core, host: this.#host } = of.place);
     this.#vpmu = of.vpmu;
     this.#hasRegisters = of.vpmu.loadGuest !== undefined;
-    this.#parts = exitParts(of.host.config);
+    this.#parts = exitParts(of.place.host.config);
+  }
+
+  /** The thread is on another CPU. */
+  move(): void {
+    ({ core: this.#core, host: this.#host } = this.#of.place);
   }
 
   get inGuest(): boolean {
@@ -257,6 +261,15 @@ export class VmxTransitions {
         this.#of.probe()?.instant({ kind: 'request', request: 'PMI' });
         this.#core.spend(FN.kvm_pmu_deliver_pmi);
         this.#of.lapic.deliverPmi();
+      }
+      if (this.#requests.delete('MIGRATE_TIMER')) {
+        this.#of.probe()?.instant({ kind: 'request', request: 'MIGRATE_TIMER' });
+        this.#core.spend(FN.__kvm_migrate_apic_timer);
+        this.#of.lapic.restartTimer(this.#host);
+      }
+      if (this.#requests.delete('TLB_FLUSH')) {
+        this.#of.probe()?.instant({ kind: 'request', request: 'TLB_FLUSH' });
+        this.#core.spend(FN.kvm_vcpu_flush_tlb);
       }
     }
   }

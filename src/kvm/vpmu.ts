@@ -110,7 +110,7 @@ export interface KvmDraws {
 /** What a design sees of its vCPU. */
 export interface VpmuPort {
   readonly pmu: KvmPmu;
-  /** The host's kernel, and the vCPU's thread in it. */
+  /** The host's CPU that has the vCPU's thread now: with host.sched=floating another one at another time. And the thread. */
   readonly host: Kernel;
   readonly task: Task;
   /** kvm_make_request() */

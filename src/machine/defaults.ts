@@ -19,6 +19,7 @@ export const LINUX_DEFAULTS = {
   'host.fresh': [false, EARLIER],
   'host.perf': ['off', QUIET],
   'host.cores': [1, 'as many as the guest has vCPUs'],
+  'host.sched': ['pinned', 'chosen: as in benchmarks of vPMUs, whose vCPUs are pinned'],
   'host.ipi_latency': [1000, 'chosen: the order of magnitude between running cores, not measured'],
   'host.guests': [0, QUIET],
   'host.guests_perf': [false, QUIET],

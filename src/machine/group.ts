@@ -54,6 +54,11 @@ export interface Party {
   readonly work?: () => Cycles;
 }
 
+/** How windows run; whether the thread on which the end of a run depends may be on any core. */
+interface GroupOptions extends WindowOptions {
+  readonly floating?: boolean;
+}
+
 /** By default. */
 const PATIENCE = 250;
 
@@ -80,13 +85,14 @@ export class CoreGroup {
   /** A signal that all threads are yet to be told of, and one that they know. */
   #toKill: Kill | undefined;
   #kill: Kill | undefined;
-  /** CPU 0 has ended. */
+  /** CPU 0 has ended; with `floating`, the run has, on whatever core that happened. */
   #ended = false;
+  readonly #floating: boolean;
 
   /** CPUs by number, with those that other threads run. */
   constructor(
     cpus: readonly HostCpu[],
-    options: WindowOptions,
+    options: GroupOptions,
     party: Party = { place: placeFor(1, cpus.length, bootsOn(cpus)[1].length), party: 0 },
   ) {
     this.#cpus = cpus;
@@ -96,8 +102,9 @@ export class CoreGroup {
     for (const kernels of this.#boots)
       for (const { kernel, core } of kernels) kernel.system.parties.set(kernel.number, core % party.place.parties);
     this.#windows = new Windows(options);
+    this.#floating = options.floating === true;
     this.#latency = options.latency;
-    this.#looks = new Looks(cpus, this.#boots, (core) => this.#isMine(core), options.latency);
+    this.#looks = new Looks(this.#boots, (core) => this.#isMine(core), options.latency);
     const all = cpus.map(({ core }) => leastCosts((fn) => core.costOf(fn)));
     const least = (of: keyof LeastCosts): Cycles => cycles(Math.min(...all.map((costs) => costs[of])));
     this.#costs = { record: least('record'), nmi: least('nmi') };
@@ -111,7 +118,7 @@ export class CoreGroup {
 
   /**
    * Lets time pass until all CPUs have passed a grid line at `until` or after, or the first one after `stop` holds at a
-   * scheduling point of CPU 0; true if so. False after some time in which other threads have not come to meet: call it
+   * scheduling point of CPU 0, or if that may be any CPU's, at that line; true if so. False after some time in which other threads have not come to meet: call it
    * again. Throws PromiseBroken and MeetingOver.
    */
   run(until: Cycles, stop: () => boolean = () => false): boolean {
@@ -120,7 +127,8 @@ export class CoreGroup {
       const { line } = windows;
       if (!this.#meet(stop)) return false;
       if (windows.line !== line && (line >= until || this.#ended)) return true;
-      for (const { host } of this.#mine) host.run(windows.end, host === this.#cpus[0]!.host ? stop : undefined);
+      for (const { host } of this.#mine)
+        host.run(windows.end, !this.#floating && host === this.#cpus[0]!.host ? stop : undefined);
     }
   }
 
@@ -143,7 +151,7 @@ export class CoreGroup {
   #meet(stop: () => boolean): boolean {
     const meeting = this.#meeting;
     if (!this.#arrived) {
-      const posts = this.#mine.map(({ host }) => host.mail.take());
+      const posts = this.#mine.map((_, i) => this.#posts(this.#numberOf(i)));
       posts.forEach((sent, i) => this.#deliver(sent, this.#numberOf(i)));
       this.#killOwn();
       posts.forEach((sent, i) => this.#tell(this.#numberOf(i), sent, this.#mine[i] === this.#cpus[0] && stop()));
@@ -176,7 +184,14 @@ export class CoreGroup {
         if (this.#isMine(core))
           kernel.mail.post({ kind: 'kill', to: kernel.number, sent: end, tgid, signal, since: end });
       }
-    for (const [i, { host }] of this.#mine.entries()) this.#deliver(host.mail.take(), this.#numberOf(i));
+    for (const i of this.#mine.keys()) this.#deliver(this.#posts(this.#numberOf(i)), this.#numberOf(i));
+  }
+
+  /** What a core has posted: its host's CPU, and the vCPUs that were there. */
+  #posts(number: number): readonly Post[] {
+    const posts = [this.#cpus[number]!.host.mail.take()];
+    for (const { core, mail } of this.#boots[1]) if (core === number) posts.push(mail!.take());
+    return posts.length === 1 ? posts[0]! : posts.flat();
   }
 
   #isMine(core: number): boolean {
@@ -191,18 +206,19 @@ export class CoreGroup {
   }
 
   #tell(number: number, posts: readonly Post[], ended: boolean): void {
-    const { core, host, guests = [] } = this.#cpus[number]!;
-    const standing = ended ? ENDED : this.#standing(number, posts);
+    const cpu = this.#cpus[number]!;
+    // With floating threads all go on to the line, since where the end came others cannot know before.
+    const standing = ended && !this.#floating ? ENDED : this.#standing(number, posts);
     this.#told[number] = standing;
     const slots = this.#meeting.slotsOf(number);
     slots[SLOT.now] = standing.now;
     slots[SLOT.promise] = standing.promise;
     slots[SLOT.ended] = ended ? 1 : 0;
-    slots[SLOT.clock] = core.now();
+    slots[SLOT.clock] = cpu.core.now();
     // The rest is looked at when all have passed the line.
     if (standing.now < this.#windows.line) return;
     slots[SLOT.work] = this.#party.work?.() ?? 0;
-    writeViews(slots, host, guests);
+    writeViews(slots, cpu);
   }
 
   /** Tells other threads what is not in numbers. */
@@ -255,7 +271,7 @@ export class CoreGroup {
   #standing(number: number, posts: readonly Post[]): Standing<ActOfBoot> {
     const { core, host } = this.#cpus[number]!;
     // Whatever it does next is later than an answer that nobody has given yet.
-    if (host.turns.spins) return { ...ENDED, posts };
+    if (host.turns.standsStill) return { ...ENDED, posts };
     const now = core.now();
     if (this.#looks.waits(number)) return { now, promise: now, act: undefined, posts };
     const { ipiAt } = core.lapic;
@@ -307,6 +323,10 @@ export class CoreGroup {
       if (!this.#isMine(post.to)) continue;
       const { core, host } = this.#cpus[post.to]!;
       const at = cycles(post.sent + this.#latency);
+      if (post.kind === 'guest') {
+        this.#boots[1][post.post.to]!.mail!.deliver(post.post, at, from);
+        continue;
+      }
       host.announce(post, at);
       if (post.kind === 'sibling')
         core.lapic.receive(at, from, () => {
@@ -329,14 +349,14 @@ export class CoreGroup {
       if (this.#isMine(core) && kernel.global !== undefined) kernel.global.others = sumOfOthers(counts, core);
     let balances = false;
     for (const kernels of this.#boots) {
-      const running = kernels.map(({ core, index }) => runningIn(all[core]!, index));
+      const running = kernels.map(({ home, index }) => runningIn(all[home]!, index));
       const systems = new Set(kernels.map(({ kernel }) => kernel.system));
       for (const system of systems) balances = set_nr_running(system, running) || balances;
-      for (const { kernel, core } of kernels) {
-        if (!this.#isMine(core)) continue;
+      for (const { kernel, home } of kernels) {
+        if (!this.#isMine(home)) continue;
         at_grid_line(kernel, running);
         for (const other of kernels) {
-          if (other.kernel !== kernel) kernel.sysctl.takeOver(limitsIn(all[other.core]!, other.index));
+          if (other.kernel !== kernel) kernel.sysctl.takeOver(limitsIn(all[other.home]!, other.index));
         }
       }
     }

@@ -21,6 +21,8 @@ export interface KeyInfo {
    * preset's.
    */
   readonly detail?: boolean;
+  /** A recording keeps it only if it differs from the preset's, as those do that are older than the key. */
+  readonly late?: boolean;
   /** Why a value is not allowed; undefined: it is. */
   readonly check?: (value: number | string) => string | undefined;
 }

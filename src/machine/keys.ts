@@ -52,6 +52,13 @@ export const SPEC_KEYS = {
     1,
     64,
   ),
+  'host.sched': {
+    ...choice(
+      "threads of guests' vCPUs: each is pinned to its core, or floating: Linux' scheduler moves them among all host.cores, which are then CPUs of one boot (one thread of --workers simulates them all)",
+      ['pinned', 'floating'],
+    ),
+    late: true,
+  },
   'host.ipi_latency': number('ns', 'from sending an interrupt to another core until it arrives', 1, 1e6),
   'host.guests': number(
     'guests',
@@ -156,6 +163,9 @@ export const eventClocks = (v: SpecValues): EventClocks => ({
   tscHz: v['core.tsc'],
   busHz: v['core.bus'],
 });
+
+/** Whether a recording keeps the key's value although it is the preset's. */
+export const isAlwaysKept = (key: SpecKey): boolean => !isDetail(key) && !('late' in SPEC_KEYS[key]);
 
 export const isDetail = (key: SpecKey): boolean => 'detail' in SPEC_KEYS[key];
 

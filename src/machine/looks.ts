@@ -7,7 +7,7 @@ import type { ActOutcome } from '../kernel/acts.ts';
 import { packRecords, unpackRecords, type PackedRecords } from '../kernel/packed-records.ts';
 import type { Drained } from '../kernel/ring-buffer.ts';
 import { cycles, type Cycles } from '../units.ts';
-import type { Boots, HostCpu, KernelOnCore } from './boots.ts';
+import type { Boots, KernelOnCore } from './boots.ts';
 
 /** What was in the buffers of all CPUs, for the CPU of that boot that waits for it. */
 interface Look {
@@ -26,7 +26,6 @@ export interface PackedDrained {
 const LOOKED: ActOutcome = { call: undefined, sleeps: false, wakes: [], posts: true };
 
 export class Looks {
-  readonly #cpus: readonly HostCpu[];
   readonly #boots: Boots;
   readonly #isMine: (core: number) => boolean;
   readonly #latency: Cycles;
@@ -34,8 +33,7 @@ export class Looks {
   readonly #waiting = new Map<number, Look>();
 
   /** `isMine`: whether this thread of Node has a core; `latency`: from core to core. */
-  constructor(cpus: readonly HostCpu[], boots: Boots, isMine: (core: number) => boolean, latency: Cycles) {
-    this.#cpus = cpus;
+  constructor(boots: Boots, isMine: (core: number) => boolean, latency: Cycles) {
     this.#boots = boots;
     this.#isMine = isMine;
     this.#latency = latency;
@@ -54,13 +52,14 @@ export class Looks {
   drain(boot: number, ids: readonly number[], reader: number, at: Cycles): Map<number, Drained> {
     const all = new Map<number, Drained>();
     for (const id of ids) {
-      const { core, kernel } = this.#writerOf(boot, id);
+      const writer = this.#writerOf(boot, id);
+      const { core, kernel } = writer;
       if (!this.#isMine(core)) continue;
       const rb = kernel.system.buffers.get(id)!;
       const part = rb.drain(at);
       all.set(id, part);
       if (part.bytes === 0) continue;
-      this.#cpus[core]!.core.lapic.receive(cycles(at + this.#latency), reader, () => {
+      writer.receive(cycles(at + this.#latency), reader, () => {
         rb.data_tail = part.tail;
         return undefined;
       });

@@ -2,8 +2,9 @@
  * Assembles a machine from its spec: cores with Linux on them; under a vPMU design also a guest with Linux on its vCPUs,
  * which are dealt over the cores; other users of the host's perf; other guests, likewise. It models nothing itself.
  *
- * On bare metal without guests the CPUs are those of one boot, and threads of the workload run on all of them. With
- * guests they have a System each, as if each were a boot of its own: they look at each other's perf events
+ * On bare metal without guests the CPUs are those of one boot, and threads of the workload run on all of them. So they are
+ * with guests whose vCPUs float (host.sched): the scheduler moves the threads of these. With guests whose vCPUs are pinned
+ * they have a System each, as if each were a boot of its own: they look at each other's perf events
  * (kernel/host-global.ts) and sampling limits, and pass on what the vCPUs of one guest send each other. The threads of
  * the workload run on all vCPUs of the first guest.
  * Not modelled: other guests with several vCPUs; hardware threads that slow each other down where CPUs only look at each
@@ -20,6 +21,7 @@ import { System } from '../kernel/system.ts';
 import { startSystemWideStat } from '../kernel/system-wide.ts';
 import { startWatchdog } from '../kernel/watchdog.ts';
 import { Vcpu } from '../kvm/vcpu.ts';
+import type { GuestCpu } from '../kvm/vcpu-mail.ts';
 import { Vm } from '../kvm/vm.ts';
 import type { PmuFilter, VpmuDesign } from '../kvm/vpmu.ts';
 import { none } from '../kvm/vpmu/none.ts';
@@ -68,9 +70,13 @@ export const NOTHING_LEFT: Leftovers = { running_sample_length: [], perf_sched_e
  */
 export const side = ({ vpmu }: Pick<MachineSpec, 'vpmu'>): 'host' | 'guest' => (vpmu === 'host' ? 'host' : 'guest');
 
+/** Whether vCPUs' threads may move between cores. */
+export const isFloating = ({ vpmu, values }: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
+  values['host.sched'] === 'floating' && values['host.cores'] > 1 && (vpmu !== 'host' || values['host.guests'] > 0);
+
 /** Whether the cores are one boot's, whose CPUs affect each other at any time; otherwise they only look at each other. */
-export const isOneBoot = ({ vpmu, values }: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
-  vpmu === 'host' && values['host.guests'] === 0 && values['host.cores'] > 1;
+export const isOneBoot = (spec: Pick<MachineSpec, 'vpmu' | 'values'>): boolean =>
+  isFloating(spec) || (spec.vpmu === 'host' && spec.values['host.guests'] === 0 && spec.values['host.cores'] > 1);
 
 /** Whether cores affect each other between grid lines: they are one boot's, or a guest's vCPUs are on them. */
 const hasLatency = (spec: MachineSpec): boolean =>
@@ -118,7 +124,7 @@ export function bootMachine(
   });
   const system = isOneBoot(spec) ? new System(kernelConfig(spec, 'host')) : undefined;
   const vcpus = spec.design === undefined ? 1 : v['guest.vcpus'];
-  const makeCpu = (number: number): HostCpu & { readonly guests: Kernel[] } => {
+  const makeCpu = (number: number): HostCpu & { readonly guests: GuestCpu[] } => {
     const of = `${path}/core=${number}`;
     const passes = passCounters(stream(spec.seed, `${of}/passes`));
     const core = new Core(coreSpec, stream(spec.seed, `${of}/skid`), passes);
@@ -139,6 +145,7 @@ export function bootMachine(
     if (v['host.perf'] === 'record') startSystemWideRecord(host);
   };
   const cpus = Array.from({ length: v['host.cores'] }, (_, number) => makeCpu(number));
+  const floating = isFloating(spec);
   if (hasLatency(spec)) for (const cpu of cpus) pairUp(cpu, cpus, v);
   // Each finds all the others there.
   for (const cpu of cpus) bootCpu(cpu);
@@ -160,7 +167,8 @@ export function bootMachine(
     const made = on.map((cpu, number) => {
       const of = `${name}/vcpu=${number}`;
       const draws = kvmDraws((what) => stream(spec.seed, `${of}/${what}`), spec);
-      const vcpu = new Vcpu(vm, cpu.core, cpu.host, draws, passCounters(stream(spec.seed, `${of}/passes`)));
+      const passes = passCounters(stream(spec.seed, `${of}/passes`));
+      const vcpu = new Vcpu(vm, cpu.core, cpu.host, draws, passes, floating ? cpus : [cpu]);
       const phase = stream(spec.seed, `${of}/tick`).uniform();
       const config = cpuConfig(number, phase, averages[number] ?? 0);
       const kernel = new Kernel(inside, tapped(vcpu, 'guest', number), config);
@@ -176,8 +184,8 @@ export function bootMachine(
         if (v['guest.watchdog']) startWatchdog(kernel, hertz(v['core.tsc']));
       };
       // What runs on other cores does not see when this one ends.
-      vcpu.boot(kernel, reset, () => cpu.core === core && stop(machine));
-      if (on.length > 1) cpu.guests.push(kernel);
+      vcpu.boot(kernel, reset, () => !floating && cpu.core === core && stop(machine));
+      if (on.length > 1 || (floating && page === 'guest')) cpu.guests.push(vcpu.asSeenBy(kernel));
       return { vcpu, kernel };
     });
     return { vcpus: made.map(({ vcpu }) => vcpu), kernels: made.map(({ kernel }) => kernel) };
@@ -195,7 +203,7 @@ export function bootMachine(
   const group =
     cpus.length === 1 && vcpus === 1
       ? undefined
-      : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest }, party);
+      : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest, floating }, party);
   const kernels = guest?.kernels ?? (system === undefined ? [host] : cpus.map((cpu) => cpu.host));
   const [kernel = host] = kernels;
   const inside = guest?.vcpus ?? [];

@@ -3,9 +3,9 @@
  * Not modelled: nothing; this only lays numbers out.
  */
 import type { HostCounts } from '../kernel/host-global.ts';
-import type { Kernel } from '../kernel/kernel.ts';
 import type { SamplingLimits } from '../kernel/sysctl.ts';
 import { meetingPlace, type MeetingPlace } from '../sim/meeting.ts';
+import type { HostCpu } from './boots.ts';
 
 /**
  * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
@@ -31,9 +31,9 @@ export const placeFor = (parties: number, cores: number, vcpus: number): Meeting
   meetingPlace(parties, cores, SLOT.views + VIEW * (1 + Math.ceil(vcpus / cores)));
 
 /** Writes what others may see of the kernels on a core. */
-export function writeViews(slots: Float64Array, host: Kernel, guests: readonly Kernel[]): void {
+export function writeViews(slots: Float64Array, { host, guests = [] }: HostCpu): void {
   for (const [i, name] of COUNTS.entries()) slots[SLOT.counts + i] = host.global?.own[name] ?? 0;
-  for (const [i, { nr_running, sysctl }] of [host, ...guests].entries()) {
+  for (const [i, { nr_running, sysctl }] of [host, ...guests.map(({ kernel }) => kernel)].entries()) {
     const at = SLOT.views + VIEW * i;
     slots[at] = nr_running;
     for (const [limit, name] of LIMITS.entries()) slots[at + 1 + limit] = sysctl[name];

@@ -48,6 +48,8 @@ export interface VcpuTimes {
   readonly ran: Nanos;
   readonly stolen: Nanos;
   readonly halted: Nanos;
+  /** How often the thread got another core than before; absent: it is pinned to one. */
+  readonly moves?: number;
 }
 
 export interface LedgerSheet {

@@ -85,12 +85,10 @@ describe('kvm: interrupts from one vCPU to another', () => {
       );
       return kernel;
     });
+    const mails = [on.vcpu, second].map((vcpu, i) => vcpu.asSeenBy(kernels[i]!));
     const deliver = (): void => {
-      for (const post of on.host.mail.take()) {
-        const at = cycles(post.sent + 3000);
-        on.host.announce(post, at);
-        on.core.lapic.receive(at, 0, () => on.host.accept(post));
-      }
+      for (const { mail } of mails)
+        for (const { post, sent } of mail.take()) mails[post.to]!.mail.deliver(post, cycles(sent + 3000), 0);
     };
     return { on, core: on.core, first: on.vcpu, second, kernels, deliver };
   };

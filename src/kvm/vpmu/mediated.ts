@@ -38,7 +38,7 @@ export class MediatedVpmu implements Vpmu {
   /** The guest has all of the hardware's counters, so it may access the global registers. */
   readonly #everyCounter: boolean;
 
-  constructor(port: VpmuPort, registers = new RegisterFile(port.host.cpu, port.pmu, port.filter)) {
+  constructor(port: VpmuPort, registers = new RegisterFile(port)) {
     const { pmu, host } = port;
     this.#port = port;
     this.#registers = registers;

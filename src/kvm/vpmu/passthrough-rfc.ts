@@ -13,7 +13,6 @@
  * Not modelled: host events that count in guests (the series puts them into ERROR at the first VM-entry; here they are
  * refused), counts of instructions that KVM emulates, nested guests.
  */
-import type { Cpu } from '../../arch/cpu.ts';
 import type { PmuCaps } from '../../arch/cpuid.ts';
 import { MSR, RDPMC_FIXED, type PmuRegister } from '../../arch/msr.ts';
 import { eventCode, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
@@ -32,15 +31,13 @@ import { RegisterFile } from './register-file.ts';
 
 /** intel_save_pmu_context() and intel_restore_pmu_context() of the series. */
 export class RfcRegisterFile extends RegisterFile {
-  readonly cpu: Cpu;
   readonly pmu: KvmPmu;
   readonly #filter: PmuFilter;
 
-  constructor({ host, pmu, filter }: Pick<VpmuPort, 'host' | 'pmu' | 'filter'>) {
-    super(host.cpu, pmu, filter);
-    this.cpu = host.cpu;
-    this.pmu = pmu;
-    this.#filter = filter;
+  constructor(port: Pick<VpmuPort, 'host' | 'pmu' | 'filter'>) {
+    super(port);
+    this.pmu = port.pmu;
+    this.#filter = port.filter;
   }
 
   /** eventsel_hw */

@@ -11,21 +11,27 @@
 import type { Cpu } from '../../arch/cpu.ts';
 import { MSR, PMC_IDX_FIXED, RDPMC_FIXED } from '../../arch/msr.ts';
 import { EVENTSEL, eventCode, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
-import { hasBit, type KvmPmc, type KvmPmu, type PmuFilter } from '../vpmu.ts';
+import { hasBit, type KvmPmc, type KvmPmu, type PmuFilter, type VpmuPort } from '../vpmu.ts';
 
 export class RegisterFile {
-  readonly #cpu: Cpu;
+  readonly #port: Pick<VpmuPort, 'host'>;
   readonly #pmu: KvmPmu;
   readonly #filter: PmuFilter;
   /** eventsel_hw, fixed_ctr_ctrl_hw: what the guest wrote, without the enable bits of events that it may not count. */
   readonly #eventsel_hw: number[];
   #fixed_ctr_ctrl_hw = 0;
 
-  constructor(cpu: Cpu, pmu: KvmPmu, filter: PmuFilter) {
-    this.#cpu = cpu;
+  constructor(port: Pick<VpmuPort, 'host' | 'pmu' | 'filter'>) {
+    const { pmu, filter } = port;
+    this.#port = port;
     this.#pmu = pmu;
     this.#filter = filter;
     this.#eventsel_hw = pmu.gp.map(() => 0);
+  }
+
+  /** Where the vCPU's thread is. */
+  get cpu(): Cpu {
+    return this.#port.host.cpu;
   }
 
   /** Recomputes the hardware's value of a counter's selector, or of its field of FIXED_CTR_CTRL. */
@@ -42,7 +48,7 @@ export class RegisterFile {
 
   /** Counters and selectors first, then status and fixed control. GLOBAL_CTRL is 0; VM-entry loads it. */
   load(): void {
-    const cpu = this.#cpu;
+    const { cpu } = this;
     const { gp, fixed, global_status } = this.#pmu;
     gp.forEach(({ counter }, i) => {
       if (counter !== cpu.rdpmc(i)) cpu.wrmsr(MSR.IA32_A_PMC0 + i, counter);
@@ -60,7 +66,7 @@ export class RegisterFile {
 
   /** The reverse of load(). */
   put(): void {
-    const cpu = this.#cpu;
+    const { cpu } = this;
     const pmu = this.#pmu;
     pmu.global_status = cpu.rdmsr(MSR.IA32_PERF_GLOBAL_STATUS);
     if (pmu.global_status > 0) cpu.wrmsr(MSR.IA32_PERF_GLOBAL_OVF_CTRL, pmu.global_status);

@@ -181,6 +181,15 @@ function vcpuGrid({ vpmu, ledger: { vcpus } }: BenchDesign, seeds: number): Grid
       columns: ['', ...vcpus.map(({ vcpu }) => `vCPU ${vcpu}`)],
       rows: [row('its thread had a core', 'ran'), row('it waited for one (steal)', 'stolen'), row('halted', 'halted')],
     },
+    ...(vcpus[0]?.moves === undefined
+      ? []
+      : [
+          {
+            title: `How often each vCPU's thread got another core than before under ${vpmu}${meanOf(seeds)}`,
+            columns: ['', ...vcpus.map(({ vcpu }) => `vCPU ${vcpu}`)],
+            rows: [{ cells: ['moves', ...vcpus.map(({ moves }) => `${moves}`)] }],
+          },
+        ]),
   ];
 }
 
@@ -285,8 +294,11 @@ export function* benchCsv({ designs }: BenchReport): Generator<string> {
     for (const { core, sheet } of design.ledger.cores ?? [])
       for (const { account, ns } of sheet.rows)
         yield row(design, 'ledger', ACCOUNTS[account], 'ns', { median: ns, low: ns, high: ns }, core);
-    for (const { vcpu, ...times } of design.ledger.vcpus ?? [])
+    for (const { vcpu, moves, ...times } of design.ledger.vcpus ?? []) {
       for (const [name, ns] of Object.entries(times))
         yield row(design, 'vcpu', name, 'ns', { median: ns, low: ns, high: ns }, vcpu);
+      if (moves !== undefined)
+        yield row(design, 'vcpu', 'moves', 'count', { median: moves, low: moves, high: moves }, vcpu);
+    }
   }
 }
