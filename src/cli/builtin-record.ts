@@ -10,8 +10,7 @@ import { printable } from '../report/shared/printable.ts';
 import { recordAttrs, recordDefaultEvents } from '../perf-events/evsel-config.ts';
 import { groupAll, parseEventList } from '../perf-events/parse-events.ts';
 import type { ParsedEvent } from '../perf-events/parsed-event.ts';
-import { parseCpuList } from './cpu-list.ts';
-import { nrCpus } from '../experiment/env.ts';
+import { NoSuchProcess } from '../experiment/run.ts';
 import { parseArgs } from './args.ts';
 import type { CommandContext } from './commands.ts';
 import { EXIT, InputError } from './errors.ts';
@@ -29,6 +28,7 @@ import {
   withFileErrors,
   workloadOf,
 } from './simulation.ts';
+import { missing, watched, type Watched } from './targets.ts';
 import { parseCallGraph, parseFreq, parseMmapPages, parseSize } from './values.ts';
 
 const MIB = 2 ** 20;
@@ -40,7 +40,9 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
     if (o.quiet !== true) process.stderr.write(text);
   };
   const spec = await machineOf(o);
-  const evlist = events(o, spec, say);
+  const { targets, kind, warnings } = watchedBy(o, spec);
+  for (const warning of warnings) say(`Warning:\n${warning}\n`);
+  const evlist = events(o, spec, kind, say);
   refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(RECORD));
   const pages =
@@ -50,8 +52,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const maxSize = limit === undefined ? undefined : parseSize(limit, optionUsage(RECORD, 'max-size'));
   if (o['dry-run'] === true) return 0;
 
-  const which = { systemWide: isSystemWide(o), cpus: cpusOf(o, spec) };
-  const job = { evlist, ...given({ ...which, mmapPages: pages?.pages, maxSize }) };
+  const job = { evlist, ...targets, ...given({ mmapPages: pages?.pages, maxSize }) };
   const command = { spec: specRequest(spec), program: workload.program, command: 'record', job } as const;
   const helpers = await helpersOf(command, spec, workload, o.workers);
   const output = o.output ?? (fstatSync(1).isFIFO() ? '-' : DEFAULT_OUTPUT);
@@ -80,7 +81,8 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
       ),
     );
   } catch (error) {
-    throw simulationFailure(error, isSystemWide(o), watch.exitCode);
+    if (error instanceof NoSuchProcess) throw missing(error, 'record', evlist[0]!.name, '');
+    throw simulationFailure(error, targets.systemWide, watch.exitCode);
   } finally {
     watch.stop();
     await helpers?.close();
@@ -97,14 +99,17 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
 
 type Options = ReturnType<typeof parseArgs<typeof RECORD.options>>['options'];
 
-const isSystemWide = (o: Options): boolean => o['all-cpus'] === true || o.cpu !== undefined;
-
-/** -C */
-const cpusOf = (o: Options, spec: MachineSpec): readonly number[] | undefined =>
-  o.cpu === undefined ? undefined : parseCpuList(o.cpu, nrCpus(spec), optionUsage(RECORD, 'cpu', 'all-cpus'));
+/** Whom to watch: what watches CPUs follows no threads. */
+function watchedBy(o: Options, spec: MachineSpec): Watched {
+  const words = { usage: (...names: readonly string[]) => optionUsage(RECORD, ...names), code: EXIT.USAGE };
+  const asked = watched(o, spec, words);
+  if (asked.kind !== 'cpu' || o['per-thread'] !== true) return asked;
+  const { perThread: _, ...targets } = asked.targets;
+  return { ...asked, targets, warnings: [...asked.warnings, 'SYSTEM/CPU switch overriding PER-THREAD'] };
+}
 
 /** The attrs to open: -e with its modifiers, -F or -c, and what shapes them. */
-function events(o: Options, spec: MachineSpec, say: (text: string) => void): ParsedEvent[] {
+function events(o: Options, spec: MachineSpec, kind: Watched['kind'], say: (text: string) => void): ParsedEvent[] {
   const parsed = withEventErrors(RECORD, () =>
     o.event.length === 0 ? recordDefaultEvents() : parseEventList(o.event, 'record', parseOptions(spec)),
   );
@@ -117,7 +122,8 @@ function events(o: Options, spec: MachineSpec, say: (text: string) => void): Par
     o.group === true ? groupAll(parsed) : parsed,
     given({
       callgraph,
-      target: isSystemWide(o) ? ('cpu' as const) : undefined,
+      target: kind,
+      per_thread: o['per-thread'] === true && kind !== 'cpu',
       freq: o.freq === undefined ? undefined : frequency(o.freq, spec, o['strict-freq'] === true, say),
       period: o.count,
       inherit: o['no-inherit'] !== true,

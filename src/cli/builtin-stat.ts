@@ -2,7 +2,7 @@
 import { specRequest } from '../experiment/bench.ts';
 import { countWorkload, readStatFile, writeStatFile, type CountedWorkload, type Reading } from '../experiment/stat.ts';
 import { parseOptions, watchdogOf, type MachineSpec } from '../experiment/setup.ts';
-import { cpuPlaces, nrCpus, perfEnv } from '../experiment/env.ts';
+import { cpuPlaces, perfEnv } from '../experiment/env.ts';
 import { sharesCores, trueCounts } from '../experiment/truth.ts';
 import { given } from '../given.ts';
 import { openSink } from '../perfdata/sink.ts';
@@ -12,9 +12,9 @@ import type { AggrMode, StatRead } from '../results/stat.ts';
 import { statTruthText } from '../report/stat/truth.ts';
 import { statAttrs, statDefaultEvents, statDetailedEvents } from '../perf-events/evsel-config.ts';
 import { groupAll, parseEventList } from '../perf-events/parse-events.ts';
+import { NoSuchProcess } from '../experiment/run.ts';
 import { parseArgs, parseSubcommand, type Typed } from './args.ts';
 import type { CommandContext } from './commands.ts';
-import { parseCpuList } from './cpu-list.ts';
 import { EXIT, InputError, UsageError } from './errors.ts';
 import { withEventErrors } from './events.ts';
 import { commandHelp, optionUsage } from './help.ts';
@@ -34,6 +34,7 @@ import {
 } from './simulation.ts';
 import { StatOutput } from './stat-output.ts';
 import { StatPrinter, type StatOptions } from './stat-printer.ts';
+import { missing, watched, type Watched } from './targets.ts';
 
 const DEFAULT_FILE = 'perf.data';
 const NS_PER_MS = 1e6;
@@ -70,22 +71,24 @@ async function count(
   context: CommandContext,
   file: string | undefined,
 ): Promise<number> {
-  check(o);
   const spec = await machineOf(o);
-  const evlist = events(o, spec);
+  const words = { usage: (...names: readonly string[]) => optionUsage(STAT, ...names), code: EXIT.INVALID };
+  const { targets, kind, warnings } = watched(o, spec, words);
+  check(o, kind);
+  for (const warning of warnings) process.stderr.write(`${warning}\n`);
+  const evlist = events(o, spec, kind);
   refuseUnmodelled(evlist);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
   const cmdline = commandLine('stat', typed, spec, context);
   const out = new StatOutput(o);
-  const systemWide = isSystemWide(o);
-  const cpus = cpusOf(o, spec);
   const mode = aggrMode(typed);
   const sink = file === undefined ? undefined : await withFileErrors(() => openSink(file));
   const abandon = (): void => {
     sink?.abort();
     out.abort();
   };
-  const aggregates = mode === undefined ? undefined : { mode, placeOf: cpuPlaces(perfEnv(spec, []), 0) };
+  const aggregates =
+    mode === undefined ? undefined : { mode, placeOf: cpuPlaces(perfEnv(spec, []), 0), everyone: kind === 'cpu' };
   const printer = new StatPrinter(o, out, context.terminal, aggregates);
   // -I 0 means no interval.
   const ms = o['interval-print'] ?? 0;
@@ -95,7 +98,7 @@ async function count(
     readings.push(reading);
     printer.interval(evlist, reading);
   };
-  const job = { evlist, ...given({ systemWide: systemWide || undefined, cpus }) };
+  const job = { evlist, ...targets };
   const command = { spec: specRequest(spec), program: workload.program, command: 'stat', job } as const;
   const helpers = await helpersOf(command, spec, workload, o.workers);
   // The lines of -I show progress themselves.
@@ -109,8 +112,7 @@ async function count(
         workload,
         evlist,
         repeat: o.repeat ?? 1,
-        systemWide,
-        cpus,
+        ...targets,
         breathe: watch.breathe,
         help: helpers?.start,
         timeout: o.timeout === undefined ? undefined : o.timeout * NS_PER_MS,
@@ -120,13 +122,16 @@ async function count(
   } catch (error) {
     watch.stop();
     abandon();
-    throw simulationFailure(error, systemWide, watch.exitCode);
+    if (error instanceof NoSuchProcess)
+      throw missing(error, 'stat', evlist[0]?.name ?? '', optionUsage(STAT, 'pid', 'tid'));
+    throw simulationFailure(error, kind === 'cpu', watch.exitCode);
   } finally {
     await helpers?.close();
   }
   watch.stop();
   const last = counted.runs.at(-1)!;
-  readings.push({ time: last.elapsed, counts: last.counts, cpus: last.cpus, final: true });
+  const { counts, cpus, threads } = last;
+  readings.push({ time: last.elapsed, counts, cpus, threads, final: true });
   ({ status } = last);
   if (status > SIGNALLED) {
     // Like perf, whose exit code reports signals to itself, not one that ended the workload.
@@ -137,7 +142,7 @@ async function count(
   if (ms > 0) printer.interval(counted.evlist, readings.at(-1)!);
   const watchdog = watchdogOf(spec);
   try {
-    if (ms === 0 || o.summary === true) printer.result(counted, target(o, rest), watchdog);
+    if (ms === 0 || o.summary === true) printer.result(counted, target(o, kind, rest), watchdog);
     if (o.truth === true) {
       const truth = trueCounts(spec, workload, counted.evlist, counted.runs.length);
       out.write(statTruthText(counted, { workload: rest[0]!, truth, sharedCores: sharesCores(spec) }));
@@ -153,18 +158,11 @@ async function count(
   return watch.exitCode ?? status;
 }
 
-const isSystemWide = (o: StatOptions): boolean => o['all-cpus'] === true || o.cpu !== undefined;
-
-/** -C */
-const cpusOf = (o: StatOptions, spec: MachineSpec): readonly number[] | undefined =>
-  o.cpu === undefined
-    ? undefined
-    : parseCpuList(o.cpu, nrCpus(spec), optionUsage(STAT, 'cpu', 'all-cpus'), EXIT.INVALID);
-
 /** What was counted, for the heading. */
-function target(o: StatOptions, argv: readonly string[]): StatTarget {
-  if (o['all-cpus'] === true) return { kind: 'system' };
-  return o.cpu === undefined ? { kind: 'command', argv } : { kind: 'cpus', list: o.cpu };
+function target(o: StatOptions, kind: Watched['kind'], argv: readonly string[]): StatTarget {
+  if (kind === undefined) return { kind: 'command', argv };
+  if (kind !== 'cpu') return { kind, list: o[kind]! };
+  return o['all-cpus'] === true ? { kind: 'system' } : { kind: 'cpus', list: o.cpu! };
 }
 
 const AGGR_OPTIONS: Readonly<Record<string, AggrMode>> = {
@@ -172,6 +170,7 @@ const AGGR_OPTIONS: Readonly<Record<string, AggrMode>> = {
   'per-socket': 'socket',
   'per-die': 'die',
   'per-core': 'core',
+  'per-thread': 'thread',
   'per-node': 'node',
 };
 
@@ -180,7 +179,7 @@ const aggrMode = (typed: readonly Typed[]): AggrMode | undefined =>
   AGGR_OPTIONS[typed.flatMap(({ options }) => options).findLast((name) => name in AGGR_OPTIONS) ?? ''];
 
 /** What perf stat refuses before it looks at the workload, in its words. */
-function check(o: StatOptions): void {
+function check(o: StatOptions, kind: Watched['kind']): void {
   const refuse = (message: string, ...names: readonly string[]): UsageError =>
     new UsageError(`${message}\n`, optionUsage(STAT, ...names), EXIT.INVALID);
   const { repeat, timeout } = o;
@@ -194,8 +193,20 @@ function check(o: StatOptions): void {
     throw new UsageError(`-r ${repeat}: must be from 1 to ${MOST_REPEATS}\n`, optionUsage(STAT, 'repeat'));
   if (o.truth === true && (o['field-separator'] !== undefined || o['json-output'] === true))
     throw refuse('--truth is only supported for text output', 'truth', 'field-separator', 'json-output');
-  if (Object.keys(AGGR_OPTIONS).some((name) => o[name as 'no-aggr'] === true) && !isSystemWide(o))
+  if (o.truth === true && (kind === 'pid' || kind === 'tid'))
+    throw new UsageError(
+      '--truth knows what the whole workload does, not what it does from some time on (-p, -t)',
+      optionUsage(STAT, 'truth', 'pid', 'tid'),
+    );
+  const ofCpus = Object.keys(AGGR_OPTIONS).filter((name) => name !== 'per-thread');
+  if (ofCpus.some((name) => o[name as 'no-aggr'] === true) && kind !== 'cpu')
     throw refuse('both cgroup and no-aggregation modes only available in system-wide mode', 'no-aggr', 'all-cpus');
+  if (o['per-thread'] === true && (kind === undefined || o.cpu !== undefined))
+    throw refuse(
+      'The --per-thread option is only available when monitoring via -p -t -a options or only --per-thread.',
+      'pid',
+      'tid',
+    );
   if (o.table === true && (repeat ?? 1) === 1) throw refuse('--table is only supported with -r', 'repeat', 'table');
   const intervals = o['interval-count'] ?? 0;
   if (intervals < 0) throw refuse('interval-count must be a positive number', 'interval-count');
@@ -215,10 +226,10 @@ function check(o: StatOptions): void {
 }
 
 /** -e, or the default list as -d extends it. -n counts only what -e names. */
-function events(o: StatOptions, spec: MachineSpec): ReturnType<typeof statAttrs> {
+function events(o: StatOptions, spec: MachineSpec, kind: Watched['kind']): ReturnType<typeof statAttrs> {
   return withEventErrors(STAT, () => {
     const { detailed } = o;
-    const systemWide = isSystemWide(o);
+    const systemWide = kind === 'cpu';
     const asked = parseEventList(o.event, 'stat', parseOptions(spec));
     if (o.null !== true)
       asked.push(
@@ -228,12 +239,7 @@ function events(o: StatOptions, spec: MachineSpec): ReturnType<typeof statAttrs>
       );
     return statAttrs(
       o.group === true ? groupAll(asked) : asked,
-      given({
-        target: systemWide ? ('cpu' as const) : undefined,
-        inherit: o['no-inherit'] !== true,
-        all_user: o['all-user'],
-        all_kernel: o['all-kernel'],
-      }),
+      given({ target: kind, inherit: o['no-inherit'] !== true, all_user: o['all-user'], all_kernel: o['all-kernel'] }),
     );
   });
 }

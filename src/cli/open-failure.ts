@@ -14,6 +14,7 @@ const EOPNOTSUPP = 95;
 const ENOENT = 2;
 /** strerror() of the other errors that perf_event_open returns here. */
 const ERRNO_WORDS: Readonly<Record<number, string>> = {
+  3: 'No such process',
   6: 'No such device or address',
   16: 'Device or resource busy',
   [EINVAL]: 'Invalid argument',

@@ -11,7 +11,7 @@ import {
 } from '../report/stat/text.ts';
 import { statCsv } from '../report/stat/csv.ts';
 import { statJson } from '../report/stat/json.ts';
-import { partsOf } from '../report/stat/aggregate.ts';
+import { partsOf, threadParts } from '../report/stat/aggregate.ts';
 import { since, statRows, unscaled, type StatPart, type StatRow } from '../report/stat/rows.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import type { parseArgs } from './args.ts';
@@ -19,7 +19,7 @@ import type { STAT } from './options/stat.ts';
 import type { StatOutput } from './stat-output.ts';
 import { localeGroups, wantsColor, type Terminal } from './term.ts';
 import { parseSeparator } from './values.ts';
-import type { AggrMode, CpuCounts, CpuPlace, StatResult } from '../results/stat.ts';
+import type { AggrMode, CpuPlace, StatRead, StatResult } from '../results/stat.ts';
 
 export type StatOptions = ReturnType<typeof parseArgs<typeof STAT.options>>['options'];
 
@@ -27,6 +27,8 @@ export type StatOptions = ReturnType<typeof parseArgs<typeof STAT.options>>['opt
 interface Aggregates {
   readonly mode: AggrMode;
   readonly placeOf: (cpu: number) => CpuPlace;
+  /** --per-thread of all threads that there are. */
+  readonly everyone?: boolean;
 }
 
 export class StatPrinter {
@@ -62,7 +64,7 @@ export class StatPrinter {
     const runs = counted.runs.length;
     const metricOnly = this.#metricOnly;
     const scale = this.#scale;
-    const parts = this.#parts(counted.runs.map(({ cpus }) => cpus));
+    const parts = this.#parts(counted.runs);
     const rows = { scale, parts };
     if (this.#separator !== undefined) {
       const summary = o.summary === true && o['interval-print'] !== undefined && o['no-csv-summary'] !== true;
@@ -103,20 +105,28 @@ export class StatPrinter {
     this.#before = reading;
   }
 
-  #rows(evlist: readonly Evsel[], { time, counts, cpus }: Reading): StatRow[] {
+  #rows(evlist: readonly Evsel[], { time, counts, cpus, threads }: Reading): StatRow[] {
     // Another repetition starts from zero.
     if (this.#before !== undefined && time < this.#before.time) this.#before = undefined;
     const wall = time - (this.#before?.time ?? 0);
     const before = this.#before;
-    const passed = cpus?.map((one, i) => ({ cpu: one.cpu, counts: since(before?.cpus?.[i]?.counts, one.counts) }));
+    const passed = {
+      cpus: cpus?.map((one, i) => ({ ...one, counts: since(before?.cpus?.[i]?.counts, one.counts) })),
+      threads: threads?.map((one, i) => ({ ...one, counts: since(before?.threads?.[i]?.counts, one.counts) })),
+    };
     const parts = this.#parts([passed]) ?? [{ runs: [since(before?.counts, counts)] }];
     return statRows(evlist, this.#scale ? parts : parts.map(unscaled), wall);
   }
 
-  /** The aggregates of runs whose counts are known by CPU. */
-  #parts(runs: readonly (readonly CpuCounts[] | undefined)[]): StatPart[] | undefined {
-    const byCpu = runs.filter((cpus) => cpus !== undefined);
-    if (this.#aggregates === undefined || byCpu.length < runs.length) return undefined;
-    return partsOf(this.#aggregates.mode, byCpu, this.#aggregates.placeOf);
+  /** The aggregates of runs whose counts are known by CPU or thread. */
+  #parts(runs: readonly Pick<StatRead, 'cpus' | 'threads'>[]): StatPart[] | undefined {
+    if (this.#aggregates === undefined) return undefined;
+    const { mode, placeOf, everyone = false } = this.#aggregates;
+    if (mode === 'thread') {
+      const byThread = runs.map(({ threads }) => threads).filter((threads) => threads !== undefined);
+      return byThread.length < runs.length ? undefined : threadParts(byThread, everyone);
+    }
+    const byCpu = runs.map(({ cpus }) => cpus).filter((cpus) => cpus !== undefined);
+    return byCpu.length < runs.length ? undefined : partsOf(mode, byCpu, placeOf);
   }
 }

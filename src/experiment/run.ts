@@ -11,6 +11,7 @@
  * Not modelled: what an earlier run left of other guests.
  */
 import type { Executable } from '../arch/dso.ts';
+import { given } from '../given.ts';
 import {
   NOTHING_LEFT,
   bootMachine,
@@ -40,6 +41,7 @@ import type { Ledger } from '../results/ledger.ts';
 
 export { LiveLock };
 export { OpenError } from '../tool/perf-record.ts';
+export { NoSuchProcess, type Attach, type Targets } from '../tool/targets.ts';
 export { ProgramError } from '../kernel/futex.ts';
 
 /**
@@ -117,8 +119,7 @@ export async function runStat(
   let outcome: StatOutcome | undefined;
   const { executable, work } = metered(options.where?.watched(job.executable) ?? job.executable);
   const program = (tool: ToolTask): ToolProgram => perfStat(tool, { ...job, executable }, (o) => (outcome = o));
-  const { quiet } = quietly('stat', job);
-  const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
+  const report = await run(spec, { ...quietly('stat', job), program, work }, options);
   if (outcome === undefined) throw new Error('perf stat did not finish');
   return { ...outcome, ...report };
 }
@@ -134,8 +135,7 @@ export async function runRecord(
   let outcome: RecordOutcome | undefined;
   const { executable, work } = metered(options.where?.watched(job.executable) ?? job.executable);
   const program = (tool: ToolTask): ToolProgram => perfRecord(tool, { ...job, executable }, sink, (o) => (outcome = o));
-  const { quiet } = quietly('record', job);
-  const report = await run(spec, { program, quiet, executable: job.executable, work }, options);
+  const report = await run(spec, { ...quietly('record', job), program, work }, options);
   if (outcome === undefined) throw new Error('perf record did not finish');
   return { ...outcome, ...report };
 }
@@ -143,18 +143,22 @@ export async function runRecord(
 /** A command with its output dropped, and the workload. */
 interface QuietCommand {
   readonly quiet: (tool: ToolTask) => ToolProgram;
+  /** The same in another guest, where it starts its workload: nothing that it could attach to has the same id. */
+  readonly elsewhere: (tool: ToolTask) => ToolProgram;
   readonly executable: Executable;
 }
 
 const NOWHERE: RecordSink = { opened: () => undefined, write: () => 0 };
 
 function quietly(command: 'stat' | 'record', job: StatJob & RecordJob): QuietCommand {
-  const { evlist, executable, systemWide = false, cpus } = job;
-  const quiet = (tool: ToolTask): ToolProgram =>
-    command === 'stat'
-      ? perfStat(tool, { evlist, executable, systemWide, cpus }, () => undefined)
-      : perfRecord(tool, job, NOWHERE, () => undefined);
-  return { quiet, executable };
+  const silently =
+    (how: StatJob & RecordJob) =>
+    (tool: ToolTask): ToolProgram =>
+      command === 'stat' ? perfStat(tool, how, () => undefined) : perfRecord(tool, how, NOWHERE, () => undefined);
+  const { evlist, executable, systemWide, cpus, mmapPages, maxSize, attach, perThread, started } = job;
+  const elsewhere = { evlist, executable, ...given({ systemWide, cpus, mmapPages, maxSize }) };
+  const here = { ...elsewhere, ...given({ attach, perThread, started }) };
+  return { quiet: silently(here), elsewhere: silently(elsewhere), executable };
 }
 
 /**
@@ -338,13 +342,13 @@ async function leftBy(
 }
 
 /** The other guests repeat the same work all the time: the workload, under perf or without. */
-function occupy({ spec, others }: Machine, { quiet, executable }: QuietCommand): void {
+function occupy({ spec, others }: Machine, { elsewhere, executable }: QuietCommand): void {
   const underPerf = spec.values['host.guests_perf'];
   function* again(tool: ToolTask): ToolProgram {
     for (;;) {
       // Its own PMIs may have lowered the limit, and perf would refuse to start again.
       tool.kernel.sysctl.perf_proc_update_handler();
-      yield* underPerf ? quiet(tool) : plainRun(tool, executable);
+      yield* underPerf ? elsewhere(tool) : plainRun(tool, executable);
     }
   }
   others.forEach((kernel) => new ToolTask(kernel, again));

@@ -55,8 +55,12 @@ type PerfAct =
   /** Bytes of the buffer, which has the event's id from then on. */
   | { readonly op: 'perf_mmap'; readonly event: number; readonly size: number; readonly reader: number }
   | { readonly op: 'perf_set_output'; readonly event: number; readonly rb: number }
-  /** Which CPUs have an event, or what was inherited from it. */
+  /** Which CPUs may have an event or what was inherited from it, and whether the thread that it follows still lives. */
   | { readonly op: 'perf_cpus'; readonly event: number }
+  /** Which CPUs may have a thread, the likeliest first; none: it has ended. */
+  | { readonly op: 'task_cpus'; readonly pid: number }
+  /** The living threads, as /proc lists them. */
+  | { readonly op: 'proc_tasks' }
   /** What has been counted by inherited events that have ended. */
   | { readonly op: 'perf_ended'; readonly event: number }
   /** A look: takes everything out of these buffers that has been written by now. */
@@ -85,6 +89,8 @@ export interface ActOutcome extends Outcome {
   /** The process to be told that a child has ended. */
   readonly parent?: number | undefined;
   readonly cpus?: readonly number[];
+  readonly lives?: boolean;
+  readonly pids?: readonly number[];
   readonly ended?: readonly EndedCount[];
   /** What was in each buffer, by its id. */
   readonly drained?: ReadonlyMap<number, Drained>;
@@ -240,10 +246,14 @@ function toBeTold({ parent }: Task): { readonly parent: Task | undefined; readon
 }
 
 function applyPerf(system: System, act: PerfAct): ActOutcome {
+  if (act.op === 'proc_tasks') return { ...DONE, pids: system.tasks.map(({ pid }) => pid) };
+  if (act.op === 'task_cpus') return { ...DONE, cpus: cpusOf(system, act.pid) };
   if (act.op === 'perf_event_open') {
     const { cpu, kind, tid, id } = act.event;
-    const owner = tid === undefined ? cpu : system.taskOf(tid)!.cpu;
-    const there = system.cpus.get(cpu === -1 ? owner : cpu)!;
+    // Whom it is to follow has just ended.
+    if (tid !== undefined && system.taskOf(tid) === undefined) return DONE;
+    // Of a task's event, the CPU on which it is put to use tells the PMU.
+    const there = system.cpus.get(cpu === -1 ? system.taskOf(tid!)!.acted_on : cpu)!;
     system.events.set(id, unpackEvent(system, there, act.event));
     if (kind === 'hw') system.countActive(cpu, 1);
     return DONE;
@@ -256,14 +266,18 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
       if (event.pmu.task_ctx_nr === 'hw') system.countActive(event.cpu, -1);
       system.events.delete(event.id);
       system.buffers.delete(event.id);
+      if (event.cpu === -1 && event.rb !== undefined)
+        for (const { shared_buffers } of system.cpus.values()) shared_buffers.delete(event.rb);
       return DONE;
     case 'perf_mmap': {
       const rb = new RingBuffer(act.size, event.attr, event.id);
       const reader = system.taskOf(act.reader)!;
       event.rb = rb;
       system.buffers.set(rb.id, rb);
-      if (event.cpu !== reader.cpu) rb.readFrom(reader, event.cpu);
-      system.cpus.get(event.cpu)!.shared_buffers.add(rb);
+      if (event.cpu === -1) rb.follow(event.task!, reader);
+      else if (event.cpu !== reader.cpu) rb.readFrom(reader, event.cpu);
+      for (const [cpu, { shared_buffers }] of system.cpus)
+        if (event.cpu === -1 || cpu === event.cpu) shared_buffers.add(rb);
       return DONE;
     }
     case 'perf_set_output':
@@ -277,9 +291,18 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
       // One that lives may be anywhere by the time that it is asked for. Of those that have ended all is known.
       const moves = living.some(({ cpus_allowed }) => cpus_allowed?.size !== 1);
       const cpus = moves ? system.cpus.keys() : living.map(({ acted_on }) => acted_on);
-      return { ...DONE, cpus: [...new Set(cpus)].toSorted((a, b) => a - b) };
+      const lives = task.state !== 'dead';
+      return { ...DONE, lives, cpus: [...new Set(cpus)].toSorted((a, b) => a - b) };
     }
     case 'perf_ended':
       return { ...DONE, ended: event.ended_copies };
   }
+}
+
+/** Where a thread may be by the time that it is asked for. */
+function cpusOf(system: System, pid: number): readonly number[] {
+  const task = system.taskOf(pid);
+  if (task === undefined) return [];
+  const { acted_on, cpus_allowed } = task;
+  return [...new Set([acted_on, ...(cpus_allowed ?? system.cpus.keys())])];
 }

@@ -28,6 +28,8 @@ export function announce_post(here: Receiver, post: Post, at: Cycles): void {
   const task = system.taskOf(post.pid)!;
   if (post.moved !== undefined) {
     mail.coming.add(task);
+    for (const { buffers } of post.moved.contexts ?? [])
+      for (const rb of buffers) system.buffers.get(rb.id)?.unpack(rb);
     task.body = bodyOf(here, task, post.moved);
     if ('kept' in post.moved.program) post.moved.program.kept.headFor?.(here.number);
   } else if (post.kind === 'wake' && post.made !== undefined) task.body = new ProgramBody(here, task);

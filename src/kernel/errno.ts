@@ -3,6 +3,7 @@
  * negated.
  */
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const ENXIO = 6;
 export const EACCES = 13;
 export const EBUSY = 16;

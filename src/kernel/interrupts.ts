@@ -151,7 +151,7 @@ export class Interrupts {
       // perf_event_wakeup()
       const { rb } = event;
       if (rb === undefined) continue;
-      if (rb.reader !== undefined) {
+      if (rb.reader !== undefined && rb.reader.cpu !== here.number) {
         try_to_wake_up(here, rb.reader, 'POLLIN', { rb: rb.id });
         continue;
       }

@@ -98,7 +98,7 @@ interface KvmCall {
 
 export type CpuCall = PerfCall | KvmCall;
 
-/** What a CPU has read of an event and of what was inherited from it. */
+/** What a CPU has of an event and of what was inherited from it. */
 export interface PerfAnswer {
   /** The event is in ERROR, and reads as zero. */
   readonly failed: boolean;

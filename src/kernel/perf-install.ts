@@ -1,8 +1,10 @@
 /**
  * What the CPU that owns a perf event does to it: puts it into its context, and whatever other CPUs ask for.
  *
- * Source: kernel/events/core.c (perf_install_in_context, and the move of a software group in perf_event_open), Linux 5.0.
- * Not modelled: tasks that move between CPUs meanwhile.
+ * A task may have moved when the CPU is asked: then it says that it has nothing of the event, and others are asked.
+ *
+ * Source: kernel/events/core.c (perf_install_in_context, task_function_call, and the move of a software group in
+ * perf_event_open), Linux 5.0.
  */
 import type { PerfAnswer, PerfCall } from './mail.ts';
 import type { PerfContexts } from './perf-context.ts';
@@ -27,6 +29,8 @@ export function perf_install_in_context(here: Owner, event: PerfEvent, account?:
   here.perf.install(event);
 }
 
+const NOTHING: PerfAnswer = { failed: false, val: 0, ena: 0, run: 0, copies: [] };
+
 function moveGroup(here: Owner, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   const members = [leader, ...leader.sibling_list];
   for (const member of members.toReversed()) here.perf.remove(member);
@@ -38,19 +42,20 @@ function moveGroup(here: Owner, leader: PerfEvent, kind: 'hw' | 'sw'): void {
 }
 
 /**
- * A CPU does something to an event and to what was inherited from it, as far as they are its own. Returns what it has
- * read.
+ * A CPU does something to an event and to what was inherited from it, as far as they are its own. Returns which these
+ * are, and what they have counted.
  */
-export function perform(here: Owner, { func, event: id }: PerfCall): PerfAnswer | undefined {
+export function perform(here: Owner, { func, event: id }: PerfCall): PerfAnswer {
   const event = here.system.events.get(id)!;
   if (func === 'install') {
+    const { task, cpu } = event;
+    if ((task?.cpu ?? cpu) !== here.number || task?.state === 'dead') return NOTHING;
     perf_install_in_context(here, event);
-    return undefined;
+    return { ...NOTHING, copies: [id] };
   }
-  const own = [event, ...event.child_list].filter((one) => isHere(here, one));
+  const own = [event, ...event.child_list].filter((one) => isHere(here, one) && one.state !== PERF_EVENT_STATE.DEAD);
   for (const one of own) here.perf[func](one);
   if (func === 'remove' && event.rb !== undefined) here.shared_buffers.delete(event.rb);
-  if (func !== 'read') return undefined;
   return {
     // Only its owner knows.
     failed: isHere(here, event) && event.state === PERF_EVENT_STATE.ERROR,

@@ -161,6 +161,7 @@ export class PerfOutput {
     cpu.spend(FN.perf_output_begin_forward);
     cpu.spend(FN.perf_output_sample);
     cpu.spend(FN.perf_output_end);
+    if (rb.follows !== undefined) rb.writesOn(this.#here.number);
     const note: KernelRecord | undefined =
       rb.lost > 0
         ? { type: PERF_RECORD.LOST, misc: 0, lost: rb.lost, ...this.#common(event, this.#here.current) }

@@ -14,6 +14,7 @@ import {
   type PerfEvent,
   type PerfEventContext,
 } from './perf-event.ts';
+import type { PackedBuffer } from './ring-buffer.ts';
 import type { PerfCpu, System } from './system.ts';
 import type { Task } from './task.ts';
 
@@ -43,6 +44,8 @@ export interface PackedContext extends Pick<PerfEventContext, (typeof KEPT_OF_CO
   /** Leaders first. */
   readonly pinned_groups: readonly (readonly PackedCopy[])[];
   readonly flexible_groups: readonly (readonly PackedCopy[])[];
+  /** Buffers that follow the task. */
+  readonly buffers: readonly PackedBuffer[];
 }
 
 const KEPT = [
@@ -97,6 +100,7 @@ function packContext(system: System, ctx: PerfEventContext): PackedContext {
     ...pick(ctx, KEPT_OF_CONTEXT),
     pinned_groups: groups(ctx.pinned_groups),
     flexible_groups: groups(ctx.flexible_groups),
+    buffers: [...new Set(events.map(({ rb }) => rb))].filter((rb) => rb?.follows !== undefined).map((rb) => rb!.pack()),
   };
   for (const event of events) {
     event.parent?.child_list.delete(event);

@@ -7,7 +7,7 @@
  * Not modelled: descriptor limits, filters, breakpoints and tracepoints.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
-import { EACCES, EINVAL } from './errno.ts';
+import { EACCES, EINVAL, ESRCH } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_alloc, perf_event_release_kernel } from './kernel-counter.ts';
 import { PERF_EVENT_STATE, type OpenTarget, type PerfCountsValues, type PerfEvent } from './perf-event.ts';
@@ -137,6 +137,7 @@ export function refusal({ config, sysctl }: Kernel, attr: PerfEventAttr, { task 
   if (attr.freq === true && attr.sample_period > sysctl.sysctl_perf_event_sample_rate) return -EINVAL;
   const { perf_event_paranoid: paranoid } = config;
   if (paranoid > 1 && attr.exclude_kernel !== true) return -EACCES;
+  if (task?.state === 'dead') return -ESRCH;
   return paranoid > 0 && task === undefined ? -EACCES : 0;
 }
 

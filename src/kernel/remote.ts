@@ -20,7 +20,8 @@ import type { KernelRecord, PerfEventAttr } from '../uapi/perf-event.ts';
 import type { SystemAct, ActOutcome } from './acts.ts';
 import type { Kernel } from './kernel.ts';
 import { perf_event_new, unaccount_event } from './kernel-counter.ts';
-import type { PerfAnswer, PerfCall } from './mail.ts';
+import { ESRCH } from './errno.ts';
+import type { Answered, PerfAnswer, PerfCall } from './mail.ts';
 import type { OpenTarget, PerfCountsValues, PerfEvent } from './perf-event.ts';
 import { perform } from './perf-install.ts';
 import { packEvent } from './perf-pack.ts';
@@ -56,9 +57,10 @@ export class RemoteSyscalls {
       const made = perf_event_new(kernel, attr, target, undefined);
       if (typeof made === 'number') return made;
       yield* this.act({ op: 'perf_event_open', event: packEvent(made) });
-      const event = system.events.get(made.id)!;
+      const event = system.events.get(made.id);
+      if (event === undefined) return -ESRCH;
       if (event.pmu.task_ctx_nr === 'hw') kernel.global?.account(kernel, target.task !== undefined);
-      yield* this.#at(target.task?.cpu ?? target.cpu, { func: 'install', event: event.id });
+      if (!(yield* this.#install(event))) return -ESRCH;
       // The next member of the group is tried together with those that there are.
       const { group_leader } = event;
       if (group_leader !== event && !group_leader.sibling_list.includes(event)) group_leader.sibling_list.push(event);
@@ -136,6 +138,12 @@ export class RemoteSyscalls {
     };
   }
 
+  /** The living threads, by pid. */
+  *tasks(): Steps<readonly Task[]> {
+    const { pids } = yield* this.act({ op: 'proc_tasks' });
+    return pids!.flatMap((pid) => this.#kernel.system.taskOf(pid) ?? []);
+  }
+
   /** fork(): the child, which runs `body`. */
   *fork(body: TaskBody): Steps<Task> {
     return yield* this.#until((goOn: (child: Task) => void) => this.#kernel.fork(body, goOn));
@@ -167,24 +175,37 @@ export class RemoteSyscalls {
     });
   }
 
+  /** Puts an event to use where the thread is that it follows, or on its CPU. False: the thread has ended. */
+  *#install({ id, task, cpu }: PerfEvent): Steps<boolean> {
+    for (;;) {
+      const cpus = task === undefined ? [cpu] : (yield* this.act({ op: 'task_cpus', pid: task.pid })).cpus!;
+      if (cpus.length === 0) return false;
+      for (const one of cpus) {
+        const { copies } = yield* this.#at(one, { func: 'install', event: id });
+        if (copies.length > 0) return true;
+      }
+      // It was on its way from one to another.
+    }
+  }
+
   /** For an event and those inherited from it, on every CPU that may have one of them. */
   *#each(event: PerfEvent, func: Exclude<PerfCall['func'], 'install'>): Steps<PerfAnswer[]> {
-    const { cpus } = yield* this.act({ op: 'perf_cpus', event: event.id });
-    const answers: PerfAnswer[] = [];
-    for (const cpu of cpus!) {
-      const answer = yield* this.#at(cpu, { func, event: event.id });
-      if (answer !== undefined) answers.push(answer);
+    for (;;) {
+      const { cpus, lives } = yield* this.act({ op: 'perf_cpus', event: event.id });
+      const answers: PerfAnswer[] = [];
+      for (const cpu of cpus!) answers.push(yield* this.#at(cpu, { func, event: event.id }));
+      // What follows a living thread that nobody had was on its way.
+      if (lives !== true || answers.some(({ copies }) => copies.includes(event.id))) return answers;
     }
-    return answers;
   }
 
   /** Here, or by smp_call_function_single(). */
-  *#at(cpu: number, call: PerfCall): Steps<PerfAnswer | undefined> {
+  *#at(cpu: number, call: PerfCall): Steps<PerfAnswer> {
     const kernel = this.#kernel;
     if (cpu === kernel.number) return perform(kernel, call);
-    return (yield* this.#until((goOn: (given: { readonly answer: PerfAnswer | undefined }) => void) =>
+    return (yield* this.#until((goOn: (given: Answered) => void) =>
       kernel.turns.smp_call_function_single(cpu, call, goOn),
-    )).answer;
+    )).answer!;
   }
 
   *#syscall<T>(work: (this: RemoteSyscalls) => Steps<T>): Steps<T> {

@@ -4,6 +4,9 @@
  * Space, watermark and loss are counted in bytes, but records are kept as objects and become bytes only when a file is
  * written. The reader is woken each time another `watermark` bytes have been written, however fast it drains.
  *
+ * The buffer of an event that follows a task over several CPUs goes with it: how much has been written goes along
+ * (PackedBuffer), what has been written stays with whoever simulates the CPU that wrote it, until it is read.
+ *
  * Source: kernel/events/ring_buffer.c (__perf_output_begin, ring_buffer_init).
  * Not modelled: overwrite (backward) mode, AUX areas, paused buffers.
  */
@@ -18,6 +21,45 @@ const NEVER = Infinity as Cycles;
 export interface Drained {
   readonly records: readonly KernelRecord[];
   readonly bytes: number;
+  /** Of a buffer that follows a task: data_head after each write, and how many records that were. */
+  readonly writes?: readonly Write[] | undefined;
+}
+
+interface Write {
+  readonly head: number;
+  readonly records: number;
+}
+
+/** Of a buffer that follows a task, what goes with it. */
+export interface PackedBuffer {
+  readonly id: number;
+  readonly head: number;
+  readonly wakeup: number;
+  readonly lost: number;
+  readonly lostTotal: number;
+  readonly events: number;
+  /** When that which may not have been read yet was complete, and data_head then. */
+  readonly unread: readonly Complete[];
+}
+
+interface Complete {
+  readonly at: Cycles;
+  readonly head: number;
+}
+
+/** Puts together what one buffer had on several threads of Node, in the order in which it was written. */
+export function mergeDrained(parts: readonly Drained[]): Drained {
+  if (parts.length === 1) return parts[0]!;
+  const pieces = parts.flatMap(({ records, writes = [] }) => {
+    let next = 0;
+    return writes.map((write) => ({ write, records: records.slice(next, (next += write.records)) }));
+  });
+  pieces.sort((a, b) => a.write.head - b.write.head);
+  return {
+    records: pieces.flatMap(({ records }) => records),
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    writes: pieces.map(({ write }) => write),
+  };
 }
 
 export class RingBuffer {
@@ -38,8 +80,13 @@ export class RingBuffer {
   /** A reader on another CPU than the writer's, and that CPU. */
   reader: Task | undefined;
   writer: number | undefined;
-  /** For such a reader: when each record was complete, and data_head then. */
-  readonly #written: { readonly at: Cycles; readonly head: number; readonly records: number }[] = [];
+  /** The task that it follows over several CPUs, any of which may write: then it has a reader, and no one writer. */
+  follows: Task | undefined;
+  /** For such a reader: when each record was complete, data_head then, and the bytes. */
+  readonly #written: (Write & { readonly at: Cycles; readonly bytes: number })[] = [];
+  /** If it follows a task: what may not have been read yet; and up to when it has, as each CPU knows. */
+  #unread: Complete[] = [];
+  readonly #readUntil = new Map<number, Cycles>();
   /** Total of records that found no room. */
   lostTotal = 0;
   /** POLLIN: the watermark was passed since the last poll. */
@@ -76,6 +123,40 @@ export class RingBuffer {
     this.writer = writer;
   }
 
+  /** `reader` will read what any CPU writes that `task` is on. */
+  follow(task: Task, reader: Task): void {
+    this.follows = task;
+    this.reader = reader;
+  }
+
+  /** CPU number `cpu` learns that all has been read that was complete at `until`. */
+  wasRead(cpu: number, until: Cycles): void {
+    this.#readUntil.set(cpu, until);
+  }
+
+  /** That CPU is about to write: data_tail is as it knows it. */
+  writesOn(cpu: number): void {
+    const until = this.#readUntil.get(cpu);
+    if (until === undefined) return;
+    let read = 0;
+    while (read < this.#unread.length && this.#unread[read]!.at <= until) this.data_tail = this.#unread[read++]!.head;
+    if (read > 0) this.#unread.splice(0, read);
+  }
+
+  /** What goes with the task that it follows. */
+  pack(): PackedBuffer {
+    const { id, lostTotal } = this;
+    const [head, wakeup, lost, events] = [this.#head, this.#wakeup, this.#lost, this.#events];
+    return { id, head, wakeup, lost, lostTotal, events, unread: [...this.#unread] };
+  }
+
+  /** The task that it follows comes, with this. */
+  unpack({ head, wakeup, lost, lostTotal, events, unread }: PackedBuffer): void {
+    [this.#head, this.#wakeup, this.#lost, this.#events] = [head, wakeup, lost, events];
+    this.lostTotal = lostTotal;
+    this.#unread = [...unread];
+  }
+
   /** Records lost since the last one that was stored; above 0, a LOST record must precede the next. */
   get lost(): number {
     return this.#lost;
@@ -100,7 +181,8 @@ export class RingBuffer {
     this.#queue.push(record);
     this.#head += size;
     if (this.reader !== undefined)
-      this.#written.push({ at: now, head: this.#head, records: note === undefined ? 1 : 2 });
+      this.#written.push({ at: now, head: this.#head, bytes: size, records: note === undefined ? 1 : 2 });
+    if (this.follows !== undefined) this.#unread.push({ at: now, head: this.#head });
     let wake = false;
     if (this.#head - this.#wakeup > this.watermark) {
       this.#wakeup += this.watermark;
@@ -123,23 +205,25 @@ export class RingBuffer {
    * The reader takes everything that was there at `now`. Unless it is on another CPU, it also moves data_tail; `tail` says
    * where to.
    */
-  drain(now: Cycles = NEVER): { records: KernelRecord[]; bytes: number; tail: number } {
-    const from = this.#read;
+  drain(now: Cycles = NEVER): Drained & { readonly records: KernelRecord[]; readonly tail: number } {
     if (this.reader === undefined) {
+      const bytes = this.#head - this.#read;
       const records = this.#queue;
       this.#queue = [];
       this.data_tail = this.#read = this.#head;
-      return { records, bytes: this.#read - from, tail: this.#read };
+      return { records, bytes, tail: this.#read };
     }
-    let [complete, count] = [0, 0];
-    for (const { at, head, records } of this.#written) {
-      if (at > now) break;
+    let [complete, count, bytes] = [0, 0, 0];
+    for (const write of this.#written) {
+      if (write.at > now) break;
       complete++;
-      count += records;
-      this.#read = head;
+      count += write.records;
+      bytes += write.bytes;
+      this.#read = write.head;
     }
-    this.#written.splice(0, complete);
-    return { records: this.#queue.splice(0, count), bytes: this.#read - from, tail: this.#read };
+    const taken = this.#written.splice(0, complete);
+    const writes = this.follows && taken.map(({ head, records }) => ({ head, records }));
+    return { records: this.#queue.splice(0, count), bytes, tail: this.#read, writes };
   }
 
   /** How many more records can be written before the reader is woken: of any kind, and such as a PMI writes. */

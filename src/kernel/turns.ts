@@ -230,14 +230,16 @@ export class Turns {
 
   /** When a task may be woken because a buffer has filled up. */
   #passesWatermark(ahead: Ahead): Cycles {
-    const { pending_wakeups, shared_buffers } = this.#here;
+    const { mail, number, pending_wakeups, shared_buffers } = this.#here;
     const { from, pmi, record, nmi, sampling } = ahead;
     if (shared_buffers.size === 0) return NEVER;
     if (pending_wakeups.size > 0) return from;
     const quiet = this.#quietUntil(ahead);
     const first = Math.max(from, Math.min(quiet, pmi));
     let at: number = NEVER;
-    for (const { toWatermark } of shared_buffers) {
+    for (const { follows, toWatermark } of shared_buffers) {
+      // Whom it follows is elsewhere; if he comes, that is known before he does.
+      if (follows !== undefined && follows.cpu !== number && !mail.coming.has(follows)) continue;
       const { records, samples } = toWatermark;
       // A PMI writes a sample for each counter, and until the next tick each event is throttled but once.
       const pmis = sampling.counters === 0 ? 0 : Math.max(0, Math.floor(samples / sampling.counters) - 1);

@@ -17,7 +17,7 @@ export interface HostCpu {
 }
 
 /** One of the kernels on a core. */
-export interface KernelOnCore {
+interface KernelOnCore {
   readonly kernel: Kernel;
   /** The core that has it now. */
   readonly core: number;

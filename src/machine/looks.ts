@@ -5,9 +5,9 @@
  */
 import type { ActOutcome } from '../kernel/acts.ts';
 import { packRecords, unpackRecords, type PackedRecords } from '../kernel/packed-records.ts';
-import type { Drained } from '../kernel/ring-buffer.ts';
+import { mergeDrained, type Drained, type RingBuffer } from '../kernel/ring-buffer.ts';
 import { cycles, type Cycles } from '../units.ts';
-import type { Boots, KernelOnCore } from './boots.ts';
+import type { Boots } from './boots.ts';
 
 /** What was in the buffers of all CPUs, for the CPU of that boot that waits for it. */
 interface Look {
@@ -20,6 +20,7 @@ interface Look {
 export interface PackedDrained {
   readonly id: number;
   readonly bytes: number;
+  readonly writes: Drained['writes'];
   readonly records: PackedRecords;
 }
 
@@ -51,15 +52,25 @@ export class Looks {
   /** Empties the buffers into which own CPUs write; these learn of the room a latency later. */
   drain(boot: number, ids: readonly number[], reader: number, at: Cycles): Map<number, Drained> {
     const all = new Map<number, Drained>();
+    const told = cycles(at + this.#latency);
     for (const id of ids) {
-      const writer = this.#writerOf(boot, id);
-      const { core, kernel } = writer;
-      if (!this.#isMine(core)) continue;
-      const rb = kernel.system.buffers.get(id)!;
+      const rb = this.#bufferOf(boot, id);
+      if (rb.follows !== undefined) {
+        all.set(id, rb.drain(at));
+        for (const writer of this.#boots[boot]!)
+          if (this.#isMine(writer.core))
+            writer.receive(told, reader, () => {
+              rb.wasRead(writer.kernel.number, at);
+              return undefined;
+            });
+        continue;
+      }
+      const writer = this.#boots[boot]![rb.writer!]!;
+      if (!this.#isMine(writer.core)) continue;
       const part = rb.drain(at);
       all.set(id, part);
       if (part.bytes === 0) continue;
-      writer.receive(cycles(at + this.#latency), reader, () => {
+      writer.receive(told, reader, () => {
         rb.data_tail = part.tail;
         return undefined;
       });
@@ -71,16 +82,20 @@ export class Looks {
   say(core: number): PackedDrained[] {
     const said: PackedDrained[] = [];
     for (const [reader, { boot, drained }] of this.#waiting)
-      for (const [id, { bytes, records }] of this.#isMine(reader) ? [] : drained)
-        if (this.#writerOf(boot, id).core === core) said.push({ id, bytes, records: packRecords(records) });
+      for (const [id, { bytes, records, writes }] of this.#isMine(reader) ? [] : drained)
+        if (this.#toldBy(boot, id) === core) said.push({ id, bytes, writes, records: packRecords(records) });
     return said;
   }
 
   /** What was in the buffers of another thread's core. */
   hear(said: readonly PackedDrained[]): void {
-    for (const { id, bytes, records } of said)
-      for (const [reader, { drained }] of this.#waiting)
-        if (this.#isMine(reader)) drained.set(id, { bytes, records: unpackRecords(records) });
+    for (const { id, bytes, writes, records } of said)
+      for (const [reader, { drained }] of this.#waiting) {
+        if (!this.#isMine(reader)) continue;
+        const part = { bytes, writes, records: unpackRecords(records) };
+        const own = drained.get(id);
+        drained.set(id, own === undefined ? part : mergeDrained([own, part]));
+      }
   }
 
   /** All have been heard: the own cores that look go on. */
@@ -90,9 +105,14 @@ export class Looks {
     this.#waiting.clear();
   }
 
-  /** The CPU that writes into a buffer. */
-  #writerOf(boot: number, id: number): KernelOnCore {
+  #bufferOf(boot: number, id: number): RingBuffer {
+    return this.#boots[boot]![0]!.kernel.system.buffers.get(id)!;
+  }
+
+  /** The core with whose news what was in a buffer goes: its writer's, or the first own one. */
+  #toldBy(boot: number, id: number): number {
+    const { writer } = this.#bufferOf(boot, id);
     const kernels = this.#boots[boot]!;
-    return kernels[kernels[0]!.kernel.system.buffers.get(id)!.writer!]!;
+    return (writer === undefined ? kernels.find(({ core }) => this.#isMine(core)) : kernels[writer])?.core ?? -1;
   }
 }

@@ -15,8 +15,8 @@ export interface StatCount {
   readonly unread?: boolean;
 }
 
-/** How counts of CPUs are put together: each by itself, or by what has them in common. Absent: all in one sum. */
-export type AggrMode = 'cpu' | 'socket' | 'die' | 'core' | 'node';
+/** How counts are put together: each CPU or thread by itself, or by what CPUs have in common. Absent: all in one sum. */
+export type AggrMode = 'cpu' | 'socket' | 'die' | 'core' | 'node' | 'thread';
 
 /** Where a CPU is in its machine. */
 export interface CpuPlace {
@@ -32,11 +32,20 @@ export interface CpuCounts {
   readonly counts: readonly StatCount[];
 }
 
+/** The same of one thread, and its name when perf began. */
+export interface ThreadCounts {
+  readonly tid: number;
+  readonly comm: string;
+  readonly counts: readonly StatCount[];
+}
+
 /** One reading of all counters. `counts` is parallel to `evlist`. */
 export interface StatRead {
   readonly counts: readonly StatCount[];
   /** Of which they are the sums, by number of the CPU; absent if the events followed a workload. */
   readonly cpus?: readonly CpuCounts[] | undefined;
+  /** The same by thread, with --per-thread. */
+  readonly threads?: readonly ThreadCounts[] | undefined;
 }
 
 /** One run of a workload under perf stat, and the counts at its end. */

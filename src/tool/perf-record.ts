@@ -1,33 +1,30 @@
 /**
  * perf record: opens sampling events on a child, one for each CPU, maps their buffers, starts the child, and drains the
- * buffers until it ends.
+ * buffers until it ends. Or on tasks that run already, and then for each thread a buffer, or for each CPU.
  *
  * Source: tools/perf/builtin-record.c (__cmd_record, record__mmap_read_evlist, record__synthesize), 6.1.
- * Not modelled: -p, -t, snapshots, switch-output, compression, AUX.
+ * Not modelled: snapshots, switch-output, compression, AUX.
  */
 import type { Executable } from '../arch/dso.ts';
-import { EACCES, EINVAL, ENOENT, EOPNOTSUPP } from '../kernel/errno.ts';
+import { EACCES, EINVAL, ENOENT, EOPNOTSUPP, ESRCH } from '../kernel/errno.ts';
 import type { PerfEvent } from '../kernel/perf-event.ts';
 import type { Steps } from '../kernel/remote.ts';
 import type { RingBuffer } from '../kernel/ring-buffer.ts';
-import { exitStatus, isZombie, type Task } from '../kernel/task.ts';
+import { exitStatus, isZombie } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { eventName } from '../perf-events/event-names.ts';
 import { PERF_COUNT_HW, PERF_COUNT_SW, PERF_RECORD, PERF_TYPE, type SampleRecord } from '../uapi/perf-event.ts';
 import { nanos, type Nanos } from '../units.ts';
-import { synthesized } from './synthesize.ts';
+import { mmapOf, synthesized } from './synthesize.ts';
+import { targetsOf, workloadFor, type Targeted, type Targets } from './targets.ts';
 import type { ToolProgram, ToolTask } from './tool-task.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 
-export interface RecordJob {
+export interface RecordJob extends Targets {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
-  /** -a: samples every CPU while the workload runs; otherwise only the workload. */
-  readonly systemWide?: boolean;
-  /** -C: with systemWide, only these CPUs, in ascending order. */
-  readonly cpus?: readonly number[] | undefined;
   /** -m: data pages of each buffer; by default what perf_event_mlock_kb allows. */
   readonly mmapPages?: number;
   /** --max-size: bytes after which the session ends, and the workload with it; 0: no limit. */
@@ -83,16 +80,22 @@ export function* perfRecord(
   done: (outcome: RecordOutcome) => void,
 ): ToolProgram {
   const { sys, perf, kernel } = tool;
-  const cpus = job.cpus ?? Array.from({ length: kernel.config.nrCpus }, (_, cpu) => cpu);
+  const running = job.started === undefined ? undefined : yield* workloadFor(tool, job.executable, job);
   yield* tool.user('cmd_record', 600_000);
-  const workload = yield* tool.forkWorkload(job.executable);
+  const workload = running ?? (yield* workloadFor(tool, job.executable, job));
   const { child } = workload;
 
   const systemWide = job.systemWide === true;
-  const opened = yield* openAll(tool, job.evlist, systemWide ? undefined : child, cpus);
-  yield* tool.user('evlist__open', 1_000 * opened.length * cpus.length);
+  const enables = systemWide || job.attach !== undefined;
+  const wanted = yield* targetsOf(tool, job, child);
+  const ignored = (pid: number): void => sink.say?.(`WARNING: Ignored open failure for pid ${pid}\n`);
+  const found = yield* openAll(tool, job.evlist, wanted, job.attach?.kind === 'pid' ? ignored : undefined);
+  const { opened, targets } = found;
+  const { tasks } = targets;
+  yield* tool.user('evlist__open', 1_000 * opened.length * targets.cpus.length * tasks.length);
   const evlist = opened.map(({ evsel, events }) => ({ ...evsel, ids: events.map((e) => e.id) }));
-  const buffers = yield* mapAll(tool, opened, job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb));
+  const pages = job.mmapPages ?? defaultPages(kernel.config.perf_event_mlock_kb);
+  const buffers = yield* mapAll(tool, opened, targets, pages);
   yield* tool.user('evlist__mmap', 1_000 * buffers.length);
   sink.opened(evlist);
 
@@ -122,12 +125,15 @@ export function* perfRecord(
     stopping = true;
     sink.say?.(`[ perf record: perf size limit reached (${Math.floor(written / 1024)} KB), stopping session ]\n`);
   };
-  emit(synthesized(evlist, systemWide ? kernel.system.tasks : child, cpus));
-  yield* tool.user('perf_event__synthesize_threads', 150_000 * (systemWide ? kernel.system.tasks.length : 1));
+  emit(synthesized(evlist, systemWide ? kernel.system.tasks : undefined, targets));
+  yield* tool.user(
+    'perf_event__synthesize_threads',
+    150_000 * (systemWide ? kernel.system.tasks.length : tasks.length),
+  );
 
-  if (systemWide) for (const event of leadersByCpu(opened)) yield* perf.enable(event);
+  if (enables) for (const event of leadersByCpu(opened, tasks.length)) yield* perf.enable(event);
   const start = kernel.cpu.nanos();
-  workload.go();
+  if (running === undefined) workload.go();
   let waking = 0;
   let end: Nanos | undefined;
   for (;;) {
@@ -145,86 +151,102 @@ export function* perfRecord(
     stopping ||= isZombie(child);
     if (stopping && end === undefined) {
       end = kernel.cpu.nanos();
-      if (systemWide) for (const event of leadersByCpu(opened)) yield* perf.disable(event);
+      if (enables) for (const event of leadersByCpu(opened, tasks.length)) yield* perf.disable(event);
     }
   }
-  if (!isZombie(child)) {
+  // What it has not started, it does not end.
+  if (!isZombie(child) && running === undefined) {
     kernel.syscall(() => kernel.kill(child, SIGTERM));
     while (sys.wait4(child) === undefined) yield;
   }
   for (const { events } of opened) for (const event of events) yield* perf.close(event);
+  const status = running === undefined ? exitStatus(child) : 0;
   done({
     waking,
     ...counts,
-    status: exitStatus(child),
+    status,
     pid: child.pid,
     sampleTime: first === undefined ? undefined : [first, last],
     elapsed: nanos((end ?? kernel.cpu.nanos()) - start),
   });
-  return exitStatus(child);
+  return status;
 }
 
 interface Opened {
   readonly evsel: Evsel;
-  /** One per CPU, in CPU order. */
+  /** One for each CPU and thread: CPU by CPU. */
   readonly events: readonly PerfEvent[];
 }
 
-/** evlist__open() with perf's fall-backs: less precision, user space only, breaking up weak groups. */
+/**
+ * evlist__open() with perf's fall-backs: less precision, user space only, breaking up weak groups, and with `ignored` (-p)
+ * leaving out threads that have ended meanwhile (ignore_missing_thread).
+ */
 function* openAll(
   tool: ToolTask,
   wanted: readonly Evsel[],
-  task: Task | undefined,
-  cpus: readonly number[],
-): Steps<Opened[]> {
+  targets: Targeted,
+  ignored: ((pid: number) => void) | undefined,
+): Steps<{ readonly opened: readonly Opened[]; readonly targets: Targeted }> {
   let evlist = wanted;
   const opened: Opened[] = [];
   while (opened.length < evlist.length) {
     const i = opened.length;
     const evsel = evlist[i]!;
     const { leader } = evsel;
-    const result = yield* openEvent(tool, evsel, task, cpus, leader === i ? undefined : opened[leader]);
+    const result = yield* openEvent(tool, evsel, targets, leader === i ? undefined : opened[leader]);
     if (typeof result !== 'number') {
       opened.push(result);
       continue;
+    }
+    if (result === ESRCH && ignored !== undefined) {
+      for (const { events } of opened) for (const event of events) yield* tool.perf.close(event);
+      const living = yield* tool.perf.tasks();
+      const tasks = targets.tasks.filter((task) => living.includes(task!));
+      for (const task of targets.tasks) if (!tasks.includes(task)) ignored(task!.pid);
+      if (tasks.length > 0) return yield* openAll(tool, wanted, { ...targets, tasks }, ignored);
     }
     if (result !== EINVAL || leader === i || evsel.weak_group !== true) throw new OpenError(evsel, result);
     // A group's members are adjacent: the leader and all that follows are opened again.
     for (const { events } of opened.splice(leader)) for (const event of events) yield* tool.perf.close(event);
     evlist = breakWeakGroup(evlist, leader, ({ attr }) => attr);
   }
-  return opened;
+  return { opened, targets };
 }
 
 /** The events of one evsel, or a positive errno. */
 function* openEvent(
   { perf }: ToolTask,
   wanted: Evsel,
-  task: Task | undefined,
-  cpus: readonly number[],
+  { tasks, cpus }: Targeted,
   leader: Opened | undefined,
 ): Steps<Opened | number> {
   let evsel = wanted;
   const events: PerfEvent[] = [];
-  while (events.length < cpus.length) {
+  while (events.length < cpus.length * tasks.length) {
     const at = events.length;
-    const target = { task, cpu: cpus[at]!, group_leader: leader?.events[at] };
+    const [task, cpu] = [tasks[at % tasks.length], cpus[Math.floor(at / tasks.length)]!];
+    const target = { task, cpu, group_leader: leader?.events[at] };
     const event = yield* perf.perf_event_open(evsel.attr, target);
     if (typeof event !== 'number') {
       events.push(event);
       continue;
     }
     const weaker = fallback(evsel, -event);
-    if (weaker === undefined) return -event;
+    if (weaker === undefined) {
+      for (const one of events) yield* perf.close(one);
+      return -event;
+    }
     evsel = weaker;
   }
   return { evsel, events };
 }
 
-/** evlist__enable() and evlist__disable(): CPU by CPU; a group's leader takes its members along. */
-function* leadersByCpu(opened: readonly Opened[]): Iterable<PerfEvent> {
+/** evlist__enable() and evlist__disable(): CPU by CPU, of so many threads; a group's leader takes its members along. */
+function* leadersByCpu(opened: readonly Opened[], threads: number): Iterable<PerfEvent> {
   const leaders = opened.filter(({ evsel }, i) => evsel.leader === i);
-  for (let cpu = 0; cpu < (leaders[0]?.events.length ?? 0); cpu++) for (const { events } of leaders) yield events[cpu]!;
+  for (let at = 0; at < (leaders[0]?.events.length ?? 0); at += threads)
+    for (const { events } of leaders) yield* events.slice(at, at + threads);
 }
 
 /** evsel__precise_ip_fallback() and evsel__fallback(): the next thing to ask for, or undefined. */
@@ -241,14 +263,15 @@ function fallback(evsel: Evsel, errno: number): Evsel | undefined {
   return errno === EACCES ? userOnly(evsel) : undefined;
 }
 
-/** One buffer for each CPU, owned by the first event and shared by the others. */
-function* mapAll({ perf }: ToolTask, opened: readonly Opened[], pages: number): Steps<RingBuffer[]> {
-  const [leader, ...others] = opened;
-  if (leader === undefined) return [];
+/** One buffer for each CPU, or for each thread that is followed; owned by the first event and shared by the others. */
+function* mapAll({ perf }: ToolTask, opened: readonly Opened[], targets: Targeted, pages: number): Steps<RingBuffer[]> {
   const buffers: RingBuffer[] = [];
-  for (const event of leader.events) buffers.push(yield* perf.mmap(event, pages));
-  for (const { events } of others)
-    for (const [cpu, event] of events.entries()) yield* perf.setOutput(event, buffers[cpu]!);
+  for (const { events } of opened)
+    for (const [at, event] of events.entries()) {
+      const idx = mmapOf(at, targets);
+      if (idx < buffers.length) yield* perf.setOutput(event, buffers[idx]!);
+      else buffers.push(yield* perf.mmap(event, pages));
+    }
   return buffers;
 }
 

@@ -1,31 +1,28 @@
 /**
- * perf stat: opens counters on a child, starts it, waits for its end and reads them.
+ * perf stat: opens counters on a child, starts it, waits for its end and reads them. Or on tasks that run already.
  *
  * Source: tools/perf/builtin-stat.c (__run_perf_stat, stat_handle_error), 6.1.
- * Not modelled: -p, -t, --per-thread; the attr fields that perf no longer sets after -EINVAL, taking them to be unknown
+ * Not modelled: the attr fields that perf no longer sets after -EINVAL, taking them to be unknown
  * to the kernel.
  */
 import type { Executable } from '../arch/dso.ts';
 import { EACCES, EINVAL, ENOENT, ENXIO, EOPNOTSUPP } from '../kernel/errno.ts';
 import type { PerfCountsValues, PerfEvent } from '../kernel/perf-event.ts';
 import type { Steps } from '../kernel/remote.ts';
-import { isZombie, thread_group_cputime } from '../kernel/task.ts';
+import { isZombie, thread_group_cputime, type Task } from '../kernel/task.ts';
 import { userOnly } from '../perf-events/event-modifiers.ts';
 import { breakWeakGroup, statUngrouped } from '../perf-events/evsel-config.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import type { StatCount, StatRead, StatRun } from '../results/stat.ts';
 import { cycles, nanos, type Nanos } from '../units.ts';
 import { OpenError } from './perf-record.ts';
+import { targetsOf, workloadFor, type Targeted, type Targets } from './targets.ts';
 import type { ForkedWorkload, ToolProgram, ToolTask } from './tool-task.ts';
 
-export interface StatJob {
+export interface StatJob extends Targets {
   readonly evlist: readonly Evsel[];
   readonly executable: Executable;
-  /** -a: counts every CPU while the workload runs; otherwise only the workload. */
-  readonly systemWide?: boolean;
-  /** -C: with systemWide, only these CPUs, in ascending order. */
-  readonly cpus?: readonly number[] | undefined;
-  /** --timeout: ns after which the workload is killed. */
+  /** --timeout: ns after which the workload is killed, or if perf has not started it, the counting ends. */
   readonly timeout?: number;
   /** -I: ns between intermediate readings, and the callback that gets them (cumulative counts). */
   readonly interval?: { readonly ns: number; readonly report: (time: Nanos, read: StatRead) => void };
@@ -46,38 +43,47 @@ export interface StatOutcome {
 /** The tool's program; `done` is called with the outcome. */
 export function* perfStat(tool: ToolTask, job: StatJob, done: (outcome: StatOutcome) => void): ToolProgram {
   const { sys, perf, kernel } = tool;
+  const running = job.started === undefined ? undefined : yield* workloadFor(tool, job.executable, job);
   yield* tool.user('cmd_stat', 400_000);
-  const workload = yield* tool.forkWorkload(job.executable);
+  const workload = running ?? (yield* workloadFor(tool, job.executable, job));
   const { child } = workload;
-  const systemWide = job.systemWide === true;
-  const { evlist, events } = yield* openAll(tool, job, systemWide ? undefined : child);
-  const cpus = systemWide ? cpusOf(tool, job) : undefined;
-  const read = (): Steps<StatRead> => readAll(tool, evlist, events, cpus);
+  const targets = yield* statTargets(tool, job, child);
+  const enables = job.systemWide === true || job.attach !== undefined;
+  const { evlist, events } = yield* openAll(tool, job, targets);
+  const read = (): Steps<StatRead> => readAll(tool, evlist, events, targets, job.perThread === true);
   const leaders = events.flatMap((all, i) => (evlist[i]!.leader === i ? (all ?? []) : []));
-  if (systemWide) for (const event of leaders) yield* perf.enable(event);
+  if (enables) for (const event of leaders) yield* perf.enable(event);
   const start = kernel.cpu.nanos();
-  workload.go();
+  if (running === undefined) workload.go();
+  const timeout = { over: false };
   if (job.timeout !== undefined)
-    kernel.hrtimer(cycles(kernel.cpu.now() + kernel.cyclesOf(job.timeout)), 'timer', () => kernel.kill(child, SIGTERM));
+    kernel.hrtimer(cycles(kernel.cpu.now() + kernel.cyclesOf(job.timeout)), 'timer', () => {
+      timeout.over = running !== undefined;
+      if (timeout.over) kernel.wake(tool.task, 'timeout');
+      else kernel.kill(child, SIGTERM);
+    });
   if (job.interval !== undefined) yield* intervals(tool, child, job.interval, start, read);
   let status: number | undefined;
-  while ((status = sys.wait4(child)) === undefined) yield;
+  while ((status = sys.wait4(child)) === undefined && !timeout.over) yield;
   const end = kernel.cpu.nanos();
   yield* tool.user('read_counters', 3_000);
-  if (systemWide) for (const event of leaders) yield* perf.disable(event);
+  if (enables) for (const event of leaders) yield* perf.disable(event);
   const last = yield* read();
   for (const event of events.flatMap((all) => all ?? [])) yield* perf.close(event);
   yield* tool.user('evlist__print_counters', 40_000);
   const { user, sys: system } = cputime(tool, child);
-  done({ evlist, pid: child.pid, run: { ...last, elapsed: nanos(end - start), user, sys: system, status } });
-  return status;
+  const code = running === undefined ? status! : 0;
+  done({ evlist, pid: child.pid, run: { ...last, elapsed: nanos(end - start), user, sys: system, status: code } });
+  return code;
 }
 
-/** The CPUs to count on. */
-const cpusOf = ({ kernel }: ToolTask, { cpus }: Pick<StatJob, 'cpus'>): readonly number[] =>
-  cpus ?? Array.from({ length: kernel.config.nrCpus }, (_, cpu) => cpu);
+/** Without CPUs that are watched, one event follows each thread. */
+function* statTargets(tool: ToolTask, job: StatJob, child: Task): Steps<Targeted> {
+  const { tasks, cpus } = yield* targetsOf(tool, job, child);
+  return { tasks, cpus: tasks[0] === undefined ? cpus : [-1] };
+}
 
-/** One event for each CPU, or one that follows the workload; undefined: not supported. */
+/** One event for each CPU, or one for each thread; undefined: not supported. */
 type Counter = readonly PerfEvent[] | undefined;
 
 /**
@@ -88,7 +94,7 @@ type Counter = readonly PerfEvent[] | undefined;
 function* openAll(
   tool: ToolTask,
   job: StatJob,
-  task: PerfEvent['task'],
+  { tasks, cpus }: Targeted,
 ): Generator<void, { readonly evlist: readonly Evsel[]; readonly events: readonly Counter[] }, void> {
   let evlist: readonly Evsel[] = job.evlist;
   const events: Counter[] = evlist.map(() => undefined);
@@ -97,14 +103,14 @@ function* openAll(
     for (;;) {
       const evsel = evlist[i]!;
       const leader = evsel.leader === i ? undefined : events[evsel.leader];
-      const targets = task === undefined ? cpusOf(tool, job).map((cpu) => ({ task, cpu })) : [{ task, cpu: -1 }];
-      const result = yield* openEvent(tool, evsel, targets, leader);
+      const each = cpus.flatMap((cpu) => tasks.map((task) => ({ task, cpu })));
+      const result = yield* openEvent(tool, evsel, each, leader);
       if (typeof result !== 'number') {
         events[i] = result;
         return 0;
       }
       if (NOT_SUPPORTED_ERRNOS.has(-result)) return result;
-      const confined = result === -EACCES && task !== undefined ? userOnly(evsel) : undefined;
+      const confined = result === -EACCES && cpus[0] === -1 ? userOnly(evsel) : undefined;
       if (confined === undefined) throw new OpenError(evsel, -result);
       evlist = evlist.with(i, confined);
     }
@@ -160,24 +166,28 @@ function* readAll(
   tool: ToolTask,
   evlist: readonly Evsel[],
   events: readonly Counter[],
-  cpus: readonly number[] | undefined,
+  { tasks, cpus }: Targeted,
+  perThread: boolean,
 ): Steps<StatRead> {
   const torn = new Set(evlist.filter((_, i) => events[i] === undefined).map(({ leader }) => leader));
   const counts: StatCount[] = [];
-  const byCpu = (cpus ?? []).map((cpu) => ({ cpu, counts: [] as StatCount[] }));
+  const none = (): StatCount[] => [];
+  const byCpu = cpus[0] === -1 ? [] : cpus.map((cpu) => ({ cpu, counts: none() }));
+  const byThread = !perThread ? [] : tasks.map((task) => ({ tid: task!.pid, comm: task!.comm, counts: none() }));
   for (const [i, all] of events.entries()) {
     const missing = all === undefined ? NOT_SUPPORTED : torn.has(evlist[i]!.leader) ? UNREAD : undefined;
     if (missing !== undefined) {
       counts.push(missing);
-      for (const one of byCpu) one.counts.push(missing);
+      for (const one of [...byCpu, ...byThread]) one.counts.push(missing);
       continue;
     }
     const parts: PerfCountsValues[] = [];
     for (const event of all!) parts.push(yield* tool.perf.read(event));
     counts.push(sum(parts));
-    for (const [k, one] of byCpu.entries()) one.counts.push({ ...parts[k]!, supported: true });
+    for (const [k, one] of [...byCpu, ...byThread].entries()) one.counts.push({ ...parts[k]!, supported: true });
   }
-  return { counts, cpus: cpus === undefined ? undefined : byCpu };
+  const parts = (some: readonly unknown[]): boolean => some.length > 0;
+  return { counts, cpus: parts(byCpu) ? byCpu : undefined, threads: parts(byThread) ? byThread : undefined };
 }
 
 /** An event's total over all CPUs. */

@@ -9,6 +9,7 @@ import { textMapping } from '../kernel/sideband.ts';
 import { KERNEL_TEXT, KERNEL_TEXT_SIZE } from '../kernel/symbols.ts';
 import { ppidOf, type Task } from '../kernel/task.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
+import type { Targeted } from './targets.ts';
 import { PERF_RECORD_USER, type PerfRecord } from '../perf-events/tool-record.ts';
 import { PERF_RECORD, PERF_RECORD_MISC, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
 import { nanos } from '../units.ts';
@@ -18,18 +19,27 @@ const ID_INDEX_ENTRIES = 2046;
 
 type Base = Pick<KernelRecord, 'pid' | 'tid' | 'time' | 'id' | 'stream_id' | 'cpu'>;
 
-const isList = (watched: Task | readonly Task[]): watched is readonly Task[] => Array.isArray(watched);
+/** Number of the buffer into which the event writes that is the `at`-th of its evsel. */
+export const mmapOf = (at: number, { tasks, cpus }: Targeted): number =>
+  cpus[0] === -1 ? at % tasks.length : Math.floor(at / tasks.length);
 
-/** record__synthesize(): for the task that will exec the workload, or for all living tasks. */
+/** record__synthesize(): for the tasks that are watched, or with `everyone` for all living ones. */
 export function synthesized(
   evlist: readonly Evsel[],
-  watched: Task | readonly Task[],
-  cpus: readonly number[],
+  everyone: readonly Task[] | undefined,
+  targets: Targeted,
 ): PerfRecord[] {
   const records: PerfRecord[] = [];
-  const systemWide = isList(watched);
-  const pid = systemWide ? -1 : watched.pid;
-  const index = evlist.flatMap((evsel) => evsel.ids.map((id, idx) => ({ id, idx, cpu: cpus[idx]!, tid: pid })));
+  const { tasks, cpus } = targets;
+  const pids = tasks.map((task) => task?.pid ?? -1);
+  const index = evlist.flatMap((evsel) =>
+    evsel.ids.map((id, at) => ({
+      id,
+      idx: mmapOf(at, targets),
+      cpu: cpus[Math.floor(at / tasks.length)]!,
+      tid: pids[at % tasks.length]!,
+    })),
+  );
   for (let i = 0; i < index.length; i += ID_INDEX_ENTRIES)
     records.push({ type: PERF_RECORD_USER.ID_INDEX, entries: index.slice(i, i + ID_INDEX_ENTRIES) });
   const base: Base = { pid: 0, tid: 0, time: nanos(0), id: 0, stream_id: 0, cpu: 0 };
@@ -51,24 +61,28 @@ export function synthesized(
     records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'unit', unit } });
     records.push({ type: PERF_RECORD_USER.EVENT_UPDATE, id, update: { kind: 'scale', scale } });
   }
-  records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: [{ pid, comm: '' }] });
+  records.push({ type: PERF_RECORD_USER.THREAD_MAP, threads: pids.map((pid) => ({ pid, comm: '' })) });
   records.push({ type: PERF_RECORD_USER.CPU_MAP, cpus });
-  if (systemWide) for (const task of watched) records.push(...threadRecords(task, base));
-  else records.push({ ...base, type: PERF_RECORD.COMM, misc: 0, pid, tid: pid, comm: watched.comm });
+  if (everyone !== undefined) for (const task of everyone) records.push(...threadRecords(task, base, true));
+  else
+    for (const task of tasks) {
+      const { group_leader: leader } = task!;
+      // Whose first thread is not watched, that one's mappings are needed all the same.
+      for (const one of tasks.includes(leader) ? [task!] : [task!, leader])
+        records.push(...threadRecords(one, base, false));
+    }
   records.push({ type: PERF_RECORD_USER.FINISHED_INIT });
   return records;
 }
 
-/** __event__synthesize_thread(): fork and name, and of a process's first thread the mapped text. */
-function threadRecords(task: Task, base: Base): KernelRecord[] {
+/** __event__synthesize_thread(): name, and of a process's first thread the mapped text; with `full` the fork before it. */
+function threadRecords(task: Task, base: Base, full: boolean): KernelRecord[] {
   const { pid, tgid, comm, mm } = task;
   const own = { ...base, misc: 0, pid: tgid, tid: pid };
   const ppid = pid === tgid ? ppidOf(task) : tgid;
-  const records: KernelRecord[] = [
-    { ...own, type: PERF_RECORD.FORK, ppid, ptid: ppid },
-    { ...own, type: PERF_RECORD.COMM, comm },
-  ];
-  for (const dso of pid === tgid ? mm.mmap : [])
+  const records: KernelRecord[] = full ? [{ ...own, type: PERF_RECORD.FORK, ppid, ptid: ppid }] : [];
+  records.push({ ...own, type: PERF_RECORD.COMM, comm });
+  for (const dso of pid === tgid && (full || task.program !== undefined) ? mm.mmap : [])
     records.push({ ...own, type: PERF_RECORD.MMAP2, ...textMapping(dso), misc: PERF_RECORD_MISC.USER });
   return records;
 }

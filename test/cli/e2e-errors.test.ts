@@ -85,7 +85,32 @@ const CASES: readonly Case[] = [
   // Options.
   ['record --frq 3 true', 129, /^ {2}Error: unknown option `frq'\n {2}Did you mean `--freq'\?\n\n Usage: /],
   ['stat -Y true', 129, /^ {2}Error: unknown switch `Y'\n\n Usage: /],
-  ['stat --per-thread true', 129, '  Error: gperf does not model counting by thread (--per-thread).\n'],
+  [
+    'stat --per-thread true',
+    234,
+    /^The --per-thread option is only available when monitoring via -p -t -a options or only --per-thread\.\n\n Usage: /,
+  ],
+  [
+    'stat -p 7 ftest-threads 1 0.02',
+    234,
+    /^Problems finding threads of monitor\nOf -p there are, when perf begins: 1000 perf, 1001 ftest-threads\.\n\n Usage: /,
+  ],
+  [
+    'record -p 1001 true',
+    244,
+    "Couldn't create thread/CPU maps: No such process\nOf -p there are, when perf begins: 1000 perf.\n",
+  ],
+  [
+    'record -t 1003 ftest-threads 1 0.02',
+    255,
+    'Error:\nThe sys_perf_event_open() syscall returned with 3 (No such process) for event (cycles).\nOf -t there are, when perf begins: 1000 perf, 1001 ftest-threads, 1002 ftest-threads.\n',
+  ],
+  ['record -p x true', 129, /^'x' is not a list of ids like 1001,1002\n\n Usage: /],
+  [
+    'stat --started 5 true',
+    129,
+    /^--started is for a workload that perf does not start: with -p, -t or -a\n\n Usage: /,
+  ],
   ['stat -C 3-1 true', 234, /^failed to parse CPUs map: '3-1' is not a list like 0,2-3\n\n Usage: /],
   ['stat -C 0,0 true', 234, /^failed to parse CPUs map: '0,0' is not a list/],
   ['stat -C 0,88 --vpmu host true', 234, /^CPU 88 of -C 0,88: the machine has CPUs 0-87\n\n Usage: /],

@@ -56,7 +56,7 @@ describe('kernel/perf-install', () => {
     const smp = new Smp(2).start([{ cpu: 0, script: repeat(1, work(1000)) }]);
     const [event] = smp.cpus[0]!.host.system.events.values();
     event!.state = PERF_EVENT_STATE.ERROR;
-    const failed = smp.cpus.map(({ host }) => perform(host, { func: 'read', event: event!.id })!.failed);
+    const failed = smp.cpus.map(({ host }) => perform(host, { func: 'read', event: event!.id }).failed);
     expect(failed).to.deep.equal([true, false]);
   });
 });

@@ -46,6 +46,15 @@ export const WORKERS_OPTION = {
   own: true,
 } as const satisfies OptionSpec;
 
+/** Of commands that can watch what runs already. */
+export const STARTED_OPTION = {
+  name: 'started',
+  kind: 'unsigned',
+  arg: 'ms',
+  help: 'with -p, -t or -a: the workload was started so long before perf (with -p and -t by default 10)',
+  own: true,
+} as const satisfies OptionSpec;
+
 /** For commands that simulate one machine at a time. */
 export const THREADS_OPTION = {
   ...WORKERS_OPTION,

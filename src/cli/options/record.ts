@@ -1,5 +1,5 @@
 /** perf record's options. */
-import { MACHINE_OPTIONS, THREADS_OPTION } from './machine.ts';
+import { MACHINE_OPTIONS, STARTED_OPTION, THREADS_OPTION } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 const OPTIONS = [
@@ -10,6 +10,14 @@ const OPTIONS = [
     arg: 'event',
     help: "events to sample on; 'gperf list' shows what there is",
   },
+  {
+    name: 'pid',
+    short: 'p',
+    kind: 'text',
+    arg: 'pid',
+    help: 'record these processes, which run already; of the workload, started before, it is 1001',
+  },
+  { name: 'tid', short: 't', kind: 'text', arg: 'tid', help: 'record these threads, which run already' },
   { name: 'no-buffering', kind: 'flag', help: 'take each sample out of the buffer at once' },
   {
     name: 'all-cpus',
@@ -55,6 +63,7 @@ const OPTIONS = [
     kind: 'flag',
     help: 'write no build ids: then nothing tells which files hold the names',
   },
+  { name: 'per-thread', kind: 'flag', help: 'follow each thread with events and a buffer of its own, over all CPUs' },
   { name: 'running-time', kind: 'flag', help: 'record enabled and running time of events read by :S' },
   { name: 'switch-events', kind: 'flag', help: 'record context switches' },
   { name: 'all-kernel', kind: 'flag', help: 'sample in the kernel only' },
@@ -69,6 +78,7 @@ const OPTIONS = [
   },
   { name: 'dry-run', kind: 'flag', help: 'check the options and stop' },
   { name: 'max-size', kind: 'text', arg: 'size', help: 'stop once this much is written: a number with B, K, M or G' },
+  STARTED_OPTION,
   THREADS_OPTION,
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
@@ -79,7 +89,7 @@ export const RECORD: CommandTable<typeof OPTIONS> = {
   options: OPTIONS,
   refused: [
     ...refuse('event filters', 'filter', 'exclude-perf'),
-    ...refuse('attaching to running processes', 'p:pid', 't:tid', 'u:uid', 'per-thread'),
+    ...refuse("a user's processes", 'u:uid'),
     ...refuse('priorities of the recording tool', 'r:realtime', 'affinity', 'aio', 'threads', 'num-thread-synthesize'),
     ...refuse('raw sample data', 'R:raw-samples'),
     ...refuse('flight recording', 'overwrite', 'tail-synthesize'),

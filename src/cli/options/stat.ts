@@ -1,5 +1,5 @@
 /** perf stat's options. */
-import { COLOR_OPTION, MACHINE_OPTIONS, THREADS_OPTION } from './machine.ts';
+import { COLOR_OPTION, MACHINE_OPTIONS, STARTED_OPTION, THREADS_OPTION } from './machine.ts';
 import { type CommandTable, type OptionSpec, refuse } from './option.ts';
 
 /** How counts of CPUs are put together. */
@@ -19,6 +19,14 @@ const PER = [
 const OPTIONS = [
   { name: 'event', short: 'e', kind: 'list', arg: 'event', help: "events to count; 'gperf list' shows what there is" },
   { name: 'no-inherit', short: 'i', kind: 'flag', help: "leave out the workload's other threads and its children" },
+  {
+    name: 'pid',
+    short: 'p',
+    kind: 'text',
+    arg: 'pid',
+    help: 'count these processes, which run already; of the workload, started before, it is 1001',
+  },
+  { name: 'tid', short: 't', kind: 'text', arg: 'tid', help: 'count these threads, which run already' },
   {
     name: 'all-cpus',
     short: 'a',
@@ -62,7 +70,11 @@ const OPTIONS = [
   { name: 'interval-print', short: 'I', kind: 'unsigned', arg: 'n', help: 'print what was counted every n ms' },
   { name: 'interval-count', kind: 'integer', arg: 'n', help: 'stop printing after n intervals (with -I)' },
   { name: 'timeout', kind: 'unsigned', arg: 'n', help: 'end the workload after n ms (at least 10)' },
-  ...PER,
+  PER[0],
+  PER[1],
+  PER[2],
+  { name: 'per-thread', kind: 'flag', help: 'print the counts of each thread (with -p, -t or -a)' },
+  PER[3],
   { name: 'metric-only', kind: 'flag', help: 'print metrics without the counts behind them' },
   { name: 'all-kernel', kind: 'flag', help: 'count in the kernel only' },
   { name: 'all-user', kind: 'flag', help: 'count in user space only' },
@@ -70,6 +82,7 @@ const OPTIONS = [
   { name: 'no-csv-summary', kind: 'flag', help: "leave out the word 'summary' (with -x and --summary)" },
   { name: 'quiet', kind: 'flag', help: 'print nothing' },
   COLOR_OPTION,
+  STARTED_OPTION,
   THREADS_OPTION,
   ...MACHINE_OPTIONS,
 ] as const satisfies readonly OptionSpec[];
@@ -85,8 +98,6 @@ export const STAT: CommandTable<typeof OPTIONS> = {
   refused: [
     ...refuse('hardware transactions', 'T:transaction'),
     ...refuse('event filters', 'filter'),
-    ...refuse('attaching to running processes', 'p:pid', 't:tid'),
-    ...refuse('counting by thread', 'per-thread'),
     ...refuse('events of a whole core', 'percore-show-thread'),
     ...refuse('file systems', 'S:sync'),
     ...refuse('events that are merged', 'no-merge', 'hybrid-merge'),

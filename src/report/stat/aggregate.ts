@@ -1,13 +1,15 @@
 /**
- * Counts by CPU, put together as -A, --per-core, --per-die, --per-socket and --per-node of perf stat show them.
+ * Counts by CPU or thread, put together as -A, --per-core, --per-die, --per-socket, --per-node and --per-thread of perf
+ * stat show them.
  *
  * Source: tools/perf/util/cpumap.c (aggr_cpu_id__*), tools/perf/util/stat-display.c (aggr_printout), 6.1.
- * Not modelled: --per-thread.
  */
-import type { AggrMode, CpuCounts, CpuPlace } from '../../results/stat.ts';
+import type { AggrMode, CpuCounts, CpuPlace, ThreadCounts } from '../../results/stat.ts';
 import { sumOfCpus, type Aggregate, type StatPart } from './rows.ts';
 
-const ID: Readonly<Record<Exclude<AggrMode, 'cpu'>, (place: CpuPlace) => string>> = {
+type CpuMode = Exclude<AggrMode, 'cpu' | 'thread'>;
+
+const ID: Readonly<Record<CpuMode, (place: CpuPlace) => string>> = {
   socket: ({ socket }) => `S${socket}`,
   die: ({ socket, die }) => `S${socket}-D${die}`,
   core: ({ socket, die, core }) => `S${socket}-D${die}-C${core}`,
@@ -20,7 +22,7 @@ const inOrder = (a: CpuPlace, b: CpuPlace): number =>
 
 /** The parts of the counts, one for each aggregate. `runs`: of each repetition, what each CPU counted. */
 export function partsOf(
-  mode: AggrMode,
+  mode: CpuMode | 'cpu',
   runs: readonly (readonly CpuCounts[])[],
   placeOf: (cpu: number) => CpuPlace,
 ): StatPart[] {
@@ -41,3 +43,13 @@ export function partsOf(
     return { aggregate, runs: runs.map(sums) };
   });
 }
+
+/**
+ * The parts of the counts, one for each thread. `runs`: of each repetition, what each thread counted; `everyone`: they are
+ * all threads that there were, so that those that counted nothing are left out.
+ */
+export const threadParts = (runs: readonly (readonly ThreadCounts[])[], everyone: boolean): StatPart[] =>
+  (runs[0] ?? []).map(({ comm, tid }, i) => ({
+    aggregate: { kind: 'thread', comm, tid, everyone },
+    runs: runs.map((run) => run[i]!.counts),
+  }));

@@ -15,7 +15,8 @@ import { type Metric, ShadowStats } from './metrics.ts';
 export type Aggregate =
   | { readonly kind: 'cpu'; readonly cpu: number }
   | { readonly kind: 'socket' | 'die' | 'core' | 'node'; readonly id: string; readonly cpus: number }
-  | { readonly kind: 'thread'; readonly comm: string; readonly tid: number };
+  /** `everyone`: of all threads, so that one without counts has no row. */
+  | { readonly kind: 'thread'; readonly comm: string; readonly tid: number; readonly everyone?: boolean };
 
 /** A count, possibly scaled before it was summed. */
 export interface StatReading extends StatCount {
@@ -119,6 +120,12 @@ export function statRows(evlist: readonly Evsel[], parts: readonly StatPart[], w
     const column = rows.map((r) => r[i]!);
     // perf's own measurements are the first CPU's.
     if (kind === 'cpu' && isToolEvent(/\w+/.exec(name)?.[0] ?? '')) return column.slice(0, 1);
-    return kind === 'thread' ? column.toSorted((a, b) => b.value - a.value) : column;
+    return kind === 'thread' ? sort_aggr_thread(column) : column;
   });
 }
+
+/** Those that counted most first; a thread that did not count is among those that counted nothing. */
+const sort_aggr_thread = (column: readonly StatRow[]): StatRow[] =>
+  column
+    .filter(({ aggregate, value }) => value !== 0 || !(aggregate?.kind === 'thread' && aggregate.everyone === true))
+    .toSorted((a, b) => b.value - a.value);
