@@ -56,6 +56,8 @@ export interface ExecutionCursor {
   callchain(into: Address[]): void;
   /** The trap of the instruction that retired last, if it was one (the `traps` column fired). */
   readonly trap: Trap | undefined;
+  /** Lines of 64 bytes that it goes over again and again, code and data; absent: none that count. */
+  readonly footprint?: number | undefined;
   /** Its whole state, from which Executable.start goes on; absent: it cannot leave its thread of Node. */
   snapshot?(): ArrayBuffer;
   /** Absent: no code of the program holds interrupts back. */

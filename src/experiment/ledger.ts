@@ -97,6 +97,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
     ['workload', work],
     ['programs', rowOf(inner, 'ring3') - work],
     ['refill', rowOf(inner, 'refill')],
+    ['cold programs', rowOf(inner, 'coldRing3')],
     ...(cores.some(({ shared }) => shared) ? [['sibling', rowOf(inner, 'sibling')] as const] : []),
     ['kernel perf', sum(inner, 'perf')],
     ['kernel registers', sum(inner, 'registers')],
@@ -104,13 +105,16 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
     ['kernel tasks', sum(inner, 'tasks')],
     ['exits', both('exits')],
     ['kvm', both('kvm')],
+    ['cold kernels', rowOf(inner, 'cold') + (inner === outer ? 0 : rowOf(outer, 'cold'))],
     ...(rowOf(inner, 'stall') > 0 ? [['residue', rowOf(inner, 'stall')] as const] : []),
     ['host perf', ofHost('perf')],
     ['host registers', ofHost('registers')],
     ['host interrupts', ofHost('interrupts')],
     [
       'host tasks',
-      ofHost('tasks') + (inner === outer ? 0 : ROW_NAMES.reduce((rest, row) => rest + rowOf(outer, row), 0)) + others,
+      ofHost('tasks') +
+        (inner === outer ? 0 : ROW_NAMES.reduce((rest, row) => (row === 'cold' ? rest : rest + rowOf(outer, row)), 0)) +
+        others,
     ],
     ['idle', cores.reduce((total, { idle }) => total + idle, 0)],
   ];

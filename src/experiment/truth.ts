@@ -158,7 +158,7 @@ function steadyLoop(
 
 /**
  * Clocks also count the return from every interrupt (core.refill): the program falls behind by one return after each
- * sample, and by those of the ticks.
+ * sample, and by those of the ticks. What it misses in caches then (core.cold) is no constant, and left out.
  */
 function heldBy(spec: MachineSpec, scale: number): Held {
   const { values: v } = spec;

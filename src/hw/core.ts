@@ -13,10 +13,11 @@
  * reports the next one, as on Intel's cores: time spent in an instruction shows at its successor. Code that holds
  * interrupts back (arch/cpu.ts: Drain) delays it further, unless another interrupt comes first.
  *
- * After an IRET to ring 3, cycles pass before the first instruction retires: the pipeline fills, and so do the TLBs and
- * first-level caches that ring 0 emptied. A PMI due by then reports the instruction that was about to run. So a
+ * After an IRET to ring 3, cycles pass before the first instruction retires: the pipeline fills, and so do the first-level
+ * TLBs that ring 0 emptied. A PMI due by then reports the instruction that was about to run. So a
  * sampling period of a few cycles (the first of a recording, or one that collapsed) samples one address again and
- * again.
+ * again. Then the program runs at half its speed until it has back what ring 0 put out of the caches; ring 0 itself is
+ * slower, too, at first (cache-contents.ts).
  *
  * An IPI from another core is accepted only in ring 3, HLT or a loop that waits for one, where nothing of the core's own is pending, the software
  * does not want to reschedule, and time is left: what has arrived by then depends neither on the lengths of the calls
@@ -24,7 +25,7 @@
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
  * Not modelled: the cost of SYSRET in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes,
- * caches shared with the handler's own code, SMIs, IPIs that interrupt ring 0 (they wait for
+ * SMIs, IPIs that interrupt ring 0 (they wait for
  * its end, as rescheduling does in a kernel without preemption).
  */
 import type { Cpu, Drain, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
@@ -37,6 +38,7 @@ import { FRACTION, asDoubles } from '../sim/doubles.ts';
 import { beat } from '../sim/pulse.ts';
 import type { Stream } from '../sim/rng.ts';
 import { SUBCYCLES, address, toNanos, type Address, type Cycles, type Hertz, type Nanos } from '../units.ts';
+import { CacheContents, KERNELS, NEW_FOR, type CacheSpec, type KernelIndex } from './cache-contents.ts';
 import { CoreApic } from './lapic.ts';
 import { PassTimes } from './pass-times.ts';
 import { CorePmu, type CountingPlan, type Counter } from './pmu.ts';
@@ -59,6 +61,8 @@ export interface CoreSpec {
   readonly skid: Skid;
   /** Cycles from an IRET to ring 3 until its next instruction begins to execute. */
   readonly refill: Cycles;
+  /** Absent: exits and interrupts take nothing out of the caches. */
+  readonly caches?: CacheSpec | undefined;
 }
 
 /**
@@ -69,9 +73,9 @@ export type LedgerPage = 'host' | 'guest' | 'others';
 
 /**
  * A page's rows behind those of ring-0 functions: ring 3; IRETs to it; what it took longer beside a busy sibling;
- * stalls of ring 0 (Core.stall).
+ * stalls of ring 0 (Core.stall); lines that ring 0, and ring 3, no longer found in the caches.
  */
-export const ROWS = { ring3: 0, refill: 1, sibling: 2, stall: 3 } as const;
+export const ROWS = { ring3: 0, refill: 1, sibling: 2, stall: 3, cold: 4, coldRing3: 5 } as const;
 const NR_ROWS = Object.keys(ROWS).length;
 
 /** The core did not return by its deadline; the machine cannot be used any more. */
@@ -79,6 +83,7 @@ export class Overrun extends Error {
   override readonly name = 'Overrun';
 }
 
+const NO_EVENTS = eventVector();
 /** What Regs of ring 3 has of ring 0. */
 const NO_FRAMES: readonly Address[] = [];
 
@@ -133,6 +138,14 @@ export class Core implements Cpu {
   #syscall = false;
   /** Cycles that ring 3 must still wait before its next instruction. */
   #refill = 0 as Cycles;
+  readonly #caches: CacheContents | undefined;
+  /** The page's kernel, as the caches know it. */
+  #kernel: KernelIndex = KERNELS.host;
+  /** Ring 0 still meets lines that are no longer in the caches: for so many cycles, and 64ths of a cycle for each. */
+  #newFor = 0;
+  #newRate = 0;
+  /** Cycles that ring 3 still waits for such lines, a cycle for each that it works. */
+  #debt = 0;
   /** The user code that ran last. */
   #latest: ExecutionCursor | undefined;
   /** The user code that is running; undefined in ring 0. */
@@ -154,6 +167,7 @@ export class Core implements Cpu {
     this.caps = spec.caps;
     this.pmu = new CorePmu(spec.caps, spec.events, spec.clocks);
     this.#hz = spec.clocks.coreHz as Hertz;
+    this.#caches = spec.caches && new CacheContents(spec.caches);
     this.#skidStream = skid;
     this.passes = new Float64Array(spec.ring0.length);
     this.#ring3Row = spec.ring0.length;
@@ -163,6 +177,8 @@ export class Core implements Cpu {
     asDoubles(this, 'idle');
     this.#clock = this.#refill = FRACTION as Cycles;
     this.#clock = this.#refill = 0 as Cycles;
+    this.#newFor = this.#newRate = this.#debt = FRACTION;
+    this.#newFor = this.#newRate = this.#debt = 0;
   }
 
   /**
@@ -172,6 +188,11 @@ export class Core implements Cpu {
   setSoftware(software: Software, page: LedgerPage = 'host', passes = this.#ownPasses): void {
     this.#software = software;
     this.#page = this.spent[page];
+    const kernel = KERNELS[page];
+    if (kernel !== this.#kernel) {
+      this.#kernel = kernel;
+      this.#enterRing0();
+    }
     this.#passesOf = passes;
   }
 
@@ -267,10 +288,14 @@ export class Core implements Cpu {
 
   spend(fn: number, times = 1): void {
     const { lapic, pmu } = this;
-    this.#ring0 = true;
+    if (!this.#ring0) this.#enterRing0();
     for (let left = times; left > 0; left--) {
       this.passes[fn]! += 1;
       const work = this.#times.draw(fn, this.#passesOf);
+      if (this.#newFor > 0) {
+        this.#spendCold(fn, work);
+        continue;
+      }
       const cost = this.#beside === undefined ? work : this.#beside.stretched(work);
       const end = (this.#clock + cost) as Cycles;
       if (end < lapic.quietUntil && pmu.plan(0).counters.length === 0) {
@@ -279,6 +304,38 @@ export class Core implements Cpu {
       } else this.#spendInSteps(this.#spec.ring0[fn] as Ring0Function, cost, pmu.plan(0));
     }
     if (this.#clock >= lapic.quietUntil) this.#serveIn(this.#spec.ring0[fn] as Ring0Function);
+  }
+
+  /** Ring 0 goes on where ring 3 was, or another kernel where one was. */
+  #enterRing0(): void {
+    this.#ring0 = true;
+    if (this.#caches === undefined) return;
+    this.#newRate = SUBCYCLES * this.#caches.kernelTakes(this.#kernel, this.#clock);
+    this.#newFor = this.#newRate < 1 ? 0 : NEW_FOR;
+  }
+
+  /** A pass through a function some of whose lines are gone; what it takes longer is booked apart. */
+  #spendCold(fn: number, warm: number): void {
+    const missed = Math.floor(Math.min(warm, this.#newFor) * this.#newRate) / SUBCYCLES;
+    this.#newFor -= warm;
+    const beside = this.#beside;
+    const own = beside === undefined ? warm : beside.stretched(warm);
+    const cost = own + missed;
+    const page = this.#page;
+    const end = (this.#clock + cost) as Cycles;
+    if (end < this.lapic.quietUntil && this.pmu.plan(0).counters.length === 0) {
+      this.#clock = end;
+      page[fn]! += own;
+    } else {
+      this.#spendInSteps(this.#spec.ring0[fn] as Ring0Function, cost, this.pmu.plan(0));
+      page[fn]! -= missed;
+    }
+    page[this.#ring3Row + ROWS.cold]! += missed;
+  }
+
+  /** IA32_FLUSH_CMD: the first-level data cache is empty. */
+  flushL1d(): void {
+    this.#caches?.flushL1d();
   }
 
   /** How many counters can raise a PMI now, and whether all of them count no faster than the clock. */
@@ -302,7 +359,7 @@ export class Core implements Cpu {
   spendFor(fn: number, cost: Cycles): void {
     const f = this.#spec.ring0[fn] as Ring0Function;
     const { lapic, pmu, drawn } = this;
-    this.#ring0 = true;
+    if (!this.#ring0) this.#enterRing0();
     const share = f.cost === 0 ? 0 : cost / f.cost;
     for (let column = 0; column < NR_EVENTS; column++) drawn[column]! += retiredIn(f, column, cost, share);
     const plan = pmu.plan(0);
@@ -317,10 +374,11 @@ export class Core implements Cpu {
   /** Ring 0 waits in a function: only clocks count. It has a row of its own in the ledger. */
   stall(fn: number, cost: Cycles): void {
     const f = this.#spec.ring0[fn] as Ring0Function;
-    this.#ring0 = true;
+    if (!this.#ring0) this.#enterRing0();
     this.drawn[CYCLES]! += cost;
-    const waiting = { ...f, index: this.#ring3Row + ROWS.stall, events: eventVector() };
+    const waiting = { ...f, index: this.#ring3Row + ROWS.stall, events: NO_EVENTS };
     this.#spendInSteps(waiting, cost, this.pmu.plan(0));
+    this.#caches?.waits(cost);
     if (this.#clock >= this.lapic.quietUntil) this.#serveIn(f);
   }
 
@@ -364,6 +422,7 @@ export class Core implements Cpu {
       if (this.#ring0) {
         this.#ring0 = false;
         this.#refill = this.#syscall ? (0 as Cycles) : this.#spec.refill;
+        this.#debt = this.#caches?.programTakes(code.footprint ?? 0, this.#clock) ?? 0;
       }
       // Until the pipeline is full, no instruction is in flight that could hold a PMI back.
       if (this.#refill > 0) this.#fillPipeline(plan, end);
@@ -398,13 +457,21 @@ export class Core implements Cpu {
       if (at < limits[slot]!) limits[slot] = at;
     }
     const beside = this.#beside;
+    const debt = this.#debt;
+    if (debt > 0) limits[0] = before[0]! + afterDebt(limits[0] - before[0]!, debt);
     if (beside !== undefined) limits[0] = before[0]! + beside.workIn(limits[0] - before[0]!);
     code.advance(limits);
     const worked = (counts[0]! - before[0]!) as Cycles;
-    const span = beside === undefined ? worked : beside.spanOf(worked);
-    this.#clock = (this.#clock + span) as Cycles;
+    let span = beside === undefined ? worked : beside.spanOf(worked);
     this.#page[this.#ring3Row]! += worked;
     if (beside !== undefined) this.#page[this.#ring3Row + ROWS.sibling]! += span - worked;
+    if (debt > 0) {
+      const paid = Math.min(debt, span);
+      this.#debt = debt - paid;
+      this.#page[this.#ring3Row + ROWS.coldRing3]! += paid;
+      span = (span + paid) as Cycles;
+    }
+    this.#clock = (this.#clock + span) as Cycles;
     for (let i = 0; i < counters.length; i++) {
       const slot = slots[i] as number;
       pmu.add(counters[i] as Counter, slot === 0 ? span : counts[slot]! - before[slot]!);
@@ -632,6 +699,10 @@ export class Core implements Cpu {
     };
   }
 }
+
+/** The least that ring 3 works in `span` cycles if it first waits a cycle for each, `debt` in all. */
+const afterDebt = (span: number, debt: number): number =>
+  span > 2 * debt ? span - debt : Math.ceil((span / 2) * SUBCYCLES) / SUBCYCLES;
 
 /**
  * Events of a column that have retired after `x` of the `total` cycles of a pass: the whole part of the proportional

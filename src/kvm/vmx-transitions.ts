@@ -308,6 +308,7 @@ export class VmxTransitions {
     if (this.#parts.flushesL1d && (this.#flushL1d || this.#host.kvm_cpu_l1tf_flush_l1d)) {
       this.#flushL1d = this.#host.kvm_cpu_l1tf_flush_l1d = false;
       this.#core.spend(FN.vmx_l1d_flush);
+      this.#core.flushL1d();
     }
     this.#spend(this.#parts.entry);
     this.#core.pmu.wrmsr(MSR.IA32_PERF_GLOBAL_CTRL, globalCtrl);

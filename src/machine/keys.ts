@@ -11,6 +11,9 @@ export const SPEC_KEYS = {
   'core.clock': number('Hz', 'core clock while code runs', 1e8, 1e10),
   'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', 1e8, 1e10),
   'core.refill': number('cycles', 'from an IRET to ring 3 until an instruction executes', 0, 1e6, false),
+  'core.cold': flag("exits and interrupts displace lines in the core's caches, which are missed afterwards"),
+  'core.l1_size': number('kB', 'first-level caches of a core, code and data', 1, 1e4),
+  'core.l2_size': number('kB', 'second-level cache of a core', 1, 1e6),
   'core.smt_throughput': number(
     '',
     'work that a core does with both hardware threads busy, over what it does with one',

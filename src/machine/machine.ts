@@ -35,6 +35,7 @@ import { CoreGroup, type Party } from './group.ts';
 import { eventClocks, pmuCaps, type SpecValues } from './keys.ts';
 import { MSR_FUNCTIONS, hostDraws, kvmDraws, passCounters, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
+import { cacheSpec } from './timing.ts';
 import { threadSibling } from './topology.ts';
 
 export interface Machine {
@@ -115,6 +116,7 @@ export function bootMachine(
     msrFunctions: MSR_FUNCTIONS,
     skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
     refill: cycles(Math.round(v['core.refill'] * SUBCYCLES) / SUBCYCLES),
+    caches: v['core.cold'] ? cacheSpec(spec) : undefined,
   };
   const cpuConfig = (number: number, tick_phase: number, average: number): CpuConfig => ({
     number,

@@ -9,6 +9,8 @@ export type LedgerAccount =
   | 'programs'
   /** From an IRET to ring 3 until its next instruction begins to execute. */
   | 'refill'
+  /** What this user space waited for lines that kernels had put out of its caches. */
+  | 'cold programs'
   /** What all of this user space took longer beside a busy hardware thread of its core; only if cores have two. */
   | 'sibling'
   /** perf's core and drivers, PMIs included. */
@@ -23,6 +25,8 @@ export type LedgerAccount =
   | 'exits'
   /** KVM's work at exits. */
   | 'kvm'
+  /** What both kernels waited for lines that others had put out of their caches. */
+  | 'cold kernels'
   /** What NMIs cost a guest besides all that is modelled, fitted to a published count. */
   | 'residue'
   /** The host's perf: events made and released for the guest, its PMIs. */

@@ -7,14 +7,14 @@
  * Not modelled: sharing of contexts. Each call copies the nodes of the function called, and a program that exceeds the
  * budget of nodes is refused.
  */
-import { EVENT_COLUMNS, eventVector, type EventVector, NR_EVENTS } from '../arch/events.ts';
+import { COLUMN, CYCLES, EVENT_COLUMNS, eventVector, type EventVector, NR_EVENTS } from '../arch/events.ts';
 import type { Drain, Trap } from '../arch/cpu.ts';
 import { entryName } from './acts.ts';
 import { checkProgram } from './check.ts';
 import { nodesOf } from './check-threads.ts';
 import { Cursor, type Snapshot } from './cursor.ts';
 import { engineModule } from './engine.ts';
-import { expectedTotals } from './expected.ts';
+import { expectedExecutions, expectedTotals } from './expected.ts';
 import { WorkloadError } from './fault.ts';
 import { BLOCK, BRANCH, type Image, LOOP, SEQ, type Tables } from './image.ts';
 import { address } from '../units.ts';
@@ -568,9 +568,36 @@ function imageOf(
     dsos: code.dsos,
     ...(drains.length > 0 && { drains }),
     layout: code,
+    footprint: footprintOf(code, tables),
     tables,
     acts: tree.acts,
   };
+}
+
+const LINE = 64;
+/** What a program comes back to within so many cycles, it goes over again and again. */
+const REUSE = 1e5;
+
+/**
+ * Lines that a program goes over again and again: those of its code, one for each instruction that loads or stores, and
+ * what misses the L1D in REUSE cycles.
+ */
+function footprintOf({ instructions }: Layout, t: Tables): number {
+  const [loads, stores] = [COLUMN['L1-dcache-loads'], COLUMN['L1-dcache-stores']];
+  const code = new Set<number>();
+  const data = new Set<number>();
+  const totals = expectedTotals(t);
+  const whole = Math.max(totals[CYCLES]!, REUSE);
+  const executions = expectedExecutions(t);
+  t.instId.forEach((id, q) => {
+    if (executions[t.instNode[q]!]! * REUSE < whole) return;
+    const { address: from, length } = instructions[id]!;
+    for (let line = Math.floor(from / LINE); line * LINE < from + length; line++) code.add(line);
+    const at = t.instVector[q]! * NR_EVENTS;
+    if (t.vectors[at + loads]! + t.vectors[at + stores]! > 0) data.add(id);
+  });
+  const through = (totals[COLUMN['L1-dcache-load-misses']]! / whole) * REUSE;
+  return code.size + data.size + Math.round(through);
 }
 
 /** Address ranges of the functions that hold interrupts back. */

@@ -126,6 +126,10 @@ export class Cursor implements ExecutionCursor, Books, Truth {
     return this.#image.drains;
   }
 
+  get footprint(): number {
+    return this.#image.footprint;
+  }
+
   #instruction(q: number): StaticInstruction {
     return this.#image.layout.instructions[this.#t.instId[q]!]!;
   }

@@ -1,6 +1,6 @@
 /** A program's mean event counts, computed without running it: all totals are linear in its entries' counts. */
 import { NR_EVENTS, eventVector, type EventVector } from '../arch/events.ts';
-import type { Tables } from './image.ts';
+import { BRANCH, LOOP, type Tables } from './image.ts';
 
 /** How often each entry happens in a whole run of one thread, as means. */
 export function expectedOccurrences(t: Tables): Float64Array {
@@ -14,6 +14,22 @@ export function expectedOccurrences(t: Tables): Float64Array {
     happens[e] = tried[e]! * t.p[e]!;
   }
   return happens;
+}
+
+/** How often each node is executed in a whole run of one thread, as means. */
+export function expectedExecutions(t: Tables): Float64Array {
+  const times = new Float64Array(t.nodes);
+  times[0] = 1;
+  // Parents come before their children.
+  for (let v = 0; v < t.nodes; v++) {
+    const e = t.site[v]!;
+    const taken = t.kind[v] !== BRANCH ? 1 : t.every[e]! > 0 ? 1 / t.every[e]! : t.p[e]!;
+    for (let i = 0; i < t.childCount[v]!; i++) {
+      const share = t.kind[v] === LOOP ? t.trip[v]! : t.kind[v] !== BRANCH ? 1 : i === 0 ? taken : 1 - taken;
+      times[t.children[t.child0[v]! + i]!]! += times[v]! * share;
+    }
+  }
+  return times;
 }
 
 /** Means of all events of a whole run of one thread; Infinity where they are more than a double holds. */

@@ -126,6 +126,8 @@ export interface Image {
   /** Functions that hold interrupts back; absent if none does. */
   readonly drains?: readonly Drain[];
   readonly layout: Layout;
+  /** Lines that the program goes over again and again. */
+  readonly footprint: number;
   readonly tables: Tables;
   /** Traps that depend on the context of the instruction: by instance. */
   readonly acts: ReadonlyMap<number, Trap>;

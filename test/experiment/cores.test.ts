@@ -75,7 +75,7 @@ describe('several cores', () => {
 
   for (const vpmu of ['legacy', 'v2', 'reuse-lazy', 'mediated'])
     it(`${vpmu}: one without work changes nothing`, async () => {
-      const sets = ['core.refill=0'];
+      const sets = ['core.refill=0', 'core.cold=off'];
       expect(await record(vpmu, { sets: [...sets, 'host.cores=2'] })).to.deep.equal(await record(vpmu, { sets }));
     });
 

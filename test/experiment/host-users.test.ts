@@ -20,7 +20,7 @@ const FIVE = 'branches:u,branch-misses:u,L1-dcache-loads:u,dTLB-load-misses:u,cy
 
 async function setUp(vpmu: string, sets: readonly string[]) {
   // Returns from interrupts, which are more frequent beside others, cost no cycles here: the work counts the same.
-  const alone = ['guest.fresh=on', 'host.fresh=on', 'core.refill=0'];
+  const alone = ['guest.fresh=on', 'host.fresh=on', 'core.refill=0', 'core.cold=off'];
   const spec = await setUpMachine({ vpmu, seed: 'host users', sets: [...alone, ...setsFor(vpmu), ...sets] });
   return { spec, workload: prepareWorkload(await loadWorkload('sqrtloop'), spec, { seconds: SECONDS }) };
 }

@@ -106,7 +106,7 @@ describe('workloads with known answers', function () {
   });
 
   it('aliasing: a loop keeps step with a clock less what interrupts hold the program up, if it is long', async () => {
-    const locked = await sample('aliasing 1', { period: 1_000_000, sets: ['core.refill=0'] });
+    const locked = await sample('aliasing 1', { period: 1_000_000, sets: ['core.refill=0', 'core.cold=off'] });
     expect(locked.error).to.be.above(55);
     expect(locked.compared.pairs[0]!.comparison.warnings.map(({ kind }) => kind)).to.include('Resonance');
     // Returns from ticks, 200 cycles each, amount to five laps a second.

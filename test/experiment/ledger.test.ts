@@ -113,6 +113,17 @@ describe('the ledger', () => {
     expect(spent(v2, 'exits')).to.be.greaterThan(0);
   });
 
+  it('has what misses in displaced caches on rows of its own, and nothing else changes the work', async () => {
+    for (const vpmu of ['host', 'v2']) {
+      const [on, off] = [await counted(vpmu, mixed), await counted(vpmu, mixed, ['core.cold=off'])];
+      expect(spent(on, 'workload'), vpmu).to.equal(spent(off, 'workload'));
+      for (const account of ['cold programs', 'cold kernels'] as const) {
+        expect(spent(on, account), `${vpmu}: ${account}`).to.be.greaterThan(0);
+        expect(spent(off, account), `${vpmu}: ${account}`).to.equal(0);
+      }
+    }
+  });
+
   it('sleep is idle time', async () => {
     for (const vpmu of ['host', 'v2']) expect(share(await counted(vpmu, sleeper), 'idle')).to.be.greaterThan(0.5);
   });

@@ -44,6 +44,21 @@ const count = async (vpmu: string, name: string, params: Record<string, number>,
   countWorkload({ ...(await setUp(vpmu, name, params, machine)), evlist: parseEventList(EVENTS, 'stat'), repeat: 1 });
 
 describe('one execution', () => {
+  it('is that of caches that keep everything: what is displaced costs cycles of the user', async () => {
+    for (const vpmu of ['host', 'v2']) {
+      const counts = async (cold: string) => {
+        const spec = await setUpMachine({ vpmu, seed: 'cold', sets: [`core.cold=${cold}`] });
+        const workload = prepareWorkload(await loadWorkload('ftest'), spec, {});
+        const evlist = parseEventList(['instructions:u', 'cycles:u'], 'stat');
+        return (await countWorkload({ spec, workload, evlist, repeat: 1 })).runs[0]!.counts.map(({ val }) => val);
+      };
+      const [on, off] = [await counts('on'), await counts('off')];
+      expect(on[0], vpmu).to.equal(off[0]);
+      // Some 1,300 ticks of a host, and twice as many with a guest.
+      expect((on[1]! - off[1]!) / 1300, vpmu).to.be.within(50, 2000);
+    }
+  });
+
   for (const { machine, observers } of PLACES)
     for (const [name, params] of WORKLOADS)
       it(`${name} on ${machine}: truth, ${observers.join(', ')} count the same`, async () => {

@@ -205,7 +205,7 @@ describe('threads', () => {
     try {
       writeFileSync(at.file('family.yaml'), FAMILY);
       for (const by of ['thread', 'process'] as const) {
-        const evlist = recordAttrs(parseEventList(['instructions:u'], 'record'), { period: 20_000 });
+        const evlist = recordAttrs(parseEventList(['instructions:u'], 'record'), { period: 30_000 });
         const spec = { machine: 'broadwell-ep', vpmu: 'v2', seed: 'threads', sets };
         const request = { spec, words: [at.file('family.yaml')], evlist, by, run: 0, truth: true };
         const { profiles, truth } = await sampleRun(request);

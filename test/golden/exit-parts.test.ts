@@ -30,8 +30,8 @@ describe('the parts of an exit', () => {
     );
   });
 
-  it('add up to the 1,060 ns beside which the letter has 1,100 for an access and what it is for', () => {
-    expect(exitPartsOf(spec('broadwell-ep', 'v2')).access).to.be.closeTo(1060, 0.5);
+  it('with the 22 ns for lines that they miss, add up to the 1,060 ns beside which the letter has 1,100 for an access and what it is for', () => {
+    expect(exitPartsOf(spec('broadwell-ep', 'v2')).access).to.be.closeTo(1060 - 22, 0.5);
   });
 
   for (const each of CASES)

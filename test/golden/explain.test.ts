@@ -114,6 +114,12 @@ const expectedSince6_1 = (nrGp: number): Readonly<Record<LifeKind, readonly stri
 });
 
 describe('gperf explain', () => {
+  it('pmi --vpmu v2 where nothing is displaced in caches is fixtures/golden/pmi-v2-warm.txt', async () => {
+    // The calibrated constants as they were before the model of the caches.
+    const sets = ['core.cold=off', 'cost.vmx_vcpu_run=205', 'cost.pmi_residue=8830', 'costs.spread=0'];
+    expectKept(`${DIR}/pmi-v2-warm.txt`, textOf(lifeOf(await spec('v2', ...sets), 'pmi')));
+  });
+
   for (const kind of LIVES)
     for (const { vpmu, machine } of WHERE) {
       const options = `--vpmu ${vpmu}${machine === undefined ? '' : ` --machine ${machine}`}`;

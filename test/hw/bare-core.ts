@@ -81,6 +81,7 @@ export function bareCore(
   seed = 'test',
   refill = 0,
   spread = false,
+  caches?: CoreSpec['caches'],
 ): { core: Core; script: Script } {
   const spec: CoreSpec = {
     caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
@@ -90,6 +91,7 @@ export function bareCore(
     msrFunctions: { rdmsr: F.rdmsr, wrmsr: F.wrmsr, rdpmc: F.rdpmc },
     skid,
     refill: cycles(refill),
+    caches,
   };
   const core = new Core(spec, stream(seed, 'skid'));
   const script = new Script(() => core.now());

@@ -5,7 +5,7 @@ import type { Trap } from '../../src/arch/cpu.ts';
 import { COLUMN, eventVector, type EventName } from '../../src/arch/events.ts';
 import { MSR, RDPMC_FIXED } from '../../src/arch/msr.ts';
 import { EVENTSEL, FIXED_CTRL } from '../../src/arch/perfevtsel.ts';
-import { ROWS, type Core } from '../../src/hw/core.ts';
+import { ROWS, type Core, type CoreSpec } from '../../src/hw/core.ts';
 import { perfFunction } from '../../src/tool/perf-binary.ts';
 import { StraightLine } from '../../src/tool/straight-line.ts';
 import { cycles } from '../../src/units.ts';
@@ -37,6 +37,20 @@ const reading = programOf({
   functions: [func('main', [ops(100, 'alu'), syscall('read'), ops(100, 'alu')])],
 });
 const userCode = (length: number): StraightLine => new StraightLine(perfFunction('main'), cycles(length));
+
+const CACHES = { l1: 1024, l2: 4096, fromL2: 8, fromLlc: 30 };
+
+/** A program with so many lines. */
+class Lines extends StraightLine {
+  readonly footprint: number;
+  constructor(lines: number) {
+    super(perfFunction('main'), cycles(1e9));
+    this.footprint = lines;
+  }
+  get work(): number {
+    return 1e9 - this.left;
+  }
+}
 
 describe('hw/core', () => {
   describe('ring 3', () => {
@@ -176,6 +190,25 @@ describe('hw/core', () => {
       core.spend(F.long);
       expect(script.seen).to.deep.equal([{ vector: 'NMI', when: 2500, cpl: 0, ip: at(F.long, 250), frames: [] }]);
       expect(core.now()).to.equal(10_000);
+    });
+
+    it('is slower at first after ring 3 had the caches, with the same events; the difference is booked apart', () => {
+      const passes = (caches: CoreSpec['caches']): { readonly core: Core; readonly instructions: number } => {
+        const { core } = bareCore(undefined, 'test', 0, false, caches);
+        program(core, 0, 'instructions', 'OS', FULL / 2);
+        const code = new Lines(300);
+        core.spend(F.long, 2);
+        core.execute(code, cycles(core.now() + 50_000));
+        core.spend(F.long, 3);
+        return { core, instructions: core.pmu.rdpmc(0) };
+      };
+      const [warm, cold] = [passes(undefined), passes(CACHES)];
+      expect(cold.instructions).to.equal(warm.instructions);
+      const missed = cold.core.now() - warm.core.now();
+      // 300 lines displaced: of 560 that it touches in 11,200 cycles.
+      expect(missed).to.be.closeTo(560 * ((300 / 1024) * 8 + (300 / 4096) * 22), 1);
+      expect(cold.core.spent.host[RING0.length + ROWS.cold]).to.equal(missed);
+      expect(cold.core.spent.host[F.long]).to.equal(warm.core.spent.host[F.long]);
     });
 
     it('waits in a function: clocks count, and nothing else', () => {
@@ -482,6 +515,50 @@ describe('hw/core', () => {
         ),
         { numRuns: 600 },
       );
+    });
+  });
+
+  describe('a program that comes back', () => {
+    /** A program runs, ring 0 has the core for long, the program runs again for `span`: its cursor, and the core. */
+    const back = (caches: CoreSpec['caches'], span: number, slices = 1) => {
+      const { core } = bareCore(undefined, 'test', 0, false, caches);
+      const code = new Lines(300);
+      core.execute(code, cycles(20_000));
+      core.spend(F.long, 2);
+      const start = core.now();
+      for (let i = 1; i <= slices; i++) core.execute(code, cycles(start + Math.round((span * i) / slices)));
+      return { core, worked: code.work - 20_000, row: core.spent.host[RING0.length + ROWS.coldRing3]! };
+    };
+    /** All 300 of its lines are gone by 560 in 1024, and so on. */
+    const DEBT = 300 * ((560 / 1024) * 8 + (560 / 4096) * 22);
+
+    it('runs at half its speed until it has its lines back, and at its own from then on', () => {
+      expect(back(undefined, 1000).worked).to.equal(1000);
+      expect(back(CACHES, 1000).worked).to.equal(500);
+      const long = back(CACHES, 50_000);
+      expect(50_000 - long.worked).to.be.closeTo(DEBT, 1);
+      expect(long.row).to.equal(50_000 - long.worked);
+    });
+
+    it('is as slow in pieces as in one', () => {
+      const whole = back(CACHES, 50_000);
+      for (const slices of [2, 7, 500]) {
+        const pieces = back(CACHES, 50_000, slices);
+        expect([pieces.worked, pieces.row, pieces.core.now()]).to.deep.equal([
+          whole.worked,
+          whole.row,
+          whole.core.now(),
+        ]);
+      }
+    });
+
+    it('misses nothing after a moment in ring 0 that touched little', () => {
+      const { core } = bareCore(undefined, 'test', 0, false, CACHES);
+      const code = new Lines(300);
+      core.execute(code, cycles(20_000));
+      core.spend(F.tiny);
+      core.execute(code, cycles(core.now() + 10_000));
+      expect(core.spent.host[RING0.length + ROWS.coldRing3]).to.be.below(1);
     });
   });
 

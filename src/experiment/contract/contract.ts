@@ -20,6 +20,7 @@ import { ContractKernel } from './kernel.ts';
 /** A quiet host and undisturbed ring 3, so that a counter shows exactly what was put in. */
 const QUIET = {
   'core.refill': 0,
+  'core.cold': false,
   'host.watchdog': false,
   'host.perf': 'off',
   'host.cores': 1,

@@ -68,6 +68,7 @@ export const cascadelakeAp = intelCore({
   numbers: {
     'core.clock': [3.1e9, 'chosen: all-core turbo'],
     'core.tsc': [2.3e9, "Intel's product page"],
+    'core.l2_size': [1024, "Intel's optimization manual: Skylake server"],
     'pmu.version': [4, CPUID],
     'pmu.gp': [4, CPUID],
     'pmu.fixed': [3, CPUID],

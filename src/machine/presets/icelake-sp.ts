@@ -79,6 +79,8 @@ export const icelakeSp = intelCore({
   numbers: {
     'core.clock': [3.0e9, "Intel's product page: all-core turbo"],
     'core.tsc': [2.3e9, "Intel's product page"],
+    'core.l1_size': [80, "Intel's optimization manual: 32 kB for code, 48 kB for data"],
+    'core.l2_size': [1280, "Intel's optimization manual: Ice Lake server"],
     'pmu.version': [5, CPUID],
     'pmu.gp': [8, CPUID],
     'pmu.fixed': [4, CPUID],

@@ -31,6 +31,9 @@ type Own = 'core.clock' | 'core.tsc' | 'host.cpus' | 'host.memory' | 'pmu.versio
 const BASE: Omit<SpecNumbers, Own> = {
   ...LINUX_DEFAULTS,
   'core.refill': [200, 'chosen, above the 179 cycles after which nothing has retired in published recordings'],
+  'core.cold': [true, 'caches are shared by whoever has the core'],
+  'core.l1_size': [64, "Intel's optimization manual: 32 kB each for code and data"],
+  'core.l2_size': [256, "Intel's optimization manual: Broadwell"],
   'core.bus': [2.5e7, 'CPUID leaf 15H: a crystal of 25 MHz, which CPU_CLK_UNHALTED.REF_XCLK counts'],
   'pmu.width': [48, 'CPUID leaf 0AH'],
   'pmu.full_width_write': [true, 'IA32_PERF_CAPABILITIES[13]'],

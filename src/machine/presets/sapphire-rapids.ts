@@ -89,6 +89,8 @@ export const sapphireRapids = intelCore({
     'core.clock': [3.0e9, "Intel's product page: all-core turbo"],
     'core.tsc': [2.0e9, "Intel's product page"],
     'core.bus': [2.5e7, 'chosen: nothing counts it'],
+    'core.l1_size': [80, "Intel's optimization manual: 32 kB for code, 48 kB for data"],
+    'core.l2_size': [2048, "Intel's optimization manual: Golden Cove in servers"],
     'pmu.version': [5, CPUID],
     'pmu.gp': [8, CPUID],
     'pmu.fixed': [4, CPUID],

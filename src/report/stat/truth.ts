@@ -47,7 +47,9 @@ export function statTruthText(
       ? [' A counter without :u counts the kernel as well.']
       : []),
     ...(known.some(isClock)
-      ? [" A clock also counts each interrupt's return, until an instruction executes (core.refill)."]
+      ? [
+          " A clock also counts each interrupt's return, until an instruction executes (core.refill), and what it misses in caches (core.cold).",
+        ]
       : []),
     ...(sharedCores && known.some(isClock)
       ? [

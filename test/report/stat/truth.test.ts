@@ -48,7 +48,9 @@ describe('counts beside the truth', () => {
         { evlist: parseEventList([event], 'stat'), runs: [run([900, 9, 9])] },
         { workload: './w', truth: [900] },
       );
-    expect(said('cycles:u')).to.match(/A clock also counts each interrupt's return, .*\(core\.refill\)\.\n\n$/);
+    expect(said('cycles:u')).to.match(
+      /A clock also counts each interrupt's return, .*\(core\.refill\), .*\(core\.cold\)\.\n\n$/,
+    );
     expect(said('instructions:u')).to.not.include('clock');
   });
 
