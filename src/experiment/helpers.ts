@@ -51,6 +51,9 @@ export async function helperThreads(
   const parties = Math.min(threads, cores);
   if (parties < 2) return undefined;
   const pool = await WorkerPool.start(parties - 1, options);
+  // Whatever becomes of it, they are asked again.
+  const ready = Array.from({ length: parties - 1 }, () => request);
+  pool.run('prepareCores', ready).catch(() => undefined);
   return {
     start: (run, left) => help(pool, request, { parties, cores, vcpus, run, left, clock: options.clock ?? NO_CLOCK }),
     close: () => pool.close(),

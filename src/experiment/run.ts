@@ -324,14 +324,18 @@ async function leftBy(
   let tool: ToolTask | undefined;
   const settled = ({ kernels }: Machine): boolean =>
     tool?.status !== undefined || kernels.some(({ nmis }) => nmis >= SETTLED_PMIS);
-  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, settled, undefined, { longest });
-  const { host, kernels, kernel, core } = machine;
+  // How far several cores are apart between grid lines depends on the windows.
+  const stop = (machine: Machine): boolean =>
+    machine.group === undefined ? settled(machine) : tool?.status !== undefined;
+  const machine = bootMachine(spec, 'warm-up', NOTHING_LEFT, stop, undefined, { longest, lines: 1 });
+  const { group, host, kernels, kernel, core } = machine;
   tool = new ToolTask(kernel, command.quiet);
   occupy(machine, command);
   let wanted = true;
+  const span = group === undefined ? BREATH : 0;
   // A machine that does not come back has also warmed up enough.
   while (wanted && !settled(machine) && core.nanos() < LONGEST_WARM_UP) {
-    if (advance(machine, core, BREATH, () => settled(machine)) === 'lost') break;
+    if (advance(machine, core, span, () => stop(machine)) === 'lost') break;
     if (breathe !== undefined) wanted = await breathe(core.nanos(), undefined);
   }
   const left = {

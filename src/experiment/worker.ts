@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { benchOutcome, type BenchRequest, type BenchRun } from './bench.ts';
 import { threadOf } from './design-file.ts';
-import { otherCores, type OtherCoresRequest } from './other-cores.ts';
+import { otherCores, prepareCores, type CommandRequest, type OtherCoresRequest } from './other-cores.ts';
 import type { MachinePart } from './machine-part.ts';
 import { showOwnPulse, thrownBy } from './patience.ts';
 import { letterRun, type LetterRequest, type LetterRun } from './reproduce.ts';
@@ -16,19 +16,21 @@ import { sampleRun, type SampledRun, type SampleRequest } from './sample.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
 import { type EngineModule, useEngine } from '../workload/engine.ts';
 
-const WORK = { benchOutcome, sampleRun, letterRun, otherCores } as const;
+const WORK = { benchOutcome, sampleRun, letterRun, otherCores, prepareCores } as const;
 export type WorkName = keyof typeof WORK;
 interface Inputs extends Record<WorkName, unknown> {
   readonly benchOutcome: BenchRequest;
   readonly sampleRun: SampleRequest;
   readonly letterRun: LetterRequest;
   readonly otherCores: OtherCoresRequest;
+  readonly prepareCores: CommandRequest;
 }
 interface Outputs extends Record<WorkName, unknown> {
   readonly benchOutcome: BenchRun | { readonly liveLock: string };
   readonly sampleRun: SampledRun;
   readonly letterRun: LetterRun;
   readonly otherCores: MachinePart | undefined;
+  readonly prepareCores: void;
 }
 export type WorkInput<N extends WorkName> = Inputs[N];
 export type WorkOutput<N extends WorkName> = Outputs[N];

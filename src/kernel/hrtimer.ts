@@ -28,6 +28,14 @@ export class Hrtimers {
     return this.#queue.next;
   }
 
+  /** When the next tick is due, if it runs, and the first timer besides it. */
+  get nextTick(): Cycles {
+    return this.#queue.nextOf('tick');
+  }
+  get nextTimer(): Cycles {
+    return this.#queue.nextBut('tick');
+  }
+
   /** `fire` runs in the timer interrupt at or after `when`. */
   start(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
     const alarm = this.#queue.at(when, order, fire);

@@ -11,7 +11,7 @@
  * Not modelled: overwrite (backward) mode, AUX areas, paused buffers.
  */
 import { PERF_RECORD, type KernelRecord, type PerfEventAttr } from '../uapi/perf-event.ts';
-import { kernelRecordSize, largestRecord, largestSample } from '../uapi/record-size.ts';
+import { kernelRecordSize, largestRecord, largestSample, lostSize } from '../uapi/record-size.ts';
 import type { Cycles } from '../units.ts';
 import type { Task } from './task.ts';
 
@@ -96,9 +96,10 @@ export class RingBuffer {
   /** Samples since the last wakeup, for an event with wakeup_events. */
   #events = 0;
   readonly #every: number;
-  /** Bytes of the largest record that can be written here, and of the largest that a PMI writes. */
+  /** Bytes of the largest record that can be written here, of the largest that a PMI or a tick writes, and of LOST. */
   #largest = 0;
   #largestSample = 0;
+  #lostSize = 0;
 
   constructor(size: number, attr: PerfEventAttr, id = 0) {
     this.id = id;
@@ -115,6 +116,7 @@ export class RingBuffer {
   take(attr: PerfEventAttr): void {
     this.#largest = Math.max(this.#largest, largestRecord(attr));
     this.#largestSample = Math.max(this.#largestSample, largestSample(attr));
+    this.#lostSize = Math.max(this.#lostSize, lostSize(attr));
   }
 
   /** `task` will read what CPU number `writer`, another one than its own, writes. */
@@ -226,11 +228,14 @@ export class RingBuffer {
     return { records: this.#queue.splice(0, count), bytes, tail: this.#read, writes };
   }
 
-  /** How many more records can be written before the reader is woken: of any kind, and such as a PMI writes. */
+  /**
+   * How many more records can be written before the reader is woken: of any kind, and such as a PMI or a tick writes. As long
+   * as the reader takes nothing, there is one LOST record at most.
+   */
   get toWatermark(): { readonly records: number; readonly samples: number } {
     if (this.#every > 0) return { records: 0, samples: 0 };
     const left = this.watermark - (this.#head - this.#wakeup);
-    const fit = (size: number): number => Math.max(0, Math.ceil(left / size) - 1);
-    return { records: fit(this.#largest), samples: fit(this.#largestSample) };
+    const fit = (bytes: number, size: number): number => Math.max(0, Math.ceil(bytes / size) - 1);
+    return { records: fit(left, this.#largest), samples: fit(left - this.#lostSize, this.#largestSample) };
   }
 }

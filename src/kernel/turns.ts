@@ -13,8 +13,10 @@ import { cycles, type Cycles } from '../units.ts';
 import { apply, type SystemAct, type ActOutcome } from './acts.ts';
 import type { Answered, CpuCall } from './mail.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { FN, type KernelFunction } from './symbols.ts';
+import { NR_ACCUMULATED_SAMPLES } from './sampling.ts';
+import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
+import { passesWatermark, type Ahead } from './watermark.ts';
 
 /** An act of the current task upon what several CPUs share. The CPU stands still until it is its turn. */
 interface ActInTurn {
@@ -25,44 +27,8 @@ interface ActInTurn {
 
 const NEVER = cycles(Infinity);
 
-/** What it takes at least to write a record, and to serve a PMI that writes a sample. */
-export interface LeastCosts {
-  readonly record: Cycles;
-  readonly nmi: Cycles;
-}
-
-/** What is known of the CPU besides its tasks. */
-export interface Ahead extends LeastCosts {
-  /** When it has the host's CPU, if it is a vCPU; otherwise now. */
-  readonly from: Cycles;
-  /** When what is on its way to it arrives. */
-  readonly arrival: Cycles;
-  /** No earlier than this does a PMI interrupt it. */
-  readonly pmi: Cycles;
-  /** How many counters can raise a PMI, and whether all of them count no faster than the clock. */
-  readonly sampling: { readonly counters: number; readonly byClock: boolean };
-}
-
-/** Every record is written by these. */
-const WRITES = ['perf_output_begin_forward', 'perf_output_sample', 'perf_output_end'] as const;
-/** Every PMI that writes a sample goes through these. */
-const SAMPLES = [
-  'nmi',
-  'do_nmi',
-  'default_do_nmi',
-  'nmi_handle',
-  'perf_event_nmi_handler',
-  'intel_pmu_handle_irq',
-  '__perf_event_overflow',
-  'perf_event_output_forward',
-  'perf_prepare_sample',
-  ...WRITES,
-] as const;
-
-export function leastCosts(costOf: (fn: number) => Cycles): LeastCosts {
-  const sum = (fns: readonly KernelFunction[]): Cycles => cycles(fns.reduce((all, fn) => all + costOf(FN[fn]), 0));
-  return { record: sum(WRITES), nmi: sum(SAMPLES) };
-}
+/** Which part of what the kernel allows a PMI to take is far less. */
+const FAR_LESS = 0.75;
 
 export class Turns {
   readonly #here: PerCpu;
@@ -189,6 +155,25 @@ export class Turns {
     return cycles(Math.min(answers, ends, this.#moves(ahead), this.#passesWatermark(ahead), acts));
   }
 
+  /**
+   * No earlier than this is something else to be seen of the CPU at a grid line: how many tasks are runnable, its part of the
+   * host's counts, and its limits of sampling. These a PMI may lower at any time, but where PMIs take far less than what
+   * is allowed, one does not make the average reach that.
+   */
+  steady(ahead: Ahead): Cycles {
+    const { current, idle, mail, pending_wakeups, rq, running_sample_length, sysctl, system } = this.#here;
+    const { sample_allowed_ns: allowed } = sysctl;
+    const average = running_sample_length / NR_ACCUMULATED_SAMPLES;
+    if (allowed > 0 && average > FAR_LESS * allowed) return ahead.from;
+    // What exits and entries of vCPUs do to the host's events, only their designs know.
+    if (system.overload || rq.waiting > 0 || pending_wakeups.size > 0 || current.body.waits !== undefined)
+      return ahead.from;
+    if (mail.calls + mail.signals + mail.asked + mail.coming.size > 0 || this.#calls !== undefined) return ahead.from;
+    if (this.#acted !== undefined) return ahead.from;
+    // PMIs may wake a vCPU's thread.
+    return cycles(Math.min(this.#calmUntil(ahead), current === idle ? ahead.pmi : NEVER));
+  }
+
   /** When it may send a task to another CPU, or ask one for tasks. */
   #moves({ from, arrival }: Ahead): Cycles {
     const { current, mail, number, system, timers } = this.#here;
@@ -230,50 +215,25 @@ export class Turns {
 
   /** When a task may be woken because a buffer has filled up. */
   #passesWatermark(ahead: Ahead): Cycles {
-    const { mail, number, pending_wakeups, shared_buffers } = this.#here;
-    const { from, pmi, record, nmi, sampling } = ahead;
+    const { shared_buffers, timers } = this.#here;
     if (shared_buffers.size === 0) return NEVER;
-    if (pending_wakeups.size > 0) return from;
-    const quiet = this.#quietUntil(ahead);
-    const first = Math.max(from, Math.min(quiet, pmi));
-    let at: number = NEVER;
-    for (const { follows, toWatermark } of shared_buffers) {
-      // Whom it follows is elsewhere; if he comes, that is known before he does.
-      if (follows !== undefined && follows.cpu !== number && !mail.coming.has(follows)) continue;
-      const { records, samples } = toWatermark;
-      // A PMI writes a sample for each counter, and until the next tick each event is throttled but once.
-      const pmis = sampling.counters === 0 ? 0 : Math.max(0, Math.floor(samples / sampling.counters) - 1);
-      const span = sampling.byClock ? this.#spanOf(pmis - 1, nmi) : pmis * nmi;
-      const sampled = first + Math.max(samples * record, span);
-      at = Math.min(at, Math.max(first + records * record, Math.min(sampled, quiet)));
-    }
-    return cycles(at);
+    const silence = { quiet: this.#quietUntil(ahead, timers.next), calm: this.#calmUntil(ahead) };
+    return passesWatermark(this.#here, ahead, silence);
+  }
+
+  /** Until then there are only PMIs and ticks, and no tick lets another task run. */
+  #calmUntil(ahead: Ahead): Cycles {
+    const { rq, timers } = this.#here;
+    return this.#quietUntil(ahead, rq.waiting > 0 ? timers.next : timers.nextTimer);
   }
 
   /**
-   * Cycles in which each event on the PMU, all of which count cycles, can overflow so many more times than once. With a
-   * frequency, perf_adjust_period() makes a period at most an eighth shorter than the one before, and rounds.
+   * Until then, and while no timer fires, the CPU writes no records but those of PMIs: no task calls the kernel or gives way.
    */
-  #spanOf(n: number, nmi: Cycles): number {
-    let least = Infinity;
-    for (const { attr, hw } of this.#here.cpu_hw_events.events.values()) {
-      if (attr.sample_period === 0) continue;
-      let period = hw.sample_period;
-      let [span, left] = [0, Math.max(0, n)];
-      for (; attr.freq === true && left > 0 && period > nmi; left--) {
-        period = Math.floor((period * 7) / 8) - 1;
-        span += period;
-      }
-      least = Math.min(least, span + left * Math.max(nmi, attr.freq === true ? 0 : period));
-    }
-    return least === Infinity ? 0 : least;
-  }
-
-  /** Until then the CPU writes no records but those of PMIs: no timer fires, no task calls the kernel or gives way. */
-  #quietUntil({ from, arrival }: Ahead): Cycles {
-    const { current, idle, rq, timers } = this.#here;
+  #quietUntil({ from, arrival }: Ahead, timer: Cycles): Cycles {
+    const { current, idle, rq } = this.#here;
     if (this.waits || rq.needResched || this.#balances) return from;
-    const until = Math.min(timers.next, arrival);
+    const until = Math.min(timer, arrival);
     if (current === idle) return rq.waiting > 0 ? from : cycles(Math.max(from, until));
     if (current.state !== 'running') return from;
     const { leave, trap } = this.#outlookOf(current, from);
@@ -288,10 +248,15 @@ export class Turns {
     const act = this.#act === undefined ? (own?.act ?? NEVER) : NEVER;
     const switches = rq.needResched || this.waits || (own === undefined ? rq.waiting > 0 : own.leave <= from);
     const turn = switches ? from : cycles(Math.max(from, Math.min(timers.next, arrival, own?.leave ?? NEVER)));
+    // A tick wakes nobody.
+    const wakes = switches ? from : cycles(Math.max(from, Math.min(timers.nextTimer, arrival)));
     let others: number = NEVER;
     for (const task of system.eachTask())
-      if (task.cpu === number && !(runs && task === current))
-        others = Math.min(others, this.#outlookOf(task, turn).act);
+      if (task.cpu === number && !(runs && task === current)) {
+        // PMIs may wake a vCPU's thread.
+        const sleeps = task.state === 'sleeping' && task !== current && task.body.waits === undefined;
+        others = Math.min(others, this.#outlookOf(task, sleeps ? wakes : turn).act);
+      }
     for (const task of mail.coming) others = Math.min(others, this.#outlookOf(task, turn).act);
     return cycles(Math.min(act, others));
   }

@@ -21,7 +21,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { MovableBody, MovedTask } from '../kernel/moved-task.ts';
 import { FN, KERNEL_SYMBOLS } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
-import { leastCosts } from '../kernel/turns.ts';
+import { leastCosts } from '../kernel/watermark.ts';
 import type { Probe } from '../sim/probe.ts';
 import { address, cycles, type Cycles, type Nanos } from '../units.ts';
 import type { ExitReason, ExitStats } from './exits.ts';

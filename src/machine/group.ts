@@ -9,7 +9,7 @@ import { apply, effectOf, looks, type SystemAct } from '../kernel/acts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Post } from '../kernel/mail.ts';
 import { at_grid_line, set_nr_running } from '../kernel/load-balance.ts';
-import { leastCosts, type LeastCosts } from '../kernel/turns.ts';
+import { leastCosts, type LeastCosts } from '../kernel/watermark.ts';
 import { Meeting, type MeetingPlace } from '../sim/meeting.ts';
 import { Windows, type ActEffect, type Between, type Standing, type WindowOptions } from '../sim/windows.ts';
 import { cycles, type Cycles } from '../units.ts';
@@ -88,6 +88,8 @@ export class CoreGroup {
   /** CPU 0 has ended; with `floating`, the run has, on whatever core that happened. */
   #ended = false;
   readonly #floating: boolean;
+  /** The last call of run() returned at a grid line, and all have met there. */
+  #met = false;
 
   /** CPUs by number, with those that other threads run. */
   constructor(
@@ -125,8 +127,9 @@ export class CoreGroup {
     const windows = this.#windows;
     for (;;) {
       const { line } = windows;
-      if (!this.#meet(stop)) return false;
-      if (windows.line !== line && (line >= until || this.#ended)) return true;
+      if (!this.#met && !this.#meet(stop)) return false;
+      this.#met = !this.#met && windows.line !== line && (line >= until || this.#ended);
+      if (this.#met) return true;
       for (const { host } of this.#mine)
         host.run(windows.end, !this.#floating && host === this.#cpus[0]!.host ? stop : undefined);
     }
@@ -213,6 +216,7 @@ export class CoreGroup {
     const slots = this.#meeting.slotsOf(number);
     slots[SLOT.now] = standing.now;
     slots[SLOT.promise] = standing.promise;
+    slots[SLOT.steady] = standing.steady ?? standing.now;
     slots[SLOT.ended] = ended ? 1 : 0;
     slots[SLOT.clock] = cpu.core.now();
     // The rest is looked at when all have passed the line.
@@ -242,7 +246,8 @@ export class CoreGroup {
     for (let core = 0; core < this.#cpus.length; core++) {
       if (this.#isMine(core)) continue;
       const slots = this.#meeting.slotsOf(core);
-      this.#told[core] = { now: slots[SLOT.now] as Cycles, promise: slots[SLOT.promise] as Cycles };
+      const [now, promise, steady] = [slots[SLOT.now], slots[SLOT.promise], slots[SLOT.steady]] as Cycles[];
+      this.#told[core] = { now: now!, promise: promise!, steady };
     }
     for (let party = 0; party < parties; party++) {
       if (party === this.#party.party) continue;
@@ -278,7 +283,7 @@ export class CoreGroup {
     const { pmiFrom: pmi, sampling } = core;
     const ahead = { from: now, arrival: ipiAt, pmi, sampling, ...this.#costs };
     const promise = cycles(Math.min(host.turns.promise(ahead), tellsSibling({ core, host })));
-    if (!host.turns.waits) return { now, promise, act: undefined, posts };
+    if (!host.turns.waits) return { now, promise, act: undefined, steady: host.turns.steady(ahead), posts };
     const { kernel, ...what } = this.#actOn(number);
     const act = { what, after: kernel.turns.workAfterAct, others: promise, looks: looks(what.act) };
     return { now, promise: now, act, posts };

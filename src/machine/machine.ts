@@ -87,6 +87,8 @@ const hasLatency = (spec: MachineSpec): boolean =>
 export interface HowToRun {
   /** The longest window. */
   readonly longest?: Cycles | undefined;
+  /** The most grid lines from one that is not left out to the next. */
+  readonly lines?: number | undefined;
   /** This thread's part of them; undefined: all. */
   readonly party?: Party | undefined;
 }
@@ -104,7 +106,7 @@ export function bootMachine(
   { running_sample_length, perf_sched_events }: Leftovers,
   stop: (machine: Machine) => boolean,
   tap: Tap = (cpu) => cpu,
-  { longest, party }: HowToRun = {},
+  { longest, lines, party }: HowToRun = {},
 ): Machine {
   const { values: v } = spec;
   const clock = hertz(v['core.clock']);
@@ -205,7 +207,7 @@ export function bootMachine(
   const group =
     cpus.length === 1 && vcpus === 1
       ? undefined
-      : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest, floating }, party);
+      : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest, lines, floating }, party);
   const kernels = guest?.kernels ?? (system === undefined ? [host] : cpus.map((cpu) => cpu.host));
   const [kernel = host] = kernels;
   const inside = guest?.vcpus ?? [];

@@ -10,9 +10,9 @@ import type { HostCpu } from './boots.ts';
 /**
  * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
  * whether its run has ended; its clock in any case; how far the workload was at the grid line on the cores of its thread,
- * of which the first one tells; of each kernel on it, how many tasks are runnable, and its limits of sampling.
+ * of which the first one tells; until when others see the same of it; of each kernel on it, how many tasks are runnable, and its limits of sampling.
  */
-export const SLOT = { now: 0, promise: 1, counts: 2, ended: 5, clock: 6, work: 7, views: 8 } as const;
+export const SLOT = { now: 0, promise: 1, counts: 2, ended: 5, clock: 6, work: 7, steady: 8, views: 9 } as const;
 const COUNTS = [
   'hardwareEvents',
   'perf_sched_count',

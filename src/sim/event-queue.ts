@@ -30,6 +30,14 @@ export class EventQueue {
     return this.#entries[0]?.when ?? (Infinity as Cycles);
   }
 
+  /** The same of alarms of one order, or of all others. */
+  nextOf(order: Order): Cycles {
+    return this.#first(({ rank }) => ORDERS[rank] === order);
+  }
+  nextBut(order: Order): Cycles {
+    return this.#first(({ rank }) => ORDERS[rank] !== order);
+  }
+
   /** Arms an alarm. One in the past is due at once. */
   at(when: Cycles, order: Order, fire: (when: Cycles) => void): Alarm {
     const entry: Entry = { when, cancelled: false, rank: ORDERS.indexOf(order), serial: this.#serial++, fire };
@@ -45,6 +53,10 @@ export class EventQueue {
       const entry = this.#entries.shift() as Entry;
       entry.fire(entry.when);
     }
+  }
+
+  #first(wanted: (entry: Entry) => boolean): Cycles {
+    return this.#entries.find((entry) => !entry.cancelled && wanted(entry))?.when ?? (Infinity as Cycles);
   }
 
   #drop(): void {

@@ -11,14 +11,16 @@
  * - An act changes state that all cores share. The core stops in front of it, and it is applied when it has become the
  *   earliest thing that can still happen: acts are in order of (time, number of the core).
  * - A post arrives at one other core, L or more after it was sent.
- * - A view is a number of another core as of the last grid line, which all cores pass before any goes on.
+ * - A view is a number of another core as of the last grid line, which all cores pass before any goes on. Grid lines at
+ *   which nothing has changed are left out: all cores have said that what others see of them stays as it is, and that they
+ *   neither act nor post.
  *
  * Sources: conservative synchronization with lookahead (K. M. Chandy and J. Misra 1979), in global windows as in YAWNS
  * (D. M. Nicol, C. Micheal, P. Inouye, "Efficient aggregation of multiple LPs in distributed memory parallel
  * simulations", 1989).
  * Not modelled: latencies that differ between pairs of cores.
  */
-import type { Cycles } from '../units.ts';
+import { SUBCYCLES, type Cycles } from '../units.ts';
 
 /** Where a core is after a window. */
 export interface Standing<A> {
@@ -27,6 +29,8 @@ export interface Standing<A> {
   /** Nothing that it does can affect another core before; unused if it stops in front of an act. */
   readonly promise: Cycles;
   readonly act?: WaitingAct<A> | undefined;
+  /** Until then others see of it what they see now; by default, it may change at once. */
+  readonly steady?: Cycles | undefined;
   /** What it has posted in the window. */
   readonly posts?: readonly SentPost[] | undefined;
 }
@@ -69,7 +73,11 @@ export interface WindowOptions {
   readonly grid: Cycles;
   /** The longest window; changes nothing but the speed. */
   readonly longest?: Cycles | undefined;
+  /** From a grid line to the next one that is not left out there are at most so many; changes nothing but the speed. */
+  readonly lines?: number | undefined;
 }
+
+const MOST_LINES = 16;
 
 /** A core affected another one earlier than it had promised. The simulation is not exact any more. */
 export class PromiseBroken extends Error {
@@ -83,19 +91,21 @@ export class PromiseBroken extends Error {
 export class Windows {
   /** Where all cores run to. */
   end: Cycles;
-  /** The next grid line. */
+  /** The next grid line that is not left out. */
   line: Cycles;
   readonly #latency: Cycles;
   readonly #grid: Cycles;
   readonly #longest: Cycles;
+  readonly #lines: number;
   /** What each core had promised for the current window. */
   #promised: Cycles[] = [];
 
   /** Nothing is known about the cores yet: the first window is empty, and they tell where they stand. */
-  constructor({ latency, grid, longest = Infinity as Cycles }: WindowOptions) {
+  constructor({ latency, grid, longest = Infinity as Cycles, lines = MOST_LINES }: WindowOptions) {
     this.#latency = latency;
     this.#grid = grid;
-    this.#longest = longest;
+    this.#longest = Math.max(longest, 1 / SUBCYCLES) as Cycles;
+    this.#lines = lines;
     this.end = 0 as Cycles;
     this.line = grid;
   }
@@ -124,6 +134,7 @@ export class Windows {
         this.#promised = promises;
         return;
       }
+      this.#leaveOut(cores, promises);
     }
     for (;;) {
       const first = least(promises);
@@ -139,7 +150,15 @@ export class Windows {
     }
     this.#promised = promises;
     const end = Math.min(this.line, promises[least(promises)]! + this.#latency, this.end + this.#longest);
-    this.end = end as Cycles;
+    this.end = wholeSubcycles(end);
+  }
+
+  /** Grid lines ahead up to which nobody posts, acts or changes what others see. What is on its way may change it. */
+  #leaveOut(cores: readonly Standing<unknown>[], promises: readonly Cycles[]): void {
+    if (cores.some(({ posts = [] }) => posts.length > 0)) return;
+    const until = Math.min(promises[least(promises)]!, ...cores.map(({ now, steady = now }) => steady));
+    const lines = Math.min(this.#lines - 1, Math.floor((until - this.line) / this.#grid));
+    if (lines > 0) this.line = (this.line + lines * this.#grid) as Cycles;
   }
 
   /** The promise of a core, after a look at whether it kept its last one. */
@@ -150,6 +169,9 @@ export class Windows {
     return act === undefined ? (Math.max(now, promise) as Cycles) : now;
   }
 }
+
+/** No clock stands between two of them. */
+const wholeSubcycles = (at: number): Cycles => (Math.floor(at * SUBCYCLES) / SUBCYCLES) as Cycles;
 
 /** The core with the least promise; of several, the one with the lowest number. */
 function least(promises: readonly Cycles[]): number {

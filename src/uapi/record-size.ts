@@ -60,13 +60,16 @@ const MOST = { frames: 129, members: 16, name: 256 } as const;
 
 /** Bytes that no record of an event exceeds, together with a LOST record before it; but for names of files that are longer. */
 export const largestRecord = (attr: PerfEventAttr): number =>
-  Math.max(largestSample(attr), 2 * HEADER + 64 + MOST.name + 16 + 2 * sampleIdSize(attr));
+  Math.max(largestSample(attr) + lostSize(attr), 2 * HEADER + 64 + MOST.name + 16 + 2 * sampleIdSize(attr));
 
-/** The same of the records that a PMI writes: a sample, THROTTLE. */
+/** Bytes of a LOST record. */
+export const lostSize = (attr: PerfEventAttr): number => HEADER + 16 + sampleIdSize(attr);
+
+/** Bytes that no record exceeds which a PMI or a tick writes: a sample, THROTTLE, UNTHROTTLE. */
 export function largestSample(attr: PerfEventAttr): number {
   const id = sampleIdSize(attr);
   const frames = Math.max(MOST.frames, (attr.sample_max_stack ?? 0) + 2);
-  return Math.max(sampleSize(attr, frames, MOST.members), HEADER + 24 + id) + HEADER + 16 + id;
+  return Math.max(sampleSize(attr, frames, MOST.members), HEADER + 24 + id);
 }
 
 /** Bytes of one record. */
@@ -88,7 +91,7 @@ export function kernelRecordSize(attr: PerfEventAttr, record: KernelRecord): num
     case PERF_RECORD.READ:
       return HEADER + 8 + readSize(attr.read_format, record.read.values.length) + sampleIdSize(attr);
     case PERF_RECORD.LOST:
-      return HEADER + 16 + sampleIdSize(attr);
+      return lostSize(attr);
     case PERF_RECORD.LOST_SAMPLES:
     case PERF_RECORD.SWITCH_CPU_WIDE:
       return HEADER + 8 + sampleIdSize(attr);

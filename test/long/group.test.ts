@@ -119,7 +119,7 @@ describe('machine/group', () => {
         const machines = scripts.map((threads) => new Smp(1).start(threads));
         const group = new CoreGroup(
           machines.flatMap(({ cpus }) => cpus),
-          TIMES,
+          { ...TIMES, lines: 1 },
         );
         group.run(cycles(12_000 * US));
         expect(machines.map(({ seen }) => seen)).to.deep.equal(alone);

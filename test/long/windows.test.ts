@@ -136,11 +136,19 @@ class Toy {
     return NEVER;
   }
 
+  /** Until when it is at the same operation. */
+  #steady(now: Cycles, served: Cycles): Cycles {
+    const op = this.#ops[this.pc];
+    if (this.asleep) return served;
+    if (op === undefined) return NEVER;
+    return 'work' in op ? cycles(now + op.work - this.#worked) : now;
+  }
+
   standing(): Standing<string> {
     const now = cycles(this.now);
     const served = cycles(Math.max(now, this.mail[0]?.at ?? Infinity));
     const promise = this.#woken !== undefined ? now : this.asleep ? served : cycles(now + this.#work(this.pc));
-    if (this.act === undefined) return { now, promise };
+    if (this.act === undefined) return { now, promise, steady: this.#steady(now, served) };
     const after = this.#work(this.pc + 1);
     return { now, promise: now, act: { what: this.act, after, others: NEVER } };
   }
@@ -150,13 +158,14 @@ interface Setup {
   readonly longest: number;
   readonly workers: number;
   readonly lies?: number;
+  readonly lines?: number;
 }
 
 /** Runs the programs for a while, and says what happened. */
-function simulate(programs: readonly (readonly Op[])[], { longest, workers, lies = 0 }: Setup) {
+function simulate(programs: readonly (readonly Op[])[], { longest, workers, lies = 0, lines }: Setup) {
   const toys = programs.map((ops, i) => new Toy(i, programs.length, ops, lies));
   const parties = Array.from({ length: workers }, (_, w) => ({
-    windows: new Windows({ latency: LATENCY, grid: GRID, longest: cycles(longest) }),
+    windows: new Windows({ latency: LATENCY, grid: GRID, longest: cycles(longest), lines }),
     replica: new Replica(),
     mine: (core: number) => core % workers === w,
   }));
@@ -208,7 +217,7 @@ describe('sim/windows', () => {
         fc.constantFrom(37, 100, 1000, 20_000),
         fc.integer({ min: 1, max: 3 }),
         (ops, longest, workers) => {
-          const expected = simulate(ops, { longest: Infinity, workers: 1 });
+          const expected = simulate(ops, { longest: Infinity, workers: 1, lines: 1 });
           const { replicas, logs } = simulate(ops, { longest, workers });
           expect(logs).to.deep.equal(expected.logs);
           for (const replica of replicas) expect(replica).to.deep.equal(expected.replicas[0]);
@@ -246,7 +255,30 @@ describe('sim/windows', () => {
   it('cores that only compute meet at grid lines', () => {
     const compute: readonly Op[] = [{ work: 1e6 }];
     // The first window finds out where they stand.
-    expect(simulate([compute, compute], { longest: Infinity, workers: 1 }).windows).to.equal(60_000 / GRID);
+    expect(simulate([compute, compute], { longest: Infinity, workers: 1, lines: 1 }).windows).to.equal(60_000 / GRID);
+  });
+
+  it('grid lines are left out where nothing that others see will have changed by then', () => {
+    const ends = (ops: readonly Op[]): number =>
+      simulate([ops, [{ work: 1e6 }]], { longest: Infinity, workers: 1, lines: 4 }).windows;
+    // All of the 60,000 cycles; and all but those until the first one has changed what is seen of it.
+    expect([ends([{ work: 1e6 }]), ends([{ work: 31_000 }, { work: 1e6 }])]).to.deep.equal([4, 6]);
+    const windows = new Windows({ latency: cycles(10), grid: cycles(1000), lines: 3 });
+    const nothing = { gridLine: () => false, apply: () => 'works' as const };
+    const lineAfter = (...cores: readonly Partial<Standing<string>>[]): number => {
+      const { line } = windows;
+      const standing = { now: line, promise: NEVER, steady: NEVER };
+      windows.next(
+        cores.map((core) => Object.assign({}, standing, core)),
+        nothing,
+      );
+      return windows.line - line;
+    };
+    expect(lineAfter({}, {})).to.equal(3000);
+    expect(lineAfter({}, { steady: cycles(windows.line + 2500) })).to.equal(2000);
+    expect(lineAfter({}, { promise: cycles(windows.line + 1999) })).to.equal(1000);
+    expect(lineAfter({}, { steady: undefined, promise: windows.line })).to.equal(1000);
+    expect(lineAfter({}, { posts: [{ to: 1, sent: windows.line }] })).to.equal(1000);
   });
 
   it('views are as of the last grid line', () => {

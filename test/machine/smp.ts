@@ -33,7 +33,8 @@ export class Smp {
   readonly tasks: Task[] = [];
   readonly #buffers: RingBuffer[] = [];
 
-  constructor(cpus: number, longest = Infinity, party?: Party) {
+  /** `lines`: the most grid lines from one that is not left out to the next. */
+  constructor(cpus: number, longest = Infinity, party?: Party, lines = 1) {
     const system = new System({ ...CONFIG, nrCpus: cpus });
     this.cpus = Array.from({ length: cpus }, (_, number) => {
       const core = new Core(BROADWELL, stream('test', `core=${number}/skid`));
@@ -42,7 +43,7 @@ export class Smp {
       host.boot();
       return { core, host };
     });
-    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest) }, party);
+    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest), lines }, party);
   }
 
   /** Threads of one program, with the objects that they share. Returns what each runs. `moves`: to other CPUs, too. */

@@ -26,7 +26,12 @@ function shared<T>(
   ms: number,
 ): { readonly machines: readonly Smp[]; readonly made: readonly T[]; readonly error?: string } {
   const place = placeFor(workers, cpus, 0);
-  const machines = Array.from({ length: workers }, (_, party) => new Smp(cpus, longest, { place, party, patience: 0 }));
+  // One thread leaves no grid line out.
+  const lines = workers === 1 ? 1 : 16;
+  const machines = Array.from(
+    { length: workers },
+    (_, party) => new Smp(cpus, longest, { place, party, patience: 0 }, lines),
+  );
   const made = machines.map((smp, party) => set(smp, party));
   const until = cycles(ms * 2_800_000);
   const running = new Set(machines);
