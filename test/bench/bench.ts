@@ -6,8 +6,8 @@
  *   a bare start of node and beside the time on the clock, and of a recording in a process that has made several;
  * - start-ups, in bare starts of node;
  * - a window of four cores (sim/windows.ts): CPU time on each, and against a stop of the engine;
- * - four busy CPUs on two threads against one, in a fresh process and in threads that are kept: time on the clock, and
- *   processor time of the busiest thread;
+ * - four busy CPUs on two threads against one, in a first run and in threads that are kept: time on the clock, and
+ *   processor time of the busiest thread, each with its interval; and fresh processes by size;
  * - the engine alone: CPU time of a stop in the first pass of a fresh process and in later ones, and against the number of
  *   iterations of the program, 10^6 to 5*10^10;
  * - by floor of src/, where a sample of v2 takes longer than one on bare metal, as V8's profiler sees it.
@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { format } from 'node:util';
 import type { Shared, Stops, Warm } from './inside.ts';
 import { usedOf, writeMeter, type Used } from './meter.ts';
+import { ratioOf } from './ratio.ts';
 
 interface SharedRuns {
   readonly first: Shared;
@@ -94,6 +95,14 @@ const STOPPED = [
   ['4 kHz', 9],
   ['50 kHz', 2],
 ] as const;
+
+/** Seconds of work on each of four CPUs, in fresh processes. */
+const FRESH_SIZES = [5, 10, 20];
+const threadsJob = (seconds: number, workers: number): string[] => [
+  bin.gperf,
+  ...'record --vpmu host --vcpus 4 -F 4000 -e cpu-cycles --all-user -o /dev/null --workers'.split(' '),
+  ...[workers, 'ftest-threads', 4, seconds].map(String),
+];
 
 const say = (...words: unknown[]): void => console.log(format(...words));
 const ratio = (a: number, b: number): string => (a / b).toFixed(2);
@@ -171,16 +180,33 @@ function main(file: string): void {
     window.toFixed(2),
     ratio(window, engine[0]!.warm),
   );
-  const [alone, two] = [1, 2].map((threads) => inside('shared', String(threads)) as SharedRuns);
-  for (const which of ['first', 'kept'] as const)
+  const shared = repeat(ROUNDS, () => [1, 2].map((threads) => inside('shared', String(threads)) as SharedRuns));
+  for (const which of ['first', 'kept'] as const) {
+    const fasterBy = (of: keyof Shared): string => {
+      const [alone, two] = [0, 1].map((side) => shared.map((round) => round[side]![which][of]));
+      const [times, low, high] = ratioOf(alone!, two!).map((x) => x.toFixed(2));
+      return `${times} (95 % ${low} to ${high}; ${Math.min(...two!).toFixed(2)} s)`;
+    };
     say(
-      'four busy CPUs on two threads, %s: %s times as fast as on one on the clock (%s s), %s by the busiest thread (%s s)',
+      'four busy CPUs on two threads, %s: %s times as fast as on one on the clock, %s by the busiest thread',
       which === 'first' ? 'a first run' : 'kept threads',
-      ratio(alone![which].wall, two![which].wall),
-      two![which].wall.toFixed(2),
-      ratio(alone![which].busiest, two![which].busiest),
-      two![which].busiest.toFixed(2),
+      fasterBy('wall'),
+      fasterBy('busiest'),
     );
+  }
+  for (const seconds of FRESH_SIZES) {
+    const rounds = repeat(ROUNDS, () => [1, 2].map((workers) => fresh(threadsJob(seconds, workers)).wall));
+    const [one, two] = [0, 1].map((side) => rounds.map((round) => round[side]!));
+    const [times, low, high] = ratioOf(one!, two!).map((x) => x.toFixed(2));
+    say(
+      'a fresh process with %d s of work on four CPUs: %s times as fast with two threads (95 %% %s to %s; %s s)',
+      4 * seconds,
+      times,
+      low,
+      high,
+      Math.min(...two!).toFixed(2),
+    );
+  }
   const sizes = inside('sizes') as { iterations: number; micros: number }[];
   const middle = sizes.find(({ iterations }) => iterations === 1e8)!.micros;
   for (const { iterations, micros } of sizes)
@@ -196,18 +222,7 @@ function main(file: string): void {
     .toSorted((a, b) => b.micros - a.micros);
   const dearer = floors.map(({ floor, micros }) => `${floor} ${micros < 0 ? '' : '+'}${micros.toFixed(1)}`);
   say('a sample under v2 beside one on bare metal, us by floor: %s', dearer.join(', '));
-  const made = {
-    node: process.version,
-    bare,
-    starts,
-    runs,
-    stat,
-    engine,
-    window,
-    shared: { alone, two },
-    sizes,
-    floors,
-  };
+  const made = { node: process.version, bare, starts, runs, stat, engine, window, shared, sizes, floors };
   writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`);
 }
 

@@ -201,7 +201,7 @@ async function measureWindows(): Promise<number> {
   return (median(pairs.map(({ cpu }) => cpu)) * 1e6) / windows / cores;
 }
 
-/** Busy CPUs beside the one on which main waits, and for how many seconds each. */
+/** Busy CPUs, on one of which main waits, too, and for how many seconds each. */
 const BUSY = { cpus: 4, seconds: 20 } as const;
 
 /** Seconds on the clock of a recording of several CPUs, and of processor time of the busiest thread. */
@@ -221,7 +221,7 @@ const threadSeconds = (): Map<string, number> =>
 
 /** Recordings of busy CPUs on so many threads, one after the other on the same ones: the first, and the least of each. */
 async function measureShared(threads: number): Promise<{ readonly first: Shared; readonly kept: Shared }> {
-  const spec = await setUpMachine({ vpmu: 'host', sets: [`host.cores=${BUSY.cpus + 1}`, 'host.fresh=on'] });
+  const spec = await setUpMachine({ vpmu: 'host', sets: [`host.cores=${BUSY.cpus}`, 'host.fresh=on'] });
   const words = [String(BUSY.cpus), String(BUSY.seconds)];
   const workload = prepareWorkload(await loadWorkload('ftest-threads', words), spec, {});
   const evlist = recordAttrs(parseEventList(['cpu-cycles'], 'record'), { all_user: true, freq: 4000 });

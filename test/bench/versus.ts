@@ -11,8 +11,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { studentTwoSided } from '../../src/stats/special.ts';
 import { usedOf, writeMeter } from './meter.ts';
+import { average, ratioOf } from './ratio.ts';
 
 const ROUNDS = 10;
 const RECORD = ['record', '-e', 'cpu-cycles', '--all-user', '-o'];
@@ -73,17 +73,6 @@ const seconds = async (directory: string, args: readonly string[]): Promise<numb
 const binOf = (directory: string): string =>
   (JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { bin: { gperf: string } }).bin.gperf;
 
-/** x with P(|t| > x) = 5 %. */
-function student(df: number): number {
-  let [low, high] = [0, 100];
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if (studentTwoSided(middle, df) > 0.05) low = middle;
-    else high = middle;
-  }
-  return high;
-}
-
 const recording = (vpmu: string): string => join(temporary, `${vpmu}.data`);
 const FAST = ['-F', '50000'];
 const ALL: Readonly<Record<string, readonly string[]>> = {
@@ -111,21 +100,15 @@ async function measure(): Promise<void> {
     for (const [job, args] of Object.values(JOBS).entries())
       for (const side of (round + job) % 2 === 0 ? [0, 1] : [1, 0])
         spent[job]![side]!.push(await seconds(sides[side]!, args));
-  const t = student(Number(rounds) - 1);
   process.stdout.write(`CPU time of ${head} in that of ${base}, ${rounds} rounds\n\n`);
   process.stdout.write(`${'job'.padEnd(22)}${'base s'.padStart(8)}${'head s'.padStart(8)}   ratio   95 %\n`);
   Object.keys(JOBS).forEach((job, i) => {
     const [before, after] = spent[i]!;
-    const logs = before.map((x, round) => Math.log(after[round]! / x));
-    const mean = average(logs);
-    const error = Math.sqrt(average(logs.map((x) => (x - mean) ** 2)) / (logs.length - 1));
-    const [ratio, low, high] = [0, -t, t].map((x) => Math.exp(mean + x * error).toFixed(3));
+    const [ratio, low, high] = ratioOf(after, before).map((x) => x.toFixed(3));
     const [a, b] = [before, after].map((x) => average(x).toFixed(3).padStart(8));
     process.stdout.write(`${job.padEnd(22)}${a}${b}   ${ratio}   ${low} .. ${high}\n`);
   });
 }
-
-const average = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 try {
   await measure();

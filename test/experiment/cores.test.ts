@@ -62,11 +62,16 @@ async function record(vpmu: string, how: How) {
 
 describe('several cores', () => {
   it('are simulated on several threads if that pays', async () => {
-    const threads = async (cores: number, processors: number, name: string, ...args: string[]): Promise<number> => {
-      const spec = await setUpMachine({ vpmu: 'host', sets: [`host.cores=${cores}`] });
+    const threads = async (cores: number, processors: number, ...words: string[]): Promise<number> => {
+      const vpmu = words[0] === 'v2' ? words.shift()! : 'host';
+      const [name, ...args] = words as [string, ...string[]];
+      const spec = await setUpMachine({ vpmu, sets: [`host.cores=${cores}`] });
       return quickest(spec, prepareWorkload(await loadWorkload(name, args), spec, {}), processors);
     };
-    expect(await threads(4, 2, 'ftest-threads', '4', '20')).to.equal(1);
+    expect(await threads(4, 1, 'ftest-threads', '4', '20')).to.equal(1);
+    expect(await threads(4, 2, 'ftest-threads', '4', '20')).to.equal(2);
+    expect(await threads(4, 2, 'ftest-threads', '4', '5')).to.equal(1);
+    expect(await threads(4, 2, 'v2', 'ftest-threads', '4', '20')).to.equal(1);
     expect(await threads(4, 8, 'ftest-threads', '4', '5')).to.equal(4);
     expect(await threads(4, 8, 'ftest-threads', '4', '1')).to.equal(1);
     expect(await threads(1, 8, 'ftest-threads', '4', '20')).to.equal(1);
