@@ -141,6 +141,7 @@ function operationsOf(runs: readonly Pick<BenchRun, 'operations'>[]): BenchOpera
       operation,
       calls: each('calls'),
       mean: each('mean'),
+      min: each('min'),
       p50: each('p50'),
       p99: each('p99'),
       max: each('max'),

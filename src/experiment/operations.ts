@@ -124,11 +124,13 @@ export class OperationWatch {
     return OPERATIONS.map((operation) => {
       const { durations, exits, outside } = tallies.get(operation)!;
       const { count } = durations;
-      if (count === 0) return { operation, calls: 0, mean: 0, p50: 0, p99: 0, max: 0, exits: 0, host: 0, exact: true };
+      if (count === 0)
+        return { operation, calls: 0, mean: 0, min: 0, p50: 0, p99: 0, max: 0, exits: 0, host: 0, exact: true };
       return {
         operation,
         calls: count,
         mean: ns(durations.mean),
+        min: ns(durations.min),
         p50: ns(durations.quantile(0.5)),
         p99: ns(durations.quantile(0.99)),
         max: ns(durations.max),

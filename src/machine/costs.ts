@@ -6,8 +6,8 @@
  * preset's core clock, with warm caches, for the function itself without its callees. At another core.clock a
  * core-bound cost takes the same number of cycles, a cost bound by memory or the bus the same number of ns. Functions
  * around an MSR access cost next to nothing; the access has a cost of its own, and so have VM-exits. Figures that were
- * chosen with published ones in view are in CALIBRATED (calibrated.ts).
- * What exits and interrupts put out of the caches comes on top (hw/cache-contents.ts).
+ * chosen with published ones in view are in CALIBRATED (calibrated.ts). Each is a mean: how passes spread around it is in
+ * spreads.ts. What exits and interrupts put out of the caches comes on top (hw/cache-contents.ts).
  * Not modelled: cold caches after a sleep, contention, functions bound by both core and memory (each is given one
  * bound).
  */

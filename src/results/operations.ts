@@ -34,6 +34,7 @@ export interface OperationRow {
   readonly operation: Operation;
   readonly calls: number;
   readonly mean: number;
+  readonly min: number;
   /** Nearest-rank, so an observed value. */
   readonly p50: number;
   readonly p99: number;

@@ -46,6 +46,29 @@ describe('bench', () => {
     }
   });
 
+  describe('spread', () => {
+    /** Operations of at least 100 calls that make exits or register accesses, or end and make events, which take locks. */
+    const often = (run: BenchRun): OperationRow[] => run.operations.filter(({ calls }) => calls >= 100);
+    const spreads = ({ min, p50, p99, max }: OperationRow): boolean => min < p50 && p50 < p99 && p99 <= max;
+
+    for (const vpmu of ['host', 'legacy', 'v1', 'v2', 'reuse-lazy', 'mediated'])
+      it(`${vpmu}: every operation has a least time, a usual one and a tail`, async () => {
+        const words = ['noploop', '1'];
+        const machine = vpmu === 'mediated' ? 'cascadelake-ap' : 'broadwell-ep';
+        const sets = ['core.cold=off', ...(vpmu === 'reuse-lazy' ? ['host.kernel=5.15.0'] : [])];
+        const spec = specRequest(await setUpMachine({ machine, vpmu, seed: 'bench', sets }));
+        const rows = often(await benchRun(await request('host', { spec, words })));
+        expect(rows.length).to.be.greaterThan(8);
+        for (const each of rows) expect(spreads(each), JSON.stringify(each)).to.equal(true);
+      });
+
+    it('comes from costs.spread: without it, an access takes one time, but for the tail of exits', async () => {
+      const rows = often(await benchRun(await request('v2', {}, 'core.cold=off', 'costs.spread=0')));
+      const access = rows.find(({ operation }) => operation === 'r/w EVENTSEL')!;
+      expect(spreads(access)).to.equal(false);
+    });
+  });
+
   it('shows what is left out where nothing happens', async () => {
     const bare = await benchRun(await request('v2', { evlist: [] }));
     for (const { operation, calls } of bare.operations) if (operation !== 'tick') expect(calls, operation).to.equal(0);

@@ -82,7 +82,8 @@ describe('other guests on the core', () => {
     it(`${vpmu}: takes as many samples, each of as much work`, async () => {
       const [alone, shared] = [await record(vpmu, 5_000_000), await record(vpmu, 5_000_000, OTHER)];
       expect(alone.samples).to.be.above(100);
-      expect(shared.samples).to.equal(alone.samples);
+      // Cycles of ring 3 include refills, one for each interrupt, and there are not equally many.
+      expect(shared.samples).to.be.closeTo(alone.samples, 1);
       expect(shared.elapsed / alone.elapsed).to.be.within(...TWICE);
     });
 

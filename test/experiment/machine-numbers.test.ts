@@ -43,10 +43,8 @@ describe('a machine owns its numbers', () => {
   it('cost.vmexit moves the mean of an intercepted access by what it differs', async () => {
     const accesses = ['r/w EVENTSEL', 'r/w counter', 'RDPMC', 'w LVTPC'];
     const means = async (...sets: string[]): Promise<number[]> => {
-      const rows = await operations(
-        await machine('v2', 'core.cold=off', ...sets),
-        counting('cycles,branches,cache-misses'),
-      );
+      const spec = await machine('v2', 'core.cold=off', 'costs.spread=0', ...sets);
+      const rows = await operations(spec, counting('cycles,branches,cache-misses'));
       return accesses.map((operation) => rows.find((row) => row.operation === operation)!.mean);
     };
     const usual = await means();
@@ -59,7 +57,7 @@ describe('a machine owns its numbers', () => {
 
   it("a host's PMI takes twice the ns on a core half as fast", async () => {
     const pmi = async (...sets: string[]): Promise<number> =>
-      (await operations(await machine('host', 'core.cold=off', ...sets), sampling)).find(
+      (await operations(await machine('host', 'core.cold=off', 'costs.spread=0', ...sets), sampling)).find(
         (row) => row.operation === 'x86_pmu.handle_irq',
       )!.p50;
     const usual = await pmi();

@@ -32,7 +32,7 @@ const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
 
 /** Operations that are part of the row above. */
 const PARTS: ReadonlySet<Operation> = new Set(['enable a fixed counter', 'enable a GP counter']);
-const KEYS = ['calls', 'mean', 'p50', 'p99', 'max', 'exits', 'host'] as const;
+const KEYS = ['calls', 'mean', 'min', 'p50', 'p99', 'max', 'exits', 'host'] as const;
 
 /** The tables, as data. */
 export interface BenchGrids {
@@ -58,6 +58,7 @@ export function benchGrids({ command, seeds, designs }: BenchReport, byCpu = fal
       '',
       'calls',
       'mean',
+      'min',
       'p50',
       'p99',
       'max',
