@@ -105,7 +105,12 @@ export class TaskContexts {
     return true;
   }
 
-  /** Events with inherit_stat count for their thread: what they have counted stays with it. */
+  /**
+   * Events with inherit_stat count for their thread: what they have counted stays with it. As in the kernel, times are up
+   * to now only of the events that leave. Those of the others that are confined to another CPU, and so have not changed
+   * state for long, lag behind, and what they lack is added to the wrong thread's: the enabled times of a thread's events
+   * differ between CPUs.
+   */
   #perf_event_sync_stat(ctx: PerfEventContext, other: PerfEventContext): void {
     let theirs: Map<PerfEvent, PerfEvent> | undefined;
     for (const event of ctx_events(ctx)) {

@@ -78,6 +78,10 @@ export type Note =
   | { readonly kind: 'TickPlaces'; readonly operand: number; readonly blind: number }
   /** Frequency feedback did not settle: throttled at a period of a few events. */
   | { readonly kind: 'CollapsedPeriod'; readonly operand: number; readonly period: number }
+  /** All periods together are only this part of what the workload counted, by truth: for the rest the event was off. */
+  | { readonly kind: 'PartCounted'; readonly operand: number; readonly part: number }
+  /** Runs are further from each other than independent samples make them. */
+  | { readonly kind: 'RunsDiffer'; readonly operand: number; readonly noise: number; readonly chance: number }
   /** This share of its weight is in files whose functions are unknown. */
   | { readonly kind: 'Nameless'; readonly operand: number; readonly share: number }
   /** A fixed period, and all samples at a few addresses. */
@@ -180,7 +184,12 @@ export function compareProfiles(
     pairs,
     nearness: chance === undefined ? [] : [...references].flatMap((to) => nearnessOf(to, pairs, shares, chance())),
     rows: tableRows(poolRare(rows, profiles), operands, pairs),
-    notes: [...profiles.flatMap(notesOf), ...(by === 'symbol' ? profiles.flatMap(namelessOf) : [])],
+    notes: [
+      ...profiles.flatMap(notesOf),
+      ...(exact === undefined ? [] : operands.flatMap((one, i) => partOf(one, operands[truth]!, i))),
+      ...pairs.filter(({ b }) => b === (truth >= 0 ? truth : reference)).flatMap(runsDiffer),
+      ...(by === 'symbol' ? profiles.flatMap(namelessOf) : []),
+    ],
   };
 }
 
@@ -233,6 +242,27 @@ function notesOf(profile: Profile, operand: number): Note[] {
   if (periods.frequency === undefined && addresses < FEW_ADDRESSES)
     notes.push({ kind: 'FewPlaces', operand, period: periods.first, addresses });
   return notes;
+}
+
+/** Below this part of what truth has, a throttled event says little of the rest. */
+const PART = 0.5;
+
+function partOf({ profile, runs, exact }: ComparedOperand, truth: ComparedOperand, operand: number): Note[] {
+  if (exact || profile.throttled === 0 || profile.event !== truth.profile.event) return [];
+  const part = totalWeight(profile) / runs / (totalWeight(truth.profile) / truth.runs);
+  return part < PART ? [{ kind: 'PartCounted', operand, part }] : [];
+}
+
+/** Noise between runs is reported if it is material, and this many times what chance makes. */
+const MATERIAL = 0.02;
+const BEYOND_CHANCE = 2;
+
+function runsDiffer({ a, split }: ComparedPair): Note[] {
+  if (split === undefined) return [];
+  const { noise, multinomial: chance } = split;
+  return noise >= MATERIAL && noise >= BEYOND_CHANCE * chance
+    ? [{ kind: 'RunsDiffer', operand: a, noise, chance }]
+    : [];
 }
 
 /** A share of weight without names that makes comparing functions pointless. */

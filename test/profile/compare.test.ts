@@ -123,6 +123,23 @@ describe('the tables of the letter', () => {
     );
     expect(compared.notes).to.deep.equal([{ kind: 'UnknownSamples', operand: 1 }]);
   });
+
+  it('what was throttled and stands for a small part of truth says so, and so do runs that differ', () => {
+    const truth = { ...host, samples: Infinity, label: 'truth' };
+    const times = (profile: Profile, by: (i: number) => number): Profile => ({
+      ...profile,
+      weights: new Map([...profile.weights].map(([key, weight], i) => [key, weight * by(i)])),
+    });
+    const tenth = times(host, () => 0.1);
+    const notesOf = (runs: readonly Profile[], against = [truth]) =>
+      compareProfiles([runs, against]).notes.map(({ kind }) => kind);
+    expect(notesOf([{ ...tenth, throttled: 7 }])).to.deep.equal(['PartCounted']);
+    expect(notesOf([tenth])).to.deep.equal([]);
+    expect(notesOf([{ ...times(host, () => 0.6), throttled: 7 }])).to.deep.equal([]);
+    const runs = [2, 3, 5].map((n) => times(host, (i) => (i % n === 0 ? 2 : 1)));
+    expect(notesOf(runs, [truth, truth, truth])).to.deep.equal(['RunsDiffer']);
+    expect(notesOf([host, host, host], [truth, truth, truth])).to.deep.equal([]);
+  });
 });
 
 describe('events of several recordings', () => {

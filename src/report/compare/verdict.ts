@@ -254,6 +254,10 @@ function noteReason(note: Note, label: string): string {
       return `${label} hardly samples ${note.blind}/16 of every tick: what keeps step with the tick is seen too often or never`;
     case 'CollapsedPeriod':
       return `the period of ${label} collapsed to ${fixed(note.period, 0)} events: a sample is due whenever sampling is on, and its weight means nothing`;
+    case 'PartCounted':
+      return `the samples of ${label} stand for ${note.part < 0.001 ? 'less than 0.1' : fixed(100 * note.part, 1)} % of what truth has: the event was off for the rest, and most of what it did count may be from a few moments`;
+    case 'RunsDiffer':
+      return `runs of ${label} are ${points(note.noise)} pp from their mean, where chance makes ${points(note.chance)}: the verdict takes all runs for one, and what it finds may be of some runs only`;
     case 'Nameless':
       return `${fixed(100 * note.share, 0)} % of ${label} is in files whose functions are not known: they are one row each`;
     case 'FewPlaces':
@@ -269,6 +273,8 @@ const NOTE_REMEDY: Readonly<Record<Note['kind'], string>> = {
   CommonPeriod: 'say how many there were (--samples) if that is wrong',
   AbbreviatedSamples: 'print the report with -n, or say how many there were (--samples)',
   Nameless: 'say where the files are (--symfs), or compare addresses (--by instruction)',
+  PartCounted: 'sample less often (-F), so that the event is not throttled, or with a fixed period (-c)',
+  RunsDiffer: 'judge by bias and noise of the runs, and look at some of them alone (--seed)',
   CollapsedPeriod: 'sample with a fixed period (-c)',
   TickPhase: 'sample less often (-F), so that the event is not throttled at every tick',
   TickPlaces: REMEDY.LockStep,
