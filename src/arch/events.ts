@@ -7,9 +7,12 @@
  * each machine's preset has its table.
  *
  * Source: SDM volume 3B "Architectural Performance Monitoring Events".
- * Not modelled: edge detect, CMASK, INV, AnyThread (a selector with one of those counts the plain event); requests to
- * the LLC other than demand data reads; slots lost to a sibling hyperthread.
+ * Not modelled: AnyThread beside a busy sibling (each thread counts its own); requests to the LLC other than demand data
+ * reads; slots lost to a sibling hyperthread.
  */
+import { underMask } from './counter-mask.ts';
+import { eventCode } from './perfevtsel.ts';
+
 export const EVENT_COLUMNS = [
   'cycles',
   'instructions',
@@ -96,24 +99,32 @@ const OFFCORE_RSP_DMND_DATA_RD = 1;
 const OFFCORE_RSP_ANY_RESPONSE = 2 ** 16;
 
 /**
- * What a general-purpose counter with this event code counts; undefined: nothing, as the core does not have the event.
- * `offcoreRsp` holds the values of MSR_OFFCORE_RSP_0 and _1.
+ * What a general-purpose counter with this selector counts; undefined: nothing, as the core does not have the event, no
+ * cycle has that many of it, or the model cannot tell (isKnown). `offcoreRsp` holds the values of MSR_OFFCORE_RSP_0 and
+ * _1.
  */
 export function eventSource(
   events: CoreEvents,
-  code: number,
+  eventsel: number,
   offcoreRsp: readonly [number, number],
   clocks: EventClocks,
 ): EventSource | undefined {
+  const counted = countedBy(events, eventCode(eventsel), offcoreRsp);
+  const counts = underMask(counted, eventsel);
+  if (counts === 'cycles') return sourceOf('cycles', events, clocks);
+  return counts === 'event' && counted !== undefined ? sourceOf(counted, events, clocks) : undefined;
+}
+
+/** Whether the model can tell what a selector counts, with its EDGE, INV and CMASK. */
+export const isKnown = (events: CoreEvents, eventsel: number, offcoreRsp: readonly [number, number]): boolean =>
+  underMask(countedBy(events, eventCode(eventsel), offcoreRsp), eventsel) !== 'unknown';
+
+function countedBy(events: CoreEvents, code: number, offcoreRsp: readonly [number, number]): Counted | undefined {
   const rsp = events.offcore.indexOf(code);
-  if (rsp >= 0) {
-    const value = offcoreRsp[rsp as 0 | 1];
-    if ((value & OFFCORE_RSP_DMND_DATA_RD) === 0) return undefined;
-    const any = Math.floor(value / OFFCORE_RSP_ANY_RESPONSE) % 2 === 1;
-    return { column: any ? COLUMN['LLC-loads'] : COLUMN['LLC-load-misses'], scale: 1 };
-  }
-  const counted = events.codes.get(code);
-  return counted === undefined ? undefined : sourceOf(counted, events, clocks);
+  if (rsp < 0) return events.codes.get(code);
+  const value = offcoreRsp[rsp as 0 | 1];
+  if ((value & OFFCORE_RSP_DMND_DATA_RD) === 0) return undefined;
+  return Math.floor(value / OFFCORE_RSP_ANY_RESPONSE) % 2 === 1 ? 'LLC-loads' : 'LLC-load-misses';
 }
 
 /** What the fixed counters count, in order. */

@@ -2,7 +2,8 @@
  * IA32_PERFEVTSELx and IA32_FIXED_CTR_CTRL, field by field.
  * SDM volume 3B "Architectural Performance Monitoring Version 1" (layout of IA32_PERFEVTSELx) and "… Version 2"
  * (IA32_FIXED_CTR_CTRL).
- * Not modelled: EDGE, INV, CMASK, ANY and the TSX bits have no effect on what is counted.
+ * What EDGE, INV and CMASK make of an event is in counter-mask.ts. Not modelled: ANY and the TSX bits have no effect on
+ * what is counted.
  */
 export const EVENTSEL = {
   EVENT: 0xff,

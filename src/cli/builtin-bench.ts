@@ -36,7 +36,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const mode = o.freq === undefined && o.count === undefined ? 'stat' : 'record';
   const systemWide = o['all-cpus'] === true;
   const evlist = events(o, mode, specs);
-  refuseUnmodelled(evlist);
+  refuseUnmodelled(evlist, ...specs);
   // A workload that cannot be loaded is reported before threads start.
   await workloadOf(rest, specs[0]!, commandHelp(BENCH));
   const threads = threadsOf(o.workers);

@@ -43,7 +43,7 @@ export async function run(argv: readonly string[], context: CommandContext): Pro
   const { targets, kind, warnings } = watchedBy(o, spec);
   for (const warning of warnings) say(`Warning:\n${warning}\n`);
   const evlist = events(o, spec, kind, say);
-  refuseUnmodelled(evlist);
+  refuseUnmodelled(evlist, spec);
   const workload = await workloadOf(rest, spec, commandHelp(RECORD));
   const pages =
     o['mmap-pages'] === undefined ? undefined : parseMmapPages(o['mmap-pages'], optionUsage(RECORD, 'mmap-pages'));

@@ -77,7 +77,7 @@ async function count(
   check(o, kind);
   for (const warning of warnings) process.stderr.write(`${warning}\n`);
   const evlist = events(o, spec, kind);
-  refuseUnmodelled(evlist);
+  refuseUnmodelled(evlist, spec);
   const workload = await workloadOf(rest, spec, commandHelp(STAT));
   const cmdline = commandLine('stat', typed, spec, context);
   const out = new StatOutput(o);

@@ -30,7 +30,7 @@ export async function runDesigns(
   const specs: MachineSpec[] = [];
   for (const vpmu of designs) specs.push(await machineOf(o, { vpmu }));
   const evlist = events(o, specs, by);
-  refuseUnmodelled(evlist);
+  refuseUnmodelled(evlist, ...specs);
   // A workload that cannot be loaded is reported before threads start.
   await workloadOf(words, specs[0]!, commandHelp(COMPARE));
   const truth = o.truth !== false;

@@ -6,8 +6,8 @@ import { prepareWorkload, type Workload } from '../experiment/executable.ts';
 import { isDesignFile } from '../experiment/design-file.ts';
 import { SetUpError, setUpMachine, type MachineSpec } from '../experiment/setup.ts';
 import { specOptions } from '../experiment/spec-text.ts';
+import { uncountable } from '../experiment/uncountable.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
-import { PERF_TYPE } from '../uapi/perf-event.ts';
 import type { Nanos } from '../units.ts';
 import { WorkloadError } from '../workload/fault.ts';
 import { loadWorkload } from '../workload/registry.ts';
@@ -72,18 +72,13 @@ export async function workloadOf(words: readonly string[], spec: MachineSpec, us
   return blamingInput(async () => prepareWorkload(await loadWorkload(name, args), spec, {}), [WorkloadError]);
 }
 
-/**
- * Bits of a raw event that x86_pmu_raw_event(), intel_pmu_hw_config() and hsw_hw_config() pass on to the selector and
- * that would make it count something other than the event: EDGE, ANY, INV, CMASK, IN_TX, IN_TXCP. Others have no
- * effect.
- */
-const UNMODELLED_CONFIG = (1n << 18n) | (1n << 21n) | (1n << 23n) | (0xffn << 24n) | (3n << 32n);
-
-/** Refuses events with a field that gperf does not model: they would count something other than what was asked for. */
-export function refuseUnmodelled(evlist: readonly Evsel[]): void {
+/** Refuses events that would count something other than what was asked for. */
+export function refuseUnmodelled(evlist: readonly Evsel[], ...specs: readonly MachineSpec[]): void {
   for (const { name, attr } of evlist)
-    if (attr.type === PERF_TYPE.RAW && (BigInt(attr.config) & UNMODELLED_CONFIG) !== 0n)
-      throw new UsageError(`gperf does not model the edge, inv, any, cmask and in_tx fields of an event ('${name}').`);
+    for (const spec of specs) {
+      const reason = uncountable(spec, attr);
+      if (reason !== undefined) throw new UsageError(`${reason} ('${name}').`);
+    }
 }
 
 /**

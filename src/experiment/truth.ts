@@ -243,7 +243,7 @@ export function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; sca
   const hardware = [PERF_TYPE.HARDWARE, PERF_TYPE.HW_CACHE, PERF_TYPE.RAW].includes(attr.type as 0);
   const code = hardware ? eventCodeOf(driver, attr.type, Number(attr.config)) : undefined;
   const rsp = code === undefined ? 0 : code.extra || Number(attr.config1 ?? 0);
-  const source = code === undefined ? undefined : eventSource(events, code.code & 0xffff, [rsp, rsp], clocks);
+  const source = code === undefined ? undefined : eventSource(events, code.code % 2 ** 32, [rsp, rsp], clocks);
   if (source === undefined) throw new NoTruthError(name);
   return source;
 }

@@ -8,7 +8,7 @@
  * In order: counting, register access, and the plan of which counters count at which privilege level.
  *
  * SDM volume 3B "Architectural Performance Monitoring Version 1, 2, 3, 4".
- * Not modelled: PEBS, TSX (its selector bits are reserved), the effect of AnyThread, freezing on PMI, counters shared
+ * Not modelled: PEBS, TSX (its selector bits are reserved), what AnyThread adds beside a busy sibling, freezing on PMI, counters shared
  * between hyperthreads, bits of GLOBAL_STATUS and GLOBAL_INUSE that belong to no counter, constraints of events on
  * counters (the driver honours them; this unit counts whatever it is told).
  */
@@ -25,7 +25,7 @@ import {
   type EventSource,
 } from '../arch/events.ts';
 import { GeneralProtection, RDPMC_FIXED, decodePmuMsr } from '../arch/msr.ts';
-import { EVENTSEL, FIXED_CTRL, eventCode, fixedCtrlField } from '../arch/perfevtsel.ts';
+import { EVENTSEL, FIXED_CTRL, fixedCtrlField } from '../arch/perfevtsel.ts';
 import { asDoubles } from '../sim/doubles.ts';
 import { SUBCYCLES } from '../units.ts';
 
@@ -313,7 +313,7 @@ export class CorePmu implements MsrPort {
     this.#gp.forEach((counter, i) => {
       const sel = this.#evtsel[i] as number;
       if ((this.#ctrlGp & counter.bit) === 0 || (sel & EVENTSEL.ENABLE) === 0 || (sel & usr) === 0) return;
-      const source = eventSource(this.#events, eventCode(sel), this.#offcoreRsp, this.#clocks);
+      const source = eventSource(this.#events, sel, this.#offcoreRsp, this.#clocks);
       counts(counter, source, (sel & EVENTSEL.INT) !== 0);
     });
     this.#fixed.forEach((counter, i) => {

@@ -65,6 +65,9 @@ export const plain = (code: number): CacheEvent => ({ code, extra: 0 });
 /** Bits of RAW configs that reach the selector (X86_RAW_EVENT_MASK): event, umask, edge, inv, cmask. */
 export const X86_RAW_EVENT_MASK = 0xff | 0xff00 | (1 << 18) | (1 << 23) | 0xff000000;
 
+/** What of a selector says which event is counted, and how. */
+export const rawEvent = (eventsel: number): number => (eventsel & X86_RAW_EVENT_MASK) >>> 0;
+
 const row = (mask: number, from: number, to: number, counters: number, fixed?: number): ConstraintRow => ({
   mask: mask >>> 0,
   from,

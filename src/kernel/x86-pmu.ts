@@ -121,6 +121,12 @@ export class X86Pmu implements Pmu {
     if (attr.exclude_user !== true) hw.config |= EVENTSEL.USR;
     if (attr.exclude_kernel !== true) hw.config |= EVENTSEL.OS;
     hw.config = (hw.config | (code.code & X86_RAW_EVENT_MASK)) >>> 0;
+    if (attr.type === PERF_TYPE.RAW && (config & EVENTSEL.ANY) !== 0) {
+      // intel_pmu_hw_config(). Version 5 deprecates AnyThread, and no format attribute offers it then.
+      const { version } = this.#cpu.caps;
+      if (version < 3 || version >= 5) return -EINVAL;
+      hw.config = (hw.config | EVENTSEL.ANY) >>> 0;
+    }
     if (period > 0 && this.#limit(hw.config, period) > period) return -EINVAL;
     const idx = offcoreRspOf(model, code.code);
     if (idx !== undefined) {

@@ -11,7 +11,7 @@ import { perf_event_create_kernel_counter, perf_event_release_kernel } from '../
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { PerfEvent } from '../../kernel/perf-event.ts';
 import { FN } from '../../kernel/symbols.ts';
-import { eventCodeOf, eventConstraint, offcoreRspOf } from '../../kernel/x86-events.ts';
+import { eventCodeOf, eventConstraint, offcoreRspOf, rawEvent } from '../../kernel/x86-events.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../uapi/perf-event.ts';
 import type { KvmPmc, VpmuPort } from '../vpmu.ts';
 
@@ -121,7 +121,7 @@ export function pmc_reprogram_counter(port: VpmuPort, pmc: KvmPmc): void {
       : undefined;
   const attr = {
     type: generic === undefined ? PERF_TYPE.RAW : PERF_TYPE.HARDWARE,
-    config: generic ?? eventCode(pmc.eventsel),
+    config: generic ?? rawEvent(pmc.eventsel),
     // From 0 that is the counter's whole range; before 5.7 it was 0, an event that does not sample (168d918f2643).
     sample_period: (pmu.modulus - pmc.counter) % (atLeast(host.config, 5, 7) ? Infinity : pmu.modulus),
     sample_type: 0,

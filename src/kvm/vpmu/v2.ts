@@ -14,10 +14,11 @@
  * patches 2-5 were not at hand: where state is kept and the order of save and disable are inferred.
  */
 import { MSR, PMC_IDX_FIXED } from '../../arch/msr.ts';
-import { EVENTSEL, eventCode, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
+import { EVENTSEL, fixedCtrlField, withFixedCtrlField } from '../../arch/perfevtsel.ts';
 import { perf_event_owner_counted, perf_event_owner_switched } from '../../kernel/kernel-counter.ts';
 import { PERF_EVENT_STATE } from '../../kernel/perf-event.ts';
 import { FN } from '../../kernel/symbols.ts';
+import { rawEvent } from '../../kernel/x86-events.ts';
 import type { Deviation, KvmPmc, Vpmu, VpmuDesign, VpmuPort } from '../vpmu.ts';
 import { versionTwoGuest } from './guest-caps.ts';
 import { pmc_read_counter, pmc_reprogram_counter, pmc_stop_counter, programmed } from './perf-backed.ts';
@@ -191,7 +192,7 @@ class DrivenVpmu {
   /** Whether the host counter can count what the guest asks for now: a fixed one has only one event. */
   #fits(pmc: KvmPmc): boolean {
     const { hw } = pmc.perf_event!;
-    return hw.idx < PMC_IDX_FIXED || pmc.idx >= PMC_IDX_FIXED || eventCode(hw.config) === eventCode(pmc.eventsel);
+    return hw.idx < PMC_IDX_FIXED || pmc.idx >= PMC_IDX_FIXED || rawEvent(hw.config) === rawEvent(pmc.eventsel);
   }
 
   #release(pmc: KvmPmc): void {
@@ -243,7 +244,7 @@ class DrivenVpmu {
       return;
     }
     const rings = (user ? EVENTSEL.USR : 0) | (kernel ? EVENTSEL.OS : 0);
-    const code = pmc.idx >= PMC_IDX_FIXED ? eventCode(hw.config) : eventCode(pmc.eventsel);
+    const code = rawEvent(pmc.idx >= PMC_IDX_FIXED ? hw.config : pmc.eventsel);
     cpu.wrmsr(hw.config_base, (code | rings | EVENTSEL.INT | (on ? EVENTSEL.ENABLE : 0)) >>> 0);
   }
 }
