@@ -61,7 +61,7 @@ type PerfAct =
   | { readonly op: 'task_cpus'; readonly pid: number }
   /** The living threads, as /proc lists them. */
   | { readonly op: 'proc_tasks' }
-  /** What has been counted by inherited events that have ended. */
+  /** What has been counted by inherited events that have ended, and which threads have one that has not. */
   | { readonly op: 'perf_ended'; readonly event: number }
   /** A look: takes everything out of these buffers that has been written by now. */
   | { readonly op: 'perf_drain'; readonly buffers: readonly number[] };
@@ -92,6 +92,8 @@ export interface ActOutcome extends Outcome {
   readonly lives?: boolean;
   readonly pids?: readonly number[];
   readonly ended?: readonly EndedCount[];
+  /** Living threads that have an event of their own, or a copy that they inherited. */
+  readonly counted?: readonly number[];
   /** What was in each buffer, by its id. */
   readonly drained?: ReadonlyMap<number, Drained>;
 }
@@ -147,6 +149,8 @@ function applyThread(system: System, task: Task, act: ThreadAct, at: Cycles): Ac
       child.cpu = child.acted_on = alone ? from : select_fork(system, from, child);
       if (child.cpu !== from) child.state = 'new';
       if (act.start !== undefined) child.program = { ...task.program!, thread: act.start };
+      for (const { attr, holders } of system.events.values())
+        if (attr.inherit === true && holders.has(task.pid)) holders.add(child.pid);
       return { ...POSTS, pid: child.pid };
     }
     case 'exec': {
@@ -220,6 +224,7 @@ function exit_notify(
   for (const one of counts) sync_child_event(system, one);
   signal.threads.delete(task);
   system.release_task(task);
+  for (const { holders } of system.events.values()) holders.delete(task.pid);
   const { parent, waiting } = hasEnded(task) ? toBeTold(task) : { parent: undefined, waiting: [] };
   for (const one of waiting) one.blocked_on = undefined;
   if (program !== undefined) deadlock(system, program.objects, at);
@@ -255,6 +260,7 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
     // Of a task's event, the CPU on which it is put to use tells the PMU.
     const there = system.cpus.get(cpu === -1 ? system.taskOf(tid!)!.acted_on : cpu)!;
     system.events.set(id, unpackEvent(system, there, act.event));
+    if (tid !== undefined) system.events.get(id)!.holders.add(tid);
     if (kind === 'hw') system.countActive(cpu, 1);
     return DONE;
   }
@@ -286,16 +292,17 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
       return DONE;
     case 'perf_cpus': {
       const { task, cpu } = event;
-      if (task === undefined) return { ...DONE, cpus: [cpu] };
+      if (task === undefined) return { ...DONE, cpus: [cpu], counted: [] };
       const living = [...task.signal.threads, ...system.descendants(task)];
       // One that lives may be anywhere by the time that it is asked for. Of those that have ended all is known.
       const moves = living.some(({ cpus_allowed }) => cpus_allowed?.size !== 1);
       const cpus = moves ? system.cpus.keys() : living.map(({ acted_on }) => acted_on);
       const lives = task.state !== 'dead';
-      return { ...DONE, lives, cpus: [...new Set(cpus)].toSorted((a, b) => a - b) };
+      const counted = [...event.holders];
+      return { ...DONE, lives, cpus: [...new Set(cpus)].toSorted((a, b) => a - b), counted };
     }
     case 'perf_ended':
-      return { ...DONE, ended: event.ended_copies };
+      return { ...DONE, ended: event.ended_copies, counted: [...event.holders] };
   }
 }
 

@@ -26,6 +26,8 @@ export function announce_post(here: Receiver, post: Post, at: Cycles): void {
   if ((post.kind === 'wake' || post.kind === 'kill') && post.signal !== undefined) mail.signals++;
   if (post.kind !== 'attach' && post.kind !== 'wake') return;
   const task = system.taskOf(post.pid)!;
+  const brings = post.moved ?? (post.kind === 'wake' ? post.made : undefined);
+  if (brings?.contexts !== undefined) mail.arriving.set(post.pid, { at, contexts: brings.contexts });
   if (post.moved !== undefined) {
     mail.coming.add(task);
     for (const { buffers } of post.moved.contexts ?? [])

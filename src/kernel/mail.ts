@@ -22,6 +22,7 @@
  * Not modelled: IPIs that are left out because the list is not empty or the idle loop polls; several calls at a time by
  * one CPU.
  */
+import type { PerfCountsValues } from './perf-event.ts';
 import type { Cycles } from '../units.ts';
 import type { PackedContext } from './perf-pack.ts';
 import type { MovedTask } from './moved-task.ts';
@@ -102,11 +103,14 @@ export type CpuCall = PerfCall | KvmCall;
 export interface PerfAnswer {
   /** The event is in ERROR, and reads as zero. */
   readonly failed: boolean;
-  readonly val: number;
-  readonly ena: number;
-  readonly run: number;
-  /** The events that are in it. */
-  readonly copies: readonly number[];
+  /** The event, if it is the CPU's own, and those inherited from it that are. */
+  readonly copies: readonly ReadCopy[];
+}
+
+/** An event as read: its id, the thread that it follows, its count and times. */
+export interface ReadCopy extends PerfCountsValues {
+  readonly id: number;
+  readonly tid: number | undefined;
 }
 
 interface CallPost extends Sent {
@@ -173,6 +177,8 @@ export class Mail {
   asked = 0;
   /** Tasks on their way here; and those that have arrived, to be put onto the run queue. */
   readonly coming = new Set<Task>();
+  /** By tid, the perf events that a task brings, on its way or not yet noticed, and when it arrives. */
+  readonly arriving = new Map<number, { readonly at: Cycles; readonly contexts: readonly PackedContext[] }>();
   readonly attached: Task[] = [];
   /** The answer to this CPU's own call. */
   answered: Answered | undefined;

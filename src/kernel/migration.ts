@@ -41,6 +41,7 @@ function set_task_cpu(here: PerCpu, task: Task, to: number): MovedTask {
 /** A task that another CPU has sent is here. */
 export function arrive(here: PerCpu & PerfCpu, task: Task, record: MovedTask): void {
   here.mail.coming.delete(task);
+  here.mail.arriving.delete(task.pid);
   Object.assign(task, record.task);
   if (record.contexts === undefined) {
     rehomeContexts(here, here.system, task);

@@ -112,6 +112,8 @@ export interface PerfEvent {
   readonly ended: { count: number; enabled: number; running: number };
   /** Each of them, in a system of several CPUs. */
   readonly ended_copies: EndedCount[];
+  /** Living threads, by tid, that have it or have inherited it, in a system of several CPUs. */
+  readonly holders: Set<number>;
   /** ctx.time at the last change of the times above. */
   tstamp: number;
   /** Cleared by the first exec. */
@@ -335,6 +337,7 @@ export function newEvent(
     total_time_running: 0,
     ended: { count: 0, enabled: 0, running: 0 },
     ended_copies: [],
+    holders: new Set(),
     tstamp: 0,
     enable_on_exec: attr.enable_on_exec === true,
     rb: undefined,

@@ -5,8 +5,10 @@
  *
  * Source: kernel/events/core.c (perf_install_in_context, task_function_call, and the move of a software group in
  * perf_event_open), Linux 5.0.
+ * Not modelled: tasks that move between CPUs while something other than a read is done to all that was inherited.
  */
-import type { PerfAnswer, PerfCall } from './mail.ts';
+import type { Cpu } from '../arch/cpu.ts';
+import type { Mail, PerfAnswer, PerfCall, ReadCopy } from './mail.ts';
 import type { PerfContexts } from './perf-context.ts';
 import { PERF_EVENT_STATE, initialState, type PerfEvent, type PerfEventContext } from './perf-event.ts';
 import type { PerfCpu, System } from './system.ts';
@@ -15,6 +17,8 @@ interface Owner extends PerfCpu {
   readonly number: number;
   readonly system: System;
   readonly perf: PerfContexts;
+  readonly mail: Mail;
+  readonly cpu: Cpu;
 }
 
 /** perf_install_in_context() on the CPU that owns the event; `account` is called for a hardware event. */
@@ -29,7 +33,7 @@ export function perf_install_in_context(here: Owner, event: PerfEvent, account?:
   here.perf.install(event);
 }
 
-const NOTHING: PerfAnswer = { failed: false, val: 0, ena: 0, run: 0, copies: [] };
+const NOTHING: PerfAnswer = { failed: false, copies: [] };
 
 function moveGroup(here: Owner, leader: PerfEvent, kind: 'hw' | 'sw'): void {
   const members = [leader, ...leader.sibling_list];
@@ -51,7 +55,7 @@ export function perform(here: Owner, { func, event: id }: PerfCall): PerfAnswer 
     const { task, cpu } = event;
     if ((task?.cpu ?? cpu) !== here.number || task?.state === 'dead') return NOTHING;
     perf_install_in_context(here, event);
-    return { ...NOTHING, copies: [id] };
+    return { ...NOTHING, copies: [readCopy(event, task?.pid)] };
   }
   const own = [event, ...event.child_list].filter((one) => isHere(here, one) && one.state !== PERF_EVENT_STATE.DEAD);
   for (const one of own) here.perf[func](one);
@@ -59,12 +63,28 @@ export function perform(here: Owner, { func, event: id }: PerfCall): PerfAnswer 
   return {
     // Only its owner knows.
     failed: isHere(here, event) && event.state === PERF_EVENT_STATE.ERROR,
-    val: own.reduce((sum, { count }) => sum + count, 0),
-    ena: own.reduce((sum, one) => sum + one.total_time_enabled, 0),
-    run: own.reduce((sum, one) => sum + one.total_time_running, 0),
-    copies: own.map((one) => one.id),
+    copies: [...own.map((one) => readCopy(one, one.ctx.task?.pid)), ...(func === 'read' ? arrived(here, event) : [])],
   };
 }
+
+/** Of tasks that have arrived, and that the CPU has not noticed yet: their events are on no PMU. */
+function arrived({ mail, cpu }: Owner, { id }: PerfEvent): ReadCopy[] {
+  return [...mail.arriving].flatMap(([tid, { at, contexts }]) =>
+    at > cpu.now()
+      ? []
+      : contexts
+          .flatMap(({ pinned_groups, flexible_groups }) => [...pinned_groups, ...flexible_groups].flat())
+          .filter((copy) => copy.id === id || copy.parent === id)
+          .map((copy) => readCopy(copy, tid)),
+  );
+}
+
+type Counted = Pick<PerfEvent, 'id' | 'count' | 'total_time_enabled' | 'total_time_running'>;
+
+const readCopy = (
+  { id, count, total_time_enabled: ena, total_time_running: run }: Counted,
+  tid: number | undefined,
+): ReadCopy => ({ id, tid, val: count, ena, run });
 
 /** Whether the CPU owns the event: it is its own, or the one of a task that belongs to it. */
 function isHere({ number }: Owner, { cpu, ctx }: PerfEvent): boolean {

@@ -13,7 +13,8 @@
  * Source: kernel/events/core.c (cpu_function_call, event_function_call, perf_event_read, perf_install_in_context),
  * kernel/smp.c (smp_call_function_single), Linux 5.0.
  * Not modelled: interrupts of other CPUs while one spins; a call is saved if a task's event is known to be off its CPU,
- * here it is made, once for each CPU that has a thread with the event.
+ * and goes to the CPU that it is on: here it is made, once for each CPU that may have a thread with the event, and again while
+ * one was missed that moves. The sum is the kernel's: each event once.
  */
 import type { TaskBody } from '../arch/cpu.ts';
 import type { KernelRecord, PerfEventAttr } from '../uapi/perf-event.ts';
@@ -29,6 +30,9 @@ import { PAGE_SIZE, refusal, type PerfSyscalls } from './perf-syscalls.ts';
 import type { RingBuffer } from './ring-buffer.ts';
 import { FN } from './symbols.ts';
 import type { Task } from './task.ts';
+
+/** How often all CPUs are asked again for threads that move about. */
+const MOST_AGAIN = 100;
 
 /** Yields while the caller's CPU stands still. */
 export type Steps<T> = Generator<void, T, void>;
@@ -104,17 +108,28 @@ export class RemoteSyscalls {
     if (!this.#concerns(event.cpu)) return this.#local.read(event);
     return yield* this.#syscall(function* (this: RemoteSyscalls): Steps<PerfCountsValues> {
       kernel.cpu.spend(FN.perf_read);
-      const answers = yield* this.#each(event, 'read');
-      if (answers.some(({ failed }) => failed)) return { val: 0, ena: 0, run: 0 };
-      const { ended } = yield* this.act({ op: 'perf_ended', event: event.id });
-      // Those that have ended since they were read are not counted twice.
-      const read = new Set(answers.flatMap(({ copies }) => copies));
-      const parts = ended!
-        .filter(({ id }) => !read.has(id))
-        .map(({ count, enabled, running }) => ({ val: count, ena: enabled, run: running }));
-      let [val, ena, run] = [0, 0, 0];
-      for (const part of [...answers, ...parts]) [val, ena, run] = [val + part.val, ena + part.ena, run + part.run];
-      return { val, ena, run };
+      const { cpus, counted } = yield* this.act({ op: 'perf_cpus', event: event.id });
+      const read = new Map<number, PerfCountsValues>();
+      const tids = new Set<number | undefined>();
+      for (let again = 0; ; again++) {
+        const answers = yield* this.#ask(cpus!, event, 'read');
+        if (answers.some(({ failed }) => failed)) return { val: 0, ena: 0, run: 0 };
+        // One that was read, moved, and was read there again counts once.
+        for (const { id, tid, ...count } of answers.flatMap(({ copies }) => copies)) {
+          read.set(id, count);
+          tids.add(tid);
+        }
+        const { ended, counted: still } = yield* this.act({ op: 'perf_ended', event: event.id });
+        // One may move to a CPU that was asked before, or be on its way.
+        const missed = still!.some((tid) => counted!.includes(tid) && !tids.has(tid));
+        if (missed && again < MOST_AGAIN) continue;
+        // Those that have ended since they were read are not counted twice.
+        for (const { id, count, enabled, running } of ended!)
+          if (!read.has(id)) read.set(id, { val: count, ena: enabled, run: running });
+        let [val, ena, run] = [0, 0, 0];
+        for (const part of read.values()) [val, ena, run] = [val + part.val, ena + part.ena, run + part.run];
+        return { val, ena, run };
+      }
     });
   }
 
@@ -192,11 +207,16 @@ export class RemoteSyscalls {
   *#each(event: PerfEvent, func: Exclude<PerfCall['func'], 'install'>): Steps<PerfAnswer[]> {
     for (;;) {
       const { cpus, lives } = yield* this.act({ op: 'perf_cpus', event: event.id });
-      const answers: PerfAnswer[] = [];
-      for (const cpu of cpus!) answers.push(yield* this.#at(cpu, { func, event: event.id }));
+      const answers = yield* this.#ask(cpus!, event, func);
       // What follows a living thread that nobody had was on its way.
-      if (lives !== true || answers.some(({ copies }) => copies.includes(event.id))) return answers;
+      if (lives !== true || answers.some(({ copies }) => copies.some(({ id }) => id === event.id))) return answers;
     }
+  }
+
+  *#ask(cpus: readonly number[], event: PerfEvent, func: PerfCall['func']): Steps<PerfAnswer[]> {
+    const answers: PerfAnswer[] = [];
+    for (const cpu of cpus) answers.push(yield* this.#at(cpu, { func, event: event.id }));
+    return answers;
   }
 
   /** Here, or by smp_call_function_single(). */

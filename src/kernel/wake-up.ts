@@ -146,6 +146,7 @@ function wake(here: PerCpu & PerfCpu, { pid, reason, rb, signal, child, made, mo
     endIfKilled(here, task);
     ttwu_do_activate(here, task, () => here.rq.enqueueSent(task, true));
   } else if (made !== undefined) {
+    here.mail.arriving.delete(pid);
     task.vruntime = made.vruntime;
     unpackContexts(here, system, task, made.contexts);
     endIfKilled(here, task);

@@ -6,6 +6,7 @@ import { trueCounts } from '../../src/experiment/truth.ts';
 import { changedValues, machineSpec } from '../../src/machine/spec.ts';
 import { statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
+import type { StatRead } from '../../src/results/stat.ts';
 import { PERF_RECORD } from '../../src/uapi/perf-event.ts';
 import { PLACES, guestOf, programOf, recordIn } from './guest-run.ts';
 
@@ -50,6 +51,26 @@ describe('a guest with several vCPUs', () => {
       }
     });
   }
+
+  for (const vpmu of ['v2', 'legacy'])
+    it(`${vpmu}: perf stat -I misses no thread that moves, and counts none twice`, async () => {
+      const evlist = statAttrs(parseEventList(['instructions:u,task-clock'], 'stat'));
+      const spec = await guestOf(
+        PLACES.find((place) => place.vpmu === vpmu)!,
+        3,
+        3,
+      );
+      const { workload, program } = await programOf(spec, ['server', '4', '300']);
+      const readings: number[][] = [];
+      const report = (_: number, { counts }: StatRead): void => void readings.push(counts.map(({ val }) => val));
+      const { run } = await runStat(spec, { evlist, executable: program, interval: { ns: 500_000, report } });
+      readings.push(run.counts.map(({ val }) => val));
+      expect(readings.length).to.be.greaterThan(100);
+      for (const [i, reading] of readings.entries())
+        for (const [k, val] of reading.entries())
+          expect(val, `reading ${i} of event ${k}`).to.be.at.least(readings[i - 1]?.[k] ?? 0);
+      expect(run.counts[0]!.val).to.equal(trueCounts(spec, workload, [evlist[0]!])[0]);
+    });
 
   it('takes longer on the hardware threads of a core than on two cores, for the same work', async () => {
     const events = statAttrs(parseEventList(['instructions:u,cycles:u'], 'stat'));
