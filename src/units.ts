@@ -5,7 +5,7 @@
  * 2^53/64 cycles (14 hours at 2.8 GHz). Nanoseconds are used where Linux has them (sched_clock, perf timestamps, spec
  * values); only the two functions below convert them.
  *
- * Not modelled: frequency changes; one core has one clock.
+ * Not modelled: clocks that drift apart. What a core counts at a higher clock (machine/turbo.ts) is no time.
  */
 declare const unit: unique symbol;
 

@@ -2,8 +2,8 @@
  * What a core can count: 24 event columns, and the mapping of a model's event codes to them.
  *
  * An EventVector has one number per column: multiples of 1/64 for cycles, whole numbers for all others. A column is not
- * a perf event. Several codes may select one column with a scale (reference cycles, bus cycles and issue slots are core
- * cycles at another rate), and `traps` has no code: it is for the simulator's own use. Codes differ between models;
+ * a perf event. Several codes may select one column with a scale (cycles of the column are time; core cycles, reference
+ * cycles, bus cycles and issue slots are that at another rate), and `traps` has no code: it is for the simulator's own use. Codes differ between models;
  * each machine's preset has its table.
  *
  * Source: SDM volume 3B "Architectural Performance Monitoring Events".
@@ -61,14 +61,15 @@ export interface EventSource {
   readonly scale: number;
 }
 
-/** Clock rates, to convert core cycles for events that count another clock. */
+/** Clock rates. Time has one clock, `coreHz`; a core's own, which it counts as cycles, may be faster. */
 export interface EventClocks {
   readonly coreHz: number;
+  readonly cycleHz: number;
   readonly tscHz: number;
   readonly busHz: number;
 }
 
-/** What a code counts: a column one to one, or core cycles at the rate of another clock. */
+/** What a code counts: a column one to one, or time at the rate of a clock. */
 export type Counted = EventName | 'ref-cycles' | 'bus-cycles' | 'slots';
 
 /** The events of a model's cores. */
@@ -137,8 +138,9 @@ export function fixedEventSource(events: CoreEvents, idx: number, clocks: EventC
 }
 
 function sourceOf(counted: Counted, { slotsPerCycle }: CoreEvents, clocks: EventClocks): EventSource {
+  if (counted === 'cycles') return { column: CYCLES, scale: clocks.cycleHz / clocks.coreHz };
   if (counted === 'ref-cycles') return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
   if (counted === 'bus-cycles') return { column: CYCLES, scale: clocks.busHz / clocks.coreHz };
-  if (counted === 'slots') return { column: CYCLES, scale: slotsPerCycle };
+  if (counted === 'slots') return { column: CYCLES, scale: (slotsPerCycle * clocks.cycleHz) / clocks.coreHz };
   return { column: COLUMN[counted], scale: 1 };
 }

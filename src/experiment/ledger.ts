@@ -99,6 +99,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
     ['refill', rowOf(inner, 'refill')],
     ['cold programs', rowOf(inner, 'coldRing3')],
     ...(cores.some(({ shared }) => shared) ? [['sibling', rowOf(inner, 'sibling')] as const] : []),
+    ...(rowOf(inner, 'clock') > 0 ? [['clock', rowOf(inner, 'clock')] as const] : []),
     ['kernel perf', sum(inner, 'perf')],
     ['kernel registers', sum(inner, 'registers')],
     ['kernel interrupts', sum(inner, 'interrupts')],

@@ -190,12 +190,19 @@ export const catalogue = {
       ...(linux !== undefined && { more: [`on hosts with Linux ${linuxRange(linux)}`] }),
     })),
   machine: (): CatalogueRow[] =>
-    MACHINES.map(({ name, about, identity }) => ({
+    MACHINES.map(({ name, about, identity, turbo }) => ({
       name,
       label: identity.cpu_desc,
       description: marked(about, name === DEFAULTS.machine),
+      more: [turboText(turbo)],
     })),
 };
+
+/** "core.turbo: 3.6 GHz with 2 busy cores in a socket, 3.4 with 3, ..., 2.8 with 22". */
+function turboText({ limits }: MachineSpec['preset']['turbo']): string {
+  const [first, ...rest] = limits.map(([cores, hz]) => [(hz / 1e9).toFixed(1), cores] as const);
+  return `core.turbo=on: ${first![0]} GHz with up to ${first![1]} busy cores in a socket, ${rest.map(([ghz, cores]) => `${ghz} with ${cores}`).join(', ')}`;
+}
 
 /** Colours of the choices for --vpmu. */
 export const designHues = (): Record<string, DesignHue> =>

@@ -5,7 +5,7 @@
 import { clonesIn } from '../arch/dso.ts';
 import { CYCLES, eventSource, eventVector, NR_EVENTS, type EventVector } from '../arch/events.ts';
 import { eventCodeOf } from '../kernel/x86-events.ts';
-import { eventClocks } from '../machine/keys.ts';
+import { eventClocks } from '../machine/turbo.ts';
 import { side } from '../machine/machine.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import type { Evsel } from '../perf-events/evsel.ts';
@@ -236,7 +236,7 @@ export function hasTruth(spec: MachineSpec, evsel: Evsel): boolean {
 export function sourceOf(evsel: Evsel, spec: MachineSpec): { column: number; scale: number } {
   const { attr, name } = evsel;
   if (attr.exclude_user) throw new NoTruthError(name, 'programs retire in user space only');
-  const clocks = eventClocks(spec.values);
+  const clocks = eventClocks(spec.preset, spec.values);
   if (attr.type === PERF_TYPE.HARDWARE && attr.config === PERF_COUNT_HW.REF_CPU_CYCLES)
     return { column: CYCLES, scale: clocks.tscHz / clocks.coreHz };
   const { events, driver } = spec.preset;

@@ -24,8 +24,7 @@
  * that time is given in nor on how far the other core has been simulated.
  *
  * SDM volume 3A "Interrupt and Exception Handling" (NMI blocking until IRET), volume 3B "Performance Monitoring".
- * Not modelled: the cost of SYSRET in ring 3 (some 40 cycles), IRETs of different lengths, frequency changes,
- * SMIs, IPIs that interrupt ring 0 (they wait for
+ * Not modelled: the cost of SYSRET in ring 3 (some 40 cycles), IRETs of different lengths, SMIs, IPIs that interrupt ring 0 (they wait for
  * its end, as rescheduling does in a kernel without preemption).
  */
 import type { Cpu, Drain, ExecutionCursor, Regs, Software, StopReason, Vector } from '../arch/cpu.ts';
@@ -43,6 +42,7 @@ import { CoreApic } from './lapic.ts';
 import { PassTimes } from './pass-times.ts';
 import { CorePmu, type CountingPlan, type Counter } from './pmu.ts';
 import type { Sibling } from './sibling.ts';
+import { Pace } from './pace.ts';
 import type { CoreStep } from './steps.ts';
 
 /** Delay of a PMI, cycles: `fixed` plus an exponential with mean `mean`, at most `max`. */
@@ -73,9 +73,10 @@ export type LedgerPage = 'host' | 'guest' | 'others';
 
 /**
  * A page's rows behind those of ring-0 functions: ring 3; IRETs to it; what it took longer beside a busy sibling;
- * stalls of ring 0 (Core.stall); lines that ring 0, and ring 3, no longer found in the caches.
+ * stalls of ring 0 (Core.stall); lines that ring 0, and ring 3, no longer found in the caches; what ring 3 took longer at
+ * a clock below that of a lone busy core.
  */
-export const ROWS = { ring3: 0, refill: 1, sibling: 2, stall: 3, cold: 4, coldRing3: 5 } as const;
+export const ROWS = { ring3: 0, refill: 1, sibling: 2, stall: 3, cold: 4, coldRing3: 5, clock: 6 } as const;
 const NR_ROWS = Object.keys(ROWS).length;
 
 /** The core did not return by its deadline; the machine cannot be used any more. */
@@ -121,8 +122,12 @@ export class Core implements Cpu {
   /** Counters of the host's passes, and of whoever runs now. */
   readonly #ownPasses: Int32Array;
   #passesOf: Int32Array;
-  /** The core's other hardware thread while both are busy. */
-  #beside: Sibling | undefined;
+  /** How long work takes; undefined: no longer than by itself. */
+  readonly #ownPace = new Pace();
+  #pace: Pace | undefined;
+  /** What it takes longer because the core's other hardware thread is busy, and because of the core's clock. */
+  #besideSibling = 1;
+  #atClock = 1;
   readonly #hz: Hertz;
   readonly #skidStream: Stream;
   #software!: Software;
@@ -204,7 +209,23 @@ export class Core implements Cpu {
 
   /** Word from the other hardware thread: it has left HLT, or entered it. */
   siblingIs(busy: boolean): void {
-    this.#beside = busy ? this.sibling : undefined;
+    this.#besideSibling = busy ? (this.sibling?.stretch ?? 1) : 1;
+    this.#setPace();
+  }
+
+  /**
+   * The core has this clock from now on. Work takes its own time at the clock that the core has at first, that of a lone
+   * busy core.
+   */
+  runsAt(clock: Hertz): void {
+    this.pmu.runsAt(clock);
+    this.#atClock = this.#spec.clocks.cycleHz / clock;
+    this.#setPace();
+  }
+
+  #setPace(): void {
+    this.#ownPace.stretch = this.#besideSibling * this.#atClock;
+    this.#pace = this.#ownPace.isStretched ? this.#ownPace : undefined;
   }
 
   now(): Cycles {
@@ -296,7 +317,7 @@ export class Core implements Cpu {
         this.#spendCold(fn, work);
         continue;
       }
-      const cost = this.#beside === undefined ? work : this.#beside.stretched(work);
+      const cost = this.#pace === undefined ? work : this.#pace.passOf(work);
       const end = (this.#clock + cost) as Cycles;
       if (end < lapic.quietUntil && pmu.plan(0).counters.length === 0) {
         this.#clock = end;
@@ -318,8 +339,7 @@ export class Core implements Cpu {
   #spendCold(fn: number, warm: number): void {
     const missed = Math.floor(Math.min(warm, this.#newFor) * this.#newRate) / SUBCYCLES;
     this.#newFor -= warm;
-    const beside = this.#beside;
-    const own = beside === undefined ? warm : beside.stretched(warm);
+    const own = this.#pace === undefined ? warm : this.#pace.passOf(warm);
     const cost = own + missed;
     const page = this.#page;
     const end = (this.#clock + cost) as Cycles;
@@ -344,9 +364,13 @@ export class Core implements Cpu {
     let [counters, byClock] = [0, true];
     for (const cpl of [0, 3] as const) {
       const plan = pmu.plan(cpl);
-      const slots = plan.counters.flatMap(({ int }, i) => (int ? [plan.slots[i]!] : []));
-      counters = Math.max(counters, slots.length);
-      byClock &&= slots.every((slot) => plan.columns[slot] === CYCLES);
+      let sampling = 0;
+      for (const [i, { int, source }] of plan.counters.entries()) {
+        if (!int) continue;
+        sampling++;
+        byClock &&= countsCycles(plan, i) && source!.scale <= 1;
+      }
+      counters = Math.max(counters, sampling);
     }
     return { counters, byClock };
   }
@@ -456,15 +480,15 @@ export class Core implements Cpu {
       const at = before[slot]! + pmu.remaining(counters[i] as Counter);
       if (at < limits[slot]!) limits[slot] = at;
     }
-    const beside = this.#beside;
+    const pace = this.#pace;
     const debt = this.#debt;
     if (debt > 0) limits[0] = before[0]! + afterDebt(limits[0] - before[0]!, debt);
-    if (beside !== undefined) limits[0] = before[0]! + beside.workIn(limits[0] - before[0]!);
+    if (pace !== undefined) limits[0] = before[0]! + pace.workIn(limits[0] - before[0]!);
     code.advance(limits);
     const worked = (counts[0]! - before[0]!) as Cycles;
-    let span = beside === undefined ? worked : beside.spanOf(worked);
+    let span = pace === undefined ? worked : pace.spanOf(worked);
     this.#page[this.#ring3Row]! += worked;
-    if (beside !== undefined) this.#page[this.#ring3Row + ROWS.sibling]! += span - worked;
+    if (pace !== undefined) this.#bookLost(worked, span);
     if (debt > 0) {
       const paid = Math.min(debt, span);
       this.#debt = debt - paid;
@@ -479,6 +503,15 @@ export class Core implements Cpu {
     if (pmu.pmi) this.#raisePmi();
     if (code.drains !== undefined && this.#clock >= lapic.pmiAt) this.#holdBack(code, code.drains);
     return counts[1]! > before[1]!;
+  }
+
+  /** What ring 3 took longer: first for the core's clock, then for the sibling. */
+  #bookLost(worked: Cycles, span: Cycles): void {
+    const lost = span - worked;
+    const whole = Math.round(worked * (this.#atClock - 1) * SUBCYCLES) / SUBCYCLES;
+    const clock = this.#besideSibling === 1 ? lost : Math.min(lost, whole);
+    this.#page[this.#ring3Row + ROWS.clock]! += clock;
+    this.#page[this.#ring3Row + ROWS.sibling]! += lost - clock;
   }
 
   halt(until: Cycles): void {

@@ -3,7 +3,8 @@
  *
  * It knows of counters and overflows only: the core tells it what retired, and it tells the core how far the next
  * overflow is and whether the PMI line was pulled. Counters keep fractions (cycles come in 1/64s); reads give whole
- * counts.
+ * counts. What a counter has moved since its rate or value was set is kept in units of its column, so that it does not
+ * matter in how many pieces they came.
  *
  * In order: counting, register access, and the plan of which counters count at which privilege level.
  *
@@ -37,6 +38,9 @@ export interface Counter {
    * a double enough bits for 64ths.
    */
   value: number;
+  /** The value when it or the rate was last set, and units of its column since then. */
+  base: number;
+  moved: number;
   source: EventSource | undefined;
   /** Raises a PMI on overflow. */
   int: boolean;
@@ -66,7 +70,7 @@ export class CorePmu implements MsrPort {
   /** Cycles since that overflow: a clock overflows inside an instruction, other events when one retires. */
   pmiAge = 0;
   readonly #events: CoreEvents;
-  readonly #clocks: EventClocks;
+  #clocks: EventClocks;
   readonly #modulus: number;
   readonly #gp: Counter[];
   readonly #fixed: Counter[];
@@ -106,7 +110,12 @@ export class CorePmu implements MsrPort {
     this.#evtselReserved = anyThread ? 0 : EVENTSEL.ANY;
     this.#fixedReserved = anyThread ? 0 : FIXED_CTRL.ANY * 0x11111111;
     const counter = (fixed: boolean) => (_: unknown, i: number) =>
-      asDoubles({ value: 0, source: undefined, int: false, fixed, bit: 1 << i }, 'value');
+      asDoubles(
+        { value: 0, base: 0, moved: 0, source: undefined, int: false, fixed, bit: 1 << i },
+        'value',
+        'base',
+        'moved',
+      );
     this.#gp = Array.from({ length: caps.nrGp }, counter(false));
     this.#fixed = Array.from({ length: caps.nrFixed }, counter(true));
     this.#evtsel = Array.from({ length: caps.nrGp }, () => 0);
@@ -132,9 +141,10 @@ export class CorePmu implements MsrPort {
   /** Counts `units` of the counter's column; on overflow wraps, sets the status bit and pulls the PMI line. */
   add(counter: Counter, units: number): void {
     const before = counter.value;
-    counter.value += units * (counter.source as EventSource).scale;
+    counter.moved += units;
+    counter.value = counter.base + counter.moved * (counter.source as EventSource).scale;
     if (before >= 0) {
-      if (counter.value >= this.#modulus / 2) counter.value -= this.#modulus;
+      if (counter.value >= this.#modulus / 2) setValue(counter, counter.value - this.#modulus);
       return;
     }
     if (counter.value < 0) return;
@@ -186,10 +196,10 @@ export class CorePmu implements MsrPort {
     const r = this.#decode(msr);
     switch (r.reg) {
       case 'PMC':
-        (this.#gp[r.idx] as Counter).value = r.fullWidth ? this.#checked(msr, value) : signExtend(value);
+        setValue(this.#gp[r.idx] as Counter, r.fullWidth ? this.#checked(msr, value) : signExtend(value));
         return;
       case 'FIXED_CTR':
-        (this.#fixed[r.idx] as Counter).value = this.#checked(msr, value);
+        setValue(this.#fixed[r.idx] as Counter, this.#checked(msr, value));
         return;
       case 'PERFEVTSEL': {
         if (value >= U32 || (value & this.#evtselReserved) !== 0) throw new GeneralProtection(msr, 'reserved bits');
@@ -231,6 +241,17 @@ export class CorePmu implements MsrPort {
       case 'PERF_CAPABILITIES':
         throw new GeneralProtection(msr, 'read-only');
     }
+    this.#forgetPlans();
+  }
+
+  /** The core has another clock from now on. */
+  runsAt(cycleHz: number): void {
+    if (cycleHz === this.#clocks.cycleHz) return;
+    this.#clocks = { ...this.#clocks, cycleHz };
+    this.#forgetPlans();
+  }
+
+  #forgetPlans(): void {
     this.#plans[0] = this.#plans[1] = undefined;
     this.#known[0].clear();
     this.#known[1].clear();
@@ -302,6 +323,7 @@ export class CorePmu implements MsrPort {
     const slots: number[] = [];
     const counts = (counter: Counter, source: EventSource | undefined, int: boolean): void => {
       if (source === undefined) return;
+      if (counter.source?.scale !== source.scale) setValue(counter, counter.value);
       counter.source = source;
       counter.int = int;
       let slot = columns.indexOf(source.column);
@@ -326,6 +348,11 @@ export class CorePmu implements MsrPort {
     if (known === undefined) this.#columnSets.set(key, columns);
     return { columns: known ?? columns, counters, slots };
   }
+}
+
+function setValue(counter: Counter, value: number): void {
+  counter.value = counter.base = value;
+  counter.moved = 0;
 }
 
 /** A write through the legacy alias takes the low 32 bits and sign-extends bit 31 to the counter's width. */

@@ -9,15 +9,12 @@
  * A thread that enters or leaves HLT tells the other, which learns of it the latency of all messages later, and
  * accepts it where it accepts IPIs (hw/core.ts). So neither depends on how far apart the two are simulated.
  *
- * Times in 1/64 cycles stay exact: what a stretched piece of work takes beyond whole 64ths is owed to the next one, so
- * that it does not matter in how many pieces work is done.
- *
  * SDM volume 3A "Intel Hyper-Threading Technology Architecture".
  * Not modelled: which resources two programs want, and so which pairs get on better than others; PAUSE, by which a
  * thread leaves them to the other; caches and TLBs, which each thread has as if it were alone; AnyThread; waits of drawn
  * length, the filling of the pipeline and skids, which do not stretch; that the other one's news take no time.
  */
-import { SUBCYCLES, type Cycles } from '../units.ts';
+import type { Cycles } from '../units.ts';
 
 /** The stretch is a whole number of these. */
 const STEPS = 1024;
@@ -26,14 +23,12 @@ export class Sibling {
   /** This thread is in HLT. */
   #halted = false;
   readonly #tell: (busy: boolean, at: Cycles) => void;
-  /** Cycles for a cycle's work while both are busy, in STEPS. */
-  readonly #stretch: number;
-  /** Below 1/64 of a cycle. */
-  #owed = 0;
+  /** Cycles for a cycle's work while both are busy (hw/pace.ts). */
+  readonly stretch: number;
 
   /** `throughput` is from 1 to 2; `tell` sends word to the other thread. */
   constructor(throughput: number, tell: (busy: boolean, at: Cycles) => void) {
-    this.#stretch = Math.round((2 / throughput) * STEPS);
+    this.stretch = Math.round((2 / throughput) * STEPS) / STEPS;
     this.#tell = tell;
   }
 
@@ -53,23 +48,5 @@ export class Sibling {
     if (!this.#halted) return;
     this.#halted = false;
     this.#tell(true, at);
-  }
-
-  /** What so many cycles' work takes while both are busy. */
-  spanOf(work: Cycles): Cycles {
-    const exact = this.#owed + (work * this.#stretch) / STEPS;
-    const whole = Math.floor(exact * SUBCYCLES) / SUBCYCLES;
-    this.#owed = exact - whole;
-    return whole as Cycles;
-  }
-
-  /** The least work that then takes `span`. */
-  workIn(span: number): Cycles {
-    return (Math.ceil(((span - this.#owed) * SUBCYCLES * STEPS) / this.#stretch) / SUBCYCLES) as Cycles;
-  }
-
-  /** What a pass through a ring-0 function then takes, which takes `cost` cycles alone. */
-  stretched(cost: number): number {
-    return Math.round((cost * this.#stretch * SUBCYCLES) / STEPS) / SUBCYCLES;
   }
 }

@@ -15,6 +15,7 @@ import { Windows, type ActEffect, type Between, type Standing, type WindowOption
 import { cycles, type Cycles } from '../units.ts';
 import { bootsOn, type Boots, type HostCpu } from './boots.ts';
 import { Looks, type PackedDrained } from './looks.ts';
+import type { Turbo } from './turbo.ts';
 import { SLOT, countsIn, limitsIn, placeFor, runningIn, sumOfOthers, writeViews } from './views.ts';
 
 /** An act of a CPU of one of the boots, the host's or the guest's. */
@@ -54,9 +55,13 @@ export interface Party {
   readonly work?: () => Cycles;
 }
 
-/** How windows run; whether the thread on which the end of a run depends may be on any core. */
+/**
+ * How windows run; whether the thread on which the end of a run depends may be on any core; the clocks of cores by how
+ * many are busy, if they do not stay as they are.
+ */
 interface GroupOptions extends WindowOptions {
   readonly floating?: boolean;
+  readonly turbo?: Turbo;
 }
 
 /** By default. */
@@ -76,6 +81,7 @@ export class CoreGroup {
   #told: Standing<ActOfBoot>[] = [];
   readonly #looks: Looks;
   readonly #party: Party;
+  readonly #turbo: Turbo | undefined;
   readonly #between: Between<ActOfBoot> = {
     gridLine: () => this.#gridLine(),
     apply: (act, core, at) => this.#apply(act, core, at),
@@ -94,12 +100,13 @@ export class CoreGroup {
   /** CPUs by number, with those that other threads run. */
   constructor(
     cpus: readonly HostCpu[],
-    options: GroupOptions,
+    { turbo, ...options }: GroupOptions,
     party: Party = { place: placeFor(1, cpus.length, bootsOn(cpus)[1].length), party: 0 },
   ) {
     this.#cpus = cpus;
     this.#boots = bootsOn(cpus);
     this.#party = party;
+    this.#turbo = turbo;
     this.#mine = cpus.filter((_, i) => this.#isMine(i));
     for (const kernels of this.#boots)
       for (const { kernel, core } of kernels) kernel.system.parties.set(kernel.number, core % party.place.parties);
@@ -344,7 +351,8 @@ export class CoreGroup {
 
   /**
    * A grid line: every core learns the sum of what the others have contributed to the host's counts, and each kernel how
-   * many tasks are runnable on the other CPUs of its boot, and the lowest limits of sampling there.
+   * many tasks are runnable on the other CPUs of its boot, and the lowest limits of sampling there. Cores have another
+   * clock if more or fewer of their socket have been busy.
    */
   #gridLine(): boolean {
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
@@ -352,6 +360,8 @@ export class CoreGroup {
     const counts = all.map(countsIn);
     for (const { core, kernel } of this.#boots[0])
       if (this.#isMine(core) && kernel.global !== undefined) kernel.global.others = sumOfOthers(counts, core);
+    const clocks = this.#turbo?.clocks(all.map((slots) => slots[SLOT.idle]!)) ?? [];
+    for (const { core, host } of this.#mine) if (clocks[host.number] !== undefined) core.runsAt(clocks[host.number]!);
     let balances = false;
     for (const kernels of this.#boots) {
       const running = kernels.map(({ home, index }) => runningIn(all[home]!, index));

@@ -1,6 +1,6 @@
 /** The keys of a machine's spec, with unit, meaning and range, and the format of a preset. */
 import type { PmuCaps } from '../arch/cpuid.ts';
-import type { CoreEvents, EventClocks } from '../arch/events.ts';
+import type { CoreEvents } from '../arch/events.ts';
 import { NEWEST_RELEASE, OLDEST_RELEASE, type CpuBugs } from '../kernel/config.ts';
 import type { X86Events } from '../kernel/x86-events.ts';
 import { COST_KEYS } from './costs.ts';
@@ -8,7 +8,11 @@ import { choice, flag, linux, number, text, type KeyKind } from './key-info.ts';
 import { TIMING_KEYS } from './penalties.ts';
 
 export const SPEC_KEYS = {
-  'core.clock': number('Hz', 'core clock while code runs', 1e8, 1e10),
+  'core.clock': number('Hz', 'core clock while all cores are busy, and the unit of time', 1e8, 1e10),
+  'core.turbo': {
+    ...flag("higher core clocks while few cores of a socket are busy, by the machine's table (gperf list machine)"),
+    late: true,
+  },
   'core.tsc': number('Hz', 'time-stamp counter, what ref-cycles counts at', 1e8, 1e10),
   'core.refill': number('cycles', 'from an IRET to ring 3 until an instruction executes', 0, 1e6, false),
   'core.cold': flag("exits and interrupts displace lines in the core's caches, which are missed afterwards"),
@@ -89,10 +93,16 @@ export const SPEC_KEYS = {
     /^(none|(r[0-9a-f]{1,4}|fixed[0-3])(,(r[0-9a-f]{1,4}|fixed[0-3]))*)$/,
     'none, or words like r412e or fixed0 with commas',
   ),
-  'kvm.pinned': flag(
-    "the host's events for guests come before flexible ones of the host; off: only those that a single counter can count",
-  ),
-  'kvm.hooks': flag("KVM tells the host's perf what it does to the counters that it drives (NEXT (1) of the letter)"),
+  'kvm.pinned': {
+    ...flag(
+      "the host's events for guests come before flexible ones of the host; off: only those that a single counter can count",
+    ),
+    late: true,
+  },
+  'kvm.hooks': {
+    ...flag("KVM tells the host's perf what it does to the counters that it drives (NEXT (1) of the letter)"),
+    late: true,
+  },
   'guest.fresh': flag('start with no average PMI length from earlier runs of perf'),
   'guest.background': number(
     'context switches/s',
@@ -130,6 +140,13 @@ export type SpecValues = { readonly [K in SpecKey]: ValueOf<(typeof SPEC_KEYS)[K
 /** Values with their sources, as a preset states them. */
 export type SpecNumbers = { readonly [K in SpecKey]: readonly [value: SpecValues[K], source: string] };
 
+/** MSR_TURBO_RATIO_LIMIT */
+interface TurboLimits {
+  /** Hz of the core clock while up to so many cores are busy; ascending, the last one is for all. */
+  readonly limits: readonly (readonly [cores: number, hz: number])[];
+  readonly source: string;
+}
+
 export interface MachinePreset {
   readonly name: string;
   readonly about: string;
@@ -140,6 +157,8 @@ export interface MachinePreset {
     readonly coresPerSocket: number;
   };
   readonly values: SpecValues;
+  /** Core clocks by how many cores of a socket are busy. */
+  readonly turbo: TurboLimits;
   /** What else is different with hyperthreads switched off. */
   readonly singleThreaded: Pick<SpecValues, 'host.cpus' | 'pmu.gp'>;
   /** Where each value comes from. */
@@ -159,12 +178,6 @@ export const pmuCaps = (v: SpecValues): PmuCaps => ({
   nrFixed: v['pmu.fixed'],
   width: v['pmu.width'],
   fullWidthWrite: v['pmu.full_width_write'],
-});
-
-export const eventClocks = (v: SpecValues): EventClocks => ({
-  coreHz: v['core.clock'],
-  tscHz: v['core.tsc'],
-  busHz: v['core.bus'],
 });
 
 /** Whether a recording keeps the key's value although it is the preset's. */

@@ -32,11 +32,12 @@ import { startSystemWideRecord } from '../tool/system-wide-record.ts';
 import { SUBCYCLES, cycles, hertz, type Cycles } from '../units.ts';
 import type { HostCpu } from './boots.ts';
 import { CoreGroup, type Party } from './group.ts';
-import { eventClocks, pmuCaps, type SpecValues } from './keys.ts';
+import { pmuCaps, type SpecValues } from './keys.ts';
 import { MSR_FUNCTIONS, hostDraws, kvmDraws, passCounters, ring0Table } from './ring0.ts';
 import type { MachineSpec } from './spec.ts';
 import { cacheSpec } from './timing.ts';
 import { threadSibling } from './topology.ts';
+import { Turbo, eventClocks } from './turbo.ts';
 
 export interface Machine {
   readonly spec: MachineSpec;
@@ -113,7 +114,7 @@ export function bootMachine(
   const coreSpec: CoreSpec = {
     caps: pmuCaps(v),
     events: spec.preset.events,
-    clocks: eventClocks(v),
+    clocks: eventClocks(spec.preset, v),
     ring0: ring0Table(spec),
     msrFunctions: MSR_FUNCTIONS,
     skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },
@@ -204,10 +205,17 @@ export function bootMachine(
   });
   // Without a boot in common nothing takes effect between grid lines.
   const latency = hasLatency(spec) ? host.cyclesOf(v['host.ipi_latency']) : cycles(Infinity);
+  const grid = host.cyclesOf(v['machine.grid']);
+  const turbo = new Turbo(spec.preset, v, grid);
   const group =
     cpus.length === 1 && vcpus === 1
       ? undefined
-      : new CoreGroup(cpus, { latency, grid: host.cyclesOf(v['machine.grid']), longest, lines, floating }, party);
+      : new CoreGroup(
+          cpus,
+          // The clocks of cores change with what each grid line shows: none is left out.
+          { latency, grid, longest, lines: v['core.turbo'] ? 1 : lines, floating, turbo },
+          party,
+        );
   const kernels = guest?.kernels ?? (system === undefined ? [host] : cpus.map((cpu) => cpu.host));
   const [kernel = host] = kernels;
   const inside = guest?.vcpus ?? [];

@@ -10,9 +10,20 @@ import type { HostCpu } from './boots.ts';
 /**
  * What a core tells all threads: its clock, Infinity if it stands still, and its promise; its part of the host's counts;
  * whether its run has ended; its clock in any case; how far the workload was at the grid line on the cores of its thread,
- * of which the first one tells; until when others see the same of it; of each kernel on it, how many tasks are runnable, and its limits of sampling.
+ * of which the first one tells; until when others see the same of it; its time in HLT; of each kernel on it, how many tasks
+ * are runnable, and its limits of sampling.
  */
-export const SLOT = { now: 0, promise: 1, counts: 2, ended: 5, clock: 6, work: 7, steady: 8, views: 9 } as const;
+export const SLOT = {
+  now: 0,
+  promise: 1,
+  counts: 2,
+  ended: 5,
+  clock: 6,
+  work: 7,
+  steady: 8,
+  idle: 9,
+  views: 10,
+} as const;
 const COUNTS = [
   'hardwareEvents',
   'perf_sched_count',
@@ -30,8 +41,9 @@ const VIEW = 1 + LIMITS.length;
 export const placeFor = (parties: number, cores: number, vcpus: number): MeetingPlace =>
   meetingPlace(parties, cores, SLOT.views + VIEW * (1 + Math.ceil(vcpus / cores)));
 
-/** Writes what others may see of the kernels on a core. */
-export function writeViews(slots: Float64Array, { host, guests = [] }: HostCpu): void {
+/** Writes what others may see of a core and of the kernels on it. */
+export function writeViews(slots: Float64Array, { core, host, guests = [] }: HostCpu): void {
+  slots[SLOT.idle] = core.idle;
   for (const [i, name] of COUNTS.entries()) slots[SLOT.counts + i] = host.global?.own[name] ?? 0;
   for (const [i, { nr_running, sysctl }] of [host, ...guests.map(({ kernel }) => kernel)].entries()) {
     const at = SLOT.views + VIEW * i;

@@ -13,6 +13,8 @@ export type LedgerAccount =
   | 'cold programs'
   /** What all of this user space took longer beside a busy hardware thread of its core; only if cores have two. */
   | 'sibling'
+  /** The same because more cores were busy, and their clock below that of a lone one; only if there are several cores. */
+  | 'clock'
   /** perf's core and drivers, PMIs included. */
   | 'kernel perf'
   /** Register accesses that do not exit. */

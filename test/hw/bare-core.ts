@@ -86,7 +86,7 @@ export function bareCore(
   const spec: CoreSpec = {
     caps: { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true },
     events: broadwellEp.events,
-    clocks: { coreHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 },
+    clocks: { coreHz: 2.8e9, cycleHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 },
     ring0: spread ? SPREAD : RING0,
     msrFunctions: { rdmsr: F.rdmsr, wrmsr: F.wrmsr, rdpmc: F.rdpmc },
     skid,

@@ -7,7 +7,7 @@ import { CorePmu } from '../../src/hw/pmu.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 
 const CAPS = { version: 3, nrGp: 4, nrFixed: 3, width: 48, fullWidthWrite: true };
-const CLOCKS = { coreHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 };
+const CLOCKS = { coreHz: 2.8e9, cycleHz: 2.8e9, tscHz: 2.2e9, busHz: 1e8 };
 const BRANCHES = 0xc4;
 const BUS_CYCLES = 0x13c;
 const USER = EVENTSEL.USR | EVENTSEL.ENABLE;

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { COLUMN } from '../../src/arch/events.ts';
 import { MSR } from '../../src/arch/msr.ts';
 import { EVENTSEL } from '../../src/arch/perfevtsel.ts';
+import { Pace } from '../../src/hw/pace.ts';
 import { Sibling } from '../../src/hw/sibling.ts';
 import { perfFunction } from '../../src/tool/perf-binary.ts';
 import { StraightLine } from '../../src/tool/straight-line.ts';
@@ -19,6 +20,12 @@ function shared() {
   core.shareWith(new Sibling(1.6, (busy, at) => told.push([busy, at])));
   return { core, script, told };
 }
+/** The pace of a thread beside a busy one. */
+function paced(throughput: number): Pace {
+  const pace = new Pace();
+  pace.stretch = new Sibling(throughput, () => undefined).stretch;
+  return pace;
+}
 const userCode = (length: number): StraightLine => new StraightLine(perfFunction('main'), cycles(length));
 
 describe('hw/sibling', () => {
@@ -26,7 +33,7 @@ describe('hw/sibling', () => {
     const work = fc.array(fc.integer({ min: 0, max: 1e6 }), { maxLength: 30 });
     fc.assert(
       fc.property(fc.double({ min: 1, max: 2, noNaN: true }), work, (throughput, pieces) => {
-        const [split, whole] = [new Sibling(throughput, () => undefined), new Sibling(throughput, () => undefined)];
+        const [split, whole] = [paced(throughput), paced(throughput)];
         const spans = pieces.map((n) => split.spanOf(cycles(n / SUBCYCLES)));
         const sum = pieces.reduce((total, n) => total + n, 0);
         expect(spans.reduce((total, span) => total + span, 0)).to.equal(whole.spanOf(cycles(sum / SUBCYCLES)));
@@ -38,10 +45,10 @@ describe('hw/sibling', () => {
     const number = fc.integer({ min: 1, max: 1e9 });
     fc.assert(
       fc.property(fc.double({ min: 1, max: 2, noNaN: true }), number, number, (throughput, before, n) => {
-        const after = (): Sibling => {
-          const sibling = new Sibling(throughput, () => undefined);
-          sibling.spanOf(cycles(before / SUBCYCLES));
-          return sibling;
+        const after = (): Pace => {
+          const pace = paced(throughput);
+          pace.spanOf(cycles(before / SUBCYCLES));
+          return pace;
         };
         const span = n / SUBCYCLES;
         const work = after().workIn(span);

@@ -7,7 +7,8 @@ import type { PerfEvent } from '../../src/kernel/perf-event.ts';
 import { PerfSyscalls } from '../../src/kernel/perf-syscalls.ts';
 import { System } from '../../src/kernel/system.ts';
 import type { Task } from '../../src/kernel/task.ts';
-import { eventClocks, pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
+import { pmuCaps, type MachinePreset } from '../../src/machine/keys.ts';
+import { eventClocks } from '../../src/machine/turbo.ts';
 import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
 import { MSR_FUNCTIONS, ring0Table } from '../../src/machine/ring0.ts';
 import { stream } from '../../src/sim/rng.ts';
@@ -42,7 +43,7 @@ export function coreSpec(preset: MachinePreset): CoreSpec {
   return {
     caps: pmuCaps(v),
     events: preset.events,
-    clocks: eventClocks(v),
+    clocks: eventClocks(preset, { ...v, 'core.turbo': false }),
     ring0: ring0Table({ preset, values: v }),
     msrFunctions: MSR_FUNCTIONS,
     skid: { fixed: v['skid.fixed'], mean: v['skid.mean'], max: v['skid.max'] },

@@ -6,7 +6,8 @@ import { expect } from 'chai';
 import { COLUMN, CYCLES, eventSource, fixedEventSource } from '../../src/arch/events.ts';
 import { PMC_IDX_FIXED } from '../../src/arch/msr.ts';
 import { eventCodeOf, eventConstraint, unknownEvent } from '../../src/kernel/x86-events.ts';
-import { SPEC_KEYS, eventClocks, type MachinePreset } from '../../src/machine/keys.ts';
+import { SPEC_KEYS, type MachinePreset } from '../../src/machine/keys.ts';
+import { eventClocks } from '../../src/machine/turbo.ts';
 import { intelCore } from '../../src/machine/presets/intel.ts';
 import { MACHINES } from '../../src/machine/spec.ts';
 import { CACHE_EVENTS, HARDWARE_EVENTS } from '../../src/perf-events/event-names.ts';
@@ -36,7 +37,7 @@ function counters(preset: MachinePreset, code: number): string {
 
 describe('machine/presets', () => {
   it('a machine of the base states what is its own, and has a value and a source for every key', () => {
-    const { bugs, events, driver, identity } = machine('icelake-sp');
+    const { bugs, events, driver, identity, turbo } = machine('icelake-sp');
     const numbers = {
       'core.clock': [2e9, 'made up'],
       'core.tsc': [2e9, 'made up'],
@@ -46,7 +47,7 @@ describe('machine/presets', () => {
       'host.memory': [1, 'made up'],
       'cost.vmexit': [7, 'made up'],
     } as const;
-    const toy = intelCore({ name: 'toy', about: 'made up', identity, events, driver, bugs, numbers });
+    const toy = intelCore({ name: 'toy', about: 'made up', identity, events, driver, bugs, turbo, numbers });
     const keys = Object.keys(SPEC_KEYS);
     expect(toy.values).to.have.all.keys(keys);
     expect(toy.sources).to.have.all.keys(keys);
@@ -58,7 +59,7 @@ describe('machine/presets', () => {
 
   for (const preset of MACHINES)
     describe(preset.name, () => {
-      const clocks = eventClocks(preset.values);
+      const clocks = eventClocks(preset, preset.values);
 
       it('every event that Linux names is one the core counts', () => {
         for (const { type, config, name } of [
@@ -216,7 +217,7 @@ describe('machine/presets', () => {
       ['sapphire-rapids', 6],
     ] as const) {
       const preset = machine(name);
-      const source = fixedEventSource(preset.events, 3, eventClocks(preset.values));
+      const source = fixedEventSource(preset.events, 3, eventClocks(preset, { ...preset.values, 'core.turbo': false }));
       expect(source).to.deep.equal({ column: CYCLES, scale: width });
       const bench = new Bench({ events: preset.driver }, coreSpec(preset));
       const [slots, cycles] = bench.open('r0400,cycles', bench.spinner());
@@ -229,7 +230,7 @@ describe('machine/presets', () => {
 
   it('an offcore event means by its MSR what it means', () => {
     for (const preset of MACHINES) {
-      const clocks = eventClocks(preset.values);
+      const clocks = eventClocks(preset, preset.values);
       for (const [config, column] of [
         [0x000002, COLUMN['LLC-loads']],
         [0x010002, COLUMN['LLC-load-misses']],

@@ -9,6 +9,8 @@ import { SyncObjects } from '../../src/kernel/sync-objects.ts';
 import { System } from '../../src/kernel/system.ts';
 import type { Task } from '../../src/kernel/task.ts';
 import { CoreGroup, type Party } from '../../src/machine/group.ts';
+import { broadwellEp } from '../../src/machine/presets/broadwell-ep.ts';
+import { Turbo, eventClocks } from '../../src/machine/turbo.ts';
 import { stream } from '../../src/sim/rng.ts';
 import { PERF_COUNT_HW, PERF_TYPE } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
@@ -26,6 +28,9 @@ export interface Placed {
 export const US = 2800;
 export const TIMES = { latency: cycles(US), grid: cycles(4000 * US) };
 
+const VALUES = { ...broadwellEp.values, 'core.turbo': true };
+const TURBO = { ...BROADWELL, clocks: eventClocks(broadwellEp, VALUES) };
+
 /** So many cores of 2.8 GHz with Linux on them; IPIs take a microsecond. */
 export class Smp {
   readonly cpus: { readonly core: Core; readonly host: Kernel }[];
@@ -33,17 +38,18 @@ export class Smp {
   readonly tasks: Task[] = [];
   readonly #buffers: RingBuffer[] = [];
 
-  /** `lines`: the most grid lines from one that is not left out to the next. */
-  constructor(cpus: number, longest = Infinity, party?: Party, lines = 1) {
+  /** `lines`: the most grid lines from one that is not left out to the next; `turbo`: more GHz while few are busy. */
+  constructor(cpus: number, longest = Infinity, party?: Party, lines = 1, turbo = false) {
     const system = new System({ ...CONFIG, nrCpus: cpus });
     this.cpus = Array.from({ length: cpus }, (_, number) => {
-      const core = new Core(BROADWELL, stream('test', `core=${number}/skid`));
+      const core = new Core(turbo ? TURBO : BROADWELL, stream('test', `core=${number}/skid`));
       const host = new Kernel(system, core, { ...CPU0, number });
       core.setSoftware(host);
       host.boot();
       return { core, host };
     });
-    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest), lines }, party);
+    const clocks = turbo ? { turbo: new Turbo(broadwellEp, { ...VALUES, 'host.cores': cpus }, TIMES.grid) } : {};
+    this.group = new CoreGroup(this.cpus, { ...TIMES, longest: cycles(longest), lines, ...clocks }, party);
   }
 
   /** Threads of one program, with the objects that they share. Returns what each runs. `moves`: to other CPUs, too. */

@@ -5,7 +5,8 @@
 import { Overrun } from '../../hw/core.ts';
 import { atLeast } from '../../kernel/config.ts';
 import type { Deviation } from '../../kvm/vpmu.ts';
-import { eventClocks, pmuCaps } from '../../machine/keys.ts';
+import { pmuCaps } from '../../machine/keys.ts';
+import { eventClocks } from '../../machine/turbo.ts';
 import { NOTHING_LEFT, bootMachine, perfCaps } from '../../machine/machine.ts';
 import type { MachineSpec } from '../../machine/spec.ts';
 import { coreTiming } from '../../machine/timing.ts';
@@ -21,6 +22,7 @@ import { ContractKernel } from './kernel.ts';
 const QUIET = {
   'core.refill': 0,
   'core.cold': false,
+  'core.turbo': false,
   'host.watchdog': false,
   'host.perf': 'off',
   'host.cores': 1,
@@ -39,7 +41,7 @@ export function runCheck(wanted: MachineSpec, { run }: Pick<Check, 'run'>): void
   const spec = { ...wanted, values: { ...wanted.values, ...QUIET, ...skid } };
   const { core, host, vcpu } = bootMachine(spec, 'contract', NOTHING_LEFT, () => false);
   const { preset, values } = spec;
-  const counted = { events: preset.events, clocks: eventClocks(values), timing: coreTiming(preset, values) };
+  const counted = { events: preset.events, clocks: eventClocks(preset, values), timing: coreTiming(preset, values) };
   const kernel = new ContractKernel(vcpu!, counted, run);
   vcpu!.boot(
     kernel,

@@ -8,7 +8,7 @@
  * CPUID leaf 0AH of family 6 model 4FH with hyperthreading on: version 3, four general-purpose counters a thread, three
  * fixed, 48 bits wide; [letter] Linux 5.0.0, host libc 2.17, "nowatchdog". The times of instructions and kernel
  * functions are the defaults of costs.ts and penalties.ts.
- * Not modelled: turbo frequencies that vary with load.
+ * Not modelled: AVX frequencies.
  */
 import type { CoreEvents } from '../../arch/events.ts';
 import { ubit, uevent, type X86Events } from '../../kernel/x86-events.ts';
@@ -68,6 +68,20 @@ export const broadwellEp = intelCore({
     cpuid: 'GenuineIntel,6,79,1',
     sockets: 2,
     coresPerSocket: 22,
+  },
+  turbo: {
+    limits: [
+      [2, 3.6e9],
+      [3, 3.4e9],
+      [4, 3.3e9],
+      [5, 3.2e9],
+      [6, 3.1e9],
+      [7, 3.0e9],
+      [8, 2.9e9],
+      [22, 2.8e9],
+    ],
+    source:
+      "Intel's turbo bins of the E5-2699 v4 (specification update of the E5 v4 family), in its usual notation 6/.../6/7/8/9/10/11/12/14/14 from 22 busy cores down; a dump of MSR_TURBO_RATIO_LIMIT of an E5 v4 with one more bin (1E 1F 20 21 22 23 25 25) has the same steps",
   },
   numbers: {
     'core.clock': [2.8e9, 'all-core turbo of a busy socket; sample counts do not depend on it'],

@@ -12,7 +12,7 @@
  */
 import type { CoreEvents } from '../../arch/events.ts';
 import { event, uevent, type X86Events } from '../../kernel/x86-events.ts';
-import { CODES, FIXED_EVENTS, MEMORY_RETIRED, cacheEvents, intelCore } from './intel.ts';
+import { CODES, FIXED_EVENTS, MEMORY_RETIRED, cacheEvents, evenSteps, intelCore } from './intel.ts';
 
 const EVENTS: CoreEvents = {
   codes: new Map([
@@ -64,6 +64,10 @@ export const cascadelakeAp = intelCore({
     cpuid: 'GenuineIntel,6,85,7',
     sockets: 2,
     coresPerSocket: 48,
+  },
+  turbo: {
+    limits: evenSteps(48, 3.8e9, 3.1e9),
+    source: "Intel's product page for one core; for all and in between chosen: even steps down to core.clock",
   },
   numbers: {
     'core.clock': [3.1e9, 'chosen: all-core turbo'],

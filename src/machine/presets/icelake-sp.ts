@@ -12,7 +12,7 @@
  */
 import type { CoreEvents } from '../../arch/events.ts';
 import { event, eventRange, fixedEvent, uevent, type X86Events } from '../../kernel/x86-events.ts';
-import { CODES, FIXED_EVENTS, cacheEvents, intelCore } from './intel.ts';
+import { CODES, FIXED_EVENTS, cacheEvents, evenSteps, intelCore } from './intel.ts';
 
 const EVENTS: CoreEvents = {
   codes: new Map([
@@ -75,6 +75,10 @@ export const icelakeSp = intelCore({
     cpuid: 'GenuineIntel,6,106,6',
     sockets: 2,
     coresPerSocket: 40,
+  },
+  turbo: {
+    limits: evenSteps(40, 3.4e9, 3.0e9),
+    source: "Intel's product page for one core and for all; in between chosen: even steps",
   },
   numbers: {
     'core.clock': [3.0e9, "Intel's product page: all-core turbo"],

@@ -30,6 +30,7 @@ type Own = 'core.clock' | 'core.tsc' | 'host.cpus' | 'host.memory' | 'pmu.versio
 
 const BASE: Omit<SpecNumbers, Own> = {
   ...LINUX_DEFAULTS,
+  'core.turbo': [false, 'chosen: one clock, as in all figures that were published with earlier versions of gperf'],
   'core.refill': [200, 'chosen, above the 179 cycles after which nothing has retired in published recordings'],
   'core.cold': [true, 'caches are shared by whoever has the core'],
   'core.l1_size': [64, "Intel's optimization manual: 32 kB each for code and data"],
@@ -74,6 +75,12 @@ export function intelCore({ numbers, ...model }: Model): MachinePreset {
     values: Object.fromEntries(each.map(([key, [value]]) => [key, value])) as unknown as SpecValues,
     sources: Object.fromEntries(each.map(([key, [, source]]) => [key, source])) as MachinePreset['sources'],
   };
+}
+
+/** From one busy core to all of a socket in as even steps of 100 MHz as there are: where only the two ends are published. */
+export function evenSteps(cores: number, one: number, all: number): MachinePreset['turbo']['limits'] {
+  const bins = Math.round((one - all) / 1e8);
+  return Array.from({ length: bins + 1 }, (_, i) => [Math.round(((i + 1) * cores) / (bins + 1)), one - i * 1e8]);
 }
 
 /** Event codes that all of these cores have. */

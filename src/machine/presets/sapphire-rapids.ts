@@ -85,6 +85,18 @@ export const sapphireRapids = intelCore({
     sockets: 2,
     coresPerSocket: 56,
   },
+  turbo: {
+    limits: [
+      [28, 3.8e9],
+      [34, 3.6e9],
+      [40, 3.4e9],
+      [44, 3.2e9],
+      [50, 3.1e9],
+      [56, 3.0e9],
+    ],
+    source:
+      'MSR_TURBO_RATIO_LIMIT 0x1e1e1f1f20222426 and its core counts 0x383632302c28221c, as turbostat prints them for an 8480+ (intel/svr-info, issue 26)',
+  },
   numbers: {
     'core.clock': [3.0e9, "Intel's product page: all-core turbo"],
     'core.tsc': [2.0e9, "Intel's product page"],

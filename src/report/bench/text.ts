@@ -15,6 +15,7 @@ const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   refill: 'returns to user space',
   'cold programs': 'user: cold caches',
   sibling: 'slowed by hyperthreads',
+  clock: 'slowed by busy cores',
   'kernel perf': 'kernel: perf',
   'kernel registers': 'kernel: PMU registers',
   'kernel interrupts': 'kernel: ticks and timers',
