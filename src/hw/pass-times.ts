@@ -14,20 +14,29 @@ export class PassTimes {
   /** By function, in 1/64 cycles: the least, and the mean of what comes on top. */
   readonly #least: Float64Array;
   readonly #above: Float64Array;
-  readonly #quantiles: readonly Float64Array[];
+  /** All tables in a row, and where each function's begins. */
+  readonly #quantiles: Float64Array;
+  readonly #from: Int32Array;
 
   constructor(table: Ring0Table) {
     const inUnits = (of: (fn: Ring0Table[number]) => Cycles): Float64Array =>
       Float64Array.from(table, (fn) => Math.round(of(fn) * SUBCYCLES));
     this.#least = inUnits(({ cost, spread }) => spread?.least ?? cost);
     this.#above = inUnits(({ cost, spread }) => cycles(spread === undefined ? 0 : cost - spread.least));
-    this.#quantiles = table.map(({ spread }) => spread?.quantiles ?? ALWAYS_THE_SAME);
+    const each = table.map(({ spread }) => spread?.quantiles ?? ALWAYS_THE_SAME);
+    const tables = [...new Set(each)];
+    this.#quantiles = new Float64Array(tables.length * ALWAYS_THE_SAME.length);
+    tables.forEach((quantiles, i) => this.#quantiles.set(quantiles, i * ALWAYS_THE_SAME.length));
+    this.#from = Int32Array.from(each, (quantiles) => tables.indexOf(quantiles) * ALWAYS_THE_SAME.length);
   }
 
   /** The next pass through a function, by the counters of whoever makes it. */
   draw(fn: number, counters: Int32Array): number {
-    const above = this.#above[fn]! * this.#quantiles[fn]![cellOf(nextBits(counters, fn))]!;
-    return Math.floor(this.#least[fn]! + above + 0.5) / SUBCYCLES;
+    const least = this.#least[fn]!;
+    const above = this.#above[fn]!;
+    if (above === 0) return least / SUBCYCLES;
+    const quantile = this.#quantiles[this.#from[fn]! + cellOf(nextBits(counters, fn))]!;
+    return Math.floor(least + above * quantile + 0.5) / SUBCYCLES;
   }
 
   /** No pass takes less. */
