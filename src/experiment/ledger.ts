@@ -117,6 +117,12 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
         (inner === outer ? 0 : ROW_NAMES.reduce((rest, row) => (row === 'cold' ? rest : rest + rowOf(outer, row)), 0)) +
         others,
     ],
+    ...(cores.length > 1 || ofHost('pmc_reserve_mutex') > 0 || ofHost('perf_sched_mutex') > 0
+      ? [
+          ['pmc_reserve_mutex', both('pmc_reserve_mutex')] as const,
+          ['perf_sched_mutex', both('perf_sched_mutex')] as const,
+        ]
+      : []),
     ['idle', cores.reduce((total, { idle }) => total + idle, 0)],
   ];
   let end = 0;

@@ -406,6 +406,12 @@ export class Core implements Cpu {
     if (this.#clock >= this.lapic.quietUntil) this.#serveIn(f);
   }
 
+  /** What was spent in a ring-0 function of the host's kernel turns out to have been spent in another. */
+  rebook(from: number, to: number, span: Cycles): void {
+    this.spent.host[from]! -= span;
+    this.spent.host[to]! += span;
+  }
+
   /** No earlier than this does a PMI arrive, by the clocks that are counted: of other events, nothing is known. */
   get pmiFrom(): Cycles {
     const { lapic, pmu } = this;

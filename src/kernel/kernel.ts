@@ -288,13 +288,12 @@ export class Kernel extends PerCpu implements Software {
 
   /**
    * The current task waits for `span` inside a system call (a grace period, a mutex). Others run meanwhile, or the CPU
-   * idles. If several tasks wait like this, the last one to begin goes on first. One of several CPUs is kept busy.
+   * idles. If several tasks wait like this, the last one to begin goes on first. One of several CPUs is kept busy, in `fn`.
    */
-  block(span: Cycles): void {
+  block(span: Cycles, fn = FN.synchronize_rcu): void {
     const task = this.current;
     // Other CPUs must be able to go on meanwhile.
-    if (this.system.cpus.size > 1 || this.system.carriesGuests)
-      return this.cpu.spendFor(FN.smp_call_function_single, span);
+    if (this.system.cpus.size > 1 || this.system.carriesGuests) return this.cpu.spendFor(fn, span);
     this.#blocked.push(task);
     this.sleep();
     task.timer = this.hrtimer(cycles(this.cpu.now() + span), 'timer', () => this.wake(task, 'timeout'));

@@ -15,9 +15,17 @@ export const KERNEL_TEXT_SIZE = 0x1000000;
 
 /**
  * What time in a function is spent on: VM-exits themselves, KVM's work, register accesses, perf's events, interrupts
- * and ticks, or tasks with their system calls, faults and scheduling.
+ * and ticks, tasks with their system calls, faults and scheduling, or waiting for a mutex of the host's.
  */
-export type Purpose = 'exits' | 'kvm' | 'registers' | 'perf' | 'interrupts' | 'tasks';
+export type Purpose =
+  | 'exits'
+  | 'kvm'
+  | 'registers'
+  | 'perf'
+  | 'interrupts'
+  | 'tasks'
+  | 'pmc_reserve_mutex'
+  | 'perf_sched_mutex';
 
 /** name, size in bytes, purpose; in link order. The first is where an idle CPU sits. */
 const FUNCTIONS = [
@@ -244,6 +252,10 @@ const FUNCTIONS = [
   ['__loaded_vmcs_clear', 176, 'kvm'],
   ['kvm_vcpu_flush_tlb', 64, 'kvm'],
   ['__kvm_migrate_apic_timer', 96, 'kvm'],
+  // kernel/rcu, kernel/locking/mutex.c: who waits for one that runs (it reserves buffers) spins, others sleep
+  ['synchronize_rcu', 96, 'perf'],
+  ['mutex_spin_on_owner', 112, 'pmc_reserve_mutex'],
+  ['__mutex_lock', 1408, 'perf_sched_mutex'],
 ] as const satisfies readonly (readonly [name: string, size: number, purpose: Purpose])[];
 
 export type KernelFunction = (typeof FUNCTIONS)[number][0];

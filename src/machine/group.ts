@@ -7,6 +7,7 @@
  */
 import { apply, effectOf, looks, type SystemAct } from '../kernel/acts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { HostMutexes, type HostLog } from '../kernel/host-mutex.ts';
 import type { Post } from '../kernel/mail.ts';
 import { at_grid_line, set_nr_running } from '../kernel/load-balance.ts';
 import { leastCosts, type LeastCosts } from '../kernel/watermark.ts';
@@ -37,6 +38,8 @@ interface Said {
   readonly drained: readonly PackedDrained[];
   /** A signal from outside; the first core brings it. */
   readonly kill: Kill | undefined;
+  /** What others may have waited for; if it has reached a grid line. */
+  readonly log: HostLog | undefined;
 }
 
 /** A deadly signal to processes. */
@@ -72,6 +75,7 @@ export class CoreGroup {
   readonly #mine: readonly HostCpu[];
   readonly #windows: Windows;
   readonly #latency: Cycles;
+  readonly #grid: Cycles;
   readonly #costs: LeastCosts;
   readonly #meeting: Meeting;
   readonly #boots: Boots;
@@ -96,6 +100,9 @@ export class CoreGroup {
   readonly #floating: boolean;
   /** The last call of run() returned at a grid line, and all have met there. */
   #met = false;
+  /** Who waits for whom on the host, and what cores of other threads have done since the last grid line. */
+  readonly #mutexes: HostMutexes | undefined;
+  readonly #logs = new Map<number, HostLog>();
 
   /** CPUs by number, with those that other threads run. */
   constructor(
@@ -113,6 +120,7 @@ export class CoreGroup {
     this.#windows = new Windows(options);
     this.#floating = options.floating === true;
     this.#latency = options.latency;
+    this.#grid = options.grid;
     this.#looks = new Looks(this.#boots, (core) => this.#isMine(core), options.latency);
     const all = cpus.map(({ core }) => leastCosts((fn) => core.costOf(fn)));
     const least = (of: keyof LeastCosts): Cycles => cycles(Math.min(...all.map((costs) => costs[of])));
@@ -120,8 +128,12 @@ export class CoreGroup {
     this.#meeting = new Meeting(party.place);
     // Views are as of the first grid line, at boot.
     const counts = cpus.map(({ host }) => host.global?.own);
+    const { global: first } = cpus[0]!.host;
+    this.#mutexes = first && new HostMutexes(sumOfOthers(counts, -1).hardwareEvents, first.means);
     cpus.forEach(({ host: { global } }, core) => {
-      if (global !== undefined) global.others = sumOfOthers(counts, core);
+      if (global === undefined) return;
+      global.others = sumOfOthers(counts, core);
+      global.isOneOfSeveral();
     });
   }
 
@@ -241,14 +253,23 @@ export class CoreGroup {
       const { act } = this.#told[core]!;
       const kill = core === 0 ? this.#toKill : undefined;
       const told = sent.map((post) => (this.#isMine(post.to) ? bare(post) : post));
-      if (sent.length > 0 || act !== undefined || drained.length > 0 || kill !== undefined)
-        news.push({ core, posts: told, act, drained, kill });
+      const log = this.#logAt(core);
+      if (sent.length > 0 || act !== undefined || drained.length > 0 || kill !== undefined || log !== undefined)
+        news.push({ core, posts: told, act, drained, kill, log });
     }
     this.#meeting.say(this.#party.party, news.length === 0 ? undefined : news);
   }
 
+  /** What an own core has done that others may have waited for, if anything, when it has come to a grid line. */
+  #logAt(core: number): HostLog | undefined {
+    if (this.#told[core]!.now < this.#windows.line) return undefined;
+    const log = this.#cpus[core]!.host.global?.log;
+    return log === undefined || log.changes.length + log.switches.length === 0 ? undefined : log;
+  }
+
   /** Where the cores of other threads are, and what they have sent. */
   #hear(): void {
+    this.#logs.clear();
     const { parties } = this.#party.place;
     for (let core = 0; core < this.#cpus.length; core++) {
       if (this.#isMine(core)) continue;
@@ -258,8 +279,9 @@ export class CoreGroup {
     }
     for (let party = 0; party < parties; party++) {
       if (party === this.#party.party) continue;
-      for (const { core, posts, act, drained, kill } of (this.#meeting.heardOf(party) ?? []) as readonly Said[]) {
+      for (const { core, posts, act, drained, kill, log } of (this.#meeting.heardOf(party) ?? []) as readonly Said[]) {
         this.#kill ??= kill;
+        if (log !== undefined) this.#logs.set(core, log);
         this.#told[core] = { ...this.#told[core]!, posts, act };
         this.#deliver(posts, core);
         this.#looks.hear(drained);
@@ -349,12 +371,22 @@ export class CoreGroup {
     }
   }
 
+  /** What the cores have done up to that grid line is set right for all who had to wait. */
+  #settle(line: Cycles): void {
+    if (this.#mutexes === undefined) return;
+    const logs = this.#cpus.map(({ host }, core) => (this.#isMine(core) ? host.global!.log : this.#logs.get(core)));
+    const settled = this.#mutexes.settle(logs, line);
+    for (const [core, { core: on, host }] of this.#cpus.entries())
+      if (this.#isMine(core)) host.global!.settle(settled[core]!, (from, to, span) => on.rebook(from, to, span));
+  }
+
   /**
    * A grid line: every core learns the sum of what the others have contributed to the host's counts, and each kernel how
    * many tasks are runnable on the other CPUs of its boot, and the lowest limits of sampling there. Cores have another
    * clock if more or fewer of their socket have been busy.
    */
   #gridLine(): boolean {
+    this.#settle(cycles(this.#windows.line - this.#grid));
     const all = this.#cpus.map((_, i) => this.#meeting.slotsOf(i));
     this.#works = all.slice(0, this.#party.place.parties).map((slots) => slots[SLOT.work]!);
     const counts = all.map(countsIn);

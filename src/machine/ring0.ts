@@ -143,15 +143,19 @@ export function hostDraws(random: Stream, machine: Timed): HostDraws {
     }
     return [...byFn].map(([fn, span]) => [fn, cycles(span)] as const);
   };
+  const inFractions = (span: number): Cycles => cycles(Math.round(span * SUBCYCLES) / SUBCYCLES);
   const work = { reserve_ds_buffers: parts('reserve_ds_buffers'), release_ds_buffers: parts('release_ds_buffers') };
+  const meanOf = (operation: DsOperation): Cycles =>
+    inFractions(work[operation].reduce((sum, [, span]) => sum + span * share, 0));
   const key = values['cost.static_branch_enable'];
   const keyCycles = inCycles(machine, 'cost.static_branch_enable');
   return {
     ds_buffers: (operation) => {
       const slow = logNormal(random, share, sigma);
-      return work[operation].map(([fn, span]) => [fn, cycles(Math.round(span * slow * SUBCYCLES) / SUBCYCLES)]);
+      return work[operation].map(([fn, span]) => [fn, inFractions(span * slow)]);
     },
     static_branch_enable: () => keyCycles(key / 2 + random.uniform() * (key - key / 2)),
+    means: { reserve_ds_buffers: meanOf('reserve_ds_buffers'), release_ds_buffers: meanOf('release_ds_buffers') },
   };
 }
 

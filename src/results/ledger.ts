@@ -37,6 +37,9 @@ export type LedgerAccount =
   | 'host interrupts'
   /** The host's scheduling and its other tasks, including other guests. */
   | 'host tasks'
+  /** Waiting for mutexes of the host's perf that other cores hold; only if there are several cores. */
+  | 'pmc_reserve_mutex'
+  | 'perf_sched_mutex'
   /** Halted: nothing to run, a sleep or a grace period. */
   | 'idle';
 

@@ -36,7 +36,11 @@ class Clock {
 }
 
 function host(): { clock: Clock; global: HostGlobal } {
-  const global = new HostGlobal({ ds_buffers: () => [[0, NS(100)] as const], static_branch_enable: () => NS(20_000) });
+  const global = new HostGlobal({
+    ds_buffers: () => [[0, NS(100)] as const],
+    static_branch_enable: () => NS(20_000),
+    means: { reserve_ds_buffers: NS(100), release_ds_buffers: NS(100) },
+  });
   return { clock: new Clock(), global };
 }
 

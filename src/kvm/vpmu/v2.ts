@@ -42,15 +42,12 @@ const MOVED_UNSEEN: Deviation = {
   on: ({ nrGp }) => nrGp > 4,
 };
 
-/** Time slices without use after which a counter goes back to the host. */
-const UNUSED_SLICES = 1;
-
 class DrivenVpmu {
   readonly #port: VpmuPort;
   /** Counters that KVM has enabled on hardware, and the index of each: the count is in the register. */
   readonly #running = new Map<KvmPmc, number>();
+  /** Counters that the guest has accessed since the vCPU's thread last got the CPU. */
   readonly #used = new Set<KvmPmc>();
-  readonly #unused = new Map<KvmPmc, number>();
 
   constructor(port: VpmuPort) {
     this.#port = port;
@@ -116,13 +113,11 @@ class DrivenVpmu {
     const { pmu } = this.#port;
     for (const pmc of pmu.all()) {
       if (pmc.perf_event === undefined) continue;
-      const idle = this.#used.has(pmc) ? 0 : (this.#unused.get(pmc) ?? 0) + 1;
-      this.#unused.set(pmc, idle);
       const on = programmed(this.#port, pmc).enabled && pmu.globallyEnabled(pmc);
       if (on) {
         this.#port.host.cpu.spend(FN.intel_pmu_save_vpmc);
         this.reprogram(pmc);
-      } else if (idle > UNUSED_SLICES) this.#release(pmc);
+      } else if (!this.#used.has(pmc)) this.#release(pmc);
     }
     this.#used.clear();
   }

@@ -28,6 +28,8 @@ const ACCOUNTS: Readonly<Record<LedgerAccount, string>> = {
   'host registers': 'host: PMU registers',
   'host interrupts': 'host: ticks and timers',
   'host tasks': 'host: other tasks, scheduling',
+  pmc_reserve_mutex: 'host: waits for pmc_reserve_mutex',
+  perf_sched_mutex: 'host: waits for perf_sched_mutex',
   idle: 'idle',
 };
 
