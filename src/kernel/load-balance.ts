@@ -7,7 +7,9 @@
  * Source: kernel/sched/fair.c (load_balance, newidle_balance, rebalance_domains, detach_tasks, nohz_balancer_kick,
  * kick_ilb, find_new_ilb), Linux 5.0.
  * Not modelled: scheduling domains, loads other than the number of tasks, tasks that are spared because their cache is
- * hot, active balancing, the time that a busy CPU takes to find that it has no less to do than others; that a kicked CPU
+ * hot, active balancing, that a CPU takes from one which has a single task more (so of three tasks on two CPUs one may keep
+ * its own), that it takes without being let: one that is in ring 0 for long, as while a static key is switched on, answers
+ * late, the time that a busy CPU takes to find that it has no less to do than others; that a kicked CPU
  * looks for the other idle ones, too: they are kicked at the grid lines after it.
  */
 import { cycles } from '../units.ts';

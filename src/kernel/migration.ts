@@ -9,7 +9,7 @@
  */
 import type { TaskBody } from '../arch/cpu.ts';
 import type { PerCpu } from './per-cpu.ts';
-import { countKept, packContexts, rehomeContexts, unpackContexts } from './perf-pack.ts';
+import { countKept, packContexts, unpackContexts } from './perf-pack.ts';
 import { FN } from './symbols.ts';
 import type { PerfCpu } from './system.ts';
 import { MOVED, type MovableBody, type MovedTask } from './moved-task.ts';
@@ -43,10 +43,8 @@ export function arrive(here: PerCpu & PerfCpu, task: Task, record: MovedTask): v
   here.mail.coming.delete(task);
   here.mail.arriving.delete(task.pid);
   Object.assign(task, record.task);
-  if (record.contexts === undefined) {
-    rehomeContexts(here, here.system, task);
-    countKept(here.system, task, here.number, 1);
-  } else unpackContexts(here, here.system, task, record.contexts);
+  if (record.contexts === undefined) countKept(here.system, task, here.number, 1);
+  else unpackContexts(here, here.system, task, record.contexts);
   task.cpu = here.number;
   if ('kept' in record.program) record.program.kept.arrive?.(here.number);
 }

@@ -2,8 +2,7 @@
  * Perf events as plain data: how an event, or all that a task has, gets to another CPU, which may be simulated by another
  * thread of Node. Other events are named by their ids, and so is the context that one is a clone of.
  *
- * Events with handlers of the kernel's own (KVM's) are not packed: their task keeps them, and only their PMU becomes that
- * of its new CPU.
+ * Events with handlers of the kernel's own (KVM's) are not packed: their task keeps them.
  */
 import type { PerfEventAttr } from '../uapi/perf-event.ts';
 import {
@@ -137,12 +136,6 @@ export function countKept(system: System, task: Task, cpu: number, by: 1 | -1): 
   const { hw } = system.perf_event_ctxp.get(task) ?? {};
   const counters = hw === undefined ? [] : ctx_events(hw).filter((event) => event.pmu.task_ctx_nr === 'hw');
   system.countActive(cpu, by * counters.length);
-}
-
-/** A task has kept its events, and is on this CPU now. */
-export function rehomeContexts(here: PerfCpu, system: System, task: Task): void {
-  for (const ctx of Object.values(system.perf_event_ctxp.get(task) ?? {}))
-    for (const event of ctx_events(ctx)) event.pmu = event.pmu.task_ctx_nr === 'hw' ? here.pmu : here.swPmu;
 }
 
 function unpackCopy(here: PerfCpu, system: System, task: Task, ctx: PerfEventContext, packed: PackedCopy): PerfEvent {

@@ -55,7 +55,7 @@ export const SPEC_KEYS = {
   ),
   'host.cores': number(
     'cores',
-    'simulated CPUs: perf and the workload are on all of them on bare metal without guests, otherwise on the first; vCPU i of the guest is on core i modulo host.cores',
+    'simulated CPUs: perf and the workload are on all of them on bare metal without guests (or with host.sched=floating), otherwise on the first; vCPU i of the guest is on core i modulo host.cores',
     1,
     64,
   ),

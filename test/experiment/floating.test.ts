@@ -11,7 +11,7 @@ import { parseEventList } from '../../src/perf-events/parse-events.ts';
 import type { VcpuTimes } from '../../src/results/ledger.ts';
 import { ToolTask } from '../../src/tool/tool-task.ts';
 import { cycles } from '../../src/units.ts';
-import { Threads, join, repeat, spawn, work } from '../kernel/scripts.ts';
+import { Threads, join, spawn, work } from '../kernel/scripts.ts';
 import { PLACES, guestOf, programOf, recordIn } from './guest-run.ts';
 
 const FLOATING = 'host.sched=floating';
@@ -73,7 +73,8 @@ describe('vCPUs that float', () => {
 
   it('a move takes an IPI to the CPU on which the VMCS is active, and requests at the next entry', async () => {
     const spec = await guestOf(V2, 4, 2, [FLOATING]);
-    const busy = { main: [...repeat(4, spawn('busy')), join], busy: [work(20 * MS)] };
+    // vCPU 1 and vCPU 3 begin on core 1.
+    const busy = { main: [spawn('busy', 1), spawn('busy', 3), join], busy: [work(20 * MS)] };
     const machine = running(spec, new Threads(busy), 120);
     const moved = moves(machine).reduce((sum, n) => sum + n, 0);
     expect(moved).to.be.greaterThan(0);
