@@ -9,8 +9,10 @@ import { hooksView, sharingView } from '../experiment/host-events.ts';
 import { MESSAGES, messageLife, type MessageKind } from '../experiment/message-life.ts';
 import { designsWith, guestWithoutPmu, type MachineSpec } from '../experiment/setup.ts';
 import { surchargeOf } from '../experiment/surcharge.ts';
+import { switchReport } from '../experiment/switch-ledger.ts';
 import { hooksLines, sharingLines } from '../report/explain/host-events.ts';
 import { surchargeLines } from '../report/explain/surcharge.ts';
+import { switchLines } from '../report/explain/switches.ts';
 import { exitPartsLines, lifeLines, throttleLines } from '../report/explain/text.ts';
 import { nearest } from '../nearest.ts';
 import type { HooksView } from '../results/host-events.ts';
@@ -23,8 +25,8 @@ import { printLines } from './recording.ts';
 import { commandLine, machineOf, reproduceLine } from './simulation.ts';
 
 /** Topics that are no lives: what prints each. */
-const TABLES = { exit, throttle, reserve, hooks, pinned } as const;
-const TOPICS = [...LIVES, ...MESSAGES, 'exit', 'throttle', 'reserve', 'hooks', 'pinned'] as const;
+const TABLES = { exit, throttle, reserve, moving, hooks, pinned } as const;
+const TOPICS = [...LIVES, ...MESSAGES, 'exit', 'throttle', 'reserve', 'moving', 'hooks', 'pinned'] as const;
 
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { options: o, rest, typed } = parseArgs(EXPLAIN, argv, context.terminal.env);
@@ -81,6 +83,18 @@ async function throttle(o: Options): Promise<Iterable<string>> {
   if (o.kernel !== undefined) set.push(`host.kernel=${o.kernel}`);
   // The arithmetic depends on the kernel alone: the host of a bare machine serves as well as a guest.
   return throttleLines(throttleOf(await machineOf(o, { vpmu: 'host', set }), avg));
+}
+
+/** The letter's table (5) from threads that move between vCPUs. */
+async function moving(o: Options): Promise<Iterable<string>> {
+  refuseThrottle(o);
+  refuseVerbose(o);
+  const specs: MachineSpec[] = [];
+  for (const vpmu of o.vpmu === undefined ? ['legacy', 'v2'] : [o.vpmu])
+    specs.push(await machineOf(o, { vpmu, vcpus: Math.max(3, o.vcpus ?? 3) }));
+  if (specs.some((spec) => spec.design === undefined || guestWithoutPmu(spec)))
+    throw new UsageError('explain moving takes a guest with counters', optionUsage(EXPLAIN, 'vpmu'));
+  return switchLines(await switchReport(specs));
 }
 
 /** What the host's first and last event cost. */

@@ -55,7 +55,7 @@ export interface RunOptions {
   readonly run?: number;
   readonly breathe?: Breathe;
   /** Times the operations of the kernel on which perf runs. */
-  readonly watch?: OperationWatch;
+  readonly watch?: Pick<OperationWatch, 'tap' | 'attach' | 'start'>;
   /** Books what runs to the CPU it runs on; without helpers. */
   readonly where?: CpuWatch;
   /** The longest window in which several cores run, cycles; changes nothing but the speed. */

@@ -19,7 +19,7 @@ export const EXPLAIN: CommandTable<typeof OPTIONS> = {
   name: 'explain',
   usage: [
     '[<options>] pmi|rotation|switch|ipi|call',
-    '[<options>] exit|reserve|hooks|pinned',
+    '[<options>] exit|reserve|moving|hooks|pinned',
     '[<options>] throttle --avg-ns <n> [--hz <n>] [--kernel <version>]',
   ],
   options: OPTIONS,
@@ -30,6 +30,7 @@ export const EXPLAIN: CommandTable<typeof OPTIONS> = {
  ipi       one CPU wakes a thread on another
  call      perf has another CPU read one of its events
  exit      what a VM-exit and the next VM-entry consist of on the machine, under its host's Linux
+ moving    what a context switch costs perf where threads move between vCPUs, the mean one and the longest, part by part
  reserve   what the host's first and last hardware event cost, by its number of CPUs and part by part
  hooks     what the host's perf shows of a guest's counter under each design, and with kvm.hooks=on
  pinned    what a guest reads of counters that it shares with the host, with kvm.pinned=on and off
