@@ -306,26 +306,6 @@ int main(void) { unsigned long s = 0; for (int i = 0; i < 150000; i++) s += foo(
     expect((await p.gperf('compare code.data truth:./code.mjs')).stdout).to.match(/^code ran\ncode\.data and truth /);
   });
 
-  it('says what became of a thread', async () => {
-    const builder = new URL('../../src/workload/build.js', import.meta.url).href;
-    const module = (does: string): string =>
-      `import { isMainThread } from 'node:worker_threads';
-       import { program, func, op } from '${builder}';
-       if (!isMainThread) ${does};
-       export default program({ name: 'code', about: 'made', functions: [func('main', [op('nop')])] });`;
-    p.write('ends.mjs', module('process.exit(3)'));
-    p.write('late.mjs', module("queueMicrotask(() => { throw new Error('too late'); })"));
-    const [ends, late] = await Promise.all(
-      ['ends', 'late'].map((name) => p.gperf(`compare --vpmu host --workers 1 ./${name}.mjs`)),
-    );
-    expect(ends).to.deep.equal({
-      stdout: '',
-      stderr: 'a worker thread failed: worker exited with code: 3\n',
-      status: 255,
-    });
-    expect(late).to.deep.equal({ stdout: '', stderr: 'a worker thread failed: too late\n', status: 255 });
-  });
-
   it('leaves nothing behind where an export fails', async () => {
     const before = readdirSync(p.path);
     const words = 'compare -q a.data b.data --export-json /dev/full --export-csv never.csv';
