@@ -14,6 +14,7 @@ import { NoSuchProcess, type Targets } from '../../src/tool/targets.ts';
 import { PERF_RECORD, type SampleRecord } from '../../src/uapi/perf-event.ts';
 import { cycles } from '../../src/units.ts';
 import { PLACES, guestOf, programOf } from './guest-run.ts';
+import { exactness, recordThreads } from './thread-counts.ts';
 
 const US = 2800;
 const MS = 1e6;
@@ -145,4 +146,19 @@ describe('events that follow threads over several CPUs', () => {
     expect((failed as NoSuchProcess).id).to.equal(2000);
     expect((failed as NoSuchProcess).living[1]).to.deep.equal({ id: 1001, comm: 'ftest-threads' });
   });
+});
+
+describe('counts of each of 64 threads', () => {
+  // All designs and sizes: test/long/thread-counts.test.ts.
+  const words = ['ftest-threads', '64', '0.01'] as const;
+  for (const place of PLACES.filter(({ vpmu }) => ['legacy', 'v2', 'mediated'].includes(vpmu)))
+    it(`${place.vpmu}: are what it retires, on four vCPUs that float over two cores`, async () => {
+      const spec = await guestOf(place, 4, 2, ['host.sched=floating']);
+      expect(exactness(await recordThreads(spec, words))).to.deep.equal({ exact: 64, off: [] });
+      const sampling = await recordThreads(spec, words, 4000);
+      const { off } = exactness(sampling);
+      // What an event that is throttled misses, and nothing else.
+      expect([...sampling.throttled]).to.include.members([...off]);
+      expect(off.length > 0).to.equal(place.vpmu === 'legacy');
+    });
 });
