@@ -297,7 +297,8 @@ function applyPerf(system: System, act: PerfAct): ActOutcome {
       // One that lives may be anywhere by the time that it is asked for. Of those that have ended all is known.
       const moves = living.some(({ cpus_allowed }) => cpus_allowed?.size !== 1);
       const cpus = moves ? system.cpus.keys() : living.map(({ acted_on }) => acted_on);
-      const lives = task.state !== 'dead';
+      // Its state is what its own CPU knows, which may be ahead.
+      const lives = system.taskOf(task.pid) === task;
       const counted = [...event.holders];
       return { ...DONE, lives, cpus: [...new Set(cpus)].toSorted((a, b) => a - b), counted };
     }

@@ -13,7 +13,7 @@ import type { PerCpu } from './per-cpu.ts';
 import { ExecBody, ProgramBody, type ProgramHost } from './program.ts';
 import type { PerfCpu } from './system.ts';
 import type { Task } from './task.ts';
-import { hand_over } from './wake-up.ts';
+import { hand_over, hasThreads, kill_here } from './wake-up.ts';
 
 type Receiver = PerCpu & PerfCpu & ProgramHost;
 
@@ -52,8 +52,15 @@ function bodyOf(here: Receiver, task: Task, { program }: MovedTask): TaskBody {
 export function accept_post(here: Receiver, post: Post): Vector | undefined {
   const { cpu, mail, system } = here;
   switch (post.kind) {
-    case 'wake':
     case 'kill':
+      if (!hasThreads(here, post.tgid)) {
+        mail.signals--;
+        kill_here(here, post.tgid, post.signal, post.since);
+        return undefined;
+      }
+      mail.wake_list.push(post);
+      return 'RESCHEDULE';
+    case 'wake':
       mail.wake_list.push(post);
       return 'RESCHEDULE';
     case 'call':

@@ -38,11 +38,19 @@ export function kill(here: PerCpu, { tgid }: Task, signal: number): void {
   tellOthers(here, tgid, signal, since);
 }
 
+/**
+ * The sender wakes threads and kicks their CPUs (signal_wake_up), each CPU once. Others learn of it too, without an interrupt,
+ * because one of the threads may be on its way to them.
+ */
 function tellOthers(here: PerCpu, tgid: number, signal: number, since: Cycles): void {
-  for (const to of here.system.cpus.keys()) {
-    if (to === here.number) continue;
-    here.cpu.spend(FN.native_smp_send_reschedule);
-    here.mail.post({ kind: 'kill', to, sent: here.cpu.now(), tgid, signal, since });
+  const { cpu, mail, number, system } = here;
+  const threads = system.tasks.filter((task) => task.tgid === tgid);
+  const kicked = new Set(threads.map(({ acted_on }) => acted_on));
+  for (const to of system.cpus.keys()) {
+    if (to === number) continue;
+    const kicks = kicked.has(to);
+    if (kicks) cpu.spend(FN.native_smp_send_reschedule);
+    mail.post({ kind: 'kill', to, sent: kicks ? cpu.sendIpi(to) : cpu.now(), tgid, signal, since });
   }
 }
 

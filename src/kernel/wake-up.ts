@@ -112,10 +112,14 @@ export function signal_wake_up(here: PerCpu, thread: Task, signal: number): void
 export function kill_here(here: PerCpu, tgid: number, signal: number, since: Cycles): void {
   here.killed.set(tgid, signal);
   here.system.sendSignal(tgid, since);
-  for (const thread of here.system.tasks)
-    if (thread.tgid === tgid && thread.cpu === here.number && thread.state !== 'new')
-      signal_wake_up(here, thread, signal);
+  for (const thread of threadsHere(here, tgid)) signal_wake_up(here, thread, signal);
 }
+
+/** Whether threads of the process belong to this CPU. */
+export const hasThreads = (here: PerCpu, tgid: number): boolean => threadsHere(here, tgid).length > 0;
+
+const threadsHere = ({ system, number }: PerCpu, tgid: number): Task[] =>
+  system.tasks.filter((task) => task.tgid === tgid && task.cpu === number && task.state !== 'new');
 
 /** sched_ttwu_pending(): activates the tasks that other CPUs have put on the wake list. */
 export function sched_ttwu_pending(here: PerCpu & PerfCpu): void {

@@ -51,6 +51,22 @@ describe('kernel/acts', () => {
   });
 });
 
+describe('kernel/acts of perf', () => {
+  it('do not see the end of a thread of which its CPU has not told', () => {
+    const smp = new Smp(2).start([{ cpu: 0, script: repeat(1, work(1000)) }]);
+    const { system } = smp.cpus[0]!.host;
+    const [event] = system.events.keys();
+    const lives = () => apply(system, { op: 'perf_cpus', event: event! }, cycles(100), 1).lives;
+    const [thread] = smp.tasks;
+    thread!.state = 'dead';
+    expect(lives()).to.equal(true);
+    apply(system, { op: 'exit', tid: thread!.pid, group_exit: 0 }, cycles(101), 0);
+    expect(lives()).to.equal(true);
+    apply(system, { op: 'exit_notify', tid: thread!.pid, status: 0, time: undefined, counts: [] }, cycles(102), 0);
+    expect(lives()).to.equal(false);
+  });
+});
+
 describe('kernel/perf-install', () => {
   it('only the CPU that owns a pinned event says that it has failed', () => {
     const smp = new Smp(2).start([{ cpu: 0, script: repeat(1, work(1000)) }]);

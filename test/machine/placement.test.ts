@@ -2,7 +2,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { COLUMN } from '../../src/arch/events.ts';
+import { FIRST_THREAD } from '../../src/arch/dso.ts';
 import { ProgramError } from '../../src/kernel/futex.ts';
+import { ProgramBody } from '../../src/kernel/program.ts';
+import { FN, type KernelFunction } from '../../src/kernel/symbols.ts';
+import { SyncObjects } from '../../src/kernel/sync-objects.ts';
 import type { Task } from '../../src/kernel/task.ts';
 import { statAttrs } from '../../src/perf-events/evsel-config.ts';
 import { parseEventList } from '../../src/perf-events/parse-events.ts';
@@ -102,6 +106,27 @@ describe('new threads on several CPUs', () => {
       expect(status).to.equal(what === 'the end of main' ? 0 : 5);
       expect(counts![0]).to.equal(program.total(COLUMN.instructions));
     });
+
+  it('end by a group exit that interrupts each CPU which has some of them once, and no other', () => {
+    const smp = new Smp(6);
+    const busy = repeat(1, work(60 * MS));
+    const at = (cpu: number) => spawn('worker', cpu);
+    const program = new Threads({ main: [at(1), at(1), at(2), at(2), at(2), work(8 * MS + 400 * US)], worker: busy });
+    const passes = (fn: KernelFunction) => smp.cpus.map(({ core }) => core.passes[FN[fn]]!);
+    const host = smp.cpus[0]!.host;
+    const task = host.spawn('main', { run: () => undefined });
+    task.program = { executable: program, thread: FIRST_THREAD, objects: new SyncObjects() };
+    task.body = new ProgramBody(host, task);
+    smp.runTo(8);
+    const seen = () => [passes('native_smp_send_reschedule'), passes('scheduler_ipi')];
+    const before = seen();
+    smp.runTo(80);
+    expect(host.system.tasks).to.deep.equal([]);
+    const [sent, noticed] = seen().map((all, i) => all.map((n, cpu) => n - before[i]![cpu]!));
+    expect(sent![0]).to.equal(2);
+    // CPUs with several threads may have kicked the first that is idle, to take some.
+    expect(noticed!.slice(4)).to.deep.equal([0, 0]);
+  });
 
   it('end by a signal', () => {
     const { counts, program, status } = stat(
