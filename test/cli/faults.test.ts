@@ -183,6 +183,16 @@ describe('code of others', () => {
     expect(stdout).to.match(/^# +time/);
   });
 
+  it('goes on to a whole file, and to its end, when the shell around record on two threads is killed', async () => {
+    const words = `'${process.execPath}' '${MAIN}' record -q --vcpus 2 --workers 2 -o kept.data ftest-threads 2 20; true`;
+    // It has ended when nobody holds its output any more.
+    const shell = await there.run('sh', ['-c', words], { signals: { once: /^\.kept\.data\..*/, send: ['SIGKILL'] } });
+    expect([shell.status, shell.stderr]).to.deep.equal(['SIGKILL', '']);
+    expect(left()).to.deep.equal([...files, 'kept.data'].toSorted());
+    expect((await there.gperf('report -q -i kept.data')).status).to.equal(0);
+    await clear('kept.data');
+  });
+
   it('that is killed leaves a hidden file, which the next run removes', async () => {
     const killed = await signalled(`record --vpmu ./nothing.mjs -o kept.data ${LONG}`, 'SIGKILL');
     expect(killed.status).to.equal('SIGKILL');
