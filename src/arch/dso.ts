@@ -60,7 +60,15 @@ export interface LookAhead {
   /** Goes on to the one after; does nothing at the last. */
   pass(): void;
   /** For Executable.scout. */
-  snapshot?(): ArrayBuffer;
+  snapshot?(): LookAheadState;
+}
+
+/** How far a look ahead has come, as plain data. */
+export interface LookAheadState {
+  readonly cursor: ArrayBuffer;
+  /** Traps before its next act that have not been passed, and whether these are all. */
+  readonly traps: readonly Cycles[];
+  readonly complete: boolean;
 }
 
 /** An executable: what exec maps, what the program maps later, and its code. */
@@ -84,5 +92,5 @@ export interface Executable {
   /** The thread at that cursor has ended, and nobody will use the cursor again. */
   ended?(cursor: ExecutionCursor): void;
   /** A look ahead of a thread; absent: nothing is known before it happens. */
-  scout?(thread: ThreadStart, snapshot?: ArrayBuffer): LookAhead;
+  scout?(thread: ThreadStart, from?: LookAheadState): LookAhead;
 }

@@ -56,7 +56,7 @@ export function executable({ program, image }: Workload, seed: string): Executab
       snapshot === undefined ? of(entry).start(seed + path) : of(entry).resume(snapshot),
     ended: release,
     left: release,
-    scout: ({ entry, path }, snapshot) => new Scout(of(entry), snapshot ?? seed + path),
+    scout: ({ entry, path }, from) => new Scout(of(entry), from ?? seed + path),
   };
 }
 

@@ -71,16 +71,20 @@ export function ledgerOf(machine: Machine, work: Cycles, all: readonly CoreTimes
   // The CPUs of one boot share the workload, and so an account.
   const cores = kernels.length > 1 ? all : [all[0]!];
   const vcpus = all.flatMap((one) => one.vcpus).toSorted((one, other) => one.vcpu - other.vcpu);
-  const whole = { ...sheetOf(machine, cores, work), ...(vcpus.length > 0 && { vcpus }) };
-  if (cores.length === 1 || where === undefined) return whole;
+  const several = cores.length > 1;
+  const whole = { ...sheetOf(machine, cores, work, several), ...(vcpus.length > 0 && { vcpus }) };
+  if (!several || where === undefined) return whole;
   const workOn = (one: number): number =>
     kernels.reduce((sum, { number }) => sum + (number % cores.length === one ? where.workOn(number) : 0), 0);
-  const sheets = cores.map((one, number) => ({ core: number, sheet: sheetOf(machine, [one], cycles(workOn(number))) }));
+  const sheets = cores.map((one, number) => ({
+    core: number,
+    sheet: sheetOf(machine, [one], cycles(workOn(number)), several),
+  }));
   return { ...whole, cores: sheets };
 }
 
-/** Some cores' times, put together. */
-function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cycles): LedgerSheet {
+/** Some cores' times, put together; `several`: the machine has more than one, which may wait for each other. */
+function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cycles, several: boolean): LedgerSheet {
   const add = (of: (core: CoreTimes) => Float64Array): Float64Array =>
     cores.map(of).reduce((sum, page) => sum.map((n, i) => n + page[i]!));
   const outer = add(({ spent }) => spent.host);
@@ -117,7 +121,7 @@ function sheetOf({ vcpu, host }: Machine, cores: readonly CoreTimes[], work: Cyc
         (inner === outer ? 0 : ROW_NAMES.reduce((rest, row) => (row === 'cold' ? rest : rest + rowOf(outer, row)), 0)) +
         others,
     ],
-    ...(cores.length > 1 || ofHost('pmc_reserve_mutex') > 0 || ofHost('perf_sched_mutex') > 0
+    ...(several || ofHost('pmc_reserve_mutex') > 0 || ofHost('perf_sched_mutex') > 0
       ? [
           ['pmc_reserve_mutex', both('pmc_reserve_mutex')] as const,
           ['perf_sched_mutex', both('perf_sched_mutex')] as const,

@@ -155,10 +155,9 @@ function quietly(command: 'stat' | 'record', job: StatJob & RecordJob): QuietCom
     (how: StatJob & RecordJob) =>
     (tool: ToolTask): ToolProgram =>
       command === 'stat' ? perfStat(tool, how, () => undefined) : perfRecord(tool, how, NOWHERE, () => undefined);
-  const { evlist, executable, systemWide, cpus, mmapPages, maxSize, attach, perThread, started } = job;
-  const elsewhere = { evlist, executable, ...given({ systemWide, cpus, mmapPages, maxSize }) };
+  const { attach, perThread, started, interval: _, timeout: __, ...elsewhere } = job;
   const here = { ...elsewhere, ...given({ attach, perThread, started }) };
-  return { quiet: silently(here), elsewhere: silently(elsewhere), executable };
+  return { quiet: silently(here), elsewhere: silently(elsewhere), executable: job.executable };
 }
 
 /**

@@ -4,7 +4,7 @@
  * rest is plain data. A vCPU's thread never leaves its thread of Node, and keeps its events.
  */
 import type { ExecutionCursor, TaskBody } from '../arch/cpu.ts';
-import type { LookAhead } from '../arch/dso.ts';
+import type { LookAhead, LookAheadState } from '../arch/dso.ts';
 import type { PackedContext } from './perf-pack.ts';
 import type { ObjectAct } from './sync-objects.ts';
 import type { Task } from './task.ts';
@@ -50,7 +50,7 @@ export interface MovableBody extends TaskBody {
 /** How far a thread has come; snapshots, for another thread of Node. */
 export interface ProgramState {
   readonly cursor: ExecutionCursor | ArrayBuffer;
-  readonly scout: LookAhead | ArrayBuffer | undefined;
+  readonly scout: LookAhead | LookAheadState | undefined;
   readonly acts: ActsState;
 }
 

@@ -75,7 +75,7 @@ export class ProgramBody implements MovableBody {
     this.#thread = thread;
     this.#acts = new ThreadActs(kernel, task, from?.acts);
     const scout = from?.scout;
-    this.#scout = scout instanceof ArrayBuffer ? executable.scout!(thread, scout) : scout;
+    this.#scout = scout === undefined || 'next' in scout ? scout : executable.scout!(thread, scout);
   }
 
   depart(apart: boolean): ProgramState {

@@ -7,10 +7,10 @@
  * Not modelled: how long an act takes, and whether the thread has to wait in it.
  */
 import type { Trap } from '../arch/cpu.ts';
+import type { LookAheadState } from '../arch/dso.ts';
 import { CYCLES, TRAPS } from '../arch/events.ts';
 import { cycles, type Cycles } from '../units.ts';
 import type { CompiledProgram } from './compile.ts';
-import type { Snapshot } from './cursor.ts';
 import { EXITS } from './program.ts';
 
 /** What a thread comes to. */
@@ -42,14 +42,15 @@ export class Scout {
   #complete = true;
 
   /** Of the thread that an image and a seed make; or where such a scout took a snapshot. */
-  constructor(image: CompiledProgram, from: string | Snapshot) {
-    this.#cursor = typeof from === 'string' ? image.start(from) : image.resume(from);
+  constructor(image: CompiledProgram, from: string | LookAheadState) {
+    this.#cursor = typeof from === 'string' ? image.start(from) : image.resume(from.cursor);
     if (typeof from === 'string') {
       this.#cursor.arm([CYCLES, TRAPS]);
       this.#next = this.#look();
     } else {
       this.#next = this.#here();
-      this.#complete = false;
+      this.#traps = [...from.traps];
+      this.#complete = from.complete;
     }
   }
 
@@ -73,8 +74,8 @@ export class Scout {
   }
 
   /** For another scout of the same image. */
-  snapshot(): Snapshot {
-    return this.#cursor.snapshot();
+  snapshot(): LookAheadState {
+    return { cursor: this.#cursor.snapshot(), traps: this.#traps.slice(this.#passed), complete: this.#complete };
   }
 
   #look(): Act {

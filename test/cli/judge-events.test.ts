@@ -10,6 +10,7 @@ import { simulationFailure } from '../../src/cli/open-failure.ts';
 import { refuseUnmodelled } from '../../src/cli/simulation.ts';
 import { prepareWorkload } from '../../src/experiment/executable.ts';
 import { OpenError } from '../../src/experiment/run.ts';
+import type { MachineSpec } from '../../src/machine/spec.ts';
 import { setUpMachine } from '../../src/experiment/setup.ts';
 import { countWorkload } from '../../src/experiment/stat.ts';
 import { EventSyntaxError } from '../../src/perf-events/event-syntax-error.ts';
@@ -58,21 +59,22 @@ function byGperf(spec: string): string {
 }
 
 describe('raw events', () => {
-  const refused = (spec: string): boolean => {
+  let spec: MachineSpec;
+  before(async () => (spec = await setUpMachine({ vpmu: 'host', sets: [] })));
+  const refused = (event: string): boolean => {
     try {
-      refuseUnmodelled(parseEventList([spec], 'stat'));
+      refuseUnmodelled(parseEventList([event], 'stat'), spec);
       return false;
     } catch (error) {
       expect(error).to.be.instanceOf(UsageError);
-      expect(String(error)).to.contain(`('${spec}')`);
+      expect(String(error)).to.contain(event);
       return true;
     }
   };
 
   it('are refused if a field is set that would have them count something else', () => {
-    for (const bit of [18, 21, 23, 24, 31, 32, 33])
-      expect(refused(`r${(2 ** bit + 0x1c4).toString(16)}`)).to.equal(true);
-    for (const term of ['edge', 'any', 'inv', 'cmask=1']) expect(refused(`cpu/event=0xc4,${term}/`)).to.equal(true);
+    for (const bit of [18, 24, 32, 33]) expect(refused(`r${(2 ** bit + 0x1c4).toString(16)}`)).to.equal(true);
+    for (const term of ['edge', 'cmask=1', 'inv,cmask=1']) expect(refused(`cpu/event=0xc4,${term}/`)).to.equal(true);
   });
 
   it('are taken with what has no effect on the selector', () => {

@@ -101,7 +101,7 @@ describe('a machine owns its numbers', () => {
       expect(rows[0]).to.deep.equal({
         name: 'core.clock=2800000000',
         label: 'Hz',
-        description: 'core clock while code runs',
+        description: 'core clock while all cores are busy, and the unit of time',
       });
     });
 

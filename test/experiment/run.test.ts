@@ -113,7 +113,9 @@ describe('experiment/run', () => {
         if (share !== undefined) breaths.push(now);
         return Promise.resolve(true);
       };
-      const [alone, watched] = [await record('cycles:u'), await record('cycles:u', { breathe })];
+      // Long enough for several breaths.
+      const program = workload(2000);
+      const [alone, watched] = [await record('cycles:u', { program }), await record('cycles:u', { program, breathe })];
       expect(watched.bytes.equals(alone.bytes)).to.equal(true);
       expect(breaths.length).to.be.greaterThan(0);
       expect(breaths).to.deep.equal(breaths.toSorted((a, b) => a - b));

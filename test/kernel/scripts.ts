@@ -1,6 +1,13 @@
 /** Programs of threads, as scripts: so many cycles, then perhaps a trap. */
 import type { ExecutionCursor, Trap } from '../../src/arch/cpu.ts';
-import { FIRST_THREAD, type DsoImage, type Executable, type LookAhead, type ThreadStart } from '../../src/arch/dso.ts';
+import {
+  FIRST_THREAD,
+  type DsoImage,
+  type Executable,
+  type LookAhead,
+  type LookAheadState,
+  type ThreadStart,
+} from '../../src/arch/dso.ts';
 import { COLUMN, CYCLES, NR_EVENTS, type EventColumn, type EventVector } from '../../src/arch/events.ts';
 import type { SyncAct } from '../../src/arch/sync.ts';
 import { address, type Address, type Cycles } from '../../src/units.ts';
@@ -146,23 +153,23 @@ export class Threads implements Executable {
     return cursor;
   }
 
-  scout({ entry = 'main' }: ThreadStart, snapshot?: ArrayBuffer): LookAhead {
+  scout({ entry = 'main' }: ThreadStart, from?: LookAheadState): LookAhead {
     const cursor = new ScriptCursor(this.#scripts[entry]!);
     cursor.arm([CYCLES, COLUMN.traps]);
-    if (snapshot !== undefined) cursor.restore(snapshot);
+    if (from !== undefined) cursor.restore(from.cursor);
     const at = (): LookAhead['next'] => ({ at: cursor.counts[0]! as Cycles, trap: cursor.trap });
     const look = (): LookAhead['next'] => {
       cursor.advance(Float64Array.of(Infinity, cursor.counts[1]! + 1));
       return at();
     };
-    let next = snapshot === undefined ? look() : at();
+    let next = from === undefined ? look() : at();
     return {
       get next() {
         return next;
       },
       trapAfter: () => next.at,
       pass: () => (next = look()),
-      snapshot: () => cursor.snapshot(),
+      snapshot: () => ({ cursor: cursor.snapshot(), traps: [], complete: true }),
     };
   }
 

@@ -14,18 +14,25 @@ function scoutOf(nodes: readonly Node[]) {
   cursor.arm([CYCLES, TRAPS]);
   const traps: number[] = [];
   for (let n = 1; cursor.advance(Float64Array.of(Infinity, n)) >= 0; n++) traps.push(cursor.counts[0]!);
-  return { traps, scout: new Scout(image, 'seed') };
+  return { traps, image, scout: new Scout(image, 'seed') };
 }
 
 describe('workload/scout', () => {
   it('knows the traps before the next act', () => {
-    const { traps, scout } = scoutOf([
+    const {
+      traps,
+      image,
+      scout: first,
+    } = scoutOf([
       loop(5, [ops(100, 'alu'), syscall('read')]),
       syscall('nanosleep', { ns: 1 }),
       loop(3, [ops(70, 'alu'), syscall('brk')]),
     ]);
+    let scout = first;
     let before = 0;
     for (const trap of traps) {
+      // So does one that goes on for it, on another thread of Node.
+      scout = new Scout(image, structuredClone(scout.snapshot()));
       for (const done of [before, (before + trap) / 2, trap - 1 / 64])
         expect(scout.trapAfter(cycles(done))).to.equal(trap);
       if (scout.next.at === trap) scout.pass();
