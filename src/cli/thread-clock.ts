@@ -4,7 +4,7 @@
  * Not modelled: systems without /proc, where threads cannot be told apart: all that the process uses counts for each, and
  * none is ever known to be asleep.
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { ownThread, type ThreadClock } from '../experiment/patience.ts';
 
 const NS_PER_MS = 1e6;
@@ -15,7 +15,8 @@ export const threadClock: ThreadClock = {
     try {
       return Number.parseInt(readFileSync(`/proc/self/task/${thread}/schedstat`, 'latin1'), 10) / NS_PER_MS;
     } catch {
-      // It has ended, or there is no such file.
+      // It has ended, of which its thread of Node is about to tell.
+      if (existsSync('/proc/self/task')) return undefined;
       const { user, system } = process.cpuUsage();
       return (user + system) / US_PER_MS;
     }

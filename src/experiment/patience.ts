@@ -8,8 +8,8 @@ import { LONGEST_STEP, pulseMemory, pulseSeen, showPulse, type PulseSeen } from 
 
 /** What the system tells about the threads of this process. */
 export interface ThreadClock {
-  /** ms of processor time that a thread has used, by its number in the system. */
-  cpuTime(thread: number): number;
+  /** ms of processor time that a thread has used, by its number in the system; undefined: it has ended. */
+  cpuTime(thread: number): number | undefined;
   /** Bytes in use by the process. */
   memory(): number;
   /** Whether no other thread of the process runs, or would if there were a processor or a disk for it. */
@@ -107,6 +107,7 @@ export class Patience {
     const last = this.#seen;
     this.#seen = seen;
     const used = this.#clock.cpuTime(seen.thread);
+    if (used === undefined) return undefined;
     const size = this.#clock.memory();
     const moved = last?.beats !== seen.beats || last.most !== seen.most || last.thread !== seen.thread;
     if (moved) this.#size = size;
