@@ -175,20 +175,22 @@ export class Turns {
   }
 
   /** When it may send a task to another CPU, or ask one for tasks. */
-  #moves({ from, arrival }: Ahead): Cycles {
+  #moves(ahead: Ahead): Cycles {
+    const { from, arrival } = ahead;
     const { current, mail, number, system, timers } = this.#here;
     if (system.cpus.size === 1) return NEVER;
     if (this.#balances) return from;
     let at = mail.asked > 0 ? Math.max(from, arrival) : NEVER;
     if (system.overload) at = Math.min(at, this.#idles(from, Math.min(timers.next, arrival)));
-    // Whom a timer wakes may go to another CPU. A halted vCPU is woken by any timer, and by what other vCPUs send.
+    // Whom a timer wakes may go to another CPU. A halted vCPU is woken by any timer, and by what other vCPUs send; one that
+    // runs, or comes to run, may halt.
     for (const task of system.eachTask()) {
       const { cpu: on, state, cpus_allowed, timer, preempt_notifier } = task;
       if (on !== number || cpus_allowed?.size === 1) continue;
       if (preempt_notifier === undefined) {
         if (state === 'sleeping' && timer !== undefined) at = Math.min(at, Math.max(from, timer.when));
       } else if (state === 'sleeping') at = Math.min(at, Math.max(from, Math.min(timers.next, arrival)));
-      else if (task === current) at = Math.min(at, this.#outlookOf(task, from).leave);
+      else at = Math.min(at, this.#outlookOf(task, task === current ? from : this.#turn(ahead)).leave);
     }
     return cycles(at);
   }
@@ -240,14 +242,34 @@ export class Turns {
     return cycles(Math.max(from, Math.min(until, leave, trap)));
   }
 
+  /** What the current task may do; undefined: there is none that runs. */
+  #own(from: Cycles): Outlook | undefined {
+    const { current, idle } = this.#here;
+    return current !== idle && current.state === 'running' ? this.#outlookOf(current, from) : undefined;
+  }
+
+  /** Whether another task may have the CPU at once. */
+  #switches(from: Cycles, own: Outlook | undefined): boolean {
+    const { rq } = this.#here;
+    return rq.needResched || this.waits || (own === undefined ? rq.waiting > 0 : own.leave <= from);
+  }
+
+  /** When another task may have the CPU. */
+  #turn({ arrival, from }: Ahead): Cycles {
+    const own = this.#own(from);
+    if (this.#switches(from, own)) return from;
+    return cycles(Math.max(from, Math.min(this.#here.timers.next, arrival, own?.leave ?? NEVER)));
+  }
+
   /** When one of its tasks may act. */
-  #acts({ arrival, from }: Ahead): Cycles {
-    const { current, idle, mail, number, rq, system, timers } = this.#here;
-    const runs = current !== idle && current.state === 'running';
-    const own = runs ? this.#outlookOf(current, from) : undefined;
+  #acts(ahead: Ahead): Cycles {
+    const { arrival, from } = ahead;
+    const { current, mail, number, system, timers } = this.#here;
+    const own = this.#own(from);
+    const runs = own !== undefined;
     const act = this.#act === undefined ? (own?.act ?? NEVER) : NEVER;
-    const switches = rq.needResched || this.waits || (own === undefined ? rq.waiting > 0 : own.leave <= from);
-    const turn = switches ? from : cycles(Math.max(from, Math.min(timers.next, arrival, own?.leave ?? NEVER)));
+    const switches = this.#switches(from, own);
+    const turn = this.#turn(ahead);
     // A tick wakes nobody.
     const wakes = switches ? from : cycles(Math.max(from, Math.min(timers.nextTimer, arrival)));
     let others: number = NEVER;

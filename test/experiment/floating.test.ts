@@ -41,18 +41,22 @@ const moves = ({ cpus }: Machine): number[] => cpus.flatMap(({ guests = [] }) =>
 describe('vCPUs that float', () => {
   for (const place of [...PLACES, HOST])
     it(`${place.vpmu}: perf stat counts what all threads retire, wherever they are`, async () => {
-      const guests = place === HOST ? ['host.guests=5'] : [];
-      for (const [vcpus, cores, words] of [
-        [8, 4, ['server', '8', '60']],
-        [4, 2, ['ftest-threads', '6', '0.02']],
+      let moves = 0;
+      for (const [vcpus, cores, words, guests] of [
+        [8, 4, ['server', '8', '60'], 1],
+        [4, 2, ['ftest-threads', '6', '0.02'], 1],
+        // The thread of the only vCPU waits for that of another guest, and may be the next to halt and be woken elsewhere.
+        [1, 2, ['server', '4', '60'], 2],
       ] as const) {
-        const spec = await guestOf(place, vcpus, cores, [FLOATING, ...guests]);
+        const sets = [FLOATING, `host.guests=${place === HOST ? 5 : guests}`];
+        const spec = await guestOf(place, vcpus, cores, sets);
         const { workload, program } = await programOf(spec, words);
         const { run, ledger } = await runStat(spec, { evlist, executable: program });
         expect(run.counts.map(({ val }) => val)).to.deep.equal(trueCounts(spec, workload, evlist));
         expect(ledger.rows.reduce((sum, row) => sum + row.ns, 0)).to.equal(ledger.ns);
-        if (place !== HOST) expect(movesOf(ledger.vcpus)).to.be.greaterThan(0);
+        if (place !== HOST) moves += movesOf(ledger.vcpus);
       }
+      if (place !== HOST) expect(moves).to.be.greaterThan(0);
     });
 
   it('two that share a core while others idle get one each, where pinned ones wait for each other', async () => {
