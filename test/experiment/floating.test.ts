@@ -41,7 +41,7 @@ const moves = ({ cpus }: Machine): number[] => cpus.flatMap(({ guests = [] }) =>
 describe('vCPUs that float', () => {
   for (const place of [...PLACES, HOST])
     it(`${place.vpmu}: perf stat counts what all threads retire, wherever they are`, async () => {
-      let moves = 0;
+      let moved = 0;
       for (const [vcpus, cores, words, guests] of [
         [8, 4, ['server', '8', '60'], 1],
         [4, 2, ['ftest-threads', '6', '0.02'], 1],
@@ -54,9 +54,9 @@ describe('vCPUs that float', () => {
         const { run, ledger } = await runStat(spec, { evlist, executable: program });
         expect(run.counts.map(({ val }) => val)).to.deep.equal(trueCounts(spec, workload, evlist));
         expect(ledger.rows.reduce((sum, row) => sum + row.ns, 0)).to.equal(ledger.ns);
-        if (place !== HOST) moves += movesOf(ledger.vcpus);
+        if (place !== HOST) moved += movesOf(ledger.vcpus);
       }
-      if (place !== HOST) expect(moves).to.be.greaterThan(0);
+      if (place !== HOST) expect(moved).to.be.greaterThan(0);
     });
 
   it('two that share a core while others idle get one each, where pinned ones wait for each other', async () => {
