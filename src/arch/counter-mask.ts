@@ -36,8 +36,8 @@ const APART: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What the counter of an event by its name in events.ts (undefined: one that never occurs) counts: the event, cycles, nothing, or what the model
- * cannot tell.
+ * What the counter of an event by its name in events.ts (undefined: one that never occurs) counts: the event, cycles,
+ * nothing, or what the model cannot tell.
  */
 export function underMask(counted: string | undefined, eventsel: number): 'event' | 'cycles' | 'nothing' | 'unknown' {
   const mask = (eventsel & EVENTSEL.CMASK) >>> 24;

@@ -139,8 +139,8 @@ export class CoreGroup {
 
   /**
    * Lets time pass until all CPUs have passed a grid line at `until` or after, or the first one after `stop` holds at a
-   * scheduling point of CPU 0, or if that may be any CPU's, at that line; true if so. False after some time in which other threads have not come to meet: call it
-   * again. Throws PromiseBroken and MeetingOver.
+   * scheduling point of CPU 0, or if that may be any CPU's, at that line; true if so. False after some time in which other
+   * threads have not come to meet: call it again. Throws PromiseBroken and MeetingOver.
    */
   run(until: Cycles, stop: () => boolean = () => false): boolean {
     const windows = this.#windows;
